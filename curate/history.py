@@ -1,0 +1,60 @@
+"""What became of one document, and which inputs failed: read back from the parts."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.funnel import stage_folders
+from curate.stage import read_stage
+
+Row = dict[str, Any]
+
+
+def of(out: Path, what: str) -> list[Row]:
+    """The verdict of every stage on the documents of this URL or hex id; the shard and the token range where packed."""
+    wanted = bytes.fromhex(what) if len(what) == 32 and all(c in "0123456789abcdef" for c in what) else None
+    column, value = ("id", wanted) if wanted else ("url", what)
+    rows: list[Row] = []
+    for stage, folder in stage_folders(out).items():
+        record = read_stage(folder)
+        for name in record.outputs:
+            if name.endswith(".parquet") and not name.startswith("failed-"):
+                rows += _matches(folder, name, stage, column, value)
+    return rows
+
+
+def _matches(folder: Path, name: str, stage: str, column: str, value: Any) -> list[Row]:
+    table = pq.read_table(folder / name, filters=pc.field(column) == value)
+    found = []
+    for row in table.drop([each for each in ("text", "ids") if each in table.column_names]).to_pylist():
+        if stage == "dedup" and not name.startswith("rejected-") and not row["kept"]:
+            continue  # the rejection tells the same
+        verdict = "rejected" if name.startswith("rejected-") else "kept"
+        keep = {key: each.hex() if isinstance(each, bytes) else each for key, each in row.items() if each is not None}
+        keep = {key: str(each) if key == "timestamp" else each for key, each in keep.items()}
+        found.append({**keep, "stage": stage, "verdict": verdict, "file": f"{folder.name}/{name}"})
+    return found
+
+
+def line(row: Row) -> str:
+    """One verdict as a line."""
+    head = f"{row['stage']:9} {row['verdict']:8} {row['id']}"
+    if row["verdict"] == "rejected":
+        limit = f" (limit {row['threshold']:.6g})" if "threshold" in row else ""
+        value = f" {row['value']:.6g}{limit}" if "value" in row else ""
+        detail = f" {row['detail']}" if row.get("detail") else ""
+        return f"{head}  {row['reason']}{value}{detail}  {row['url']}"
+    if row["stage"] == "pack":
+        return f"{head}  tokens {row['offset']} to {row['offset'] + row['tokens']} of {row['file']}"
+    return f"{head}  {row['file']}"
+
+
+def dead_letters(out: Path) -> list[str]:
+    """Every dead letter of an output as a line: file, offset, error."""
+    rows: list[Row] = []
+    for folder in stage_folders(out).values():
+        names = [name for name in read_stage(folder).outputs if name.startswith("failed-")]
+        rows += [row for name in names for row in pq.read_table(folder / name).to_pylist()]
+    return [f"{row['file']}, offset {row['offset']}: {row['error']}: {row['message']}" for row in rows]

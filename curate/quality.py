@@ -1,0 +1,84 @@
+"""The quality classifier: fastText supervised (Joulin et al. 2016), its training, its score, and the keep rules."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from curate import fasttext_binding
+from curate.parts import replacing, sha256_of, temporary
+from curate.recipe import Score
+from curate.records import Document, Reason, uniform
+
+
+class Model:
+    """A loaded classifier; one per process."""
+
+    def __init__(self, path: Path) -> None:
+        self._model: Any = fasttext_binding.load(str(path))
+
+    def score(self, text: str, label: str) -> float:
+        """The probability in [0, 1] that the text is of the label; 0 for an empty one."""
+        found = self._model.predict(one_line(text) + "\n", -1, 0.0, "strict")
+        wanted = f"__label__{label}"
+        return min(1.0, next((float(chance) for chance, name in found if name == wanted), 0.0))
+
+
+@lru_cache(maxsize=2)
+def load(path: Path, sha256: str) -> Model:
+    """The model of a file, which must have this digest; RuntimeError if another run has replaced it."""
+    if sha256_of(path) != sha256:
+        raise RuntimeError(f"{path}: the quality model is not the one that this stage was planned with")
+    return Model(path)
+
+
+def one_line(text: str) -> str:
+    """A text as fastText reads it: words with one space between.
+
+    >>> one_line("Two\\nlines ")
+    'Two lines'
+    """
+    return " ".join(text.split())
+
+
+def train(positive: list[str], negative: list[str], path: Path, settings: Score) -> None:
+    """Train on texts of both kinds and write the model file; one thread and a fixed seed, so it is reproducible."""
+    fasttext = fasttext_binding.training()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = temporary(path)
+    try:
+        with lines.open("w", encoding="utf-8") as file:
+            for label, texts in ((settings.label, positive), (f"not-{settings.label}", negative)):
+                words = (one_line(text.replace("__label__", "label ")) for text in texts)
+                file.writelines(f"__label__{label} {line}\n" for line in words if line)
+        model = fasttext.train_supervised(
+            input=str(lines),
+            dim=settings.dim,
+            epoch=settings.epochs,
+            lr=settings.learning_rate,
+            wordNgrams=settings.word_ngrams,
+            bucket=settings.buckets,
+            minCount=1,
+            thread=1,
+            seed=1,
+            verbose=0,
+        )
+    finally:
+        lines.unlink(missing_ok=True)
+    with replacing(path) as draft:
+        model.save_model(str(draft))
+
+
+def reason(document: Document, settings: Score, seed: int) -> Reason | None:
+    """Why the keep rule drops a scored document, or None.
+
+    "pareto" is GPT-3's: keep iff pareto(alpha) > 1 - score, with the draw taken from the document's id; so the chance
+    to be kept is (2 - score)^-alpha.
+    """
+    score = document.quality or 0.0
+    if settings.keep == "threshold":
+        return Reason("score.threshold", score, settings.threshold) if score < settings.threshold else None
+    if settings.keep == "pareto":
+        # numpy's and Spark's pareto(a) is Lomax: survival function (1 + x)^-a, inverted here at u in (0, 1].
+        draw = float((1.0 - uniform(seed, "pareto", document.id)) ** (-1.0 / settings.alpha) - 1.0)
+        return None if draw > 1.0 - score else Reason("score.pareto", score, 1.0 - draw)
+    return None

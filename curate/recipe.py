@@ -1,0 +1,263 @@
+"""The recipe: every value that decides which tokens come out, as frozen dataclasses with the papers' defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from curate import settings
+from curate.rules import Filter
+from curate.settings import SettingsError, Table, Where
+
+STAGES = ("extract", "filter", "dedup", "score", "tokenize", "pack")
+
+
+def check(claim: bool, message: str) -> None:
+    """ValueError with this message unless the claim holds."""
+    if not claim:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One origin of documents: its inputs (globs or files), its share of the training tokens, its own filter.
+
+    weight: the share of training tokens relative to the other sources' weights. An earlier source wins over a later
+    one when both hold the same document.
+    """
+
+    inputs: tuple[str, ...] = ()
+    weight: float = 1.0
+    filter: Filter = Filter()
+
+    def __post_init__(self) -> None:
+        check(self.weight >= 0, f"weight is at least 0, got {self.weight}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extract:
+    """How pages become text; trafilatura's own deduplication stays off, as it depends on what a process saw before."""
+
+    statuses: tuple[int, ...] = (200,)
+    max_bytes: int = 10_000_000
+    precision: bool = False
+    recall: bool = False
+    comments: bool = False
+    tables: bool = True
+
+    def __post_init__(self) -> None:
+        check(not (self.precision and self.recall), "precision and recall exclude each other")
+        check(self.max_bytes > 0, f"max_bytes is above 0, got {self.max_bytes}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dedup:
+    """Exact text, then MinHash-LSH: 14 bands of 8 rows over 5-word shingles, as FineWeb (arXiv:2406.17557).
+
+    similarity: a candidate pair counts as duplicates when its signatures agree in at least this share of places.
+    rounds: of large-star, small-star (Kiveris et al. 2014); too few only keep a duplicate, never lose a document.
+    """
+
+    exact: bool = True
+    near: bool = True
+    bands: int = 14
+    rows: int = 8
+    shingle: int = 5
+    similarity: float = 0.75
+    rounds: int = 6
+
+    def __post_init__(self) -> None:
+        check(self.bands >= 1 and self.rows >= 1, f"need a band and a row, got {self.bands} x {self.rows}")
+        check(self.bands <= 256, f"at most 256 bands, got {self.bands}")
+        check(self.shingle >= 1, f"shingle is at least 1 word, got {self.shingle}")
+        check(0 <= self.similarity <= 1, f"similarity lies in [0, 1], got {self.similarity}")
+        check(self.rounds >= 1, f"rounds is at least 1, got {self.rounds}")
+
+    def catch_probability(self, similarity: float) -> float:
+        """The chance that two documents of this Jaccard similarity share a band: 1 - (1 - s^rows)^bands."""
+        return float(1 - (1 - similarity**self.rows) ** self.bands)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """fastText quality, and who is kept: all, by threshold, or GPT-3's Pareto draw (arXiv:2005.14165, appendix A).
+
+    Give a model file, or documents of both kinds to train one on. alpha 9 is GPT-3's.
+    """
+
+    model: str | None = None
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+    label: str = "positive"
+    keep: str = "pareto"
+    alpha: float = 9.0
+    threshold: float = 0.5
+    dim: int = 32
+    epochs: int = 10
+    learning_rate: float = 0.3
+    word_ngrams: int = 2
+    buckets: int = 100_000
+
+    def __post_init__(self) -> None:
+        check(self.keep in ("all", "threshold", "pareto"), f"keep is all, threshold or pareto, got {self.keep!r}")
+        check(self.alpha > 0, f"alpha is above 0, got {self.alpha}")
+        trains = bool(self.positive) and bool(self.negative)
+        check(bool(self.model) != trains, "give either model, or both positive and negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokenize:
+    """Byte-pair encoding by name; 50256 ends every GPT-2 document."""
+
+    encoding: str = "gpt2"
+
+    def __post_init__(self) -> None:
+        check(self.encoding == "gpt2", f"the one encoding so far is 'gpt2', got {self.encoding!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """Shards: at most max_tokens each (llm.c's and FineWeb's 100M), documents never cut, a split drawn from the id."""
+
+    max_tokens: int = 100_000_000
+    valid_fraction: float = 0.005
+
+    def __post_init__(self) -> None:
+        check(1 <= self.max_tokens <= 2**29, f"max_tokens lies in 1..2^29 (a 1 GiB file), got {self.max_tokens}")
+        check(0 <= self.valid_fraction < 1, f"valid_fraction lies in [0, 1), got {self.valid_fraction}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """The token budget for which the manifest states epochs per source; left out, it is what the shards hold."""
+
+    tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        check(self.tokens is None or self.tokens > 0, f"tokens is above 0, got {self.tokens}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """One small GPT-2-shaped model; vocabulary "compact" keeps only the ids that occur, "full" all 50,257."""
+
+    layers: int = 4
+    heads: int = 4
+    width: int = 128
+    context: int = 128
+    batch: int = 16
+    steps: int = 200
+    learning_rate: float = 3e-3
+    warmup: int = 20
+    weight_decay: float = 0.1
+    clip: float = 1.0
+    vocabulary: str = "compact"
+    valid_batches: int = 8
+    log_every: int = 10
+    sample_tokens: int = 60
+    seed: int = 0
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        check(self.vocabulary in ("compact", "full"), f"vocabulary is compact or full, got {self.vocabulary!r}")
+        check(self.heads >= 1 and self.width % self.heads == 0, f"width {self.width} / heads {self.heads} is not whole")
+        check(self.layers >= 1 and self.context >= 1 and self.batch >= 1, "layers, context and batch are at least 1")
+        check(self.steps >= 1 and self.log_every >= 1, "steps and log_every are at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A dataset from its sources to its shards; `name` marks the output folder as this recipe's."""
+
+    name: str
+    seed: int = 0
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    extract: Extract = Extract()
+    filter: Filter = Filter()
+    dedup: Dedup = Dedup()
+    score: Score | None = None
+    tokenize: Tokenize = Tokenize()
+    pack: Pack = Pack()
+    mixture: Mixture = Mixture()
+    train: Train | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.sources:
+            check(name.isidentifier() or name.replace("-", "_").isidentifier(), f"source {name!r} is not a plain name")
+        check(len(self.sources) <= 256, f"at most 256 sources, got {len(self.sources)}")
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that this recipe runs, in order."""
+        return tuple(stage for stage in STAGES if stage != "score" or self.score)
+
+
+def bundled() -> list[str]:
+    """The names of the recipes that ship with the package."""
+    files = resources.files("curate.manifests").iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = None) -> Recipe:
+    """A recipe by bundled name or TOML path, with `--set` assignments on top; SettingsError where it cannot be used.
+
+    Relative input paths of a file are taken from the file's folder, those of an assignment from the working folder.
+    """
+    if name.endswith(".toml") or "/" in name:
+        path = Path(name)
+        origin, folder = name, path.parent
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            cause = getattr(error, "strerror", None) or error
+            raise SettingsError(f"{name}: cannot read this recipe: {cause}") from None
+    elif name in bundled():
+        origin = f"recipe {name}"
+        text = (resources.files("curate.manifests") / f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        raise SettingsError(f"no recipe is called {name!r}; bundled are {', '.join(bundled())}, or give a .toml file")
+    table = _anchored(settings.parse_toml(text, origin), folder or Path())
+    for assignment in assignments:
+        keys, value = settings.parse_assignment(assignment)
+        table = settings.merge(table, _anchored(settings.assign({}, keys, value), Path()))
+    return from_table(table, Where(origin, text))
+
+
+def from_table(table: Table, where: Where) -> Recipe:
+    """A recipe from its tables; each source's filter is the recipe's own with the source's values on top."""
+    shared = table.get("filter", {})
+    sources = table.get("sources", {})
+    if isinstance(sources, dict) and isinstance(shared, dict):
+        merged = {
+            name: {**source, "filter": settings.merge(shared, source.get("filter", {}))}
+            for name, source in sources.items()
+            if isinstance(source, dict)
+        }
+        table = {**table, "sources": {**sources, **merged}}
+    return settings.build(Recipe, table, where=where)
+
+
+PATH_KEYS = (("score", "model"), ("score", "positive"), ("score", "negative"))
+
+
+def _anchored(table: Table, folder: Path) -> Table:
+    """The tables with every input path made absolute from this folder; URIs stay."""
+    paths = [*PATH_KEYS]
+    if isinstance(sources := table.get("sources"), dict):
+        paths += [("sources", name, "inputs") for name in sources]
+    for path in paths:
+        found: Any = table
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        if isinstance(found, str):
+            table = settings.assign(table, path, _absolute(found, folder))
+        elif isinstance(found, list):
+            table = settings.assign(table, path, [_absolute(each, folder) for each in found])
+    return table
+
+
+def _absolute(path: Any, folder: Path) -> Any:
+    if not isinstance(path, str) or "://" in path or path.startswith("miniweb:"):
+        return path
+    return str((folder / path).absolute())

@@ -1,0 +1,108 @@
+"""Thresholds of the rules in `curate.filters`, with the defaults that their papers publish.
+
+They live here, apart from the functions that use them, so that a recipe can hold them without importing any filter.
+"""
+
+import re
+from dataclasses import dataclass
+
+# Extensions that never hold a text page, matched on the path alone (openwebtext's list, regrouped).
+# fmt: off
+MEDIA_EXTENSIONS = (
+    ".7z", ".aac", ".apk", ".avi", ".bin", ".bmp", ".bz2", ".css", ".deb", ".dmg", ".doc", ".docx", ".eps", ".exe",
+    ".flac", ".flv", ".gif", ".gifv", ".gz", ".ico", ".iso", ".jar", ".jpeg", ".jpg", ".js", ".json", ".m4a",
+    ".m4v", ".mid", ".mkv", ".mov", ".mp3", ".mp4", ".mpeg", ".mpg", ".msi", ".ogg", ".otf", ".pdf", ".png",
+    ".ppt", ".pptx", ".ps", ".psd", ".rar", ".rm", ".rpm", ".rss", ".svg", ".swf", ".tar", ".tgz", ".tif", ".tiff",
+    ".torrent", ".ttf", ".wav", ".webm", ".webp", ".wma", ".wmv", ".woff", ".woff2", ".xls", ".xlsx", ".xml",
+    ".xz", ".zip",
+)
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlRules:
+    """Which addresses are refused; a domain refuses its sub-domains too (label by label, case-folded)."""
+
+    schemes: tuple[str, ...] = ("http", "https")
+    domains: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = MEDIA_EXTENSIONS
+    max_length: int = 2048
+
+    def __post_init__(self) -> None:
+        wrong = [name for name in self.domains if not re.fullmatch(r"[^\s/:@]+", name)]
+        if wrong:
+            raise ValueError(f"domains holds bare host names, not {wrong[0]!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MimeRules:
+    """Media types that may become documents."""
+
+    allowed: tuple[str, ...] = ("text/html", "application/xhtml+xml", "text/plain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageRules:
+    """Languages kept, by lid.176's codes; FineWeb asks 0.65 (arXiv:2406.17557). An empty list keeps all."""
+
+    allowed: tuple[str, ...] = ("en",)
+    min_score: float = 0.65
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_score <= 1:
+            raise ValueError(f"min_score lies in [0, 1], got {self.min_score}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GopherQuality:
+    """Document rules of Gopher (Rae et al. 2021, arXiv:2112.11446, section A1.1)."""
+
+    min_words: int = 50
+    max_words: int = 100_000
+    min_mean_word_length: float = 3.0
+    max_mean_word_length: float = 10.0
+    max_symbol_word_ratio: float = 0.1
+    max_bullet_lines: float = 0.9
+    max_ellipsis_lines: float = 0.3
+    min_alphabetic_words: float = 0.8
+    min_stop_words: int = 2
+    stop_words: tuple[str, ...] = ("the", "be", "to", "of", "and", "that", "have", "with")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GopherRepetition:
+    """Repetition rules of Gopher (arXiv:2112.11446, Table A1); fractions of lines, paragraphs and characters.
+
+    top_ngram_chars is for n = 2, 3, 4; duplicate_ngram_chars for n = 5 to 10.
+    """
+
+    max_duplicate_lines: float = 0.30
+    max_duplicate_paragraphs: float = 0.30
+    max_duplicate_line_chars: float = 0.20
+    max_duplicate_paragraph_chars: float = 0.20
+    max_top_ngram_chars: tuple[float, ...] = (0.20, 0.18, 0.16)
+    max_duplicate_ngram_chars: tuple[float, ...] = (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)
+
+    def __post_init__(self) -> None:
+        if len(self.max_top_ngram_chars) != 3 or len(self.max_duplicate_ngram_chars) != 6:
+            raise ValueError("max_top_ngram_chars takes 3 limits (n = 2-4), max_duplicate_ngram_chars 6 (n = 5-10)")
+
+
+RULES = ("url", "mime", "language", "gopher_quality", "gopher_repetition")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """The rules that a source's documents must pass, in this order; the first that fails names the reason."""
+
+    rules: tuple[str, ...] = RULES
+    url: UrlRules = UrlRules()
+    mime: MimeRules = MimeRules()
+    language: LanguageRules = LanguageRules()
+    gopher_quality: GopherQuality = GopherQuality()
+    gopher_repetition: GopherRepetition = GopherRepetition()
+
+    def __post_init__(self) -> None:
+        unknown = [rule for rule in self.rules if rule not in RULES]
+        if unknown:
+            raise ValueError(f"no rule is called {unknown[0]!r}; the rules are {', '.join(RULES)}")

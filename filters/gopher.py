@@ -1,0 +1,210 @@
+"""Document rules of Gopher (Rae et al. 2021, arXiv:2112.11446, section A1.1 and Table A1).
+
+Where the paper leaves a detail open, it is read so:
+
+- A word is a whitespace-separated token with a letter or a digit. For stop words and n-grams it is lower-cased and
+  stripped of outer punctuation and symbols; RedPajama-v2 removes inner punctuation too.
+- At least `min_stop_words` distinct stop words occur. Hashes and ellipses are each tested against the words.
+- Lines and paragraphs are stripped, empty ones ignored, and all copies but the first are duplicates. Paragraphs part
+  at blank lines; trafilatura writes few (in 8 % of pages), so that for its text mostly the line rules fire.
+- Characters of n-grams are those of their words, as shares of the characters of all words, at most 1: for the most
+  frequent n-gram (ties to the longest) all its occurrences, for duplicates every word in any repeated n-gram, once.
+"""
+
+import re
+import string
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.records import Reason
+from curate.rules import GopherQuality, GopherRepetition
+
+BULLETS = ("•", "-", "*", "●", "‣")
+ELLIPSES = ("...", "…")
+BLANK_LINE = re.compile(r"\n\s*\n")
+NGRAM_RULES = tuple(f"top_{n}_gram" for n in range(2, 5)) + tuple(f"duplicate_{n}_gram" for n in range(5, 11))
+
+Integers = npt.NDArray[np.int64]
+
+
+class Measure(NamedTuple):
+    """A measured value and the bounds that it must keep."""
+
+    rule: str
+    value: float
+    low: float = -inf
+    high: float = inf
+    detail: str = ""
+
+
+def quality(text: str, rules: GopherQuality) -> Reason | None:
+    """The first quality rule that this text breaks, or None.
+
+    >>> quality("too short", GopherQuality()).rule
+    'gopher_quality.too_few_words'
+    """
+    return first_broken("gopher_quality", quality_measures(text, rules))
+
+
+def repetition(text: str, rules: GopherRepetition) -> Reason | None:
+    """The first repetition rule that this text breaks, or None; an empty text repeats nothing."""
+    return first_broken("gopher_repetition", repetition_measures(text, rules))
+
+
+def first_broken(family: str, measures: Iterator[Measure]) -> Reason | None:
+    """The reason for the first value outside its bounds; what follows is not measured."""
+    for rule, value, low, high, detail in measures:
+        if not low <= value <= high:
+            return Reason(f"{family}.{rule}", float(value), float(low if value < low else high), detail)
+    return None
+
+
+def quality_measures(text: str, rules: GopherQuality) -> Iterator[Measure]:
+    """All values of the quality rules, each measured only when asked for."""
+    words = tokens(text)
+    count = max(len(words), 1)
+    yield Measure("too_few_words", len(words), low=rules.min_words)
+    yield Measure("too_many_words", len(words), high=rules.max_words)
+    length = sum(map(len, words)) / count
+    yield Measure("mean_word_length", length, rules.min_mean_word_length, rules.max_mean_word_length)
+    for symbol, found in (("#", text.count("#")), ("...", sum(map(text.count, ELLIPSES)))):
+        yield Measure("symbol_word_ratio", found / count, high=rules.max_symbol_word_ratio, detail=symbol)
+    parts = lines(text)
+    bullets = sum(line.startswith(BULLETS) for line in parts)
+    yield Measure("bullet_lines", bullets / max(len(parts), 1), high=rules.max_bullet_lines)
+    ellipses = sum(line.endswith(ELLIPSES) for line in parts)
+    yield Measure("ellipsis_lines", ellipses / max(len(parts), 1), high=rules.max_ellipsis_lines)
+    alphabetic = sum(word.isalpha() or any(map(str.isalpha, word)) for word in words)
+    yield Measure("alphabetic_words", alphabetic / count, low=rules.min_alphabetic_words)
+    yield Measure("stop_words", stop_words(text, rules), low=rules.min_stop_words)
+
+
+def repetition_measures(text: str, rules: GopherRepetition) -> Iterator[Measure]:
+    """All values of the repetition rules, each measured only when asked for."""
+    line_share, line_chars = line_duplicates(text)
+    paragraph_share, paragraph_chars = paragraph_duplicates(text)
+    yield Measure("duplicate_lines", line_share, high=rules.max_duplicate_lines)
+    yield Measure("duplicate_paragraphs", paragraph_share, high=rules.max_duplicate_paragraphs)
+    yield Measure("duplicate_line_chars", line_chars, high=rules.max_duplicate_line_chars)
+    yield Measure("duplicate_paragraph_chars", paragraph_chars, high=rules.max_duplicate_paragraph_chars)
+    limits = rules.max_top_ngram_chars + rules.max_duplicate_ngram_chars
+    for rule, value, limit in zip(NGRAM_RULES, ngram_chars(bare_words(text)), limits, strict=True):
+        yield Measure(rule, value, high=limit)
+
+
+def tokens(text: str) -> list[str]:
+    """The whitespace-separated tokens that have a letter or a digit."""
+    return [token for token in text.split() if token.isalnum() or any(map(str.isalnum, token))]
+
+
+def bare_words(text: str) -> list[str]:
+    """The tokens in lower case, without punctuation and symbols around them.
+
+    >>> bare_words("“Don't!” -- she said…")
+    ["don't", 'she', 'said']
+    """
+    lower = text.lower()
+    marks = string.punctuation
+    if not lower.isascii():
+        marks += "".join(char for char in set(lower) if unicodedata.category(char)[0] in "PS")
+    return [token if token.isalnum() else token.strip(marks) for token in tokens(lower)]
+
+
+def stop_words(text: str, rules: GopherQuality) -> int:
+    """How many distinct stop words occur; where the tokens as they stand hold enough, only those are counted."""
+    wanted = lower_set(rules.stop_words)
+    found = len(wanted.intersection(text.split()))
+    return found if found >= rules.min_stop_words else len(wanted.intersection(bare_words(text)))
+
+
+@lru_cache(maxsize=64)
+def lower_set(words: tuple[str, ...]) -> frozenset[str]:
+    """These words in lower case, for look-up."""
+    return frozenset(map(str.lower, words))
+
+
+def lines(text: str) -> list[str]:
+    """The stripped lines that are not empty."""
+    return [line for line in map(str.strip, text.splitlines()) if line]
+
+
+def line_duplicates(text: str) -> tuple[float, float]:
+    """The shares of lines, and of their characters, that copy an earlier line.
+
+    >>> line_duplicates("a\\nbcd\\na")
+    (0.3333333333333333, 0.2)
+    """
+    return duplicates(lines(text))
+
+
+def paragraph_duplicates(text: str) -> tuple[float, float]:
+    """The shares of paragraphs, and of their characters, that copy an earlier paragraph."""
+    return duplicates([part for part in map(str.strip, BLANK_LINE.split(text)) if part])
+
+
+def duplicates(parts: list[str]) -> tuple[float, float]:
+    """The shares of non-empty parts, and of their characters, that copy an earlier part."""
+    distinct = set(parts)
+    if len(distinct) == len(parts):
+        return 0.0, 0.0
+    chars = sum(map(len, parts))
+    return (len(parts) - len(distinct)) / len(parts), (chars - sum(map(len, distinct))) / chars
+
+
+def ngram_chars(words: list[str]) -> Iterator[float]:
+    """Shares of characters in the top n-gram for n = 2-4, then in duplicate n-grams for n = 5-10 (lazily)."""
+    ends = np.zeros(len(words) + 1, np.int64)  # characters before each word
+    np.cumsum(np.fromiter(map(len, words), np.int64, len(words)), out=ends[1:])
+    levels = repeated_ngrams(words)
+    for n in range(2, 11):
+        level = next(levels, None)
+        if level is None:
+            yield 0.0
+        elif n <= 4:
+            yield min(1.0, top_chars(*level, ends, n) / int(ends[-1]))
+        else:
+            yield covered_chars(level[0], ends, n) / int(ends[-1])
+
+
+def top_chars(starts: Integers, names: Integers, ends: Integers, n: int) -> int:
+    """Occurrences times characters of the most frequent n-gram, of those the longest."""
+    counts = np.bincount(names)
+    top = starts[counts[names] == counts.max()]
+    return int(counts.max()) * int((ends[top + n] - ends[top]).max())
+
+
+def covered_chars(starts: Integers, ends: Integers, n: int) -> int:
+    """Characters of the words under n-grams at these starts, overlaps counted once."""
+    stops = starts + n
+    np.minimum(stops[:-1], starts[1:], out=stops[:-1])
+    return int((ends[stops] - ends[starts]).sum())
+
+
+def repeated_ngrams(words: list[str]) -> Iterator[tuple[Integers, Integers]]:
+    """For n = 2, 3, …: the starts of n-grams that occur twice or more, and numbers equal where the n-grams are.
+
+    Exact, without hashes: an n-gram repeats only where the (n-1)-grams at its start and one further do, so that their
+    two numbers are its key, and each n looks only at what the last one left; ends when nothing repeats.
+    """
+    last = dict(zip(words, range(len(words)), strict=True))
+    names = np.fromiter(map(last.__getitem__, words), np.int64, len(words))
+    starts = np.arange(len(words))
+    while len(starts) > 1:
+        linked = np.flatnonzero(starts[1:] == starts[:-1] + 1)
+        keys = names[linked] * len(words) + names[linked + 1]
+        order = keys.argsort()
+        ordered = keys[order]
+        fresh = np.ones(len(keys), bool)
+        np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
+        numbers = np.empty_like(keys)
+        numbers[order] = fresh.cumsum() - 1
+        repeated = np.bincount(numbers)[numbers] > 1
+        starts, names = starts[linked[repeated]], numbers[repeated]
+        if len(starts):
+            yield starts, names

@@ -1,0 +1,241 @@
+"""Documents to decisions: exact text, then MinHash-LSH with verified pairs, then connected components.
+
+Only hashes, ids and signatures of candidates are shuffled. Signatures lie in files aligned with the text, so a pair is
+verified by sending it to the part of one end, which adds its evidence, and on to the part of the other, which compares.
+The output is one decision per document, aligned with the text; no text is copied.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import apache_beam as beam
+import pyarrow as pa
+
+from curate import settings, signatures
+from curate.clusters import both_ways, large_star, node_id, node_part, node_row, small_star, star
+from curate.parts import PartWriter
+from curate.pipelines.parts import map_only
+from curate.recipe import Dedup
+from curate.records import Rejection
+from curate.stage import Item, Plan, load_plan
+
+Pair = tuple[bytes, bytes]
+Grouped = tuple[bytes, Iterable[bytes]]
+NODE = 25
+KEY = 9
+
+DECISIONS = pa.schema(
+    [
+        pa.field("id", pa.binary(16), nullable=False),
+        pa.field("url", pa.string(), nullable=False),
+        pa.field("kept", pa.bool_(), nullable=False),
+        pa.field("kind", pa.string()),
+        pa.field("winner", pa.binary(16)),
+        pa.field("similarity", pa.float32()),
+        pa.field("cluster", pa.binary(16)),
+    ]
+)
+
+
+def build_signatures(pipeline: beam.Pipeline, plan: Plan) -> None:
+    """Wire the map-only first half: a signature part per text part."""
+    map_only(pipeline, plan, sign_part)
+
+
+def sign_part(plan: Plan, item: Item) -> None:
+    """Sign one part."""
+    signatures.write_part(plan, item, settings.build(Dedup, plan.settings["dedup"]))
+
+
+def build(pipeline: beam.Pipeline, plan: Plan) -> None:
+    """Wire the second half: candidates, verification, components, decisions."""
+    folder = str(plan.folder)
+    rules = settings.build(Dedup, plan.settings["dedup"])
+    parts = pipeline | "Plan" >> beam.Create([folder]) | "Part numbers" >> beam.FlatMap(part_numbers) | beam.Reshuffle()
+    same_text = parts | "Hashes and bands" >> beam.FlatMap(hashes, folder) | "By text" >> beam.GroupByKey()
+    edges = same_text | "Exact pairs" >> beam.FlatMap(exact_edges, rules.exact)
+    if rules.near:
+        candidates = (
+            same_text
+            | "Bands of one per text" >> beam.FlatMap(bands, rules.exact)
+            | "By band" >> beam.GroupByKey()
+            | "Candidate pairs" >> beam.FlatMap(candidate_pairs)
+        )
+        verified = candidates | "Verify pairs" >> Verify(folder, rules.similarity)
+        edges = (edges, verified) | "All pairs" >> beam.Flatten()
+    labels = edges | "Connect" >> Connect(rules.rounds) | "Least of each" >> beam.CombinePerKey(min)
+    marks = labels | "By winner's part" >> beam.Map(to_winner) | "Winners" >> beam.GroupByKey()
+    evidence = marks | "Add winner's evidence" >> beam.FlatMap(winner_evidence, folder)
+    every_part = parts | "Every part" >> beam.Map(empty_mark)
+    (
+        (evidence, every_part)
+        | "Marks of all parts" >> beam.Flatten()
+        | "By part" >> beam.GroupByKey()
+        | "Decide" >> beam.Map(decide, folder)
+    )
+
+
+class Verify(beam.PTransform):  # type: ignore[misc]
+    """Candidate pairs to the pairs whose signatures agree in at least `limit` of their places."""
+
+    def __init__(self, folder: str, limit: float) -> None:
+        super().__init__()
+        self.folder, self.limit = folder, limit
+
+    def expand(self, pairs: beam.PCollection) -> beam.PCollection:
+        """(part of the higher node, pair) to pairs."""
+        return (
+            pairs
+            | "By part of one end" >> beam.GroupByKey()
+            | "Add its evidence" >> beam.FlatMap(add_evidence, self.folder)
+            | "By part of the other" >> beam.GroupByKey()
+            | "Compare" >> beam.FlatMap(compare, self.folder, self.limit)
+        )
+
+
+class Connect(beam.PTransform):  # type: ignore[misc]
+    """Pairs to (node, lower node of its cluster) by unrolled rounds of large-star and small-star."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self.rounds = rounds
+
+    def expand(self, edges: beam.PCollection) -> beam.PCollection:
+        """(lower, higher) pairs to (higher, lower) pairs, stars when enough rounds were given."""
+        for number in range(1, self.rounds + 1):
+            edges = (
+                edges
+                | f"Both ways {number}" >> beam.FlatMap(both)
+                | f"Around {number}" >> beam.GroupByKey()
+                | f"Large star {number}" >> beam.FlatMap(large)
+                | f"Below {number}" >> beam.GroupByKey()
+                | f"Small star {number}" >> beam.FlatMap(small)
+            )
+        return edges
+
+
+def part_numbers(folder: str) -> Iterator[int]:
+    """The numbers of the planned parts."""
+    for item in load_plan(Path(folder)).items:
+        yield item.number
+
+
+def hashes(number: int, folder: str) -> Iterator[Pair]:
+    """(text hash, node and band keys) of a part's documents."""
+    plan = load_plan(Path(folder))
+    yield from signatures.entries(plan, number, settings.build(Dedup, plan.settings["dedup"]))
+
+
+def exact_edges(group: Grouped, exact: bool) -> Iterator[Pair]:
+    """Pairs of documents with the same text."""
+    if exact:
+        yield from star([entry[:NODE] for entry in group[1]])
+
+
+def bands(group: Grouped, exact: bool) -> Iterator[Pair]:
+    """(band key, node), of the least document only where the others are its exact duplicates already."""
+    for entry in [min(group[1])] if exact else group[1]:
+        for start in range(NODE, len(entry), KEY):
+            yield entry[start : start + KEY], entry[:NODE]
+
+
+def candidate_pairs(bucket: Grouped) -> Iterator[Pair]:
+    """(part of the higher node, lower and higher node) from the least node of a bucket to each other."""
+    for lower, higher in star(bucket[1]):
+        yield node_part(higher), lower + higher
+
+
+def add_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
+    """(part of the lower node, pair and the higher node's evidence), each pair once."""
+    plan = load_plan(Path(folder))
+    part = signatures.read_part(plan, int.from_bytes(group[0]))
+    for pair in sorted(set(group[1])):
+        yield node_part(pair[:NODE]), pair + part.evidence(node_row(pair[NODE:]))
+
+
+def compare(group: Grouped, folder: str, limit: float) -> Iterator[Pair]:
+    """The pairs that are similar enough."""
+    part = signatures.read_part(load_plan(Path(folder)), int.from_bytes(group[0]))
+    for entry in group[1]:
+        lower, higher, evidence = entry[:NODE], entry[NODE : 2 * NODE], entry[2 * NODE :]
+        if part.similarity(node_row(lower), evidence) >= limit:
+            yield lower, higher
+
+
+def both(edge: Pair) -> Iterator[Pair]:
+    """An edge from either end."""
+    yield from both_ways(edge)
+
+
+def large(group: Grouped) -> Iterator[Pair]:
+    """One large-star step."""
+    yield from large_star(*group)
+
+
+def small(group: Grouped) -> Iterator[Pair]:
+    """One small-star step."""
+    yield from small_star(*group)
+
+
+def to_winner(label: Pair) -> Pair:
+    """(part of the winner, loser and winner)."""
+    loser, winner = label
+    return node_part(winner), loser + winner
+
+
+def winner_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
+    """To each loser's part its loss with the winner's evidence; to the winner's own part the mark that it has won."""
+    part = signatures.read_part(load_plan(Path(folder)), int.from_bytes(group[0]))
+    winners = set()
+    for pair in group[1]:
+        winner = pair[NODE:]
+        winners.add(winner)
+        yield node_part(pair), pair + part.evidence(node_row(winner))
+    for winner in sorted(winners):
+        yield group[0], winner
+
+
+def empty_mark(number: int) -> Pair:
+    """A mark that makes sure that every part is decided."""
+    return number.to_bytes(4, "big"), b""
+
+
+def decide(group: Grouped, folder: str) -> None:
+    """Write one part's decisions."""
+    plan = load_plan(Path(folder))
+    item = plan.items[int.from_bytes(group[0])]
+    losses: dict[int, bytes] = {}
+    winners: dict[int, bytes] = {}
+    for mark in group[1]:
+        if len(mark) > NODE:
+            losses[node_row(mark)] = mark[NODE:]
+        elif mark:
+            winners[node_row(mark)] = node_id(mark)
+    limit = plan.settings["dedup"]["similarity"]
+    text = signatures.read_part(plan, item.number)
+    with PartWriter(plan.folder, item.number, plan.part_key(item), schema=DECISIONS) as part:
+        part.note("clusters", len(winners.keys() - losses.keys()))
+        part.note("unconverged clusters", len(winners.keys() & losses.keys()))
+        for row, identity in enumerate(text.ids):
+            blank = dict.fromkeys(DECISIONS.names)
+            known = {**blank, "id": identity, "url": text.urls[row], "kept": row not in losses}
+            if row not in losses:
+                part.keep_row({**known, "cluster": winners.get(row)}, text.sources[row], text.sizes[row])
+                continue
+            winner, evidence = node_id(losses[row]), losses[row][NODE:]
+            similarity = text.similarity(row, evidence)
+            kind = "exact" if text.text_hashes[row] == evidence[:16] else "near"
+            part.add_row({**known, "kind": kind, "winner": winner, "similarity": similarity, "cluster": winner})
+            part.reject(
+                Rejection(
+                    id=identity,
+                    url=text.urls[row],
+                    source=text.sources[row],
+                    stage="dedup",
+                    reason=f"dedup.{kind}",
+                    value=similarity,
+                    threshold=limit if kind == "near" else None,
+                    bytes=text.sizes[row],
+                    detail=f"duplicate of {winner.hex()}",
+                )
+            )

@@ -1,0 +1,57 @@
+"""WARC and WET files to documents: one part per file."""
+
+import apache_beam as beam
+
+from curate import settings
+from curate.documents import user_documents
+from curate.extract import attempt
+from curate.parts import PartWriter
+from curate.pipelines.parts import map_only
+from curate.recipe import Extract
+from curate.records import Document, Failure, Page, Reason, Rejection, document_id
+from curate.stage import Item, Plan
+from curate.warc import Skipped, read_pages
+
+
+def build(pipeline: beam.Pipeline, plan: Plan) -> None:
+    """Wire the stage."""
+    map_only(pipeline, plan, make_part)
+
+
+def make_part(plan: Plan, item: Item) -> None:
+    """Extract one file; the user's own documents among the inputs pass through as they are."""
+    rules = settings.build(Extract, plan.settings)
+    with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
+        if item.form == "documents":
+            for found in user_documents(plan.path(item.uri), item.name, item.source, plan.stage):
+                write(part, found, None, item.source)
+            return
+        for record in read_pages(plan.path(item.uri), item.name, max_bytes=rules.max_bytes):
+            if isinstance(record, Skipped):
+                part.skip(record.kind)
+            elif isinstance(record, Failure):
+                part.fail(record, item.source)
+            else:
+                write(part, attempt(record, item.source, rules), record, item.source)
+
+
+def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | None, source: str) -> None:
+    """Put what became of a page where it belongs."""
+    if isinstance(outcome, Document):
+        part.keep(outcome)
+    elif isinstance(outcome, Failure):
+        part.fail(outcome, source)
+    elif page:
+        part.reject(
+            Rejection(
+                id=document_id(page.url, page.timestamp),
+                url=page.url,
+                source=source,
+                stage="extract",
+                reason=outcome.rule,
+                value=outcome.value,
+                threshold=outcome.threshold,
+                bytes=len(page.body),
+                detail=outcome.detail,
+            )
+        )

@@ -1,0 +1,94 @@
+"""From a recipe to the plan of each stage: its settings as tables, its items, its folder."""
+
+import os
+from pathlib import Path
+
+from curate import modelfile, settings
+from curate.inputs import Digests, source_items, stage_items
+from curate.manifest import stage_folder
+from curate.packing import cuts_settings, plan_cuts
+from curate.recipe import Recipe
+from curate.settings import Table
+from curate.stage import Item, Plan, digest, read_stage
+
+
+def miniweb_folder(out: Path) -> Path:
+    """Where a run keeps the mini-web that its `miniweb:` inputs name."""
+    return out / "miniweb"
+
+
+def extract(recipe: Recipe, out: Path, digests: Digests) -> Plan:
+    """The plan over the input files of every source."""
+    inputs = {name: source.inputs for name, source in recipe.sources.items()}
+    items = source_items(inputs, digests, miniweb=miniweb_folder(out))
+    return plan_extract(recipe, stage_folder(out, "extract"), items)
+
+
+def plan_extract(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
+    """The plan of extract over these items."""
+    return Plan(stage="extract", folder=folder, settings=settings.to_table(recipe.extract), items=tuple(items))
+
+
+def plan_filter(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
+    """The plan of filter: the recipe's rules, and each source's own."""
+    sources = {name: settings.to_table(source.filter) for name, source in recipe.sources.items()}
+    table = {"default": settings.to_table(recipe.filter), "sources": sources}
+    return Plan(stage="filter", folder=folder, settings=table, items=tuple(items))
+
+
+def plan_sign(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
+    """The plan of dedup's first half; only what decides a signature is in its key."""
+    dedup = settings.to_table(recipe.dedup)
+    table = {name: dedup[name] for name in ("near", "bands", "rows", "shingle")}
+    return Plan(stage="sign", folder=folder, settings={"dedup": table}, items=tuple(items))
+
+
+def plan_dedup(recipe: Recipe, folder: Path, items: list[Item], signatures: Path) -> Plan:
+    """The plan of dedup's second half, over finished signatures; every part depends on all items."""
+    paths = [os.path.relpath(signatures / f"part-{item.number:05d}.parquet", folder) for item in items]
+    table = {"dedup": settings.to_table(recipe.dedup), "sources": list(recipe.sources), "signatures": paths}
+    return Plan(stage="dedup", folder=folder, settings=table, items=tuple(items), alone=False)
+
+
+def plan_score(recipe: Recipe, folder: Path, items: list[Item], digests: Digests, miniweb: Path | None) -> Plan:
+    """The plan of score; the model is made first, as its digest is in the key."""
+    if recipe.score is None:
+        raise settings.SettingsError("the recipe has no [score] table; give one, or --set score.model=FILE")
+    plain, sha256 = modelfile.prepare(recipe.score, folder, digests, miniweb=miniweb)
+    table: Table = {
+        "score": settings.to_table(plain),
+        "seed": recipe.seed,
+        "model": modelfile.MODEL,
+        "model_sha256": sha256,
+    }
+    attached = (modelfile.MODEL, modelfile.CARD)
+    return Plan(stage="score", folder=folder, settings=table, items=tuple(items), attached=attached)
+
+
+def plan_tokenize(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
+    """The plan of tokenize: the split and the global order are drawn here, so the seed is in the key."""
+    table = {
+        "encoding": recipe.tokenize.encoding,
+        "seed": recipe.seed,
+        "valid_fraction": recipe.pack.valid_fraction,
+    }
+    return Plan(stage="tokenize", folder=folder, settings=table, items=tuple(items))
+
+
+def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
+    """The plan of pack: the cuts of the global order, one item per shard."""
+    record = read_stage(tokenized)
+    names = [name for name in record.outputs if name.startswith("part-")]
+    cuts = plan_cuts([tokenized / name for name in names], recipe.pack.max_tokens)
+    inputs = digest([record.outputs[name].sha256 for name in names])
+    items = tuple(
+        Item(number=number, name=cut.path, uri="", form="shard", sha256=inputs, bytes=2 * cut.tokens, source=cut.source)
+        for number, cut in enumerate(cuts)
+    )
+    table = cuts_settings(cuts, [os.path.relpath(tokenized / name, folder) for name in names])
+    return Plan(stage="pack", folder=folder, settings=table, items=items)
+
+
+def next_items(previous: Path, folder: Path) -> list[Item]:
+    """The parts that the stage before has left, as the next one's items."""
+    return stage_items(previous, folder)

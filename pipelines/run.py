@@ -1,0 +1,169 @@
+"""Run or resume a recipe, or one stage of it: plan, pipeline, closing record; then the manifest and the report.
+
+A stage that is done under its key is left alone; within a stage, parts with a valid receipt are.
+"""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from curate import manifest, settings
+from curate.inputs import Digests
+from curate.manifest import stage_folder
+from curate.parts import write_bytes
+from curate.pipelines import plans
+from curate.pipelines.runners import make_runner, options_for
+from curate.progress import Progress
+from curate.recipe import Recipe
+from curate.settings import SettingsError
+from curate.stage import Item, Plan, StageRecord, close_stage, is_done, open_stage, read_stage
+
+# Bytes of input that one core gets through in a second, to judge whether worker processes pay (measured, 2 cores).
+BYTES_PER_SECOND = {
+    "extract": 500_000,
+    "filter": 1_500_000,
+    "sign": 3_000_000,
+    "dedup": 3_000_000,
+    "score": 3_000_000,
+    "tokenize": 3_000_000,
+    "pack": 30_000_000,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """How stages are executed: the runner's name, workers (None: one per core), the user's Beam options."""
+
+    runner: str = "local"
+    workers: int | None = None
+    beam: list[str] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
+
+    def check(self) -> None:
+        """SettingsError, before any work, where the runner, the workers or a Beam option cannot be used."""
+        make_runner(self.runner, options_for(self.runner, self.workers, 0.0, self.beam))
+
+
+def execute(plan: Plan, engine: Engine) -> StageRecord:
+    """Bring a stage to its closing record, making only the parts that are missing."""
+    if is_done(plan):
+        engine.progress.skipped(plan)
+        return read_stage(plan.folder)
+    pending = open_stage(plan)
+    if pending:
+        seconds = sum(item.bytes for item in pending) / BYTES_PER_SECOND[plan.stage]
+        pipeline = make_runner(engine.runner, options_for(engine.runner, engine.workers, seconds, engine.beam))()
+        _builder(plan.stage)(pipeline, plan)
+        with engine.progress.watching(plan):
+            pipeline.run().wait_until_finish()  # type: ignore[attr-defined]
+    record = close_stage(plan)
+    engine.progress.done(record)
+    return record
+
+
+def _builder(stage: str) -> Callable[[Any, Plan], None]:
+    from curate.pipelines import dedup, extract, filter, pack, score, tokenize
+
+    builders: dict[str, Callable[[Any, Plan], None]] = {
+        "extract": extract.build,
+        "filter": filter.build,
+        "sign": dedup.build_signatures,
+        "dedup": dedup.build,
+        "score": score.build,
+        "tokenize": tokenize.build,
+        "pack": pack.build,
+    }
+    return builders[stage]
+
+
+def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
+    """Run or resume every stage of a recipe into `out` and write its manifest; the stages' records by name."""
+    engine.check()
+    with claimed(recipe, out):
+        digests = Digests(out / "inputs.json")
+        first = plans.extract(recipe, out, digests)
+        digests.save()
+        write_bytes(out / "recipe.toml", settings.to_toml(recipe).encode())
+        records = {"extract": execute(first, engine)}
+        previous = first.folder
+        for stage in recipe.stages[1:]:
+            folder = stage_folder(out, stage)
+            records[stage] = run_stage(stage, recipe, previous, folder, engine, digests, plans.miniweb_folder(out))
+            if not records[stage].counts.kept:
+                read = records[stage].counts.read
+                raise SettingsError(f"{stage} kept none of {read} documents; curate inspect {out} tells why")
+            previous = folder
+        digests.save()
+        manifest.write(manifest.make(recipe, out, records), out)
+    return records
+
+
+def run_stage(
+    stage: str,
+    recipe: Recipe,
+    previous: Path,
+    folder: Path,
+    engine: Engine,
+    digests: Digests,
+    miniweb: Path | None = None,
+) -> StageRecord:
+    """One stage over the folder of the stage before."""
+    if stage == "pack":
+        return execute(plans.plan_pack(recipe, folder, previous), engine)
+    return run_items(stage, recipe, plans.next_items(previous, folder), folder, engine, digests, miniweb)
+
+
+def run_items(
+    stage: str,
+    recipe: Recipe,
+    items: list[Item],
+    folder: Path,
+    engine: Engine,
+    digests: Digests,
+    miniweb: Path | None = None,
+) -> StageRecord:
+    """One stage from filter to tokenize over these items."""
+    if stage == "dedup":
+        return _dedup(recipe, items, folder, engine)
+    if stage == "score":
+        return execute(plans.plan_score(recipe, folder, items, digests, miniweb), engine)
+    planner = {"filter": plans.plan_filter, "tokenize": plans.plan_tokenize}[stage]
+    return execute(planner(recipe, folder, items), engine)
+
+
+def _dedup(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> StageRecord:
+    from curate.inputs import moved
+
+    signatures = folder / "signatures"
+    plan = plans.plan_dedup(recipe, folder, items, signatures)
+    if not is_done(plan):
+        execute(plans.plan_sign(recipe, signatures, moved(items, folder, signatures)), engine)
+    return execute(plan, engine)
+
+
+@contextmanager
+def claimed(recipe: Recipe, out: Path) -> Iterator[None]:
+    """Hold the output folder for this recipe alone; SettingsError where it is another's, in use or not writable."""
+    owner = out / "recipe.toml"
+    try:
+        if out.exists() and not owner.exists() and any(path.name != ".lock" for path in out.iterdir()):
+            partial = {"inputs.json", "miniweb", ".lock"}
+            if not {path.name for path in out.iterdir()} <= partial:
+                raise SettingsError(f"{out}: not empty and no output of curate; name another folder")
+        if owner.exists():
+            name = settings.parse_toml(owner.read_text(), str(owner)).get("name")
+            if name != recipe.name:
+                raise SettingsError(f"{out}: holds recipe {name!r}, not {recipe.name!r}; name another folder")
+        out.mkdir(parents=True, exist_ok=True)
+        lock = (out / ".lock").open("w")
+    except OSError as error:
+        raise SettingsError(f"{out}: cannot write there: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SettingsError(f"{out}: another run is writing there") from None
+        yield
