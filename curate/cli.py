@@ -236,8 +236,11 @@ def _train(manifest: Path, out: Path, chosen: Any) -> None:
         console.print(f"train     step {step:>5}  loss {loss:.3f}", highlight=False)
 
     result = fit(manifest, out, chosen, report=tell)
-    for line in result.lines():
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"loss      {result.first_loss:.3f} before, {result.last_loss:.3f} after", highlight=False)
+    if result.valid_before is not None and result.valid_after is not None:
+        console.print(f"held out  {result.valid_before:.3f} before, {result.valid_after:.3f} after", highlight=False)
+    console.print(f"curve     {out / 'loss.png'}", highlight=False, soft_wrap=True)
+    console.print(f"sample    {result.sample}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _need_torch(mend: str) -> None:
@@ -284,8 +287,8 @@ def main() -> None:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        app(args=arguments, prog_name="curate", standalone_mode=True)
-    except KeyboardInterrupt:
+        sys.exit(app(args=arguments, prog_name="curate", standalone_mode=False))
+    except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; the same command resumes where it stopped", 130, debug)
     except SettingsError as error:
         _fail(str(error), 2, debug)
@@ -293,6 +296,9 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}; the same command resumes once that is mended", 1, debug)
     except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error, whose class typer keeps to itself
+            error.show()
+            sys.exit(error.exit_code)
         _fail(one_line(error), 1, debug)
 
 

@@ -15,7 +15,7 @@ from curate.records import EPOCH, Document, Failure, document_id
 from curate.stage import Item, Plan
 
 BATCH_ROWS = 1024
-OPTIONAL = ("title", "date", "language", "mime", "warc_file")
+OPTIONAL = ("title", "date", "language", "mime", "warc_file")  # strings that a user's row may bring along
 
 
 def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = None) -> Iterator[Document | Failure]:
@@ -98,6 +98,7 @@ def _user_document(row: Any, name: str, number: int, source: str) -> Document:
         identity = document_id(f"id:{given if not isinstance(given, bytes) else given.hex()}", EPOCH)
     else:
         identity = document_id(url or f"{name}#{number}", timestamp)
+    known: dict[str, Any] = {key: str(row[key]) for key in OPTIONAL if row.get(key) is not None}
     return Document(
         id=identity,
         url=url,
@@ -105,7 +106,7 @@ def _user_document(row: Any, name: str, number: int, source: str) -> Document:
         source=str(row.get("source") or source),
         text=row["text"].encode("utf-8", "replace").decode(),
         quality=float(row["quality"]) if row.get("quality") is not None else None,
-        **{key: str(row[key]) if row.get(key) is not None else None for key in OPTIONAL},
+        **known,
     )
 
 

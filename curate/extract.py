@@ -27,7 +27,7 @@ def decode(body: bytes, charset: str) -> str:
         known = map_encoding_to_html5(name, fallback_utf8=False) if name else None
         if known:
             return str(bytes_to_str(body, known))
-    return str(bytes_to_str(body, detect_encoding(body)))
+    return str(bytes_to_str(body, detect_encoding(body) or "utf-8"))
 
 
 def gate(page: Page, settings: Extract) -> Reason | None:

@@ -9,8 +9,11 @@ from curate.miniweb_html import Site, cookies, document, footer, head, menu, new
 from curate.miniweb_serve import gzip_member
 from curate.miniweb_texts import table_rows
 
-GOODS = ["Kettle", "Toaster", "Blender", "Iron", "Heater", "Fan", "Lamp", "Drill", "Sander", "Mixer", "Scale", "Grill", "Fryer", "Steamer", "Vacuum", "Speaker", "Charger", "Router", "Headset", "Keyboard", "Monitor", "Printer", "Tripod", "Torch", "Cooler", "Shaver", "Trimmer", "Juicer", "Purifier", "Thermostat"]
-LINES = ["Nova", "Prime", "Ultra", "Eco", "Max", "Lite", "Plus", "Pro", "Smart", "Turbo", "Flex", "Zen", "Aero", "Volt", "Core"]
+GOODS = str.split(
+    "Kettle Toaster Blender Iron Heater Fan Lamp Drill Sander Mixer Scale Grill Fryer Steamer Vacuum Speaker Charger "
+    "Router Headset Keyboard Monitor Printer Tripod Torch Cooler Shaver Trimmer Juicer Purifier Thermostat"
+)
+LINES = str.split("Nova Prime Ultra Eco Max Lite Plus Pro Smart Turbo Flex Zen Aero Volt Core")
 SPECS = (
     ("Power", "W", 40, 2400),
     ("Weight", "kg", 1, 19),
@@ -21,8 +24,14 @@ SPECS = (
     ("Noise", "dB", 28, 81),
     ("Capacity", "ml", 250, 5000),
 )
-TOPICS = ["loans", "mattress", "insurance", "hotels", "flights", "vitamins", "poker", "roofing", "dating", "lawyers", "ringtones", "watches", "handbags", "mortgage", "software", "casino", "slimming", "botox", "forex", "hosting", "tyres", "plumbing", "curtains", "sunglasses", "sneakers", "perfume", "webcams", "tattoos", "kennels", "scooters"]
-CLAIMS = ["cheap", "best", "buy", "discount", "online", "free", "top", "sale", "cheapest", "quality", "deals", "prices", "reviews", "2026", "nearby", "fast", "offers", "bargain"]
+TOPICS = str.split(
+    "loans mattress insurance hotels flights vitamins poker roofing dating lawyers ringtones watches handbags "
+    "mortgage software casino slimming botox forex hosting tyres plumbing curtains sunglasses sneakers perfume "
+    "webcams tattoos kennels scooters"
+)
+CLAIMS = str.split(
+    "cheap best buy discount online free top sale cheapest quality deals prices reviews 2026 nearby fast offers bargain"
+)
 CODES = "abcdefghjkmnpqrstuvwxyz"
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"

@@ -54,9 +54,9 @@ DELIVERIES = {
 
 def payload(markup: str, delivery: Delivery) -> bytes:
     """The body as sent, in its transfer codings."""
+    markup = markup.replace('<meta charset="utf-8">\n', meta_tag(delivery.meta))
     if delivery.damage:
         markup = DAMAGES[delivery.damage](markup)
-    markup = markup.replace('<meta charset="utf-8">\n', meta_tag(delivery.meta))
     content = delivery.mark + markup.encode(delivery.codec, "xmlcharrefreplace")
     if delivery.gzip:
         content = gzip_member(content)
@@ -123,7 +123,7 @@ def headless(markup: str) -> str:
 
 
 def truncated(markup: str) -> str:
-    """A download that broke off in the middle of an attribute, after the text but before the page's foot."""
+    """A download that broke off in the middle of an element, after the text but before the page's foot."""
     return markup[: markup.rindex("<footer") - 40]
 
 

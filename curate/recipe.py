@@ -238,7 +238,7 @@ def from_table(table: Table, where: Where) -> Recipe:
     return settings.build(Recipe, table, where=where)
 
 
-PATH_KEYS = (("score", "model"), ("score", "positive"), ("score", "negative"))
+PATH_KEYS: tuple[tuple[str, ...], ...] = (("score", "model"), ("score", "positive"), ("score", "negative"))
 
 
 def _anchored(table: Table, folder: Path) -> Table:

@@ -19,6 +19,7 @@ import torch
 import vl_convert
 from torch import Tensor, nn
 
+from curate import tokens
 from curate.gpt import GPT, Shape
 from curate.loader import NO_TOKEN, Loader, Tokens, held_out, occurring_ids, read_manifest
 from curate.parts import sha256_of, write_bytes, write_json
@@ -30,7 +31,7 @@ VALIDATIONS = 8  # besides the one before the first step
 TEMPERATURE, TOP_K = 0.8, 40  # of the sample
 
 Report = Callable[[int, float], None]
-Decode = Callable[[Sequence[int]], str]
+Decode = Callable[[list[int]], str]
 
 
 class Row(NamedTuple):
@@ -95,11 +96,11 @@ class Validation:
 
 
 def train(
-    manifest: Path, out: Path, settings: Train, report: Report | None = None, *, decode: Decode | None = None
+    manifest: Path, out: Path, settings: Train, report: Report | None = None, *, decode: Decode = tokens.decode
 ) -> Trained:
     """Train, write the four files to `out`, and say how it went; `report(step, loss)` is called after every step.
 
-    decode: token ids to text, by default of GPT-2's encoding. ValueError where the manifest or its shards are unusable.
+    decode: token ids to text. ValueError where the manifest or its shards are unusable.
     """
     started = time.perf_counter()
     loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
@@ -116,7 +117,7 @@ def train(
     with repeatable(settings):
         model = GPT(shape)
         rows = list(_fit(model, loader, vocabulary, validation, settings, report or (lambda step, loss: None)))
-        sample = _sample(model, vocabulary, settings, decode or _gpt2)
+        sample = _sample(model, vocabulary, settings, decode)
     losses = [row.train_loss for row in rows if row.train_loss is not None]
     valid = [row.valid_loss for row in rows if row.valid_loss is not None]
     trained = Trained(
@@ -227,12 +228,6 @@ def _sample(model: GPT, vocabulary: Vocabulary, settings: Train, decode: Decode)
     start = vocabulary.encode(np.array([[vocabulary.eot]]))
     rows = model.generate(start, settings.sample_tokens, generator=generator, temperature=TEMPERATURE, top_k=TOP_K)
     return decode(vocabulary.decode(rows[0, 1:]))
-
-
-def _gpt2(ids: Sequence[int]) -> str:
-    from curate.tokens import gpt2  # needed for the default alone
-
-    return gpt2().decode(list(ids))
 
 
 def _describe(trained: Trained, manifest: Path, loader: Loader, settings: Train) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A stage that is done under its key is left alone; within a stage, parts with a v
 """
 
 import fcntl
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -87,18 +88,24 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
         first = plans.extract(recipe, out, digests)
         digests.save()
         write_bytes(out / "recipe.toml", settings.to_toml(recipe).encode())
-        records = {"extract": execute(first, engine)}
+        records = {"extract": kept_some(execute(first, engine), out)}
         previous = first.folder
         for stage in recipe.stages[1:]:
             folder = stage_folder(out, stage)
-            records[stage] = run_stage(stage, recipe, previous, folder, engine, digests, plans.miniweb_folder(out))
-            if not records[stage].counts.kept:
-                read = records[stage].counts.read
-                raise SettingsError(f"{stage} kept none of {read} documents; curate inspect {out} tells why")
+            record = run_stage(stage, recipe, previous, folder, engine, digests, plans.miniweb_folder(out))
+            records[stage] = kept_some(record, out)
             previous = folder
         digests.save()
         manifest.write(manifest.make(recipe, out, records), out)
     return records
+
+
+def kept_some(record: StageRecord, out: Path) -> StageRecord:
+    """The record, if the stage left anything to go on with; SettingsError that sends to the reasons where it did not."""
+    if not record.counts.kept:
+        read = record.counts.read
+        raise SettingsError(f"{record.stage} kept none of {read} documents; curate inspect {out} tells why")
+    return record
 
 
 def run_stage(
@@ -148,6 +155,7 @@ def _dedup(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> S
 def claimed(recipe: Recipe, out: Path) -> Iterator[None]:
     """Hold the output folder for this recipe alone; SettingsError where it is another's, in use or not writable."""
     owner = out / "recipe.toml"
+    fresh = not out.exists()
     try:
         if out.exists() and not owner.exists() and any(path.name != ".lock" for path in out.iterdir()):
             partial = {"inputs.json", "miniweb", ".lock"}
@@ -166,4 +174,9 @@ def claimed(recipe: Recipe, out: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise SettingsError(f"{out}: another run is writing there") from None
-        yield
+        try:
+            yield
+        except SettingsError:
+            if fresh and {path.name for path in out.iterdir()} <= {".lock"}:
+                shutil.rmtree(out)
+            raise

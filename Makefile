@@ -1,0 +1,43 @@
+# Two commands do all set-up from a bare clone: `make demo` runs the main job, `make test` passes the tests.
+
+UV := $(or $(shell command -v uv),.uv/bin/uv)
+PIP := $(UV) pip install --quiet --python .venv/bin/python --constraint constraints.txt
+RUN := .venv/bin/
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/.train
+	$(RUN)curate run quickstart --out demo
+
+test: .venv/.dev
+	$(RUN)pytest
+
+lint: .venv/.dev
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(UV) pip install --quiet --python .venv/bin/python --no-deps --target build/typed --upgrade .
+	cd build/typed && ../../$(RUN)mypy --config-file ../../pyproject.toml -p curate
+
+bench: .venv/.dev
+	$(RUN)python tests/bench/pipeline.py
+
+clean:
+	rm -rf .venv .uv build demo *.egg-info
+
+# torch: the CPU build where uv can get it, else the registry's own (5 GB, once, through uv's cache).
+.venv/.train: .venv/.data
+	$(PIP) --torch-backend=cpu --editable '.[all]' 2>/dev/null || $(PIP) --editable '.[all]'
+	@touch $@
+
+.venv/.dev: .venv/.train
+	$(PIP) --editable '.[all,dev]'
+	@touch $@
+
+.venv/.data: pyproject.toml constraints.txt | $(UV)
+	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv
+	$(PIP) --editable '.[beam,report]'
+	@touch $@
+
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet uv
