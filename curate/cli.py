@@ -1,280 +1,14 @@
-"""The command line: parse, call, print. Each command imports what it needs when it runs, so `--help` is quick."""
+"""The entry point of `curate`: exit codes, and every error as one line that names the value and the mend."""
 
 import os
 import re
 import sys
-from pathlib import Path
-from typing import Annotated, Any
+import traceback
 
 import typer
-from rich.console import Console
 
-from curate import __version__
+from curate.commands import app, beam_options, errors
 from curate.settings import SettingsError
-
-DATASET, STAGES, LOOK, MODEL = "Make a dataset", "One stage", "Look at an output", "Train"
-BEAM_HELP = "What follows a lone -- goes to Beam, such as: -- --direct_running_mode=in_memory"
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    help="Make language-model training data: crawl, extract, filter, deduplicate, score, tokenize, mix, train.",
-    epilog="Exit codes: 0 done, 1 finished but some inputs failed, 2 usage or settings, 130 interrupted.",
-)
-console = Console(width=None if sys.stdout.isatty() else 120)
-errors = Console(stderr=True, soft_wrap=True)
-beam_options: list[str] = []
-
-Out = Annotated[Path, typer.Option("-o", "--out", help="The folder to write.", show_default=False)]
-Set = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Change one setting, as in TOML.")]
-Runner = Annotated[str, typer.Option(help="Where it runs: local.")]
-Workers = Annotated[int | None, typer.Option(help="Worker processes; one per core if left out.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-RecipeOption = Annotated[str | None, typer.Option(help="A bundled recipe or a .toml file.", show_default=False)]
-SourceOption = Annotated[str, typer.Option(help="The source's name in what is written.")]
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, globs, or the folder of an earlier stage.")]
-Output = Annotated[Path, typer.Argument(metavar="OUT", help="The folder of a run or of a stage.")]
-
-
-@app.callback()
-def common(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
-) -> None:
-    """Options of every command; --debug may stand anywhere and is read in `main`."""
-    if version:
-        typer.echo(f"curate {__version__}")
-        raise typer.Exit
-
-
-@app.command(rich_help_panel=DATASET, epilog=BEAM_HELP)
-def run(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A bundled recipe or a .toml file.")],
-    out: Out,
-    set_: Set = [],  # noqa: B006 - typer copies it
-    runner: Runner = "local",
-    workers: Workers = None,
-    train: Annotated[bool, typer.Option(help="Train the recipe's model, if it has one.")] = True,
-) -> None:
-    """Run or resume a whole recipe."""
-    from curate import recipe as recipes
-    from curate.pipelines import run as pipeline
-
-    loaded = recipes.load(recipe, tuple(set_))
-    wants_model = train and loaded.train is not None
-    if wants_model:
-        _need_torch("leave the model out with --no-train")
-    pipeline.run(loaded, out, _engine(runner, workers))
-    if wants_model:
-        _train(out / "manifest.json", out / "train", loaded.train)
-    _finish_run(out)
-    _exit_by_failures(out)
-
-
-def _finish_run(out: Path) -> None:
-    from curate import funnel, show
-
-    summary = funnel.summary(out)
-    show.funnel(summary, console)
-    show.sources(summary, console)
-    console.print(f"manifest: {out / 'manifest.json'}", soft_wrap=True)
-    try:
-        from curate import report as reports
-    except ImportError:
-        console.print("no report: install it with pip install 'curate-corpus[report]', then curate report OUT")
-    else:
-        console.print(f"report: {reports.write(out)}", soft_wrap=True)
-
-
-def _stage(
-    stage: str, inputs: list[str], out: Path, recipe: str | None, set_: list[str], engine: Any, source: str
-) -> None:
-    from curate import funnel, show
-    from curate.pipelines import verbs
-
-    verbs.run(stage, tuple(inputs), out, recipe, tuple(set_), engine, source)
-    show.funnel(funnel.summary(out), console)
-    _exit_by_failures(out)
-
-
-def _stage_command(stage: str, summary: str) -> None:
-    def command(
-        inputs: Inputs,
-        out: Out,
-        recipe: RecipeOption = None,
-        set_: Set = [],  # noqa: B006 - typer copies it
-        runner: Runner = "local",
-        workers: Workers = None,
-        source: SourceOption = "web",
-    ) -> None:
-        _stage(stage, inputs, out, recipe, set_, _engine(runner, workers), source)
-
-    command.__doc__ = summary
-    app.command(stage, rich_help_panel=STAGES, epilog=BEAM_HELP)(command)
-
-
-for _name, _summary in (
-    ("extract", "WARC or WET files to documents."),
-    ("filter", "Documents to those that the rules let pass."),
-    ("dedup", "Documents to decisions: exact text, then MinHash-LSH."),
-    ("score", "Documents to scored documents, by a fastText classifier."),
-    ("tokenize", "Documents to sorted parts of GPT-2 tokens."),
-    ("pack", "Tokens to shards."),
-):
-    _stage_command(_name, _summary)
-
-
-@app.command(rich_help_panel=LOOK)
-def inspect(out: Output, json: Json = False) -> None:
-    """Print the funnel, the sources, the weights and the shards."""
-    from curate import funnel, show
-
-    summary = funnel.summary(out)
-    if json:
-        _print_json(summary)
-        return
-    show.funnel(summary, console)
-    if summary["finished"]:
-        show.sources(summary, console)
-        show.shards(summary, console)
-
-
-@app.command(rich_help_panel=LOOK)
-def verify(out: Output, json: Json = False) -> None:
-    """Check every digest, row count and sum; one line per fault."""
-    from curate import verify as check
-
-    found = list(check.faults(out))
-    if json:
-        _print_json({"output": str(out), "faults": found})
-    else:
-        for fault in found:
-            console.print(fault, markup=False, highlight=False, soft_wrap=True)
-        if not found:
-            console.print(f"{out}: all files, counts and digests are as recorded", soft_wrap=True)
-    if found:
-        raise typer.Exit(1)
-
-
-@app.command(rich_help_panel=LOOK)
-def why(
-    out: Output,
-    what: Annotated[str, typer.Argument(metavar="URL|ID", help="A URL, or a document id in hex.")],
-    json: Json = False,
-) -> None:
-    """What became of a document, stage by stage."""
-    from curate import history
-
-    found = history.of(out, what)
-    if json:
-        _print_json(found)
-    for row in [] if json else found:
-        console.print(history.line(row), markup=False, highlight=False, soft_wrap=True)
-    if not found:
-        raise SettingsError(f"{what}: no stage of {out} has seen this URL or id")
-
-
-@app.command(rich_help_panel=LOOK)
-def report(out: Output) -> None:
-    """Write report.html: one static file with the funnel and real kept and rejected documents."""
-    try:
-        from curate import report as reports
-    except ImportError as error:
-        mend = "install it with: pip install 'curate-corpus[report]'"
-        raise SettingsError(f"{error.name} is not installed; {mend}") from None
-    console.print(f"report: {reports.write(out)}", soft_wrap=True)
-
-
-@app.command(rich_help_panel=DATASET)
-def recipe(
-    name: Annotated[str, typer.Argument(metavar="RECIPE", help="A bundled recipe or a .toml file.")],
-    set_: Set = [],  # noqa: B006 - typer copies it
-) -> None:
-    """Print a recipe with all its defaults, as TOML that can be run."""
-    from curate import recipe as recipes
-    from curate import settings
-
-    typer.echo(settings.to_toml(recipes.load(name, tuple(set_))), nl=False)
-
-
-@app.command(rich_help_panel=DATASET)
-def miniweb(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write.")]) -> None:
-    """Write the mini-web that quickstart runs on: WARC files, labels, and the truth about every page."""
-    from curate import miniweb as pages
-
-    pages.build(folder)
-    console.print(f"mini-web: {folder}", soft_wrap=True)
-
-
-@app.command(rich_help_panel=MODEL)
-def train(
-    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="manifest.json, or the folder that holds it.")],
-    out: Out,
-    set_: Set = [],  # noqa: B006 - typer copies it
-) -> None:
-    """Train a small GPT-2-shaped model on the shards."""
-    from curate import manifest as manifests
-    from curate import settings
-    from curate.recipe import Train
-
-    table: settings.Table = {}
-    for text in set_:
-        path, value = settings.parse_assignment(text)
-        table = settings.assign(table, path, value)
-    chosen = settings.build(Train, table, where=settings.Where("--set", ""))
-    manifests.read(manifest)
-    _need_torch("it is needed to train")
-    _train(manifest / "manifest.json" if manifest.is_dir() else manifest, out, chosen)
-
-
-def _train(manifest: Path, out: Path, chosen: Any) -> None:
-    from curate.train import train as fit
-
-    def tell(step: int, loss: float) -> None:
-        console.print(f"train     step {step:>5}  loss {loss:.3f}", highlight=False)
-
-    result = fit(manifest, out, chosen, report=tell)
-    console.print(f"loss      {result.first_loss:.3f} before, {result.last_loss:.3f} after", highlight=False)
-    if result.valid_before is not None and result.valid_after is not None:
-        console.print(f"held out  {result.valid_before:.3f} before, {result.valid_after:.3f} after", highlight=False)
-    console.print(f"curve     {out / 'loss.png'}", highlight=False, soft_wrap=True)
-    console.print(f"sample    {result.sample}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _need_torch(mend: str) -> None:
-    from importlib.util import find_spec
-
-    for module in ("torch", "altair", "vl_convert"):
-        if find_spec(module) is None:
-            raise SettingsError(f"{module} is not installed: pip install 'curate-corpus[train]', or {mend}")
-
-
-def _engine(runner: str, workers: int | None) -> Any:
-    from curate.pipelines.run import Engine
-    from curate.progress import Progress
-
-    return Engine(runner=runner, workers=workers, beam=list(beam_options), progress=Progress(console))
-
-
-def _print_json(value: Any) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
-
-
-def _exit_by_failures(out: Path) -> None:
-    """Exit code 1 where some input failed, with the first dead letters."""
-    from curate import history
-
-    letters = history.dead_letters(out)
-    for letter in letters[:5]:
-        errors.print(f"curate: {letter}", markup=False, highlight=False)
-    if len(letters) > 5:
-        errors.print(f"curate: and {len(letters) - 5} more in the failed-*.parquet of {out}", highlight=False)
-    if letters:
-        raise typer.Exit(1)
 
 
 def main() -> None:
@@ -287,7 +21,10 @@ def main() -> None:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        sys.exit(app(args=arguments, prog_name="curate", standalone_mode=False))
+        code = app(args=arguments, prog_name="curate", standalone_mode=False)
+        if code == 130:  # typer's own answer to an interrupt
+            raise KeyboardInterrupt
+        sys.exit(code)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; the same command resumes where it stopped", 130, debug)
     except SettingsError as error:
@@ -304,8 +41,6 @@ def main() -> None:
 
 def _fail(message: str, code: int, debug: bool) -> None:
     if debug:
-        import traceback
-
         traceback.print_exc()
     errors.print(f"curate: {message}", markup=False, highlight=False)
     sys.stderr.flush()

@@ -3,15 +3,17 @@
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.parts import KEPT
-from curate.records import EPOCH, Document, Failure, document_id
+from curate.records import EPOCH, SOURCE, Document, Failure, document_id
+from curate.schemas import KEPT
 from curate.stage import Item, Plan
 
 BATCH_ROWS = 1024
@@ -49,12 +51,12 @@ def user_documents(path: Path, name: str, source: str, stage: str) -> Iterator[D
         for number, row in enumerate(_user_rows(path)):
             try:
                 yield _user_document(row, name, number, source)
-            except (ValueError, TypeError, AttributeError, KeyError) as error:
-                message = str(error)[:500]
+            except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+                message = _clean(str(error)[:500])
                 yield Failure(
                     file=name, offset=number, length=1, stage=stage, error="malformed", message=message, record=True
                 )
-    except (OSError, EOFError, ValueError) as error:  # pyarrow's errors are ValueErrors and OSErrors
+    except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
         message = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
         yield Failure(file=name, offset=number + 1, length=0, stage=stage, error="unreadable", message=message)
 
@@ -76,12 +78,10 @@ def _user_rows(path: Path) -> Iterator[Any]:
 
 def _text(path: Path) -> IO[str]:
     if path.name.endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8", errors="replace")
+        return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace")
     if path.name.endswith(".zst"):
-        import pyarrow as pa
-
-        return io.TextIOWrapper(pa.CompressedInputStream(str(path), "zstd"), encoding="utf-8", errors="replace")
-    return path.open(encoding="utf-8", errors="replace")
+        return io.TextIOWrapper(pa.CompressedInputStream(str(path), "zstd"), encoding="utf-8-sig", errors="replace")
+    return path.open(encoding="utf-8-sig", errors="replace")
 
 
 def _user_document(row: Any, name: str, number: int, source: str) -> Document:
@@ -89,22 +89,25 @@ def _user_document(row: Any, name: str, number: int, source: str) -> Document:
         raise ValueError(str(row))
     if not isinstance(row, dict) or not isinstance(row.get("text"), str):
         raise ValueError("a document needs a string `text`")
-    url = str(row.get("url") or "")
+    url = _clean(row.get("url") or "")
+    origin = _clean(row.get("source") or source)
+    if not SOURCE.fullmatch(origin):
+        raise ValueError(f"the source {origin!r} cannot name a folder")
     timestamp = _moment(row.get("timestamp"))
     given = row.get("id")
     if isinstance(given, bytes) and len(given) == 16:
         identity = given
-    elif given is not None:
+    elif given not in (None, "", b""):
         identity = document_id(f"id:{given if not isinstance(given, bytes) else given.hex()}", EPOCH)
     else:
-        identity = document_id(url or f"{name}#{number}", timestamp)
-    known: dict[str, Any] = {key: str(row[key]) for key in OPTIONAL if row.get(key) is not None}
+        identity = document_id(url or f"{source}/{name}#{number}", timestamp)
+    known: dict[str, Any] = {key: _clean(row[key]) for key in OPTIONAL if row.get(key) is not None}
     return Document(
         id=identity,
         url=url,
         timestamp=timestamp,
-        source=str(row.get("source") or source),
-        text=row["text"].encode("utf-8", "replace").decode(),
+        source=origin,
+        text=_clean(row["text"]),
         quality=float(row["quality"]) if row.get("quality") is not None else None,
         **known,
     )
@@ -114,4 +117,9 @@ def _moment(value: Any) -> datetime:
     if value is None:
         return EPOCH
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return moment.replace(tzinfo=EPOCH.tzinfo) if moment.tzinfo is None else moment
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _clean(value: Any) -> str:
+    """A value as a string that UTF-8 can hold: JSON may escape half a surrogate pair."""
+    return str(value).encode("utf-8", "replace").decode()

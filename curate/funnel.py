@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from curate import manifest
+from curate import manifest, settings
 from curate.manifest import stage_folder
 from curate.recipe import STAGES
 from curate.settings import SettingsError
@@ -15,11 +15,20 @@ def stage_folders(out: Path) -> dict[str, Path]:
     """The finished stages of a run folder, or of a stage's own folder; SettingsError if it is neither."""
     if (out / "stage.json").exists():
         return {read_stage(out).stage: out}
-    found = {stage: stage_folder(out, stage) for stage in STAGES}
+    found = {stage: stage_folder(out, stage) for stage in _stages(out)}
     done = {stage: folder for stage, folder in found.items() if (folder / "stage.json").exists()}
     if not done and not (out / "recipe.toml").exists():
         raise SettingsError(f"{out}: no output of curate (neither recipe.toml nor stage.json is there)")
     return done
+
+
+def _stages(out: Path) -> tuple[str, ...]:
+    """The stages of the run's recipe; a folder of another may be left from an earlier one."""
+    try:
+        table = settings.parse_toml((out / "recipe.toml").read_text(encoding="utf-8"), "recipe.toml")
+    except (OSError, ValueError):
+        return STAGES
+    return tuple(stage for stage in STAGES if stage != "score" or stage in table)
 
 
 def records(out: Path) -> dict[str, StageRecord]:
@@ -51,7 +60,7 @@ def summary(out: Path) -> dict[str, Any]:
 
 
 def _source(source: dict[str, Any]) -> dict[str, Any]:
-    found = {name: source[name] for name in ("name", "weight", "epochs")}
+    found = {name: source[name] for name in ("name", "weight", "share", "epochs")}
     for split in ("train", "valid"):
         for unit in ("documents", "tokens"):
             found[f"{split}_{unit}"] = source["splits"].get(split, {}).get(unit, 0)

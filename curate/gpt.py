@@ -4,6 +4,9 @@ Pre-norm blocks and a final norm, biases everywhere, tanh GELU, norms with eps 1
 the token embedding, no dropout. Submodules carry the released checkpoints' names (`h.0.attn.c_attn`, ...).
 """
 
+# torch is optional, so mypy takes its classes as Any
+# mypy: allow-subclassing-any
+
 import math
 from dataclasses import dataclass
 
@@ -132,7 +135,6 @@ class GPT(nn.Module):
             return logits, None
         return logits, F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
 
-    @torch.no_grad()
     def generate(
         self,
         tokens: Tensor,
@@ -147,7 +149,8 @@ class GPT(nn.Module):
         Recomputes the context for every token: O(count * T^2).
         """
         for _ in range(count):
-            logits = self(tokens[:, -self.shape.context :])[0][:, -1].float()
+            with torch.no_grad():
+                logits = self(tokens[:, -self.shape.context :])[0][:, -1].float()
             if temperature == 0:
                 following = logits.argmax(-1, keepdim=True)
             else:

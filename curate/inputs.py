@@ -9,10 +9,12 @@ from pathlib import Path
 
 from curate import stage
 from curate.parts import sha256_of, write_json
+from curate.records import SOURCE
 from curate.settings import SettingsError
 from curate.stage import Item
 
 DOCUMENT_SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson")
+NO_DOCUMENTS = ("sign", "tokenize", "pack")  # stages
 MINIWEB = "miniweb:"
 
 
@@ -76,20 +78,23 @@ def _miniweb(folder: Path | None) -> Path:
 def source_items(
     sources: Mapping[str, tuple[str, ...]], digests: Digests, *, miniweb: Path | None = None
 ) -> list[Item]:
-    """One item per input file, source by source; SettingsError where a source has none or names one twice."""
+    """One item per input file, source by source, a file that is named twice once; SettingsError where there is none."""
     items: list[Item] = []
     for source, patterns in sources.items():
+        if not SOURCE.fullmatch(source):
+            raise SettingsError(f"the source {source!r} cannot name a folder; give it a plain name")
         if not patterns:
             mend = f"name files with --set 'sources.{source}.inputs=[\"FILE\"]'"
             raise SettingsError(f"sources.{source}.inputs: no inputs; {mend}")
-        paths = list(dict.fromkeys(path for pattern in patterns for path in files(pattern, miniweb=miniweb)))
+        named = (path.absolute() for pattern in patterns for path in files(pattern, miniweb=miniweb))
+        paths = list(dict.fromkeys(named))
         above = Path(os.path.commonpath([path.parent for path in paths]))
         for path in paths:
             items.append(
                 Item(
                     number=len(items),
                     name=str(path.relative_to(above)),
-                    uri=str(path.absolute()),
+                    uri=str(path),
                     form="documents" if path.name.endswith(DOCUMENT_SUFFIXES) else "warc",
                     sha256=digests.of(path),
                     bytes=path.stat().st_size,
@@ -104,6 +109,8 @@ def source_items(
 def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
     """The kept parts of a finished stage as items for the stage that will write to `reader`."""
     record = stage.read_stage(folder)
+    if record.stage in NO_DOCUMENTS:
+        raise SettingsError(f"{folder}: the output of {record.stage} holds no documents; name a folder before it")
     items = []
     for number, item in enumerate(record.items):
         name = f"part-{item.number:05d}.parquet"
@@ -126,16 +133,16 @@ def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
 
 
 def named_items(names: tuple[str, ...], reader: Path, digests: Digests, source: str) -> list[Item]:
-    """The items of a verb's arguments: folders of earlier stages, or files of the user's own documents."""
+    """The items of a verb's arguments: folders of earlier stages, then files of the user's own documents."""
     items: list[Item] = []
+    own = tuple(name for name in names if not (Path(name) / "stage.json").exists())
     for name in names:
-        if (Path(name) / "stage.json").exists():
+        if name not in own:
             items += stage_items(Path(name), reader, first=len(items))
-            continue
-        for item in source_items({source: (name,)}, digests):
-            if item.form != "documents":
-                raise SettingsError(f"{name}: neither a stage folder nor documents ({', '.join(DOCUMENT_SUFFIXES)})")
-            items.append(replace(item, number=len(items)))
+    for item in source_items({source: own}, digests) if own else ():
+        if item.form != "documents":
+            raise SettingsError(f"{item.uri}: neither a stage folder nor documents ({', '.join(DOCUMENT_SUFFIXES)})")
+        items.append(replace(item, number=len(items)))
     return items
 
 

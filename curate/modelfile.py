@@ -44,8 +44,19 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
         numbers = {"positive": len(positive), "negative": len(negative)}
         quality.train(positive, negative, path, score)
     sha256 = sha256_of(path)
+    _check_label(score, path, sha256)
     write_json(folder / CARD, {"key": key, "sha256": sha256, "inputs": inputs, "documents": numbers})
     return plain, sha256
+
+
+def _check_label(score: Score, path: Path, sha256: str) -> None:
+    """SettingsError where the file is no model or its model does not know the label: every score would be 0."""
+    try:
+        labels = quality.load(path, sha256).labels
+    except ValueError as error:
+        raise SettingsError(f"{score.model or path}: not a fastText model: {error}") from None
+    if score.label not in labels:
+        raise SettingsError(f"score.label: {score.model or path} has no label {score.label!r}; it has {labels}")
 
 
 def _card(folder: Path) -> dict[str, str]:
@@ -58,7 +69,7 @@ def _card(folder: Path) -> dict[str, str]:
 def _texts(paths: list[Path]) -> list[str]:
     texts = []
     for path in paths:
-        for found in user_documents(path, path.name, "", "score"):
+        for found in user_documents(path, path.name, "labels", "score"):
             if isinstance(found, Failure):
                 raise SettingsError(f"{path}, row {found.offset}: {found.message}")
             texts.append(found.text)

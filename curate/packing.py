@@ -156,8 +156,8 @@ def _rows(plan: Plan, cut: Cut) -> pa.Table:
     )
     paths = [str(plan.path(uri)) for uri in plan.settings["parts"]]
     table = ds.dataset(paths, schema=TOKENS, format="parquet").to_table(filter=wanted, use_threads=False)
-    places = np.lexsort((np.array(table["id"].to_pylist(), dtype="S16"), table["order"].to_numpy()))
-    return table.take(pa.array(places))
+    keys = ("order", "id", "url", "ids")  # the last two count where one id is given twice
+    return table.sort_by([(key, "ascending") for key in keys])
 
 
 def _meta(table: pa.Table, lengths: npt.NDArray[np.int32]) -> pa.Table:

@@ -2,7 +2,8 @@
 
 A part is up to three Parquet files (kept, rejected, failed) made from one item. Each is written to a temporary name,
 flushed to disk and renamed; the receipt, written last, holds rows, bytes, sha256 and counts. A part with a valid
-receipt is never made again, so `kill -9` at any moment leaves whole parts and temporary files that the next run removes.
+receipt is never made again, so `kill -9` at any moment leaves whole parts, and temporary files that the next run
+removes.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -21,53 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.records import Document, Failure, Rejection, lost_record
+from curate.schemas import FAILED, KEPT, REJECTED
 
-TIMESTAMP = pa.timestamp("s", tz="UTC")
-ID = pa.binary(16)
-
-KEPT = pa.schema(
-    [
-        pa.field("id", ID, nullable=False),
-        pa.field("url", pa.string(), nullable=False),
-        pa.field("timestamp", TIMESTAMP, nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("text", pa.string(), nullable=False),
-        pa.field("title", pa.string()),
-        pa.field("date", pa.string()),
-        pa.field("language", pa.string()),
-        pa.field("language_score", pa.float32()),
-        pa.field("mime", pa.string()),
-        pa.field("warc_file", pa.string()),
-        pa.field("warc_offset", pa.int64()),
-        pa.field("warc_length", pa.int64()),
-        pa.field("quality", pa.float32()),
-    ]
-)
-REJECTED = pa.schema(
-    [
-        pa.field("id", ID, nullable=False),
-        pa.field("url", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("stage", pa.string(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
-        pa.field("value", pa.float64()),
-        pa.field("threshold", pa.float64()),
-        pa.field("bytes", pa.int64(), nullable=False),
-        pa.field("detail", pa.string(), nullable=False),
-    ]
-)
-FAILED = pa.schema(
-    [
-        pa.field("file", pa.string(), nullable=False),
-        pa.field("offset", pa.int64(), nullable=False),
-        pa.field("length", pa.int64(), nullable=False),
-        pa.field("stage", pa.string(), nullable=False),
-        pa.field("error", pa.string(), nullable=False),
-        pa.field("message", pa.string(), nullable=False),
-        pa.field("url", pa.string(), nullable=False),
-        pa.field("record", pa.bool_(), nullable=False),
-    ]
-)
 ROW_GROUP_ROWS = 4096
 ROW_GROUP_BYTES = 32 << 20  # of text, so that a row group of long documents stays small too
 
@@ -154,7 +110,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 class Table:
-    """One Parquet file, written by rows in groups of bounded size; nothing is visible before `commit`."""
+    """One Parquet file, written by rows in groups of bounded size; nothing is visible before `publish`."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path, self.schema, self.rows = path, schema, 0
@@ -176,20 +132,23 @@ class Table:
             self.rows += len(self._pending)
             self._pending, self._size = [], 0
 
-    def commit(self) -> FileRecord:
-        """Close, flush to disk, rename; the record of the finished file."""
+    def close(self) -> FileRecord:
+        """Write what is pending and flush it to disk, still under the temporary name; the record of the file."""
         self._flush()
         self._writer.close()
         with self._draft.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
-        size = self._draft.stat().st_size
+        return FileRecord(rows=self.rows, bytes=self._draft.stat().st_size, sha256=digest)
+
+    def publish(self) -> None:
+        """Give the closed file its name."""
         self._draft.replace(self.path)
-        return FileRecord(rows=self.rows, bytes=size, sha256=digest)
 
     def abandon(self) -> None:
-        """Forget everything that was not committed."""
-        self._writer.close()
+        """Remove the file if it was not published; a disk too full to close it on is no reason to keep it."""
+        with suppress(OSError):
+            self._writer.close()
         self._draft.unlink(missing_ok=True)
 
 
@@ -199,12 +158,11 @@ def as_row(record: Document | Rejection | Failure) -> dict[str, Any]:
 
 
 class PartWriter:
-    """Writes the part `number` of a stage; use as a context, which commits at the end and abandons on any error."""
+    """Writes the part `number` of a stage; use as a context, which publishes at the end and abandons on any error."""
 
     def __init__(self, folder: Path, number: int, key: str, *, schema: pa.Schema = KEPT) -> None:
         self.folder, self.number, self.key = folder, number, key
         self.counts = Counts()
-        self.extra: dict[str, FileRecord] = {}
         self._tables: dict[str, Table] = {}
         self._schemas = {"part": schema, "rejected": REJECTED, "failed": FAILED}
         self._started = time.thread_time()
@@ -215,16 +173,22 @@ class PartWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
+        try:
+            if kind is None:
+                self._publish()
+        finally:
             for table in self._tables.values():
                 table.abandon()
-            return
-        files = {f"{name}-{self.number:05d}.parquet": table.commit() for name, table in self._tables.items()}
+
+    def _publish(self) -> None:
+        files = {f"{name}-{self.number:05d}.parquet": table.close() for name, table in self._tables.items()}
+        for table in self._tables.values():
+            table.publish()
         self.receipt = Receipt(
             key=self.key,
             number=self.number,
             counts=self.counts,
-            files=dict(sorted({**files, **self.extra}.items())),
+            files=dict(sorted(files.items())),
             seconds=round(time.thread_time() - self._started, 3),
         )
         write_receipt(self.folder, self.receipt)
@@ -296,6 +260,6 @@ def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:
         files = {name: FileRecord(**record) for name, record in stored["files"].items()}
         receipt = Receipt(**{**stored, "files": files, "counts": Counts(**stored["counts"])})
         whole = all((folder / name).stat().st_size == record.bytes for name, record in files.items())
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return receipt if whole and receipt.key == key else None

@@ -16,8 +16,13 @@ class Model:
     def __init__(self, path: Path) -> None:
         self._model: Any = fasttext_binding.load(str(path))
 
+    @property
+    def labels(self) -> list[str]:
+        """The labels that it knows."""
+        return sorted(name.removeprefix("__label__") for _, name in self._model.predict("\n", -1, 0.0, "replace"))
+
     def score(self, text: str, label: str) -> float:
-        """The probability in [0, 1] that the text is of the label; 0 for an empty one."""
+        """The probability in [0, 1] that the text is of the label."""
         found = self._model.predict(one_line(text) + "\n", -1, 0.0, "strict")
         wanted = f"__label__{label}"
         return min(1.0, next((float(chance) for chance, name in found if name == wanted), 0.0))

@@ -1,5 +1,7 @@
 """The recipe: every value that decides which tokens come out, as frozen dataclasses with the papers' defaults."""
 
+import glob
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -32,7 +34,7 @@ class Source:
     filter: Filter = Filter()
 
     def __post_init__(self) -> None:
-        check(self.weight >= 0, f"weight is at least 0, got {self.weight}")
+        check(0 <= self.weight < math.inf, f"weight is a number from 0 on, got {self.weight}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,8 @@ class Score:
 
     def __post_init__(self) -> None:
         check(self.keep in ("all", "threshold", "pareto"), f"keep is all, threshold or pareto, got {self.keep!r}")
-        check(self.alpha > 0, f"alpha is above 0, got {self.alpha}")
+        check(0 < self.alpha < math.inf, f"alpha is a number above 0, got {self.alpha}")
+        check(self.label.split() == [self.label], f"label is one word, got {self.label!r}")
         trains = bool(self.positive) and bool(self.negative)
         check(bool(self.model) != trains, "give either model, or both positive and negative")
 
@@ -149,7 +152,7 @@ class Train:
     batch: int = 16
     steps: int = 200
     learning_rate: float = 3e-3
-    warmup: int = 20
+    warmup: int = 50
     weight_decay: float = 0.1
     clip: float = 1.0
     vocabulary: str = "compact"
@@ -157,13 +160,14 @@ class Train:
     log_every: int = 10
     sample_tokens: int = 60
     seed: int = 0
-    threads: int | None = None
+    threads: int = 1  # two threads that wait for one free core are many times slower than one
 
     def __post_init__(self) -> None:
         check(self.vocabulary in ("compact", "full"), f"vocabulary is compact or full, got {self.vocabulary!r}")
         check(self.heads >= 1 and self.width % self.heads == 0, f"width {self.width} / heads {self.heads} is not whole")
         check(self.layers >= 1 and self.context >= 1 and self.batch >= 1, "layers, context and batch are at least 1")
         check(self.steps >= 1 and self.log_every >= 1, "steps and log_every are at least 1")
+        check(self.threads >= 1, f"threads is at least 1, got {self.threads}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,11 +234,12 @@ def from_table(table: Table, where: Where) -> Recipe:
     sources = table.get("sources", {})
     if isinstance(sources, dict) and isinstance(shared, dict):
         merged = {
-            name: {**source, "filter": settings.merge(shared, source.get("filter", {}))}
+            name: settings.merge({"filter": shared}, source)
             for name, source in sources.items()
             if isinstance(source, dict)
         }
-        table = {**table, "sources": {**sources, **merged}}
+        first = {"filter": shared} if "filter" in table else {}  # so that its faults are not told of a source
+        table = {**first, **table, "sources": {**sources, **merged}}
     return settings.build(Recipe, table, where=where)
 
 
@@ -260,4 +265,5 @@ def _anchored(table: Table, folder: Path) -> Table:
 def _absolute(path: Any, folder: Path) -> Any:
     if not isinstance(path, str) or "://" in path or path.startswith("miniweb:"):
         return path
-    return str((folder / path).absolute())
+    base = str(folder.absolute())
+    return str(Path(glob.escape(base) if glob.has_magic(path) else base) / path)

@@ -4,11 +4,13 @@ A document's id is 16 bytes, `blake2b(url, NUL, timestamp)`, so it never depends
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SOURCE = re.compile(r"[^./\\\0][^/\\\0]{0,59}")  # a source names a folder of shards
 
 
 class Reason(NamedTuple):
@@ -100,8 +102,8 @@ class Failure:
 
 def document_id(url: str, timestamp: datetime) -> bytes:
     """The 16-byte id of a capture: blake2b of url, NUL and the UTC time to the second (RFC 3339)."""
-    moment = timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return hashlib.blake2b(f"{url}\0{moment}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    moment = timestamp.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    return hashlib.blake2b(f"{url}\0{moment}Z".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def keyed_hash(seed: int, purpose: str, key: bytes, size: int = 8) -> bytes:
@@ -136,7 +138,7 @@ def reject(document: Document, stage: str, reason: Reason) -> Rejection:
 def lost_record(failure: Failure, source: str) -> Rejection:
     """The rejection that stands for a record that failed; its id is the hash of where it lies."""
     return Rejection(
-        id=hashlib.blake2b(f"{failure.file}#{failure.offset}".encode("utf-8", "replace"), digest_size=16).digest(),
+        id=document_id(f"{source}/{failure.file}#{failure.offset}", EPOCH),
         url=failure.url,
         source=source,
         stage=failure.stage,

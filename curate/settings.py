@@ -15,6 +15,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import tomli_w
 
 T = TypeVar("T")
+KEYS = re.compile(r"\s*((?:\"[^\"]*\"|'[^']*'|[\w\-.\s])+?)\s*=")
 Table = dict[str, Any]
 
 
@@ -37,7 +38,8 @@ def parse_assignment(text: str) -> tuple[tuple[str, ...], Any]:
     (('sources', 'web', 'weight'), 0.5)
     """
     path, equals, value = text.partition("=")
-    if not equals or not path.strip():
+    keys = _parts(path)
+    if not equals or not all(keys):
         raise SettingsError(f"--set {text}: expected PATH=VALUE, such as filter.language.min_score=0.5")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
@@ -45,7 +47,7 @@ def parse_assignment(text: str) -> tuple[tuple[str, ...], Any]:
         if value.lstrip()[:1] in tuple("[{\"'"):
             raise SettingsError(f"--set {text}: {value} is not a TOML value") from None
         parsed = value
-    return tuple(part.strip() for part in path.split(".")), parsed
+    return keys, parsed
 
 
 def assign(table: Table, path: tuple[str, ...], value: Any) -> Table:
@@ -69,18 +71,22 @@ def merge(base: Table, over: Table) -> Table:
 def line_of(text: str, path: tuple[str, ...]) -> int | None:
     """The 1-based line of a TOML text where the key of this path is written, or None if it comes from elsewhere."""
     table: tuple[str, ...] = ()
+    if not path:
+        return None
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
+        if header := re.match(r"\s*\[+([^\[\]]+)\]+\s*(?:#.*)?$", line):
             table = _parts(header[1])
             if table[: len(path)] == path:
                 return number
-        elif (key := re.match(r"\s*([\w\-.\"']+)\s*=", line)) and table + _parts(key[1]) == path:
+        elif (key := re.match(KEYS, line)) and (table + _parts(key[1]))[: len(path)] == path:
             return number
     return None
 
 
-def _parts(key: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in key.split("."))
+def _parts(keys: str) -> tuple[str, ...]:
+    """The parts of a dotted key, '' where one is missing; a dot in quotes parts nothing."""
+    found = re.split(r"\.(?=(?:[^\"']|\"[^\"]*\"|'[^']*')*$)", keys)
+    return tuple(part.strip().strip("\"'") for part in found)
 
 
 def build(kind: type[T], table: Table, *, path: tuple[str, ...] = (), where: "Where | None" = None) -> T:
@@ -94,6 +100,9 @@ def build(kind: type[T], table: Table, *, path: tuple[str, ...] = (), where: "Wh
             near = difflib.get_close_matches(key, hints, n=1, cutoff=0.5)
             mend = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(hints)}"
             raise where.error((*path, key), f"unknown setting {key!r}; {mend}")
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if field.name not in table and field.default is field.default_factory is dataclasses.MISSING:
+            raise where.error(path, f"the setting {field.name!r} is missing")
     values = {key: _value(hints[key], value, (*path, key), where) for key, value in table.items()}
     try:
         return kind(**values)

@@ -59,7 +59,7 @@ def read_index(path: Path) -> Index:
     magic, version, code, sequences, documents = HEADER.unpack_from(content)
     if magic != MAGIC or version != VERSION or code != DTYPE_CODE:
         raise ValueError(f"{path}: not a Megatron index of uint16 tokens")
-    if len(content) != HEADER.size + 12 * sequences + 8 * documents:
+    if documents != sequences + 1 or len(content) != HEADER.size + 12 * sequences + 8 * documents:
         raise ValueError(f"{path}: {len(content)} bytes do not fit {sequences} documents")
     lengths = np.frombuffer(content, "<i4", sequences, HEADER.size)
     pointers = np.frombuffer(content, "<i8", sequences, HEADER.size + 4 * sequences)

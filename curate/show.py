@@ -32,7 +32,7 @@ def sources(summary: dict[str, Any], console: Console) -> None:
     """Per source: documents, tokens, weight, and epochs at the recipe's token budget."""
     table = Table(title=f"sources (epochs at {summary['budget']:,} tokens)", title_justify="left")
     table.add_column("source")
-    for name in ("documents", "train tokens", "valid tokens", "weight", "epochs"):
+    for name in ("documents", "train tokens", "valid tokens", "weight", "share", "epochs"):
         table.add_column(name, justify="right")
     for source in summary["sources"]:
         table.add_row(
@@ -40,7 +40,8 @@ def sources(summary: dict[str, Any], console: Console) -> None:
             f"{source['train_documents'] + source['valid_documents']:,}",
             f"{source['train_tokens']:,}",
             f"{source['valid_tokens']:,}",
-            f"{source['weight']:.4f}",
+            f"{source['weight']:g}",
+            share(source["share"], 1),
             "-" if source["epochs"] is None else f"{source['epochs']:,.2f}",
         )
     console.print(table)
@@ -59,7 +60,7 @@ def shards(summary: dict[str, Any], console: Console, *, most: int = 20) -> None
         console.print(f"… and {len(summary['shards']) - most} more (--json lists all)")
 
 
-def share(part: int, whole: int) -> str:
+def share(part: float, whole: float) -> str:
     """A part in percent.
 
     >>> share(1, 8)

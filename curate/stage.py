@@ -67,20 +67,16 @@ class Plan:
     @property
     def base(self) -> str:
         """The digest of everything but the items."""
-        return digest([self.stage, self.settings, self.versions])
+        return base_of(self.stage, self.settings, self.versions)
 
     @property
     def key(self) -> str:
         """The digest of settings, versions and every input."""
-        return digest([self.base, [self._identity(item) for item in self.items]])
+        return key_of(self.base, self.items)
 
     def part_key(self, item: Item) -> str:
         """The key of one part: with it a receipt is valid."""
-        return digest([self.base, self._identity(item)]) if self.alone else digest([self.key, item.number])
-
-    @staticmethod
-    def _identity(item: Item) -> list[Any]:
-        return [item.name, item.form, item.source, item.sha256]
+        return digest([self.base, _identity(item)]) if self.alone else digest([self.key, item.number])
 
     def path(self, uri: str) -> Path:
         """The path of an item's uri, which may be relative to the stage's folder."""
@@ -97,6 +93,20 @@ class Plan:
         if missing:
             raise RuntimeError(f"{self.stage}: no part was made of {missing[0]} ({len(missing)} missing in all)")
         return [receipt for receipt in found if receipt]
+
+
+def base_of(stage: str, settings: dict[str, Any], versions: dict[str, str]) -> str:
+    """The digest of what a stage does, whatever it does it to."""
+    return digest([stage, settings, versions])
+
+
+def key_of(base: str, items: Iterable[Item]) -> str:
+    """The digest of what a stage does, and to what."""
+    return digest([base, [_identity(item) for item in items]])
+
+
+def _identity(item: Item) -> list[Any]:
+    return [item.name, item.form, item.source, item.sha256]
 
 
 def digest(value: Any) -> str:
@@ -135,7 +145,7 @@ def read_stage(folder: Path) -> StageRecord:
         )
     except FileNotFoundError:
         raise SettingsError(f"{folder}: not the folder of a finished stage (it has no stage.json)") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(f"{folder / 'stage.json'}: not readable as a stage record: {error}") from None
 
 

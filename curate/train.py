@@ -98,7 +98,7 @@ class Validation:
 def train(
     manifest: Path, out: Path, settings: Train, report: Report | None = None, *, decode: Decode = tokens.decode
 ) -> Trained:
-    """Train, write the four files to `out`, and say how it went; `report(step, loss)` is called after every step.
+    """Train, write the five files to `out` (see `_save`), and say how it went; `report(step, loss)` follows every step.
 
     decode: token ids to text. ValueError where the manifest or its shards are unusable.
     """
@@ -107,28 +107,23 @@ def train(
     vocabulary = read_vocabulary(manifest, settings.vocabulary)
     windows, size = held_out(manifest, settings.context, settings.valid_batches * settings.batch)
     validation = Validation(vocabulary.encode(windows), size)
-    shape = Shape(
-        layers=settings.layers,
-        heads=settings.heads,
-        width=settings.width,
-        context=settings.context,
-        vocabulary=len(vocabulary.ids),
-    )
+    sizes = {name: getattr(settings, name) for name in ("layers", "heads", "width", "context")}
+    shape = Shape(**sizes, vocabulary=len(vocabulary.ids))
     with repeatable(settings):
         model = GPT(shape)
         rows = list(_fit(model, loader, vocabulary, validation, settings, report or (lambda step, loss: None)))
         sample = _sample(model, vocabulary, settings, decode)
     losses = [row.train_loss for row in rows if row.train_loss is not None]
-    valid = [row.valid_loss for row in rows if row.valid_loss is not None]
+    valid: list[float | None] = [row.valid_loss for row in rows if row.valid_loss is not None] or [None]
     trained = Trained(
         shape=shape,
         parameters=shape.parameters,
         tokens=rows[-1].tokens,
         first_loss=losses[0],
         last_loss=losses[-1],
-        valid_before=valid[0] if valid else None,
-        valid_after=valid[-1] if valid else None,
-        bits_per_byte=validation.bits_per_byte(valid[-1] if valid else None),
+        valid_before=valid[0],
+        valid_after=valid[-1],
+        bits_per_byte=validation.bits_per_byte(valid[-1]),
         sample=sample,
         fingerprint=loader.fingerprint(),
         seconds=time.perf_counter() - started,
@@ -149,18 +144,15 @@ def read_vocabulary(manifest: Path, kind: str) -> Vocabulary:
 def repeatable(settings: Train) -> Iterator[None]:
     """Seeded, deterministic algorithms and the thread count asked for; torch is left as it was found."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    fills = torch.utils.deterministic.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # 5 % faster; nothing here reads such memory
         torch.set_num_threads(settings.threads or threads)
         try:
             yield
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(deterministic)
-            torch.utils.deterministic.fill_uninitialized_memory = fills
 
 
 def learning_rate(step: int, settings: Train) -> float:
@@ -190,7 +182,7 @@ def _fit(
         optimiser.zero_grad()
         measured = loss.item()
         if not math.isfinite(measured):
-            raise ValueError(f"the loss is {measured} at step {step}; learning_rate {settings.learning_rate} is too high")
+            raise ValueError(f"the loss is {measured} at step {step}; lower learning_rate {settings.learning_rate}")
         report(step, measured)
         last = step == settings.steps
         valid = validate(model, validation, settings.batch) if last or step % every == 0 else None
@@ -209,15 +201,16 @@ def _optimiser(model: GPT, settings: Train) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)
 
 
-@torch.no_grad()
 def validate(model: GPT, validation: Validation, batch: int) -> float | None:
     """Mean loss in nats over every held-out target, None where there are none."""
     if not validation.targets:
         return None
     total = 0.0
-    for windows in validation.windows.split(batch):
+    for start in range(0, len(validation.windows), batch):
+        windows = validation.windows[start : start + batch]
         targets = windows[:, 1:]
-        loss = model(windows[:, :-1].clamp(min=0), targets)[1]
+        with torch.no_grad():
+            loss = model(windows[:, :-1].clamp(min=0), targets)[1]
         total += loss.item() * int((targets != NO_TOKEN).sum())
     return total / validation.targets
 

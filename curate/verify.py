@@ -1,46 +1,82 @@
 """Is an output what its records say? Every digest, row count and sum, checked from the data; one line per fault."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import manifest
+from curate import manifest, recipe, settings
 from curate.funnel import stage_folders
-from curate.parts import sha256_of
-from curate.settings import SettingsError
+from curate.manifest import stage_folder
+from curate.parts import Counts, receipt_path, sha256_of
+from curate.settings import SettingsError, Where
 from curate.shards import read_index
-from curate.stage import StageRecord, read_stage
+from curate.stage import StageRecord, base_of, key_of, read_stage
 from curate.tokens import END_OF_TEXT
 
 
 def faults(out: Path) -> Iterator[str]:
     """Every fault of a run folder or a stage folder, each one line that names file and values."""
     previous: StageRecord | None = None
-    for stage, folder in stage_folders(out).items():
+    sound = True  # are all records such that the manifest can be held against them?
+    for folder in stage_folders(out).values():
+        record, wrong = None, []
         try:
             record = read_stage(folder)
         except SettingsError as error:
             yield str(error)
-            continue
-        broken = list(_files(folder, record))
-        yield from broken
-        yield from _sums(folder, record, previous)
-        if not broken:
-            yield from _rows(folder, record)
-            if stage == "pack":
-                yield from _shards(folder, record)
-        yield from _strays(folder, record)
-        if stage == "dedup" and (folder / "signatures" / "stage.json").exists():
-            yield from _files(folder / "signatures", read_stage(folder / "signatures"))
-        previous = record
+        if record:
+            broken = list(_files(folder, record))
+            wrong = list(_stage(folder, record, previous, whole=not broken))
+            yield from broken
+            yield from wrong
+            for nested in sorted(path.parent for path in folder.glob("*/plan.json")):
+                yield from _nested(nested)
+        previous = None if wrong else record
+        sound = sound and previous is not None
     if (out / "manifest.json").exists():
-        yield from _manifest(out)
+        yield from _manifest(out, sound)
     elif (out / "recipe.toml").exists():
         yield f"{out}: not finished, it has no manifest.json; run the same command again"
+
+
+def _nested(folder: Path) -> Iterator[str]:
+    """The faults of a stage inside another's folder (dedup's signatures)."""
+    try:
+        record = read_stage(folder)
+    except SettingsError as error:
+        yield str(error)
+        return
+    broken = list(_files(folder, record))
+    yield from broken
+    yield from _stage(folder, record, None, whole=not broken)
+
+
+def _stage(folder: Path, record: StageRecord, previous: StageRecord | None, *, whole: bool) -> Iterator[str]:
+    """The faults of a record and of the folder around it; of the record the first, as one wrong count brings more."""
+    yield from _strays(folder, record)
+    claims = chain(
+        _key(folder, record),
+        _sums(folder, record, previous),
+        _rows(folder, record) if whole else (),
+        _receipts(folder, record),
+        _shards(folder, record) if whole and record.stage == "pack" else (),
+    )
+    first = next(claims, None)
+    if first:
+        yield first
+
+
+def _key(folder: Path, record: StageRecord) -> Iterator[str]:
+    if record.key != key_of(base_of(record.stage, record.settings, record.versions), record.items):
+        yield f"{folder / 'stage.json'}: its key is not that of its settings, items and versions"
 
 
 def _files(folder: Path, record: StageRecord) -> Iterator[str]:
@@ -55,38 +91,56 @@ def _files(folder: Path, record: StageRecord) -> Iterator[str]:
 
 
 def _sums(folder: Path, record: StageRecord, previous: StageRecord | None) -> Iterator[str]:
-    counts = record.counts
+    counts, path = record.counts, folder / "stage.json"
     if counts.read != counts.kept + counts.rejected:
-        yield f"{folder}: read {counts.read} is not kept {counts.kept} + rejected {counts.rejected}"
+        yield f"{path}: read {counts.read} is not kept {counts.kept} + rejected {counts.rejected}"
     if sum(counts.reasons.values()) != counts.rejected:
-        yield f"{folder}: the reasons add up to {sum(counts.reasons.values())}, rejected are {counts.rejected}"
+        yield f"{path}: the reasons add up to {sum(counts.reasons.values())}, rejected are {counts.rejected}"
     if previous and counts.read != previous.counts.kept:
-        yield f"{folder}: read {counts.read}, but {previous.stage} kept {previous.counts.kept}"
+        yield f"{path}: read {counts.read}, but {previous.stage} kept {previous.counts.kept}"
+
+
+def _receipts(folder: Path, record: StageRecord) -> Iterator[str]:
+    """Do the parts' own counts add up to the record's?"""
+    total = Counts()
+    for item in record.items:
+        path = receipt_path(folder, item.number)
+        try:
+            total.add(Counts(**json.loads(path.read_bytes())["counts"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            yield f"{path}: not readable as a receipt: {error}"
+            return
+    recorded, added = asdict(record.counts), asdict(total)
+    for name in recorded:
+        if recorded[name] != added[name]:
+            yield f"{folder / 'stage.json'}: {name} {recorded[name]}, the receipts add up to {added[name]}"
 
 
 def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
     """Count kept and rejected documents from the files themselves."""
-    kept, rejected, reasons = 0, 0, Counter[str]()
+    kept, rejected, failed, reasons = 0, 0, 0, Counter[str]()
     for name, expected in record.outputs.items():
         if not name.endswith(".parquet"):
             continue
         rows = pq.read_metadata(folder / name).num_rows
         if rows != expected.rows:
-            yield f"{folder / name}: {rows} rows, recorded are {expected.rows}"
+            yield f"{folder / 'stage.json'}: {name} has {rows} rows, recorded are {expected.rows}"
         if name.startswith("rejected-"):
             found = pc.value_counts(pq.read_table(folder / name, columns=["reason"])["reason"]).to_pylist()
             reasons.update({pair["values"]: pair["counts"] for pair in found})
             rejected += rows
+        elif name.startswith("failed-"):
+            failed += rows
         elif name.startswith("part-") and record.stage == "dedup":
             kept += pc.sum(pq.read_table(folder / name, columns=["kept"])["kept"]).as_py() or 0
         elif name.startswith("part-") or record.stage == "pack":
             kept += rows
-    counts = record.counts
-    if (kept, rejected) != (counts.kept, counts.rejected):
-        recorded = f"recorded are {counts.kept} and {counts.rejected}"
-        yield f"{folder}: the files hold {kept} kept and {rejected} rejected, {recorded}"
+    counts, path = record.counts, folder / "stage.json"
+    if (kept, rejected, failed) != (counts.kept, counts.rejected, counts.failed):
+        recorded = f"recorded are {counts.kept}, {counts.rejected} and {counts.failed}"
+        yield f"{path}: the files hold {kept} kept, {rejected} rejected and {failed} failed, {recorded}"
     if dict(reasons) != counts.reasons:
-        yield f"{folder}: the reasons in the files are not those recorded"
+        yield f"{path}: the reasons in the files are not those recorded"
 
 
 def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
@@ -122,38 +176,42 @@ def _id_sum(ids: list[bytes]) -> int:
 
 
 def _strays(folder: Path, record: StageRecord) -> Iterator[str]:
+    if not (folder / "plan.json").is_file():
+        yield f"{folder / 'plan.json'}: missing"
     owned = {folder / name for name in (*record.outputs, "plan.json", "stage.json")}
-    owned |= {folder / "receipts" / f"{item.number:05d}.json" for item in record.items}
+    owned |= {receipt_path(folder, item.number) for item in record.items}
     nested = {path.parent for path in folder.glob("*/plan.json")}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path not in owned and not nested & set(path.parents):
             yield f"{path}: no record owns this file"
 
 
-def _manifest(out: Path) -> Iterator[str]:
+def _manifest(out: Path, sound: bool) -> Iterator[str]:
+    """Is the manifest what the recipe and the stages' records give?"""
+    path, source = out / "manifest.json", out / "recipe.toml"
     try:
         contract = manifest.read(out)
+        text = source.read_text(encoding="utf-8")
+        chosen = recipe.from_table(settings.parse_toml(text, str(source)), Where(str(source), text))
+        folders = {stage: stage_folder(out, stage) for stage in chosen.stages}
+        absent = [folder for folder in folders.values() if not (folder / "stage.json").exists()]
+        yield from (f"{folder / 'stage.json'}: missing" for folder in absent)
+        if contract.get("recipe") != text:
+            yield f"{path}: its recipe is not {source.name}"
+        elif sound and not absent:
+            records = {stage: read_stage(folder) for stage, folder in folders.items()}
+            yield from _contract(path, contract, manifest.make(chosen, out, records), records)
     except SettingsError as error:
         yield str(error)
-        return
-    listed: set[str] = set()
-    tokens = 0
-    for source in contract["sources"]:
-        for split in source["splits"].values():
-            for shard in split["shards"]:
-                tokens += shard["tokens"]
-                for suffix, file in shard["files"].items():
-                    path = out / f"{shard['path']}.{suffix}"
-                    listed.add(f"{shard['path'].removeprefix('shards/')}.{suffix}")
-                    if not path.is_file() or path.stat().st_size != file["bytes"]:
-                        yield f"{path}: missing or not of the size in manifest.json"
-                    elif sha256_of(path) != file["sha256"]:
-                        yield f"{path}: its sha256 is not that in manifest.json"
-    packed = read_stage(out / "shards")
-    if listed != set(packed.outputs):
-        yield f"{out / 'manifest.json'}: lists other shard files than shards/stage.json"
-    if tokens != sum(cut["tokens"] for cut in packed.settings["cuts"]):
-        yield f"{out / 'manifest.json'}: {tokens} tokens, the shards hold other"
-    for stage in contract["stages"]:
-        if read_stage(out / Path(stage["path"]).parent).key != stage["key"]:
-            yield f"{out / stage['path']}: its key is not that in manifest.json; run the recipe again"
+    except OSError as error:
+        yield f"{source}: cannot read it: {error.strerror}"
+
+
+def _contract(path: Path, contract: Any, expected: Any, records: dict[str, StageRecord]) -> Iterator[str]:
+    """The manifest against the one that would be written now; a library may since have changed, the stages' may not."""
+    used = {name: version for record in records.values() for name, version in record.versions.items()}
+    expected = {**expected, "versions": {**expected["versions"], **contract.get("versions", {})}}
+    expected["versions"] |= {name: version for name, version in used.items() if name in expected["versions"]}
+    for name in sorted({*contract, *expected}):
+        if contract.get(name) != json.loads(json.dumps(expected.get(name))):
+            yield f"{path}: {name!r} is not what recipe.toml and the stages give"

@@ -1,11 +1,14 @@
 """Pages out of WARC and WET files: `response` records with their payload decoded, `conversion` records as text.
 
 FastWARC reads; this layer tells what it does not: a record shorter than its Content-Length is a failure, never an empty
-page, and a file that is empty, no WARC, or damaged ends in one dead letter that names the offset.
+page, and a file that is empty, no WARC, damaged or not read to its end has one dead letter that names the offset.
 """
 
+import io
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
@@ -14,6 +17,7 @@ from curate.records import EPOCH, Failure, Page, Pointer
 
 MAX_HEADER = 1 << 20  # FastWARC's own 32 KiB would give up the rest of the file at one long header
 STAGE = "extract"
+RECORD = b"WARC/1.1\r\nWARC-Type: response\r\nContent-Type: application/http\r\nContent-Length: %d\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +34,74 @@ def read_pages(path: Path, name: str, *, max_bytes: int) -> Iterator[Page | Fail
         yield Failure(file=name, offset=0, length=0, stage=STAGE, error="empty_file", message="the file holds no bytes")
         return
     position, records = 0, 0
+    waiting: Page | Failure | Skipped | None = None  # for the next record's offset, which ends this one
     try:
         with path.open("rb") as stream:
             for record in ArchiveIterator(stream, parse_http=False, max_header_len=MAX_HEADER):
-                position, records = record.stream_pos, records + 1
-                yield _one(record, name, max_bytes)
+                if waiting:
+                    yield _measured(waiting, record.stream_pos)
+                position, records, waiting = record.stream_pos, records + 1, None
+                waiting = _one(record, name, max_bytes)
     except OSError as error:
+        if waiting:
+            yield waiting
         kind = "corrupt" if records else "not_warc"
         yield Failure(file=name, offset=position, length=size - position, stage=STAGE, error=kind, message=str(error))
         return
-    if not records:
+    if not waiting:
         yield Failure(file=name, offset=0, length=size, stage=STAGE, error="not_warc", message="no WARC record found")
+        return
+    end = _unread(path, position)
+    yield _measured(waiting, end or size)
+    if end:
+        message = "the reader stopped before the end of the file"
+        yield Failure(file=name, offset=end, length=size - end, stage=STAGE, error="unread", message=message)
+
+
+def _measured(outcome: Page | Failure | Skipped, end: int) -> Page | Failure | Skipped:
+    """The outcome of a record that ends at this offset, with its length in the file."""
+    if isinstance(outcome, Page):
+        where = outcome.pointer
+        return replace(outcome, pointer=replace(where, length=end - where.offset))
+    return replace(outcome, length=end - outcome.offset) if isinstance(outcome, Failure) else outcome
+
+
+def _unread(path: Path, last: int) -> int | None:
+    """The offset of what follows the last record in a gzip file and is more than white space, or None.
+
+    FastWARC takes an empty member for the end, and says nothing of a member that is cut before its first line.
+    """
+    with path.open("rb") as file:
+        file.seek(last)
+        start, member, held = last, zlib.decompressobj(wbits=31), b""
+        while chunk := file.read(1 << 16):
+            while chunk:
+                try:
+                    held = held or member.decompress(chunk).strip()
+                except zlib.error:
+                    return start if start > last else None
+                chunk = member.unused_data
+                if member.eof:
+                    if held and start > last:
+                        return start
+                    start, member, held = file.tell() - len(chunk), zlib.decompressobj(wbits=31), b""
+        return start if last < start < file.tell() else None
 
 
 def _one(record: WarcRecord, name: str, max_bytes: int) -> Page | Failure | Skipped:
     kind = record.record_type
+    pointer = Pointer(file=name, offset=record.stream_pos, length=record.content_length)
+    if "Content-Length" not in record.headers:
+        return _failure(pointer, "header", "a WARC header without Content-Length")
     wanted = kind == WarcRecordType.conversion or (kind == WarcRecordType.response and record.is_http)
     if not wanted:
         return Skipped(str(kind))
-    pointer = Pointer(file=name, offset=record.stream_pos, length=record.content_length)
     block = record.reader.read(min(record.content_length, 2 * max_bytes + MAX_HEADER))
     if len(block) < min(record.content_length, 2 * max_bytes):
         message = f"{len(block)} of {record.content_length} bytes"
         return _failure(pointer, "truncated", message)
     url = (record.headers.get("WARC-Target-URI") or "").strip().strip("<>")
-    timestamp = record.record_date or EPOCH
+    timestamp = _moment(record)
     if kind == WarcRecordType.conversion:
         return Page(
             url=url, timestamp=timestamp, status=200, mime="text/plain", charset="utf-8", body=block, pointer=pointer
@@ -66,26 +113,36 @@ def _one(record: WarcRecord, name: str, max_bytes: int) -> Page | Failure | Skip
     return Page(
         url=url,
         timestamp=timestamp,
-        status=response.http_headers.status_code or 0,
+        status=response.http_headers.status_code,
         mime=(response.http_content_type or "").lower(),
-        charset=(response.http_charset or "").lower(),
+        charset=(response.http_charset or "").strip("\"' ").lower(),
         body=body,
         pointer=pointer,
     )
 
 
+def _moment(record: WarcRecord) -> datetime:
+    """The capture's time in UTC; 1970 where it is missing or no date."""
+    try:
+        return (record.record_date or EPOCH).astimezone(UTC)
+    except (ValueError, OverflowError):  # the year 0, or a zone that leads there
+        return EPOCH
+
+
 def _decoded(block: bytes, max_bytes: int) -> tuple[WarcRecord, bytes] | None:
-    """The response with its payload decoded, or as it stands where it is not in the coding that its header names."""
+    """The response with its payload decoded, or as it stands where it is not in the coding that its header names.
+
+    None where there is no status line. Read through a stream, as FastWARC would decode a block in memory at once, and
+    a few kilobytes can be gigabytes then.
+    """
     for coding in ("all", "transfer", "content", "none"):
-        record = WarcRecord()
-        record.init_headers(WarcRecordType.response, content_length=len(block))
-        record.is_http = True
-        record.set_bytes_content(block)
+        stream = io.BytesIO(RECORD % len(block) + block)
         try:
-            record.parse_http(auto_decode=coding, max_header_len=MAX_HEADER)
-            return record, record.reader.read(max_bytes + 1)
+            record = next(ArchiveIterator(stream, auto_decode=coding, max_header_len=MAX_HEADER))
+            body = record.reader.read(max_bytes + 1)
         except OSError:
             continue
+        return (record, body) if record.http_headers.status_code is not None else None
     return None
 
 

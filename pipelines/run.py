@@ -101,7 +101,7 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
 
 
 def kept_some(record: StageRecord, out: Path) -> StageRecord:
-    """The record, if the stage left anything to go on with; SettingsError that sends to the reasons where it did not."""
+    """The record, if the stage left anything to go on with; else a SettingsError that sends to the reasons."""
     if not record.counts.kept:
         read = record.counts.read
         raise SettingsError(f"{record.stage} kept none of {read} documents; curate inspect {out} tells why")
@@ -144,6 +144,8 @@ def run_items(
 def _dedup(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> StageRecord:
     from curate.inputs import moved
 
+    if any(item.form == "decided" for item in items):
+        raise SettingsError("dedup reads documents, not the decisions of another dedup; name the folder before it")
     signatures = folder / "signatures"
     plan = plans.plan_dedup(recipe, folder, items, signatures)
     if not is_done(plan):

@@ -1,6 +1,7 @@
 """A local worker process: Beam's own, with logging set up before Beam can set it up differently."""
 
 import logging
+import os
 import sys
 
 
@@ -9,6 +10,7 @@ def main() -> None:
     handler = logging.StreamHandler()
     handler.setLevel(logging.CRITICAL)  # what fails comes back as the exception; the rest is Beam talking to itself
     logging.getLogger().addHandler(handler)
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - a crash of the interpreter writes to the descriptor all the same
     from apache_beam.runners.worker import sdk_worker_main
 
     sdk_worker_main.main(sys.argv)

@@ -1,0 +1,172 @@
+"""Documents per second end to end, each stage's share, and what Beam costs over the same functions in a plain loop.
+
+    python tests/bench/pipeline.py [--files 8] [--repeat 3] [--data ../shared/data/web]
+
+Every measurement is a fresh process, start-up included; the three ways take turns; medians are printed.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+WAYS = ("plain loop", "beam, 1 worker", "beam, 2 workers")
+ROOT = Path(__file__).parents[2]
+
+
+def recipe_of(files: list[str]):
+    """The webtext recipe over these files."""
+    from curate import recipe
+
+    return recipe.load("webtext", (f"sources.webtext.inputs={json.dumps(files)}",))
+
+
+def by_beam(recipe, out: Path, workers: int) -> None:
+    """The path as `curate run` takes it."""
+    from curate.pipelines.run import Engine, run
+
+    run(recipe, out, Engine(workers=workers))
+
+
+def by_loop(recipe, out: Path) -> None:
+    """The same plans and the same functions, without Beam: a loop per stage, dicts for dedup's groups."""
+    from curate import manifest
+    from curate.inputs import Digests, moved
+    from curate.pipelines import dedup, extract, plans, tokenize
+    from curate.pipelines import filter as filters
+    from curate.packing import pack_shard
+
+    digests = Digests()
+    records = {"extract": loop(plans.extract(recipe, out, digests), extract.make_part)}
+    items = plans.next_items(out / "extract", out / "filter")
+    records["filter"] = loop(plans.plan_filter(recipe, out / "filter", items), filters.make_part)
+    items = plans.next_items(out / "filter", out / "dedup")
+    signatures = out / "dedup" / "signatures"
+    loop(plans.plan_sign(recipe, signatures, moved(items, out / "dedup", signatures)), dedup.sign_part)
+    records["dedup"] = dedup_loop(plans.plan_dedup(recipe, out / "dedup", items, signatures))
+    items = plans.next_items(out / "dedup", out / "tokenize")
+    records["tokenize"] = loop(plans.plan_tokenize(recipe, out / "tokenize", items), tokenize.make_part)
+    records["pack"] = loop(plans.plan_pack(recipe, out / "shards", out / "tokenize"), pack_shard)
+    manifest.write(manifest.make(recipe, out, records), out)
+
+
+def loop(plan, make):
+    """A map-only stage."""
+    from curate.stage import close_stage, open_stage
+
+    for item in open_stage(plan):
+        make(plan, item)
+    return close_stage(plan)
+
+
+def grouped(pairs: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, list[bytes]]]:
+    """What GroupByKey does."""
+    groups = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return list(groups.items())
+
+
+def flat(function, groups, *arguments):
+    """What FlatMap does."""
+    return [each for group in groups for each in function(group, *arguments)]
+
+
+def dedup_loop(plan):
+    """Dedup's second half with dicts and union-find."""
+    from curate import settings
+    from curate.clusters import components
+    from curate.pipelines import dedup
+    from curate.recipe import Dedup
+    from curate.stage import close_stage, open_stage
+
+    open_stage(plan)
+    folder, rules = str(plan.folder), settings.build(Dedup, plan.settings["dedup"])
+    numbers = [item.number for item in plan.items]
+    same_text = grouped(flat(dedup.hashes, numbers, folder))
+    bands = grouped(flat(dedup.bands, same_text, rules.exact))
+    evidence = grouped(flat(dedup.add_evidence, grouped(flat(dedup.candidate_pairs, bands)), folder))
+    edges = flat(dedup.exact_edges, same_text, rules.exact)
+    edges += flat(dedup.compare, evidence, folder, rules.similarity)
+    marks = grouped(map(dedup.to_winner, components(edges).items()))
+    every = [dedup.empty_mark(number) for number in numbers]
+    for group in grouped([*flat(dedup.winner_evidence, marks, folder), *every]):
+        dedup.decide(group, folder)
+    return close_stage(plan)
+
+
+def one(way: str, files: list[str], out: Path) -> None:
+    """Run one way in this process."""
+    recipe = recipe_of(files)
+    if way == "plain loop":
+        by_loop(recipe, out)
+    else:
+        by_beam(recipe, out, 1 if "1 worker" in way else 2)
+
+
+def measure(way: str, files: list[str]) -> tuple[float, bytes, dict]:
+    """Seconds of a fresh process, the manifest's shard part, and CPU seconds per stage."""
+    from curate.funnel import summary
+
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out"
+        command = [sys.executable, __file__, "--one", way, "--out", str(out), "--names", *files]
+        started = time.perf_counter()
+        subprocess.run(command, check=True)
+        seconds = time.perf_counter() - started
+        found = summary(out)
+        shards = json.loads((out / "manifest.json").read_bytes())["sources"]
+    return seconds, json.dumps(shards).encode(), {stage["stage"]: stage for stage in found["stages"]}
+
+
+def main() -> None:
+    """Measure every way in turn and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=8)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "web")
+    parser.add_argument("--one")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--names", nargs="*")
+    chosen = parser.parse_args()
+    if chosen.one:
+        one(chosen.one, chosen.names, chosen.out)
+        return
+    files = [str(path.absolute()) for path in sorted(chosen.data.glob("*.warc.gz"))[: chosen.files]]
+    if not files:
+        sys.exit(f"{chosen.data}: no .warc.gz files there")
+    times, shards, stages = defaultdict(list), set(), {}
+    for _ in range(chosen.repeat):
+        for way in WAYS:
+            seconds, content, found = measure(way, files)
+            times[way].append(seconds)
+            shards.add(content)
+            if way == "plain loop":
+                stages = found
+    report(times, stages, len(shards) == 1, len(files))
+
+
+def report(times: dict[str, list[float]], stages: dict, same: bool, files: int) -> None:
+    """Print medians, ratios, shares."""
+    documents = stages["extract"]["read"]
+    median = {way: statistics.median(found) for way, found in times.items()}
+    print(f"{files} files, {documents} documents, medians of {len(times[WAYS[0]])}; same shards every time: {same}")
+    for way in WAYS:
+        spread = f"{min(times[way]):.1f} to {max(times[way]):.1f}"
+        print(f"  {way:16} {median[way]:7.1f} s ({spread})  {documents / median[way]:6.1f} documents/s")
+    print(f"Beam over plain loop, 1 worker: {median[WAYS[1]] / median[WAYS[0]]:.3f} (aim: at most 1.15)")
+    print(f"2 workers over 1 worker:        {median[WAYS[1]] / median[WAYS[2]]:.3f} (aim: at least 1.8)")
+    total = sum(stage["seconds"] for stage in stages.values())
+    for name, stage in stages.items():
+        per = 1000 * stage["seconds"] / max(1, stage["read"])
+        print(f"  {name:9} {100 * stage['seconds'] / total:5.1f} % of the CPU, {per:8.2f} ms per document read")
+
+
+if __name__ == "__main__":
+    main()
