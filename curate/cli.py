@@ -33,9 +33,10 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}; the same command resumes once that is mended", 1, debug)
     except Exception as error:
-        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error, whose class typer keeps to itself
-            error.show()
-            sys.exit(error.exit_code)
+        show = getattr(error, "show", None)
+        if show:  # a usage error, whose class typer keeps to itself
+            show()
+            sys.exit(2)
         _fail(one_line(error), 1, debug)
 
 

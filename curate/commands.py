@@ -228,18 +228,21 @@ def train(
 
 
 def _train(manifest: Path, out: Path, chosen: Any) -> None:
-    from curate.train import train as fit
+    """Train, unless this very model of this very dataset is there; then tell what came of it."""
+    from curate import training
 
-    def tell(step: int, loss: float) -> None:
-        if step % chosen.log_every == 0 or step == 1:
-            console.print(f"train     step {step:>5}  loss {loss:.3f}", highlight=False)
+    if training.is_done(manifest, out, chosen):
+        console.print("train     done before")
+    else:
+        from curate.train import train as fit
 
-    result = fit(manifest, out, chosen, report=tell)
-    console.print(f"loss      {result.first_loss:.3f} before, {result.last_loss:.3f} after", highlight=False)
-    if result.valid_before is not None and result.valid_after is not None:
-        console.print(f"held out  {result.valid_before:.3f} before, {result.valid_after:.3f} after", highlight=False)
-    console.print(f"curve     {out / 'loss.png'}", highlight=False, soft_wrap=True)
-    console.print(f"sample    {result.sample}", markup=False, highlight=False, soft_wrap=True)
+        def tell(step: int, loss: float) -> None:
+            if step % chosen.log_every == 0 or step == 1:
+                console.print(f"train     step {step:>5}  loss {loss:.3f}", highlight=False)
+
+        fit(manifest, out, chosen, report=tell)
+    for line in training.lines(out):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _need_torch(mend: str) -> None:

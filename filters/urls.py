@@ -91,7 +91,7 @@ def canonical_domain(domain: str) -> str:
         parsed = parse_url(f"http://{bare}/", ("href", "hostname"))
     except ValueError:
         parsed = {}
-    host = parsed.get("hostname", "")
+    host = str(parsed.get("hostname", ""))
     if not host or parsed["href"] != f"http://{host}/":
         raise ValueError(f"domains takes bare host names such as 'example.org', got {domain!r}")
     return host

@@ -38,9 +38,9 @@ def by_loop(recipe, out: Path) -> None:
     """The same plans and the same functions, without Beam: a loop per stage, dicts for dedup's groups."""
     from curate import manifest
     from curate.inputs import Digests, moved
+    from curate.packing import pack_shard
     from curate.pipelines import dedup, extract, plans, tokenize
     from curate.pipelines import filter as filters
-    from curate.packing import pack_shard
 
     digests = Digests()
     records = {"extract": loop(plans.extract(recipe, out, digests), extract.make_part)}

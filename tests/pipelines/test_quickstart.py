@@ -1,6 +1,9 @@
 """The demo is a test that can fail: what happens to every page of the mini-web is known beforehand."""
 
 import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +81,24 @@ def test_the_report_is_one_file_that_asks_nothing_of_the_network(finished):
     assert "<script" not in page
     assert 'src="http' not in page
     assert 'href="http' not in page
+
+
+def test_a_browser_shows_the_funnel_and_the_documents(finished, fate, tmp_path):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not browser:
+        pytest.skip("no chromium here: apt-get install chromium")
+    quiet = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    options = [
+        *quiet.split(),
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path}",
+        "--dump-dom",
+    ]
+    shown = subprocess.run([browser, *options, f"file://{finished / 'report.html'}"], capture_output=True, text=True)
+    stages = re.findall(r'<tr class="stage"><td>(\w+)</td>', shown.stdout)
+    assert stages == ["extract", "filter", "dedup", "score", "tokenize", "pack"]
+    assert sum(url in shown.stdout for url, end in fate.items() if end == "kept") >= 5
 
 
 def test_markup_in_a_title_or_text_does_not_become_markup_of_the_report(curate, tmp_path):

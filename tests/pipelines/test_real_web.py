@@ -1,6 +1,7 @@
 """The path on real pages: two files of the real web end to end, the funnel printed."""
 
 import json
+from itertools import pairwise
 
 import pyarrow.parquet as pq
 import pytest
@@ -23,7 +24,7 @@ def test_every_page_is_accounted_for_and_verify_agrees(curate, finished):
     assert stages["extract"]["read"] == 828
     assert stages["extract"]["failed"] == 0
     chain = list(stages.values())
-    assert all(later["read"] == earlier["kept"] for earlier, later in zip(chain, chain[1:], strict=False))
+    assert all(later["read"] == earlier["kept"] for earlier, later in pairwise(chain))
     assert curate("verify", finished).code == 0
 
 

@@ -1,0 +1,295 @@
+"""Recipes: strictness, inheritance of filters, where paths start, and the papers' values in the bundled ones."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as limited
+from hypothesis import strategies as st
+
+from curate import recipe, settings
+from curate.recipe import Dedup, Extract, Mixture, Pack, Recipe, Score, Source, Train
+from curate.rules import RULES, Filter, GopherQuality, GopherRepetition, LanguageRules, MimeRules, UrlRules
+from curate.settings import SettingsError, Where
+
+words = st.text(alphabet="abcé -", min_size=1, max_size=8)
+lists = st.lists(words, max_size=3).map(tuple)
+shares = st.floats(0, 1)
+counts = st.integers(1, 10**6)
+filters = st.builds(
+    Filter,
+    rules=st.lists(st.sampled_from(RULES), unique=True).map(tuple),
+    url=st.builds(UrlRules, extensions=lists, domains=st.lists(st.sampled_from(["a.com", "b"])).map(tuple)),
+    mime=st.builds(MimeRules, allowed=lists),
+    language=st.builds(LanguageRules, allowed=lists, min_score=shares),
+    gopher_quality=st.builds(GopherQuality, min_words=counts, max_bullet_lines=shares, stop_words=lists),
+    gopher_repetition=st.builds(GopherRepetition, max_top_ngram_chars=st.tuples(shares, shares, shares)),
+)
+scores = st.builds(Score, model=words, keep=st.sampled_from(["all", "threshold", "pareto"]), alpha=st.floats(0.1, 99))
+recipes = st.builds(
+    Recipe,
+    name=st.text(),
+    seed=st.integers(-(2**63), 2**63 - 1),
+    sources=st.dictionaries(
+        st.from_regex(r"[a-z][a-z0-9_-]{0,9}", fullmatch=True),
+        st.builds(Source, inputs=lists, weight=st.floats(0, 1e9), filter=filters),
+        max_size=3,
+    ),
+    extract=st.builds(Extract, statuses=st.lists(st.integers(100, 599)).map(tuple), max_bytes=counts),
+    filter=filters,
+    dedup=st.builds(Dedup, exact=st.booleans(), bands=st.integers(1, 256), rows=counts, similarity=shares),
+    score=st.none() | scores,
+    pack=st.builds(Pack, max_tokens=counts, valid_fraction=st.floats(0, 0.99)),
+    mixture=st.builds(Mixture, tokens=st.none() | counts),
+    train=st.none() | st.builds(Train, steps=counts),
+)
+
+
+def loaded(text):
+    return recipe.from_table(settings.parse_toml(text, "own.toml"), Where("own.toml", text))
+
+
+def refusal(text):
+    with pytest.raises(SettingsError) as caught:
+        loaded(text)
+    return str(caught.value)
+
+
+@given(recipes)
+@limited(max_examples=40)
+def test_a_recipe_survives_its_toml(made):
+    text = settings.to_toml(made)
+    assert loaded(text) == made
+    assert settings.to_toml(loaded(text)) == text
+
+
+@pytest.mark.parametrize("name", recipe.bundled())
+def test_every_bundled_recipe_loads_and_its_printed_form_is_the_same_recipe(name):
+    extra = ("score.model=m.bin",) if name == "gpt3" else ()
+    found = recipe.load(name, extra)
+    assert found.name == name
+    assert loaded(settings.to_toml(found)) == found
+
+
+def test_the_bundled_recipes_are_these():
+    assert recipe.bundled() == ["gpt3", "quickstart", "webtext"]
+
+
+def test_near_duplicates_are_found_by_fineweb_s_14_bands_of_8_rows_over_5_words():
+    for name in ("webtext", "gpt3", "quickstart"):
+        dedup = recipe.load(name).dedup
+        assert (dedup.exact, dedup.near, dedup.bands, dedup.rows, dedup.shingle) == (True, True, 14, 8, 5)
+
+
+@pytest.mark.parametrize(
+    ("similarity", "chance"), [(0.0, 0), (0.5, 0.053), (0.7, 0.565), (0.8, 0.924), (0.9, 0.9996), (1.0, 1)]
+)
+def test_the_chance_to_catch_a_duplicate_is_the_published_s_curve(similarity, chance):
+    assert Dedup().catch_probability(similarity) == pytest.approx(chance, abs=6e-4)
+
+
+def test_gopher_s_thresholds_are_the_paper_s():
+    for name in ("webtext", "gpt3", "quickstart"):
+        rules = recipe.load(name).filter
+        quality, repetition = rules.gopher_quality, rules.gopher_repetition
+        assert {"gopher_quality", "gopher_repetition"} <= set(rules.rules)
+        assert (quality.min_words, quality.max_words) == (50, 100_000)
+        assert (quality.min_mean_word_length, quality.max_mean_word_length) == (3, 10)
+        assert (quality.max_symbol_word_ratio, quality.min_alphabetic_words) == (0.1, 0.8)
+        assert (quality.max_bullet_lines, quality.max_ellipsis_lines, quality.min_stop_words) == (0.9, 0.3, 2)
+        assert set(quality.stop_words) == {"the", "be", "to", "of", "and", "that", "have", "with"}
+        assert (repetition.max_duplicate_lines, repetition.max_duplicate_paragraphs) == (0.3, 0.3)
+        assert (repetition.max_duplicate_line_chars, repetition.max_duplicate_paragraph_chars) == (0.2, 0.2)
+        assert repetition.max_top_ngram_chars == (0.2, 0.18, 0.16)
+        assert repetition.max_duplicate_ngram_chars == (0.15, 0.14, 0.13, 0.12, 0.11, 0.1)
+
+
+def test_gpt_3_s_mixture_is_table_2_2():
+    found = recipe.load("gpt3")
+    weights = {name: source.weight for name, source in found.sources.items()}
+    assert weights == {"common_crawl": 60, "webtext2": 22, "books1": 8, "books2": 8, "wikipedia": 3}
+    assert found.mixture.tokens == 300_000_000_000
+
+
+def test_gpt_3_s_common_crawl_comes_last_so_that_every_other_source_wins_a_duplicate():
+    assert list(recipe.load("gpt3").sources)[-1] == "common_crawl"
+
+
+def test_gpt_3_keeps_by_a_pareto_draw_of_alpha_9_once_a_model_is_given():
+    score = recipe.load("gpt3", ("score.model=m.bin",)).score
+    assert (score.keep, score.alpha, score.label) == ("pareto", 9, "positive")
+    assert recipe.load("gpt3").stages == ("extract", "filter", "dedup", "tokenize", "pack")
+    assert recipe.load("gpt3", ("score.model=m.bin",)).stages == recipe.STAGES
+
+
+def test_webtext_leaves_wikipedia_out_as_the_paper_does():
+    found = recipe.load("webtext")
+    assert found.filter.url.domains == ("wikipedia.org",)
+    assert found.sources["webtext"].filter == found.filter
+    assert found.stages == ("extract", "filter", "dedup", "tokenize", "pack")
+
+
+def test_a_recipe_that_is_not_there_names_those_that_are():
+    with pytest.raises(SettingsError, match="no recipe is called 'webtxt'; bundled are gpt3, quickstart, webtext"):
+        recipe.load("webtxt")
+
+
+INHERITING = """
+name = "own"
+[filter]
+rules = ["url", "language"]
+[filter.language]
+allowed = ["en", "de"]
+min_score = 0.9
+[sources.plain]
+[sources.own.filter.language]
+allowed = ["fr"]
+[sources.bare.filter]
+rules = []
+"""
+
+
+def test_a_source_s_filter_is_the_recipe_s_with_its_own_values_on_top():
+    found = loaded(INHERITING)
+    assert found.sources["plain"].filter == found.filter
+    assert found.sources["own"].filter == replace(found.filter, language=LanguageRules(allowed=("fr",), min_score=0.9))
+    assert found.sources["bare"].filter == replace(found.filter, rules=())
+
+
+def test_a_later_table_of_the_recipe_s_filter_is_inherited_too():
+    found = loaded('name = "own"\n[sources.web]\ninputs = ["a"]\n[filter]\nrules = ["url"]\n')
+    assert found.sources["web"].filter.rules == ("url",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[sources.web]\n[filter]\nlangage = 1",
+            "own.toml, line 4: filter.langage: unknown setting 'langage'; did you",
+        ),
+        ("[sources.web.filter]\nlangage = 1", "line 3: sources.web.filter.langage: unknown setting 'langage'; did you"),
+        ('[sources.web]\nfilter = "x"', "line 3: sources.web.filter: expected a table, got 'x'"),
+        ("[sources.web]\nfilter.language = 3", "line 3: sources.web.filter.language: expected a table, got 3"),
+        ("filter = 3\n[sources.web]", "line 2: filter: expected a table, got 3"),
+        ("sources = 3", "line 2: sources: expected a table, got 3"),
+        ("sources.web = 3", "line 2: sources.web: expected a table, got 3"),
+        ("[sources.'a b']", "source 'a b' is not a plain name"),
+        ("[sources.'../a']", "source '../a' is not a plain name"),
+        ("[sources.'']", "source '' is not a plain name"),
+        ("[sources.web]\nweight = -1", "line 2: sources.web: weight is a number from 0 on, got -1.0"),
+        ("[sources.web]\nweight = inf", "weight is a number from 0 on, got inf"),
+        ("[sources.web]\nweight = nan", "weight is a number from 0 on, got nan"),
+        ("[sources.web]\ninputs = 'a'", "line 3: sources.web.inputs: expected a list, got 'a'"),
+        ("[dedup]\nbands = 0", "line 2: dedup: need a band and a row, got 0 x 8"),
+        ("[dedup]\nbands = 257", "at most 256 bands"),
+        ("[dedup]\nshingle = 0", "shingle is at least 1 word"),
+        ("[dedup]\nrounds = 0", "rounds is at least 1"),
+        ("[dedup]\nsimilarity = 1.1", "similarity lies in [0, 1], got 1.1"),
+        ("[dedup]\nsimilarity = nan", "similarity lies in [0, 1], got nan"),
+        ("[extract]\nprecision = true\nrecall = true", "precision and recall exclude each other"),
+        ("[extract]\nmax_bytes = 0", "max_bytes is above 0"),
+        ("[filter]\nrules = ['gopher']", "line 2: filter: no rule is called 'gopher'; the rules are url, mime"),
+        ("[filter.language]\nmin_score = 65", "min_score lies in [0, 1], got 65"),
+        ("[filter.url]\ndomains = ['http://a']", "domains holds bare host names, not 'http://a'"),
+        ("[filter.gopher_repetition]\nmax_top_ngram_chars = [1]", "max_top_ngram_chars takes 3 limits"),
+        ("[score]", "give either model, or both positive and negative"),
+        ("[score]\nmodel = 'm'\npositive = ['p']\nnegative = ['n']", "give either model, or both positive and"),
+        ("[score]\npositive = ['p']", "give either model, or both positive and negative"),
+        ("[score]\nmodel = 'm'\nkeep = 'best'", "keep is all, threshold or pareto, got 'best'"),
+        ("[score]\nmodel = 'm'\nalpha = 0", "alpha is a number above 0, got 0.0"),
+        ("[score]\nmodel = 'm'\nlabel = 'good text'", "label is one word, got 'good text'"),
+        ("[tokenize]\nencoding = 'cl100k'", "the one encoding so far is 'gpt2', got 'cl100k'"),
+        ("[pack]\nmax_tokens = 0", "max_tokens lies in 1..2^29"),
+        ("[pack]\nvalid_fraction = 1", "valid_fraction lies in [0, 1), got 1.0"),
+        ("[mixture]\ntokens = 0", "tokens is above 0, got 0"),
+        ("[train]\nwidth = 10", "width 10 / heads 4 is not whole"),
+        ("[train]\nvocabulary = 'half'", "vocabulary is compact or full, got 'half'"),
+    ],
+)
+def test_a_recipe_that_cannot_be_meant_is_refused_by_key_and_value(text, message):
+    assert message in refusal(f'name = "own"\n{text}\n')
+
+
+def test_a_recipe_needs_a_name():
+    assert refusal("seed = 1") == "own.toml: the setting 'name' is missing"
+
+
+def test_there_are_at_most_256_sources_as_a_node_has_one_byte_for_them():
+    assert "at most 256 sources, got 257" in refusal(
+        'name = "own"\n' + "".join(f"[sources.s{number}]\n" for number in range(257))
+    )
+
+
+def test_every_setting_of_a_recipe_can_be_assigned():
+    found = recipe.load("webtext", ("seed=7", "pack.max_tokens=9", "sources.webtext.weight=2", "filter.rules=[]"))
+    assert (found.seed, found.pack.max_tokens, found.sources["webtext"].weight) == (7, 9, 2)
+    assert found.filter.rules == found.sources["webtext"].filter.rules == ()
+
+
+def test_an_assignment_goes_over_the_file_and_a_later_one_over_an_earlier():
+    assert recipe.load("quickstart", ("score.threshold=0.1", "score.threshold=0.2")).score.threshold == 0.2
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    path = tmp_path / "recipes" / "own.toml"
+    path.write_text(
+        'name = "own"\n[sources.web]\ninputs = ["a/*.gz", "../b.gz", "/c.gz", "miniweb:d-*.gz", "s3://e/f.gz"]\n'
+        '[score]\npositive = ["good.jsonl"]\nnegative = ["/bad.jsonl"]\n'
+    )
+    return path
+
+
+def test_a_path_in_a_recipe_starts_at_the_recipe_s_folder(own, tmp_path):
+    for name in (str(own), "../recipes/own.toml"):
+        found = recipe.load(name)
+        inputs = [Path(path).resolve() if path[0] in "/." else path for path in found.sources["web"].inputs]
+        assert inputs[:3] == [tmp_path / "recipes/a/*.gz", tmp_path / "b.gz", Path("/c.gz")]
+        assert inputs[3:] == ["miniweb:d-*.gz", "s3://e/f.gz"]
+        assert all(Path(path).is_absolute() for path in found.sources["web"].inputs[:3])
+        assert [Path(path).resolve() for path in found.score.positive] == [tmp_path / "recipes/good.jsonl"]
+        assert found.score.negative == ("/bad.jsonl",)
+
+
+def test_a_path_on_the_command_line_starts_at_the_working_folder(own, tmp_path):
+    assigned = ('sources.web.inputs=["x.gz", "miniweb:y.gz"]', 'score.positive=["z.jsonl"]')
+    found = recipe.load(str(own), assigned)
+    assert found.sources["web"].inputs == (str(tmp_path / "here/x.gz"), "miniweb:y.gz")
+    assert found.score.positive == (str(tmp_path / "here/z.jsonl"),)
+    assert found.score.negative == ("/bad.jsonl",)
+
+
+def test_a_path_in_a_whole_table_on_the_command_line_starts_there_too(own, tmp_path):
+    found = recipe.load(str(own), ('sources={web={inputs=["x.gz"]}}',))
+    assert found.sources["web"].inputs == (str(tmp_path / "here/x.gz"),)
+
+
+def test_a_glob_in_a_folder_with_brackets_in_its_name_still_means_that_folder(tmp_path):
+    folder = tmp_path / "data[1]"
+    folder.mkdir()
+    (folder / "a.jsonl").touch()
+    (folder / "own.toml").write_text('name = "own"\n[sources.web]\ninputs = ["*.jsonl", "a.jsonl"]\n')
+    from curate.inputs import files
+
+    for pattern in recipe.load(str(folder / "own.toml")).sources["web"].inputs:
+        assert files(pattern) == [folder / "a.jsonl"]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_recipe_file_that_cannot_be_read_is_named(content, tmp_path):
+    path = tmp_path / "own.toml"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"own\.toml: cannot read this recipe: "):
+        recipe.load(str(path))
+
+
+@pytest.mark.parametrize("kind", [Recipe, Source, Extract, Filter, Dedup, Score, Pack, Train, GopherQuality])
+def test_settings_are_values(kind):
+    assert kind.__dataclass_params__.frozen
+    assert {field.name for field in fields(kind)} <= set(kind.__slots__)
