@@ -55,6 +55,7 @@ def run(
     runner: Runner = "local",
     workers: Workers = None,
     train: Annotated[bool, typer.Option(help="Train the recipe's model, if it has one.")] = True,
+    json: Json = False,
 ) -> None:
     """Run or resume a whole recipe."""
     from curate import recipe as recipes
@@ -64,37 +65,30 @@ def run(
     wants_model = train and loaded.train is not None
     if wants_model:
         _need_torch("leave the model out with --no-train")
-    pipeline.run(loaded, out, _engine(runner, workers))
+    pipeline.run(loaded, out, _engine(runner, workers, json))
     if wants_model:
-        _train(out / "manifest.json", out / "train", loaded.train)
-    _finish_run(out)
+        _train(out / "manifest.json", out / "train", loaded.train, errors if json else console)
+    _finish_run(out, json)
     _exit_by_failures(out)
 
 
-def _finish_run(out: Path) -> None:
+def _finish_run(out: Path, json: bool) -> None:
     from curate import funnel, show
 
+    try:
+        from curate import report as reports
+
+        report = f"report: {reports.write(out)}"
+    except ImportError:
+        report = "no report: install it with pip install 'curate-corpus[report]', then curate report OUT"
     summary = funnel.summary(out)
+    if json:
+        _print_json(summary)
+        return
     show.funnel(summary, console)
     show.sources(summary, console)
     console.print(f"manifest: {out / 'manifest.json'}", soft_wrap=True)
-    try:
-        from curate import report as reports
-    except ImportError:
-        console.print("no report: install it with pip install 'curate-corpus[report]', then curate report OUT")
-    else:
-        console.print(f"report: {reports.write(out)}", soft_wrap=True)
-
-
-def _stage(
-    stage: str, inputs: list[str], out: Path, recipe: str | None, set_: list[str], engine: Any, source: str
-) -> None:
-    from curate import funnel, show
-    from curate.pipelines import verbs
-
-    verbs.run(stage, tuple(inputs), out, recipe, tuple(set_), engine, source)
-    show.funnel(funnel.summary(out), console)
-    _exit_by_failures(out)
+    console.print(report, soft_wrap=True)
 
 
 def _stage_command(stage: str, summary: str) -> None:
@@ -106,8 +100,15 @@ def _stage_command(stage: str, summary: str) -> None:
         runner: Runner = "local",
         workers: Workers = None,
         source: SourceOption = "web",
+        json: Json = False,
     ) -> None:
-        _stage(stage, inputs, out, recipe, set_, _engine(runner, workers), source)
+        from curate import funnel, show
+        from curate.pipelines import verbs
+
+        verbs.run(stage, tuple(inputs), out, recipe, tuple(set_), _engine(runner, workers, json), source)
+        summary = funnel.summary(out)
+        _print_json(summary) if json else show.funnel(summary, console)
+        _exit_by_failures(out)
 
     command.__doc__ = summary
     app.command(stage, rich_help_panel=STAGES, epilog=BEAM_HELP)(command)
@@ -175,6 +176,23 @@ def why(
 
 
 @app.command(rich_help_panel=LOOK)
+def trace(
+    out: Output,
+    shard: Annotated[str, typer.Option(help="A shard's path, as inspect prints it.", show_default=False)],
+    token: Annotated[int, typer.Option(help="A token's number in the shard, from 0.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Which document a token of a shard comes from, and what every stage said of it."""
+    from curate import history
+
+    found = history.of(out, history.owner(out, shard, token))
+    if json:
+        _print_json(found)
+    for row in [] if json else found:
+        console.print(history.line(row), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command(rich_help_panel=LOOK)
 def report(out: Output) -> None:
     """Write report.html: one static file with the funnel and real kept and rejected documents."""
     try:
@@ -227,7 +245,7 @@ def train(
     _train(manifest / "manifest.json" if manifest.is_dir() else manifest, out, chosen)
 
 
-def _train(manifest: Path, out: Path, chosen: Any) -> None:
+def _train(manifest: Path, out: Path, chosen: Any, console: Console = console) -> None:
     """Train, unless this very model of this very dataset is there; then tell what came of it."""
     from curate import training
 
@@ -253,11 +271,13 @@ def _need_torch(mend: str) -> None:
             raise SettingsError(f"{module} is not installed: pip install 'curate-corpus[train]', or {mend}")
 
 
-def _engine(runner: str, workers: int | None) -> Any:
+def _engine(runner: str, workers: int | None, json: bool) -> Any:
     from curate.pipelines.run import Engine
     from curate.progress import Progress
 
-    return Engine(runner=runner, workers=workers, beam=list(beam_options), progress=Progress(console))
+    return Engine(
+        runner=runner, workers=workers, beam=list(beam_options), progress=Progress(errors if json else console)
+    )
 
 
 def _print_json(value: Any) -> None:

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.funnel import stage_folders
+from curate.settings import SettingsError
 from curate.stage import read_stage
 
 Row = dict[str, Any]
@@ -38,6 +40,20 @@ def _matches(folder: Path, name: str, stage: str, column: str, value: Any) -> li
     return found
 
 
+def owner(out: Path, shard: str, token: int) -> str:
+    """The hex id of the document that holds a token of a shard; SettingsError where there is no such place."""
+    folder = stage_folders(out).get("pack", out)
+    path = folder / f"{shard.removeprefix('shards/').removesuffix('.bin')}.meta.parquet"
+    if not path.is_file():
+        raise SettingsError(f"{shard}: no such shard in {out}; curate inspect {out} lists them")
+    meta = pq.read_table(path, columns=["id", "offset", "tokens"])
+    size = sum(meta["tokens"].to_pylist())
+    if not 0 <= token < size:
+        raise SettingsError(f"--token {token}: the shard's tokens are 0 to {size - 1}")
+    row = int(np.searchsorted(meta["offset"].to_numpy(), token, side="right")) - 1
+    return str(meta["id"][row].as_py().hex())
+
+
 def line(row: Row) -> str:
     """One verdict as a line."""
     head = f"{row['stage']:9} {row['verdict']:8} {row['id']}"
@@ -48,7 +64,7 @@ def line(row: Row) -> str:
         return f"{head}  {row['reason']}{value}{detail}  {row['url']}"
     if row["stage"] == "pack":
         return f"{head}  tokens {row['offset']} to {row['offset'] + row['tokens']} of {row['file']}"
-    return f"{head}  {row['file']}"
+    return f"{head}  {row['file']}  {row.get('url', '')}".rstrip()
 
 
 def dead_letters(out: Path) -> list[str]:

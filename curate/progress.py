@@ -24,16 +24,17 @@ class Progress:
 
     def skipped(self, plan: Plan) -> None:
         """A stage that was done before."""
-        self._say(f"{plan.stage:9} done before")
+        self.say(f"{plan.stage:9} done before")
 
     def done(self, record: StageRecord) -> None:
         """A stage that is now closed."""
         counts = record.counts
         failed = f", {counts.failed:,} failed" if counts.failed else ""
         spent = time.monotonic() - self._started if self._started else 0.0
-        self._say(f"{record.stage:9} read {counts.read:,}, kept {counts.kept:,}{failed} in {spent:.1f} s")
+        self.say(f"{record.stage:9} read {counts.read:,}, kept {counts.kept:,}{failed} in {spent:.1f} s")
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Print a line."""
         if self.console:
             self.console.print(line, highlight=False, markup=False)
 

@@ -79,6 +79,8 @@ def reason(document: Document, settings: Score, seed: int) -> Reason | None:
     "pareto" is GPT-3's: keep iff pareto(alpha) > 1 - score, with the draw taken from the document's id; so the chance
     to be kept is (2 - score)^-alpha.
     """
+    if settings.only and document.source not in settings.only:
+        return None
     score = document.quality or 0.0
     if settings.keep == "threshold":
         return Reason("score.threshold", score, settings.threshold) if score < settings.threshold else None

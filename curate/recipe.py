@@ -85,13 +85,15 @@ class Dedup:
 class Score:
     """fastText quality, and who is kept: all, by threshold, or GPT-3's Pareto draw (arXiv:2005.14165, appendix A).
 
-    Give a model file, or documents of both kinds to train one on. alpha 9 is GPT-3's.
+    Give a model file, or documents of both kinds to train one on. alpha 9 is GPT-3's. only: the sources that the keep
+    rule judges, all where it is empty; the others are scored and kept, as GPT-3 did with everything but Common Crawl.
     """
 
     model: str | None = None
     positive: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
     label: str = "positive"
+    only: tuple[str, ...] = ()
     keep: str = "pareto"
     alpha: float = 9.0
     threshold: float = 0.5
@@ -190,6 +192,8 @@ class Recipe:
         for name in self.sources:
             check(name.isidentifier() or name.replace("-", "_").isidentifier(), f"source {name!r} is not a plain name")
         check(len(self.sources) <= 256, f"at most 256 sources, got {len(self.sources)}")
+        for name in self.score.only if self.score else ():
+            check(name in self.sources, f"score.only names {name!r}; the sources are {', '.join(self.sources)}")
 
     @property
     def stages(self) -> tuple[str, ...]:

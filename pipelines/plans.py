@@ -19,7 +19,11 @@ def miniweb_folder(out: Path) -> Path:
 
 def extract(recipe: Recipe, out: Path, digests: Digests) -> Plan:
     """The plan over the input files of every source."""
-    inputs = {name: source.inputs for name, source in recipe.sources.items()}
+    inputs = {name: source.inputs for name, source in recipe.sources.items() if source.inputs}
+    if recipe.sources and not inputs:
+        name = next(iter(recipe.sources))
+        mend = f"name files with --set 'sources.{name}.inputs=[\"FILE\"]'"
+        raise settings.SettingsError(f"sources.{name}.inputs: no source has inputs; {mend}")
     items = source_items(inputs, digests, miniweb=miniweb_folder(out))
     return plan_extract(recipe, stage_folder(out, "extract"), items)
 

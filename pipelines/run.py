@@ -86,6 +86,8 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     with claimed(recipe, out):
         digests = Digests(out / "inputs.json")
         first = plans.extract(recipe, out, digests)
+        for name in (name for name, source in recipe.sources.items() if not source.inputs):
+            engine.progress.say(f"source {name}: no inputs, left out")
         digests.save()
         write_bytes(out / "recipe.toml", settings.to_toml(recipe).encode())
         records = {"extract": kept_some(execute(first, engine), out)}

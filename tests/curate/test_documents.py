@@ -1,13 +1,21 @@
 """The user's own documents, a stage's parts, a dedup's decisions: every row is a document or a failure."""
 
-import io
+import gzip
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.documents import user_documents
+from curate.documents import read_documents, user_documents
+from curate.parts import PartWriter
+from curate.records import EPOCH, Document, Failure, document_id
+from curate.stage import Item, Plan
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
 ROWS = [
@@ -19,7 +27,8 @@ ROWS = [
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(st.text(max_size=2), scalars, max_size=2)
 fields = st.sampled_from(["text", "id", "url", "timestamp", "source", "quality", "language", "title", "x"])
-rows = st.dictionaries(fields, values, max_size=5) | values
+texts = st.fixed_dictionaries({"text": st.text()}, optional={"url": st.text(), "id": scalars, "timestamp": scalars})
+rows = texts | st.dictionaries(fields, values, max_size=5) | values
 
 
 def lines(rows):
@@ -27,23 +36,268 @@ def lines(rows):
 
 
 def zstd(content):
-    out = io.BytesIO()
-    with pa.CompressedOutputStream(out, "zstd") as stream:
-        stream.write(content)
-        stream.flush()
-        return out.getvalue() if False else _closed(stream, out)
+    return pa.compress(content, codec="zstd", asbytes=True)
 
 
 def read(path, source="web"):
     return list(user_documents(path, path.name, source, "filter"))
 
 
-def only(path):
-    (found,) = read(path)
-    return found
+@pytest.fixture
+def one(tmp_path):
+    """The outcome of a file with one row."""
+
+    def outcome(row):
+        path = tmp_path / "a.jsonl"
+        path.write_bytes(row if isinstance(row, bytes) else lines([row]))
+        (found,) = read(path)
+        return found
+
+    return outcome
 
 
-def row_of(tmp_path, row):
+def parquet(path, rows):
+    names = {name for row in rows for name in row}
+    pq.write_table(pa.Table.from_pylist([dict.fromkeys(names) | row for row in rows]), path)
+
+
+WRITERS = {
+    "a.jsonl": lambda path: path.write_bytes(lines(ROWS)),
+    "a.ndjson": lambda path: path.write_bytes(lines(ROWS)),
+    "a.jsonl.gz": lambda path: path.write_bytes(gzip.compress(lines(ROWS))),
+    "b.jsonl.gz": lambda path: path.write_bytes(b"".join(gzip.compress(lines([row])) for row in ROWS)),
+    "a.jsonl.zst": lambda path: path.write_bytes(zstd(lines(ROWS))),
+    "b.jsonl.zst": lambda path: path.write_bytes(b"".join(zstd(lines([row])) for row in ROWS)),
+    "bom.jsonl": lambda path: path.write_bytes(b"\xef\xbb\xbf" + lines(ROWS)),
+    "crlf.jsonl": lambda path: path.write_bytes(lines(ROWS).replace(b"\n", b"\r\n\r\n")),
+    "a.parquet": lambda path: parquet(path, ROWS),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_same_rows_are_the_same_documents_in_every_format(name, tmp_path):
+    WRITERS[name](tmp_path / name)
+    one, two, three = read(tmp_path / name)
+    assert (one.text, one.url, one.timestamp, one.source) == ("one", "http://a/", NOON, "books")
+    assert one.id == document_id("http://a/", NOON)
+    assert (one.language, one.title, one.quality, one.warc_file) == ("en", None, None, None)
+    assert (two.text, two.url, two.timestamp, two.source, two.quality) == ("zwei ü", "", EPOCH, "web", 0.5)
+    assert two.id == document_id("id:doc-2", EPOCH)
+    assert (three.text, three.source) == ("", "web")
+
+
+def test_an_id_of_16_bytes_is_taken_and_any_other_is_hashed(tmp_path):
+    parquet(tmp_path / "a.parquet", [{"text": "a", "id": b"i" * 16}, {"text": "b", "id": b"short"}])
+    own, hashed = read(tmp_path / "a.parquet")
+    assert own.id == b"i" * 16
+    assert hashed.id == document_id(f"id:{b'short'.hex()}", EPOCH)
+
+
+@pytest.mark.parametrize("given_id", ["doc-2", 7, 7.5, True, "0" * 32])
+def test_equal_ids_are_equal_and_others_are_not(given_id, one):
+    assert one({"text": "a", "id": given_id}).id == one({"text": "b", "id": given_id, "url": "http://a/"}).id
+    assert one({"text": "a", "id": given_id}).id != one({"text": "a", "id": "other"}).id
+
+
+@pytest.mark.parametrize("nothing", [{}, {"id": None}, {"id": ""}])
+def test_without_an_id_the_url_and_the_time_decide_and_without_a_url_the_place(nothing, one):
+    assert one({"text": "a", "url": "u", **nothing}).id == document_id("u", EPOCH)
+    assert one({"text": "a", **nothing}).id == document_id("web/a.jsonl#0", EPOCH)
+
+
+def test_documents_without_url_or_id_differ_in_files_of_one_name_in_two_sources(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(lines([{"text": "a"}, {"text": "a"}]))
+    found = [document.id for source in ("web", "books") for document in read(tmp_path / "a.jsonl", source)]
+    assert len(set(found)) == 4
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "moment"),
+    [
+        ("2020-01-02T12:00:00Z", NOON),
+        ("2020-01-02T12:00:00", NOON),
+        ("2020-01-02 12:00:00.75", NOON.replace(microsecond=750_000)),
+        ("2020-01-02T14:00:00+02:00", NOON),
+        ("2020-01-02", NOON.replace(hour=0)),
+        (None, EPOCH),
+    ],
+)
+def test_a_time_is_utc_unless_it_says_otherwise(timestamp, moment, one):
+    found = one({"text": "a", "url": "u", "timestamp": timestamp})
+    assert found.timestamp == moment
+    assert found.timestamp.utcoffset() == timedelta(0)
+    assert found.id == document_id("u", moment)
+
+
+def test_a_parquet_time_of_another_zone_is_utc(tmp_path):
+    local = NOON.astimezone(timezone(timedelta(hours=9)))
+    parquet(tmp_path / "a.parquet", [{"text": "a", "timestamp": local}])
+    assert read(tmp_path / "a.parquet")[0].timestamp == NOON
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"texts": "a"},
+        {"text": None},
+        {"text": 3},
+        {"text": ["a"]},
+        [],
+        "text",
+        7,
+        None,
+        {"text": "a", "timestamp": "yesterday"},
+        {"text": "a", "timestamp": 1577966400},
+        {"text": "a", "timestamp": "0001-01-01T00:00:00+05:00"},
+        {"text": "a", "quality": "good"},
+        {"text": "a", "quality": [1]},
+        {"text": "a", "quality": 10**400},
+        {"text": "a", "source": "../../etc"},
+        {"text": "a", "source": "/etc"},
+        {"text": "a", "source": ".."},
+        b'{"text": "a"\n',
+        b"text\n",
+        b'{"text": "a"} {"text": "b"}\n',
+        b"[" * 100_000 + b"\n",
+    ],
+    ids=str,
+)
+def test_a_row_that_is_no_document_is_a_lost_record(row, one):
+    found = one(row)
+    assert isinstance(found, Failure)
+    assert (found.file, found.offset, found.stage, found.error, found.record) == (
+        "a.jsonl",
+        0,
+        "filter",
+        "malformed",
+        True,
+    )
+    assert found.message
+
+
+def test_a_malformed_row_costs_no_other_and_blank_lines_are_no_rows(tmp_path):
     path = tmp_path / "a.jsonl"
-    path.write_bytes(lines([row]))
-    return only(path)
+    path.write_bytes(b'\n{"text": "one"}\n\n{broken\n  \n{"text": "two"}')
+    one, failure, two = read(path)
+    assert (one.text, failure.offset, two.text) == ("one", 1, "two")
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark_that_utf_8_can_hold(one):
+    broken = "\ud800"
+    row = {"text": f"a{broken}", "url": f"u{broken}", "source": f"s{broken}", "title": f"t{broken}", "id": broken}
+    found = one(row)
+    assert (found.text, found.url, found.source, found.title) == ("a?", "u?", "s?", "t?")
+    assert "\ud800" not in one({"text": "a", "timestamp": broken}).message
+
+
+def test_bytes_that_are_not_utf_8_become_replacement_characters(one):
+    assert one(b'{"text": "caf\xe9"}\n').text == "caf\ufffd"
+
+
+DAMAGED = {
+    "cut.jsonl.gz": lambda content: gzip.compress(content)[:-20],
+    "holed.jsonl.gz": lambda content: holed(gzip.compress(content)),
+    "none.jsonl.gz": lambda content: b"no gzip at all",
+    "tail.jsonl.gz": lambda content: gzip.compress(content) + b"garbage",
+    "cut.jsonl.zst": lambda content: zstd(content)[:-20],
+    "none.jsonl.zst": lambda content: b"no zstd at all",
+    "none.parquet": lambda content: b"no parquet at all",
+    "empty.parquet": lambda content: b"",
+}
+
+
+def holed(content):
+    return content[:1000] + b"\xff" * 64 + content[1064:]  # no valid deflate, so zlib.error and not a wrong checksum
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_file_keeps_what_was_read_and_ends_in_one_dead_letter(name, tmp_path):
+    rows = [{"text": f"document {number} {document_id(str(number), EPOCH).hex()}"} for number in range(3000)]
+    (tmp_path / name).write_bytes(DAMAGED[name](lines(rows)))
+    *documents, last = read(tmp_path / name)
+    assert isinstance(last, Failure)
+    assert (last.error, last.record, last.length) == ("unreadable", False, 0)
+    assert last.offset == len(documents)
+    assert last.message
+    whole = [document for document in documents if isinstance(document, Document)]
+    assert [document.text for document in whole] == [row["text"] for row in rows[: len(whole)]]
+    assert len(documents) - len(whole) <= 1  # a row cut in two
+
+
+def test_a_missing_file_is_a_dead_letter(tmp_path):
+    (found,) = read(tmp_path / "none.jsonl")
+    assert (found.error, found.record) == ("unreadable", False)
+
+
+def test_a_parquet_without_text_has_a_failure_per_row(tmp_path):
+    parquet(tmp_path / "a.parquet", [{"body": "a"}, {"body": "b"}])
+    assert [found.error for found in read(tmp_path / "a.parquet")] == ["malformed"] * 2
+
+
+@given(st.lists(rows, max_size=5))
+def test_whatever_the_rows_every_one_is_a_document_that_parquet_can_hold_or_a_failure(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("rows")
+    (folder / "receipts").mkdir()
+    (folder / "a.jsonl").write_bytes(lines(rows))
+    found = read(folder / "a.jsonl")
+    assert len(found) == len(rows)
+    with PartWriter(folder, 0, "k") as part:
+        for each in found:
+            part.keep(each) if isinstance(each, Document) else part.fail(each, "web")
+    assert part.counts.read == part.counts.kept + part.counts.rejected == len(rows)
+
+
+def stored(number):
+    return Document(id=bytes([number]) * 16, url=f"u{number}", timestamp=NOON, source="web", text=f"text {number}")
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """A plan beside a part of five documents and the decisions about them."""
+    (tmp_path / "score").mkdir()
+    (tmp_path / "filter" / "receipts").mkdir(parents=True)
+    with PartWriter(tmp_path / "filter", 0, "k") as part:
+        for number in range(5):
+            part.keep(replace(stored(number), quality=0.25, warc_offset=7))
+    decisions = pa.table({"kept": [True, False, True, False, False], "id": [stored(n).id for n in range(5)]})
+    pq.write_table(decisions, tmp_path / "decisions.parquet")
+    return Plan(stage="score", folder=tmp_path / "score", settings={}, items=())
+
+
+def item(form, uri, text_uri=""):
+    return Item(number=0, name="n", uri=uri, form=form, sha256="", bytes=0, source="web", text_uri=text_uri)
+
+
+def test_a_part_is_read_as_it_was_written(plan):
+    found = list(read_documents(plan, item("part", "../filter/part-00000.parquet")))
+    assert found == [replace(stored(number), quality=0.25, warc_offset=7) for number in range(5)]
+
+
+def test_a_decided_part_is_the_documents_that_were_kept(plan):
+    decided = item("decided", "../decisions.parquet", "../filter/part-00000.parquet")
+    assert [document.url for document in read_documents(plan, decided)] == ["u0", "u2"]
+
+
+def test_decisions_that_do_not_fit_the_text_are_an_error(plan, tmp_path):
+    pq.write_table(pa.table({"kept": [True]}), tmp_path / "decisions.parquet")
+    decided = item("decided", "../decisions.parquet", "../filter/part-00000.parquet")
+    with pytest.raises(ValueError, match="argument 2 is shorter than argument 1"):
+        list(read_documents(plan, decided))
+
+
+def test_only_the_columns_asked_for_are_read(plan):
+    found = list(read_documents(plan, item("part", "../filter/part-00000.parquet"), columns=("id", "url")))
+    assert [(document.url, document.text, document.timestamp) for document in found] == [
+        (f"u{number}", "", EPOCH) for number in range(5)
+    ]
+
+
+def test_a_warc_file_is_no_source_of_documents(plan):
+    with pytest.raises(ValueError, match="score reads documents, not warc files; run extract first"):
+        list(read_documents(plan, item("warc", "a.warc")))
+
+
+def test_the_user_s_file_is_read_under_the_item_s_name_and_source(plan, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(lines([{"text": "a"}, 3]))
+    document, failure = read_documents(plan, item("documents", str(Path("..") / "a.jsonl")))
+    assert (document.source, failure.file, failure.stage) == ("web", "n", "score")

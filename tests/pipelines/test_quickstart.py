@@ -115,3 +115,16 @@ def test_markup_in_a_title_or_text_does_not_become_markup_of_the_report(curate, 
     page = (tmp_path / "out" / "report.html").read_text()
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert(1)" not in page
+
+
+def test_trace_leads_from_a_token_to_the_document_that_holds_it(curate, finished):
+    shard = next(finished.glob("shards/train/web/*.meta.parquet"))
+    meta = pq.read_table(shard).to_pylist()
+    name = str(shard.relative_to(finished)).removesuffix(".meta.parquet")
+    for row in meta[:2] + meta[-1:]:
+        for token in (row["offset"], row["offset"] + row["tokens"] - 1):
+            rows = json.loads(curate("trace", finished, "--shard", name, "--token", token, "--json").out)
+            assert {found["id"] for found in rows} == {row["id"].hex()}
+            assert rows[0]["stage"] == "extract"
+    end = meta[-1]["offset"] + meta[-1]["tokens"]
+    assert f"tokens are 0 to {end - 1}" in curate("trace", finished, "--shard", name, "--token", end).error
