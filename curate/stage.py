@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Item:
     text_uri: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: the digests are kept once they are known
 class Plan:
     """What a stage will do: settings as plain tables, items in order, the key over both."""
 
@@ -59,17 +59,17 @@ class Plan:
     alone: bool = True  # a part depends on its own item only; False: on all of them (dedup)
     attached: tuple[str, ...] = ()  # files that belong to the stage beside its parts (a model)
 
-    @property
+    @cached_property
     def versions(self) -> dict[str, str]:
         """The versions in the key."""
         return {"curate": __version__} | {name: metadata.version(name) for name in LIBRARIES[self.stage]}
 
-    @property
+    @cached_property
     def base(self) -> str:
         """The digest of everything but the items."""
         return base_of(self.stage, self.settings, self.versions)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The digest of settings, versions and every input."""
         return key_of(self.base, self.items)

@@ -7,6 +7,7 @@ page, and a file that is empty, no WARC, damaged or not read to its end has one 
 import io
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +37,7 @@ def read_pages(path: Path, name: str, *, max_bytes: int) -> Iterator[Page | Fail
     position, records = 0, 0
     waiting: Page | Failure | Skipped | None = None  # for the next record's offset, which ends this one
     try:
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, _panics_as_errors():
             for record in ArchiveIterator(stream, parse_http=False, max_header_len=MAX_HEADER):
                 if waiting:
                     yield _measured(waiting, record.stream_pos)
@@ -56,6 +57,17 @@ def read_pages(path: Path, name: str, *, max_bytes: int) -> Iterator[Page | Fail
     if end:
         message = "the reader stopped before the end of the file"
         yield Failure(file=name, offset=end, length=size - end, stage=STAGE, error="unread", message=message)
+
+
+@contextmanager
+def _panics_as_errors() -> Iterator[None]:
+    """FastWARC's panics (on a damaged lz4 file) as OSErrors; as BaseExceptions they would end the worker."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise OSError(f"FastWARC gave up: {error}") from None
+        raise
 
 
 def _measured(outcome: Page | Failure | Skipped, end: int) -> Page | Failure | Skipped:
@@ -138,8 +150,9 @@ def _decoded(block: bytes, max_bytes: int) -> tuple[WarcRecord, bytes] | None:
     for coding in ("all", "transfer", "content", "none"):
         stream = io.BytesIO(RECORD % len(block) + block)
         try:
-            record = next(ArchiveIterator(stream, auto_decode=coding, max_header_len=MAX_HEADER))
-            body = record.reader.read(max_bytes + 1)
+            with _panics_as_errors():
+                record = next(ArchiveIterator(stream, auto_decode=coding, max_header_len=MAX_HEADER))
+                body = record.reader.read(max_bytes + 1)
         except OSError:
             continue
         if record.http_headers.status_code is None:

@@ -69,7 +69,11 @@ def test_half_a_surrogate_pair_in_a_url_has_an_id():
 
 @pytest.mark.parametrize(
     ("seed", "purpose", "key", "value"),
-    [(0, "pareto", b"x", 0.22202386194981627), (0, "split", b"x", 0.8345316289975365), (1, "pareto", b"x", 0.686532791621157)],
+    [
+        (0, "pareto", b"x", 0.22202386194981627),
+        (0, "split", b"x", 0.8345316289975365),
+        (1, "pareto", b"x", 0.686532791621157),
+    ],
 )
 def test_a_draw_is_this_number_for_ever(seed, purpose, key, value):
     assert uniform(seed, purpose, key) == value

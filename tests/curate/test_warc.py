@@ -1,4 +1,4 @@
-"""WARC files as warcio writes them, whole and damaged: every record is a page, a failure or skipped; nothing vanishes."""
+"""WARC files, whole and damaged: every record is a page, a failure or skipped, and nothing vanishes."""
 
 import gzip
 import io
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
+from curate import warc as reading
 from curate.records import EPOCH, Failure, Page
 from curate.warc import Skipped, read_pages
 
@@ -327,6 +328,30 @@ def test_what_follows_the_last_record_and_is_none_is_a_dead_letter(compress, gar
     assert page.url == "http://a/"
     assert failure.error in ("corrupt", "unread")
     assert failure.offset + failure.length == len(content)
+
+
+def test_a_damaged_lz4_file_on_which_fastwarc_panics_ends_in_dead_letters(data, read):
+    content = data("warc/chatnoir-resiliparse__block-sized-records.warc.lz4").read_bytes()
+    for place in range(len(content)):
+        assert read(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
+
+
+class PanicException(BaseException):
+    """What pyo3 raises where Rust panics."""
+
+
+@pytest.mark.parametrize("error", [PanicException, KeyboardInterrupt])
+def test_a_panic_is_a_dead_letter_and_an_interrupt_is_not(error, read, monkeypatch):
+    def broken(stream, *, parse_http=True, **rest):
+        yield next(ArchiveIterator(stream, parse_http=parse_http, **rest))
+        raise error("unwrap on None")
+
+    monkeypatch.setattr(reading, "ArchiveIterator", broken)
+    if error is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            read(b"".join(TWO))
+    else:
+        assert [type(each).__name__ for each in read(b"".join(TWO))] == ["Page", "Failure"]
 
 
 def test_a_file_that_is_one_gzip_member_is_read_whole(read):

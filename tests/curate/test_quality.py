@@ -1,0 +1,187 @@
+"""The classifier trains the same twice; the keep rules keep the share that the paper's formula says."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from curate import modelfile, quality
+from curate.inputs import Digests
+from curate.parts import sha256_of
+from curate.quality import one_line, reason, train
+from curate.recipe import Score
+from curate.records import Document, document_id
+from curate.settings import SettingsError
+
+NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
+GOOD = [f"the council said on day {number} that the new bridge and the road would be open by spring" for number in range(9)]
+BAD = [f"buy cheap pills now best price {number} click here casino bonus free offer" for number in range(9)]
+PARETO = Score(model="m", keep="pareto", alpha=9)
+SMALL = Score(positive=("p",), negative=("n",), dim=4, epochs=20, buckets=1000, learning_rate=0.5)
+
+
+def document(number, score):
+    return Document(
+        id=document_id(str(number), NOON), url="", timestamp=NOON, source="web", text="", quality=score
+    )
+
+
+def kept(score, settings, seed=0, count=20_000):
+    return sum(reason(document(number, score), settings, seed) is None for number in range(count)) / count
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.bin"
+    train(GOOD, BAD, path, SMALL)
+    return path
+
+
+@pytest.mark.parametrize(("alpha", "score"), [(9, 0.0), (9, 0.5), (9, 0.75), (9, 0.9), (9, 1.0), (3, 0.0), (3, 0.5)])
+def test_the_share_kept_by_the_pareto_draw_is_the_closed_form(alpha, score):
+    expected = (2 - score) ** -alpha
+    deviation = (expected * (1 - expected) / 20_000) ** 0.5
+    assert kept(score, replace(PARETO, alpha=alpha)) == pytest.approx(expected, abs=4 * deviation + 1e-4)
+
+
+@pytest.mark.parametrize(("score", "chance"), [(0, 0.00195), (0.5, 0.0260), (0.75, 0.134), (0.9, 0.424), (1, 1)])
+def test_the_closed_form_is_that_of_gpt_3(score, chance):
+    assert (2 - score) ** -9 == pytest.approx(chance, rel=5e-3)
+
+
+def test_a_draw_belongs_to_the_document_and_the_seed():
+    one = [reason(document(number, 0.9), PARETO, 0) is None for number in range(1000)]
+    assert one == [reason(document(number, 0.9), PARETO, 0) is None for number in range(1000)]
+    assert one != [reason(document(number, 0.9), PARETO, 1) is None for number in range(1000)]
+
+
+def test_a_document_kept_at_one_score_is_kept_at_every_higher_one():
+    for number in range(300):
+        fates = [reason(document(number, score / 10), PARETO, 0) is None for score in range(11)]
+        assert fates == sorted(fates)
+
+
+def test_a_pareto_rejection_tells_the_score_that_would_have_been_kept():
+    found = next(filter(None, (reason(document(number, 0.5), PARETO, 0) for number in range(99))))
+    number = next(number for number in range(99) if reason(document(number, 0.5), PARETO, 0) == found)
+    assert (found.rule, found.value) == ("score.pareto", 0.5)
+    assert found.threshold > 0.5
+    assert reason(document(number, found.threshold + 1e-6), PARETO, 0) is None
+    assert reason(document(number, found.threshold - 1e-6), PARETO, 0) is not None
+
+
+@pytest.mark.parametrize(("score", "why"), [(0.49, ("score.threshold", 0.49, 0.5, "")), (0.5, None), (0.51, None)])
+def test_a_threshold_keeps_from_itself_on(score, why):
+    assert reason(document(1, score), Score(model="m", keep="threshold", threshold=0.5), 0) == why
+
+
+def test_all_keeps_all():
+    assert kept(0.0, Score(model="m", keep="all"), count=100) == 1
+
+
+def test_an_unscored_document_counts_as_0():
+    assert reason(document(1, None), Score(model="m", keep="threshold"), 0).value == 0.0
+
+
+def test_training_twice_gives_the_same_bytes_and_leaves_nothing_beside_them(model, tmp_path):
+    train(GOOD, BAD, tmp_path / "deep" / "model.bin", SMALL)
+    assert (tmp_path / "deep" / "model.bin").read_bytes() == model.read_bytes()
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["model.bin"]
+
+
+def test_a_model_tells_the_two_kinds_apart(model):
+    loaded = quality.load(model, sha256_of(model))
+    assert loaded.labels == ["not-positive", "positive"]
+    for text in GOOD:
+        assert loaded.score(text, "positive") > 0.8
+        assert loaded.score(text, "positive") + loaded.score(text, "not-positive") == pytest.approx(1, abs=1e-4)
+    for text in BAD:
+        assert loaded.score(text, "positive") < 0.2
+
+
+@pytest.mark.parametrize("text", ["", "\n", "zzz", "\0", "__label__positive", "a\0b", "é" * 5000, "\u2028 \x85 \x0b"])
+def test_any_text_has_a_score_in_0_to_1(text, model):
+    assert 0 <= quality.load(model, sha256_of(model)).score(text, "positive") <= 1
+
+
+def test_line_breaks_and_blanks_do_not_change_a_score(model):
+    loaded = quality.load(model, sha256_of(model))
+    assert loaded.score(GOOD[0], "positive") == loaded.score("\n\n".join(GOOD[0].split()) + " \n", "positive")
+
+
+def test_a_label_in_a_text_is_text_and_labels_nothing(tmp_path):
+    planted = [f"__label__positive __label__spam {text}" for text in BAD]
+    train(GOOD, planted, tmp_path / "model.bin", SMALL)
+    loaded = quality.Model(tmp_path / "model.bin")
+    assert loaded.labels == ["not-positive", "positive"]
+    assert loaded.score(BAD[0], "positive") < 0.2
+
+
+def test_blank_texts_are_not_trained_on(model, tmp_path):
+    train([*GOOD, "", " \n"], BAD, tmp_path / "model.bin", SMALL)
+    assert (tmp_path / "model.bin").read_bytes() == model.read_bytes()
+
+
+def test_a_model_that_was_replaced_is_refused(model):
+    with pytest.raises(RuntimeError, match="not the one that this stage was planned with"):
+        quality.load(model, "0" * 64)
+
+
+def test_a_line_is_words_with_one_space_between():
+    assert one_line(" a\t\u00a0b\u2028c\r\n") == "a b c"
+
+
+def lines(texts):
+    return "".join(f'{{"text": "{text}"}}\n' for text in texts)
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    (tmp_path / "good.jsonl").write_text(lines(GOOD))
+    (tmp_path / "bad.jsonl").write_text(lines(BAD))
+    return replace(SMALL, positive=(str(tmp_path / "good.jsonl"),), negative=(str(tmp_path / "bad.jsonl"),))
+
+
+def test_a_model_is_trained_once_and_its_card_names_what_from(labelled, model, tmp_path):
+    plain, sha256 = modelfile.prepare(labelled, tmp_path / "score", Digests(), miniweb=None)
+    assert sha256 == sha256_of(model) == sha256_of(tmp_path / "score" / "model.bin")
+    assert (plain.model, plain.positive, plain.negative) == ("model.bin", (), ())
+    before = (tmp_path / "score" / "model.bin").stat().st_mtime_ns
+    assert modelfile.prepare(labelled, tmp_path / "score", Digests(), miniweb=None) == (plain, sha256)
+    assert (tmp_path / "score" / "model.bin").stat().st_mtime_ns == before
+    card = (tmp_path / "score" / "model.json").read_text()
+    assert sha256_of(tmp_path / "good.jsonl") in card
+    assert str(tmp_path) not in card
+
+
+def test_a_changed_label_file_trains_anew_and_so_does_a_damaged_model(labelled, tmp_path):
+    _, before = modelfile.prepare(labelled, tmp_path / "score", Digests(), miniweb=None)
+    (tmp_path / "score" / "model.bin").write_bytes(b"damaged")
+    assert modelfile.prepare(labelled, tmp_path / "score", Digests(), miniweb=None)[1] == before
+    (tmp_path / "good.jsonl").write_text(lines(GOOD[:5]))
+    assert modelfile.prepare(labelled, tmp_path / "score", Digests(), miniweb=None)[1] != before
+
+
+def test_a_given_model_is_copied_whole(model, tmp_path):
+    plain, sha256 = modelfile.prepare(Score(model=str(model)), tmp_path / "score", Digests(), miniweb=None)
+    assert (tmp_path / "score" / "model.bin").read_bytes() == model.read_bytes()
+    assert (plain.model, sha256) == ("model.bin", sha256_of(model))
+
+
+def test_a_given_model_without_the_label_is_refused_as_every_score_would_be_0(model, tmp_path):
+    score = Score(model=str(model), label="hq")
+    with pytest.raises(SettingsError, match=r"has no label 'hq'; it has \['not-positive', 'positive'\]"):
+        modelfile.prepare(score, tmp_path / "score", Digests(), miniweb=None)
+
+
+def test_a_file_that_is_no_model_is_refused_by_name(tmp_path):
+    (tmp_path / "m.bin").write_bytes(b"no model")
+    with pytest.raises(SettingsError, match=r"m\.bin: not a fastText model"):
+        modelfile.prepare(Score(model=str(tmp_path / "m.bin")), tmp_path / "score", Digests(), miniweb=None)
+
+
+@pytest.mark.parametrize(("content", "message"), [("", "no labelled documents"), ("{}\n", r"bad\.jsonl, row 0: ")])
+def test_labelled_documents_that_are_none_are_refused(content, message, labelled, tmp_path):
+    (tmp_path / "bad.jsonl").write_text(content)
+    with pytest.raises(SettingsError, match=message):
+        modelfile.prepare(labelled, tmp_path / "score", Digests(), miniweb=None)
