@@ -15,14 +15,14 @@ def stage_folders(out: Path) -> dict[str, Path]:
     """The finished stages of a run folder, or of a stage's own folder; SettingsError if it is neither."""
     if (out / "stage.json").exists():
         return {read_stage(out).stage: out}
-    found = {stage: stage_folder(out, stage) for stage in _stages(out)}
+    found = {stage: stage_folder(out, stage) for stage in planned(out)}
     done = {stage: folder for stage, folder in found.items() if (folder / "stage.json").exists()}
     if not done and not (out / "recipe.toml").exists():
         raise SettingsError(f"{out}: no output of curate (neither recipe.toml nor stage.json is there)")
     return done
 
 
-def _stages(out: Path) -> tuple[str, ...]:
+def planned(out: Path) -> tuple[str, ...]:
     """The stages of the run's recipe; a folder of another may be left from an earlier one."""
     try:
         table = settings.parse_toml((out / "recipe.toml").read_text(encoding="utf-8"), "recipe.toml")

@@ -73,8 +73,12 @@ class GopherQuality:
 class GopherRepetition:
     """Repetition rules of Gopher (arXiv:2112.11446, Table A1); fractions of lines, paragraphs and characters.
 
-    top_ngram_chars is for n = 2, 3, 4; duplicate_ngram_chars for n = 5 to 10.
+    top_ngram_chars is for n = 2, 3, 4; duplicate_ngram_chars for n = 5 to 10. ngram_copies says which occurrences of a
+    repeated n-gram count: "later" those after the first, as for lines (datatrove, FineWeb), "all" each of them (DCLM,
+    RedPajama-v2); the paper can be read both ways.
     """
+
+    ngram_copies: str = "later"
 
     max_duplicate_lines: float = 0.30
     max_duplicate_paragraphs: float = 0.30
@@ -84,6 +88,8 @@ class GopherRepetition:
     max_duplicate_ngram_chars: tuple[float, ...] = (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)
 
     def __post_init__(self) -> None:
+        if self.ngram_copies not in ("later", "all"):
+            raise ValueError(f"ngram_copies is 'later' or 'all', got {self.ngram_copies!r}")
         if len(self.max_top_ngram_chars) != 3 or len(self.max_duplicate_ngram_chars) != 6:
             raise ValueError("max_top_ngram_chars takes 3 limits (n = 2-4), max_duplicate_ngram_chars 6 (n = 5-10)")
 

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate import manifest, recipe, settings
-from curate.funnel import stage_folders
+from curate.funnel import planned, stage_folders
 from curate.manifest import stage_folder
 from curate.parts import Counts, receipt_path, sha256_of
 from curate.settings import SettingsError, Where
@@ -26,8 +26,11 @@ def faults(out: Path) -> Iterator[str]:
     """Every fault of a run folder or a stage folder, each one line that names file and values."""
     previous: StageRecord | None = None
     sound = True  # are all records such that the manifest can be held against them?
-    for folder in stage_folders(out).values():
+    before = dict(pairwise(reversed(planned(out))))
+    for stage, folder in stage_folders(out).items():
         record, wrong = None, []
+        if previous and previous.stage != before[stage]:
+            previous = None  # the stage between is not finished
         try:
             record = read_stage(folder)
         except SettingsError as error:
@@ -37,22 +40,26 @@ def faults(out: Path) -> Iterator[str]:
             wrong = list(_stage(folder, record, previous, whole=not broken))
             yield from broken
             yield from wrong
-            for nested in sorted(path.parent for path in folder.glob("*/plan.json")):
+            for nested in _folders(folder):
                 yield from _nested(nested)
-        previous = None if wrong else record
-        sound = sound and previous is not None
+        previous = record
+        sound = sound and record is not None and not wrong
     if (out / "manifest.json").exists():
         yield from _manifest(out, sound)
     elif (out / "recipe.toml").exists():
         yield f"{out}: not finished, it has no manifest.json; run the same command again"
 
 
+def _folders(folder: Path) -> list[Path]:
+    """The stages inside another's folder (dedup's signatures)."""
+    return sorted({path.parent for name in ("plan.json", "stage.json") for path in folder.glob(f"*/{name}")})
+
+
 def _nested(folder: Path) -> Iterator[str]:
-    """The faults of a stage inside another's folder (dedup's signatures)."""
     try:
         record = read_stage(folder)
     except SettingsError as error:
-        yield str(error)
+        yield str(error) if (folder / "stage.json").exists() else f"{folder / 'stage.json'}: missing"
         return
     broken = list(_files(folder, record))
     yield from broken
@@ -163,10 +170,11 @@ def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
             yield f"{stem}.idx: does not agree with .meta.parquet"
         elif not np.all(ids[offsets + lengths - 1] == END_OF_TEXT):
             yield f"{stem}.bin: a document does not end with end-of-text"
-    for uri in record.settings["parts"]:
-        if not (folder / uri).exists():
-            return
-        tokenized += _id_sum(pq.read_table(folder / uri, columns=["id"])["id"].to_pylist())
+    try:
+        for uri in record.settings["parts"]:
+            tokenized += _id_sum(pq.read_table(folder / uri, columns=["id"])["id"].to_pylist())
+    except (OSError, ValueError):  # gone, or damaged, which is a fault of that stage's
+        return
     if packed != tokenized:
         yield f"{folder}: the documents in the shards are not those that were tokenized"
 
@@ -180,7 +188,7 @@ def _strays(folder: Path, record: StageRecord) -> Iterator[str]:
         yield f"{folder / 'plan.json'}: missing"
     owned = {folder / name for name in (*record.outputs, "plan.json", "stage.json")}
     owned |= {receipt_path(folder, item.number) for item in record.items}
-    nested = {path.parent for path in folder.glob("*/plan.json")}
+    nested = set(_folders(folder))
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path not in owned and not nested & set(path.parents):
             yield f"{path}: no record owns this file"

@@ -82,6 +82,8 @@ def plan_tokenize(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
 def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
     """The plan of pack: the cuts of the global order, one item per shard."""
     record = read_stage(tokenized)
+    if record.stage != "tokenize":
+        raise settings.SettingsError(f"{tokenized}: the output of {record.stage}; pack reads that of tokenize")
     names = [name for name in record.outputs if name.startswith("part-")]
     cuts = plan_cuts([tokenized / name for name in names], recipe.pack.max_tokens)
     inputs = digest([record.outputs[name].sha256 for name in names])

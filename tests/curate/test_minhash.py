@@ -18,9 +18,13 @@ words = st.lists(st.sampled_from(WORDS[:50]), max_size=60)
 signatures = st.lists(st.integers(0, 2**32 - 1), min_size=112, max_size=112).map(lambda row: np.array(row, np.uint32))
 
 
+def runs(words, size):
+    return {tuple(words[place : place + size]) for place in range(len(words) - size + 1)}
+
+
 def jaccard(one, other, size=5):
     """The exact similarity of two texts' sets of word runs."""
-    mine, yours = ({tuple(run) for run in zip(*(text.split()[n:] for n in range(size)))} for text in (one, other))
+    mine, yours = runs(one.split(), size), runs(other.split(), size)
     return len(mine & yours) / len(mine | yours)
 
 
@@ -64,7 +68,7 @@ def test_the_estimated_similarity_is_near_the_exact_one(share):
 
 @given(words, st.integers(1, 7))
 def test_shingles_are_one_hash_per_distinct_run_of_words(found, size):
-    expected = {tuple(run) for run in zip(*(found[n:] for n in range(size)))}
+    expected = runs(found, size)
     hashes = shingles(" ".join(found), size)
     assert len(hashes) == len(expected)
     assert np.array_equal(hashes, np.unique(hashes))

@@ -113,9 +113,9 @@ def test_shards_hold_every_document_once_in_the_global_order(tmp_path, max_token
         assert each["quality"] == pytest.approx(ours["quality"])
 
 
-@given(drawn, st.integers(1, 40), st.integers(0, 4))
-@limited(max_examples=40, deadline=None)
-def test_whatever_the_documents_the_shards_are_a_partition_of_the_order(tmp_path_factory, drawn, max_tokens, shift):
+@given(drawn, st.integers(1, 40))
+@limited(max_examples=25, deadline=None)
+def test_whatever_the_documents_the_shards_are_a_partition_of_the_order(tmp_path_factory, drawn, max_tokens):
     rows = [row(number, split, source, order, length) for number, (split, source, order, length, _) in enumerate(drawn)]
     places = [place for *_, place in drawn]
     parts = [[each for each, place in zip(rows, places, strict=True) if place == part] for part in range(5)]
@@ -137,7 +137,9 @@ def test_whatever_the_documents_the_shards_are_a_partition_of_the_order(tmp_path
             assert (min(orders), max(orders)) == (cut.low, cut.high)
             assert (len(ids), len(found)) == (cut.tokens, cut.documents)
             assert cut.bytes == sum(each["bytes"] for each, _ in found)
-            assert cut.tokens <= max_tokens or len(set(orders)) == 1
+            before_last = sum(each["tokens"] for each, _ in found if documents[each["id"]]["order"] < cut.high)
+            assert before_last <= max_tokens
+            assert cut.tokens <= max_tokens or len(found) == 1 or len(set(orders)) < len(orders)
             order += [(documents[each["id"]]["order"], each["id"]) for each, _ in found]
             for each, own in found:
                 seen[each["id"]] += 1

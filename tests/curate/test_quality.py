@@ -14,16 +14,14 @@ from curate.records import Document, document_id
 from curate.settings import SettingsError
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
-GOOD = [f"the council said on day {number} that the new bridge and the road would be open by spring" for number in range(9)]
+GOOD = [f"the council said on day {number} that the bridge and the road would be open by spring" for number in range(9)]
 BAD = [f"buy cheap pills now best price {number} click here casino bonus free offer" for number in range(9)]
 PARETO = Score(model="m", keep="pareto", alpha=9)
 SMALL = Score(positive=("p",), negative=("n",), dim=4, epochs=20, buckets=1000, learning_rate=0.5)
 
 
 def document(number, score):
-    return Document(
-        id=document_id(str(number), NOON), url="", timestamp=NOON, source="web", text="", quality=score
-    )
+    return Document(id=document_id(str(number), NOON), url="", timestamp=NOON, source="web", text="", quality=score)
 
 
 def kept(score, settings, seed=0, count=20_000):
