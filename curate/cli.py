@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 import traceback
 
@@ -9,6 +10,7 @@ import typer
 
 from curate.commands import app, beam_options, errors
 from curate.settings import SettingsError
+from curate.show import say
 
 
 def main() -> None:
@@ -20,6 +22,7 @@ def main() -> None:
         arguments = arguments[:place]
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a scheduler's way to interrupt
     try:
         code = app(args=arguments, prog_name="curate", standalone_mode=False)
         if code == 130:  # typer's own answer to an interrupt
@@ -33,9 +36,10 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}; the same command resumes once that is mended", 1, debug)
     except Exception as error:
-        show = getattr(error, "show", None)
-        if show:  # a usage error, whose class typer keeps to itself
-            show()
+        told = getattr(error, "format_message", None)
+        if told and told():  # a usage error, whose class typer keeps to itself
+            _fail(f"{told()} (curate --help)", 2, debug)
+        if told:  # no command at all, which has printed the help
             sys.exit(2)
         _fail(one_line(error), 1, debug)
 
@@ -43,7 +47,7 @@ def main() -> None:
 def _fail(message: str, code: int, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    errors.print(f"curate: {message}", markup=False, highlight=False)
+    say(errors, f"curate: {message}")
     sys.stderr.flush()
     sys.stdout.flush()
     os._exit(code) if code == 130 else sys.exit(code)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from curate import __version__
+from curate import __version__, show
 from curate.settings import SettingsError
 
 DATASET, STAGES, LOOK, MODEL = "Make a dataset", "One stage", "Look at an output", "Train"
@@ -21,8 +21,8 @@ app = typer.Typer(
     help="Make language-model training data: crawl, extract, filter, deduplicate, score, tokenize, mix, train.",
     epilog="Exit codes: 0 done, 1 finished but some inputs failed, 2 usage or settings, 130 interrupted.",
 )
-console = Console(width=None if sys.stdout.isatty() else 120)
-errors = Console(stderr=True, soft_wrap=True)
+console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
+errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
 beam_options: list[str] = []
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="The folder to write.", show_default=False)]
@@ -73,7 +73,7 @@ def run(
 
 
 def _finish_run(out: Path, json: bool) -> None:
-    from curate import funnel, show
+    from curate import funnel
 
     try:
         from curate import report as reports
@@ -87,8 +87,8 @@ def _finish_run(out: Path, json: bool) -> None:
         return
     show.funnel(summary, console)
     show.sources(summary, console)
-    console.print(f"manifest: {out / 'manifest.json'}", soft_wrap=True)
-    console.print(report, soft_wrap=True)
+    show.say(console, f"manifest: {out / 'manifest.json'}")
+    show.say(console, report)
 
 
 def _stage_command(stage: str, summary: str) -> None:
@@ -102,7 +102,7 @@ def _stage_command(stage: str, summary: str) -> None:
         source: SourceOption = "web",
         json: Json = False,
     ) -> None:
-        from curate import funnel, show
+        from curate import funnel
         from curate.pipelines import verbs
 
         verbs.run(stage, tuple(inputs), out, recipe, tuple(set_), _engine(runner, workers, json), source)
@@ -128,15 +128,16 @@ for _name, _summary in (
 @app.command(rich_help_panel=LOOK)
 def inspect(out: Output, json: Json = False) -> None:
     """Print the funnel, the sources, the weights and the shards."""
-    from curate import funnel, show
+    from curate import funnel
 
     summary = funnel.summary(out)
     if json:
         _print_json(summary)
         return
     show.funnel(summary, console)
-    if summary["finished"]:
+    if "sources" in summary:
         show.sources(summary, console)
+    if "shards" in summary:
         show.shards(summary, console)
 
 
@@ -150,9 +151,9 @@ def verify(out: Output, json: Json = False) -> None:
         _print_json({"output": str(out), "faults": found})
     else:
         for fault in found:
-            console.print(fault, markup=False, highlight=False, soft_wrap=True)
+            show.say(console, fault)
         if not found:
-            console.print(f"{out}: all files, counts and digests are as recorded", soft_wrap=True)
+            show.say(console, f"{out}: all files, counts and digests are as recorded")
     if found:
         raise typer.Exit(1)
 
@@ -170,7 +171,7 @@ def why(
     if json:
         _print_json(found)
     for row in [] if json else found:
-        console.print(history.line(row), markup=False, highlight=False, soft_wrap=True)
+        show.say(console, history.line(row))
     if not found:
         raise SettingsError(f"{what}: no stage of {out} has seen this URL or id")
 
@@ -189,7 +190,7 @@ def trace(
     if json:
         _print_json(found)
     for row in [] if json else found:
-        console.print(history.line(row), markup=False, highlight=False, soft_wrap=True)
+        show.say(console, history.line(row))
 
 
 @app.command(rich_help_panel=LOOK)
@@ -200,7 +201,7 @@ def report(out: Output) -> None:
     except ImportError as error:
         mend = "install it with: pip install 'curate-corpus[report]'"
         raise SettingsError(f"{error.name} is not installed; {mend}") from None
-    console.print(f"report: {reports.write(out)}", soft_wrap=True)
+    show.say(console, f"report: {reports.write(out)}")
 
 
 @app.command(rich_help_panel=DATASET)
@@ -210,9 +211,8 @@ def recipe(
 ) -> None:
     """Print a recipe with all its defaults, as TOML that can be run."""
     from curate import recipe as recipes
-    from curate import settings
 
-    typer.echo(settings.to_toml(recipes.load(name, tuple(set_))), nl=False)
+    typer.echo(recipes.to_toml(recipes.load(name, tuple(set_))), nl=False)
 
 
 @app.command(rich_help_panel=DATASET)
@@ -221,7 +221,7 @@ def miniweb(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The fold
     from curate import miniweb as pages
 
     pages.build(folder)
-    console.print(f"mini-web: {folder}", soft_wrap=True)
+    show.say(console, f"mini-web: {folder}")
 
 
 @app.command(rich_help_panel=MODEL)
@@ -256,11 +256,11 @@ def _train(manifest: Path, out: Path, chosen: Any, console: Console = console) -
 
         def tell(step: int, loss: float) -> None:
             if step % chosen.log_every == 0 or step == 1:
-                console.print(f"train     step {step:>5}  loss {loss:.3f}", highlight=False)
+                console.print(f"train     step {step:>5}  loss {loss:.3f}")
 
         fit(manifest, out, chosen, report=tell)
     for line in training.lines(out):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        show.say(console, line)
 
 
 def _need_torch(mend: str) -> None:
@@ -292,8 +292,8 @@ def _exit_by_failures(out: Path) -> None:
 
     letters = history.dead_letters(out)
     for letter in letters[:5]:
-        errors.print(f"curate: {letter}", markup=False, highlight=False)
+        show.say(errors, f"curate: {letter}")
     if len(letters) > 5:
-        errors.print(f"curate: and {len(letters) - 5} more in the failed-*.parquet of {out}", highlight=False)
+        show.say(errors, f"curate: and {len(letters) - 5} more in the failed-*.parquet of {out}")
     if letters:
         raise typer.Exit(1)

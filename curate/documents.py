@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ from curate.schemas import KEPT
 from curate.stage import Item, Plan
 
 BATCH_ROWS = 1024
+USER_FORMS = ("documents", "owned")
 OPTIONAL = ("title", "date", "language", "mime", "warc_file")  # strings that a user's row may bring along
 
 
@@ -29,8 +31,8 @@ def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = 
         decisions = pq.read_table(path, columns=["kept"])["kept"].to_pylist()
         documents = _parts(plan.path(item.text_uri), columns)
         yield from (document for document, kept in zip(documents, decisions, strict=True) if kept)
-    elif item.form == "documents":
-        yield from user_documents(path, item.name, item.source, plan.stage)
+    elif item.form in USER_FORMS:
+        yield from user_documents(path, item, plan.stage)
     else:
         raise ValueError(f"{item.name}: {plan.stage} reads documents, not {item.form} files; run extract first")
 
@@ -44,36 +46,45 @@ def _parts(path: Path, columns: tuple[str, ...] | None) -> Iterator[Document]:
                 yield Document(**(blank | row if columns else row))
 
 
-def user_documents(path: Path, name: str, source: str, stage: str) -> Iterator[Document | Failure]:
-    """Documents of the user's Parquet or JSON lines: `text`, and if known `id`, `url`, `timestamp`, `source`."""
-    number = -1
+def user_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
+    """Documents of the user's Parquet or JSON lines: `text`, and if known `id`, `url`, `timestamp`, `source`.
+
+    A failure's offset is the line, or the row of a Parquet file, counted from 1.
+    """
+    number = 0
     try:
-        for number, row in enumerate(_user_rows(path)):
+        for number, row in _user_rows(path):
             try:
-                yield _user_document(row, name, number, source)
+                yield _user_document(row, item, number)
             except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
                 message = _clean(str(error)[:500])
                 yield Failure(
-                    file=name, offset=number, length=1, stage=stage, error="malformed", message=message, record=True
+                    file=item.name,
+                    offset=number,
+                    length=1,
+                    stage=stage,
+                    error="malformed",
+                    message=message,
+                    record=True,
                 )
     except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
         message = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
-        yield Failure(file=name, offset=number + 1, length=0, stage=stage, error="unreadable", message=message)
+        yield Failure(file=item.name, offset=number + 1, length=0, stage=stage, error="unreadable", message=message)
 
 
-def _user_rows(path: Path) -> Iterator[Any]:
+def _user_rows(path: Path) -> Iterator[tuple[int, Any]]:
     if path.name.endswith(".parquet"):
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(BATCH_ROWS):
-                yield from batch.to_pylist()
+            batches = (batch.to_pylist() for batch in file.iter_batches(BATCH_ROWS))
+            yield from enumerate(chain.from_iterable(batches), start=1)
         return
     with _text(path) as lines:
-        for line in lines:
+        for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
-                    yield json.loads(line)
+                    yield number, json.loads(line)
                 except (ValueError, RecursionError) as error:
-                    yield error
+                    yield number, error
 
 
 def _text(path: Path) -> IO[str]:
@@ -84,13 +95,13 @@ def _text(path: Path) -> IO[str]:
     return path.open(encoding="utf-8-sig", errors="replace")
 
 
-def _user_document(row: Any, name: str, number: int, source: str) -> Document:
+def _user_document(row: Any, item: Item, number: int) -> Document:
     if isinstance(row, Exception):
         raise ValueError(str(row))
     if not isinstance(row, dict) or not isinstance(row.get("text"), str):
         raise ValueError("a document needs a string `text`")
     url = _clean(row.get("url") or "")
-    origin = _clean(row.get("source") or source)
+    origin = item.source if item.form == "owned" else _clean(row.get("source") or item.source)
     if not SOURCE.fullmatch(origin):
         raise ValueError(f"the source {origin!r} cannot name a folder")
     timestamp = _moment(row.get("timestamp"))
@@ -98,9 +109,9 @@ def _user_document(row: Any, name: str, number: int, source: str) -> Document:
     if isinstance(given, bytes) and len(given) == 16:
         identity = given
     elif given not in (None, "", b""):
-        identity = document_id(f"id:{given if not isinstance(given, bytes) else given.hex()}", EPOCH)
+        identity = given_id(given if not isinstance(given, bytes) else given.hex())
     else:
-        identity = document_id(url or f"{source}/{name}#{number}", timestamp)
+        identity = document_id(url or f"{item.sha256}#{number}", timestamp)
     known: dict[str, Any] = {key: _clean(row[key]) for key in OPTIONAL if row.get(key) is not None}
     return Document(
         id=identity,
@@ -111,6 +122,11 @@ def _user_document(row: Any, name: str, number: int, source: str) -> Document:
         quality=float(row["quality"]) if row.get("quality") is not None else None,
         **known,
     )
+
+
+def given_id(given: object) -> bytes:
+    """The 16-byte id of a document whose row brings an id of another shape."""
+    return document_id(f"id:{given}", EPOCH)
 
 
 def _moment(value: Any) -> datetime:

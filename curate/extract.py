@@ -14,6 +14,8 @@ from curate.records import Document, Failure, Page, Reason, document_id
 HTML_TYPES = ("text/html", "application/xhtml+xml", "application/xml", "text/xml", "")
 TEXT_TYPES = ("text/plain",)
 BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+BLANKS = re.compile(r"(?<=\S)\s{2,}(?=\S)")
+EMPTY_LINES = re.compile(r"\n{3,}")
 META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]+)", re.I)
 
 
@@ -43,6 +45,16 @@ def _decoded(body: bytes, name: str) -> str:
         if not wrong or 2 * wrong < sum(character > "\x7f" for character in text):
             return text
     return str(bytes_to_str(body, name))
+
+
+def tidy(text: str) -> str:
+    """Text without layout: line ends stripped, runs of blanks inside a line one blank, at most one empty line.
+
+    >>> tidy("a  \\n\\n\\n  b\\t\\tc")
+    'a\\n\\n  b c'
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return EMPTY_LINES.sub("\n\n", "\n".join(BLANKS.sub(" ", line.rstrip()) for line in lines)).strip("\n")
 
 
 def gate(page: Page, settings: Extract) -> Reason | None:
@@ -77,7 +89,7 @@ def main_text(html: str, url: str, settings: Extract) -> tuple[str, str | None]:
         deduplicate=False,
         with_metadata=False,
     )
-    return (found.text or "").strip() if found else "", title
+    return tidy(found.text or "").strip() if found else "", title
 
 
 def extract(page: Page, source: str, settings: Extract) -> Document | Reason:
@@ -99,8 +111,8 @@ def extract(page: Page, source: str, settings: Extract) -> Document | Reason:
         title=title.encode("utf-8", "replace").decode() if title else None,
         mime=page.mime or None,
         warc_file=page.pointer.file,
-        warc_offset=page.pointer.offset,
-        warc_length=page.pointer.length,
+        warc_offset=page.pointer.offset if page.pointer.offset >= 0 else None,
+        warc_length=page.pointer.length if page.pointer.offset >= 0 else None,
     )
 
 

@@ -14,7 +14,8 @@ from curate.stage import StageRecord, read_stage
 def stage_folders(out: Path) -> dict[str, Path]:
     """The finished stages of a run folder, or of a stage's own folder; SettingsError if it is neither."""
     if (out / "stage.json").exists():
-        return {read_stage(out).stage: out}
+        imported = {"extract": out / "documents"} if (out / "documents" / "stage.json").exists() else {}
+        return {**imported, read_stage(out).stage: out}
     found = {stage: stage_folder(out, stage) for stage in planned(out)}
     done = {stage: folder for stage, folder in found.items() if (folder / "stage.json").exists()}
     if not done and not (out / "recipe.toml").exists():
@@ -45,6 +46,9 @@ def summary(out: Path) -> dict[str, Any]:
     ]
     result: dict[str, Any] = {"output": str(out), "stages": stages, "run": (out / "recipe.toml").exists()}
     result["finished"] = (out / "manifest.json").exists()
+    if "pack" in found and not result["run"]:
+        names = ("path", "split", "source", "documents", "tokens")
+        result["shards"] = [{name: cut[name] for name in names} for cut in found["pack"].settings["cuts"]]
     if result["finished"]:
         contract = manifest.read(out)
         result["name"] = contract["name"]

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.documents import given_id
 from curate.funnel import stage_folders
 from curate.settings import SettingsError
 from curate.stage import read_stage
@@ -15,9 +16,12 @@ Row = dict[str, Any]
 
 
 def of(out: Path, what: str) -> list[Row]:
-    """The verdict of every stage on the documents of this URL or hex id; the shard and the token range where packed."""
-    wanted = bytes.fromhex(what) if len(what) == 32 and all(c in "0123456789abcdef" for c in what) else None
-    column, value = ("id", wanted) if wanted else ("url", what)
+    """The verdict of every stage on the documents of this URL, hex id or own id; the tokens' place where packed."""
+    wanted = bytes.fromhex(what) if len(what) == 32 and all(c in "0123456789abcdef" for c in what) else given_id(what)
+    return _seen(out, "url", what) or _seen(out, "id", wanted)
+
+
+def _seen(out: Path, column: str, value: Any) -> list[Row]:
     rows: list[Row] = []
     for stage, folder in stage_folders(out).items():
         record = read_stage(folder)
@@ -73,4 +77,9 @@ def dead_letters(out: Path) -> list[str]:
     for folder in stage_folders(out).values():
         names = [name for name in read_stage(folder).outputs if name.startswith("failed-")]
         rows += [row for name in names for row in pq.read_table(folder / name).to_pylist()]
-    return [f"{row['file']}, offset {row['offset']}: {row['error']}: {row['message']}" for row in rows]
+    return [_letter(row) for row in rows]
+
+
+def _letter(row: Row) -> str:
+    unit = "offset" if row["stage"] == "extract" and row["error"] not in ("malformed", "unreadable") else "line"
+    return f"{row['file']}, {unit} {row['offset']}: {row['error']}: {row['message']}"

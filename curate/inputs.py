@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from curate import stage
+from curate import __version__, stage
 from curate.parts import sha256_of, write_json
 from curate.records import SOURCE
 from curate.settings import SettingsError
 from curate.stage import Item
 
-DOCUMENT_SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson")
+LINES = (".jsonl", ".ndjson", ".json")
+DOCUMENT_SUFFIXES = (".parquet", *(name + packed for name in LINES for packed in ("", ".gz", ".zst")))
 NO_DOCUMENTS = ("sign", "tokenize", "pack")  # stages
 MINIWEB = "miniweb:"
 
@@ -70,8 +71,10 @@ def _miniweb(folder: Path | None) -> Path:
         )
     from curate import miniweb
 
-    if not (folder / "truth.jsonl").exists():  # written last
+    made_by = folder / "version"  # written last
+    if not made_by.exists() or made_by.read_text() != __version__:
         miniweb.build(folder)
+        made_by.write_text(__version__)
     return folder
 
 
@@ -136,6 +139,9 @@ def named_items(names: tuple[str, ...], reader: Path, digests: Digests, source: 
     """The items of a verb's arguments: folders of earlier stages, then files of the user's own documents."""
     items: list[Item] = []
     own = tuple(name for name in names if not (Path(name) / "stage.json").exists())
+    for name in own:
+        if (Path(name) / "recipe.toml").exists():
+            raise SettingsError(f"{name}: a run's folder; name one of its stages, such as {Path(name) / 'filter'}")
     for name in names:
         if name not in own:
             items += stage_items(Path(name), reader, first=len(items))

@@ -7,9 +7,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from curate import __version__, settings, tokens
+from curate import __version__, tokens
 from curate.parts import write_json
-from curate.recipe import Recipe
+from curate.recipe import Recipe, to_toml
 from curate.settings import SettingsError
 from curate.stage import StageRecord
 
@@ -38,7 +38,7 @@ def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[s
         "mixture": {"tokens": budget},
         "sources": _sources(recipe, stages["pack"], budget),
         "stages": [_stage(name, out, record) for name, record in stages.items()],
-        "recipe": settings.to_toml(recipe),
+        "recipe": to_toml(recipe),
         "versions": {"curate": __version__} | {name: metadata.version(name) for name in LIBRARIES},
     }
 

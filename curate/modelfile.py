@@ -6,16 +6,17 @@ The card names the digests of what it was made from, so that a resume does not t
 import json
 import shutil
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
-from curate import quality, settings
+from curate import __version__, quality, settings
 from curate.documents import user_documents
 from curate.inputs import Digests, files
-from curate.parts import replacing, sha256_of, write_json
+from curate.parts import sha256_of, temporary, write_json
 from curate.recipe import Score
 from curate.records import Failure
 from curate.settings import SettingsError
-from curate.stage import digest
+from curate.stage import Item, digest
 
 MODEL, CARD = "model.bin", "model.json"
 
@@ -30,21 +31,25 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
     }
     plain = replace(score, model=MODEL, positive=(), negative=())
     inputs = {kind: [digests.of(path) for path in paths] for kind, paths in named.items()}
-    key = digest([settings.to_table(plain), inputs])
-    path = folder / MODEL
+    versions = [__version__, metadata.version("fasttext-community")]
+    key = digest([settings.to_table(plain), inputs, versions])
+    path, draft = folder / MODEL, temporary(folder / MODEL)
     card = _card(folder)
     if card.get("key") == key and path.exists() and sha256_of(path) == card["sha256"]:
         return plain, card["sha256"]
     numbers: dict[str, int] = {}
-    if score.model:
-        with replacing(path) as draft:
+    try:
+        if score.model:
             shutil.copyfile(score.model, draft)
-    else:
-        positive, negative = _texts(named["positive"]), _texts(named["negative"])
-        numbers = {"positive": len(positive), "negative": len(negative)}
-        quality.train(positive, negative, path, score)
-    sha256 = sha256_of(path)
-    _check_label(score, path, sha256)
+        else:
+            positive, negative = _texts(named["positive"]), _texts(named["negative"])
+            numbers = {"positive": len(positive), "negative": len(negative)}
+            quality.train(positive, negative, draft, score)
+        sha256 = sha256_of(draft)
+        _check_label(score, draft, sha256)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     write_json(folder / CARD, {"key": key, "sha256": sha256, "inputs": inputs, "documents": numbers})
     return plain, sha256
 
@@ -69,9 +74,10 @@ def _card(folder: Path) -> dict[str, str]:
 def _texts(paths: list[Path]) -> list[str]:
     texts = []
     for path in paths:
-        for found in user_documents(path, path.name, "labels", "score"):
+        item = Item(number=0, name=path.name, uri=str(path), form="owned", sha256="", bytes=0, source="labels")
+        for found in user_documents(path, item, "score"):
             if isinstance(found, Failure):
-                raise SettingsError(f"{path}, row {found.offset}: {found.message}")
+                raise SettingsError(f"{path}, line {found.offset}: {found.message}")
             texts.append(found.text)
     if not texts:
         raise SettingsError(f"{', '.join(map(str, paths))}: no labelled documents to train on")

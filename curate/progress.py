@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from curate.show import say
 from curate.stage import Plan, StageRecord
 
 PATIENCE_S = 2.0  # a shorter stage shows no bar
@@ -36,7 +37,7 @@ class Progress:
     def say(self, line: str) -> None:
         """Print a line."""
         if self.console:
-            self.console.print(line, highlight=False, markup=False)
+            say(self.console, line)
 
     @contextmanager
     def watching(self, plan: Plan) -> Iterator[None]:

@@ -207,6 +207,16 @@ def bundled() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
+def to_toml(recipe: Recipe) -> str:
+    """The recipe with every default as TOML that `load` reads back; of a source's filter only what is its own."""
+    table = settings.to_table(recipe)
+    for source in table["sources"].values():
+        source["filter"] = settings.difference(table["filter"], source["filter"])
+        if not source["filter"]:
+            del source["filter"]
+    return settings.to_toml(table)
+
+
 def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = None) -> Recipe:
     """A recipe by bundled name or TOML path, with `--set` assignments on top; SettingsError where it cannot be used.
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SOURCE = re.compile(r"[^./\\\0][^/\\\0]{0,59}")  # a source names a folder of shards
+SOURCE = re.compile(r"[^./\\\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]{0,59}")  # a source names a folder of shards
 
 
 class Reason(NamedTuple):

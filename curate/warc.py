@@ -5,9 +5,10 @@ page, and a file that is empty, no WARC, damaged or not read to its end has one 
 """
 
 import io
+import re
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,9 +46,10 @@ def read_pages(path: Path, name: str, *, max_bytes: int) -> Iterator[Page | Fail
                 waiting = _one(record, name, max_bytes)
     except OSError as error:
         if waiting:
-            yield waiting
-        kind = "corrupt" if records else "not_warc"
-        yield Failure(file=name, offset=position, length=size - position, stage=STAGE, error=kind, message=str(error))
+            position = next((stop for _, stop, _ in _members(path, position) if stop), position)
+            yield _measured(waiting, position)
+        kind, message = ("corrupt", str(error)) if records else ("not_warc", _told(path, str(error)))
+        yield Failure(file=name, offset=position, length=size - position, stage=STAGE, error=kind, message=message)
         return
     if not waiting:
         yield Failure(file=name, offset=0, length=size, stage=STAGE, error="not_warc", message="no WARC record found")
@@ -70,11 +72,25 @@ def _panics_as_errors() -> Iterator[None]:
         raise
 
 
+def _told(path: Path, message: str) -> str:
+    """FastWARC's message, or a better one where the first bytes tell what the file is."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head.startswith(b"\x1f\x8b"):
+        with suppress(zlib.error):
+            head = zlib.decompressobj(wbits=31).decompress(head)
+    return "an ARC file; only WARC and WET are read" if head.startswith(b"filedesc://") else message
+
+
 def _measured(outcome: Page | Failure | Skipped, end: int) -> Page | Failure | Skipped:
-    """The outcome of a record that ends at this offset, with its length in the file."""
+    """The outcome of a record that ends at this offset, with its length in the file.
+
+    Of several records in one gzip member only the first has a place of its own; the others' is unknown, -1.
+    """
     if isinstance(outcome, Page):
         where = outcome.pointer
-        return replace(outcome, pointer=replace(where, length=end - where.offset))
+        known = end > where.offset
+        return replace(outcome, pointer=replace(where, offset=where.offset if known else -1, length=end - where.offset))
     return replace(outcome, length=end - outcome.offset) if isinstance(outcome, Failure) else outcome
 
 
@@ -83,21 +99,31 @@ def _unread(path: Path, last: int) -> int | None:
 
     FastWARC takes an empty member for the end, and says nothing of a member that is cut before its first line.
     """
+    for start, stop, held in _members(path, last):
+        if start > last and (held or stop is None):
+            return start
+    return None
+
+
+def _members(path: Path, first: int) -> Iterator[tuple[int, int | None, bool]]:
+    """The gzip members from an offset on: start, end (None where it is cut or none), is it more than white space?"""
     with path.open("rb") as file:
-        file.seek(last)
-        start, member, held = last, zlib.decompressobj(wbits=31), b""
+        file.seek(first)
+        start, member, held = first, zlib.decompressobj(wbits=31), False
         while chunk := file.read(1 << 16):
             while chunk:
                 try:
-                    held = held or member.decompress(chunk).strip()
+                    held = bool(member.decompress(chunk).strip()) or held
                 except zlib.error:
-                    return start if start > last else None
+                    yield start, None, held
+                    return
                 chunk = member.unused_data
                 if member.eof:
-                    if held and start > last:
-                        return start
-                    start, member, held = file.tell() - len(chunk), zlib.decompressobj(wbits=31), b""
-        return start if last < start < file.tell() else None
+                    stop = file.tell() - len(chunk)
+                    yield start, stop, held
+                    start, member, held = stop, zlib.decompressobj(wbits=31), False
+        if start < file.tell():
+            yield start, None, held
 
 
 def _one(record: WarcRecord, name: str, max_bytes: int) -> Page | Failure | Skipped:
@@ -126,7 +152,7 @@ def _one(record: WarcRecord, name: str, max_bytes: int) -> Page | Failure | Skip
         url=url,
         timestamp=timestamp,
         status=response.http_headers.status_code,
-        mime=(response.http_content_type or "").lower(),
+        mime=re.split(r"[;,\s]", (response.http_headers.get("Content-Type") or "").strip(), maxsplit=1)[0].lower(),
         charset=(response.http_charset or "").strip("\"' ").lower(),
         body=body,
         pointer=pointer,

@@ -5,10 +5,12 @@ Where the paper leaves a detail open, it is read so:
 - A word is a whitespace-separated token with a letter or a digit. For stop words and n-grams it is lower-cased and
   stripped of outer punctuation and symbols; RedPajama-v2 removes inner punctuation too.
 - At least `min_stop_words` distinct stop words occur. Hashes and ellipses are each tested against the words.
-- Lines and paragraphs are stripped, empty ones ignored, and all copies but the first are duplicates. Paragraphs part
-  at blank lines; trafilatura writes few (in 8 % of pages), so that for its text mostly the line rules fire.
+- Lines and paragraphs are stripped, those without a letter or digit ignored, and all copies but the first are
+  duplicates. Paragraphs part at blank lines; trafilatura writes few (in 8 % of pages), so that for its text mostly the
+  line rules fire.
 - Characters of n-grams are those of their words, as shares of the characters of all words, at most 1: for the most
-  frequent n-gram (ties to the longest) all its occurrences, for duplicates every word in any repeated n-gram, once.
+  frequent n-gram (ties to the longest) all its occurrences; for duplicates the words under any later copy of an n-gram,
+  once, or with `ngram_copies = "all"` under its first occurrence too.
 """
 
 import re
@@ -28,6 +30,7 @@ from curate.rules import GopherQuality, GopherRepetition
 BULLETS = ("•", "-", "*", "●", "‣")
 ELLIPSES = ("...", "…")
 BLANK_LINE = re.compile(r"\n\s*\n")
+WORD_CHARACTER = re.compile(r"[^\W_]")
 NGRAM_RULES = tuple(f"top_{n}_gram" for n in range(2, 5)) + tuple(f"duplicate_{n}_gram" for n in range(5, 11))
 
 Integers = npt.NDArray[np.int64]
@@ -94,7 +97,7 @@ def repetition_measures(text: str, rules: GopherRepetition) -> Iterator[Measure]
     yield Measure("duplicate_line_chars", line_chars, high=rules.max_duplicate_line_chars)
     yield Measure("duplicate_paragraph_chars", paragraph_chars, high=rules.max_duplicate_paragraph_chars)
     limits = rules.max_top_ngram_chars + rules.max_duplicate_ngram_chars
-    for rule, value, limit in zip(NGRAM_RULES, ngram_chars(bare_words(text)), limits, strict=True):
+    for rule, value, limit in zip(NGRAM_RULES, ngram_chars(bare_words(text), rules.ngram_copies), limits, strict=True):
         yield Measure(rule, value, high=limit)
 
 
@@ -140,12 +143,17 @@ def line_duplicates(text: str) -> tuple[float, float]:
     >>> line_duplicates("a\\nbcd\\na")
     (0.3333333333333333, 0.2)
     """
-    return duplicates(lines(text))
+    return duplicates(with_words(lines(text)))
 
 
 def paragraph_duplicates(text: str) -> tuple[float, float]:
     """The shares of paragraphs, and of their characters, that copy an earlier paragraph."""
-    return duplicates([part for part in map(str.strip, BLANK_LINE.split(text)) if part])
+    return duplicates(with_words([part.strip() for part in BLANK_LINE.split(text)]))
+
+
+def with_words(parts: list[str]) -> list[str]:
+    """The parts that have a letter or a digit: empty table rows and lone bullets say nothing, so they repeat nothing."""
+    return [part for part in parts if WORD_CHARACTER.search(part)]
 
 
 def duplicates(parts: list[str]) -> tuple[float, float]:
@@ -157,7 +165,7 @@ def duplicates(parts: list[str]) -> tuple[float, float]:
     return (len(parts) - len(distinct)) / len(parts), (chars - sum(map(len, distinct))) / chars
 
 
-def ngram_chars(words: list[str]) -> Iterator[float]:
+def ngram_chars(words: list[str], copies: str = "all") -> Iterator[float]:
     """Shares of characters in the top n-gram for n = 2-4, then in duplicate n-grams for n = 5-10 (lazily)."""
     ends = np.zeros(len(words) + 1, np.int64)  # characters before each word
     np.cumsum(np.fromiter(map(len, words), np.int64, len(words)), out=ends[1:])
@@ -169,7 +177,10 @@ def ngram_chars(words: list[str]) -> Iterator[float]:
         elif n <= 4:
             yield min(1.0, top_chars(*level, ends, n) / int(ends[-1]))
         else:
-            yield covered_chars(level[0], ends, n) / int(ends[-1])
+            starts, names = level
+            if copies == "later":
+                starts = np.delete(starts, np.unique(names, return_index=True)[1])
+            yield covered_chars(starts, ends, n) / int(ends[-1])
 
 
 def top_chars(starts: Integers, names: Integers, ends: Integers, n: int) -> int:

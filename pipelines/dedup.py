@@ -63,7 +63,8 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         )
         verified = candidates | "Verify pairs" >> Verify(folder, rules.similarity)
         edges = (edges, verified) | "All pairs" >> beam.Flatten()
-    labels = edges | "Connect" >> Connect(rules.rounds) | "Least of each" >> beam.CombinePerKey(min)
+    stars = edges | "Connect" >> Connect(rules.rounds) | "As spans" >> beam.Map(as_span)
+    labels = stars | "Least of each" >> beam.CombinePerKey(widest)
     marks = labels | "By winner's part" >> beam.Map(to_winner) | "Winners" >> beam.GroupByKey()
     evidence = marks | "Add winner's evidence" >> beam.FlatMap(winner_evidence, folder)
     every_part = parts | "Every part" >> beam.Map(empty_mark)
@@ -129,7 +130,8 @@ def hashes(number: int, folder: str) -> Iterator[Pair]:
 def exact_edges(group: Grouped, exact: bool) -> Iterator[Pair]:
     """Pairs of documents with the same text."""
     if exact:
-        yield from star([entry[:NODE] for entry in group[1]])
+        hub = min(group[1])[:NODE]
+        yield from ((hub, entry[:NODE]) for entry in group[1] if not entry.startswith(hub))
 
 
 def bands(group: Grouped, exact: bool) -> Iterator[Pair]:
@@ -177,10 +179,21 @@ def small(group: Grouped) -> Iterator[Pair]:
     yield from small_star(*group)
 
 
+def as_span(edge: Pair) -> Pair:
+    """(higher node, lower node twice), so that the least and the greatest can be told of all."""
+    return edge[0], 2 * edge[1]
+
+
+def widest(spans: Iterable[bytes]) -> bytes:
+    """The least and the greatest node of all spans."""
+    both_ends = [(span[:NODE], span[NODE:]) for span in spans]
+    return min(low for low, _ in both_ends) + max(high for _, high in both_ends)
+
+
 def to_winner(label: Pair) -> Pair:
-    """(part of the winner, loser and winner)."""
-    loser, winner = label
-    return node_part(winner), loser + winner
+    """(part of the winner, loser and winner and whether there is another, which more rounds would have joined)."""
+    loser, winner, greatest = label[0], label[1][:NODE], label[1][NODE:]
+    return node_part(winner), loser + winner + bytes([greatest != winner])
 
 
 def winner_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
@@ -188,7 +201,7 @@ def winner_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
     part = signatures.read_part(load_plan(Path(folder)), int.from_bytes(group[0]))
     winners = set()
     for pair in group[1]:
-        winner = pair[NODE:]
+        winner = pair[NODE : 2 * NODE]
         winners.add(winner)
         yield node_part(pair), pair + part.evidence(node_row(winner))
     for winner in sorted(winners):
@@ -215,16 +228,18 @@ def decide(group: Grouped, folder: str) -> None:
     text = signatures.read_part(plan, item.number)
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=DECISIONS) as part:
         part.note("clusters", len(winners.keys() - losses.keys()))
-        part.note("unconverged clusters", len(winners.keys() & losses.keys()))
+        torn = {row for row, loss in losses.items() if loss[NODE]}
+        part.note("unconverged clusters", len(winners.keys() & losses.keys() | torn))
         for row, identity in enumerate(text.ids):
             blank = dict.fromkeys(DECISIONS.names)
             known = {**blank, "id": identity, "url": text.urls[row], "kept": row not in losses}
             if row not in losses:
                 part.keep_row({**known, "cluster": winners.get(row)}, text.sources[row], text.sizes[row])
                 continue
-            winner, evidence = node_id(losses[row]), losses[row][NODE:]
+            winner, evidence = node_id(losses[row]), losses[row][NODE + 1 :]
             similarity = text.similarity(row, evidence)
             kind = "exact" if text.text_hashes[row] == evidence[:16] else "near"
+            chained = " through a chain of near duplicates" if kind == "near" and similarity < limit else ""
             part.add_row({**known, "kind": kind, "winner": winner, "similarity": similarity, "cluster": winner})
             part.reject(
                 Rejection(
@@ -236,6 +251,6 @@ def decide(group: Grouped, folder: str) -> None:
                     value=similarity,
                     threshold=limit if kind == "near" else None,
                     bytes=text.sizes[row],
-                    detail=f"duplicate of {winner.hex()}",
+                    detail=f"duplicate of {winner.hex()}{chained}",
                 )
             )

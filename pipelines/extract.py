@@ -3,7 +3,7 @@
 import apache_beam as beam
 
 from curate import settings
-from curate.documents import user_documents
+from curate.documents import USER_FORMS, user_documents
 from curate.extract import attempt
 from curate.parts import PartWriter
 from curate.pipelines.parts import map_only
@@ -22,8 +22,8 @@ def make_part(plan: Plan, item: Item) -> None:
     """Extract one file; the user's own documents among the inputs pass through as they are."""
     rules = settings.build(Extract, plan.settings)
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
-        if item.form == "documents":
-            for found in user_documents(plan.path(item.uri), item.name, item.source, plan.stage):
+        if item.form in USER_FORMS:
+            for found in user_documents(plan.path(item.uri), item, plan.stage):
                 write(part, found, None, item.source)
             return
         for record in read_pages(plan.path(item.uri), item.name, max_bytes=rules.max_bytes):

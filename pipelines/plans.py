@@ -1,6 +1,7 @@
 """From a recipe to the plan of each stage: its settings as tables, its items, its folder."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from curate import modelfile, settings
@@ -24,7 +25,8 @@ def extract(recipe: Recipe, out: Path, digests: Digests) -> Plan:
         name = next(iter(recipe.sources))
         mend = f"name files with --set 'sources.{name}.inputs=[\"FILE\"]'"
         raise settings.SettingsError(f"sources.{name}.inputs: no source has inputs; {mend}")
-    items = source_items(inputs, digests, miniweb=miniweb_folder(out))
+    found = source_items(inputs, digests, miniweb=miniweb_folder(out))
+    items = [replace(item, form="owned") if item.form == "documents" else item for item in found]
     return plan_extract(recipe, stage_folder(out, "extract"), items)
 
 

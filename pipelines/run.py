@@ -3,22 +3,20 @@
 A stage that is done under its key is left alone; within a stage, parts with a valid receipt are.
 """
 
-import fcntl
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from curate import manifest, settings
+from curate import manifest
+from curate.claims import claim_run, held
 from curate.inputs import Digests
 from curate.manifest import stage_folder
 from curate.parts import write_bytes
 from curate.pipelines import plans
 from curate.pipelines.runners import make_runner, options_for
 from curate.progress import Progress
-from curate.recipe import Recipe
+from curate.recipe import Recipe, to_toml
 from curate.settings import SettingsError
 from curate.stage import Item, Plan, StageRecord, close_stage, is_done, open_stage, read_stage
 
@@ -36,12 +34,16 @@ BYTES_PER_SECOND = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """How stages are executed: the runner's name, workers (None: one per core), the user's Beam options."""
+    """How stages are executed: the runner's name, workers (None: one per core), the user's Beam options.
+
+    outdated: files that say what the output holds, and go once a stage is to change it.
+    """
 
     runner: str = "local"
     workers: int | None = None
     beam: list[str] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
+    outdated: tuple[Path, ...] = ()
 
     def check(self) -> None:
         """SettingsError, before any work, where the runner, the workers or a Beam option cannot be used."""
@@ -53,6 +55,8 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
     if is_done(plan):
         engine.progress.skipped(plan)
         return read_stage(plan.folder)
+    for path in engine.outdated:
+        path.unlink(missing_ok=True)
     pending = open_stage(plan)
     if pending:
         seconds = sum(item.bytes for item in pending) / BYTES_PER_SECOND[plan.stage]
@@ -83,13 +87,15 @@ def _builder(stage: str) -> Callable[[Any, Plan], None]:
 def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     """Run or resume every stage of a recipe into `out` and write its manifest; the stages' records by name."""
     engine.check()
-    with claimed(recipe, out):
+    with held(out):
+        claim_run(recipe.name, out)
         digests = Digests(out / "inputs.json")
         first = plans.extract(recipe, out, digests)
         for name in (name for name, source in recipe.sources.items() if not source.inputs):
             engine.progress.say(f"source {name}: no inputs, left out")
         digests.save()
-        write_bytes(out / "recipe.toml", settings.to_toml(recipe).encode())
+        write_bytes(out / "recipe.toml", to_toml(recipe).encode())
+        engine = replace(engine, outdated=(out / "manifest.json", out / "report.html"))
         records = {"extract": kept_some(execute(first, engine), out)}
         previous = first.folder
         for stage in recipe.stages[1:]:
@@ -153,34 +159,3 @@ def _dedup(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> S
     if not is_done(plan):
         execute(plans.plan_sign(recipe, signatures, moved(items, folder, signatures)), engine)
     return execute(plan, engine)
-
-
-@contextmanager
-def claimed(recipe: Recipe, out: Path) -> Iterator[None]:
-    """Hold the output folder for this recipe alone; SettingsError where it is another's, in use or not writable."""
-    owner = out / "recipe.toml"
-    fresh = not out.exists()
-    try:
-        if out.exists() and not owner.exists() and any(path.name != ".lock" for path in out.iterdir()):
-            partial = {"inputs.json", "miniweb", ".lock"}
-            if not {path.name for path in out.iterdir()} <= partial:
-                raise SettingsError(f"{out}: not empty and no output of curate; name another folder")
-        if owner.exists():
-            name = settings.parse_toml(owner.read_text(), str(owner)).get("name")
-            if name != recipe.name:
-                raise SettingsError(f"{out}: holds recipe {name!r}, not {recipe.name!r}; name another folder")
-        out.mkdir(parents=True, exist_ok=True)
-        lock = (out / ".lock").open("w")
-    except OSError as error:
-        raise SettingsError(f"{out}: cannot write there: {error.strerror}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SettingsError(f"{out}: another run is writing there") from None
-        try:
-            yield
-        except SettingsError:
-            if fresh and {path.name for path in out.iterdir()} <= {".lock"}:
-                shutil.rmtree(out)
-            raise

@@ -1,10 +1,10 @@
 """One stage as a command of its own: `curate VERB INPUT… -o DIR`."""
 
-import json
 from pathlib import Path
 
 from curate import recipe as recipes
 from curate import settings
+from curate.claims import claim_stage, held
 from curate.inputs import Digests, named_items, source_items
 from curate.pipelines import plans
 from curate.pipelines.run import Engine, execute, run_items, run_stage
@@ -23,21 +23,47 @@ def run(
     source: str,
 ) -> StageRecord:
     """Run or resume one stage into its own folder; SettingsError where the inputs or the folder do not fit it."""
+    _check_settings(stage, assignments)
     loaded = recipes.load(recipe, assignments) if recipe else _plain(assignments)
     engine.check()
-    _claim(stage, out)
+    with held(out):
+        claim_stage(stage, out)
+        return _run(stage, inputs, out, loaded, engine, source)
+
+
+def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine: Engine, source: str) -> StageRecord:
     digests = Digests()
     if stage == "extract":
         items = source_items({source: inputs}, digests)
-        return execute(plans.plan_extract(loaded, out, items), engine)
+        return execute(plans.plan_extract(recipe, out, items), engine)
     if stage == "pack":
         if len(inputs) != 1:
             raise SettingsError("pack takes one input, the folder that tokenize wrote")
-        return run_stage(stage, loaded, Path(inputs[0]), out, engine, digests)
+        return run_stage(stage, recipe, Path(inputs[0]), out, engine, digests)
     items = named_items(inputs, out, digests, source)
     if stage == "dedup" and any(item.form == "documents" for item in items):
-        items = _imported(items, loaded, out, engine)
-    return run_items(stage, loaded, items, out, engine, digests)
+        items = _imported(items, recipe, out, engine)
+    return run_items(stage, recipe, items, out, engine, digests)
+
+
+# The tables of a recipe that a stage reads.
+READS = {
+    "extract": {"extract"},
+    "filter": {"filter", "sources"},
+    "dedup": {"dedup", "sources"},
+    "score": {"score", "seed"},
+    "tokenize": {"tokenize", "pack", "seed"},
+    "pack": {"pack"},
+}
+
+
+def _check_settings(stage: str, assignments: tuple[str, ...]) -> None:
+    """SettingsError where an assignment would change nothing here."""
+    for assignment in assignments:
+        path, _ = settings.parse_assignment(assignment)
+        if path[0] not in READS[stage] and path[0] in Recipe.__slots__:
+            known = ", ".join(sorted(READS[stage]))
+            raise SettingsError(f"--set {assignment}: {stage} does not read {path[0]}; it reads {known}")
 
 
 def _plain(assignments: tuple[str, ...]) -> Recipe:
@@ -55,19 +81,3 @@ def _imported(items: list[Item], recipe: Recipe, out: Path, engine: Engine) -> l
     folder = out / "documents"
     execute(plans.plan_extract(recipe, folder, items), engine)
     return plans.next_items(folder, out)
-
-
-def _claim(stage: str, out: Path) -> None:
-    """SettingsError where the folder holds anything but this stage."""
-    try:
-        if not out.exists() or not any(out.iterdir()):
-            return
-        found = json.loads((out / "plan.json").read_bytes()).get("stage")
-    except FileNotFoundError:
-        found = None
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{out}: cannot read what is there: {error}") from None
-    nested = {"dedup": {"signatures", "documents"}, "score": {"model.bin", "model.json"}}.get(stage, set())
-    if found != stage and not {path.name for path in out.iterdir()} <= nested:
-        held = f"the output of {found}" if found else "other files"
-        raise SettingsError(f"{out}: holds {held}, not of {stage}; name another folder")

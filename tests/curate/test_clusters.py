@@ -18,6 +18,7 @@ from curate.clusters import (
     small_star,
     star,
 )
+from curate.pipelines.dedup import as_span, to_winner, widest
 
 numbers = st.integers(0, 30)
 edges = st.lists(st.tuples(numbers, numbers).filter(lambda pair: pair[0] != pair[1]), max_size=60)
@@ -80,6 +81,33 @@ def test_stopping_early_keeps_every_component_s_least_node_and_joins_no_two(pair
         found = labels(step)
         assert found.keys() <= truth.keys()  # the least node of a component never loses
         assert all(truth.get(winner, winner) == truth[loser] for loser, winner in found.items())
+
+
+def seen(pairs):
+    """The labels after these rounds as dedup takes them, and how many documents show that rounds were too few."""
+    spans = grouped(as_span(pair) for pair in pairs)
+    sent = [to_winner((key, widest(group)))[1] for key, group in spans.items()]
+    winners = {row[:25]: row[25:50] for row in sent}
+    return winners, len({row[:25] for row in sent if row[50]} | set(winners) & set(winners.values()))
+
+
+@given(edges)
+@limited(max_examples=300)
+def test_labels_that_are_not_final_are_always_noticed_and_final_ones_never_suspected(pairs):
+    pairs = as_nodes(pairs)
+    steps = rounds(pairs)
+    for step in steps:
+        winners, suspected = seen(step)
+        assert suspected or winners == components(pairs)
+    assert seen(steps[-1])[1] == 0
+
+
+def test_a_document_between_two_clusters_is_noticed_though_no_winner_has_lost():
+    chain = as_nodes([(5, 6), (0, 6), (0, 7), (4, 7), (3, 4), (1, 3), (1, 2)])
+    winners, suspected = seen(one_round(chain))
+    assert winners != components(chain)
+    assert not set(winners) & set(winners.values())
+    assert suspected
 
 
 @given(edges)

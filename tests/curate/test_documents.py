@@ -39,8 +39,12 @@ def zstd(content):
     return pa.compress(content, codec="zstd", asbytes=True)
 
 
-def read(path, source="web"):
-    return list(user_documents(path, path.name, source, "filter"))
+def own(path, source="web", form="documents"):
+    return Item(number=0, name=path.name, uri=str(path), form=form, sha256="digest", bytes=0, source=source)
+
+
+def read(path, **changes):
+    return list(user_documents(path, own(path, **changes), "filter"))
 
 
 @pytest.fixture
@@ -102,13 +106,13 @@ def test_equal_ids_are_equal_and_others_are_not(given_id, one):
 @pytest.mark.parametrize("nothing", [{}, {"id": None}, {"id": ""}])
 def test_without_an_id_the_url_and_the_time_decide_and_without_a_url_the_place(nothing, one):
     assert one({"text": "a", "url": "u", **nothing}).id == document_id("u", EPOCH)
-    assert one({"text": "a", **nothing}).id == document_id("web/a.jsonl#0", EPOCH)
+    assert one({"text": "a", **nothing}).id == document_id("digest#1", EPOCH)
 
 
-def test_documents_without_url_or_id_differ_in_files_of_one_name_in_two_sources(tmp_path):
-    (tmp_path / "a.jsonl").write_bytes(lines([{"text": "a"}, {"text": "a"}]))
-    found = [document.id for source in ("web", "books") for document in read(tmp_path / "a.jsonl", source)]
-    assert len(set(found)) == 4
+def test_a_row_says_its_source_unless_the_recipe_does(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(lines([{"text": "a", "source": "theirs"}, {"text": "b"}]))
+    assert [document.source for document in read(tmp_path / "a.jsonl")] == ["theirs", "web"]
+    assert [document.source for document in read(tmp_path / "a.jsonl", form="owned")] == ["web", "web"]
 
 
 @pytest.mark.parametrize(
@@ -160,26 +164,21 @@ def test_a_parquet_time_of_another_zone_is_utc(tmp_path):
         b'{"text": "a"} {"text": "b"}\n',
         b"[" * 100_000 + b"\n",
     ],
-    ids=str,
+    ids=lambda row: str(row)[:40],
 )
 def test_a_row_that_is_no_document_is_a_lost_record(row, one):
     found = one(row)
     assert isinstance(found, Failure)
-    assert (found.file, found.offset, found.stage, found.error, found.record) == (
-        "a.jsonl",
-        0,
-        "filter",
-        "malformed",
-        True,
-    )
+    assert (found.file, found.offset, found.stage) == ("a.jsonl", 1, "filter")
+    assert (found.error, found.record) == ("malformed", True)
     assert found.message
 
 
-def test_a_malformed_row_costs_no_other_and_blank_lines_are_no_rows(tmp_path):
+def test_a_malformed_row_costs_no_other_and_is_named_by_its_line(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'\n{"text": "one"}\n\n{broken\n  \n{"text": "two"}')
     one, failure, two = read(path)
-    assert (one.text, failure.offset, two.text) == ("one", 1, "two")
+    assert (one.text, failure.offset, two.text) == ("one", 4, "two")
 
 
 def test_half_a_surrogate_pair_becomes_a_question_mark_that_utf_8_can_hold(one):
@@ -217,7 +216,7 @@ def test_a_damaged_file_keeps_what_was_read_and_ends_in_one_dead_letter(name, tm
     *documents, last = read(tmp_path / name)
     assert isinstance(last, Failure)
     assert (last.error, last.record, last.length) == ("unreadable", False, 0)
-    assert last.offset == len(documents)
+    assert last.offset == len(documents) + 1
     assert last.message
     whole = [document for document in documents if isinstance(document, Document)]
     assert [document.text for document in whole] == [row["text"] for row in rows[: len(whole)]]
@@ -226,7 +225,7 @@ def test_a_damaged_file_keeps_what_was_read_and_ends_in_one_dead_letter(name, tm
 
 def test_a_missing_file_is_a_dead_letter(tmp_path):
     (found,) = read(tmp_path / "none.jsonl")
-    assert (found.error, found.record) == ("unreadable", False)
+    assert (found.error, found.record, found.offset) == ("unreadable", False, 1)
 
 
 def test_a_parquet_without_text_has_a_failure_per_row(tmp_path):

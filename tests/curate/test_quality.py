@@ -178,7 +178,9 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path):
         modelfile.prepare(Score(model=str(tmp_path / "m.bin")), tmp_path / "score", Digests(), miniweb=None)
 
 
-@pytest.mark.parametrize(("content", "message"), [("", "no labelled documents"), ("{}\n", r"bad\.jsonl, row 0: ")])
+@pytest.mark.parametrize(
+    ("content", "message"), [("", "no labelled documents"), ("{}\n", r"bad\.jsonl, (line|row) 1: ")]
+)
 def test_labelled_documents_that_are_none_are_refused(content, message, labelled, tmp_path):
     (tmp_path / "bad.jsonl").write_text(content)
     with pytest.raises(SettingsError, match=message):

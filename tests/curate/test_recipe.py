@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from curate import recipe, settings
 from curate.recipe import Dedup, Extract, Mixture, Pack, Recipe, Score, Source, Train
-from curate.rules import RULES, Filter, GopherQuality, GopherRepetition, LanguageRules, MimeRules, UrlRules
+from curate.rules import LANGUAGES, RULES, Filter, GopherQuality, GopherRepetition, LanguageRules, MimeRules, UrlRules
 from curate.settings import SettingsError, Where
 
 words = st.text(alphabet="abcé -", min_size=1, max_size=8)
 lists = st.lists(words, max_size=3).map(tuple)
+codes = st.sampled_from(sorted(LANGUAGES))
 shares = st.floats(0, 1)
 counts = st.integers(1, 10**6)
 filters = st.builds(
@@ -22,7 +23,7 @@ filters = st.builds(
     rules=st.lists(st.sampled_from(RULES), unique=True).map(tuple),
     url=st.builds(UrlRules, extensions=lists, domains=st.lists(st.sampled_from(["a.com", "b"])).map(tuple)),
     mime=st.builds(MimeRules, allowed=lists),
-    language=st.builds(LanguageRules, allowed=lists, min_score=shares),
+    language=st.builds(LanguageRules, allowed=st.lists(codes, max_size=3).map(tuple), min_score=shares),
     gopher_quality=st.builds(GopherQuality, min_words=counts, max_bullet_lines=shares, stop_words=lists),
     gopher_repetition=st.builds(GopherRepetition, max_top_ngram_chars=st.tuples(shares, shares, shares)),
 )
