@@ -46,8 +46,9 @@ def read_pages(path: Path, name: str, *, max_bytes: int) -> Iterator[Page | Fail
                 waiting = _one(record, name, max_bytes)
     except OSError as error:
         if waiting:
-            position = next((stop for _, stop, _ in _members(path, position) if stop), position)
-            yield _measured(waiting, position)
+            stop = next((stop for _, stop, _ in _members(path, position)), None)
+            yield _measured(waiting, stop) if stop else waiting  # where an uncompressed one ends is not known
+            position = stop or position
         kind, message = ("corrupt", str(error)) if records else ("not_warc", _told(path, str(error)))
         yield Failure(file=name, offset=position, length=size - position, stage=STAGE, error=kind, message=message)
         return

@@ -152,7 +152,7 @@ def paragraph_duplicates(text: str) -> tuple[float, float]:
 
 
 def with_words(parts: list[str]) -> list[str]:
-    """The parts that have a letter or a digit: empty table rows and lone bullets say nothing, so they repeat nothing."""
+    """The parts that have a letter or a digit: empty table rows and lone bullets say nothing to repeat."""
     return [part for part in parts if WORD_CHARACTER.search(part)]
 
 

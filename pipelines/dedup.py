@@ -7,6 +7,7 @@ The output is one decision per document, aligned with the text; no text is copie
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -17,6 +18,7 @@ from curate.parts import PartWriter
 from curate.pipelines.parts import map_only
 from curate.recipe import Dedup
 from curate.records import Rejection
+from curate.signatures import SignaturePart
 from curate.stage import Item, Plan, load_plan
 
 Pair = tuple[bytes, bytes]
@@ -224,33 +226,37 @@ def decide(group: Grouped, folder: str) -> None:
             losses[node_row(mark)] = mark[NODE:]
         elif mark:
             winners[node_row(mark)] = node_id(mark)
-    limit = plan.settings["dedup"]["similarity"]
     text = signatures.read_part(plan, item.number)
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=DECISIONS) as part:
         part.note("clusters", len(winners.keys() - losses.keys()))
         torn = {row for row, loss in losses.items() if loss[NODE]}
         part.note("unconverged clusters", len(winners.keys() & losses.keys() | torn))
         for row, identity in enumerate(text.ids):
-            blank = dict.fromkeys(DECISIONS.names)
-            known = {**blank, "id": identity, "url": text.urls[row], "kept": row not in losses}
-            if row not in losses:
-                part.keep_row({**known, "cluster": winners.get(row)}, text.sources[row], text.sizes[row])
-                continue
-            winner, evidence = node_id(losses[row]), losses[row][NODE + 1 :]
-            similarity = text.similarity(row, evidence)
-            kind = "exact" if text.text_hashes[row] == evidence[:16] else "near"
-            chained = " through a chain of near duplicates" if kind == "near" and similarity < limit else ""
-            part.add_row({**known, "kind": kind, "winner": winner, "similarity": similarity, "cluster": winner})
-            part.reject(
-                Rejection(
-                    id=identity,
-                    url=text.urls[row],
-                    source=text.sources[row],
-                    stage="dedup",
-                    reason=f"dedup.{kind}",
-                    value=similarity,
-                    threshold=limit if kind == "near" else None,
-                    bytes=text.sizes[row],
-                    detail=f"duplicate of {winner.hex()}{chained}",
-                )
-            )
+            decision = dict.fromkeys(DECISIONS.names) | {"id": identity, "url": text.urls[row]}
+            if row in losses:
+                rejection, loss = lost(text, row, losses[row], plan.settings["dedup"]["similarity"])
+                part.add_row({**decision, "kept": False, **loss})
+                part.reject(rejection)
+            else:
+                kept = {"kept": True, "cluster": winners.get(row)}
+                part.keep_row({**decision, **kept}, text.sources[row], text.sizes[row])
+
+
+def lost(text: SignaturePart, row: int, loss: bytes, limit: float) -> tuple[Rejection, dict[str, Any]]:
+    """The rejection of a row, and what its decision says, from its winner's node and evidence."""
+    winner, evidence = node_id(loss), loss[NODE + 1 :]
+    similarity = text.similarity(row, evidence)
+    kind = "exact" if text.text_hashes[row] == evidence[:16] else "near"
+    chained = " through a chain of near duplicates" if kind == "near" and similarity < limit else ""
+    rejection = Rejection(
+        id=text.ids[row],
+        url=text.urls[row],
+        source=text.sources[row],
+        stage="dedup",
+        reason=f"dedup.{kind}",
+        value=similarity,
+        threshold=limit if kind == "near" else None,
+        bytes=text.sizes[row],
+        detail=f"duplicate of {winner.hex()}{chained}",
+    )
+    return rejection, {"kind": kind, "winner": winner, "similarity": similarity, "cluster": winner}

@@ -354,6 +354,14 @@ def test_a_panic_is_a_dead_letter_and_an_interrupt_is_not(error, read, monkeypat
         assert [type(each).__name__ for each in read(b"".join(TWO))] == ["Page", "Failure"]
 
 
+@pytest.mark.parametrize("compress", [True, False])
+def test_a_page_before_the_damage_keeps_its_place(compress, read):
+    parts = [gzip.compress(record) if compress else record for record in TWO]
+    one, two, failure = read(b"".join(parts) + b"garbage" * 99)
+    assert [page.pointer.offset for page in (one, two)] == [0, len(parts[0])]
+    assert failure.error == "corrupt"
+
+
 def test_a_file_that_is_one_gzip_member_is_read_whole(read):
     assert summary(read(gzip.compress(b"".join(TWO)))) == ["http://a/", "http://b/"]
 

@@ -31,7 +31,7 @@ def edited(text: str, seed: int, edits: int) -> str:
 
 
 def corpus() -> list[dict]:
-    """Twelve clusters: exact copies, near copies, chains in which each differs a little from the one before; and singles."""
+    """Twelve clusters: exact copies, near copies, chains of small edits; and texts like no other."""
     texts = []
     for cluster in range(12):
         text = prose(cluster)
