@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 
 from curate import manifest, recipe, settings
 from curate.funnel import planned, stage_folders
+from curate.inputs import stage_items
 from curate.manifest import stage_folder
 from curate.parts import Counts, receipt_path, sha256_of
 from curate.settings import SettingsError, Where
 from curate.shards import read_index
-from curate.stage import StageRecord, base_of, key_of, read_stage
+from curate.stage import StageRecord, base_of, digest, key_of, read_stage
 from curate.tokens import END_OF_TEXT
 
 
@@ -38,6 +39,8 @@ def faults(out: Path) -> Iterator[str]:
         if record:
             broken = list(_files(folder, record))
             wrong = list(_stage(folder, record, previous, whole=not broken))
+            if previous and not broken and not wrong:
+                wrong = list(_origins(folder, record, previous))
             yield from broken
             yield from wrong
             for nested in _folders(folder):
@@ -79,6 +82,18 @@ def _stage(folder: Path, record: StageRecord, previous: StageRecord | None, *, w
     first = next(claims, None)
     if first:
         yield first
+
+
+def _origins(folder: Path, record: StageRecord, previous: StageRecord) -> Iterator[str]:
+    """Was the stage made from the parts that the one before holds?"""
+    before = stage_folder(folder.parent, previous.stage)
+    if record.stage == "pack":
+        made_from = {digest([previous.outputs[name].sha256 for name in previous.outputs if name.startswith("part-")])}
+        same = {item.sha256 for item in record.items} <= made_from
+    else:
+        same = [item.sha256 for item in record.items] == [item.sha256 for item in stage_items(before, folder)]
+    if not same:
+        yield f"{folder / 'stage.json'}: made from other parts than those of {before}; run the same command again"
 
 
 def _key(folder: Path, record: StageRecord) -> Iterator[str]:

@@ -7,6 +7,7 @@ Every measurement is a fresh process, start-up included; the three ways take tur
 
 import argparse
 import json
+import logging
 import statistics
 import subprocess
 import sys
@@ -103,6 +104,7 @@ def dedup_loop(plan):
 
 def one(way: str, files: list[str], out: Path) -> None:
     """Run one way in this process."""
+    logging.disable(logging.CRITICAL)
     recipe = recipe_of(files)
     if way == "plain loop":
         by_loop(recipe, out)
