@@ -17,9 +17,9 @@ def main() -> None:
     """The entry point: exit codes, and errors as one line."""
     arguments = sys.argv[1:]
     if "--" in arguments:
-        place = arguments.index("--")
-        beam_options[:] = arguments[place + 1 :]
-        arguments = arguments[:place]
+        lone = arguments.index("--")
+        beam_options[:] = arguments[lone + 1 :]
+        arguments = arguments[:lone]
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a scheduler's way to interrupt
@@ -36,10 +36,10 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}; the same command resumes once that is mended", 1, debug)
     except Exception as error:
-        told = getattr(error, "format_message", None)
-        if told and told():  # a usage error, whose class typer keeps to itself
-            _fail(f"{told()} (curate --help)", 2, debug)
-        if told:  # no command at all, which has printed the help
+        usage = getattr(error, "format_message", None)  # a usage error, whose class typer keeps to itself
+        if usage and usage():
+            _fail(f"{usage()} (curate --help)", 2, debug)
+        if usage:  # no command at all, which has printed the help
             sys.exit(2)
         _fail(one_line(error), 1, debug)
 

@@ -26,6 +26,7 @@ from curate.tokens import END_OF_TEXT
 def faults(out: Path) -> Iterator[str]:
     """Every fault of a run folder or a stage folder, each one line that names file and values."""
     previous: StageRecord | None = None
+    clean = False  # has the stage before no fault?
     sound = True  # are all records such that the manifest can be held against them?
     before = dict(pairwise(reversed(planned(out))))
     for stage, folder in stage_folders(out).items():
@@ -39,8 +40,9 @@ def faults(out: Path) -> Iterator[str]:
         if record:
             broken = list(_files(folder, record))
             wrong = list(_stage(folder, record, previous, whole=not broken))
-            if previous and not broken and not wrong:
+            if previous and clean and not broken and not wrong:
                 wrong = list(_origins(folder, record, previous))
+            clean = not broken and not wrong
             yield from broken
             yield from wrong
             for nested in _folders(folder):
@@ -91,7 +93,10 @@ def _origins(folder: Path, record: StageRecord, previous: StageRecord) -> Iterat
         made_from = {digest([previous.outputs[name].sha256 for name in previous.outputs if name.startswith("part-")])}
         same = {item.sha256 for item in record.items} <= made_from
     else:
-        same = [item.sha256 for item in record.items] == [item.sha256 for item in stage_items(before, folder)]
+        try:
+            same = [item.sha256 for item in record.items] == [item.sha256 for item in stage_items(before, folder)]
+        except OSError:
+            return  # a part is missing, which is named where it lay
     if not same:
         yield f"{folder / 'stage.json'}: made from other parts than those of {before}; run the same command again"
 

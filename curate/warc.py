@@ -152,7 +152,7 @@ def _one(record: WarcRecord, name: str, max_bytes: int) -> Page | Failure | Skip
     return Page(
         url=url,
         timestamp=timestamp,
-        status=response.http_headers.status_code,
+        status=response.http_headers.status_code or 0,
         mime=re.split(r"[;,\s]", (response.http_headers.get("Content-Type") or "").strip(), maxsplit=1)[0].lower(),
         charset=(response.http_charset or "").strip("\"' ").lower(),
         body=body,
