@@ -106,6 +106,10 @@ class Score:
     def __post_init__(self) -> None:
         check(self.keep in ("all", "threshold", "pareto"), f"keep is all, threshold or pareto, got {self.keep!r}")
         check(0 < self.alpha < math.inf, f"alpha is a number above 0, got {self.alpha}")
+        check(0 <= self.threshold <= 1, f"threshold lies in [0, 1], got {self.threshold}")
+        least = min(self.dim, self.epochs, self.word_ngrams, self.buckets)
+        check(least >= 1, f"dim, epochs, word_ngrams and buckets are at least 1, got {least}")
+        check(0 < self.learning_rate < math.inf, f"learning_rate is a number above 0, got {self.learning_rate}")
         check(self.label.split() == [self.label], f"label is one word, got {self.label!r}")
         trains = bool(self.positive) and bool(self.negative)
         check(bool(self.model) != trains, "give either model, or both positive and negative")

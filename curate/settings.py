@@ -156,7 +156,7 @@ def _value(hint: Any, value: Any, path: tuple[str, ...], where: Where) -> Any:
         return {key: _value(get_args(hint)[1], each, (*path, key), where) for key, each in value.items()}
     if hint is float and type(value) is int:
         return float(value)
-    if type(value) is not hint:
+    if type(value) is not hint or value != value:  # a nan would pass every limit
         names = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
         raise where.error(path, f"expected {names.get(hint, hint)}, got {value!r}")
     return value
