@@ -77,6 +77,12 @@ def test_all_keeps_all():
     assert kept(0.0, Score(model="m", keep="all"), count=100) == 1
 
 
+@pytest.mark.parametrize("keep", ["pareto", "threshold"])
+def test_the_keep_rule_judges_only_the_sources_that_it_names(keep):
+    for only, judged in (((), True), (("web",), True), (("books",), False)):
+        assert (kept(0.0, Score(model="m", keep=keep, only=only), count=200) < 1) == judged
+
+
 def test_an_unscored_document_counts_as_0():
     assert reason(document(1, None), Score(model="m", keep="threshold"), 0).value == 0.0
 

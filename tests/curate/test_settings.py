@@ -13,6 +13,7 @@ from curate.settings import (
     Where,
     assign,
     build,
+    difference,
     line_of,
     merge,
     parse_assignment,
@@ -184,6 +185,14 @@ def test_merging_keeps_every_value_on_top_and_is_idempotent(base, over):
     assert merge({}, over) == over
     for key, value in over.items():
         assert isinstance(value, dict) or merged[key] == value
+
+
+@given(st.dictionaries(keys, tables, max_size=4), st.dictionaries(keys, tables, max_size=4))
+def test_the_difference_is_what_must_be_merged_and_no_more(base, changes):
+    over = merge(base, changes)
+    assert merge(base, difference(base, over)) == over
+    assert difference(over, over) == {}
+    assert all(key not in base or base[key] != over[key] for key in difference(base, over))
 
 
 @given(st.dictionaries(keys, tables, max_size=4), st.lists(keys, min_size=1, max_size=3), values)
