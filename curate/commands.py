@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    help="Make language-model training data: crawl, extract, filter, deduplicate, score, tokenize, mix, train.",
+    help="Make language-model training data: extract, filter, deduplicate, score, tokenize, mix, train.",
     epilog="Exit codes: 0 done, 1 finished but some inputs failed, 2 usage or settings, 130 interrupted.",
 )
 console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
