@@ -8,7 +8,8 @@ import traceback
 
 import typer
 
-from curate.commands import app, beam_options, errors
+from curate import commands  # noqa: F401 - the commands register themselves
+from curate.app import app, beam_options, errors
 from curate.settings import SettingsError
 from curate.show import say
 

@@ -86,3 +86,14 @@ def share(part: float, whole: float) -> str:
     '12.5 %'
     """
     return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def runners(rows: list[dict[str, Any]], console: Console) -> None:
+    """Per runner: whether what it needs is there, in which versions, where."""
+    table = Table(title="runners", title_justify="left")
+    for name in ("runner", "state", "versions", "folder"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
+        table.add_row(row["runner"], row["state"], versions, Text(plain(row["folder"])))
+    console.print(table)

@@ -51,7 +51,7 @@ def sign_part(plan: Plan, item: Item) -> None:
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wire the second half: candidates, verification, components, decisions."""
-    folder = str(plan.folder)
+    folder = str(plan.folder.absolute())  # a worker may run in another folder
     rules = settings.build(Dedup, plan.settings["dedup"])
     parts = pipeline | "Plan" >> beam.Create([folder]) | "Part numbers" >> beam.FlatMap(part_numbers) | beam.Reshuffle()
     same_text = parts | "Hashes and bands" >> beam.FlatMap(hashes, folder) | "By text" >> beam.GroupByKey()

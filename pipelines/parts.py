@@ -49,4 +49,4 @@ class MakeParts(beam.PTransform):  # type: ignore[misc]
 
 def map_only(pipeline: beam.Pipeline, plan: Plan, make: MakePart) -> None:
     """Wire a map-only stage."""
-    pipeline | "Plan" >> beam.Create([str(plan.folder)]) | MakeParts(make)
+    pipeline | "Plan" >> beam.Create([str(plan.folder.absolute())]) | MakeParts(make)

@@ -3,7 +3,8 @@
 A stage that is done under its key is left alone; within a stage, parts with a valid receipt are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from curate.inputs import Digests
 from curate.manifest import stage_folder
 from curate.parts import write_bytes
 from curate.pipelines import plans
-from curate.pipelines.runners import make_runner, options_for
+from curate.pipelines.runners import Session, Target
 from curate.progress import Progress
 from curate.recipe import Recipe, to_toml
 from curate.settings import SettingsError
@@ -34,20 +35,21 @@ BYTES_PER_SECOND = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """How stages are executed: the runner's name, workers (None: one per core), the user's Beam options.
+    """How stages are executed: where, and who is told.
 
-    outdated: files that say what the output holds, and go once a stage is to change it.
+    outdated: files that say what the output holds, and go once a stage is to change it. session: see `started`.
     """
 
-    runner: str = "local"
-    workers: int | None = None
-    beam: list[str] = field(default_factory=list)
+    target: Target = Target()
     progress: Progress = field(default_factory=Progress)
     outdated: tuple[Path, ...] = ()
+    session: Session | None = None
 
-    def check(self) -> None:
-        """SettingsError, before any work, where the runner, the workers or a Beam option cannot be used."""
-        make_runner(self.runner, options_for(self.runner, self.workers, 0.0, self.beam))
+    @contextmanager
+    def started(self) -> Iterator["Engine"]:
+        """The engine with a session, which ends with the block."""
+        with Session(self.target) as session:
+            yield replace(self, session=session)
 
 
 def execute(plan: Plan, engine: Engine) -> StageRecord:
@@ -59,11 +61,12 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
         path.unlink(missing_ok=True)
     pending = open_stage(plan)
     if pending:
+        if engine.session is None:
+            raise ValueError("an engine executes between `started` and the end of its block")
         seconds = sum(item.bytes for item in pending) / BYTES_PER_SECOND[plan.stage]
-        pipeline = make_runner(engine.runner, options_for(engine.runner, engine.workers, seconds, engine.beam))()
-        _builder(plan.stage)(pipeline, plan)
+        build = _builder(plan.stage)
         with engine.progress.watching(plan):
-            pipeline.run().wait_until_finish()  # type: ignore[attr-defined]
+            engine.session.run(lambda pipeline: build(pipeline, plan), seconds)
     record = close_stage(plan)
     engine.progress.done(record)
     return record
@@ -86,8 +89,8 @@ def _builder(stage: str) -> Callable[[Any, Plan], None]:
 
 def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     """Run or resume every stage of a recipe into `out` and write its manifest; the stages' records by name."""
-    engine.check()
-    with held(out):
+    engine.target.check()
+    with held(out), engine.started() as engine:
         claim_run(recipe.name, out)
         digests = Digests(out / "inputs.json")
         first = plans.extract(recipe, out, digests)

@@ -1,21 +1,170 @@
 """The only place that names a Beam runner, and the only one that builds a pipeline's options.
 
 `local` is FnApiRunner, constructed and not named: Beam's own "DirectRunner" means different engines on different
-machines. It runs in this process while the work is small, else in one process per worker.
+machines. It runs in this process while the work is small, else in one process per worker. `spark`, `flink` and `prism`
+are job servers that are started here, `portable` is any that is there already.
 """
 
+import json
 import logging
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
+from curate.pipelines import jobserver
+from curate.pipelines.jobserver import JobServer
 from curate.settings import SettingsError
 
 # Two worker processes cost about 4 s to start and stop, so they pay from some 10 s of work on.
 SMALL_SECONDS = 10.0
-RUNNERS = ("local",)
+STARTED = ("spark", "flink", "prism")  # as a job server of ours
+RUNNERS = ("local", *STARTED, "portable")
+# Tasks per worker of a Spark shuffle: enough that one slow part does not leave the other workers idle.
+TASKS_PER_WORKER = 4
+CONNECT_PATIENCE_S = 30
+YEAR_S = 365 * 24 * 3600
+TASK_FAILURES = 4  # Spark's own default on a cluster; its local master would give up at the first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the stages run, as the command line says it.
+
+    workers: worker processes, one per core where None. master: Spark's or Flink's; a local one where None. job_server:
+    HOST:PORT of one that runs already. job_server_jar: one in a file. conf: the engine's settings, KEY=VALUE. beam:
+    Beam's own options, which come last and win.
+    """
+
+    runner: str = "local"
+    workers: int | None = None
+    master: str | None = None
+    job_server: str | None = None
+    job_server_jar: Path | None = None
+    conf: tuple[str, ...] = ()
+    beam: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """The number of workers."""
+        return self.workers or cores()
+
+    def check(self) -> None:
+        """SettingsError, before any work, where something here cannot be used."""
+        _check_names(self)
+        if self.workers is not None and self.workers < 1:
+            raise SettingsError(f"--workers {self.workers}: need at least one worker")
+        if self.runner == "local":
+            parsed(pipeline_options(self, 0.0))
+        quiet_beam()
+        if self.runner in STARTED and not self.job_server:
+            server_settings(self).check()
+        if self.runner != "local":
+            boot()
+
+
+def _check_names(target: Target) -> None:
+    runner = target.runner
+    if runner not in RUNNERS:
+        raise SettingsError(f"--runner {runner}: no such runner; known are {', '.join(RUNNERS)}")
+    for option, value, runners in (
+        ("--master", target.master, ("spark", "flink")),
+        ("--job-server-jar", target.job_server_jar, ("spark", "flink")),
+        ("--job-server", target.job_server, ("spark", "flink", "prism", "portable")),
+        ("--conf", target.conf, ("spark", "flink")),
+    ):
+        if value and runner not in runners:
+            raise SettingsError(f"{option} goes with --runner {' or '.join(runners)}, not {runner}")
+        if value and target.job_server and option != "--job-server":
+            raise SettingsError(
+                f"{option}: the job server at {target.job_server} has chosen that already; leave one out"
+            )
+    if runner == "portable" and not target.job_server:
+        raise SettingsError("--runner portable needs --job-server HOST:PORT, the job server to send the jobs to")
+    if target.job_server and not target.job_server.rpartition(":")[2].isdigit():
+        raise SettingsError(f"--job-server {target.job_server}: expected HOST:PORT")
+    for setting in target.conf:
+        if not setting.partition("=")[0] or "=" not in setting:
+            raise SettingsError(f"--conf {setting}: expected KEY=VALUE")
+        if runner == "spark" and not setting.startswith("spark."):
+            raise SettingsError(f"--conf {setting}: Spark's settings begin with spark.")
+    if runner == "spark" and target.master == "yarn" and not os.environ.get("HADOOP_CONF_DIR"):
+        raise SettingsError("--master yarn: set HADOOP_CONF_DIR to the folder of yarn-site.xml")
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def boot() -> str:
+    """The command that starts a worker process, beside the Python that runs this; SettingsError where it is not."""
+    beside = Path(sys.executable).with_name("curate-worker-boot")
+    found = str(beside) if beside.exists() else shutil.which("curate-worker-boot")
+    if not found:
+        raise SettingsError(
+            f"{beside} is missing, which starts the workers; install curate-corpus into this environment"
+        )
+    return found
+
+
+def server_settings(target: Target) -> jobserver.Settings:
+    """The job server that a target needs: with a local master, of as many slots as there are workers."""
+    count, master = target.count, target.master
+    given = dict(setting.split("=", 1) for setting in target.conf)
+    conf: dict[str, str] = {}
+    if target.runner == "spark":
+        local = master is None or master.startswith("local")
+        master = master or f"local[{count},{TASK_FAILURES}]"
+        conf = {"spark.app.name": "curate", "spark.ui.enabled": "false"}
+        conf["spark.default.parallelism"] = str(TASKS_PER_WORKER * count)
+        if local:
+            conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        elif target.workers:
+            conf["spark.cores.max"] = str(count)
+    elif target.runner == "flink":
+        master = master or "[local]"
+    return jobserver.Settings(name=target.runner, master=master or "", jar=target.job_server_jar, conf=conf | given)
+
+
+def pipeline_options(target: Target, seconds: float, endpoint: str = "") -> list[str]:
+    """The Beam options of one stage whose work is estimated at `seconds` of CPU; the user's own come last and win."""
+    own = [*target.beam]
+    common = ["--default_sdk_harness_log_level=ERROR", "--no_save_main_session"]
+    if target.runner == "local":
+        mode = "in_memory" if target.count == 1 or seconds < SMALL_SECONDS else "multi_processing"
+        workers = 1 if mode == "in_memory" else target.count
+        return [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}", *common, *own]
+    options = [
+        *common,
+        "--experiments=disable_logging_submission_environment",
+        f"--job_endpoint={endpoint}",
+        f"--job_server_timeout={YEAR_S}",  # it bounds the job's message stream too, and so the job, on Prism
+        f"--sdk_worker_parallelism={_workers_per_node(target)}",
+        "--environment_cache_millis=3600000",  # else workers are started again for every piece of a stage
+    ]
+    if not any(option.startswith("--environment") for option in own):
+        options += ["--environment_type=PROCESS", f"--environment_config={json.dumps({'command': boot()})}"]
+    if target.runner in ("spark", "flink"):
+        options.append("--experiments=pre_optimize=all")  # else a Flatten of two consumers is refused
+    if target.runner == "spark":
+        options.append("--storage_level=MEMORY_AND_DISK")  # what is evicted from memory alone would be made again
+    if target.runner == "flink":
+        options.append(f"--parallelism={target.count}")
+    return [*options, *own]
+
+
+def _workers_per_node(target: Target) -> int:
+    """Worker processes per executor: all of them where there is one; 0, one less than its cores, on a cluster."""
+    given = dict(setting.split("=", 1) for setting in target.conf)
+    if cluster := target.master and not target.master.startswith(("local", "[local")):
+        return int(given.get("spark.executor.cores", 0)) if cluster else 0
+    return target.count
 
 
 def quiet_beam() -> None:
@@ -31,41 +180,102 @@ def quiet_beam() -> None:
         ) from None
 
 
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+class Session:
+    """Runs pipelines on a target, one after another; its job server is started by the first and stopped at the end."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._server: JobServer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._server:
+            self._server.stop(keep_log=kind is not None and not issubclass(kind, (KeyboardInterrupt, SettingsError)))
+
+    def run(self, build: Callable[[Any], None], seconds: float) -> None:
+        """Run the pipeline that `build` wires, of about `seconds` of CPU, to its end; RuntimeError where it fails."""
+        quiet_beam()
+        import apache_beam as beam
+
+        arguments = pipeline_options(self.target, seconds, self._endpoint())
+        options = parsed(arguments, self._told())
+        runner = _local(options) if self.target.runner == "local" else _portable()
+        pipeline = beam.Pipeline(runner=runner, options=options)
+        build(pipeline)
+        result = pipeline.run()
+        try:
+            state = result.wait_until_finish()
+        except KeyboardInterrupt:
+            if self.target.runner != "local":
+                result.cancel()
+            raise
+        except Exception as error:
+            raise self._explained(error) from error
+        if state != "DONE":
+            raise RuntimeError(f"the job ended as {state}, not as DONE")
+
+    def _endpoint(self) -> str:
+        if self.target.runner == "local" or self.target.job_server:
+            return self.target.job_server or ""
+        if self._server is None:
+            self._server = JobServer(server_settings(self.target))
+            self._server.start()
+        return self._server.endpoint
+
+    def _told(self) -> frozenset[str]:
+        """The names of the options that the job server itself knows."""
+        if self.target.runner == "local":
+            return frozenset()
+        return described(self._endpoint())
+
+    def _explained(self, error: Exception) -> Exception:
+        """The error with the job server's own last words, if it is the server that has gone."""
+        if self._server and (code := self._server.ended()) is not None:
+            return RuntimeError(f"the job server ended with code {code}: {self._server.last_words()}")
+        return error
 
 
-def options_for(name: str, workers: int | None, seconds: float, extra: list[str]) -> list[str]:
-    """The Beam options of one stage whose work is estimated at `seconds` of CPU; the user's own come last and win."""
-    if name not in RUNNERS:
-        raise SettingsError(f"--runner {name}: no such runner; known are {', '.join(RUNNERS)}")
-    if workers is not None and workers < 1:
-        raise SettingsError(f"--workers {workers}: need at least one worker")
-    count = workers or cores()
-    mode = "in_memory" if count == 1 or seconds < SMALL_SECONDS else "multi_processing"
-    return [
-        f"--direct_running_mode={mode}",
-        f"--direct_num_workers={1 if mode == 'in_memory' else count}",
-        "--default_sdk_harness_log_level=ERROR",
-        "--no_save_main_session",
-        *extra,
-    ]
+def described(endpoint: str) -> frozenset[str]:
+    """The names of the options that a job server knows; SettingsError where none answers there."""
+    import grpc
+    from apache_beam.portability.api import beam_job_api_pb2 as jobs
+    from apache_beam.portability.api import beam_job_api_pb2_grpc as services
+
+    with grpc.insecure_channel(endpoint) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=CONNECT_PATIENCE_S)
+        except grpc.FutureTimeoutError:
+            raise SettingsError(f"{endpoint}: no job server answers there") from None
+        stub = services.JobServiceStub(channel)
+        try:
+            answer = stub.DescribePipelineOptions(jobs.DescribePipelineOptionsRequest())
+        except grpc.RpcError as error:
+            if error.code() == grpc.StatusCode.UNIMPLEMENTED:
+                return frozenset()
+            raise
+    return frozenset(option.name for option in answer.options)
 
 
-def make_runner(name: str, arguments: list[str]) -> Callable[[], Any]:
-    """A function that makes an empty pipeline with these Beam options; SettingsError if Beam does not know one."""
+def parsed(arguments: list[str], told: frozenset[str] = frozenset()) -> Any:
+    """Beam's options object; SettingsError at an option that neither the SDK nor the job server knows."""
     quiet_beam()
-    import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
     options = PipelineOptions(arguments)
     unknown = options.get_all_options(drop_default=True, retain_unknown_options=True).keys() - (
-        options.get_all_options(retain_unknown_options=False).keys()
+        options.get_all_options(retain_unknown_options=False).keys() | told
     )
     if unknown:
         raise SettingsError(f"--{sorted(unknown)[0]}: Beam knows no such option")
-    return lambda: beam.Pipeline(runner=_local(options), options=options)
+    return options
+
+
+def _portable() -> Any:
+    from apache_beam.runners.portability.portable_runner import PortableRunner
+
+    return PortableRunner()
 
 
 def _local(options: Any) -> Any:

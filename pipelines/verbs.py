@@ -25,8 +25,8 @@ def run(
     """Run or resume one stage into its own folder; SettingsError where the inputs or the folder do not fit it."""
     _check_settings(stage, assignments)
     loaded = recipes.load(recipe, assignments) if recipe else _plain(assignments)
-    engine.check()
-    with held(out):
+    engine.target.check()
+    with held(out), engine.started() as engine:
         claim_stage(stage, out)
         return _run(stage, inputs, out, loaded, engine, source)
 

@@ -1,4 +1,4 @@
-"""A local worker process: Beam's own, with logging set up before Beam can set it up differently."""
+"""A worker process: Beam's own, with logging set up before Beam can set it up differently."""
 
 import logging
 import os

@@ -21,7 +21,7 @@ FORBIDDEN = {
     "manifests": ("curate", "apache_beam", "torch"),
 }
 FILTERS_MAY = ("curate.records", "curate.rules")
-COMMAND_LINE = ("curate/commands.py",)  # reaches upwards, inside its commands
+COMMAND_LINE = ("curate/commands.py", "curate/run_commands.py")  # reaches upwards, inside its commands
 ONE_MODULE = {  # a library that only one module knows
     "trafilatura": "curate/extract.py",
     "tiktoken": "curate/tokens.py",

@@ -31,8 +31,9 @@ def recipe_of(files: list[str]):
 def by_beam(recipe, out: Path, workers: int) -> None:
     """The path as `curate run` takes it."""
     from curate.pipelines.run import Engine, run
+    from curate.pipelines.runners import Target
 
-    run(recipe, out, Engine(workers=workers))
+    run(recipe, out, Engine(target=Target(workers=workers)))
 
 
 def by_loop(recipe, out: Path) -> None:

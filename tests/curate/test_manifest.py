@@ -11,6 +11,7 @@ import pytest
 from curate import manifest, recipe, settings
 from curate.parts import Counts, FileRecord, sha256_of
 from curate.pipelines.run import Engine, run
+from curate.pipelines.runners import Target
 from curate.recipe import Mixture, Recipe, Source
 from curate.settings import SettingsError
 from curate.stage import StageRecord, read_stage
@@ -30,7 +31,7 @@ def finished(tmp_path_factory):
         'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\nweight = 3\n[sources.web]\ninputs = ["web.jsonl"]\n'
         '[filter]\nrules = ["gopher_quality"]\n[dedup]\nnear = false\n[pack]\nmax_tokens = 250\nvalid_fraction = 0.3\n'
     )
-    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(workers=1))
+    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=Target(workers=1)))
     return folder / "out"
 
 

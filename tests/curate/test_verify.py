@@ -8,6 +8,7 @@ import pytest
 
 from curate import recipe
 from curate.pipelines.run import Engine, run
+from curate.pipelines.runners import Target
 from curate.verify import faults
 
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
@@ -26,7 +27,7 @@ def out(tmp_path_factory):
         'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\nweight = 3\n[sources.web]\ninputs = ["web.jsonl"]\n'
         '[filter]\nrules = ["gopher_quality"]\n[dedup]\nrounds = 1\n[pack]\nvalid_fraction = 0.4\n'
     )
-    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(workers=1))
+    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=Target(workers=1)))
     return folder / "out"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from curate import manifest
 from curate.pipelines.run import Engine, run
+from curate.pipelines.runners import Target
 from curate.recipe import from_table
 from curate.settings import Where
 from curate.verify import faults
@@ -44,7 +45,7 @@ def finished(tmp_path_factory) -> Path:
         rows.append({"url": f"http://{source}.example/short", "text": "short"})
         (folder / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         sources[source] = {"inputs": [str(folder / f"{source}.jsonl")], "weight": 3 if source == "books" else 1}
-    run(from_table(recipe(sources), Where("test", "")), folder / "out", Engine(workers=1))
+    run(from_table(recipe(sources), Where("test", "")), folder / "out", Engine(target=Target(workers=1)))
     return folder / "out"
 
 
@@ -54,7 +55,7 @@ def test_a_stage_made_from_other_parts_than_lie_beside_it_is_named(finished, tmp
     for path in finished.parent.glob("*.jsonl"):
         (tmp_path / path.name).write_text(path.read_text().replace("cold", "warm"))
         sources[path.stem] = {"inputs": [str(tmp_path / path.name)], "weight": 3 if path.stem == "books" else 1}
-    run(from_table(recipe(sources), Where("test", "")), tmp_path / "out", Engine(workers=1))
+    run(from_table(recipe(sources), Where("test", "")), tmp_path / "out", Engine(target=Target(workers=1)))
     shutil.rmtree(tmp_path / "out" / "extract")
     shutil.copytree(finished / "extract", tmp_path / "out" / "extract")
     assert any("made from other parts than those of" in fault for fault in faults(tmp_path / "out"))

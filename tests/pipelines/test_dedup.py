@@ -12,6 +12,7 @@ from curate import minhash
 from curate.clusters import components, make_node, node_id, star
 from curate.pipelines import verbs
 from curate.pipelines.run import Engine, run
+from curate.pipelines.runners import Target
 from curate.recipe import Dedup, from_table
 from curate.records import EPOCH, document_id
 from curate.settings import Where
@@ -59,7 +60,7 @@ def write(folder: Path, files: list[list[dict]]) -> list[str]:
 def dedup(folder: Path, files: list[list[dict]], *settings: str) -> list[dict]:
     """The decisions over these files, in order."""
     names = write(folder / "in", files)
-    record = verbs.run("dedup", tuple(names), folder / "out", None, settings, Engine(workers=1), "web")
+    record = verbs.run("dedup", tuple(names), folder / "out", None, settings, Engine(target=Target(workers=1)), "web")
     assert record.counts.read == record.counts.kept + record.counts.rejected
     parts = sorted((folder / "out").glob("part-*.parquet"))
     assert len(parts) == len(files)
@@ -153,7 +154,7 @@ def test_an_empty_file_is_a_part_without_decisions(tmp_path):
 def test_a_malformed_row_is_counted_once_and_the_rest_is_decided(tmp_path):
     names = write(tmp_path / "in", [corpus()[:4]])
     Path(names[0]).write_text(Path(names[0]).read_text() + '{"no text": 1}\n')
-    record = verbs.run("dedup", tuple(names), tmp_path / "out", None, (), Engine(workers=1), "web")
+    record = verbs.run("dedup", tuple(names), tmp_path / "out", None, (), Engine(target=Target(workers=1)), "web")
     imported = json.loads((tmp_path / "out" / "documents" / "stage.json").read_text())
     assert imported["counts"]["read"] == 5
     assert imported["counts"]["rejected"] == 1
@@ -170,7 +171,7 @@ def test_the_earlier_source_wins_whatever_the_ids(tmp_path):
         sources = {name: {"inputs": [str(tmp_path / name)]} for name in (first, second)}
         table = {"name": f"{first}-first", "sources": sources, "filter": {"rules": []}, "pack": {"valid_fraction": 0.0}}
         out = tmp_path / f"out-{first}"
-        run(from_table(table, Where("test", "")), out, Engine(workers=1))
+        run(from_table(table, Where("test", "")), out, Engine(target=Target(workers=1)))
         rows = [row for part in sorted((out / "dedup").glob("part-*")) for row in pq.read_table(part).to_pylist()]
         assert {row["url"].split(".")[0] for row in rows if row["kept"]} == {f"http://{first}"}
 

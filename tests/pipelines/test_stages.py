@@ -14,13 +14,14 @@ from curate.documents import read_documents
 from curate.inputs import stage_items
 from curate.pipelines import verbs
 from curate.pipelines.run import Engine, run
+from curate.pipelines.runners import Target
 from curate.recipe import STAGES, Dedup
 from curate.settings import SettingsError
 from curate.stage import Plan, read_stage
 from curate.verify import faults
 
-ENGINE = Engine(workers=1)
-REPEATED = Engine(workers=1, beam=["--direct_runner_bundle_repeat=1"])
+ENGINE = Engine(target=Target(workers=1))
+REPEATED = Engine(target=Target(workers=1, beam=("--direct_runner_bundle_repeat=1",)))
 GOOD = "The council said that the bridge and the road would be open to all of the village by the spring of that year."
 BAD = "buy pills now best price click here casino bonus offer the cheap deal of the day and that is to be had with it."
 SETTINGS = (

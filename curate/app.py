@@ -1,0 +1,88 @@
+"""What the commands share: the application, its consoles, the options of several commands, how a run is told."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from curate import __version__, show
+from curate.settings import SettingsError
+
+DATASET, STAGES, LOOK, MODEL, MACHINE = "Make a dataset", "One stage", "Look at an output", "Train", "Runners"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Make language-model training data: extract, filter, deduplicate, score, tokenize, mix, train.",
+    epilog="Exit codes: 0 done, 1 finished but some inputs failed, 2 usage or settings, 130 interrupted.",
+)
+console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
+errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+beam_options: list[str] = []
+
+Out = Annotated[Path, typer.Option("-o", "--out", help="The folder to write.", show_default=False)]
+Set = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Change one setting, as in TOML.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Output = Annotated[Path, typer.Argument(metavar="OUT", help="The folder of a run or of a stage.")]
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
+) -> None:
+    """Options of every command; --debug may stand anywhere and is read in `main`."""
+    if version:
+        typer.echo(f"curate {__version__}")
+        raise typer.Exit
+
+
+def train_model(manifest: Path, out: Path, chosen: Any, console: Console = console) -> None:
+    """Train, unless this very model of this very dataset is there; then tell what came of it."""
+    from curate import training
+
+    if training.is_done(manifest, out, chosen):
+        console.print("train     done before")
+    else:
+        from curate.train import train as fit
+
+        def tell(step: int, loss: float) -> None:
+            if step % chosen.log_every == 0 or step == 1:
+                console.print(f"train     step {step:>5}  loss {loss:.3f}")
+
+        fit(manifest, out, chosen, report=tell)
+    for line in training.lines(out):
+        show.say(console, line)
+
+
+def need_torch(mend: str) -> None:
+    """SettingsError where what trains is not installed."""
+    from importlib.util import find_spec
+
+    for module in ("torch", "altair", "vl_convert"):
+        if find_spec(module) is None:
+            raise SettingsError(f"{module} is not installed: pip install 'curate-corpus[train]', or {mend}")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    import json
+
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def exit_by_failures(out: Path) -> None:
+    """Exit code 1 where some input failed, with the first dead letters."""
+    from curate import history
+
+    letters = history.dead_letters(out)
+    for letter in letters[:5]:
+        show.say(errors, f"curate: {letter}")
+    if len(letters) > 5:
+        show.say(errors, f"curate: and {len(letters) - 5} more in the failed-*.parquet of {out}")
+    if letters:
+        raise typer.Exit(1)
