@@ -16,6 +16,7 @@ from curate import manifest, recipe, settings
 from curate.funnel import planned, stage_folders
 from curate.inputs import stage_items
 from curate.manifest import stage_folder
+from curate.ownership import strays
 from curate.parts import Counts, receipt_path, sha256_of
 from curate.settings import SettingsError, Where
 from curate.shards import read_index
@@ -49,6 +50,7 @@ def faults(out: Path) -> Iterator[str]:
                 yield from _nested(nested)
         previous = record
         sound = sound and record is not None and not wrong
+    yield from (f"{path}: no record owns this file" for path in strays(out))
     if (out / "manifest.json").exists():
         yield from _manifest(out, sound)
     elif (out / "recipe.toml").exists():
@@ -73,7 +75,8 @@ def _nested(folder: Path) -> Iterator[str]:
 
 def _stage(folder: Path, record: StageRecord, previous: StageRecord | None, *, whole: bool) -> Iterator[str]:
     """The faults of a record and of the folder around it; of the record the first, as one wrong count brings more."""
-    yield from _strays(folder, record)
+    if not (folder / "plan.json").is_file():
+        yield f"{folder / 'plan.json'}: missing"
     claims = chain(
         _key(folder, record),
         _sums(folder, record, previous),
@@ -201,17 +204,6 @@ def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
 
 def _id_sum(ids: list[bytes]) -> int:
     return sum(int.from_bytes(identity) for identity in ids)
-
-
-def _strays(folder: Path, record: StageRecord) -> Iterator[str]:
-    if not (folder / "plan.json").is_file():
-        yield f"{folder / 'plan.json'}: missing"
-    owned = {folder / name for name in (*record.outputs, "plan.json", "stage.json")}
-    owned |= {receipt_path(folder, item.number) for item in record.items}
-    nested = set(_folders(folder))
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path not in owned and not nested & set(path.parents):
-            yield f"{path}: no record owns this file"
 
 
 def _manifest(out: Path, sound: bool) -> Iterator[str]:

@@ -73,7 +73,7 @@ class Settings:
         own = [f"--{self.name}-master-url={self.master}"]
         if self.name == "flink":
             own = [f"--flink-master={self.master}", f"--flink-conf-dir={_flink_conf(work, self.conf)}"]
-        java = [installs.java(), *opened]
+        java = [installs.java(), f"-Djava.io.tmpdir={work}", *opened]
         if self.name == "spark":
             java += [f"-D{key}={value}" for key, value in self.conf.items()]
         if self.jar:

@@ -3,6 +3,7 @@
 Only item numbers cross Beam; a worker reads the plan and the item, and writes the part itself.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from curate.parts import read_receipt
 from curate.stage import Item, Plan, load_plan
 
 MakePart = Callable[[Plan, Item], None]
+# A process may be given several bundles at once, in threads; fastText and trafilatura promise nothing about threads.
+ONE_AT_A_TIME = threading.Lock()
 Pick = tuple[str, int]  # a stage's folder and an item's number
 
 
@@ -26,8 +29,9 @@ def make_part(pick: Pick, make: MakePart) -> None:
     folder, number = pick
     plan = load_plan(Path(folder))
     item = plan.items[number]
-    if read_receipt(plan.folder, number, plan.part_key(item)) is None:
-        make(plan, item)
+    with ONE_AT_A_TIME:
+        if read_receipt(plan.folder, number, plan.part_key(item)) is None:
+            make(plan, item)
 
 
 class MakeParts(beam.PTransform):  # type: ignore[misc]

@@ -5,13 +5,15 @@ machines. It runs in this process while the work is small, else in one process p
 are job servers that are started here, `portable` is any that is there already.
 """
 
+import io
 import json
 import logging
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -155,7 +157,14 @@ def pipeline_options(target: Target, seconds: float, endpoint: str = "") -> list
     if target.runner == "spark":
         options.append("--storage_level=MEMORY_AND_DISK")  # what is evicted from memory alone would be made again
     if target.runner == "flink":
-        options.append(f"--parallelism={target.count}")
+        options += [
+            f"--parallelism={target.count}",
+            # By default every subtask of a stage is given to the same worker process. A bundle that waits for a free one
+            # must not hold up those whose output it reads, so a stage ends before the next begins.
+            "--load_balance_bundles",
+            "--execution_mode_for_batch=BATCH_FORCED",
+            f"--number_of_execution_retries={TASK_FAILURES - 1}",
+        ]
     return [*options, *own]
 
 
@@ -204,7 +213,8 @@ class Session:
         runner = _local(options) if self.target.runner == "local" else _portable()
         pipeline = beam.Pipeline(runner=runner, options=options)
         build(pipeline)
-        result = pipeline.run()
+        with one_line_usage():
+            result = pipeline.run()
         try:
             state = result.wait_until_finish()
         except KeyboardInterrupt:
@@ -263,16 +273,29 @@ def parsed(arguments: list[str], told: frozenset[str] = frozenset()) -> Any:
     quiet_beam()
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    options = PipelineOptions(arguments)
-    unknown = options.get_all_options(drop_default=True, retain_unknown_options=True).keys() - (
-        options.get_all_options(retain_unknown_options=False).keys() | told
-    )
+    with one_line_usage():
+        options = PipelineOptions(arguments)
+        given = options.get_all_options(drop_default=True, retain_unknown_options=True).keys()
+        unknown = given - options.get_all_options(retain_unknown_options=False).keys() - told
     if unknown:
         raise SettingsError(f"--{sorted(unknown)[0]}: Beam knows no such option")
     return options
 
 
+@contextmanager
+def one_line_usage() -> Iterator[None]:
+    """Beam's parser prints its whole usage and exits; only what is wrong is told here."""
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            yield
+    except SystemExit:
+        raise SettingsError(f"Beam's options: {said.getvalue().strip().rpartition('error: ')[2]}") from None
+
+
 def _portable() -> Any:
+    # Beam starts the worker processes of a LOOPBACK environment by the name `python` alone.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     from apache_beam.runners.portability.portable_runner import PortableRunner
 
     return PortableRunner()

@@ -1,16 +1,24 @@
 """A worker process: Beam's own, with logging set up before Beam can set it up differently."""
 
+import faulthandler
 import logging
 import os
 import sys
+from pathlib import Path
+
+LOGS = "CURATE_WORKER_LOGS"  # a folder; each worker then keeps what it says there, a crash of the interpreter included
 
 
 def main() -> None:
     """Run Beam's SDK worker with the arguments and the environment that the runner gave."""
-    handler = logging.StreamHandler()
-    handler.setLevel(logging.CRITICAL)  # what fails comes back as the exception; the rest is Beam talking to itself
+    folder = os.environ.get(LOGS)
+    log = Path(folder) / f"worker-{os.getpid()}.log" if folder else Path(os.devnull)
+    sys.stderr = log.open("a")  # what fails comes back as the exception; the rest is Beam talking to itself
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING if folder else logging.CRITICAL)
     logging.getLogger().addHandler(handler)
-    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - a crash of the interpreter writes to the descriptor all the same
+    if folder:
+        faulthandler.enable(sys.stderr)
     from apache_beam.runners.worker import sdk_worker_main
 
     sdk_worker_main.main(sys.argv)

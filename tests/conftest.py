@@ -53,6 +53,12 @@ def curate():
 
 
 @pytest.fixture(scope="session")
+def data_root() -> Path:
+    """Where the real data would lie."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
 def data():
     """The folder of real data; the test is skipped where it is absent."""
 

@@ -1,0 +1,47 @@
+"""What the conformance tests share: the corpus, the reference output, and the table that ends a session."""
+
+import time
+from pathlib import Path
+
+import corpus as pages
+import pytest
+from ways import contents
+
+ROWS = pytest.StashKey[list[tuple[str, str, float, str]]]()
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory, data_root) -> Path:
+    """The recipe over a small real corpus."""
+    return pages.write(tmp_path_factory.mktemp("corpus"), data_root)
+
+
+@pytest.fixture(scope="session")
+def reference(curate, corpus, tmp_path_factory) -> dict[str, bytes]:
+    """What the local runner writes in one process."""
+    out = tmp_path_factory.mktemp("reference") / "out"
+    done = curate("run", corpus, "-o", out, "--workers", 1)
+    assert done.code == 0, done.err
+    return contents(out)
+
+
+@pytest.fixture
+def row(request):
+    """Notes one row of the table: what was done, and how it ended; the seconds are counted here."""
+    rows = request.config.stash.setdefault(ROWS, [])
+    started = time.monotonic()
+
+    def note(name: str, result: str, detail: str = "") -> None:
+        rows.append((name, result, time.monotonic() - started, detail))
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter, config) -> None:
+    """Print the table."""
+    rows = config.stash.get(ROWS, [])
+    if rows:
+        terminalreporter.section("conformance")
+        terminalreporter.write_line(f"{'way':<34} {'result':<22} {'seconds':>8}  detail")
+    for name, result, seconds, detail in rows:
+        terminalreporter.write_line(f"{name:<34} {result:<22} {seconds:>8.1f}  {detail}")

@@ -1,0 +1,26 @@
+"""One recipe, every engine, the same bytes."""
+
+import pytest
+from ways import WAYS, contents, skip_or_fail
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+def test_every_way_writes_the_same_bytes(way, curate, corpus, reference, row, tmp_path):
+    if absent := way.absent():
+        row(way.name, "skipped", absent)
+        skip_or_fail(way.name, absent)
+    out = tmp_path / "out"
+    with way.started(tmp_path) as words:
+        done = curate("run", corpus, "-o", out, *words)
+    other = differing(contents(out), reference) if done.code == 0 else []
+    result = f"exit {done.code}" if done.code else f"{len(other)} files differ" if other else "same bytes"
+    row(way.name, result, done.err.strip()[:80])
+    assert done.code == 0, done.err
+    assert other == []
+    verified = curate("verify", out)
+    assert verified.code == 0, verified.out  # names every stray file too
+
+
+def differing(found, expected) -> list[str]:
+    """The names of the files that are not the same."""
+    return sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
