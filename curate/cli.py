@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import traceback
 
 import typer
@@ -12,6 +13,9 @@ from curate import commands  # noqa: F401 - the commands register themselves
 from curate.app import app, beam_options, errors
 from curate.settings import SettingsError
 from curate.show import say
+
+INTERRUPTED = "interrupted; the same command resumes where it stopped"
+INTERRUPT_PATIENCE_S = 10.0
 
 
 def main() -> None:
@@ -23,6 +27,7 @@ def main() -> None:
         arguments = arguments[:lone]
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a scheduler's way to interrupt
     try:
         code = app(args=arguments, prog_name="curate", standalone_mode=False)
@@ -30,7 +35,7 @@ def main() -> None:
             raise KeyboardInterrupt
         sys.exit(code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; the same command resumes where it stopped", 130, debug)
+        _fail(INTERRUPTED, 130, debug)
     except SettingsError as error:
         _fail(str(error), 2, debug)
     except OSError as error:
@@ -43,6 +48,14 @@ def main() -> None:
         if usage:  # no command at all, which has printed the help
             sys.exit(2)
         _fail(one_line(error), 1, debug)
+
+
+def _interrupt(*_: object) -> None:
+    """Interrupt; should a runner then wait for a worker that has gone, end all the same: parts are whole or absent."""
+    over = threading.Timer(INTERRUPT_PATIENCE_S, _fail, (INTERRUPTED, 130, False))
+    over.daemon = True
+    over.start()
+    raise KeyboardInterrupt
 
 
 def _fail(message: str, code: int, debug: bool) -> None:

@@ -12,8 +12,9 @@ import os
 import shlex
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -159,8 +160,8 @@ def pipeline_options(target: Target, seconds: float, endpoint: str = "") -> list
     if target.runner == "flink":
         options += [
             f"--parallelism={target.count}",
-            # By default every subtask of a stage is given to the same worker process. A bundle that waits for a free one
-            # must not hold up those whose output it reads, so a stage ends before the next begins.
+            # By default every subtask of a stage is given to the same worker process. A bundle that waits for a free
+            # one must not hold up those whose output it reads, so a stage ends before the next begins.
             "--load_balance_bundles",
             "--execution_mode_for_batch=BATCH_FORCED",
             f"--number_of_execution_retries={TASK_FAILURES - 1}",
@@ -195,13 +196,21 @@ class Session:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._server: JobServer | None = None
+        self._told_before = threading.excepthook
 
     def __enter__(self) -> Self:
+        threading.excepthook = self._told_of_thread
         return self
+
+    def _told_of_thread(self, failed: threading.ExceptHookArgs) -> None:
+        """Keep quiet about the threads in which Beam reads a job's messages; they end badly when it is cancelled."""
+        if not (failed.thread and failed.thread.name.startswith("wait_until_finish")):
+            self._told_before(failed)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._server:
             self._server.stop(keep_log=kind is not None and not issubclass(kind, (KeyboardInterrupt, SettingsError)))
+        threading.excepthook = self._told_before
 
     def run(self, build: Callable[[Any], None], seconds: float) -> None:
         """Run the pipeline that `build` wires, of about `seconds` of CPU, to its end; RuntimeError where it fails."""
@@ -213,7 +222,7 @@ class Session:
         runner = _local(options) if self.target.runner == "local" else _portable()
         pipeline = beam.Pipeline(runner=runner, options=options)
         build(pipeline)
-        with one_line_usage():
+        with nullcontext() if self.target.runner == "local" else one_line_usage():  # a local run ends in here
             result = pipeline.run()
         try:
             state = result.wait_until_finish()

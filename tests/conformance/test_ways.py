@@ -1,7 +1,7 @@
 """One recipe, every engine, the same bytes."""
 
 import pytest
-from ways import WAYS, contents, skip_or_fail
+from ways import WAYS, contents, differing, skip_or_fail
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
@@ -19,8 +19,3 @@ def test_every_way_writes_the_same_bytes(way, curate, corpus, reference, row, tm
     assert other == []
     verified = curate("verify", out)
     assert verified.code == 0, verified.out  # names every stray file too
-
-
-def differing(found, expected) -> list[str]:
-    """The names of the files that are not the same."""
-    return sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))

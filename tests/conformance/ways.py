@@ -116,6 +116,11 @@ def contents(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in [*chosen, out / "manifest.json"]}
 
 
+def differing(found, expected) -> list[str]:
+    """The names of the files that are not the same."""
+    return sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+
+
 def skip_or_fail(name: str, reason: str) -> None:
     """Skip with the reason, unless the way is required."""
     if name.split()[0] in REQUIRED:

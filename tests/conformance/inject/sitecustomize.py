@@ -1,0 +1,35 @@
+"""Faults for worker processes that have this folder on PYTHONPATH: part 0 of every stage fails twice, or is slow once.
+
+CURATE_INJECT=fail|slow, CURATE_INJECT_NOTES=a folder with one file per part 0, one byte per attempt at it.
+"""
+
+import os
+import time
+from pathlib import Path
+
+FAILURES = 2
+SLOW_S = 15
+
+
+def injected(publish):
+    """The same method with the fault before it."""
+
+    def faulty(part):
+        if part.number == 0:
+            note = Path(os.environ["CURATE_INJECT_NOTES"]) / part.folder.name
+            with note.open("ab") as file:
+                file.write(b".")
+                attempts = file.tell()
+            if os.environ["CURATE_INJECT"] == "fail" and attempts <= FAILURES:
+                raise OSError(f"injected failure {attempts} of {part.folder.name}")
+            if os.environ["CURATE_INJECT"] == "slow" and attempts == 1:
+                time.sleep(SLOW_S)
+        publish(part)
+
+    return faulty
+
+
+if os.environ.get("CURATE_INJECT"):
+    from curate.parts import PartWriter
+
+    PartWriter._publish = injected(PartWriter._publish)
