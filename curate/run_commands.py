@@ -68,18 +68,29 @@ def run(
     job_server: JobServer = None,
     job_server_jar: JobServerJar = None,
     conf: Conf = [],  # noqa: B006 - typer copies it
+    one_job: Annotated[
+        bool, typer.Option("--one-job", help="All stages as one Beam job, planned by workers.", rich_help_panel=ENGINE)
+    ] = False,
     train: Annotated[bool, typer.Option(help="Train the recipe's model, if it has one.")] = True,
     json: Json = False,
 ) -> None:
     """Run or resume a whole recipe."""
     from curate import recipe as recipes
-    from curate.pipelines import run as pipeline
+    from curate.pipelines import run as staged
+    from curate.pipelines.runners import quiet_beam
 
     loaded = recipes.load(recipe, tuple(set_))
     wants_model = train and loaded.train is not None
     if wants_model:
         need_torch("leave the model out with --no-train")
-    pipeline.run(loaded, out, _engine(json, runner, workers, master, job_server, job_server_jar, conf))
+    engine = _engine(json, runner, workers, master, job_server, job_server_jar, conf)
+    if one_job:
+        quiet_beam()
+        from curate.pipelines import single
+
+        single.run(loaded, out, engine)
+    else:
+        staged.run(loaded, out, engine)
     if wants_model:
         train_model(out / "manifest.json", out / "train", loaded.train, errors if json else console)
     _finish_run(out, json)

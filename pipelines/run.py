@@ -92,7 +92,7 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     engine.target.check()
     with held(out), engine.started() as engine:
         claim_run(recipe.name, out)
-        digests = Digests(out / "inputs.json")
+        digests = plans.open_digests(out)
         first = plans.extract(recipe, out, digests)
         for name in (name for name, source in recipe.sources.items() if not source.inputs):
             engine.progress.say(f"source {name}: no inputs, left out")
