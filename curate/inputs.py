@@ -44,7 +44,7 @@ class Digests:
         try:
             told = dict(zip(remote, storage.facts(remote), strict=True))
         except OSError as error:
-            raise SettingsError(f"{error.filename or remote[0]}: cannot read this input: {_cause(error)}") from None
+            raise SettingsError(f"{error.filename or remote[0]}: cannot read this input: {error}") from None
         return [self._ours(path, told[path]) if path in told else self._local(path) for path in paths]
 
     def _ours(self, path: Path, told: Fact) -> Fact:
@@ -77,17 +77,10 @@ def files(pattern: str, *, miniweb: Path | None = None) -> list[Path]:
     """The files that a glob, a folder or a path names, sorted; SettingsError if there is none."""
     if pattern.startswith(MINIWEB):
         pattern = str(_miniweb(miniweb) / pattern.removeprefix(MINIWEB))
-    try:
-        found = storage.glob(pattern)
-    except OSError as error:
-        raise SettingsError(f"{pattern}: cannot look for this input: {_cause(error)}") from None
+    found = storage.glob(pattern)
     if not found:
         raise SettingsError(f"{pattern}: no such input file")
     return found
-
-
-def _cause(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
 
 
 def _miniweb(folder: Path | None) -> Path:

@@ -18,6 +18,7 @@ from curate.app import (
     console,
     errors,
     exit_by_failures,
+    need_local,
     need_torch,
     print_json,
     train_model,
@@ -83,6 +84,7 @@ def run(
     wants_model = train and loaded.train is not None
     if wants_model:
         need_torch("leave the model out with --no-train")
+        need_local(out)
     engine = _engine(json, runner, workers, master, job_server, job_server_jar, conf)
     if one_job:
         quiet_beam()

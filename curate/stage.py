@@ -221,13 +221,17 @@ def sweep(folder: Path, owned: set[Path]) -> None:
 
 
 def _sweep_store(folder: Path, owned: set[Path]) -> None:
-    names = storage.sizes(folder).keys()
-    nested = tuple(
-        name.removesuffix("plan.json") for name in names if name.count("/") == 1 and name.endswith("/plan.json")
-    )
+    names = storage.sizes(folder)
+    nested = nested_stages(names, "plan.json")
     for name in sorted(names):
         if not name.startswith(nested) and folder / name not in owned:
             (folder / name).unlink(missing_ok=True)
+
+
+def nested_stages(names: Iterable[str], *notes: str) -> tuple[str, ...]:
+    """The prefixes, such as "signatures/", of the folders inside a stage's that hold one of these files."""
+    parts = {name.rpartition("/") for name in names if name.count("/") == 1}
+    return tuple(sorted({f"{folder}/" for folder, _, note in parts if note in notes}))
 
 
 def load_plan(folder: Path) -> Plan:

@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.settings import SettingsError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # a protocol, and what of ours to install for it
 
@@ -102,11 +105,12 @@ def glob(pattern: str) -> list[Path]:
             pattern = os.path.join(local_glob.escape(pattern), "*")
         return sorted(Path(name) for name in local_glob.glob(pattern, recursive=True) if os.path.isfile(name))
     start: Any = path(pattern.rstrip("/"))
-    if not local_glob.has_magic(pattern):
-        if start.fs.isfile(start.path):
-            return [start]
-        pattern = pattern.rstrip("/") + "/*"
-    found = start.fs.glob(pattern, detail=True)
+    with one_line(pattern, "cannot look for this input"):
+        if not local_glob.has_magic(pattern):
+            if start.fs.isfile(start.path):
+                return [start]
+            pattern = pattern.rstrip("/") + "/*"
+        found = start.fs.glob(pattern, detail=True)
     names = sorted(name for name, info in found.items() if info["type"] == "file")
     return [path(start.fs.unstrip_protocol(name)) for name in names]
 
@@ -205,6 +209,13 @@ def build(folder: Path, make: Callable[[Path], None]) -> None:
                 publish(each, folder / str(each.relative_to(draft)))
 
 
+def numbers(path: Path, dtype: str) -> "npt.NDArray[Any]":
+    """A file as an array: mapped into memory, or read if it is remote."""
+    import numpy as np
+
+    return np.frombuffer(path.read_bytes(), dtype) if is_remote(path) else np.memmap(path, dtype=dtype, mode="r")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder where there are such."""
     if not is_remote(path):
@@ -257,9 +268,16 @@ def check_writable(folder: Path) -> None:
     """SettingsError in one line where a remote folder cannot be listed and written."""
     remote: Any = folder
     probe = f"{remote.path.rstrip('/')}/.curate-{secrets.token_hex(4)}.tmp"
-    try:
+    with one_line(str(folder), "cannot write there"):
         remote.fs.pipe_file(probe, b"")
         remote.fs.rm_file(probe)
-    except Exception as error:  # each store has errors of its own
+
+
+@contextmanager
+def one_line(name: str, complaint: str) -> Iterator[None]:
+    """SettingsError in one line, whatever a store raises: each has errors of its own."""
+    try:
+        yield
+    except Exception as error:
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingsError(f"{folder}: cannot write there: {told}") from error
+        raise SettingsError(f"{name}: {complaint}: {told}") from error
