@@ -28,7 +28,9 @@ beam_options: list[str] = []
 def place(name: str) -> Path:
     """A path or a URL of the command line."""
     try:
-        return storage.path(name)
+        path = storage.path(name)
+        storage.need(path)
+        return path
     except SettingsError as error:  # a ValueError, of which the parser would tell only the value
         raise typer.BadParameter(str(error)) from None
 

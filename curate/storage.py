@@ -39,22 +39,33 @@ def is_remote(path: Path | str) -> bool:
 
 
 def path(name: str) -> Path:
-    """The path of a name; SettingsError where its protocol is unknown or what it needs is not installed."""
+    """The path of a name, for which no store is asked yet; SettingsError where its protocol is unknown."""
     if not is_remote(name):
         return Path(name)
-    protocol = name.partition("://")[0]
-    try:
-        from upath import UPath
+    from upath import UPath
 
+    try:
         found: Any = UPath(name, use_listings_cache=False)  # listings must show what other workers have written
-        found.fs  # noqa: B018 - imports what the protocol needs
-    except ImportError as error:
-        extra = EXTRAS.get(protocol)
-        mend = f"pip install 'curate-corpus[{extra}]'" if extra else f"install it: {error}"
-        raise SettingsError(f"{name}: what reads {protocol}:// is not installed; {mend}") from None
     except ValueError as error:
         raise SettingsError(f"{name}: {error}") from None
     return found  # type: ignore[no-any-return]
+
+
+def need(path: Path) -> None:
+    """SettingsError where the library that reads this path is not installed."""
+    if not is_remote(path):
+        return
+    import fsspec
+
+    protocol = str(path).partition("://")[0]
+    try:
+        fsspec.get_filesystem_class(protocol)
+    except ImportError as error:
+        extra = EXTRAS.get(protocol)
+        mend = f"pip install 'curate-corpus[{extra}]'" if extra else str(error)
+        raise SettingsError(f"{path}: what reads {protocol}:// is not installed; {mend}") from None
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}") from None
 
 
 def uri(path: Path) -> str:
@@ -105,6 +116,7 @@ def glob(pattern: str) -> list[Path]:
             pattern = os.path.join(local_glob.escape(pattern), "*")
         return sorted(Path(name) for name in local_glob.glob(pattern, recursive=True) if os.path.isfile(name))
     start: Any = path(pattern.rstrip("/"))
+    need(start)
     with one_line(pattern, "cannot look for this input"):
         if not local_glob.has_magic(pattern):
             if start.fs.isfile(start.path):
@@ -266,6 +278,7 @@ def _content(path: Path) -> bytes | None:
 
 def check_writable(folder: Path) -> None:
     """SettingsError in one line where a remote folder cannot be listed and written."""
+    need(folder)
     remote: Any = folder
     probe = f"{remote.path.rstrip('/')}/.curate-{secrets.token_hex(4)}.tmp"
     with one_line(str(folder), "cannot write there"):
