@@ -25,19 +25,26 @@ errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
 beam_options: list[str] = []
 
 
-def place(name: str) -> Path:
-    """A path or a URL of the command line."""
+def named(name: str) -> Path:
+    """A path or a URL of the command line, whatever may be needed to read it."""
     try:
-        path = storage.path(name)
-        storage.need(path)
-        return path
+        return storage.path(name)
     except SettingsError as error:  # a ValueError, of which the parser would tell only the value
         raise typer.BadParameter(str(error)) from None
 
 
-Out = Annotated[
-    Path, typer.Option("-o", "--out", metavar="PATH", parser=place, help="The folder to write.", show_default=False)
-]
+def place(name: str) -> Path:
+    """A path or a URL of the command line that can be read here."""
+    path = named(name)
+    try:
+        storage.need(path)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from None
+    return path
+
+
+OutOption = typer.Option("-o", "--out", metavar="PATH", parser=named, help="The folder to write.", show_default=False)
+Out = Annotated[Path, OutOption]
 Set = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Change one setting, as in TOML.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Output = Annotated[Path, typer.Argument(metavar="OUT", parser=place, help="The folder of a run or of a stage.")]

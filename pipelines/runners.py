@@ -2,7 +2,7 @@
 
 `local` is FnApiRunner, constructed and not named: Beam's own "DirectRunner" means different engines on different
 machines. It runs in this process while the work is small, else in one process per worker. `spark`, `flink` and `prism`
-are job servers that are started here, `portable` is any that is there already.
+are job servers that are started here, `portable` is any that is there already. `dataflow` is `submit.py`'s.
 """
 
 import json
@@ -24,7 +24,7 @@ from curate.settings import SettingsError
 # Two worker processes cost about 4 s to start and stop, so they pay from some 10 s of work on.
 SMALL_SECONDS = 10.0
 STARTED = ("spark", "flink", "prism")  # as a job server of ours
-RUNNERS = ("local", *STARTED, "portable")
+RUNNERS = ("local", *STARTED, "portable", "dataflow")
 # Tasks per worker of a Spark shuffle: enough that one slow part does not leave the other workers idle.
 TASKS_PER_WORKER = 4
 CONNECT_PATIENCE_S = 30
