@@ -53,6 +53,19 @@ Conf = Annotated[
     list[str],
     typer.Option(metavar="KEY=VALUE", help="One of Spark's or Flink's own settings.", rich_help_panel=ENGINE),
 ]
+OneJob = Annotated[
+    bool, typer.Option("--one-job", help="All stages as one Beam job, planned by workers.", rich_help_panel=ENGINE)
+]
+DryRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--dry-run",
+        metavar="FILE",
+        help="Write that job's graph to a .json or .pb file and run nothing.",
+        show_default=False,
+        rich_help_panel=ENGINE,
+    ),
+]
 RecipeOption = Annotated[str | None, typer.Option(help="A bundled recipe or a .toml file.", show_default=False)]
 SourceOption = Annotated[str, typer.Option(help="The source's name in what is written.")]
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, globs, or the folder of an earlier stage.")]
@@ -69,19 +82,8 @@ def run(
     job_server: JobServer = None,
     job_server_jar: JobServerJar = None,
     conf: Conf = [],  # noqa: B006 - typer copies it
-    one_job: Annotated[
-        bool, typer.Option("--one-job", help="All stages as one Beam job, planned by workers.", rich_help_panel=ENGINE)
-    ] = False,
-    dry_run: Annotated[
-        Path | None,
-        typer.Option(
-            "--dry-run",
-            metavar="FILE",
-            help="Write that job's graph to a .json or .pb file and run nothing.",
-            show_default=False,
-            rich_help_panel=ENGINE,
-        ),
-    ] = None,
+    one_job: OneJob = False,
+    dry_run: DryRun = None,
     train: Annotated[bool, typer.Option(help="Train the recipe's model, if it has one.")] = True,
     json: Json = False,
 ) -> None:

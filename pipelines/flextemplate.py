@@ -91,7 +91,7 @@ def _settings(table: Any, above: tuple[str, ...], about: str) -> Iterator[Parame
         if get_origin(hint) in (Union, UnionType):
             hint = next(each for each in get_args(hint) if each is not type(None))
         if is_dataclass(hint):
-            yield from _settings(hint, path, inspect.getdoc(hint) or hint.__name__)
+            yield from _settings(hint, path, inspect.getdoc(hint) or "")
         elif get_origin(hint) is not Mapping:
             yield _setting(path, hint, field, about)
 
