@@ -215,7 +215,7 @@ def sweep(folder: Path, owned: set[Path]) -> None:
         if nested & {path, *path.parents}:
             continue
         if path.is_file() and path not in owned:
-            path.unlink()
+            path.unlink(missing_ok=True)  # another attempt may be sweeping too
         elif path.is_dir() and path.name != "receipts" and not any(path.iterdir()):
             path.rmdir()
 

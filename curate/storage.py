@@ -15,12 +15,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from curate.settings import SettingsError
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # a protocol, and what of ours to install for it
 
@@ -128,16 +125,17 @@ def glob(pattern: str) -> list[Path]:
 
 
 def facts(paths: list[Path]) -> list[Fact]:
-    """The store's facts of remote files, by one listing per folder; FileNotFoundError where one is missing."""
-    listed: dict[str, dict[str, Any]] = {}
-    for each in paths:
-        remote: Any = each
-        folder = posixpath.dirname(remote.path)
-        if folder not in listed:
-            listed[folder] = {info["name"]: info for info in remote.fs.ls(folder, detail=True)}
-        if remote.path not in listed[folder]:
-            raise FileNotFoundError(2, "no such file", str(each))
-    infos = [listed[posixpath.dirname(each.path)][each.path] for each in paths]  # type: ignore[attr-defined]
+    """The store's facts of remote files, by one listing per folder if many; FileNotFoundError where one is missing."""
+    remotes: list[Any] = [*paths]
+    if len(remotes) == 1:
+        infos = [remotes[0].fs.info(remotes[0].path)]
+    else:
+        folders = {posixpath.dirname(each.path): each.fs for each in remotes}
+        listed = {info["name"]: info for folder, fs in folders.items() for info in fs.ls(folder, detail=True)}
+        for each in remotes:
+            if each.path not in listed:
+                raise FileNotFoundError(2, "no such file", str(each))
+        infos = [listed[each.path] for each in remotes]
     return [Fact(int(info["size"]), _identity(info)) for info in infos]
 
 
@@ -221,13 +219,6 @@ def build(folder: Path, make: Callable[[Path], None]) -> None:
                 publish(each, folder / str(each.relative_to(draft)))
 
 
-def numbers(path: Path, dtype: str) -> "npt.NDArray[Any]":
-    """A file as an array: mapped into memory, or read if it is remote."""
-    import numpy as np
-
-    return np.frombuffer(path.read_bytes(), dtype) if is_remote(path) else np.memmap(path, dtype=dtype, mode="r")
-
-
 def make_folder(path: Path) -> None:
     """Make a folder where there are such."""
     if not is_remote(path):
@@ -249,11 +240,20 @@ def names(folder: Path) -> set[str]:
 def sizes(folder: Path) -> dict[str, int]:
     """Every file under a folder, by its name from there, and its bytes."""
     if not is_remote(folder):
-        return {str(each.relative_to(folder)): each.stat().st_size for each in folder.rglob("*") if each.is_file()}
+        found = {each: _size(each) for each in folder.rglob("*")}
+        return {str(each.relative_to(folder)): size for each, size in found.items() if size is not None}
     remote: Any = folder
     start = remote.path.rstrip("/") + "/"
-    found = remote.fs.find(remote.path, detail=True)
-    return {name.removeprefix(start): int(info["size"]) for name, info in found.items() if name.startswith(start)}
+    infos = remote.fs.find(remote.path, detail=True)
+    return {name.removeprefix(start): int(info["size"]) for name, info in infos.items() if name.startswith(start)}
+
+
+def _size(path: Path) -> int | None:
+    """The bytes of a local file; None where it is none or has just gone."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except FileNotFoundError:
+        return None
 
 
 def contents(paths: Iterable[Path]) -> list[bytes | None]:

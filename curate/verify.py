@@ -178,7 +178,7 @@ def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
     packed, tokenized = 0, 0
     for cut in record.settings["cuts"]:
         stem = str(folder / cut["path"])
-        ids = storage.numbers(storage.path(f"{stem}.bin"), "<u2")
+        ids = _tokens(storage.path(f"{stem}.bin"))
         meta = pq.read_table(storage.source(storage.path(f"{stem}.meta.parquet")), columns=["id", "tokens", "offset"])
         packed += _id_sum(meta["id"].to_pylist())
         try:
@@ -201,6 +201,11 @@ def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
         return
     if packed != tokenized:
         yield f"{folder}: the documents in the shards are not those that were tokenized"
+
+
+def _tokens(path: Path) -> Any:
+    """A shard's tokens: mapped into memory, or read if they are remote."""
+    return np.frombuffer(path.read_bytes(), "<u2") if storage.is_remote(path) else np.memmap(path, "<u2", "r")
 
 
 def _id_sum(ids: list[bytes]) -> int:

@@ -1,6 +1,10 @@
 """A recipe as one job: the same bytes as stage by stage, whatever is tried again, and resumed like it."""
 
 import json
+import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +43,24 @@ def test_one_job_writes_the_bytes_of_the_staged_run(curate, expected, tmp_path, 
     assert curate("verify", tmp_path / "out").code == 0
     again = curate(*RUN, "-o", tmp_path / "out")
     assert again.out.count("done before") == 6
+
+
+def test_one_job_that_was_killed_in_dedup_is_resumed_to_the_same_bytes(curate, command, expected, tmp_path):
+    out = tmp_path / "out"
+    again = command(*RUN, "-o", out, "--one-job")
+    process = subprocess.Popen(again, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    while process.poll() is None and not (out / "dedup" / "plan.json").exists():
+        time.sleep(0.001)
+    assert process.poll() is None, "the run was too quick to be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    made = {path: path.stat().st_mtime_ns for path in (out / "extract").rglob("*.parquet")}
+    done = curate(*again[3:])
+    assert done.code == 0, done.err
+    assert contents(out) == expected
+    assert {path: path.stat().st_mtime_ns for path in (out / "extract").rglob("*.parquet")} == made
+    verified = curate("verify", out)
+    assert verified.code == 0, verified.out
 
 
 @pytest.fixture
