@@ -82,8 +82,9 @@ def _options(target: Target) -> Any:
 
 
 def graph(recipe: Recipe, out: Path, target: Target) -> Any:
-    """The job's proto as the runner gets it, for which nothing is read, written or asked; workers are containers."""
+    """The job's proto as the runner gets it, for which nothing is read, written or asked."""
     import apache_beam as beam
+    from apache_beam.options.pipeline_options import PortableOptions
     from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
     from apache_beam.transforms import environments
 
@@ -92,9 +93,14 @@ def graph(recipe: Recipe, out: Path, target: Target) -> Any:
     options = _options(target) if target.runner == "dataflow" else parsed(pipeline_options(target, 0.0, "none"))
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
     single.build(pipeline, recipe, out)
-    image = options.get_all_options().get("sdk_container_image")
-    container = environments.DockerEnvironment.from_container_image(image) if image else None
-    return pipeline.to_runner_api(default_environment=container)
+    if target.runner == "dataflow":
+        image = options.get_all_options()["sdk_container_image"]
+        environment = environments.DockerEnvironment.from_container_image(image)
+    elif target.runner == "local":
+        environment = environments.EmbeddedPythonEnvironment.default()
+    else:
+        environment = environments.Environment.from_options(options.view_as(PortableOptions))
+    return pipeline.to_runner_api(default_environment=environment)
 
 
 def dry_run(recipe: Recipe, out: Path, target: Target, file: Path) -> int:

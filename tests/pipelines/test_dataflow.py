@@ -11,6 +11,7 @@ from pathlib import Path
 import apache_beam as beam
 import jsonschema
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_runner_api_pb2 as runner_api
 from apache_beam.runners.portability.fn_api_runner import execution, fn_runner
@@ -19,7 +20,7 @@ from google.protobuf import json_format
 
 from curate import recipe as recipes
 from curate import settings
-from curate.pipelines import flextemplate, launcher, single, submit
+from curate.pipelines import flextemplate, launcher, submit
 from curate.pipelines.runners import Target
 from curate.settings import SettingsError
 from curate.storage import path
@@ -45,6 +46,16 @@ def test_the_image_has_the_pinned_beam_and_a_python_that_we_support():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert f"Programming Language :: Python :: {python}" in project["classifiers"]
     assert f"python{python.replace('.', '')}-template-launcher" in text
+
+
+def test_the_image_copies_all_that_the_package_is_built_of():
+    text = (ROOT / "pipelines" / "dataflow" / "Dockerfile").read_text()
+    copied = {name for line in re.findall(r"^COPY (?!--)(.+) \S+$", text, re.MULTILINE) for name in line.split()}
+    assert all((ROOT / name).exists() for name in copied)
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    folders = set(tables["tool"]["setuptools"]["package-dir"].values())
+    files = {tables["project"]["readme"], *tables["project"]["license-files"], "pyproject.toml", "constraints.txt"}
+    assert folders | files <= copied
 
 
 def test_the_page_says_that_it_was_not_run_in_the_cloud_and_names_only_options_that_beam_knows():
@@ -122,7 +133,7 @@ def test_the_tap_sees_a_text_that_is_shuffled(monkeypatch):
     assert any(MARKER.encode() in entered for entered in grouped_by(monkeypatch, run))
 
 
-def test_no_text_of_a_document_enters_a_shuffle(monkeypatch, tmp_path):
+def test_the_written_graph_runs_and_no_text_of_a_document_enters_a_shuffle_of_it(monkeypatch, tmp_path):
     words = ["bridge", "market", "station", "harbour", "school", "library"]
     texts = [TEXT.format(f"{MARKER} {word}") + TEXT.format(word) * number for number, word in enumerate(words)]
     texts += [texts[0], f"{texts[5]} And that is all of it."]  # an exact and a near duplicate, which must be compared
@@ -137,10 +148,11 @@ def test_no_text_of_a_document_enters_a_shuffle(monkeypatch, tmp_path):
     )
     out = tmp_path / "out"
     out.mkdir()
+    submit.dry_run(recipe, out, Target(), tmp_path / "graph.pb")
+    graph = runner_api.Pipeline.FromString((tmp_path / "graph.pb").read_bytes())
 
     def run() -> None:
-        with beam.Pipeline(runner=fn_runner.FnApiRunner()) as pipeline:
-            single.build(pipeline, recipe, out)
+        fn_runner.FnApiRunner().run_via_runner_api(graph, PipelineOptions([])).wait_until_finish()
 
     entered = grouped_by(monkeypatch, run)
     dedup = json.loads((out / "dedup" / "stage.json").read_text())["counts"]["reasons"]
