@@ -119,6 +119,7 @@ def _hand_over(recipe: Any, out: Path, target: Any, dry_run: Path | None, json: 
         job = submit.submit(recipe, out, target)
         told = {"job": job.id, "console": job.console, "output": str(out)}
         line = f"job: {job.id} {job.console}\ncurate inspect {out} shows the stages that it has finished"
+        line += "\nno model is trained there: curate train a copy of the folder" if recipe.train else ""
     print_json(told) if json else show.say(console, line)
 
 

@@ -13,21 +13,13 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.identity import facts
 from curate.settings import SettingsError
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # a protocol, and what of ours to install for it
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What a store says of a file without its being read: bytes, and an identity that changes with the content."""
-
-    size: int
-    identity: str
 
 
 def is_remote(path: Path | str) -> bool:
@@ -39,6 +31,8 @@ def path(name: str) -> Path:
     """The path of a name, for which no store is asked yet; SettingsError where its protocol is unknown."""
     if not is_remote(name):
         return Path(name)
+    if name.startswith("file:"):
+        raise SettingsError(f"{name}: give the plain path, without file://")
     from upath import UPath
 
     try:
@@ -122,31 +116,6 @@ def glob(pattern: str) -> list[Path]:
         found = start.fs.glob(pattern, detail=True)
     names = sorted(name for name, info in found.items() if info["type"] == "file")
     return [path(start.fs.unstrip_protocol(name)) for name in names]
-
-
-def facts(paths: list[Path]) -> list[Fact]:
-    """The store's facts of remote files, by one listing per folder if many; FileNotFoundError where one is missing."""
-    remotes: list[Any] = [*paths]
-    if len(remotes) == 1:
-        infos = [remotes[0].fs.info(remotes[0].path)]
-    else:
-        folders = {posixpath.dirname(each.path): each.fs for each in remotes}
-        listed = {info["name"]: info for folder, fs in folders.items() for info in fs.ls(folder, detail=True)}
-        for each in remotes:
-            if each.path not in listed:
-                raise FileNotFoundError(2, "no such file", str(each))
-        infos = [listed[each.path] for each in remotes]
-    return [Fact(int(info["size"]), _identity(info)) for info in infos]
-
-
-def _identity(info: dict[str, Any]) -> str:
-    """The best that a listing tells: a checksum of the content (GCS), else an etag (S3), else all of it."""
-    for kind, key in (("md5", "md5Hash"), ("crc32c", "crc32c"), ("etag", "ETag"), ("etag", "etag")):
-        if value := info.get(key):
-            text = str(value).strip('"')
-            return f"{kind}:{text}:{info['size']}"
-    known = {key: str(value) for key, value in sorted(info.items()) if key not in ("name", "Key")}
-    return f"listing:{known}"
 
 
 def stamp(path: Path) -> object:

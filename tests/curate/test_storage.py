@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from curate import storage
+from curate.identity import identity as of_info
 from curate.inputs import Digests, source_items
 from curate.parts import replacing, sha256_of, write_bytes
 from curate.settings import SettingsError
@@ -88,18 +89,28 @@ def test_a_glob_finds_files_in_a_store_sorted(folder):
         ({"size": 3, "ETag": '"abc"'}, "etag:abc:3"),
         ({"size": 3, "md5Hash": "m==", "crc32c": "c==", "etag": "CJ"}, "md5:m==:3"),
         ({"size": 3, "crc32c": "c==", "etag": "CJ"}, "crc32c:c==:3"),
-        ({"name": "x", "size": 3, "created": 7}, "listing:{'created': '7', 'size': '3'}"),
+        ({"name": "x", "size": 3, "created": 7}, "created:7:3"),
     ],
 )
 def test_an_identity_says_what_it_is_and_prefers_the_checksum_of_the_content(info, identity):
-    assert storage._identity(info) == identity
+    assert of_info(info) == identity
+
+
+def test_a_file_of_which_nothing_tells_a_change_is_refused():
+    with pytest.raises(SettingsError, match=r"^https://x/a: its server tells neither"):
+        of_info({"name": "https://x/a", "size": 3, "ETag": None})
+
+
+def test_a_file_url_is_refused():
+    with pytest.raises(SettingsError, match=r"^file:///a: give the plain path"):
+        storage.path("file:///a")
 
 
 def test_a_remote_input_is_known_by_its_store_and_ours_by_its_content(folder):
     write_bytes(folder / "given.jsonl", b"{}\n")
     write_bytes(folder / "miniweb" / "made.jsonl", b"{}\n")
     digests = Digests(ours=folder / "miniweb")
-    assert digests.of(folder / "given.jsonl").startswith("listing:")
+    assert digests.of(folder / "given.jsonl").startswith("created:")
     assert digests.of(folder / "miniweb" / "made.jsonl") == sha256_of(folder / "miniweb" / "made.jsonl")
     items = source_items({"web": (f"{REMOTE}/given.jsonl",)}, digests)
     assert [(item.name, item.uri, item.bytes, item.form) for item in items] == [
