@@ -3,6 +3,7 @@
 Not run in the cloud: what is tested is the graph, the options, and that nothing waits.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from curate.pipelines import plans
 from curate.pipelines.runners import Target, parsed, pipeline_options, quiet_beam
 from curate.recipe import Recipe
 from curate.settings import SettingsError
+from curate.stage import digest
 
 NEEDED = {  # of Beam's options, and what is good
     "project": "PROJECT",
@@ -47,8 +49,8 @@ def check(recipe: Recipe, out: Path, target: Target, *, strict: bool = True) -> 
     for name, value in _inputs(recipe):
         if not value.startswith(MINIWEB) and not storage.is_remote(value):
             raise SettingsError(f"{name}: {value}: Dataflow's workers cannot read this machine; copy it to gs://")
-    arguments = _arguments(target)
-    options = (parsed(arguments) if strict else _options(target)).get_all_options()
+    arguments = _arguments(recipe, out, target)
+    options = (parsed(arguments) if strict else _options(recipe, out, target)).get_all_options()
     for name, good in NEEDED.items():
         if not options.get(name):
             raise SettingsError(f"--runner dataflow needs -- --{name}={good}")
@@ -66,19 +68,23 @@ def _inputs(recipe: Recipe) -> list[tuple[str, str]]:
     return found
 
 
-def _arguments(target: Target) -> list[str]:
-    """Beam's options of a Dataflow job; the user's own come last and win."""
+def _arguments(recipe: Recipe, out: Path, target: Target) -> list[str]:
+    """Beam's options of a Dataflow job; the user's own come last and win.
+
+    The name is that of the folder's job, as Dataflow refuses a second job of a name while the first runs.
+    """
     own = [*target.beam]
     fixed = ["--runner=DataflowRunner", "--no_save_main_session", "--sdk_location=container"]
     if not any(option.startswith("--job_name") for option in own):
-        fixed.append("--job_name=curate")
+        words = re.sub(r"[^a-z0-9]+", "-", recipe.name.lower()).strip("-")
+        fixed.append(f"--job_name=curate-{words[:40]}-{digest(str(out).rstrip('/'))[:8]}")
     return [*fixed, *own]
 
 
-def _options(target: Target) -> Any:
+def _options(recipe: Recipe, out: Path, target: Target) -> Any:
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    return PipelineOptions(_arguments(target))
+    return PipelineOptions(_arguments(recipe, out, target))
 
 
 def graph(recipe: Recipe, out: Path, target: Target) -> Any:
@@ -90,7 +96,10 @@ def graph(recipe: Recipe, out: Path, target: Target) -> Any:
 
     from curate.pipelines import single
 
-    options = _options(target) if target.runner == "dataflow" else parsed(pipeline_options(target, 0.0, "none"))
+    if target.runner == "dataflow":
+        options = _options(recipe, out, target)
+    else:
+        options = parsed(pipeline_options(target, 0.0, "none"))
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
     single.build(pipeline, recipe, out)
     if target.runner == "dataflow":
@@ -105,8 +114,6 @@ def graph(recipe: Recipe, out: Path, target: Target) -> Any:
 
 def dry_run(recipe: Recipe, out: Path, target: Target, file: Path) -> int:
     """Write a recipe's graph to a .json or .pb file and submit nothing; its bytes."""
-    from google.protobuf import json_format
-
     if file.suffix not in FORMATS:
         raise SettingsError(f"--dry-run {file}: expected a name that ends with {' or '.join(FORMATS)}")
     if target.runner == "dataflow":
@@ -114,6 +121,8 @@ def dry_run(recipe: Recipe, out: Path, target: Target, file: Path) -> int:
         check(recipe, out, target)
     else:
         target.check()
+    from google.protobuf import json_format
+
     proto = graph(recipe, out, target)
     if file.suffix == ".json":
         content = json_format.MessageToJson(proto, sort_keys=True).encode()
@@ -146,7 +155,7 @@ def launch(recipe: Recipe, out: Path, target: Target, runner: Any) -> Submitted:
 
     from curate.pipelines import single
 
-    options = _options(target)
+    options = _options(recipe, out, target)
     try:
         pipeline = beam.Pipeline(runner=runner, options=options)
     except ValueError as error:  # Beam's own check of its options

@@ -189,6 +189,16 @@ def test_a_launch_gives_the_whole_graph_to_the_runner_and_does_not_wait():
     assert names >= {"extract", "filter", "sign", "dedup", "tokenize", "pack", "Manifest"}
 
 
+def test_a_job_is_named_by_its_folder_so_that_dataflow_refuses_a_second_one_into_it():
+    def name(out: str, *own: str) -> str:
+        target = Target(runner="dataflow", beam=(*BEAM, *own))
+        return submit._options(assigned(), path(out), target).get_all_options()["job_name"]
+
+    assert re.fullmatch(r"curate-webtext-[0-9a-f]{8}", name(OUT))
+    assert name(f"{OUT}/") == name(OUT) != name("gs://bucket/other")
+    assert name(OUT, "--job_name=mine") == "mine"
+
+
 def test_nothing_that_launches_names_a_wait():
     for module in (submit, launcher):
         names = {
