@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from curate import __version__, show
+from curate import __version__, show, storage
 from curate.settings import SettingsError
 
 DATASET, STAGES, LOOK, MODEL, MACHINE = "Make a dataset", "One stage", "Look at an output", "Train", "Runners"
@@ -24,10 +24,30 @@ console = Console(width=None if sys.stdout.isatty() else 120, markup=False, high
 errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
 beam_options: list[str] = []
 
-Out = Annotated[Path, typer.Option("-o", "--out", help="The folder to write.", show_default=False)]
+
+def named(name: str) -> Path:
+    """A path or a URL of the command line, whatever may be needed to read it."""
+    try:
+        return storage.path(name)
+    except SettingsError as error:  # a ValueError, of which the parser would tell only the value
+        raise typer.BadParameter(str(error)) from None
+
+
+def place(name: str) -> Path:
+    """A path or a URL of the command line that can be read here."""
+    path = named(name)
+    try:
+        storage.need(path)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from None
+    return path
+
+
+OutOption = typer.Option("-o", "--out", metavar="PATH", parser=named, help="The folder to write.", show_default=False)
+Out = Annotated[Path, OutOption]
 Set = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Change one setting, as in TOML.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Output = Annotated[Path, typer.Argument(metavar="OUT", help="The folder of a run or of a stage.")]
+Output = Annotated[Path, typer.Argument(metavar="OUT", parser=place, help="The folder of a run or of a stage.")]
 
 
 @app.callback()
@@ -66,6 +86,13 @@ def need_torch(mend: str) -> None:
     for module in ("torch", "altair", "vl_convert"):
         if find_spec(module) is None:
             raise SettingsError(f"{module} is not installed: pip install 'curate-corpus[train]', or {mend}")
+
+
+def need_local(*paths: Path) -> None:
+    """SettingsError where training would read or write elsewhere than on this machine."""
+    for path in paths:
+        if storage.is_remote(path):
+            raise SettingsError(f"{path}: training maps local shards into memory; copy the folder here, or --no-train")
 
 
 def print_json(value: Any) -> None:

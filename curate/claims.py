@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from curate import settings
+from curate import settings, storage
 from curate.settings import SettingsError
 
 # What a run killed before its recipe.toml, or a stage before its plan.json, may have left.
@@ -18,7 +18,14 @@ STARTED_STAGE = {"dedup": {"signatures", "documents"}, "score": {"model.bin", "m
 
 @contextmanager
 def held(out: Path) -> Iterator[None]:
-    """The folder, made if need be and locked; a folder that a SettingsError leaves empty is removed again."""
+    """The folder, made if need be and locked; a folder that a SettingsError leaves empty is removed again.
+
+    A remote folder is only tried; there are no locks there.
+    """
+    if storage.is_remote(out):
+        storage.check_writable(out)
+        yield
+        return
     fresh = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -44,7 +51,7 @@ def claim_run(name: str, out: Path) -> None:
     """SettingsError where the folder holds another recipe's output, or anything else; leftovers of a kill go."""
     owner = out / "recipe.toml"
     if owner.exists():
-        found = settings.parse_toml(owner.read_text(errors="replace"), str(owner)).get("name")
+        found = settings.parse_toml(owner.read_bytes().decode(errors="replace"), str(owner)).get("name")
         if found != name:
             raise SettingsError(f"{out}: holds recipe {found!r}, not {name!r}; name another folder")
     elif not names(out) <= STARTED_RUN:
@@ -69,16 +76,16 @@ def claim_stage(stage: str, out: Path) -> None:
 
 def names(out: Path) -> set[str]:
     """What the folder holds, temporary files aside."""
-    return {path.name for path in out.iterdir() if not is_temporary(path)}
+    return {name for name in storage.names(out) if not is_temporary(name)}
 
 
-def is_temporary(path: Path) -> bool:
-    """Is this a name that `curate.parts.temporary` made?"""
-    return path.name.startswith(".") and path.name.endswith(".tmp")
+def is_temporary(name: str) -> bool:
+    """Is this a name that `curate.storage.draft` made?"""
+    return name.startswith(".") and name.endswith(".tmp")
 
 
 def remove_temporaries(out: Path) -> None:
     """Remove what a killed process was writing at the top of the folder."""
-    for path in out.iterdir():
-        if is_temporary(path):
-            path.unlink()
+    for name in storage.names(out):
+        if is_temporary(name):
+            (out / name).unlink()

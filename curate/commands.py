@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 from curate import run_commands, show  # noqa: F401 - run_commands stand first in the help
-from curate.app import DATASET, LOOK, MODEL, Json, Out, Output, Set, app, console, need_torch, print_json, train_model
+from curate.app import (
+    DATASET,
+    LOOK,
+    MODEL,
+    Json,
+    Out,
+    Output,
+    Set,
+    app,
+    console,
+    need_local,
+    need_torch,
+    place,
+    print_json,
+    train_model,
+)
 from curate.settings import SettingsError
 
 
@@ -114,7 +129,9 @@ def miniweb(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The fold
 
 @app.command(rich_help_panel=MODEL)
 def train(
-    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="manifest.json, or the folder that holds it.")],
+    manifest: Annotated[
+        Path, typer.Argument(metavar="MANIFEST", parser=place, help="manifest.json, or the folder that holds it.")
+    ],
     out: Out,
     set_: Set = [],  # noqa: B006 - typer copies it
 ) -> None:
@@ -128,6 +145,7 @@ def train(
         path, value = settings.parse_assignment(text)
         table = settings.assign(table, path, value)
     chosen = settings.build(Train, table, where=settings.Where("--set", ""))
+    need_local(manifest, out)
     manifests.read(manifest)
     need_torch("it is needed to train")
     train_model(manifest / "manifest.json" if manifest.is_dir() else manifest, out, chosen)

@@ -13,6 +13,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate import storage
 from curate.records import EPOCH, SOURCE, Document, Failure, document_id
 from curate.schemas import KEPT
 from curate.stage import Item, Plan
@@ -28,7 +29,7 @@ def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = 
     if item.form == "part":
         yield from _parts(path, columns)
     elif item.form == "decided":
-        decisions = pq.read_table(path, columns=["kept"])["kept"].to_pylist()
+        decisions = pq.read_table(storage.source(path), columns=["kept"])["kept"].to_pylist()
         documents = _parts(plan.path(item.text_uri), columns)
         yield from (document for document, kept in zip(documents, decisions, strict=True) if kept)
     elif item.form in USER_FORMS:
@@ -40,7 +41,7 @@ def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = 
 def _parts(path: Path, columns: tuple[str, ...] | None) -> Iterator[Document]:
     blank: dict[str, Any] = {"timestamp": EPOCH, "text": "", "url": "", "source": ""}
     names = list(columns) if columns else KEPT.names
-    with pq.ParquetFile(path) as file:
+    with storage.local(path) as copy, pq.ParquetFile(copy) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=names):
             for row in batch.to_pylist():
                 yield Document(**(blank | row if columns else row))
@@ -51,6 +52,11 @@ def user_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Fa
 
     A failure's offset is the line, or the row of a Parquet file, counted from 1.
     """
+    with storage.local(path) as copy:
+        yield from _user_documents(copy, item, stage)
+
+
+def _user_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
     number = 0
     try:
         for number, row in _user_rows(path):

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate import storage
 from curate.documents import given_id
 from curate.funnel import stage_folders
 from curate.settings import SettingsError
@@ -32,7 +33,7 @@ def _seen(out: Path, column: str, value: Any) -> list[Row]:
 
 
 def _matches(folder: Path, name: str, stage: str, column: str, value: Any) -> list[Row]:
-    table = pq.read_table(folder / name, filters=pc.field(column) == value)
+    table = pq.read_table(storage.source(folder / name), filters=pc.field(column) == value)
     found = []
     for row in table.drop([each for each in ("text", "ids") if each in table.column_names]).to_pylist():
         if stage == "dedup" and not name.startswith("rejected-") and not row["kept"]:
@@ -50,7 +51,7 @@ def owner(out: Path, shard: str, token: int) -> str:
     path = folder / f"{shard.removeprefix('shards/').removesuffix('.bin')}.meta.parquet"
     if not path.is_file():
         raise SettingsError(f"{shard}: no such shard in {out}; curate inspect {out} lists them")
-    meta = pq.read_table(path, columns=["id", "offset", "tokens"])
+    meta = pq.read_table(storage.source(path), columns=["id", "offset", "tokens"])
     size = sum(meta["tokens"].to_pylist())
     if not 0 <= token < size:
         raise SettingsError(f"--token {token}: the shard's tokens are 0 to {size - 1}")
@@ -76,7 +77,7 @@ def dead_letters(out: Path) -> list[str]:
     rows: list[Row] = []
     for folder in stage_folders(out).values():
         names = [name for name in read_stage(folder).outputs if name.startswith("failed-")]
-        rows += [row for name in names for row in pq.read_table(folder / name).to_pylist()]
+        rows += [row for name in names for row in pq.read_table(storage.source(folder / name)).to_pylist()]
     return [_letter(row) for row in rows]
 
 

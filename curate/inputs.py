@@ -1,13 +1,13 @@
 """From what a user names (files, globs, stage folders, mini-web pages) to the items of a stage."""
 
-import glob
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from curate import __version__, stage
+from curate import __version__, stage, storage
+from curate.identity import Fact, facts
 from curate.parts import sha256_of, write_json
 from curate.records import SOURCE
 from curate.settings import SettingsError
@@ -20,17 +20,42 @@ MINIWEB = "miniweb:"
 
 
 class Digests:
-    """The sha256 of input files, remembered by path, size and change time so that a resume does not read them again."""
+    """What identifies input files, and their bytes.
 
-    def __init__(self, memory: Path | None = None) -> None:
-        self.memory = memory
+    A local file by its sha256, remembered by path, size and change time so that a resume does not read it again; a
+    remote one by what its store says ("etag:…", "md5:…", which is no sha256), so that it is not read at all. Remote
+    files under `ours` were written by us and are read, so that they count as what they are.
+    """
+
+    def __init__(self, memory: Path | None = None, ours: Path | None = None) -> None:
+        self.memory, self.ours = memory, ours
         try:
-            self._known: dict[str, list[object]] = json.loads(memory.read_bytes()) if memory else {}
+            self._known: dict[str, list[Any]] = json.loads(memory.read_bytes()) if memory else {}
         except (OSError, ValueError):
             self._known = {}
 
     def of(self, path: Path) -> str:
-        """The digest of a file; SettingsError in one line where it cannot be read."""
+        """What identifies a file; SettingsError in one line where it cannot be read."""
+        return self.facts([path])[0].identity
+
+    def facts(self, paths: list[Path]) -> list[Fact]:
+        """What identifies each file, and its bytes; SettingsError in one line where one cannot be read."""
+        remote = [path for path in paths if storage.is_remote(path)]
+        try:
+            told = dict(zip(remote, facts(remote), strict=True))
+        except OSError as error:
+            raise SettingsError(f"{error.filename or remote[0]}: cannot read this input: {error}") from None
+        return [self._ours(path, told[path]) if path in told else self._local(path) for path in paths]
+
+    def _ours(self, path: Path, told: Fact) -> Fact:
+        if not self.ours or not str(path).startswith(f"{self.ours}/"):
+            return told
+        known = self._known.get(str(path))
+        if known is None or known[:2] != [told.size, told.identity]:
+            known = self._known[str(path)] = [told.size, told.identity, sha256_of(path)]
+        return Fact(told.size, known[2])
+
+    def _local(self, path: Path) -> Fact:
         try:
             status = path.stat()
             stamp = [status.st_size, status.st_mtime_ns]
@@ -40,7 +65,7 @@ class Digests:
                 self._known[str(path)] = known
         except OSError as error:
             raise SettingsError(f"{path}: cannot read this input: {error.strerror}") from None
-        return str(known[2])
+        return Fact(status.st_size, str(known[2]))
 
     def save(self) -> None:
         """Keep what was learnt for the next run."""
@@ -52,16 +77,10 @@ def files(pattern: str, *, miniweb: Path | None = None) -> list[Path]:
     """The files that a glob, a folder or a path names, sorted; SettingsError if there is none."""
     if pattern.startswith(MINIWEB):
         pattern = str(_miniweb(miniweb) / pattern.removeprefix(MINIWEB))
-    elif "://" in pattern:
-        raise SettingsError(f"{pattern}: only local files can be read so far; copy it here first")
-    if os.path.isfile(pattern):
-        return [Path(pattern)]
-    if os.path.isdir(pattern):
-        pattern = os.path.join(glob.escape(pattern), "*")
-    found = [Path(name) for name in glob.glob(pattern, recursive=True) if os.path.isfile(name)]
+    found = storage.glob(pattern)
     if not found:
         raise SettingsError(f"{pattern}: no such input file")
-    return sorted(found)
+    return found
 
 
 def _miniweb(folder: Path | None) -> Path:
@@ -73,7 +92,7 @@ def _miniweb(folder: Path | None) -> Path:
 
     made_by = folder / "version"  # written last
     if not made_by.exists() or made_by.read_text() != __version__:
-        miniweb.build(folder)
+        storage.build(folder, miniweb.build)
         made_by.write_text(__version__)
     return folder
 
@@ -89,18 +108,18 @@ def source_items(
         if not patterns:
             mend = f"name files with --set 'sources.{source}.inputs=[\"FILE\"]'"
             raise SettingsError(f"sources.{source}.inputs: no inputs; {mend}")
-        named = (path.absolute() for pattern in patterns for path in files(pattern, miniweb=miniweb))
+        named = (storage.absolute(path) for pattern in patterns for path in files(pattern, miniweb=miniweb))
         paths = list(dict.fromkeys(named))
-        above = Path(os.path.commonpath([path.parent for path in paths]))
-        for path in paths:
+        names = storage.names_below(paths)
+        for path, name, fact in zip(paths, names, digests.facts(paths), strict=True):
             items.append(
                 Item(
                     number=len(items),
-                    name=str(path.relative_to(above)),
+                    name=name,
                     uri=str(path),
                     form="documents" if path.name.endswith(DOCUMENT_SUFFIXES) else "warc",
-                    sha256=digests.of(path),
-                    bytes=path.stat().st_size,
+                    sha256=fact.identity,
+                    bytes=fact.size,
                     source=source,
                 )
             )
@@ -114,22 +133,23 @@ def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
     record = stage.read_stage(folder)
     if record.stage in NO_DOCUMENTS:
         raise SettingsError(f"{folder}: the output of {record.stage} holds no documents; name a folder before it")
+    decided = record.stage == "dedup"
+    texts = [storage.join(folder, item.uri) for item in record.items] if decided else []
+    extra = storage.sizes_of(texts)
     items = []
     for number, item in enumerate(record.items):
         name = f"part-{item.number:05d}.parquet"
         output = record.outputs[name]
-        decided = record.stage == "dedup"
-        text = folder / item.uri if decided else Path()
         items.append(
             Item(
                 number=first + number,
                 name=f"{record.stage}/{name}",
-                uri=os.path.relpath(folder / name, reader),
+                uri=storage.relative(folder / name, reader),
                 form="decided" if decided else "part",
                 sha256=stage.digest([output.sha256, item.sha256]) if decided else output.sha256,
-                bytes=output.bytes + (text.stat().st_size if decided else 0),
+                bytes=output.bytes + (extra[number] if decided else 0),
                 source=item.source,
-                text_uri=os.path.relpath(text, reader) if decided else "",
+                text_uri=storage.relative(texts[number], reader) if decided else "",
             )
         )
     return items
@@ -138,13 +158,13 @@ def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
 def named_items(names: tuple[str, ...], reader: Path, digests: Digests, source: str) -> list[Item]:
     """The items of a verb's arguments: folders of earlier stages, then files of the user's own documents."""
     items: list[Item] = []
-    own = tuple(name for name in names if not (Path(name) / "stage.json").exists())
+    own = tuple(name for name in names if not _holds(name, "stage.json"))
     for name in own:
-        if (Path(name) / "recipe.toml").exists():
-            raise SettingsError(f"{name}: a run's folder; name one of its stages, such as {Path(name) / 'filter'}")
+        if _holds(name, "recipe.toml"):
+            raise SettingsError(f"{name}: a run's folder; name one of its stages, such as {name.rstrip('/')}/filter")
     for name in names:
         if name not in own:
-            items += stage_items(Path(name), reader, first=len(items))
+            items += stage_items(storage.path(name), reader, first=len(items))
     for item in source_items({source: own}, digests) if own else ():
         if item.form != "documents":
             raise SettingsError(f"{item.uri}: neither a stage folder nor documents ({', '.join(DOCUMENT_SUFFIXES)})")
@@ -152,13 +172,17 @@ def named_items(names: tuple[str, ...], reader: Path, digests: Digests, source: 
     return items
 
 
+def _holds(name: str, file: str) -> bool:
+    return (storage.path(name) / file).exists()
+
+
 def moved(items: list[Item], reader: Path, other: Path) -> list[Item]:
     """The same items as seen from another stage folder."""
     return [
         replace(
             item,
-            uri=os.path.relpath(reader / item.uri, other),
-            text_uri=os.path.relpath(reader / item.text_uri, other) if item.text_uri else "",
+            uri=storage.relative(storage.join(reader, item.uri), other),
+            text_uri=storage.relative(storage.join(reader, item.text_uri), other) if item.text_uri else "",
         )
         for item in items
     ]

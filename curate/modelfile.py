@@ -9,10 +9,10 @@ from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
-from curate import __version__, quality, settings
+from curate import __version__, quality, settings, storage
 from curate.documents import user_documents
 from curate.inputs import Digests, files
-from curate.parts import sha256_of, temporary, write_json
+from curate.parts import sha256_of, write_json
 from curate.recipe import Score
 from curate.records import Failure
 from curate.settings import SettingsError
@@ -23,31 +23,32 @@ MODEL, CARD = "model.bin", "model.json"
 
 def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | None) -> tuple[Score, str]:
     """Put model and card into the stage's folder; the settings without paths, and the model's sha256."""
-    folder.mkdir(parents=True, exist_ok=True)
+    storage.make_folder(folder)
     named = {
         "positive": [path for pattern in score.positive for path in files(pattern, miniweb=miniweb)],
         "negative": [path for pattern in score.negative for path in files(pattern, miniweb=miniweb)],
-        "model": [Path(score.model)] if score.model else [],
+        "model": [storage.path(score.model)] if score.model else [],
     }
     plain = replace(score, model=MODEL, positive=(), negative=())
     inputs = {kind: [digests.of(path) for path in paths] for kind, paths in named.items()}
     versions = [__version__, metadata.version("fasttext-community")]
     key = digest([settings.to_table(plain), inputs, versions])
-    path, draft = folder / MODEL, temporary(folder / MODEL)
+    path, draft = folder / MODEL, storage.draft(folder / MODEL)
     card = _card(folder)
     if card.get("key") == key and path.exists() and sha256_of(path) == card["sha256"]:
         return plain, card["sha256"]
     numbers: dict[str, int] = {}
     try:
         if score.model:
-            shutil.copyfile(score.model, draft)
+            with storage.local(named["model"][0]) as model:
+                shutil.copyfile(model, draft)
         else:
             positive, negative = _texts(named["positive"]), _texts(named["negative"])
             numbers = {"positive": len(positive), "negative": len(negative)}
             quality.train(positive, negative, draft, score)
         sha256 = sha256_of(draft)
         _check_label(score, draft, sha256)
-        draft.replace(path)
+        storage.publish(draft, path)
     finally:
         draft.unlink(missing_ok=True)
     write_json(folder / CARD, {"key": key, "sha256": sha256, "inputs": inputs, "documents": numbers})
@@ -74,7 +75,7 @@ def _card(folder: Path) -> dict[str, str]:
 def _texts(paths: list[Path]) -> list[str]:
     texts = []
     for path in paths:
-        item = Item(number=0, name=path.name, uri=str(path), form="owned", sha256="", bytes=0, source="labels")
+        item = Item(number=0, name=path.name, uri=storage.uri(path), form="owned", sha256="", bytes=0, source="labels")
         for found in user_documents(path, item, "score"):
             if isinstance(found, Failure):
                 raise SettingsError(f"{path}, line {found.offset}: {found.message}")

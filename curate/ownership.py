@@ -4,30 +4,28 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from curate import storage
 from curate.parts import receipt_path
 from curate.settings import SettingsError
 from curate.stage import load_plan, owned_files, read_stage
 
 # What a run keeps beside its stages' folders.
 RUN_FILES = ("recipe.toml", "inputs.json", "manifest.json", "report.html")
+DEPTH = 2  # a stage lies in a run, another in it
 RUN_FOLDERS = {"miniweb": "mini-web", "train": "model"}
 
 
 def owners(out: Path) -> dict[Path, str]:
     """Every file under a run's or a stage's folder with its owner, "" for a stray."""
-    alone = (out / "plan.json").exists() or (out / "stage.json").exists()
+    names = sorted(storage.sizes(out))
+    alone = not {"plan.json", "stage.json"}.isdisjoint(names)
     owned = {} if alone else {out / name: "run" for name in RUN_FILES}
     folders = {} if alone else RUN_FOLDERS
-    for path in (*out.glob("plan.json"), *out.glob("stage.json"), *out.glob("*/plan.json"), *out.glob("*/stage.json")):
-        owned |= stage_owners(path.parent)
-    for nested in (*out.glob("*/*/plan.json"), *out.glob("*/*/stage.json")):
-        owned |= stage_owners(nested.parent)
-    found = {}
-    for path in sorted(out.rglob("*")):
-        if path.is_file():
-            inside = folders.get(path.relative_to(out).parts[0], "") if path.parent != out else ""
-            found[path] = owned.get(path, inside)
-    return found
+    for stage in {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in ("plan.json", "stage.json")}:
+        if stage.count("/") < DEPTH:
+            owned |= stage_owners(out / stage if stage else out)
+    inside = {name: folders.get(name.partition("/")[0], "") if "/" in name else "" for name in names}
+    return {out / name: owned.get(out / name, inside[name]) for name in names}
 
 
 def stage_owners(folder: Path) -> dict[Path, str]:
@@ -37,11 +35,11 @@ def stage_owners(folder: Path) -> dict[Path, str]:
     except SettingsError:
         return dict.fromkeys({folder / "stage.json", *_open_files(folder)}, "open stage")
     owned = {folder / name: record.stage for name in ("plan.json", "stage.json", *record.outputs)}
-    for item in record.items:
-        receipt = receipt_path(folder, item.number)
+    receipts = [receipt_path(folder, item.number) for item in record.items]
+    for item, receipt, content in zip(record.items, receipts, storage.contents(receipts), strict=True):
         part = f"{record.stage} part {item.number}"
         owned[receipt] = part
-        owned |= {folder / name: part for name in _named(receipt) & record.outputs.keys()}
+        owned |= {folder / name: part for name in _named(content) & record.outputs.keys()}
     return owned
 
 
@@ -52,11 +50,11 @@ def _open_files(folder: Path) -> set[Path]:
         return {folder / "plan.json"}
 
 
-def _named(receipt: Path) -> set[str]:
+def _named(receipt: bytes | None) -> set[str]:
     """The files that a receipt names."""
     try:
-        return set(json.loads(receipt.read_bytes())["files"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return set(json.loads(receipt or b"")["files"])
+    except (ValueError, KeyError, TypeError):
         return set()
 
 

@@ -5,6 +5,7 @@ gets a shuffled stream. A shard is the documents of one half-open range of it.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from curate import tokens
+from curate import storage, tokens
 from curate.parts import Counts, FileRecord, Receipt, replacing, sha256_of, write_receipt
 from curate.records import Document, keyed_hash, uniform
 from curate.shards import META, write_index
@@ -74,7 +75,7 @@ def plan_cuts(parts: list[Path], max_tokens: int) -> list[Cut]:
     """
     groups: dict[tuple[str, str], list[npt.NDArray[Any]]] = {}
     for part in parts:
-        table = pq.read_table(part, columns=["split", "source", "order", "tokens", "bytes"])
+        table = pq.read_table(storage.source(part), columns=["split", "source", "order", "tokens", "bytes"])
         for split, source in sorted(set(zip(table["split"].to_pylist(), table["source"].to_pylist(), strict=True))):
             chosen = table.filter((pc.field("split") == split) & (pc.field("source") == source))
             pairs = np.empty(len(chosen), dtype=[("order", "<u8"), ("tokens", "<i4"), ("bytes", "<i8")])
@@ -124,19 +125,18 @@ def pack_shard(plan: Plan, item: Item) -> None:
         raise RuntimeError(f"{cut.path}: the tokenized parts changed after packing was planned; run it again")
     lengths = table["tokens"].to_numpy().astype(np.int32)
     sizes = table["bytes"].to_pylist()
-    stem = plan.folder / cut.path
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    storage.make_folder((plan.folder / cut.path).parent)
+    writers: dict[str, Callable[[Path], None]] = {
+        "bin": lambda draft: _write_tokens(draft, table),
+        "idx": lambda draft: write_index(draft, lengths),
+        "meta.parquet": lambda draft: pq.write_table(_meta(table, lengths), draft, compression="zstd"),
+    }
     files = {}
-    with replacing(Path(f"{stem}.bin")) as draft, draft.open("wb") as file:
-        for ids in table["ids"]:
-            file.write(ids.as_buffer())
-    with replacing(Path(f"{stem}.idx")) as draft:
-        write_index(draft, lengths)
-    with replacing(Path(f"{stem}.meta.parquet")) as draft:
-        pq.write_table(_meta(table, lengths), draft, compression="zstd")
-    for suffix in ("bin", "idx", "meta.parquet"):
-        path = Path(f"{stem}.{suffix}")
-        files[f"{cut.path}.{suffix}"] = FileRecord(rows=len(table), bytes=path.stat().st_size, sha256=sha256_of(path))
+    for suffix, write in writers.items():
+        name = f"{cut.path}.{suffix}"
+        with replacing(plan.folder / name) as draft:
+            write(draft)
+            files[name] = FileRecord(rows=len(table), bytes=draft.stat().st_size, sha256=sha256_of(draft))
     counts = Counts(read=len(table), kept=len(table), bytes_read=sum(sizes), bytes_kept=sum(sizes))
     counts.by_source = {cut.source: [len(table), len(table)]}
     seconds = round(time.thread_time() - started, 3)
@@ -144,6 +144,12 @@ def pack_shard(plan: Plan, item: Item) -> None:
         plan.folder,
         Receipt(key=plan.part_key(item), number=item.number, counts=counts, files=files, seconds=seconds),
     )
+
+
+def _write_tokens(path: Path, table: pa.Table) -> None:
+    with path.open("wb") as file:
+        for ids in table["ids"]:
+            file.write(ids.as_buffer())
 
 
 def _rows(plan: Plan, cut: Cut) -> pa.Table:
@@ -154,8 +160,10 @@ def _rows(plan: Plan, cut: Cut) -> pa.Table:
         & (ds.field("order") >= pa.scalar(cut.low, pa.uint64()))
         & (ds.field("order") <= pa.scalar(cut.high, pa.uint64()))
     )
-    paths = [str(plan.path(uri)) for uri in plan.settings["parts"]]
-    table = ds.dataset(paths, schema=TOKENS, format="parquet").to_table(filter=wanted, use_threads=False)
+    paths, system = storage.sources([plan.path(uri) for uri in plan.settings["parts"]])
+    table = ds.dataset(paths, schema=TOKENS, format="parquet", filesystem=system).to_table(
+        filter=wanted, use_threads=False
+    )
     keys = ("order", "id", "url", "ids")  # the last two count where one id is given twice
     return table.sort_by([(key, "ascending") for key in keys])
 

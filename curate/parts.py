@@ -1,18 +1,16 @@
 """Parts and receipts: how every stage writes.
 
 A part is up to three Parquet files (kept, rejected, failed) made from one item. Each is written to a temporary name,
-flushed to disk and renamed; the receipt, written last, holds rows, bytes, sha256 and counts. A part with a valid
-receipt is never made again, so `kill -9` at any moment leaves whole parts, and temporary files that the next run
-removes.
+flushed to disk and renamed, or uploaded whole; the receipt, written last, holds rows, bytes, sha256 and counts. A part
+with a valid receipt is never made again, so `kill -9` at any moment leaves whole parts, and temporary files that the
+next run removes.
 """
 
 import hashlib
 import json
-import os
-import secrets
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate import storage
 from curate.records import Document, Failure, Rejection, lost_record
 from curate.schemas import FAILED, KEPT, REJECTED
 
@@ -80,20 +79,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def temporary(path: Path) -> Path:
-    """A hidden name beside `path` that no other attempt uses."""
-    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-
-
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write to the yielded temporary name; on success it is flushed and renamed to `path`, else removed."""
-    draft = temporary(path)
+    """Write to the yielded temporary name; on success it becomes `path`, else it is removed."""
+    draft = storage.draft(path)
     try:
         yield draft
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        draft.replace(path)
+        storage.publish(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -106,7 +98,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON with sorted keys, whole or not at all."""
-    write_bytes(path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, as_json(value))
+
+
+def as_json(value: Any) -> bytes:
+    """A value as indented JSON with sorted keys."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 class Table:
@@ -114,7 +111,7 @@ class Table:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path, self.schema, self.rows = path, schema, 0
-        self._draft = temporary(path)
+        self._draft = storage.draft(path)
         self._writer = pq.ParquetWriter(self._draft, schema, compression="zstd")
         self._pending: list[dict[str, Any]] = []
         self._size = 0
@@ -133,17 +130,16 @@ class Table:
             self._pending, self._size = [], 0
 
     def close(self) -> FileRecord:
-        """Write what is pending and flush it to disk, still under the temporary name; the record of the file."""
+        """Write what is pending, still under the temporary name; the record of the file."""
         self._flush()
         self._writer.close()
         with self._draft.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
         return FileRecord(rows=self.rows, bytes=self._draft.stat().st_size, sha256=digest)
 
     def publish(self) -> None:
         """Give the closed file its name."""
-        self._draft.replace(self.path)
+        storage.publish(self._draft, self.path)
 
     def abandon(self) -> None:
         """Remove the file if it was not published; a disk too full to close it on is no reason to keep it."""
@@ -255,11 +251,34 @@ def write_receipt(folder: Path, receipt: Receipt) -> None:
 
 def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:
     """The receipt of a part if it has this key and its files have the sizes it states, else None."""
+    return next(iter(read_receipts(folder, [(number, key)])))
+
+
+def read_receipts(folder: Path, wanted: Iterable[tuple[int, str]]) -> list[Receipt | None]:
+    """For each part's number and key its receipt, if it has this key and its files have the sizes it states."""
+    wanted = [*wanted]
+    found = [_receipt(content) for content in storage.contents(receipt_path(folder, number) for number, _ in wanted)]
+    sizes = _sizes(folder, found)
+    return [
+        receipt
+        if receipt and receipt.key == key and all(sizes.get(name) == file.bytes for name, file in receipt.files.items())
+        else None
+        for receipt, (_, key) in zip(found, wanted, strict=True)
+    ]
+
+
+def _receipt(content: bytes | None) -> Receipt | None:
     try:
-        stored = json.loads(receipt_path(folder, number).read_bytes())
+        stored = json.loads(content or b"")
         files = {name: FileRecord(**record) for name, record in stored["files"].items()}
-        receipt = Receipt(**{**stored, "files": files, "counts": Counts(**stored["counts"])})
-        whole = all((folder / name).stat().st_size == record.bytes for name, record in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Receipt(**{**stored, "files": files, "counts": Counts(**stored["counts"])})
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return receipt if whole and receipt.key == key else None
+
+
+def _sizes(folder: Path, receipts: list[Receipt | None]) -> dict[str, int]:
+    """The bytes of the files that receipts name; a store is asked by one listing if they are many."""
+    names = [name for receipt in receipts if receipt for name in receipt.files]
+    if storage.is_remote(folder) and len(receipts) > 1:
+        return storage.sizes(folder)
+    return {name: (folder / name).stat().st_size for name in names if (folder / name).is_file()}

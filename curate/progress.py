@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from curate import storage
 from curate.show import say
 from curate.stage import Plan, StageRecord
 
 PATIENCE_S = 2.0  # a shorter stage shows no bar
 POLL_S = 0.25
+STORE_POLL_S = 5.0  # each look is a listing
 
 
 class Progress:
@@ -61,6 +63,6 @@ class Progress:
         columns = (TextColumn("{task.description:9}"), BarColumn(), MofNCompleteColumn())
         with Bar(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console, transient=True) as bar:
             task = bar.add_task(plan.stage, total=len(plan.items))
-            while not over.wait(POLL_S):
-                made = sum(1 for name in (plan.folder / "receipts").glob("*.json"))
+            while not over.wait(STORE_POLL_S if storage.is_remote(plan.folder) else POLL_S):
+                made = sum(name.endswith(".json") for name in storage.names(plan.folder / "receipts"))
                 bar.update(task, completed=made)

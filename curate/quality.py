@@ -4,8 +4,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from curate import fasttext_binding
-from curate.parts import replacing, sha256_of, temporary
+from curate import fasttext_binding, storage
+from curate.parts import replacing, sha256_of
 from curate.recipe import Score
 from curate.records import Document, Reason, uniform
 
@@ -31,9 +31,10 @@ class Model:
 @lru_cache(maxsize=2)
 def load(path: Path, sha256: str) -> Model:
     """The model of a file, which must have this digest; RuntimeError if another run has replaced it."""
-    if sha256_of(path) != sha256:
-        raise RuntimeError(f"{path}: the quality model is not the one that this stage was planned with")
-    return Model(path)
+    with storage.local(path) as file:
+        if sha256_of(file) != sha256:
+            raise RuntimeError(f"{path}: the quality model is not the one that this stage was planned with")
+        return Model(file)
 
 
 def one_line(text: str) -> str:
@@ -49,7 +50,7 @@ def train(positive: list[str], negative: list[str], path: Path, settings: Score)
     """Train on texts of both kinds and write the model file; one thread and a fixed seed, so it is reproducible."""
     fasttext = fasttext_binding.training()
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = temporary(path)
+    lines = storage.draft(path)
     try:
         with lines.open("w", encoding="utf-8") as file:
             for label, texts in ((settings.label, positive), (f"not-{settings.label}", negative)):

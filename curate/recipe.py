@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from curate import settings
+from curate import settings, storage
 from curate.rules import Filter
 from curate.settings import SettingsError, Table, Where
 
@@ -227,7 +227,8 @@ def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = 
     Relative input paths of a file are taken from the file's folder, those of an assignment from the working folder.
     """
     if name.endswith(".toml") or "/" in name:
-        path = Path(name)
+        path = storage.path(name)
+        storage.need(path)
         origin, folder = name, path.parent
         try:
             text = path.read_text(encoding="utf-8")
@@ -283,5 +284,7 @@ def _anchored(table: Table, folder: Path) -> Table:
 def _absolute(path: Any, folder: Path) -> Any:
     if not isinstance(path, str) or "://" in path or path.startswith("miniweb:"):
         return path
+    if storage.is_remote(folder):
+        return str(storage.join(folder, path))
     base = str(folder.absolute())
     return str(Path(glob.escape(base) if glob.has_magic(path) else base) / path)

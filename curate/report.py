@@ -10,7 +10,7 @@ import jinja2
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import funnel
+from curate import funnel, storage
 from curate.parts import write_bytes
 from curate.stage import read_stage
 
@@ -49,12 +49,12 @@ def rejected_samples(out: Path) -> dict[str, list[Row]]:
             if name not in record.outputs:
                 continue
             chosen = []
-            for row in pq.read_table(folder / name).to_pylist():
+            for row in pq.read_table(storage.source(folder / name)).to_pylist():
                 if len(samples[row["reason"]]) < PER_REASON:
                     samples[row["reason"]].append(row)
                     chosen.append(row)
             source = item.text_uri or (item.uri if item.form == "part" else "")
-            texts = _texts(folder / source, [row["id"] for row in chosen]) if source else {}
+            texts = _texts(storage.join(folder, source), [row["id"] for row in chosen]) if source else {}
             for row in chosen:
                 row["text"] = texts.get(row["id"], "")[:SNIPPET]
     return dict(samples)
@@ -68,9 +68,9 @@ def kept_samples(out: Path) -> list[Row]:
         return rows
     record = read_stage(folders["tokenize"])
     for item in record.items[:PARTS]:
-        part = pq.read_table(folders["tokenize"] / f"part-{item.number:05d}.parquet").drop(["ids"])
+        part = pq.read_table(storage.source(folders["tokenize"] / f"part-{item.number:05d}.parquet")).drop(["ids"])
         chosen = part.sort_by("order").slice(0, KEPT).to_pylist()
-        texts = _texts(folders["tokenize"] / (item.text_uri or item.uri), [row["id"] for row in chosen])
+        texts = _texts(storage.join(folders["tokenize"], item.text_uri or item.uri), [row["id"] for row in chosen])
         rows += [{**row, "text": texts.get(row["id"], "")[:SNIPPET]} for row in chosen]
     return sorted(rows, key=lambda row: row["order"])[:KEPT]
 
@@ -78,7 +78,7 @@ def kept_samples(out: Path) -> list[Row]:
 def _texts(part: Path, ids: list[bytes]) -> dict[bytes, str]:
     if not ids or not part.name.endswith(".parquet"):
         return {}
-    table = pq.read_table(part, columns=["id", "text"], filters=pc.field("id").isin(ids))
+    table = pq.read_table(storage.source(part), columns=["id", "text"], filters=pc.field("id").isin(ids))
     return dict(zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True))
 
 

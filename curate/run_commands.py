@@ -18,6 +18,7 @@ from curate.app import (
     console,
     errors,
     exit_by_failures,
+    need_local,
     need_torch,
     print_json,
     train_model,
@@ -27,7 +28,7 @@ from curate.settings import SettingsError
 BEAM_HELP = "What follows a lone -- goes to Beam, such as: -- --direct_running_mode=in_memory"
 ENGINE = "Where it runs"
 
-Runner = Annotated[str, typer.Option(help="local, spark, flink, prism or portable.", rich_help_panel=ENGINE)]
+Runner = Annotated[str, typer.Option(help="local, spark, flink, prism, portable or dataflow.", rich_help_panel=ENGINE)]
 Workers = Annotated[
     int | None,
     typer.Option(help="Worker processes; one per core if left out.", show_default=False, rich_help_panel=ENGINE),
@@ -52,6 +53,19 @@ Conf = Annotated[
     list[str],
     typer.Option(metavar="KEY=VALUE", help="One of Spark's or Flink's own settings.", rich_help_panel=ENGINE),
 ]
+OneJob = Annotated[
+    bool, typer.Option("--one-job", help="All stages as one Beam job, planned by workers.", rich_help_panel=ENGINE)
+]
+DryRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--dry-run",
+        metavar="FILE",
+        help="Write that job's graph to a .json or .pb file and run nothing.",
+        show_default=False,
+        rich_help_panel=ENGINE,
+    ),
+]
 RecipeOption = Annotated[str | None, typer.Option(help="A bundled recipe or a .toml file.", show_default=False)]
 SourceOption = Annotated[str, typer.Option(help="The source's name in what is written.")]
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, globs, or the folder of an earlier stage.")]
@@ -68,22 +82,45 @@ def run(
     job_server: JobServer = None,
     job_server_jar: JobServerJar = None,
     conf: Conf = [],  # noqa: B006 - typer copies it
+    one_job: OneJob = False,
+    dry_run: DryRun = None,
     train: Annotated[bool, typer.Option(help="Train the recipe's model, if it has one.")] = True,
     json: Json = False,
 ) -> None:
     """Run or resume a whole recipe."""
     from curate import recipe as recipes
-    from curate.pipelines import run as pipeline
+    from curate.pipelines import run as staged
 
     loaded = recipes.load(recipe, tuple(set_))
+    engine = _engine(json, runner, workers, master, job_server, job_server_jar, conf)
+    if dry_run or runner == "dataflow":
+        _hand_over(loaded, out, engine.target, dry_run, json)
+        return
     wants_model = train and loaded.train is not None
     if wants_model:
         need_torch("leave the model out with --no-train")
-    pipeline.run(loaded, out, _engine(json, runner, workers, master, job_server, job_server_jar, conf))
+        need_local(out)
+    (staged.run_as_one_job if one_job else staged.run)(loaded, out, engine)
     if wants_model:
         train_model(out / "manifest.json", out / "train", loaded.train, errors if json else console)
     _finish_run(out, json)
     exit_by_failures(out)
+
+
+def _hand_over(recipe: Any, out: Path, target: Any, dry_run: Path | None, json: bool) -> None:
+    """Write the graph of a recipe, or give it to Dataflow, and come back."""
+    from curate.pipelines import submit
+
+    if dry_run:
+        size = submit.dry_run(recipe, out, target, dry_run)
+        told = {"graph": str(dry_run), "bytes": size}
+        line = f"graph: {dry_run}, {size:,} bytes; nothing was run"
+    else:
+        job = submit.submit(recipe, out, target)
+        told = {"job": job.id, "console": job.console, "output": str(out)}
+        line = f"job: {job.id} {job.console}\ncurate inspect {out} shows the stages that it has finished"
+        line += "\nno model is trained there: curate train a copy of the folder" if recipe.train else ""
+    print_json(told) if json else show.say(console, line)
 
 
 def _finish_run(out: Path, json: bool) -> None:
@@ -161,7 +198,7 @@ def _engine(
     conf: list[str],
 ) -> Any:
     from curate.pipelines.run import Engine
-    from curate.pipelines.runners import Target
+    from curate.pipelines.target import Target
     from curate.progress import Progress
 
     target = Target(
@@ -178,6 +215,34 @@ def _engine(
 
 runners = typer.Typer(no_args_is_help=True, help="What Spark, Flink and Prism need on this machine.")
 app.add_typer(runners, name="runners", rich_help_panel=MACHINE)
+
+
+dataflow = typer.Typer(no_args_is_help=True, help="What Google Cloud's Dataflow needs of a recipe.")
+app.add_typer(dataflow, name="dataflow", rich_help_panel=MACHINE)
+
+
+@dataflow.command("template")
+def template(
+    file: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="The file to write.", show_default=False)
+    ] = None,
+) -> None:
+    """Print or write the metadata.json of the Flex Template: a parameter for every setting of a recipe."""
+    from curate.parts import write_json
+    from curate.pipelines import flextemplate
+
+    if file:
+        write_json(file, flextemplate.metadata())
+    else:
+        print_json(flextemplate.metadata())
+
+
+@dataflow.command("folder")
+def folder() -> None:
+    """Print the folder of the Dockerfile and of the page that says how to use it."""
+    from importlib import resources
+
+    show.say(console, str(resources.files("curate.pipelines") / "dataflow"))
 
 
 @runners.command("list")

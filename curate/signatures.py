@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate import minhash
+from curate import minhash, storage
 from curate.clusters import make_node
 from curate.documents import read_documents
 from curate.parts import PartWriter
@@ -76,7 +76,7 @@ class SignaturePart:
 
 def read_part(plan: Plan, number: int) -> SignaturePart:
     """A signature part of the dedup plan's items."""
-    table = pq.read_table(plan.path(plan.settings["signatures"][number]))
+    table = pq.read_table(storage.source(plan.path(plan.settings["signatures"][number])))
     names = ("id", "url", "source", "bytes", "text_hash", "signature")
     return SignaturePart(*(table[name].to_pylist() for name in names))
 

@@ -13,8 +13,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from curate import __version__
-from curate.parts import Counts, FileRecord, Receipt, read_receipt, receipt_path, sha256_of, write_json
+from curate import __version__, storage
+from curate.parts import (
+    Counts,
+    FileRecord,
+    Receipt,
+    as_json,
+    read_receipts,
+    receipt_path,
+    sha256_of,
+    write_bytes,
+    write_json,
+)
 from curate.settings import SettingsError
 
 # Libraries whose version can change a stage's output; part of the key, so that no dataset mixes two of them.
@@ -81,15 +91,19 @@ class Plan:
 
     def path(self, uri: str) -> Path:
         """The path of an item's uri, which may be relative to the stage's folder."""
-        return self.folder / uri
+        return storage.join(self.folder, uri)
 
     def pending(self) -> list[Item]:
         """The items whose part has no valid receipt."""
-        return [item for item in self.items if not read_receipt(self.folder, item.number, self.part_key(item))]
+        return [item for item, receipt in zip(self.items, self.found(), strict=True) if not receipt]
+
+    def found(self) -> list[Receipt | None]:
+        """The valid receipt of each item's part, in order."""
+        return read_receipts(self.folder, [(item.number, self.part_key(item)) for item in self.items])
 
     def receipts(self) -> list[Receipt]:
         """Every receipt, in order; RuntimeError if a part is missing."""
-        found = [read_receipt(self.folder, item.number, self.part_key(item)) for item in self.items]
+        found = self.found()
         missing = [item.name for item, receipt in zip(self.items, found, strict=True) if receipt is None]
         if missing:
             raise RuntimeError(f"{self.stage}: no part was made of {missing[0]} ({len(missing)} missing in all)")
@@ -156,33 +170,36 @@ def is_done(plan: Plan) -> bool:
         record = read_stage(plan.folder)
     except SettingsError:
         return False
-    sizes = {plan.folder / name: file.bytes for name, file in record.outputs.items()}
-    notes = [plan.folder / "plan.json", *(receipt_path(plan.folder, item.number) for item in plan.items)]
-    return (
-        record.key == plan.key
-        and all(path.is_file() and path.stat().st_size == size for path, size in sizes.items())
-        and all(path.is_file() for path in notes)
-    )
+    if record.key != plan.key:
+        return False
+    sizes = storage.sizes(plan.folder)
+    notes = ["plan.json", *(f"receipts/{item.number:05d}.json" for item in plan.items)]
+    return all(sizes.get(name) == file.bytes for name, file in record.outputs.items()) and sizes.keys() >= {*notes}
 
 
 def open_stage(plan: Plan) -> list[Item]:
     """Make the folder ready: stale files go, the plan is written; the items still to do are returned."""
-    folder = plan.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "stage.json").unlink(missing_ok=True)
-    write_json(folder / "plan.json", {**asdict(plan), "folder": ""})
-    (folder / "receipts").mkdir(exist_ok=True)
-    sweep(folder, owned_files(plan))
+    begin_stage(plan)
+    sweep(plan.folder, owned_files(plan))
     return plan.pending()
+
+
+def begin_stage(plan: Plan) -> None:
+    """Write the plan, if it is not there already, and remove nothing: parts of it may be in the making."""
+    folder, content = plan.folder, as_json({**asdict(plan), "folder": ""})
+    storage.make_folder(folder / "receipts")
+    (folder / "stage.json").unlink(missing_ok=True)
+    if storage.contents([folder / "plan.json"]) != [content]:
+        write_bytes(folder / "plan.json", content)
 
 
 def owned_files(plan: Plan) -> set[Path]:
     """The files of a stage's folder that belong there, as far as parts are whole; `stage.json` aside."""
     folder = plan.folder
     owned = {folder / "plan.json"} | {folder / name for name in plan.attached}
-    for item in plan.items:
-        if receipt := read_receipt(folder, item.number, plan.part_key(item)):
-            owned |= {folder / name for name in receipt.files} | {receipt_path(folder, item.number)}
+    for receipt in plan.found():
+        if receipt:
+            owned |= {folder / name for name in receipt.files} | {receipt_path(folder, receipt.number)}
     return owned
 
 
@@ -191,27 +208,43 @@ def sweep(folder: Path, owned: set[Path]) -> None:
 
     A folder inside with a plan of its own is another stage's and stays.
     """
+    if storage.is_remote(folder):
+        return _sweep_store(folder, owned)
     nested = {path.parent for path in folder.glob("*/plan.json")}
     for path in sorted(folder.rglob("*"), reverse=True):
         if nested & {path, *path.parents}:
             continue
         if path.is_file() and path not in owned:
-            path.unlink()
+            path.unlink(missing_ok=True)  # another attempt may be sweeping too
         elif path.is_dir() and path.name != "receipts" and not any(path.iterdir()):
             path.rmdir()
 
 
+def _sweep_store(folder: Path, owned: set[Path]) -> None:
+    names = storage.sizes(folder)
+    nested = nested_stages(names, "plan.json")
+    for name in sorted(names):
+        if not name.startswith(nested) and folder / name not in owned:
+            (folder / name).unlink(missing_ok=True)
+
+
+def nested_stages(names: Iterable[str], *notes: str) -> tuple[str, ...]:
+    """The prefixes, such as "signatures/", of the folders inside a stage's that hold one of these files."""
+    parts = {name.rpartition("/") for name in names if name.count("/") == 1}
+    return tuple(sorted({f"{folder}/" for folder, _, note in parts if note in notes}))
+
+
 def load_plan(folder: Path) -> Plan:
-    """The plan that a stage folder holds; cached by the file's change time, as each part asks for it."""
-    path = folder / "plan.json"
-    return _load_plan(str(folder), path.stat().st_mtime_ns)
+    """The plan that a stage folder holds; cached by the file's stamp, as each part asks for it."""
+    return _load_plan(str(folder), storage.stamp(folder / "plan.json"))
 
 
 @lru_cache(maxsize=4)
-def _load_plan(folder: str, _changed: int) -> Plan:
-    stored = json.loads((Path(folder) / "plan.json").read_bytes())
+def _load_plan(name: str, _stamp: object) -> Plan:
+    folder = storage.path(name)
+    stored = json.loads((folder / "plan.json").read_bytes())
     items = tuple(Item(**item) for item in stored["items"])
-    return Plan(**{**stored, "folder": Path(folder), "items": items, "attached": tuple(stored["attached"])})
+    return Plan(**{**stored, "folder": folder, "items": items, "attached": tuple(stored["attached"])})
 
 
 def close_stage(plan: Plan) -> StageRecord:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import manifest, recipe, settings
+from curate import manifest, recipe, settings, storage
 from curate.funnel import planned, stage_folders
 from curate.inputs import stage_items
 from curate.manifest import stage_folder
@@ -20,7 +20,7 @@ from curate.ownership import strays
 from curate.parts import Counts, receipt_path, sha256_of
 from curate.settings import SettingsError, Where
 from curate.shards import read_index
-from curate.stage import StageRecord, base_of, digest, key_of, read_stage
+from curate.stage import StageRecord, base_of, digest, key_of, nested_stages, read_stage
 from curate.tokens import END_OF_TEXT
 
 
@@ -59,7 +59,8 @@ def faults(out: Path) -> Iterator[str]:
 
 def _folders(folder: Path) -> list[Path]:
     """The stages inside another's folder (dedup's signatures)."""
-    return sorted({path.parent for name in ("plan.json", "stage.json") for path in folder.glob(f"*/{name}")})
+    found = nested_stages(storage.sizes(folder), "plan.json", "stage.json")
+    return [folder / name.removesuffix("/") for name in found]
 
 
 def _nested(folder: Path) -> Iterator[str]:
@@ -152,17 +153,19 @@ def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
     for name, expected in record.outputs.items():
         if not name.endswith(".parquet"):
             continue
-        rows = pq.read_metadata(folder / name).num_rows
+        path = folder / name
+        rows = pq.read_metadata(storage.source(path)).num_rows
         if rows != expected.rows:
             yield f"{folder / 'stage.json'}: {name} has {rows} rows, recorded are {expected.rows}"
         if name.startswith("rejected-"):
-            found = pc.value_counts(pq.read_table(folder / name, columns=["reason"])["reason"]).to_pylist()
+            column = pq.read_table(storage.source(path), columns=["reason"])["reason"]
+            found = pc.value_counts(column).to_pylist()
             reasons.update({pair["values"]: pair["counts"] for pair in found})
             rejected += rows
         elif name.startswith("failed-"):
             failed += rows
         elif name.startswith("part-") and record.stage == "dedup":
-            kept += pc.sum(pq.read_table(folder / name, columns=["kept"])["kept"]).as_py() or 0
+            kept += pc.sum(pq.read_table(storage.source(path), columns=["kept"])["kept"]).as_py() or 0
         elif name.startswith("part-") or record.stage == "pack":
             kept += rows
     counts, path = record.counts, folder / "stage.json"
@@ -178,11 +181,11 @@ def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
     packed, tokenized = 0, 0
     for cut in record.settings["cuts"]:
         stem = str(folder / cut["path"])
-        ids = np.memmap(f"{stem}.bin", dtype="<u2", mode="r")
-        meta = pq.read_table(f"{stem}.meta.parquet", columns=["id", "tokens", "offset"])
+        ids = _tokens(storage.path(f"{stem}.bin"))
+        meta = pq.read_table(storage.source(storage.path(f"{stem}.meta.parquet")), columns=["id", "tokens", "offset"])
         packed += _id_sum(meta["id"].to_pylist())
         try:
-            index = read_index(Path(f"{stem}.idx"))
+            index = read_index(storage.path(f"{stem}.idx"))
         except ValueError as error:
             yield str(error)
             continue
@@ -195,11 +198,17 @@ def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
             yield f"{stem}.bin: a document does not end with end-of-text"
     try:
         for uri in record.settings["parts"]:
-            tokenized += _id_sum(pq.read_table(folder / uri, columns=["id"])["id"].to_pylist())
+            part = pq.read_table(storage.source(storage.join(folder, uri)), columns=["id"])
+            tokenized += _id_sum(part["id"].to_pylist())
     except (OSError, ValueError):  # gone, or damaged, which is a fault of that stage's
         return
     if packed != tokenized:
         yield f"{folder}: the documents in the shards are not those that were tokenized"
+
+
+def _tokens(path: Path) -> Any:
+    """A shard's tokens: mapped into memory, or read if they are remote."""
+    return np.frombuffer(path.read_bytes(), "<u2") if storage.is_remote(path) else np.memmap(path, "<u2", "r")
 
 
 def _id_sum(ids: list[bytes]) -> int:

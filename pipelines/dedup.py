@@ -6,16 +6,15 @@ The output is one decision per document, aligned with the text; no text is copie
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 
-from curate import settings, signatures
+from curate import settings, signatures, storage
 from curate.clusters import both_ways, large_star, node_id, node_part, node_row, small_star, star
 from curate.parts import PartWriter
-from curate.pipelines.parts import map_only
+from curate.pipelines.parts import Made, made, map_only
 from curate.recipe import Dedup
 from curate.records import Rejection
 from curate.signatures import SignaturePart
@@ -50,13 +49,42 @@ def sign_part(plan: Plan, item: Item) -> None:
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the second half: candidates, verification, components, decisions."""
-    folder = str(plan.folder.absolute())  # a worker may run in another folder
-    rules = settings.build(Dedup, plan.settings["dedup"])
-    parts = pipeline | "Plan" >> beam.Create([folder]) | "Part numbers" >> beam.FlatMap(part_numbers) | beam.Reshuffle()
-    same_text = parts | "Hashes and bands" >> beam.FlatMap(hashes, folder) | "By text" >> beam.GroupByKey()
-    edges = same_text | "Exact pairs" >> beam.FlatMap(exact_edges, rules.exact)
-    if rules.near:
+    """Wire the second half."""
+    folder = storage.uri(plan.folder)
+    pipeline | "Plan" >> beam.Create([folder]) | Decisions(folder, settings.build(Dedup, plan.settings["dedup"]))
+
+
+class Decisions(beam.PTransform):  # type: ignore[misc]
+    """The second half: candidates, verification, components, decisions.
+
+    It does nothing before the folder arrives, whose plan and signatures are then in place.
+    """
+
+    def __init__(self, folder: str, rules: Dedup) -> None:
+        super().__init__()
+        self.folder, self.rules = folder, rules
+
+    def expand(self, folders: beam.PCollection) -> beam.PCollection:
+        """PCollection of the folder, or of nothing, to the word of each part; the output proper is files."""
+        parts = folders | "Part numbers" >> beam.FlatMap(numbers) | "Spread over workers" >> beam.Reshuffle()
+        stars = self._edges(parts) | "Connect" >> Connect(self.rules.rounds) | "As spans" >> beam.Map(as_span)
+        labels = stars | "Least of each" >> beam.CombinePerKey(widest)
+        marks = labels | "By winner's part" >> beam.Map(to_winner) | "Winners" >> beam.GroupByKey()
+        evidence = marks | "Add winner's evidence" >> beam.FlatMap(winner_evidence, self.folder)
+        every_part = parts | "Every part" >> beam.Map(empty_mark)
+        return (
+            (evidence, every_part)
+            | "Marks of all parts" >> beam.Flatten()
+            | "By part" >> beam.GroupByKey()
+            | "Decide" >> beam.Map(decide, self.folder)
+        )
+
+    def _edges(self, parts: beam.PCollection) -> beam.PCollection:
+        rules, folder = self.rules, self.folder
+        same_text = parts | "Hashes and bands" >> beam.FlatMap(hashes, folder) | "By text" >> beam.GroupByKey()
+        exact = same_text | "Exact pairs" >> beam.FlatMap(exact_edges, rules.exact)
+        if not rules.near:
+            return exact
         candidates = (
             same_text
             | "Bands of one per text" >> beam.FlatMap(bands, rules.exact)
@@ -64,18 +92,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
             | "Candidate pairs" >> beam.FlatMap(candidate_pairs)
         )
         verified = candidates | "Verify pairs" >> Verify(folder, rules.similarity)
-        edges = (edges, verified) | "All pairs" >> beam.Flatten()
-    stars = edges | "Connect" >> Connect(rules.rounds) | "As spans" >> beam.Map(as_span)
-    labels = stars | "Least of each" >> beam.CombinePerKey(widest)
-    marks = labels | "By winner's part" >> beam.Map(to_winner) | "Winners" >> beam.GroupByKey()
-    evidence = marks | "Add winner's evidence" >> beam.FlatMap(winner_evidence, folder)
-    every_part = parts | "Every part" >> beam.Map(empty_mark)
-    (
-        (evidence, every_part)
-        | "Marks of all parts" >> beam.Flatten()
-        | "By part" >> beam.GroupByKey()
-        | "Decide" >> beam.Map(decide, folder)
-    )
+        return (exact, verified) | "All pairs" >> beam.Flatten()
 
 
 class Verify(beam.PTransform):  # type: ignore[misc]
@@ -117,15 +134,15 @@ class Connect(beam.PTransform):  # type: ignore[misc]
         return edges
 
 
-def part_numbers(folder: str) -> Iterator[int]:
+def numbers(folder: str) -> Iterator[int]:
     """The numbers of the planned parts."""
-    for item in load_plan(Path(folder)).items:
+    for item in load_plan(storage.path(folder)).items:
         yield item.number
 
 
 def hashes(number: int, folder: str) -> Iterator[Pair]:
     """(text hash, node and band keys) of a part's documents."""
-    plan = load_plan(Path(folder))
+    plan = load_plan(storage.path(folder))
     yield from signatures.entries(plan, number, settings.build(Dedup, plan.settings["dedup"]))
 
 
@@ -151,7 +168,7 @@ def candidate_pairs(bucket: Grouped) -> Iterator[Pair]:
 
 def add_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
     """(part of the lower node, pair and the higher node's evidence), each pair once."""
-    plan = load_plan(Path(folder))
+    plan = load_plan(storage.path(folder))
     part = signatures.read_part(plan, int.from_bytes(group[0]))
     for pair in sorted(set(group[1])):
         yield node_part(pair[:NODE]), pair + part.evidence(node_row(pair[NODE:]))
@@ -159,7 +176,7 @@ def add_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
 
 def compare(group: Grouped, folder: str, limit: float) -> Iterator[Pair]:
     """The pairs that are similar enough."""
-    part = signatures.read_part(load_plan(Path(folder)), int.from_bytes(group[0]))
+    part = signatures.read_part(load_plan(storage.path(folder)), int.from_bytes(group[0]))
     for entry in group[1]:
         lower, higher, evidence = entry[:NODE], entry[NODE : 2 * NODE], entry[2 * NODE :]
         if part.similarity(node_row(lower), evidence) >= limit:
@@ -200,7 +217,7 @@ def to_winner(label: Pair) -> Pair:
 
 def winner_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
     """To each loser's part its loss with the winner's evidence; to the winner's own part the mark that it has won."""
-    part = signatures.read_part(load_plan(Path(folder)), int.from_bytes(group[0]))
+    part = signatures.read_part(load_plan(storage.path(folder)), int.from_bytes(group[0]))
     winners = set()
     for pair in group[1]:
         winner = pair[NODE : 2 * NODE]
@@ -215,9 +232,9 @@ def empty_mark(number: int) -> Pair:
     return number.to_bytes(4, "big"), b""
 
 
-def decide(group: Grouped, folder: str) -> None:
+def decide(group: Grouped, folder: str) -> Made:
     """Write one part's decisions."""
-    plan = load_plan(Path(folder))
+    plan = load_plan(storage.path(folder))
     item = plan.items[int.from_bytes(group[0])]
     losses: dict[int, bytes] = {}
     winners: dict[int, bytes] = {}
@@ -240,6 +257,7 @@ def decide(group: Grouped, folder: str) -> None:
             else:
                 kept = {"kept": True, "cluster": winners.get(row)}
                 part.keep_row({**decision, **kept}, text.sources[row], text.sizes[row])
+    return made(item.number)
 
 
 def lost(text: SignaturePart, row: int, loss: bytes, limit: float) -> tuple[Rejection, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import apache_beam as beam
 
-from curate import settings
+from curate import settings, storage
 from curate.documents import USER_FORMS, user_documents
 from curate.extract import attempt
 from curate.parts import PartWriter
@@ -26,13 +26,14 @@ def make_part(plan: Plan, item: Item) -> None:
             for found in user_documents(plan.path(item.uri), item, plan.stage):
                 write(part, found, None, item.source)
             return
-        for record in read_pages(plan.path(item.uri), item.name, max_bytes=rules.max_bytes):
-            if isinstance(record, Skipped):
-                part.skip(record.kind)
-            elif isinstance(record, Failure):
-                part.fail(record, item.source)
-            else:
-                write(part, attempt(record, item.source, rules), record, item.source)
+        with storage.local(plan.path(item.uri)) as path:
+            for record in read_pages(path, item.name, max_bytes=rules.max_bytes):
+                if isinstance(record, Skipped):
+                    part.skip(record.kind)
+                elif isinstance(record, Failure):
+                    part.fail(record, item.source)
+                else:
+                    write(part, attempt(record, item.source, rules), record, item.source)
 
 
 def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | None, source: str) -> None:

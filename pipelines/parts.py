@@ -1,14 +1,14 @@
-"""The shape of a map-only stage: every pending item of the plan becomes a part, wherever a worker is free.
+"""The shape of a map-only stage: every item of the plan becomes a part, wherever a worker is free.
 
 Only item numbers cross Beam; a worker reads the plan and the item, and writes the part itself.
 """
 
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import apache_beam as beam
 
+from curate import storage
 from curate.parts import read_receipt
 from curate.stage import Item, Plan, load_plan
 
@@ -16,36 +16,44 @@ MakePart = Callable[[Plan, Item], None]
 # A process may be given several bundles at once, in threads; fastText and trafilatura promise nothing about threads.
 ONE_AT_A_TIME = threading.Lock()
 Pick = tuple[str, int]  # a stage's folder and an item's number
+Made = tuple[bytes, bytes]  # one key for all, so that they can be waited for, and an item's number
+ALL = b"all"
 
 
-def pending_numbers(folder: str) -> Iterator[Pick]:
-    """The items of a planned stage that have no valid part yet."""
-    for item in load_plan(Path(folder)).pending():
+def part_numbers(folder: str) -> Iterator[Pick]:
+    """Every item of a planned stage, made or not, so that a retried bundle emits the same."""
+    for item in load_plan(storage.path(folder)).items:
         yield folder, item.number
 
 
-def make_part(pick: Pick, make: MakePart) -> None:
-    """Make one part, unless another attempt has finished it."""
+def make_part(pick: Pick, make: MakePart) -> Made:
+    """Make one part, unless it is there already."""
     folder, number = pick
-    plan = load_plan(Path(folder))
+    plan = load_plan(storage.path(folder))
     item = plan.items[number]
     with ONE_AT_A_TIME:
         if read_receipt(plan.folder, number, plan.part_key(item)) is None:
             make(plan, item)
+    return made(number)
+
+
+def made(number: int) -> Made:
+    """The word that a part is whole."""
+    return ALL, number.to_bytes(4, "big")
 
 
 class MakeParts(beam.PTransform):  # type: ignore[misc]
-    """Runs `make` for every pending item of the stages in the given folders."""
+    """Runs `make` for every item of the stages in the given folders that has no valid part yet."""
 
     def __init__(self, make: MakePart) -> None:
         super().__init__()
         self.make = make
 
     def expand(self, folders: beam.PCollection) -> beam.PCollection:
-        """PCollection of folders (str) to a PCollection of nothing: the output is files."""
+        """PCollection of folders (str) to the word of each part; the output proper is files."""
         return (
             folders
-            | "Pending items" >> beam.FlatMap(pending_numbers)
+            | "Items" >> beam.FlatMap(part_numbers)
             | "Spread over workers" >> beam.Reshuffle()
             | "Make parts" >> beam.Map(make_part, self.make)
         )
@@ -53,4 +61,4 @@ class MakeParts(beam.PTransform):  # type: ignore[misc]
 
 def map_only(pipeline: beam.Pipeline, plan: Plan, make: MakePart) -> None:
     """Wire a map-only stage."""
-    pipeline | "Plan" >> beam.Create([str(plan.folder.absolute())]) | MakeParts(make)
+    pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | MakeParts(make)

@@ -1,11 +1,10 @@
 """From a recipe to the plan of each stage: its settings as tables, its items, its folder."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
-from curate import modelfile, settings
-from curate.inputs import Digests, source_items, stage_items
+from curate import modelfile, settings, storage
+from curate.inputs import Digests, moved, source_items, stage_items
 from curate.manifest import stage_folder
 from curate.packing import cuts_settings, plan_cuts
 from curate.recipe import Recipe
@@ -18,14 +17,47 @@ def miniweb_folder(out: Path) -> Path:
     return out / "miniweb"
 
 
-def extract(recipe: Recipe, out: Path, digests: Digests) -> Plan:
-    """The plan over the input files of every source."""
+def open_digests(out: Path) -> Digests:
+    """What a run remembers of its inputs."""
+    return Digests(out / "inputs.json", ours=miniweb_folder(out))
+
+
+def signatures_folder(out: Path) -> Path:
+    """Where dedup's first half lies: inside the second's folder."""
+    return stage_folder(out, "dedup") / "signatures"
+
+
+def planned(stage: str, recipe: Recipe, out: Path, digests: Digests) -> Plan:
+    """The plan of any stage of a run, the stages before being closed; "sign" is dedup's first half."""
+    if stage == "extract":
+        return extract(recipe, out, digests)
+    named = "dedup" if stage == "sign" else stage
+    folder, previous = (stage_folder(out, each) for each in (named, recipe.stages[recipe.stages.index(named) - 1]))
+    if stage == "pack":
+        return plan_pack(recipe, folder, previous)
+    items = next_items(previous, folder)
+    if stage == "sign":
+        return plan_sign(recipe, signatures_folder(out), moved(items, folder, signatures_folder(out)))
+    if stage == "dedup":
+        return plan_dedup(recipe, folder, items, signatures_folder(out))
+    if stage == "score":
+        return plan_score(recipe, folder, items, digests, miniweb_folder(out))
+    return {"filter": plan_filter, "tokenize": plan_tokenize}[stage](recipe, folder, items)
+
+
+def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
+    """The inputs of the sources that have some; SettingsError where none has."""
     inputs = {name: source.inputs for name, source in recipe.sources.items() if source.inputs}
     if recipe.sources and not inputs:
         name = next(iter(recipe.sources))
         mend = f"name files with --set 'sources.{name}.inputs=[\"FILE\"]'"
         raise settings.SettingsError(f"sources.{name}.inputs: no source has inputs; {mend}")
-    found = source_items(inputs, digests, miniweb=miniweb_folder(out))
+    return inputs
+
+
+def extract(recipe: Recipe, out: Path, digests: Digests) -> Plan:
+    """The plan over the input files of every source."""
+    found = source_items(given_inputs(recipe), digests, miniweb=miniweb_folder(out))
     items = [replace(item, form="owned") if item.form == "documents" else item for item in found]
     return plan_extract(recipe, stage_folder(out, "extract"), items)
 
@@ -51,7 +83,7 @@ def plan_sign(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
 
 def plan_dedup(recipe: Recipe, folder: Path, items: list[Item], signatures: Path) -> Plan:
     """The plan of dedup's second half, over finished signatures; every part depends on all items."""
-    paths = [os.path.relpath(signatures / f"part-{item.number:05d}.parquet", folder) for item in items]
+    paths = [storage.relative(signatures / f"part-{item.number:05d}.parquet", folder) for item in items]
     table = {"dedup": settings.to_table(recipe.dedup), "sources": list(recipe.sources), "signatures": paths}
     return Plan(stage="dedup", folder=folder, settings=table, items=tuple(items), alone=False)
 
@@ -93,7 +125,7 @@ def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
         Item(number=number, name=cut.path, uri="", form="shard", sha256=inputs, bytes=2 * cut.tokens, source=cut.source)
         for number, cut in enumerate(cuts)
     )
-    table = cuts_settings(cuts, [os.path.relpath(tokenized / name, folder) for name in names])
+    table = cuts_settings(cuts, [storage.relative(tokenized / name, folder) for name in names])
     return Plan(stage="pack", folder=folder, settings=table, items=items)
 
 

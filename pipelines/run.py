@@ -15,7 +15,8 @@ from curate.inputs import Digests
 from curate.manifest import stage_folder
 from curate.parts import write_bytes
 from curate.pipelines import plans
-from curate.pipelines.runners import Session, Target
+from curate.pipelines.runners import Session
+from curate.pipelines.target import Target, quiet_beam
 from curate.progress import Progress
 from curate.recipe import Recipe, to_toml
 from curate.settings import SettingsError
@@ -92,7 +93,7 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     engine.target.check()
     with held(out), engine.started() as engine:
         claim_run(recipe.name, out)
-        digests = Digests(out / "inputs.json")
+        digests = plans.open_digests(out)
         first = plans.extract(recipe, out, digests)
         for name in (name for name, source in recipe.sources.items() if not source.inputs):
             engine.progress.say(f"source {name}: no inputs, left out")
@@ -109,6 +110,14 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
         digests.save()
         manifest.write(manifest.make(recipe, out, records), out)
     return records
+
+
+def run_as_one_job(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
+    """The same as `run`, as one Beam job whose stages are planned by workers."""
+    quiet_beam()
+    from curate.pipelines import single
+
+    return single.run(recipe, out, engine)
 
 
 def kept_some(record: StageRecord, out: Path) -> StageRecord:

@@ -23,6 +23,8 @@ def run(
     source: str,
 ) -> StageRecord:
     """Run or resume one stage into its own folder; SettingsError where the inputs or the folder do not fit it."""
+    if engine.target.runner == "dataflow":
+        raise SettingsError(f"--runner dataflow runs whole recipes only: curate run RECIPE, not curate {stage}")
     _check_settings(stage, assignments)
     loaded = recipes.load(recipe, assignments) if recipe else _plain(assignments)
     engine.target.check()

@@ -35,6 +35,8 @@ def bare(tmp_path_factory) -> Path:
             "pip install 'curate-corpus[train]', or leave the model out with --no-train",
         ),
         (("report", "out"), "pip install 'curate-corpus[report]'"),
+        (("inspect", "s3://bucket/out"), "pip install 'curate-corpus[s3]'"),
+        (("inspect", "gs://bucket/out"), "pip install 'curate-corpus[gcs]'"),
     ],
 )
 def test_what_is_not_installed_is_named_in_one_line_with_the_mend(arguments, mend, bare, tmp_path):

@@ -31,7 +31,7 @@ def recipe_of(files: list[str]):
 def by_beam(recipe, out: Path, workers: int) -> None:
     """The path as `curate run` takes it."""
     from curate.pipelines.run import Engine, run
-    from curate.pipelines.runners import Target
+    from curate.pipelines.target import Target
 
     run(recipe, out, Engine(target=Target(workers=workers)))
 

@@ -18,7 +18,7 @@ import pytest
 from cluster import Cluster
 
 from curate.pipelines import installs
-from curate.pipelines.runners import boot
+from curate.pipelines.target import boot
 
 PATIENCE_S = 120
 # Ways that must be taken, by the first word of their name: a skip of one of them is a failure.
@@ -143,4 +143,7 @@ WAYS = (
     Way("spark local", ("--runner", "spark", "--workers", "2"), needs="spark"),
     Way("spark standalone", ("--runner", "spark", "--workers", "2"), (), cluster, needs="spark"),
     Way("flink local", ("--runner", "flink", "--workers", "2"), needs="flink"),
+    Way("local one job", ("--workers", "1", "--one-job")),
+    Way("spark one job", ("--runner", "spark", "--workers", "2", "--one-job"), needs="spark"),
+    Way("flink one job", ("--runner", "flink", "--workers", "2", "--one-job"), needs="flink"),
 )

@@ -1,6 +1,7 @@
 """From names to items: what is found, in which order, under which name, and what is refused."""
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,10 +62,16 @@ def test_a_pattern_without_a_file_is_named(pattern, folder):
         files(f"{folder}/{pattern}")
 
 
-@pytest.mark.parametrize("pattern", ["s3://bucket/a.gz", "https://example.com/a.warc.gz"])
-def test_a_remote_file_is_refused_by_name(pattern):
-    with pytest.raises(SettingsError, match=f"{pattern}: only local files"):
+@pytest.mark.parametrize("pattern", ["https://127.0.0.1:1/a.warc.gz", "https://127.0.0.1:1/*.warc.gz"])
+def test_a_store_that_cannot_be_asked_is_named_in_one_line(pattern):
+    with pytest.raises(SettingsError, match=f"^{re.escape(pattern)}: ") as raised:
         files(pattern)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_protocol_that_nothing_reads_is_named():
+    with pytest.raises(SettingsError, match=r"^nosuch://bucket/a\.gz: "):
+        files("nosuch://bucket/a.gz")
 
 
 def test_the_mini_web_is_refused_where_there_is_no_run_to_keep_it(folder):

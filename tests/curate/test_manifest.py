@@ -11,7 +11,7 @@ import pytest
 from curate import manifest, recipe, settings
 from curate.parts import Counts, FileRecord, sha256_of
 from curate.pipelines.run import Engine, run
-from curate.pipelines.runners import Target
+from curate.pipelines.target import Target
 from curate.recipe import Mixture, Recipe, Source
 from curate.settings import SettingsError
 from curate.stage import StageRecord, read_stage

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate import parts
+from curate import parts, storage
 from curate.parts import (
     Counts,
     PartWriter,
@@ -20,7 +20,6 @@ from curate.parts import (
     receipt_path,
     replacing,
     sha256_of,
-    temporary,
     write_bytes,
     write_json,
 )
@@ -255,7 +254,7 @@ def test_row_groups_are_bounded_in_bytes_of_text(folder, monkeypatch):
 
 
 def test_a_temporary_name_is_hidden_beside_its_path_and_never_the_same(tmp_path):
-    names = {temporary(tmp_path / "a.bin") for _ in range(100)}
+    names = {storage.draft(tmp_path / "a.bin") for _ in range(100)}
     assert len(names) == 100
     assert all(name.parent == tmp_path and name.name.startswith(".a.bin.") for name in names)
     assert all(name.suffix == ".tmp" for name in names)

@@ -8,7 +8,7 @@ import pytest
 
 from curate import recipe
 from curate.pipelines.run import Engine, run
-from curate.pipelines.runners import Target
+from curate.pipelines.target import Target
 from curate.verify import faults
 
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."

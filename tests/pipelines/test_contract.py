@@ -11,7 +11,7 @@ import pytest
 
 from curate import manifest
 from curate.pipelines.run import Engine, run
-from curate.pipelines.runners import Target
+from curate.pipelines.target import Target
 from curate.recipe import from_table
 from curate.settings import Where
 from curate.verify import faults

@@ -12,7 +12,7 @@ from curate import minhash
 from curate.clusters import components, make_node, node_id, star
 from curate.pipelines import verbs
 from curate.pipelines.run import Engine, run
-from curate.pipelines.runners import Target
+from curate.pipelines.target import Target
 from curate.recipe import Dedup, from_table
 from curate.records import EPOCH, document_id
 from curate.settings import Where

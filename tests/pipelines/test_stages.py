@@ -14,7 +14,7 @@ from curate.documents import read_documents
 from curate.inputs import stage_items
 from curate.pipelines import verbs
 from curate.pipelines.run import Engine, run
-from curate.pipelines.runners import Target
+from curate.pipelines.target import Target
 from curate.recipe import STAGES, Dedup
 from curate.settings import SettingsError
 from curate.stage import Plan, read_stage

@@ -1,0 +1,171 @@
+"""OUT and inputs in an object store: the same bytes as on the disk, against real servers on this machine.
+
+S3 is moto's server, through s3fs. Google's is fake-gcs-server, where that is on the PATH.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+RUN = ("run", "quickstart", "--no-train", "--workers", 1)
+PATIENCE_S = 60
+READ = """
+import sys
+from curate import storage
+out, copy = storage.path(sys.argv[1]), storage.path(sys.argv[2])
+for name in storage.sizes(out):
+    storage.make_folder((copy / name).parent)
+    (copy / name).write_bytes((out / name).read_bytes())
+"""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A server: the URL of a bucket, and the environment that leads to it."""
+
+    bucket: str
+    env: dict[str, str]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def served(command: list[str], address: str) -> Iterator[None]:
+    """The server's process, once it answers."""
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                urlopen(address, timeout=5).close()
+                break
+            except OSError:
+                assert server.poll() is None, "the server has ended"
+                assert time.monotonic() < deadline, "the server does not answer"
+                time.sleep(0.2)
+        yield
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextmanager
+def s3() -> Iterator[Store]:
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto.server", reason="moto's server is not installed")
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    env = {
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with served([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], f"{address}/moto-api/"):
+        make_bucket("s3", env)
+        yield Store("s3://data", env)
+
+
+@contextmanager
+def gs() -> Iterator[Store]:
+    pytest.importorskip("gcsfs")
+    binary = shutil.which("fake-gcs-server")
+    if not binary:
+        pytest.skip("no fake-gcs-server here: go install github.com/fsouza/fake-gcs-server@latest")
+    port = free_port()
+    host = f"127.0.0.1:{port}"
+    env = {"STORAGE_EMULATOR_HOST": f"http://{host}", "GOOGLE_CLOUD_PROJECT": "test"}
+    command = [binary, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
+    with served([*command, "-public-host", host], f"http://{host}/storage/v1/b"):
+        make_bucket("gs", env)
+        yield Store("gs://data", env)
+
+
+def make_bucket(protocol: str, env: dict[str, str]) -> None:
+    code = f"import fsspec; fsspec.filesystem({protocol!r}).mkdir('data')"
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | env, capture_output=True)
+
+
+@pytest.fixture(scope="module", params=[s3, gs], ids=["s3", "gs"])
+def store(request) -> Iterator[Store]:
+    with request.param() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def local(curate, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("local") / "out"
+    done = curate(*RUN, "-o", out)
+    assert done.code == 0, done.err
+    return out
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    chosen = [path for path in sorted(out.rglob("*")) if path.suffix in (".parquet", ".bin", ".idx")]
+    return {str(path.relative_to(out)): path.read_bytes() for path in [*chosen, out / "manifest.json"]}
+
+
+def copied(store: Store, source: str, target: Path | str) -> None:
+    command = [sys.executable, "-c", READ, source, str(target)]
+    subprocess.run(command, check=True, env=os.environ | store.env, capture_output=True)
+
+
+def test_a_run_whose_output_lies_in_a_store_writes_the_bytes_of_a_local_one(curate, store, local, tmp_path):
+    out = f"{store.bucket}/one/out"
+    done = curate(*RUN, "-o", out, "--one-job", env=store.env)
+    assert done.code == 0, done.err
+    copied(store, out, tmp_path / "copy")
+    assert contents(tmp_path / "copy") == contents(local)
+    again = curate(*RUN, "-o", out, env=store.env)
+    assert again.out.count("done before") == 6, again.out + again.err
+    verified = curate("verify", out, env=store.env)
+    assert verified.code == 0, verified.out
+    told = curate("inspect", out, "--json", env=store.env).out
+    assert told.replace(out, str(local)).splitlines()[:2] == curate("inspect", local, "--json").out.splitlines()[:2]
+
+
+def test_inputs_in_a_store_give_the_documents_of_local_ones_and_are_known_by_their_checksums(
+    curate, store, miniweb, tmp_path
+):
+    copied(store, str(miniweb), f"{store.bucket}/crawl")
+    done = curate("extract", f"{store.bucket}/crawl/web-*.warc.gz", "-o", tmp_path / "far", env=store.env)
+    assert done.code == 1 or done.code == 0, done.err
+    near = curate("extract", f"{miniweb}/web-*.warc.gz", "-o", tmp_path / "near")
+    assert done.code == near.code
+    files = {path.name: path.read_bytes() for path in (tmp_path / "near").glob("*.parquet")}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "far").glob("*.parquet")} == files
+    assert len(files) > 1
+    plan = (tmp_path / "far" / "plan.json").read_text()
+    assert '"sha256": "etag:' in plan or '"sha256": "md5:' in plan
+    filtered = curate("filter", tmp_path / "far", "-o", f"{store.bucket}/filtered", env=store.env)
+    assert filtered.code == 0, filtered.err
+    deduplicated = curate("dedup", f"{store.bucket}/filtered", "-o", tmp_path / "dedup", env=store.env)
+    assert deduplicated.code == 0, deduplicated.err
+    assert curate("verify", tmp_path / "dedup", env=store.env).code == 0
+
+
+def test_a_store_that_refuses_is_told_in_one_line(curate, store):
+    scheme = store.bucket.partition("://")[0]
+    done = curate(*RUN, "-o", f"{scheme}://there-is-none/out", env=store.env)
+    assert done.code == 2
+    assert f"curate: {scheme}://there-is-none/out: cannot write there: " in done.err
+
+
+def test_training_from_a_store_is_refused_before_any_work(curate, store):
+    done = curate("run", "quickstart", "-o", f"{store.bucket}/trained", env=store.env)
+    assert done.code == 2
+    assert "copy the folder here, or --no-train" in done.err
