@@ -35,8 +35,8 @@ class Session:
         return self
 
     def _told_of_thread(self, failed: threading.ExceptHookArgs) -> None:
-        """Keep quiet about the threads in which Beam reads a job's messages; they end badly when it is cancelled."""
-        if not (failed.thread and failed.thread.name.startswith("wait_until_finish")):
+        """Keep quiet about Beam's threads that watch a job or a worker: they end badly when it is gone, which is told."""
+        if not (failed.thread and failed.thread.name.startswith(("wait_until_finish", "run_worker"))):
             self._told_before(failed)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
