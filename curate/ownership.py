@@ -46,7 +46,7 @@ def stage_owners(folder: Path) -> dict[Path, str]:
 def _open_files(folder: Path) -> set[Path]:
     try:
         return owned_files(load_plan(folder))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return {folder / "plan.json"}
 
 

@@ -186,7 +186,7 @@ def open_stage(plan: Plan) -> list[Item]:
 
 def begin_stage(plan: Plan) -> None:
     """Write the plan, if it is not there already, and remove nothing: parts of it may be in the making."""
-    folder, content = plan.folder, as_json({**asdict(plan), "folder": ""})
+    folder, content = plan.folder, as_json({**asdict(plan), "folder": "", "versions": plan.versions})
     storage.make_folder(folder / "receipts")
     (folder / "stage.json").unlink(missing_ok=True)
     if storage.contents([folder / "plan.json"]) != [content]:
@@ -235,7 +235,10 @@ def nested_stages(names: Iterable[str], *notes: str) -> tuple[str, ...]:
 
 
 def load_plan(folder: Path) -> Plan:
-    """The plan that a stage folder holds; cached by the file's stamp, as each part asks for it."""
+    """The plan that a stage folder holds; cached by the file's stamp, as each part asks for it.
+
+    RuntimeError where a library here has another version than where the plan was made: the bytes could be others.
+    """
     return _load_plan(str(folder), storage.stamp(folder / "plan.json"))
 
 
@@ -243,8 +246,14 @@ def load_plan(folder: Path) -> Plan:
 def _load_plan(name: str, _stamp: object) -> Plan:
     folder = storage.path(name)
     stored = json.loads((folder / "plan.json").read_bytes())
+    versions = stored.pop("versions")
     items = tuple(Item(**item) for item in stored["items"])
-    return Plan(**{**stored, "folder": folder, "items": items, "attached": tuple(stored["attached"])})
+    plan = Plan(**{**stored, "folder": folder, "items": items, "attached": tuple(stored["attached"])})
+    for library, version in plan.versions.items():
+        if versions.get(library) != version:
+            planned = versions.get(library, "no version")
+            raise RuntimeError(f"{library} is {version} here, but {planned} where the stage was planned; install that")
+    return plan
 
 
 def close_stage(plan: Plan) -> StageRecord:

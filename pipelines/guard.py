@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def _watch() -> None:
-    while sys.stdin.buffer.read(1 << 16):
+    while os.read(0, 1 << 16):
         pass
     os.killpg(0, signal.SIGKILL)
 

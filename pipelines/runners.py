@@ -35,7 +35,7 @@ class Session:
         return self
 
     def _told_of_thread(self, failed: threading.ExceptHookArgs) -> None:
-        """Keep quiet about Beam's threads that watch a job or a worker: they end badly when it is gone, which is told."""
+        """Keep quiet about Beam's threads that watch a job or a worker; they end badly when it is gone."""
         if not (failed.thread and failed.thread.name.startswith(("wait_until_finish", "run_worker"))):
             self._told_before(failed)
 

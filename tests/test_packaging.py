@@ -44,7 +44,7 @@ def test_the_wheel_holds_every_file_of_the_four_folders_and_no_other(wheel):
     assert packed == wanted
 
 
-def test_the_wheel_installs_one_command_and_one_top_level_name(wheel):
+def test_the_wheel_installs_the_command_the_workers_boot_and_one_top_level_name(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"curate"}
     commands = next(name for name in names if name.endswith("entry_points.txt"))
@@ -53,6 +53,9 @@ def test_the_wheel_installs_one_command_and_one_top_level_name(wheel):
         "curate",
         "=",
         "curate.cli:main",
+        "curate-worker-boot",
+        "=",
+        "curate.pipelines.boot:main",
     ]
 
 

@@ -246,3 +246,13 @@ def test_a_digest_is_that_of_the_canonical_json():
 def test_a_relative_uri_starts_at_the_stage_s_folder_and_an_absolute_one_stays(plan):
     assert plan.path("../extract/part-00000.parquet") == plan.folder / "../extract/part-00000.parquet"
     assert plan.path("/in/0") == Path("/in/0")
+
+
+def test_a_worker_with_another_version_of_a_library_refuses_the_plan(plan):
+    open_stage(plan)
+    path = plan.folder / "plan.json"
+    stored = json.loads(path.read_bytes())
+    stored["versions"]["pyarrow"] = "1.0"
+    write_bytes(path, json.dumps(stored).encode())
+    with pytest.raises(RuntimeError, match=r"pyarrow is .* here, but 1\.0 where the stage was planned; install that"):
+        load_plan(plan.folder)
