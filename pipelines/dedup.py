@@ -13,18 +13,15 @@ import apache_beam as beam
 import pyarrow as pa
 
 from curate import settings, signatures
-from curate.clusters import both_ways, large_star, node_id, node_part, node_row, small_star, star
+from curate.clusters import both_ways, large_star, node_id, node_part, node_row, small_star
 from curate.parts import PartWriter
+from curate.pipelines import candidates
+from curate.pipelines.candidates import NODE, Grouped, Pair
 from curate.pipelines.parts import map_only
 from curate.recipe import Dedup
 from curate.records import Rejection
 from curate.signatures import SignaturePart
 from curate.stage import Item, Plan, load_plan
-
-Pair = tuple[bytes, bytes]
-Grouped = tuple[bytes, Iterable[bytes]]
-NODE = 25
-KEY = 9
 
 DECISIONS = pa.schema(
     [
@@ -54,16 +51,17 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     folder = str(plan.folder.absolute())  # a worker may run in another folder
     rules = settings.build(Dedup, plan.settings["dedup"])
     parts = pipeline | "Plan" >> beam.Create([folder]) | "Part numbers" >> beam.FlatMap(part_numbers) | beam.Reshuffle()
-    same_text = parts | "Hashes and bands" >> beam.FlatMap(hashes, folder) | "By text" >> beam.GroupByKey()
-    edges = same_text | "Exact pairs" >> beam.FlatMap(exact_edges, rules.exact)
+    layout = candidates.layout(rules, signatures.documents(plan))
+    same_text = parts | "Texts" >> beam.FlatMap(candidates.texts, folder, layout) | "By text" >> beam.GroupByKey()
+    edges = same_text | "Exact pairs" >> beam.FlatMap(candidates.exact_edges, layout)
     if rules.near:
-        candidates = (
+        pairs = (
             same_text
-            | "Bands of one per text" >> beam.FlatMap(bands, rules.exact)
+            | "Bands of one per text" >> beam.FlatMap(candidates.bands, layout)
             | "By band" >> beam.GroupByKey()
-            | "Candidate pairs" >> beam.FlatMap(candidate_pairs)
+            | "Candidate pairs" >> beam.FlatMap(candidates.candidate_pairs)
         )
-        verified = candidates | "Verify pairs" >> Verify(folder, rules.similarity)
+        verified = pairs | "Verify pairs" >> Verify(folder, rules.similarity)
         edges = (edges, verified) | "All pairs" >> beam.Flatten()
     stars = edges | "Connect" >> Connect(rules.rounds) | "As spans" >> beam.Map(as_span)
     labels = stars | "Least of each" >> beam.CombinePerKey(widest)
@@ -121,32 +119,6 @@ def part_numbers(folder: str) -> Iterator[int]:
     """The numbers of the planned parts."""
     for item in load_plan(Path(folder)).items:
         yield item.number
-
-
-def hashes(number: int, folder: str) -> Iterator[Pair]:
-    """(text hash, node and band keys) of a part's documents."""
-    plan = load_plan(Path(folder))
-    yield from signatures.entries(plan, number, settings.build(Dedup, plan.settings["dedup"]))
-
-
-def exact_edges(group: Grouped, exact: bool) -> Iterator[Pair]:
-    """Pairs of documents with the same text."""
-    if exact:
-        hub = min(group[1])[:NODE]
-        yield from ((hub, entry[:NODE]) for entry in group[1] if not entry.startswith(hub))
-
-
-def bands(group: Grouped, exact: bool) -> Iterator[Pair]:
-    """(band key, node), of the least document only where the others are its exact duplicates already."""
-    for entry in [min(group[1])] if exact else group[1]:
-        for start in range(NODE, len(entry), KEY):
-            yield entry[start : start + KEY], entry[:NODE]
-
-
-def candidate_pairs(bucket: Grouped) -> Iterator[Pair]:
-    """(part of the higher node, lower and higher node) from the least node of a bucket to each other."""
-    for lower, higher in star(bucket[1]):
-        yield node_part(higher), lower + higher
 
 
 def add_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
@@ -231,32 +203,32 @@ def decide(group: Grouped, folder: str) -> None:
         part.note("clusters", len(winners.keys() - losses.keys()))
         torn = {row for row, loss in losses.items() if loss[NODE]}
         part.note("unconverged clusters", len(winners.keys() & losses.keys() | torn))
-        for row, identity in enumerate(text.ids):
-            decision = dict.fromkeys(DECISIONS.names) | {"id": identity, "url": text.urls[row]}
+        for row, told in enumerate(text.rows("id", "url", "source", "bytes")):
+            decision = dict.fromkeys(DECISIONS.names) | {"id": told["id"], "url": told["url"]}
             if row in losses:
                 rejection, loss = lost(text, row, losses[row], plan.settings["dedup"]["similarity"])
                 part.add_row({**decision, "kept": False, **loss})
                 part.reject(rejection)
             else:
                 kept = {"kept": True, "cluster": winners.get(row)}
-                part.keep_row({**decision, **kept}, text.sources[row], text.sizes[row])
+                part.keep_row({**decision, **kept}, told["source"], told["bytes"])
 
 
 def lost(text: SignaturePart, row: int, loss: bytes, limit: float) -> tuple[Rejection, dict[str, Any]]:
     """The rejection of a row, and what its decision says, from its winner's node and evidence."""
     winner, evidence = node_id(loss), loss[NODE + 1 :]
     similarity = text.similarity(row, evidence)
-    kind = "exact" if text.text_hashes[row] == evidence[:16] else "near"
+    kind = "exact" if text.value("text_hash", row) == evidence[:16] else "near"
     chained = " through a chain of near duplicates" if kind == "near" and similarity < limit else ""
     rejection = Rejection(
-        id=text.ids[row],
-        url=text.urls[row],
-        source=text.sources[row],
+        id=text.value("id", row),
+        url=text.value("url", row),
+        source=text.value("source", row),
         stage="dedup",
         reason=f"dedup.{kind}",
         value=similarity,
         threshold=limit if kind == "near" else None,
-        bytes=text.sizes[row],
+        bytes=text.value("bytes", row),
         detail=f"duplicate of {winner.hex()}{chained}",
     )
     return rejection, {"kind": kind, "winner": winner, "similarity": similarity, "cluster": winner}
