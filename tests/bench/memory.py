@@ -3,9 +3,10 @@
     python tests/bench/memory.py --warc DIR --documents DIR [--stages extract,filter,…] [--cap BYTES] [--runner R]
 
 The folders are what `corpus.py` wrote; 1x is the first tenth of their files. Every measurement is a `curate` command
-of its own with worker processes. `--cap` is the memory given to it: RSS, summed over the tree (so shared pages count
-more than once), is sampled 20 times a second, and a tree above the cap is killed and said to be. (A limit by rlimit
-would not do: it counts the stacks of gRPC's threads, of which little is ever touched, and Beam hangs at it.)
+of its own with worker processes. `--cap` is the memory given to the workers, all of them together: their RSS, summed
+(so shared pages count more than once), is sampled 20 times a second, and a command whose workers are above the cap is
+killed and said to be. (A limit by rlimit would not do: it counts the stacks of gRPC's threads, of which little is ever
+touched, and Beam hangs at it.)
 """
 
 import argparse
@@ -28,17 +29,19 @@ MB = 1_000_000
 
 @dataclass(slots=True)
 class Peak:
-    """The greatest resident sizes seen, in bytes, of the tree, the driver and any one worker; was it killed?"""
+    """The greatest resident sizes seen, in bytes: tree, driver, all workers, any one worker; was it killed?"""
 
     tree: int = 0
     driver: int = 0
+    workers: int = 0
     worker: int = 0
     killed: bool = False
 
     def see(self, driver: int, workers: list[int]) -> None:
         """Take in one sample."""
         self.tree = max(self.tree, driver + sum(workers))
-        self.driver, self.worker = max(self.driver, driver), max([self.worker, *workers])
+        self.driver, self.workers = max(self.driver, driver), max(self.workers, sum(workers))
+        self.worker = max([self.worker, *workers])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Bench:
             stage = next((name for name, plan in plans.items() if plan.exists()), "import" if plans else verb)
             peak = peaks.setdefault(stage, Peak())
             peak.see(*resident(process))
-            if self.cap and peak.tree > self.cap:
+            if self.cap and peak.workers > self.cap:
                 peak.killed = True
                 kill(process)
             time.sleep(PAUSE)
@@ -128,7 +131,7 @@ def told(out: Path) -> tuple[int, int]:
 def show(row: Row) -> None:
     """Print a line."""
     peak = row.peak
-    sizes = "".join(f"{size / MB:10.0f}" for size in (row.bytes, peak.tree, peak.driver, peak.worker))
+    sizes = "".join(f"{size / MB:10.0f}" for size in (row.bytes, peak.tree, peak.driver, peak.workers, peak.worker))
     print(f"{row.stage:9}{row.scale:3}x{row.documents:11}{sizes}{'  killed at the cap' * peak.killed}", flush=True)
 
 
@@ -156,7 +159,7 @@ def main() -> None:
     parser.add_argument("--documents", type=Path, help="for the stages after it")
     parser.add_argument("--stages", default="extract,filter,dedup,tokenize,pack")
     parser.add_argument("--scales", type=lambda text: [int(each) for each in text.split(",")], default=SCALES)
-    parser.add_argument("--cap", type=int, default=0, help="bytes given to a command; 0 for no cap")
+    parser.add_argument("--cap", type=int, default=0, help="bytes given to the workers together; 0 for no cap")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--runner", default="local")
     parser.add_argument("--mode", default="multi_processing", help="of the local runner, or in_memory")
@@ -167,9 +170,9 @@ def main() -> None:
     options = ["--runner", chosen.runner, "--workers", str(chosen.workers)]
     scratch = Path(tempfile.mkdtemp(prefix="memory-"))
     bench = Bench(scratch, chosen.workers, chosen.cap, options, beam if chosen.runner == "local" else [])
-    cap = f"killed above {chosen.cap / MB:.0f} MB" if chosen.cap else "no cap"
+    cap = f"{chosen.cap / MB:.0f} MB given to them" if chosen.cap else "no cap"
     print(f"runner {chosen.runner}, {chosen.workers} workers, {cap}; input and RSS in 10^6 bytes")
-    print(f"{'stage':9}{'':4}{'documents':>11}{'input':>10}{'tree':>10}{'driver':>10}{'worker':>10}")
+    print(f"{'stage':9}{'':4}{'documents':>11}{'input':>10}{'tree':>10}{'driver':>10}{'workers':>10}{'one':>10}")
     stages = chosen.stages.split(",")
     try:
         run(bench, stages, chosen.scales, chosen.warc, chosen.documents, chosen.max_tokens)
