@@ -3,8 +3,8 @@
     python tests/bench/corpus.py --bytes N -o DIR [--seed S] [--data ../shared/data/web] [--form warc|documents]
 
 N counts uncompressed HTML, or UTF-8 text. Document `n` is a function of the seed and `n` alone: a page of the base set
-with 35 % of its words drawn anew, or (stated shares) a near duplicate of an earlier one, 1 % of its words drawn anew,
-or an exact one. `truth.jsonl` has a line per document: url, kind, and of which url it is a duplicate.
+with 35 % of its words drawn anew, or (`--near`, `--exact`: shares) a near duplicate of an earlier one, 1 % of its words
+drawn anew, or an exact one. `truth.jsonl` has a line per document: url, kind, and of which url it is a duplicate.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from warcio.warcwriter import WARCWriter
 
 ROOT = Path(__file__).parents[2]
 BASE_PAGES = 200  # pages held in memory, whatever the corpus' size
-NEAR, EXACT = 0.10, 0.05  # shares of the documents
+NEAR, EXACT = 0.10, 0.05  # shares of the documents, unless the command line says otherwise
 FRESH, TOUCHED = 0.35, 0.01  # shares of the words drawn anew
 FILE_BYTES = 64_000_000  # uncompressed, per file, unless --file-bytes says otherwise
 ROWS = 512
@@ -89,16 +89,16 @@ def draws(seed: int, purpose: str, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key)))
 
 
-def kind(seed: int, number: int) -> tuple[str, int]:
+def kind(seed: int, number: int, near: float, exact: float) -> tuple[str, int]:
     """What a document is, and the number of the one that it is a duplicate of (itself if of none)."""
     chosen = draws(seed, "kind", number)
     share, where = chosen.random(2)
-    if number == 0 or share >= NEAR + EXACT:
+    if number == 0 or share >= near + exact:
         return "distinct", number
     original = int(where * number)
-    while kind(seed, original)[0] != "distinct":
+    while kind(seed, original, near, exact)[0] != "distinct":
         original -= 1
-    return ("near" if share < NEAR else "exact"), original
+    return ("near" if share < near else "exact"), original
 
 
 def edited(
@@ -112,11 +112,11 @@ def edited(
     return changed
 
 
-def documents(seed: int, bases: list[Base]) -> Iterator[tuple[dict[str, str | None], str]]:
+def documents(seed: int, bases: list[Base], near: float, exact: float) -> Iterator[tuple[dict[str, str | None], str]]:
     """(truth, content) of every document, without end."""
     known = [base.pieces[place] for base in bases for place in base.words.tolist()]
     for number in count():
-        what, original = kind(seed, number)
+        what, original = kind(seed, number, near, exact)
         drawn = draws(seed, "content", original)
         base = bases[int(drawn.integers(len(bases)))]
         pieces = edited(base.pieces, base.words, FRESH, drawn, known)
@@ -194,11 +194,11 @@ class Documents:
             self.writer.close()
 
 
-def write(out: Warcs | Documents, size: int, seed: int, bases: list[Base]) -> tuple[int, int]:
+def write(out: Warcs | Documents, size: int, found: Iterator[tuple[dict[str, str | None], str]]) -> tuple[int, int]:
     """Write a corpus of at least `size` bytes; its documents and bytes."""
     number = written = 0
     with (out.folder / "truth.jsonl").open("w") as truth:
-        for fact, content in documents(seed, bases):
+        for fact, content in found:
             number += 1
             written += out.add(str(fact["url"]), content)
             truth.write(json.dumps(fact) + "\n")
@@ -217,11 +217,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "web")
     parser.add_argument("--form", choices=("warc", "documents"), default="warc")
     parser.add_argument("--words", type=int, help="of a document, at most")
+    parser.add_argument("--near", type=float, default=NEAR)
+    parser.add_argument("--exact", type=float, default=EXACT)
     parser.add_argument("--file-bytes", type=int, default=FILE_BYTES)
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True)
     out = (Warcs if chosen.form == "warc" else Documents)(chosen.out, chosen.file_bytes)
-    number, size = write(out, chosen.bytes, chosen.seed, base_pages(chosen.data, chosen.form, chosen.words))
+    bases = base_pages(chosen.data, chosen.form, chosen.words)
+    number, size = write(out, chosen.bytes, documents(chosen.seed, bases, chosen.near, chosen.exact))
     print(f"{number} documents, {size} bytes in {out.files} files")
 
 
