@@ -89,16 +89,23 @@ def draws(seed: int, purpose: str, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key)))
 
 
-def kind(seed: int, number: int, near: float, exact: float) -> tuple[str, int]:
-    """What a document is, and the number of the one that it is a duplicate of (itself if of none)."""
-    chosen = draws(seed, "kind", number)
-    share, where = chosen.random(2)
+def kind(seed: int, number: int, near: float, exact: float) -> tuple[str, float]:
+    """What a document is, and how far back, in [0, 1), the one lies that it is a duplicate of."""
+    share, where = draws(seed, "kind", number).random(2)
     if number == 0 or share >= near + exact:
-        return "distinct", number
-    original = int(where * number)
-    while kind(seed, original, near, exact)[0] != "distinct":
-        original -= 1
-    return ("near" if share < near else "exact"), original
+        return "distinct", 0.0
+    return ("near" if share < near else "exact"), where
+
+
+def original(seed: int, number: int, near: float, exact: float) -> tuple[str, int]:
+    """What a document is, and the distinct document that it is a duplicate of (itself if of none)."""
+    what, where = kind(seed, number, near, exact)
+    if what == "distinct":
+        return what, number
+    source = int(where * number)
+    while kind(seed, source, near, exact)[0] != "distinct":
+        source -= 1
+    return what, source
 
 
 def edited(
@@ -116,13 +123,13 @@ def documents(seed: int, bases: list[Base], near: float, exact: float) -> Iterat
     """(truth, content) of every document, without end."""
     known = [base.pieces[place] for base in bases for place in base.words.tolist()]
     for number in count():
-        what, original = kind(seed, number, near, exact)
-        drawn = draws(seed, "content", original)
+        what, source = original(seed, number, near, exact)
+        drawn = draws(seed, "content", source)
         base = bases[int(drawn.integers(len(bases)))]
         pieces = edited(base.pieces, base.words, FRESH, drawn, known)
         if what == "near":
             pieces = edited(pieces, base.words, TOUCHED, draws(seed, "near", number), known)
-        yield {"url": url(number), "kind": what, "of": url(original) if original != number else None}, "".join(pieces)
+        yield {"url": url(number), "kind": what, "of": url(source) if source != number else None}, "".join(pieces)
 
 
 def url(number: int) -> str:
