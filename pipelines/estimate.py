@@ -19,7 +19,7 @@ from curate.stage import Plan
 
 VARIABLE = "CURATE_MEMORY"
 # Calibrated by tests/bench/memory.py so that no measured peak lies above the estimate. At 70 % duplicates it is
-# 1.03 to 1.1 times the peak, at 15 % up to 2.2 times. What is duplicated is not known before the shuffle, so much is allowed for.
+# 1.03 to 1.1 times the peak, at 15 % up to 2.2 times: how much is duplicated is not known before the shuffle.
 PAIRS = 2  # candidate pairs a document, each with the evidence of one end
 COPIES = {"in_memory": 3.2, "multi_processing": 7.0}  # of the payload of all shuffles, at the peak
 FIXED = {"in_memory": 350_000_000, "multi_processing": 300_000_000}  # the driver, before the first document
