@@ -12,18 +12,15 @@ import apache_beam as beam
 import pyarrow as pa
 
 from curate import settings, signatures, storage
-from curate.clusters import both_ways, large_star, node_id, node_part, node_row, small_star, star
+from curate.clusters import both_ways, large_star, node_id, node_part, node_row, small_star
 from curate.parts import PartWriter
+from curate.pipelines import candidates
+from curate.pipelines.candidates import NODE, Grouped, Pair
 from curate.pipelines.parts import Made, made, map_only
 from curate.recipe import Dedup
 from curate.records import Rejection
 from curate.signatures import SignaturePart
 from curate.stage import Item, Plan, load_plan
-
-Pair = tuple[bytes, bytes]
-Grouped = tuple[bytes, Iterable[bytes]]
-NODE = 25
-KEY = 9
 
 DECISIONS = pa.schema(
     [
@@ -81,17 +78,17 @@ class Decisions(beam.PTransform):  # type: ignore[misc]
 
     def _edges(self, parts: beam.PCollection) -> beam.PCollection:
         rules, folder = self.rules, self.folder
-        same_text = parts | "Hashes and bands" >> beam.FlatMap(hashes, folder) | "By text" >> beam.GroupByKey()
-        exact = same_text | "Exact pairs" >> beam.FlatMap(exact_edges, rules.exact)
+        same_text = parts | "Texts" >> beam.FlatMap(candidates.texts, folder) | "By text" >> beam.GroupByKey()
+        exact = same_text | "Exact pairs" >> beam.FlatMap(candidates.exact_edges, folder)
         if not rules.near:
             return exact
-        candidates = (
+        pairs = (
             same_text
-            | "Bands of one per text" >> beam.FlatMap(bands, rules.exact)
+            | "Bands of one per text" >> beam.FlatMap(candidates.bands, folder)
             | "By band" >> beam.GroupByKey()
-            | "Candidate pairs" >> beam.FlatMap(candidate_pairs)
+            | "Candidate pairs" >> beam.FlatMap(candidates.candidate_pairs)
         )
-        verified = candidates | "Verify pairs" >> Verify(folder, rules.similarity)
+        verified = pairs | "Verify pairs" >> Verify(folder, rules.similarity)
         return (exact, verified) | "All pairs" >> beam.Flatten()
 
 
@@ -138,32 +135,6 @@ def numbers(folder: str) -> Iterator[int]:
     """The numbers of the planned parts."""
     for item in load_plan(storage.path(folder)).items:
         yield item.number
-
-
-def hashes(number: int, folder: str) -> Iterator[Pair]:
-    """(text hash, node and band keys) of a part's documents."""
-    plan = load_plan(storage.path(folder))
-    yield from signatures.entries(plan, number, settings.build(Dedup, plan.settings["dedup"]))
-
-
-def exact_edges(group: Grouped, exact: bool) -> Iterator[Pair]:
-    """Pairs of documents with the same text."""
-    if exact:
-        hub = min(group[1])[:NODE]
-        yield from ((hub, entry[:NODE]) for entry in group[1] if not entry.startswith(hub))
-
-
-def bands(group: Grouped, exact: bool) -> Iterator[Pair]:
-    """(band key, node), of the least document only where the others are its exact duplicates already."""
-    for entry in [min(group[1])] if exact else group[1]:
-        for start in range(NODE, len(entry), KEY):
-            yield entry[start : start + KEY], entry[:NODE]
-
-
-def candidate_pairs(bucket: Grouped) -> Iterator[Pair]:
-    """(part of the higher node, lower and higher node) from the least node of a bucket to each other."""
-    for lower, higher in star(bucket[1]):
-        yield node_part(higher), lower + higher
 
 
 def add_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
@@ -248,15 +219,15 @@ def decide(group: Grouped, folder: str) -> Made:
         part.note("clusters", len(winners.keys() - losses.keys()))
         torn = {row for row, loss in losses.items() if loss[NODE]}
         part.note("unconverged clusters", len(winners.keys() & losses.keys() | torn))
-        for row, identity in enumerate(text.ids):
-            decision = dict.fromkeys(DECISIONS.names) | {"id": identity, "url": text.urls[row]}
+        for row, told in enumerate(text.rows("id", "url", "source", "bytes")):
+            decision = dict.fromkeys(DECISIONS.names) | {"id": told["id"], "url": told["url"]}
             if row in losses:
                 rejection, loss = lost(text, row, losses[row], plan.settings["dedup"]["similarity"])
                 part.add_row({**decision, "kept": False, **loss})
                 part.reject(rejection)
             else:
                 kept = {"kept": True, "cluster": winners.get(row)}
-                part.keep_row({**decision, **kept}, text.sources[row], text.sizes[row])
+                part.keep_row({**decision, **kept}, told["source"], told["bytes"])
     return made(item.number)
 
 
@@ -264,17 +235,17 @@ def lost(text: SignaturePart, row: int, loss: bytes, limit: float) -> tuple[Reje
     """The rejection of a row, and what its decision says, from its winner's node and evidence."""
     winner, evidence = node_id(loss), loss[NODE + 1 :]
     similarity = text.similarity(row, evidence)
-    kind = "exact" if text.text_hashes[row] == evidence[:16] else "near"
+    kind = "exact" if text.value("text_hash", row) == evidence[:16] else "near"
     chained = " through a chain of near duplicates" if kind == "near" and similarity < limit else ""
     rejection = Rejection(
-        id=text.ids[row],
-        url=text.urls[row],
-        source=text.sources[row],
+        id=text.value("id", row),
+        url=text.value("url", row),
+        source=text.value("source", row),
         stage="dedup",
         reason=f"dedup.{kind}",
         value=similarity,
         threshold=limit if kind == "near" else None,
-        bytes=text.sizes[row],
+        bytes=text.value("bytes", row),
         detail=f"duplicate of {winner.hex()}{chained}",
     )
     return rejection, {"kind": kind, "winner": winner, "similarity": similarity, "cluster": winner}

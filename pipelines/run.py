@@ -64,13 +64,17 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
     if pending:
         if engine.session is None:
             raise ValueError("an engine executes between `started` and the end of its block")
-        seconds = sum(item.bytes for item in pending) / BYTES_PER_SECOND[plan.stage]
         build = _builder(plan.stage)
         with engine.progress.watching(plan):
-            engine.session.run(lambda pipeline: build(pipeline, plan), seconds)
+            engine.session.run(lambda pipeline: build(pipeline, plan), _seconds(plan.stage, pending))
     record = close_stage(plan)
     engine.progress.done(record)
     return record
+
+
+def _seconds(stage: str, items: list[Item]) -> float:
+    """The CPU time that a stage takes over these items, about."""
+    return sum(item.bytes for item in items) / BYTES_PER_SECOND[stage]
 
 
 def _builder(stage: str) -> Callable[[Any, Plan], None]:
@@ -163,6 +167,7 @@ def run_items(
 
 def _dedup(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> StageRecord:
     from curate.inputs import moved
+    from curate.pipelines import estimate
 
     if any(item.form == "decided" for item in items):
         raise SettingsError("dedup reads documents, not the decisions of another dedup; name the folder before it")
@@ -170,4 +175,5 @@ def _dedup(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> S
     plan = plans.plan_dedup(recipe, folder, items, signatures)
     if not is_done(plan):
         execute(plans.plan_sign(recipe, signatures, moved(items, folder, signatures)), engine)
+        estimate.check(plan, engine.target, _seconds(plan.stage, plan.pending()))
     return execute(plan, engine)

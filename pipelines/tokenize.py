@@ -1,5 +1,8 @@
 """Documents to tokens: one sorted Parquet part per part, so that packing is range reads and a merge."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import apache_beam as beam
 
 from curate.documents import read_documents
@@ -7,6 +10,7 @@ from curate.packing import TOKENS, tokenized_row
 from curate.parts import PartWriter
 from curate.pipelines.parts import map_only
 from curate.records import Failure
+from curate.sorting import in_order
 from curate.stage import Item, Plan
 
 
@@ -17,13 +21,21 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 def make_part(plan: Plan, item: Item) -> None:
     """Tokenize one part; rows are sorted by split, source, place in the global order, id."""
-    seed, fraction = plan.settings["seed"], plan.settings["valid_fraction"]
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=TOKENS) as part:
-        rows = []
-        for document in read_documents(plan, item):
-            if isinstance(document, Failure):
-                part.fail(document, item.source)
-            else:
-                rows.append(tokenized_row(document, seed, fraction))
-        for row in sorted(rows, key=lambda row: (row["split"], row["source"], row["order"], row["id"])):
+        near = plan.folder / f"run-{item.number:05d}"
+        for row in in_order(rows(plan, item, part), TOKENS, place, "ids", near):
             part.keep_row(row, row["source"], row["bytes"])
+
+
+def rows(plan: Plan, item: Item, part: PartWriter) -> Iterator[dict[str, Any]]:
+    """The rows of the documents as they come; what is no document goes to the part's dead letters."""
+    for document in read_documents(plan, item):
+        if isinstance(document, Failure):
+            part.fail(document, item.source)
+        else:
+            yield tokenized_row(document, plan.settings["seed"], plan.settings["valid_fraction"])
+
+
+def place(row: dict[str, Any]) -> tuple[str, str, int, bytes]:
+    """Where a row stands in its part."""
+    return row["split"], row["source"], row["order"], row["id"]

@@ -84,17 +84,17 @@ def dedup_loop(plan):
     """Dedup's second half with dicts and union-find."""
     from curate import settings
     from curate.clusters import components
-    from curate.pipelines import dedup
+    from curate.pipelines import candidates, dedup
     from curate.recipe import Dedup
     from curate.stage import close_stage, open_stage
 
     open_stage(plan)
     folder, rules = str(plan.folder), settings.build(Dedup, plan.settings["dedup"])
     numbers = [item.number for item in plan.items]
-    same_text = grouped(flat(dedup.hashes, numbers, folder))
-    bands = grouped(flat(dedup.bands, same_text, rules.exact))
-    evidence = grouped(flat(dedup.add_evidence, grouped(flat(dedup.candidate_pairs, bands)), folder))
-    edges = flat(dedup.exact_edges, same_text, rules.exact)
+    same_text = grouped(flat(candidates.texts, numbers, folder))
+    bands = grouped(flat(candidates.bands, same_text, folder))
+    evidence = grouped(flat(dedup.add_evidence, grouped(flat(candidates.candidate_pairs, bands)), folder))
+    edges = flat(candidates.exact_edges, same_text, folder)
     edges += flat(dedup.compare, evidence, folder, rules.similarity)
     marks = grouped(map(dedup.to_winner, components(edges).items()))
     every = [dedup.empty_mark(number) for number in numbers]
