@@ -4,7 +4,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 PIP := $(UV) pip install --quiet --python .venv/bin/python --constraint constraints.txt
 RUN := .venv/bin/
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench runners conformance faults memory clean
 
 demo: .venv/.train
 	$(RUN)curate run quickstart --out demo
@@ -21,6 +21,22 @@ lint: .venv/.dev
 bench: .venv/.dev
 	$(RUN)python tests/bench/pipeline.py
 
+# What Spark, Flink and Prism need, into the user's cache.
+runners: .venv/.dev .venv/.tools
+	$(RUN)curate runners fetch spark flink prism
+
+# One recipe on every engine, the same bytes; CURATE_REQUIRE=spark,flink,... makes a skip of these a failure.
+conformance: .venv/.dev
+	$(RUN)pytest -q tests/conformance/test_ways.py
+
+# kill -9, interrupts, failing and slow tasks, on every engine; CURATE_KILLS=10 is how often each is killed.
+faults: .venv/.dev
+	$(RUN)pytest -q tests/conformance/test_faults.py
+
+# Peak memory per stage at 1, 3 and 10 times the input.
+memory: .venv/.dev
+	$(RUN)python tests/bench/memory.py
+
 clean:
 	rm -rf .venv .uv build demo *.egg-info
 
@@ -36,6 +52,12 @@ clean:
 # One test looks at the report in a browser; without the right to install one it is skipped and says so.
 .venv/.browser: .venv/.dev
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || true
+	@touch $@
+
+# Java, Maven and Go where they are missing and may be installed; `curate runners fetch` tells what it lacks.
+.venv/.tools: .venv/.dev
+	@for tool in java:default-jre-headless mvn:maven go:golang-go; do command -v $${tool%%:*} >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq $${tool##*:} >/dev/null; } || true; done
 	@touch $@
 
 .venv/.data: pyproject.toml constraints.txt | $(UV)

@@ -21,8 +21,8 @@ def in_order(
 ) -> Iterator[Row]:
     """The rows sorted by a key, equal ones as they came; `heavy` is their large column.
 
-    What does not fit in `limit` bytes lies in temporary files beside `near` (where that is remote, among the local ones)
-    until the iteration ends.
+    What does not fit in `limit` bytes lies in temporary files until the iteration ends: beside `near`, or among the
+    machine's own where that is remote.
     """
     with ExitStack() as stack:
         runs: list[Path] = []

@@ -59,7 +59,11 @@ def test_kill_9_of_the_driver_at_random_points(engine, curate, command, corpus, 
     assert inside
 
 
-@pytest.mark.parametrize("engine", ENGINES, ids=lambda way: way.name, indirect=True)
+# Prism 2.77 never ends a job whose worker has gone, so there is nothing to go on from but the driver's own end.
+NOTICING = [way for way in ENGINES if way.name != "prism"]
+
+
+@pytest.mark.parametrize("engine", NOTICING, ids=lambda way: way.name, indirect=True)
 def test_kill_9_of_a_worker_at_random_points(engine, curate, command, corpus, reference, row, tmp_path):
     out, draw, killed, survived = tmp_path / "out", random.Random(f"worker {engine.name}"), 0, 0
     with engine.started(tmp_path) as words:
