@@ -35,7 +35,9 @@ faults: .venv/.dev
 
 # Peak memory per stage at 1, 3 and 10 times the input.
 memory: .venv/.dev
-	$(RUN)python tests/bench/memory.py
+	$(RUN)python tests/bench/corpus.py --bytes $(or $(MEMORY_HTML),1000000000) --form warc --out build/corpus/warc
+	$(RUN)python tests/bench/corpus.py --bytes $(or $(MEMORY_TEXT),300000000) --form documents --out build/corpus/documents
+	$(RUN)python tests/bench/memory.py --warc build/corpus/warc --documents build/corpus/documents
 
 clean:
 	rm -rf .venv .uv build demo *.egg-info
