@@ -18,7 +18,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from curate import storage, tokens
-from curate.parts import Counts, FileRecord, Receipt, replacing, sha256_of, write_receipt
+from curate.parts import Counts, FileRecord, Receipt, drop_other_receipt, replacing, sha256_of, write_receipt
 from curate.records import Document, keyed_hash, uniform
 from curate.shards import META, write_index
 from curate.stage import Item, Plan
@@ -126,6 +126,7 @@ def pack_shard(plan: Plan, item: Item) -> None:
     lengths = table["tokens"].to_numpy().astype(np.int32)
     sizes = table["bytes"].to_pylist()
     storage.make_folder((plan.folder / cut.path).parent)
+    drop_other_receipt(plan.folder, item.number, plan.part_key(item))
     writers: dict[str, Callable[[Path], None]] = {
         "bin": lambda draft: _write_tokens(draft, table),
         "idx": lambda draft: write_index(draft, lengths),

@@ -177,6 +177,7 @@ class PartWriter:
                 table.abandon()
 
     def _publish(self) -> None:
+        drop_other_receipt(self.folder, self.number, self.key)
         files = {f"{name}-{self.number:05d}.parquet": table.close() for name, table in self._tables.items()}
         for table in self._tables.values():
             table.publish()
@@ -242,6 +243,14 @@ class PartWriter:
 def receipt_path(folder: Path, number: int) -> Path:
     """Where the receipt of a part lies."""
     return folder / "receipts" / f"{number:05d}.json"
+
+
+def drop_other_receipt(folder: Path, number: int, key: str) -> None:
+    """Remove a part's receipt of another key, which must not vouch for a mixture of old and new files."""
+    path = receipt_path(folder, number)
+    stored = storage.contents([path])[0]
+    if stored is not None and f'"key": "{key}"'.encode() not in stored:
+        path.unlink(missing_ok=True)
 
 
 def write_receipt(folder: Path, receipt: Receipt) -> None:

@@ -188,9 +188,18 @@ def begin_stage(plan: Plan) -> None:
     """Write the plan, if it is not there already, and remove nothing: parts of it may be in the making."""
     folder, content = plan.folder, as_json({**asdict(plan), "folder": "", "versions": plan.versions})
     storage.make_folder(folder / "receipts")
-    (folder / "stage.json").unlink(missing_ok=True)
+    if not _closed_as(plan):
+        (folder / "stage.json").unlink(missing_ok=True)
     if storage.contents([folder / "plan.json"]) != [content]:
         write_bytes(folder / "plan.json", content)
+
+
+def _closed_as(plan: Plan) -> bool:
+    """Is the folder's record this very stage's? Another attempt at one job may have closed it just now."""
+    try:
+        return read_stage(plan.folder).key == plan.key
+    except SettingsError:
+        return False
 
 
 def owned_files(plan: Plan) -> set[Path]:
@@ -272,7 +281,8 @@ def close_stage(plan: Plan) -> StageRecord:
         seconds=round(sum(receipt.seconds for receipt in receipts), 3),
         versions=plan.versions,
     )
-    sweep(plan.folder, owned_files(plan))  # what an attempt that lost its part, or was killed, has left
+    # What an attempt that lost its part, or was killed, has left goes; not the record, if another attempt wrote it.
+    sweep(plan.folder, owned_files(plan) | {plan.folder / "stage.json"})
     write_json(plan.folder / "stage.json", {"format": "curate.stage", "version": 1, **asdict(record)})
     return record
 

@@ -2,7 +2,7 @@
 
 A local path stays a `pathlib.Path`; a URL becomes a `UPath`, which takes the same calls. On an object store a finished
 file is written to a local temporary file and uploaded whole, so a reader sees all of it or nothing. There are no
-folders, renames and locks there: nothing stops two runs into one remote folder, but they would write the same bytes.
+folders, renames and locks there: nothing stops two runs into one folder, which is harm where their settings differ.
 What is read in full is downloaded first, so that a broken connection is an error and never looks like a damaged file.
 """
 

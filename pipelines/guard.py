@@ -1,29 +1,41 @@
-"""Runs a command that dies with its parent: however the parent ends, the command's process group is killed.
+"""Runs a command that dies with its parent: however the parent ends, the command and all that it started are killed.
 
-    python -m curate.pipelines.guard COMMAND [ARGUMENT ...]
+    python -m curate.pipelines.guard FOLDER COMMAND [ARGUMENT ...]
 
-The parent holds the other end of this process's standard input; `kill -9` closes it as well as a good end does.
+The parent holds the other end of this process's standard input; `kill -9` closes it as well as a good end does. FOLDER,
+where the command keeps its files, is then removed. Where the command ends first, what it has started is killed too.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 
 def main() -> None:
-    """Start the command in a group of its own, with this process in it; exit as it does."""
-    os.setsid()
-    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
-    threading.Thread(target=_watch, daemon=True).start()
-    sys.exit(child.wait())
+    """Start the command in a session of its own; exit as it does."""
+    folder, *command = sys.argv[1:]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    threading.Thread(target=_watch, args=(child.pid, folder), daemon=True).start()
+    code = child.wait()
+    _kill(child.pid)
+    os._exit(code if code >= 0 else 128 - code)
 
 
-def _watch() -> None:
+def _watch(group: int, folder: str) -> None:
     while os.read(0, 1 << 16):
         pass
-    os.killpg(0, signal.SIGKILL)
+    _kill(group)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(128 + signal.SIGKILL)
+
+
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curate.pipelines import installs
+from curate.pipelines.worker import LOGS
 from curate.settings import SettingsError
 
 START_PATIENCE_S = 120.0
@@ -86,8 +87,13 @@ class Settings:
 
 def _class_path(library: Path) -> str:
     """Every jar, and the folder that tells Spark where YARN is."""
-    hadoop = os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")
+    hadoop = hadoop_conf()
     return os.pathsep.join([f"{library}/*", *([hadoop] if hadoop else [])])
+
+
+def hadoop_conf() -> str | None:
+    """The folder of yarn-site.xml, as the environment states it."""
+    return os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")
 
 
 def _flink_conf(work: Path, conf: dict[str, str]) -> Path:
@@ -112,12 +118,12 @@ class JobServer:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "curate.pipelines.guard", *self.settings.command(port, self.work)]
+        guard = [sys.executable, "-m", "curate.pipelines.guard", str(self.work)]
         # A relative spark-warehouse, metastore or core file falls into the working folder: give it one of its own.
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, cwd=self.work
-            )
+            command = [*guard, *self.settings.command(port, self.work)]
+            pipes = {"stdin": subprocess.PIPE, "stdout": log, "stderr": subprocess.STDOUT}
+            self._process = subprocess.Popen(command, cwd=self.work, **pipes)
         self._wait_for(port)
         self.endpoint = f"127.0.0.1:{port}"
         return self.endpoint
@@ -147,14 +153,14 @@ class JobServer:
             return self._process.wait(timeout=1)
         return None
 
-    def stop(self, *, keep_log: bool = False) -> None:
-        """End it and everything that it started, and remove its files, the log aside where it is to be kept."""
+    def stop(self) -> None:
+        """End it and everything that it started, and remove its files; its log stays where workers keep theirs."""
+        if kept := os.environ.get(LOGS):
+            with suppress(OSError):
+                Path(kept).mkdir(parents=True, exist_ok=True)
+                shutil.copy(self.log, Path(kept) / f"{self.work.name}.log")
         if self._process:
             assert self._process.stdin
             self._process.stdin.close()  # the guard kills the group
             self._process.wait()
-        for path in self.work.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-        if not keep_log:
-            shutil.rmtree(self.work, ignore_errors=True)
+        shutil.rmtree(self.work, ignore_errors=True)

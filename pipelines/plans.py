@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from curate import modelfile, settings, storage
-from curate.inputs import Digests, moved, source_items, stage_items
+from curate.inputs import MINIWEB, Digests, files, moved, source_items, stage_items
 from curate.manifest import stage_folder
 from curate.packing import cuts_settings, plan_cuts
 from curate.recipe import Recipe
@@ -53,6 +53,14 @@ def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
         mend = f"name files with --set 'sources.{name}.inputs=[\"FILE\"]'"
         raise settings.SettingsError(f"sources.{name}.inputs: no source has inputs; {mend}")
     return inputs
+
+
+def check_model_files(recipe: Recipe, out: Path | None) -> None:
+    """SettingsError where a file that the score stage will read is missing; of the mini-web's, if there is an out."""
+    if score := recipe.score:
+        for pattern in (*((score.model,) if score.model else ()), *score.positive, *score.negative):
+            if out or not pattern.startswith(MINIWEB):
+                files(pattern, miniweb=miniweb_folder(out) if out else None)
 
 
 def extract(recipe: Recipe, out: Path, digests: Digests) -> Plan:

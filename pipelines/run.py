@@ -58,23 +58,24 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
     if is_done(plan):
         engine.progress.skipped(plan)
         return read_stage(plan.folder)
+    if engine.session is None:
+        raise ValueError("an engine executes between `started` and the end of its block")
+    engine.session.prepare()
     for path in engine.outdated:
         path.unlink(missing_ok=True)
     pending = open_stage(plan)
     if pending:
-        if engine.session is None:
-            raise ValueError("an engine executes between `started` and the end of its block")
         build = _builder(plan.stage)
         with engine.progress.watching(plan):
-            engine.session.run(lambda pipeline: build(pipeline, plan), _seconds(plan.stage, pending))
+            engine.session.run(lambda pipeline: build(pipeline, plan), _seconds(plan, pending))
     record = close_stage(plan)
     engine.progress.done(record)
     return record
 
 
-def _seconds(stage: str, items: list[Item]) -> float:
-    """The CPU time that a stage takes over these items, about."""
-    return sum(item.bytes for item in items) / BYTES_PER_SECOND[stage]
+def _seconds(plan: Plan, pending: list[Item]) -> float:
+    """The CPU time that a stage takes over its pending items, about; over all where each part depends on all."""
+    return sum(item.bytes for item in (pending if plan.alone else plan.items)) / BYTES_PER_SECOND[plan.stage]
 
 
 def _builder(stage: str) -> Callable[[Any, Plan], None]:
@@ -97,6 +98,7 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     engine.target.check()
     with held(out), engine.started() as engine:
         claim_run(recipe.name, out)
+        plans.check_model_files(recipe, out)
         digests = plans.open_digests(out)
         first = plans.extract(recipe, out, digests)
         for name in (name for name, source in recipe.sources.items() if not source.inputs):
@@ -175,5 +177,5 @@ def _dedup(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> S
     plan = plans.plan_dedup(recipe, folder, items, signatures)
     if not is_done(plan):
         execute(plans.plan_sign(recipe, signatures, moved(items, folder, signatures)), engine)
-        estimate.check(plan, engine.target, _seconds(plan.stage, plan.pending()))
+        estimate.check(plan, engine.target, _seconds(plan, plan.pending()))
     return execute(plan, engine)

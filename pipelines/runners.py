@@ -5,6 +5,7 @@ machines. It runs in this process while the work is small, else in one process p
 are job servers that are started here, `portable` is any that is there already. `dataflow` is `submit.py`'s.
 """
 
+import _thread
 import os
 import shlex
 import sys
@@ -20,6 +21,7 @@ from curate.pipelines.target import Target, one_line_usage, parsed, pipeline_opt
 from curate.settings import SettingsError
 
 CONNECT_PATIENCE_S = 30
+LOST_PATIENCE_S = 20.0
 
 
 class Session:
@@ -29,31 +31,65 @@ class Session:
         self.target = target
         self._server: JobServer | None = None
         self._told_before = threading.excepthook
+        self._running = False
+        self._lost: BaseException | None = None  # why a local worker ended
 
     def __enter__(self) -> Self:
         threading.excepthook = self._told_of_thread
         return self
 
     def _told_of_thread(self, failed: threading.ExceptHookArgs) -> None:
-        """Keep quiet about Beam's threads that watch a job or a worker; they end badly when it is gone."""
-        if not (failed.thread and failed.thread.name.startswith(("wait_until_finish", "run_worker"))):
+        """Keep quiet about Beam's threads that watch a job or a worker; they end badly when it is gone.
+
+        Beam itself waits for ever for a worker that ended before it was connected, so the run is then ended from here.
+        """
+        name = failed.thread.name if failed.thread else ""
+        if name.startswith("run_worker") and self._lost is None:
+            self._lost = failed.exc_value
+            over = threading.Timer(LOST_PATIENCE_S, self._give_up)
+            over.daemon = True
+            over.start()
+        elif not name.startswith(("wait_until_finish", "run_worker")):
             self._told_before(failed)
+
+    def _give_up(self) -> None:
+        if self._running:
+            _thread.interrupt_main()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._server:
-            self._server.stop(keep_log=kind is not None and not issubclass(kind, (KeyboardInterrupt, SettingsError)))
+            self._server.stop()
         threading.excepthook = self._told_before
+
+    def prepare(self) -> None:
+        """Start what the pipelines need, and check Beam's options against it; SettingsError where one is unknown."""
+        if self.target.runner != "local":
+            parsed(pipeline_options(self.target, 0.0, self._endpoint()), described(self._endpoint()))
 
     def run(self, build: Callable[[Any], None], seconds: float) -> None:
         """Run the pipeline that `build` wires, of about `seconds` of CPU, to its end; RuntimeError where it fails."""
         quiet_beam()
         import apache_beam as beam
 
-        arguments = pipeline_options(self.target, seconds, self._endpoint())
-        options = parsed(arguments, self._told())
-        runner = _local(options) if self.target.runner == "local" else _portable()
-        pipeline = beam.Pipeline(runner=runner, options=options)
+        local = self.target.runner == "local"
+        told = frozenset() if local else described(self._endpoint())
+        options = parsed(pipeline_options(self.target, seconds, self._endpoint()), told)
+        pipeline = beam.Pipeline(runner=_local(options) if local else _portable(), options=options)
         build(pipeline)
+        self._running, self._lost = True, None
+        try:
+            self._wait(pipeline)
+        except KeyboardInterrupt:
+            if self._lost is None:
+                raise
+            raise RuntimeError(f"a worker ended: {self._lost}") from None
+        except Exception as error:
+            raise self._explained(error) from error
+        finally:
+            self._running = False
+
+    def _wait(self, pipeline: Any) -> None:
+        """Run to the end; an interrupt cancels the job."""
         with nullcontext() if self.target.runner == "local" else one_line_usage():  # a local run ends in here
             result = pipeline.run()
         try:
@@ -62,8 +98,6 @@ class Session:
             if self.target.runner != "local":
                 result.cancel()
             raise
-        except Exception as error:
-            raise self._explained(error) from error
         if state != "DONE":
             raise RuntimeError(f"the job ended as {state}, not as DONE")
 
@@ -74,12 +108,6 @@ class Session:
             self._server = JobServer(server_settings(self.target))
             self._server.start()
         return self._server.endpoint
-
-    def _told(self) -> frozenset[str]:
-        """The names of the options that the job server itself knows."""
-        if self.target.runner == "local":
-            return frozenset()
-        return described(self._endpoint())
 
     def _explained(self, error: Exception) -> Exception:
         """The error with the job server's own last words, if it is the server that has gone."""

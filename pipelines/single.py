@@ -53,6 +53,7 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
 def check_inputs(recipe: Recipe) -> int:
     """The bytes of the inputs, mini-web aside; SettingsError, before any work, where one is missing."""
     patterns = [pattern for inputs in plans.given_inputs(recipe).values() for pattern in inputs]
+    plans.check_model_files(recipe, None)
     found = [files(pattern) for pattern in patterns if not pattern.startswith(MINIWEB)]
     return sum(sum(storage.sizes_of(paths)) for paths in found)
 

@@ -84,9 +84,11 @@ def _check_names(target: Target) -> None:
     for setting in target.conf:
         if not setting.partition("=")[0] or "=" not in setting:
             raise SettingsError(f"--conf {setting}: expected KEY=VALUE")
+        if setting.startswith("spark.executor.cores=") and not setting.partition("=")[2].isdecimal():
+            raise SettingsError(f"--conf {setting}: expected a number of cores")
         if runner == "spark" and not setting.startswith("spark."):
             raise SettingsError(f"--conf {setting}: Spark's settings begin with spark.")
-    if runner == "spark" and target.master == "yarn" and not os.environ.get("HADOOP_CONF_DIR"):
+    if runner == "spark" and target.master == "yarn" and not jobserver.hadoop_conf():
         raise SettingsError("--master yarn: set HADOOP_CONF_DIR to the folder of yarn-site.xml")
 
 
@@ -112,7 +114,7 @@ def server_settings(target: Target) -> jobserver.Settings:
     given = dict(setting.split("=", 1) for setting in target.conf)
     conf: dict[str, str] = {}
     if target.runner == "spark":
-        local = master is None or master.startswith("local")
+        local = is_local(master)
         master = master or f"local[{count},{TASK_FAILURES}]"
         conf = {"spark.app.name": "curate", "spark.ui.enabled": "false"}
         conf["spark.default.parallelism"] = str(TASKS_PER_WORKER * count)
@@ -131,6 +133,7 @@ def pipeline_options(target: Target, seconds: float, endpoint: str = "") -> list
     common = ["--default_sdk_harness_log_level=ERROR", "--no_save_main_session"]
     if target.runner == "local":
         mode = "in_memory" if target.count == 1 or seconds < SMALL_SECONDS else "multi_processing"
+        mode = next((word.partition("=")[2] for word in own if word.startswith("--direct_running_mode=")), mode)
         workers = 1 if mode == "in_memory" else target.count
         return [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}", *common, *own]
     options = [
@@ -162,9 +165,12 @@ def pipeline_options(target: Target, seconds: float, endpoint: str = "") -> list
 def _workers_per_node(target: Target) -> int:
     """Worker processes per executor: all of them where there is one; 0, one less than its cores, on a cluster."""
     given = dict(setting.split("=", 1) for setting in target.conf)
-    if cluster := target.master and not target.master.startswith(("local", "[local")):
-        return int(given.get("spark.executor.cores", 0)) if cluster else 0
-    return target.count
+    return target.count if is_local(target.master) else int(given.get("spark.executor.cores", 0))
+
+
+def is_local(master: str | None) -> bool:
+    """Is this Spark's or Flink's word for the machine at hand?"""
+    return master is None or master in ("local", "[local]") or master.startswith("local[")
 
 
 def quiet_beam() -> None:

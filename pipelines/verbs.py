@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from curate import recipe as recipes
-from curate import settings
+from curate import settings, storage
 from curate.claims import claim_stage, held
 from curate.inputs import Digests, named_items, source_items
 from curate.pipelines import plans
@@ -41,7 +41,7 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
     if stage == "pack":
         if len(inputs) != 1:
             raise SettingsError("pack takes one input, the folder that tokenize wrote")
-        return run_stage(stage, recipe, Path(inputs[0]), out, engine, digests)
+        return run_stage(stage, recipe, storage.path(inputs[0]), out, engine, digests)
     items = named_items(inputs, out, digests, source)
     if stage == "dedup" and any(item.form == "documents" for item in items):
         items = _imported(items, recipe, out, engine)

@@ -13,6 +13,7 @@ def main() -> None:
     """Run Beam's SDK worker with the arguments and the environment that the runner gave."""
     folder = os.environ.get(LOGS)
     log = Path(folder) / f"worker-{os.getpid()}.log" if folder else Path(os.devnull)
+    log.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr = log.open("a")  # what fails comes back as the exception; the rest is Beam talking to itself
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.WARNING if folder else logging.CRITICAL)

@@ -234,3 +234,12 @@ def test_a_missing_extra_is_named_before_any_work(missing, arguments, mend, tmp_
     assert len(done.stderr.splitlines()) == 1
     assert mend in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("way", [(), ("--one-job",)], ids=["staged", "one job"])
+def test_a_model_that_is_not_there_is_told_before_any_work(way, curate, tmp_path):
+    missing = ("--set", "score.model=missing.bin", "--set", "score.positive=[]", "--set", "score.negative=[]")
+    done = curate("run", "quickstart", "--no-train", "-o", tmp_path / "out", *missing, *way)
+    assert done.code == 2
+    assert "missing.bin: no such input file" in done.error
+    assert not list(tmp_path.rglob("*.parquet"))

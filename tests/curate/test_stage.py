@@ -256,3 +256,30 @@ def test_a_worker_with_another_version_of_a_library_refuses_the_plan(plan):
     write_bytes(path, json.dumps(stored).encode())
     with pytest.raises(RuntimeError, match=r"pyarrow is .* here, but 1\.0 where the stage was planned; install that"):
         load_plan(plan.folder)
+
+
+def test_an_attempt_that_closes_late_does_not_take_the_record_away(plan):
+    finish(plan)
+    before = (plan.folder / "stage.json").read_bytes()
+    stage.begin_stage(plan)
+    assert (plan.folder / "stage.json").read_bytes() == before
+    stage.sweep(plan.folder, stage.owned_files(plan) | {plan.folder / "stage.json"})
+    assert close_stage(plan) == read_stage(plan.folder)
+
+
+def test_a_part_of_new_settings_first_takes_the_old_receipt_away(plan):
+    finish(plan)
+    changed = replace(plan, settings={"min": 4})
+    with pytest.raises(KeyError, match="killed"):
+        make_until_published(changed)
+    assert numbers(plan.pending()) == [0]
+
+
+def make_until_published(plan):
+    with PartWriter(plan.folder, 0, plan.part_key(plan.items[0])) as part:
+        part.keep(Document(id=document_id("", EPOCH), url="", timestamp=EPOCH, source="web", text="some text"))
+        part._tables["part"].publish = killed
+
+
+def killed():
+    raise KeyError("killed")

@@ -16,6 +16,7 @@ REFUSED = [
     (Target(runner="prism", conf=("a=b",)), "--conf goes with --runner spark or flink, not prism"),
     (Target(runner="flink", conf=("parallelism",)), "--conf parallelism: expected KEY=VALUE"),
     (Target(runner="spark", conf=("executor.cores=2",)), "Spark's settings begin with spark."),
+    (Target(runner="spark", conf=("spark.executor.cores=x",)), "spark.executor.cores=x: expected a number of cores"),
     (Target(runner="portable"), "--runner portable needs --job-server HOST:PORT"),
     (Target(runner="portable", job_server="localhost"), "--job-server localhost: expected HOST:PORT"),
     (Target(runner="spark", job_server="h:1", master="yarn"), "--master: the job server at h:1 has chosen that"),
@@ -76,6 +77,18 @@ def test_spark_and_flink_get_a_graph_that_is_optimised_here(runner):
     assert "--experiments=pre_optimize=all" in pipeline_options(Target(runner=runner), 0.0, "h:1")
 
 
+def test_a_mode_that_the_user_names_gets_all_workers():
+    own = ("--direct_running_mode=multi_processing",)
+    assert "--direct_num_workers=3" in pipeline_options(Target(workers=3, beam=own), 0.0)
+
+
+def test_a_clusters_master_is_not_taken_for_a_local_one():
+    assert "--sdk_worker_parallelism=0" in pipeline_options(Target(runner="flink", master="localhost:8081"), 0.0, "h:1")
+    assert "--sdk_worker_parallelism=2" in pipeline_options(
+        Target(runner="spark", master="local[8]", workers=2), 0.0, "h:1"
+    )
+
+
 def test_the_users_options_come_last_and_win():
     options = pipeline_options(Target(workers=2, beam=("--direct_running_mode=multi_threading",)), 100.0)
     assert parsed(options).get_all_options()["direct_running_mode"] == "multi_threading"
@@ -95,10 +108,13 @@ def test_on_a_cluster_the_workers_bound_sparks_cores_and_an_executor_has_a_proce
     assert "--sdk_worker_parallelism=3" in pipeline_options(target, 0.0, "h:1")
 
 
-def test_no_job_server_at_the_named_place_is_one_line(curate, tmp_path):
+def test_no_job_server_at_the_named_place_is_one_line_and_finished_work_stays(curate, tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "some text"}\n')
-    done = curate(
-        "filter", tmp_path / "a.jsonl", "-o", tmp_path / "out", "--runner", "portable", "--job-server", "127.0.0.1:9"
-    )
+    assert curate("filter", tmp_path / "a.jsonl", "-o", tmp_path / "out").code == 0
+    before = sorted(tmp_path.rglob("*"))
+    other = ("--set", "filter.gopher_quality.min_words=3")
+    nowhere = ("--runner", "portable", "--job-server", "127.0.0.1:9")
+    done = curate("filter", tmp_path / "a.jsonl", "-o", tmp_path / "out", *other, *nowhere)
     assert done.code == 2
     assert done.error == "127.0.0.1:9: no job server answers there"
+    assert sorted(tmp_path.rglob("*")) == before

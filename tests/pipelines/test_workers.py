@@ -39,26 +39,35 @@ def gone(pid: int) -> bool:
 PARENT = """
 import subprocess, sys, time
 child = subprocess.Popen(
-    [sys.executable, "-m", "curate.pipelines.guard", "sh", "-c", "sleep 600 & echo $! $$; wait"], stdin=subprocess.PIPE
+    [sys.executable, "-m", "curate.pipelines.guard", sys.argv[1], "sh", "-c", "sleep 600 & echo $! $$; wait"],
+    stdin=subprocess.PIPE,
 )
 time.sleep(600)
 """
 
 
-def test_what_is_guarded_dies_with_its_parent_and_so_does_what_it_started():
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+def test_what_is_guarded_dies_with_its_parent_and_so_does_what_it_started_and_its_folder(tmp_path):
+    (tmp_path / "work").mkdir()
+    words = [sys.executable, "-c", PARENT, str(tmp_path / "work")]
+    parent = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     pids = [int(word) for word in parent.stdout.readline().split()]
     assert all(alive(pid) for pid in pids)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
     assert all(gone(pid) for pid in pids)
+    over = time.monotonic() + GONE_S
+    while (tmp_path / "work").exists() and time.monotonic() < over:
+        time.sleep(0.05)
+    assert not (tmp_path / "work").exists()
 
 
-def test_the_guard_ends_as_its_command_does():
-    command = [sys.executable, "-m", "curate.pipelines.guard", "sh", "-c", "exit 7"]
+def test_the_guard_ends_as_its_command_does_and_ends_what_that_has_left(tmp_path):
+    left = f"sleep 600 & echo $! > {tmp_path / 'pid'}; exit 7"
+    command = [sys.executable, "-m", "curate.pipelines.guard", str(tmp_path / "work"), "sh", "-c", left]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as guarded:  # whose end of the pipe stays open
         assert guarded.wait() == 7
+    assert gone(int((tmp_path / "pid").read_text()))
 
 
 @pytest.mark.skipif(not shutil.which("java"), reason="no java on the PATH")
@@ -102,8 +111,7 @@ def test_the_boot_asks_the_runner_and_tells_the_worker():
 
 
 def test_workers_keep_their_words_where_they_are_told_to(curate, miniweb, tmp_path):
-    logs = tmp_path / "logs"
-    logs.mkdir()
+    logs = tmp_path / "logs"  # made by the workers
     files = sorted(miniweb.glob("articles-*.warc.gz"))
     processes = ("--", "--direct_running_mode=multi_processing", "--direct_num_workers=1")
     done = curate("extract", *files, "-o", tmp_path / "out", *processes, env={"CURATE_WORKER_LOGS": str(logs)})

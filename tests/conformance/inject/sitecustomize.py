@@ -11,25 +11,25 @@ FAILURES = 2
 SLOW_S = 15
 
 
-def injected(publish):
-    """The same method with the fault before it."""
+def injected(write_receipt):
+    """The same function with the fault before it."""
 
-    def faulty(part):
-        if part.number == 0:
-            note = Path(os.environ["CURATE_INJECT_NOTES"]) / part.folder.name
+    def faulty(folder, receipt):
+        if receipt.number == 0:
+            note = Path(os.environ["CURATE_INJECT_NOTES"]) / folder.name
             with note.open("ab") as file:
                 file.write(b".")
                 attempts = file.tell()
             if os.environ["CURATE_INJECT"] == "fail" and attempts <= FAILURES:
-                raise OSError(f"injected failure {attempts} of {part.folder.name}")
+                raise OSError(f"injected failure {attempts} of {folder.name}")
             if os.environ["CURATE_INJECT"] == "slow" and attempts == 1:
                 time.sleep(SLOW_S)
-        publish(part)
+        write_receipt(folder, receipt)
 
     return faulty
 
 
 if os.environ.get("CURATE_INJECT"):
-    from curate.parts import PartWriter
+    from curate import packing, parts
 
-    PartWriter._publish = injected(PartWriter._publish)
+    packing.write_receipt = parts.write_receipt = injected(parts.write_receipt)
