@@ -122,8 +122,9 @@ class JobServer:
         # A relative spark-warehouse, metastore or core file falls into the working folder: give it one of its own.
         with self.log.open("wb") as log:
             command = [*guard, *self.settings.command(port, self.work)]
-            pipes = {"stdin": subprocess.PIPE, "stdout": log, "stderr": subprocess.STDOUT}
-            self._process = subprocess.Popen(command, cwd=self.work, **pipes)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, cwd=self.work
+            )
         self._wait_for(port)
         self.endpoint = f"127.0.0.1:{port}"
         return self.endpoint
