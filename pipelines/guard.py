@@ -19,15 +19,20 @@ def main() -> None:
     """Start the command in a session of its own; exit as it does."""
     folder, *command = sys.argv[1:]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-    threading.Thread(target=_watch, args=(child.pid, folder), daemon=True).start()
+    alone = threading.Event()
+    watch = threading.Thread(target=_watch, args=(child.pid, folder, alone), daemon=True)
+    watch.start()
     code = child.wait()
+    if alone.is_set():  # the other thread killed it, and has a folder to remove
+        watch.join()
     _kill(child.pid)
     os._exit(code if code >= 0 else 128 - code)
 
 
-def _watch(group: int, folder: str) -> None:
+def _watch(group: int, folder: str, alone: threading.Event) -> None:
     while os.read(0, 1 << 16):
         pass
+    alone.set()
     _kill(group)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(128 + signal.SIGKILL)
