@@ -1,22 +1,22 @@
-"""Pages to documents: the cheap tests first (status, media type, size), then trafilatura.
+"""Pages to documents: the cheap tests first (status, media type, size, language of the quick text), then extraction.
 
 Each page ends as a Document or a Reason; an extractor that raises is a failure with the page's pointer.
 """
 
 import re
-from typing import Any
 
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
 
-from curate.recipe import Extract
+from curate.extraction import Extract
+from curate.language import identify, probability
+from curate.main_text import MainText, main_text, quick_text
 from curate.records import Document, Failure, Page, Reason, document_id
 
 HTML_TYPES = ("text/html", "application/xhtml+xml", "application/xml", "text/xml", "")
 TEXT_TYPES = ("text/plain",)
 BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
-BLANKS = re.compile(r"(?<=\S)\s{2,}(?=\S)")
-EMPTY_LINES = re.compile(r"\n{3,}")
 META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]+)", re.I)
+UNDECIDED = 200  # characters; a shorter quick text is no ground to refuse a page for its language
 
 
 def decode(body: bytes, charset: str) -> str:
@@ -47,16 +47,6 @@ def _decoded(body: bytes, name: str) -> str:
     return str(bytes_to_str(body, name))
 
 
-def tidy(text: str) -> str:
-    """Text without layout: line ends stripped, runs of blanks inside a line one blank, at most one empty line.
-
-    >>> tidy("a  \\n\\n\\n  b\\t\\tc")
-    'a\\n\\n  b c'
-    """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return EMPTY_LINES.sub("\n\n", "\n".join(BLANKS.sub(" ", line.rstrip()) for line in lines)).strip("\n")
-
-
 def gate(page: Page, settings: Extract) -> Reason | None:
     """Why a page is refused before its body is looked at, or None."""
     if page.status not in settings.statuses:
@@ -70,65 +60,75 @@ def gate(page: Page, settings: Extract) -> Reason | None:
     return None
 
 
-def main_text(html: str, url: str, settings: Extract) -> tuple[str, str | None]:
-    """The main text ('' where there is none) and the <title> of a page, by trafilatura."""
-    from trafilatura import bare_extraction
-    from trafilatura.utils import load_html
+def language_gate(text: str, languages: tuple[str, ...], least: float) -> Reason | None:
+    """Why a page is refused for its quick text, or None: it is hardly in any of these languages.
 
-    tree: Any = load_html(html)
-    if tree is None:
-        return "", None
-    title = " ".join((tree.findtext(".//title") or "").split()) or None
-    found: Any = bare_extraction(
-        tree,
-        url=url or None,
-        favor_precision=settings.precision,
-        favor_recall=settings.recall,
-        include_comments=settings.comments,
-        include_tables=settings.tables,
-        deduplicate=False,
-        with_metadata=False,
-    )
-    return tidy(found.text or "").strip() if found else "", title
+    A text of a few words passes, as its language cannot be told; so does all where no language is asked for.
+    """
+    if not languages or not least or len(text) < UNDECIDED:
+        return None
+    share, likeliest = probability(text, languages)
+    return Reason("extract.language", share, least, likeliest) if share < least else None
 
 
-def extract(page: Page, source: str, settings: Extract) -> Document | Reason:
-    """One page's document, or why it has none; whatever the extractor raises passes through."""
+def extract(page: Page, source: str, settings: Extract, languages: tuple[str, ...] = ()) -> Document | Reason:
+    """One page's document, or why it has none; whatever the extractor raises passes through.
+
+    languages: the only ones that will be kept later; none means all.
+    """
     refused = gate(page, settings)
     if refused:
         return refused
-    content = decode(page.body, page.charset)
-    text, title = (content.strip(), None) if page.mime in TEXT_TYPES else main_text(content, page.url, settings)
-    text = text.encode("utf-8", "replace").decode().replace("\0", "").strip()
+    content, plain = decode(page.body, page.charset), page.mime in TEXT_TYPES
+    quick = content.strip() if plain else quick_text(content, comments=settings.comments)
+    if refused := language_gate(quick, languages, settings.language_gate):
+        return refused
+    found = MainText(quick, None, None, "plain") if plain else main_text(content, page.url, settings, quick)
+    text = storable(found.text).replace("\0", "").strip()
     if not text:
         return Reason("extract.no_text", 0, None)
+    language, score = identify(text)
     return Document(
         id=document_id(page.url, page.timestamp),
         url=page.url,
         timestamp=page.timestamp,
         source=source,
         text=text,
-        title=title.encode("utf-8", "replace").decode() if title else None,
+        title=storable(found.title) if found.title else None,
+        date=found.date,
+        language=language or None,
+        language_score=score if language else None,
         mime=page.mime or None,
         warc_file=page.pointer.file,
         warc_offset=page.pointer.offset if page.pointer.offset >= 0 else None,
         warc_length=page.pointer.length if page.pointer.offset >= 0 else None,
+        extractor=found.extractor,
     )
 
 
-def attempt(page: Page, source: str, settings: Extract) -> Document | Reason | Failure:
+def storable(text: str) -> str:
+    """Text that UTF-8 can hold: a page may name half a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def attempt(page: Page, source: str, settings: Extract, languages: tuple[str, ...] = ()) -> Document | Reason | Failure:
     """Like `extract`, but what the extractor raises becomes a failure that points at the page."""
     try:
-        return extract(page, source, settings)
+        return extract(page, source, settings, languages)
     except Exception as error:  # whatever a parser raises on hostile markup belongs to this page alone
-        where = page.pointer
-        return Failure(
-            file=where.file,
-            offset=where.offset,
-            length=where.length,
-            stage="extract",
-            error="extractor",
-            message=f"{type(error).__name__}: {error}"[:500],
-            url=page.url,
-            record=True,
-        )
+        return lost(page, "extractor", f"{type(error).__name__}: {error}"[:500])
+
+
+def lost(page: Page, error: str, message: str) -> Failure:
+    """The failure of a page whose extraction came to nothing."""
+    where = page.pointer
+    return Failure(
+        file=where.file,
+        offset=where.offset,
+        length=where.length,
+        stage="extract",
+        error=error,
+        message=message,
+        url=page.url,
+        record=True,
+    )

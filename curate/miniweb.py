@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from curate.extract import main_text
+from curate.main_text import main_text
 from curate.miniweb_capture import Capture, warc
 from curate.miniweb_sites import articles, web
 from curate.parts import write_bytes
@@ -73,7 +73,7 @@ def labels(captures: Iterable[Capture], label: str) -> Iterator[dict[str, str]]:
         kind = capture.host if capture.prose else capture.why
         seen[kind] += 1
         if seen[kind] % 2:
-            for text in chunks(capture.text or main_text(capture.markup, "", Extract())[0]):
+            for text in chunks(capture.text or main_text(capture.markup, "", Extract()).text):
                 yield {"text": text, "url": capture.url}
 
 

@@ -194,7 +194,7 @@ def original_pages(folder: str) -> Iterator[Capture]:
             url=one.url,
             markup=TEMPLATES[template](one.site, one.text, neighbours(found, one.url)[:5]),
             expect="either" if one in shared(found) else "keep" if english else "reject",
-            stage=None if english else "filter",
+            stage=None if english else "extract",
             why=f"original: {one.form}" if english else f"language:{one.text.language}",
             prose=one.text.slug,
             delivery=one.form,
@@ -206,7 +206,7 @@ def original_pages(folder: str) -> Iterator[Capture]:
         url=f"{site.scheme}://{site.host}/",
         markup=front(site, neighbours(found, "")),
         expect="either" if site.language == "en" else "reject",
-        stage=None if site.language == "en" else "filter",
+        stage=None if site.language == "en" else "extract",
         why="front page" if site.language == "en" else f"language:{site.language}",
     )
 

@@ -162,6 +162,7 @@ class PartWriter:
         self._tables: dict[str, Table] = {}
         self._schemas = {"part": schema, "rejected": REJECTED, "failed": FAILED}
         self._started = time.thread_time()
+        self.seconds_elsewhere = 0.0  # of CPU that other processes spent on this part
         self.receipt: Receipt | None = None
 
     def __enter__(self) -> Self:
@@ -186,7 +187,7 @@ class PartWriter:
             number=self.number,
             counts=self.counts,
             files=dict(sorted(files.items())),
-            seconds=round(time.thread_time() - self._started, 3),
+            seconds=round(time.thread_time() - self._started + self.seconds_elsewhere, 3),
         )
         write_receipt(self.folder, self.receipt)
 

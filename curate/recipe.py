@@ -9,16 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from curate import settings, storage
+from curate.extraction import Extract
 from curate.rules import Filter
-from curate.settings import SettingsError, Table, Where
+from curate.settings import SettingsError, Table, Where, check
 
 STAGES = ("extract", "filter", "dedup", "score", "tokenize", "pack")
-
-
-def check(claim: bool, message: str) -> None:
-    """ValueError with this message unless the claim holds."""
-    if not claim:
-        raise ValueError(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,22 +30,6 @@ class Source:
 
     def __post_init__(self) -> None:
         check(0 <= self.weight < math.inf, f"weight is a number from 0 on, got {self.weight}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extract:
-    """How pages become text; trafilatura's own deduplication stays off, as it depends on what a process saw before."""
-
-    statuses: tuple[int, ...] = (200,)
-    max_bytes: int = 10_000_000
-    precision: bool = False
-    recall: bool = False
-    comments: bool = False
-    tables: bool = True
-
-    def __post_init__(self) -> None:
-        check(not (self.precision and self.recall), "precision and recall exclude each other")
-        check(self.max_bytes > 0, f"max_bytes is above 0, got {self.max_bytes}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """Text with its origin; `quality` is the classifier's score in [0, 1] where one was given."""
+    """Text with its origin; `quality` is the classifier's score in [0, 1] where one was given.
+
+    extractor: what took the text out of the page: "trafilatura", "resiliparse", or "plain" where it was text already.
+    """
 
     id: bytes
     url: str
@@ -66,6 +69,7 @@ class Document:
     warc_offset: int | None = None
     warc_length: int | None = None
     quality: float | None = None
+    extractor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

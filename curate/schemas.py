@@ -21,6 +21,7 @@ KEPT = pa.schema(
         pa.field("warc_offset", pa.int64()),
         pa.field("warc_length", pa.int64()),
         pa.field("quality", pa.float32()),
+        pa.field("extractor", pa.string()),
     ]
 )
 REJECTED = pa.schema(

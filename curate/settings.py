@@ -23,6 +23,12 @@ class SettingsError(ValueError):
     """A setting that cannot be used; the message is one line that names it."""
 
 
+def check(claim: bool, message: str) -> None:
+    """ValueError with this message unless the claim holds."""
+    if not claim:
+        raise ValueError(message)
+
+
 def parse_toml(text: str, origin: str) -> Table:
     """The tables of a TOML text; SettingsError with the line where it is not TOML."""
     try:

@@ -53,9 +53,10 @@ def judge(document: Document, rules: Filter) -> tuple[Document, Reason | None]:
         elif name == "mime":
             reason = mime.reason(document.mime, rules.mime)
         elif name == "language":
-            code, score = identify(document.text)
-            document = replace(document, language=code, language_score=score)
-            reason = language.reason(code, score, rules.language)
+            if document.language is None or document.language_score is None:  # extract tells it with the text
+                code, score = identify(document.text)
+                document = replace(document, language=code, language_score=score)
+            reason = language.reason(document.language or "", document.language_score or 0.0, rules.language)
         elif name == "gopher_quality":
             reason = gopher.quality(document.text, rules.gopher_quality)
         elif name == "gopher_repetition":

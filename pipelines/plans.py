@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from curate import modelfile, settings, storage
+from curate.extraction import Extraction, gates_of
 from curate.inputs import MINIWEB, Digests, files, moved, source_items, stage_items
 from curate.manifest import stage_folder
 from curate.packing import cuts_settings, plan_cuts
@@ -72,7 +73,9 @@ def extract(recipe: Recipe, out: Path, digests: Digests) -> Plan:
 
 def plan_extract(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
     """The plan of extract over these items."""
-    return Plan(stage="extract", folder=folder, settings=settings.to_table(recipe.extract), items=tuple(items))
+    gates = {name: gates_of(source.filter) for name, source in recipe.sources.items()}
+    asked = Extraction(extract=recipe.extract, default=gates_of(recipe.filter), sources=gates)
+    return Plan(stage="extract", folder=folder, settings=settings.to_table(asked), items=tuple(items))
 
 
 def plan_filter(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:

@@ -50,7 +50,7 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
 
 # The tables of a recipe that a stage reads.
 READS = {
-    "extract": {"extract"},
+    "extract": {"extract", "filter", "sources"},
     "filter": {"filter", "sources"},
     "dedup": {"dedup", "sources"},
     "score": {"score", "seed"},

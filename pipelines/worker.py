@@ -4,13 +4,11 @@ import faulthandler
 import logging
 import os
 import sys
-import threading
-import time
 from pathlib import Path
 
-LOGS = "CURATE_WORKER_LOGS"  # a folder; each worker then keeps what it says there, a crash of the interpreter included
+from curate.sandbox import end_with_parent
 
-PARENT_POLL_S = 1.0
+LOGS = "CURATE_WORKER_LOGS"  # a folder; each worker then keeps what it says there, a crash of the interpreter included
 
 
 def main() -> None:
@@ -24,17 +22,10 @@ def main() -> None:
     logging.getLogger().addHandler(handler)
     if folder:
         faulthandler.enable(sys.stderr)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()  # Beam may wait a minute for a runner that is no more
     from apache_beam.runners.worker import sdk_worker_main
 
     sdk_worker_main.main(sys.argv)
-
-
-def _end_with_parent(parent: int) -> None:
-    """End once the process that started this one has gone: Beam may wait a minute for a runner that is no more."""
-    while os.getppid() == parent:
-        time.sleep(PARENT_POLL_S)
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def test_plain_text_is_taken_as_it_stands():
     assert (found.text, found.title) == ("one\n\n  two <b>", None)
 
 
-@pytest.mark.parametrize("body", ["<html></html>", "<html><body><script>x()</script></body></html>", "<", "<!-- -->"])
+@pytest.mark.parametrize("body", ["<html></html>", "<html><body><script>x()</script></body></html>", "<!-- -->"])
 def test_a_page_without_text_says_so(body):
     assert extract(page(body), "web", Extract()).rule == "extract.no_text"
 
@@ -226,3 +226,38 @@ def test_hostile_markup_and_addresses_end_in_an_outcome(body, url):
 def test_any_page_is_a_document_a_reason_or_a_failure(body, mime):
     found = attempt(page(body, mime=mime), "web", Extract())
     assert not isinstance(found, Document) or found.text.strip()
+
+
+GERMAN = "Der alte Leuchtturm steht seit vielen Jahren an der Küste, und niemand weiß genau, wer ihn gebaut hat. " * 5
+
+
+def in_html(text):
+    return f"<html><head><title>x</title></head><body><article><p>{text}</p></article></body></html>"
+
+
+def test_a_page_in_a_language_that_no_one_will_keep_is_refused_by_its_quick_text():
+    refused = extract(page(in_html(GERMAN)), "web", Extract(), ("en",))
+    assert (refused.rule, refused.threshold, refused.detail) == ("extract.language", 0.2, "de")
+    assert refused.value < 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "languages", "least"),
+    [
+        (GERMAN, (), 0.2),
+        (GERMAN, ("de",), 0.2),
+        (GERMAN, ("en", "de"), 0.2),
+        (GERMAN, ("en",), 0.0),
+        ("Guten Tag, Hallo", ("en",), 0.2),
+    ],
+)
+def test_a_page_passes_the_language_gate_where_its_language_is_wanted_or_cannot_be_told(text, languages, least):
+    found = extract(page(in_html(text)), "web", Extract(language_gate=least), languages)
+    assert isinstance(found, Document)
+
+
+def test_a_document_has_its_language_and_who_extracted_it():
+    found = extract(page(), "web", Extract())
+    assert (found.language, found.extractor) == ("en", "trafilatura")
+    assert found.language_score > 0.65
+    assert extract(page(GERMAN, mime="text/plain"), "web", Extract()).extractor == "plain"

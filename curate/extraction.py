@@ -1,0 +1,70 @@
+"""What decides how pages become text: a recipe's [extract] table, and what each source refuses before extraction."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from curate.rules import Filter, UrlRules
+from curate.settings import check
+
+EXTRACTORS = ("trafilatura", "resiliparse")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extract:
+    """How pages become text; trafilatura's own deduplication stays off, as it depends on what a process saw before.
+
+    extractor: "trafilatura" or "resiliparse". fallback: what takes over where trafilatura's main extractor finds
+    little: "resiliparse" (its quick text), or "trafilatura", which is plain trafilatura with all its own fallbacks.
+    language_gate: a page is refused early unless its quick text is, with at least this probability, in a language that
+    its source's filter will keep; 0 lets all through. max_seconds: of CPU for one page.
+    """
+
+    statuses: tuple[int, ...] = (200,)
+    max_bytes: int = 10_000_000
+    extractor: str = "trafilatura"
+    fallback: str = "resiliparse"
+    language_gate: float = 0.2
+    max_seconds: float = 30.0
+    precision: bool = False
+    recall: bool = False
+    comments: bool = False
+    tables: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value in (("extractor", self.extractor), ("fallback", self.fallback)):
+            check(value in EXTRACTORS, f"{name} is {' or '.join(EXTRACTORS)}, got {value!r}")
+        check(not (self.precision and self.recall), "precision and recall exclude each other")
+        check(self.max_bytes > 0, f"max_bytes is above 0, got {self.max_bytes}")
+        check(0 <= self.language_gate <= 1, f"language_gate lies in [0, 1], got {self.language_gate}")
+        check(0 < self.max_seconds < math.inf, f"max_seconds is a number above 0, got {self.max_seconds}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gates:
+    """What of a source's filter is asked before extraction: its address rules, and the languages that it will keep.
+
+    url is None, and languages are empty, where the filter does not ask.
+    """
+
+    url: UrlRules | None = None
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """The settings of the extract stage; `default` is for documents of a source that the recipe does not name."""
+
+    extract: Extract = Extract()
+    default: Gates = Gates()
+    sources: Mapping[str, Gates] = field(default_factory=dict)
+
+    def gates(self, source: str) -> Gates:
+        """The gates of a source."""
+        return self.sources.get(source, self.default)
+
+
+def gates_of(rules: Filter) -> Gates:
+    """The gates that a filter amounts to."""
+    asks_url, asks_language = "url" in rules.rules, "language" in rules.rules
+    return Gates(url=rules.url if asks_url else None, languages=rules.language.allowed if asks_language else ())
