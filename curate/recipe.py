@@ -3,7 +3,7 @@
 import glob
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -239,6 +239,16 @@ def from_table(table: Table, where: Where) -> Recipe:
         first = {"filter": shared} if "filter" in table else {}  # so that its faults are not told of a source
         table = {**first, **table, "sources": {**sources, **merged}}
     return settings.build(Recipe, table, where=where)
+
+
+def in_all_languages(recipe: Recipe) -> Recipe:
+    """The recipe without a word about languages: no source's filter, and no gate before it, asks for one."""
+    sources = {name: replace(source, filter=_in_all(source.filter)) for name, source in recipe.sources.items()}
+    return replace(recipe, filter=_in_all(recipe.filter), sources=sources)
+
+
+def _in_all(rules: Filter) -> Filter:
+    return replace(rules, language=replace(rules.language, allowed=()))
 
 
 PATH_KEYS: tuple[tuple[str, ...], ...] = (("score", "model"), ("score", "positive"), ("score", "negative"))

@@ -66,6 +66,9 @@ DryRun = Annotated[
         rich_help_panel=ENGINE,
     ),
 ]
+AllLanguages = Annotated[
+    bool, typer.Option("--all-languages", help="Keep every language: no gate and no rule asks for one.")
+]
 RecipeOption = Annotated[str | None, typer.Option(help="A bundled recipe or a .toml file.", show_default=False)]
 SourceOption = Annotated[str, typer.Option(help="The source's name in what is written.")]
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, globs, or the folder of an earlier stage.")]
@@ -76,6 +79,7 @@ def run(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A bundled recipe or a .toml file.")],
     out: Out,
     set_: Set = [],  # noqa: B006 - typer copies it
+    all_languages: AllLanguages = False,
     runner: Runner = "local",
     workers: Workers = None,
     master: Master = None,
@@ -92,6 +96,8 @@ def run(
     from curate.pipelines import run as staged
 
     loaded = recipes.load(recipe, tuple(set_))
+    if all_languages:
+        loaded = recipes.in_all_languages(loaded)
     engine = _engine(json, runner, workers, master, job_server, job_server_jar, conf)
     if dry_run or runner == "dataflow":
         _hand_over(loaded, out, engine.target, dry_run, json)
@@ -148,6 +154,7 @@ def _stage_command(stage: str, summary: str) -> None:
         out: Out,
         recipe: RecipeOption = None,
         set_: Set = [],  # noqa: B006 - typer copies it
+        all_languages: AllLanguages = False,
         runner: Runner = "local",
         workers: Workers = None,
         master: Master = None,
@@ -168,6 +175,7 @@ def _stage_command(stage: str, summary: str) -> None:
             tuple(set_),
             _engine(json, runner, workers, master, job_server, job_server_jar, conf),
             source,
+            all_languages=all_languages,
         )
         summary = funnel.summary(out)
         print_json(summary) if json else show.funnel(summary, console)

@@ -21,12 +21,17 @@ def run(
     assignments: tuple[str, ...],
     engine: Engine,
     source: str,
+    *,
+    all_languages: bool = False,
 ) -> StageRecord:
     """Run or resume one stage into its own folder; SettingsError where the inputs or the folder do not fit it."""
     if engine.target.runner == "dataflow":
         raise SettingsError(f"--runner dataflow runs whole recipes only: curate run RECIPE, not curate {stage}")
     _check_settings(stage, assignments)
     loaded = recipes.load(recipe, assignments) if recipe else _plain(assignments)
+    if all_languages and "filter" not in READS[stage]:
+        raise SettingsError(f"--all-languages: {stage} asks for no language")
+    loaded = recipes.in_all_languages(loaded) if all_languages else loaded
     engine.target.check()
     with held(out), engine.started() as engine:
         claim_stage(stage, out)

@@ -26,8 +26,8 @@ PAGE = Page(
     body=f"<html><head><title>Keeper</title></head><body><article><p>{PARAGRAPH}</p></article></body></html>".encode(),
     pointer=Pointer(file="f.warc", offset=7, length=99),
 )
-# Nested lists, which trafilatura walks again from every level.
-SLOW = replace(PAGE, url="http://slow/", body=b"<html><body>" + b"<ul><li>word " * 3_000 + b"</body></html>")
+# Deeply nested markup, in which resiliparse takes the square of the depth.
+SLOW = replace(PAGE, url="http://slow/", body=b"<html><body>" + b"<div><span>word " * 3_000 + b"</body></html>")
 
 
 @pytest.fixture

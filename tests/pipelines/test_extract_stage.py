@@ -1,0 +1,114 @@
+"""The extract stage as a command: what it refuses early, and that the same pages are kept as without the gate."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+SENTENCE = (
+    "The keeper and the children of the village have been to the sea, and they said that it was cold to be there. "
+)
+GERMAN = "Der alte Leuchtturm steht seit vielen Jahren an der Küste, und niemand weiß genau, wer ihn gebaut hat. "
+# Deeply nested markup, in which resiliparse takes the square of the depth.
+SLOW = "<div><span>word " * 9_000
+
+
+def html(text):
+    return f"<html><head><title>x</title></head><body><article><p>{text}</p></article></body></html>"
+
+
+PAGES = {
+    "http://a/english": html(SENTENCE * 6),
+    "http://a/german": html(GERMAN * 6),
+    "http://a/file.pdf": html(SENTENCE * 7),
+    "http://a/slow": f"<html><body>{SLOW}</body></html>",
+    "http://a/after": html(SENTENCE * 8),
+}
+
+
+def record(url, markup):
+    block = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + markup.encode()
+    head = f"WARC/1.1\r\nWARC-Type: response\r\nWARC-Target-URI: {url}\r\nWARC-Date: 2020-01-02T12:00:00Z\r\n"
+    head += f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(block)}\r\n\r\n"
+    return head.encode() + block + b"\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pages") / "pages.warc"
+    path.write_bytes(b"".join(record(url, markup) for url, markup in PAGES.items()))
+    return path
+
+
+def fates(out):
+    rejected = {row["url"]: row["reason"] for row in rows(out, "rejected")}
+    return {row["url"]: "kept" for row in rows(out, "part")} | rejected
+
+
+def rows(out, name):
+    return [row for path in sorted(out.glob(f"{name}-*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
+QUICKLY = ("--set", "extract.max_seconds=1")
+
+
+def test_each_page_is_kept_or_refused_by_the_first_gate_that_it_fails(curate, pages, tmp_path):
+    done = curate("extract", pages, "-o", tmp_path / "out", *QUICKLY)
+    assert done.code == 1  # a page was lost
+    assert "the page took more than 1 s of CPU" in done.err
+    assert fates(tmp_path / "out") == {
+        "http://a/english": "kept",
+        "http://a/german": "extract.language",
+        "http://a/file.pdf": "url.extension",
+        "http://a/slow": "extract.timeout",
+        "http://a/after": "kept",
+    }
+    assert {row["language"] for row in rows(tmp_path / "out", "part")} == {"en"}
+
+
+@pytest.mark.parametrize("words", [("--all-languages",), ("--set", "filter.language.allowed=[]")])
+def test_no_language_is_refused_where_all_are_wanted(curate, pages, tmp_path, words):
+    curate("extract", pages, "-o", tmp_path / "out", *QUICKLY, *words)
+    found = fates(tmp_path / "out")
+    assert found["http://a/german"] == "kept"
+    assert curate("filter", tmp_path / "out", "-o", tmp_path / "filtered", *words).code == 0
+    assert not fates(tmp_path / "filtered")["http://a/german"].startswith("language")
+
+
+def test_the_gate_lets_through_what_the_filter_asks_for(curate, pages, tmp_path):
+    curate("extract", pages, "-o", tmp_path / "out", *QUICKLY, "--set", 'filter.language.allowed=["de"]')
+    found = fates(tmp_path / "out")
+    assert (found["http://a/german"], found["http://a/english"]) == ("kept", "extract.language")
+
+
+def test_a_source_has_the_gates_of_its_own_filter(curate, pages, tmp_path):
+    recipe = tmp_path / "two.toml"
+    recipe.write_text(
+        f'name = "two"\n[extract]\nmax_seconds = 1.0\n[filter]\nrules = ["language"]\n[sources.english]\n'
+        f'inputs = ["{pages}"]\n[sources.german]\ninputs = ["{pages}"]\n'
+        '[sources.german.filter.language]\nallowed = ["de"]\n'
+    )
+    curate("run", recipe, "-o", tmp_path / "out")
+    kept = {(row["source"], row["url"]) for row in rows(tmp_path / "out" / "extract", "part")}
+    assert ("german", "http://a/german") in kept
+    assert ("english", "http://a/german") not in kept
+    assert ("german", "http://a/english") not in kept
+    assert ("english", "http://a/file.pdf") in kept  # the filter has no address rules here
+
+
+def test_a_verb_that_asks_for_no_language_says_so(curate, pages, tmp_path):
+    assert "asks for no language" in curate("dedup", pages, "-o", tmp_path / "out", "--all-languages").error
+
+
+def test_the_language_gate_loses_less_than_one_in_a_hundred_of_what_the_filter_keeps(curate, data, tmp_path):
+    inputs = [data("web") / f"pages-0000{number}.warc.gz" for number in (2, 6)]
+    kept = {}
+    for name, gate in (("with", 0.2), ("without", 0.0)):
+        out = tmp_path / name
+        curate("extract", *inputs, "-o", out, "--workers", 2, "--set", f"extract.language_gate={gate}")
+        curate("filter", out, "-o", tmp_path / f"{name}-filtered", "--workers", 2)
+        kept[name] = {row["id"]: row["text"] for row in rows(tmp_path / f"{name}-filtered", "part")}
+    counts = json.loads((tmp_path / "with" / "stage.json").read_text())["counts"]
+    assert counts["reasons"]["extract.language"] > 0.2 * counts["read"]
+    assert kept["with"].items() <= kept["without"].items()
+    assert len(kept["with"]) >= 0.99 * len(kept["without"])
