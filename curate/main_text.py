@@ -72,7 +72,7 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
     elif settings.fallback == "trafilatura":
         text, extractor = plain(tree, url, settings), "trafilatura"
     else:
-        text, extractor = better(tree, quick, settings)
+        text, extractor = better(html, tree, quick, settings)
     return MainText(tidy(unicodedata.normalize("NFC", text)).strip(), title, date, extractor)
 
 
@@ -108,20 +108,20 @@ def plain(tree: Any, url: str, settings: Extract) -> str:
     return f"{found.text or ''}\n{found.comments or ''}" if settings.comments else found.text or ""
 
 
-def better(tree: Any, quick: str, settings: Extract) -> tuple[str, str]:
+def better(html: str, tree: Any, quick: str, settings: Extract) -> tuple[str, str]:
     """The main extractor's text, or the quick text where the first is far shorter; and which of them it is.
 
-    Where both are short, what the page's metadata hold of an article (JSON-LD) is looked at too.
+    Where both are short, what the page's metadata hold of an article (JSON-LD) is looked at too. The tree is used up.
     """
     from trafilatura.baseline import baseline
+    from trafilatura.utils import load_html
     from trafilatura.xml import xmltotxt
 
     body, comments, length = extracted(tree, settings)
-    least = options(settings).min_extracted_size
     if length < SHORT * len(" ".join(quick.split())):
         return quick, "resiliparse"
-    if length < least:
-        _, rescued, size = baseline(tree)
+    if length < options(settings).min_extracted_size:
+        _, rescued, size = baseline(pruned(load_html(html), settings))
         if size > length:
             return rescued, "trafilatura"
     text = xmltotxt(body, False)
@@ -131,29 +131,29 @@ def better(tree: Any, quick: str, settings: Extract) -> tuple[str, str]:
 def extracted(tree: Any, settings: Extract) -> tuple[Any, Any, int]:
     """The body that trafilatura's main extractor finds, the comments, and how many characters the first has.
 
-    This is the course of `trafilatura.bare_extraction(fast=True)` up to its rescues.
+    This is the course of `trafilatura.bare_extraction(fast=True)` up to its rescues. The tree is used up.
     """
     from trafilatura import htmlprocessing, main_extractor, xpaths
 
-    asked, prune = options(settings), htmlprocessing.prune_unwanted_nodes
-    tree = prune(tree, xpaths.RAW_TREE_PRUNE_XPATH)
-    if not asked.comments:
-        tree = prune(tree, xpaths.REMOVE_COMMENTS_AND_LISTS_XPATH)
-    cleaned = htmlprocessing.convert_tags(htmlprocessing.tree_cleaning(_copy(tree), asked), asked, None)
+    asked = options(settings)
+    cleaned = htmlprocessing.convert_tags(htmlprocessing.tree_cleaning(pruned(tree, settings), asked), asked, None)
     comments = None
     if asked.comments:
         comments, _, cleaned = main_extractor.extract_comments(cleaned, asked)
     if settings.precision:
-        cleaned = prune(cleaned, xpaths.REMOVE_COMMENTS_XPATH)
+        cleaned = htmlprocessing.prune_unwanted_nodes(cleaned, xpaths.REMOVE_COMMENTS_XPATH)
     body, text = main_extractor.extract_content(cleaned, asked)
     return body, comments, len(text)
 
 
-def _copy(tree: Any) -> Any:
-    """A copy to work on, as a rescue may need the tree as it was."""
-    from copy import copy
+def pruned(tree: Any, settings: Extract) -> Any:
+    """The tree without what is never content, which includes comments unless they are asked for."""
+    from trafilatura import htmlprocessing, xpaths
 
-    return copy(tree)
+    tree = htmlprocessing.prune_unwanted_nodes(tree, xpaths.RAW_TREE_PRUNE_XPATH)
+    if settings.comments:
+        return tree
+    return htmlprocessing.prune_unwanted_nodes(tree, xpaths.REMOVE_COMMENTS_AND_LISTS_XPATH)
 
 
 def stated_date(tree: Any) -> str | None:

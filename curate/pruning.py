@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any
 
-from lxml.etree import Element, SubElement
+from lxml.etree import Element, ElementDefaultClassLookup, SubElement
+from lxml.html import HtmlComment, HtmlElement, HtmlEntity, HtmlProcessingInstruction
 
 STRING = re.compile(r"'[^']*'")
 PREDICATE = re.compile(r"\[[^\[\]]*\]")
@@ -98,8 +99,16 @@ def remembered(expressions: list[Any]) -> list[Callable[[Any], list[Any]]]:
 
 
 def hasten() -> None:
-    """Put the stand-ins into trafilatura's lists, once per process."""
-    from trafilatura import xpaths
+    """Put the stand-ins into trafilatura's lists, and have its parser make elements of one class, as it needs no other.
+
+    Once per process; a second time changes nothing.
+    """
+    from trafilatura import utils, xpaths
+
+    one = ElementDefaultClassLookup(HtmlElement, HtmlComment, HtmlProcessingInstruction, HtmlEntity)
+    utils.HTML_PARSER.set_element_class_lookup(
+        one
+    )  # in place of lxml.html's, which is asked in Python for each element
 
     for name in (
         "RAW_TREE_PRUNE_XPATH",
