@@ -49,7 +49,7 @@ class Session:
             self._lost = failed.exc_value
             _later(_interrupt, self._is_on(self._running))
             _later(self._give_up, self._is_on(self._running), times=2)
-        elif not name.startswith(("wait_until_finish", "run_worker", "beam_control_read")):
+        elif not name.startswith(("wait_until_finish", "run_worker")) and failed.exc_type.__module__ != "grpc":
             self._told_before(failed)
 
     def _is_on(self, run: object | None) -> Callable[[], bool]:
