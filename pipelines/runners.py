@@ -5,9 +5,9 @@ machines. It runs in this process while the work is small, else in one process p
 are job servers that are started here, `portable` is any that is there already. `dataflow` is `submit.py`'s.
 """
 
-import _thread
 import os
 import shlex
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Session:
         self.target = target
         self._server: JobServer | None = None
         self._told_before = threading.excepthook
-        self._running = False
+        self._running: object | None = None  # the run that goes on now
         self._lost: BaseException | None = None  # why a local worker ended
 
     def __enter__(self) -> Self:
@@ -41,20 +41,23 @@ class Session:
     def _told_of_thread(self, failed: threading.ExceptHookArgs) -> None:
         """Keep quiet about Beam's threads that watch a job or a worker; they end badly when it is gone.
 
-        Beam itself waits for ever for a worker that ended before it was connected, so the run is then ended from here.
+        Beam itself may wait for ever for a worker that has ended, so the run is then ended from here: by an interrupt,
+        and where Beam waits for its own threads even so, by ending the process. What is on disk is whole at any time.
         """
         name = failed.thread.name if failed.thread else ""
         if name.startswith("run_worker") and self._lost is None:
             self._lost = failed.exc_value
-            over = threading.Timer(LOST_PATIENCE_S, self._give_up)
-            over.daemon = True
-            over.start()
-        elif not name.startswith(("wait_until_finish", "run_worker")):
+            _later(_interrupt, self._is_on(self._running))
+            _later(self._give_up, self._is_on(self._running), times=2)
+        elif not name.startswith(("wait_until_finish", "run_worker")) and failed.exc_type.__module__ != "grpc":
             self._told_before(failed)
 
+    def _is_on(self, run: object | None) -> Callable[[], bool]:
+        return lambda: run is not None and self._running is run
+
     def _give_up(self) -> None:
-        if self._running:
-            _thread.interrupt_main()
+        print(f"curate: a worker ended: {self._lost}", file=sys.stderr, flush=True)
+        os._exit(1)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._server:
@@ -76,7 +79,7 @@ class Session:
         options = parsed(pipeline_options(self.target, seconds, self._endpoint()), told)
         pipeline = beam.Pipeline(runner=_local(options) if local else _portable(), options=options)
         build(pipeline)
-        self._running, self._lost = True, None
+        self._running, self._lost = object(), None
         try:
             self._wait(pipeline)
         except KeyboardInterrupt:
@@ -86,7 +89,7 @@ class Session:
         except Exception as error:
             raise self._explained(error) from error
         finally:
-            self._running = False
+            self._running = None
 
     def _wait(self, pipeline: Any) -> None:
         """Run to the end; an interrupt cancels the job."""
@@ -114,6 +117,19 @@ class Session:
         if self._server and (code := self._server.ended()) is not None:
             return RuntimeError(f"the job server ended with code {code}: {self._server.last_words()}")
         return error
+
+
+def _interrupt() -> None:
+    main = threading.main_thread().ident
+    if main is not None:
+        signal.pthread_kill(main, signal.SIGINT)  # `_thread.interrupt_main` wakes no thread that waits for a lock
+
+
+def _later(act: Callable[[], None], still: Callable[[], bool], times: int = 1) -> None:
+    """Act once patience is over, `times` over, if it is still called for."""
+    timer = threading.Timer(times * LOST_PATIENCE_S, lambda: act() if still() else None)
+    timer.daemon = True
+    timer.start()
 
 
 def described(endpoint: str) -> frozenset[str]:

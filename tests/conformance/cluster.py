@@ -34,7 +34,8 @@ class Cluster:
             self._start("master", "master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
             self.master = self._told("master", r"Starting Spark master at (spark://\S+)")
             for number in range(WORKERS):
-                own = ("--cores", str(self.cores), "--memory", self.memory, "--host", "127.0.0.1", "--webui-port", "0")
+                host = f"127.0.0.{number + 1}"  # Spark runs no speculative copy of a task on the host of the first
+                own = ("--cores", str(self.cores), "--memory", self.memory, "--host", host, "--webui-port", "0")
                 work = ("--work-dir", str(self.folder / f"work-{number}"))
                 self._start(f"worker-{number}", "worker.Worker", *own, *work, self.master)
             for number in range(WORKERS):
