@@ -7,7 +7,8 @@ import re
 
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
 
-from curate.extraction import Extract
+from curate import quickgate
+from curate.extraction import Extract, Gates
 from curate.language import identify, probability
 from curate.main_text import MainText, main_text, quick_text
 from curate.records import Document, Failure, Page, Reason, document_id
@@ -60,28 +61,29 @@ def gate(page: Page, settings: Extract) -> Reason | None:
     return None
 
 
-def language_gate(text: str, languages: tuple[str, ...], least: float) -> Reason | None:
-    """Why a page is refused for its quick text, or None: it is hardly in any of these languages.
-
-    A text of a few words passes, as its language cannot be told; so does all where no language is asked for.
-    """
-    if not languages or not least or len(text) < UNDECIDED:
+def quick_gate(text: str, settings: Extract, gates: Gates) -> Reason | None:
+    """Why a page is refused for its quick text, or None: for its language or its quality, if it is long enough to tell."""
+    if len(text) < UNDECIDED:
         return None
-    share, likeliest = probability(text, languages)
-    return Reason("extract.language", share, least, likeliest) if share < least else None
+    if gates.languages and settings.language_gate:
+        share, likeliest = probability(text, gates.languages)
+        if share < settings.language_gate:
+            return Reason("extract.language", share, settings.language_gate, likeliest)
+    if gates.model and settings.quality_gate:
+        score = quickgate.score(text, gates.model)
+        if score < settings.quality_gate:
+            return Reason("extract.quality", score, settings.quality_gate)
+    return None
 
 
-def extract(page: Page, source: str, settings: Extract, languages: tuple[str, ...] = ()) -> Document | Reason:
-    """One page's document, or why it has none; whatever the extractor raises passes through.
-
-    languages: the only ones that will be kept later; none means all.
-    """
+def extract(page: Page, source: str, settings: Extract, gates: Gates = Gates()) -> Document | Reason:  # noqa: B008 - it is frozen
+    """One page's document, or why it has none; whatever the extractor raises passes through."""
     refused = gate(page, settings)
     if refused:
         return refused
     content, plain = decode(page.body, page.charset), page.mime in TEXT_TYPES
     quick = content.strip() if plain else quick_text(content, comments=settings.comments)
-    if refused := language_gate(quick, languages, settings.language_gate):
+    if refused := quick_gate(quick, settings, gates):
         return refused
     found = MainText(quick, None, None, "plain") if plain else main_text(content, page.url, settings, quick)
     text = storable(found.text).replace("\0", "").strip()
@@ -111,10 +113,15 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def attempt(page: Page, source: str, settings: Extract, languages: tuple[str, ...] = ()) -> Document | Reason | Failure:
+def attempt(
+    page: Page,
+    source: str,
+    settings: Extract,
+    gates: Gates = Gates(),  # noqa: B008 - it is frozen
+) -> Document | Reason | Failure:
     """Like `extract`, but what the extractor raises becomes a failure that points at the page."""
     try:
-        return extract(page, source, settings, languages)
+        return extract(page, source, settings, gates)
     except Exception as error:  # whatever a parser raises on hostile markup belongs to this page alone
         return lost(page, "extractor", f"{type(error).__name__}: {error}"[:500])
 

@@ -17,7 +17,8 @@ class Extract:
     extractor: "trafilatura" or "resiliparse". fallback: what takes over where trafilatura's main extractor finds
     little: "resiliparse" (its quick text), or "trafilatura", which is plain trafilatura with all its own fallbacks.
     language_gate: a page is refused early unless its quick text is, with at least this probability, in a language that
-    its source's filter will keep; 0 lets all through. max_seconds: of CPU for one page.
+    its source's filter will keep; 0 lets all through. quality_model, quality_gate: what `curate gate` makes;
+    a page is refused whose quick text scores less. max_seconds: of CPU for one page.
     """
 
     statuses: tuple[int, ...] = (200,)
@@ -25,6 +26,8 @@ class Extract:
     extractor: str = "trafilatura"
     fallback: str = "resiliparse"
     language_gate: float = 0.2
+    quality_model: str | None = None
+    quality_gate: float = 0.0
     max_seconds: float = 30.0
     precision: bool = False
     recall: bool = False
@@ -37,18 +40,22 @@ class Extract:
         check(not (self.precision and self.recall), "precision and recall exclude each other")
         check(self.max_bytes > 0, f"max_bytes is above 0, got {self.max_bytes}")
         check(0 <= self.language_gate <= 1, f"language_gate lies in [0, 1], got {self.language_gate}")
+        check(0 <= self.quality_gate <= 1, f"quality_gate lies in [0, 1], got {self.quality_gate}")
+        check(not self.quality_gate or bool(self.quality_model), "a quality_gate needs a quality_model")
         check(0 < self.max_seconds < math.inf, f"max_seconds is a number above 0, got {self.max_seconds}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:
-    """What of a source's filter is asked before extraction: its address rules, and the languages that it will keep.
+    """What is asked of a page before extraction, most of it from its source's filter.
 
-    url is None, and languages are empty, where the filter does not ask.
+    url is None, and languages are empty, where the filter does not ask. model: the file and the sha256 of a classifier
+    of quick text, where there is one.
     """
 
     url: UrlRules | None = None
     languages: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,7 @@ class Extraction:
         return self.sources.get(source, self.default)
 
 
-def gates_of(rules: Filter) -> Gates:
+def gates_of(rules: Filter, model: tuple[str, ...] = ()) -> Gates:
     """The gates that a filter amounts to."""
-    asks_url, asks_language = "url" in rules.rules, "language" in rules.rules
-    return Gates(url=rules.url if asks_url else None, languages=rules.language.allowed if asks_language else ())
+    url = rules.url if "url" in rules.rules else None
+    return Gates(url=url, languages=rules.language.allowed if "language" in rules.rules else (), model=model)

@@ -251,7 +251,12 @@ def _in_all(rules: Filter) -> Filter:
     return replace(rules, language=replace(rules.language, allowed=()))
 
 
-PATH_KEYS: tuple[tuple[str, ...], ...] = (("score", "model"), ("score", "positive"), ("score", "negative"))
+PATH_KEYS: tuple[tuple[str, ...], ...] = (
+    ("extract", "quality_model"),
+    ("score", "model"),
+    ("score", "positive"),
+    ("score", "negative"),
+)
 
 
 def _anchored(table: Table, folder: Path) -> Table:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import IO, Any
 
-from curate.extraction import Extract
+from curate.extraction import Extract, Gates
 from curate.records import Document, Failure, Page, Reason
 
 LENGTH = struct.Struct(">Q")
@@ -37,12 +37,12 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def extract(self, page: Page, source: str, settings: Extract, languages: tuple[str, ...]) -> tuple[Outcome, float]:
+    def extract(self, page: Page, source: str, settings: Extract, gates: Gates) -> tuple[Outcome, float]:
         """What became of a page, and the CPU seconds that this took."""
         with self._lock:
             process = self._started()
             try:
-                _send(process.stdin, (page, source, settings, languages))
+                _send(process.stdin, (page, source, settings, gates))
                 answer = _received(process.stdout)
             except BrokenPipeError:
                 answer = None
@@ -130,10 +130,10 @@ def main() -> None:
 
     _send(answers, READY)
     while job := _received(sys.stdin.buffer):
-        page, source, settings, languages = job
+        page, source, settings, gates = job
         started = time.process_time()
         signal.setitimer(signal.ITIMER_PROF, settings.max_seconds)
-        outcome = attempt(page, source, settings, languages)
+        outcome = attempt(page, source, settings, gates)
         signal.setitimer(signal.ITIMER_PROF, 0)
         _send(answers, (outcome, time.process_time() - started))
 

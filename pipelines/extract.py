@@ -44,7 +44,7 @@ def outcome(page: Page, source: str, asked: Extraction, part: PartWriter) -> Doc
     refused = gate(page, asked.extract) or (urls.reason(page.url, gates.url) if gates.url else None)
     if refused:
         return refused
-    found, seconds = shared().extract(page, source, asked.extract, gates.languages)
+    found, seconds = shared().extract(page, source, asked.extract, gates)
     part.seconds_elsewhere += seconds
     return found
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from curate import modelfile, settings, storage
+from curate import modelfile, quickgate, settings, storage
 from curate.extraction import Extraction, gates_of
 from curate.inputs import MINIWEB, Digests, files, moved, source_items, stage_items
 from curate.manifest import stage_folder
@@ -73,8 +73,9 @@ def extract(recipe: Recipe, out: Path, digests: Digests) -> Plan:
 
 def plan_extract(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
     """The plan of extract over these items."""
-    gates = {name: gates_of(source.filter) for name, source in recipe.sources.items()}
-    asked = Extraction(extract=recipe.extract, default=gates_of(recipe.filter), sources=gates)
+    model = quickgate.identified(recipe.extract.quality_model)
+    gates = {name: gates_of(source.filter, model) for name, source in recipe.sources.items()}
+    asked = Extraction(extract=recipe.extract, default=gates_of(recipe.filter, model), sources=gates)
     return Plan(stage="extract", folder=folder, settings=settings.to_table(asked), items=tuple(items))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from curate import extract as extracting
 from curate.extract import attempt, decode, extract, gate
-from curate.recipe import Extract
+from curate.extraction import Extract, Gates
 from curate.records import Document, Failure, Page, Pointer, document_id
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
@@ -236,7 +236,7 @@ def in_html(text):
 
 
 def test_a_page_in_a_language_that_no_one_will_keep_is_refused_by_its_quick_text():
-    refused = extract(page(in_html(GERMAN)), "web", Extract(), ("en",))
+    refused = extract(page(in_html(GERMAN)), "web", Extract(), Gates(languages=("en",)))
     assert (refused.rule, refused.threshold, refused.detail) == ("extract.language", 0.2, "de")
     assert refused.value < 0.2
 
@@ -252,7 +252,7 @@ def test_a_page_in_a_language_that_no_one_will_keep_is_refused_by_its_quick_text
     ],
 )
 def test_a_page_passes_the_language_gate_where_its_language_is_wanted_or_cannot_be_told(text, languages, least):
-    found = extract(page(in_html(text)), "web", Extract(language_gate=least), languages)
+    found = extract(page(in_html(text)), "web", Extract(language_gate=least), Gates(languages=languages))
     assert isinstance(found, Document)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from curate.extract import attempt
-from curate.extraction import Extract
+from curate.extraction import Extract, Gates
 from curate.records import Document, Failure, Page, Pointer, Reason
 from curate.sandbox import Sandbox
 
@@ -44,39 +44,39 @@ def process_of(sandbox):
 def test_the_outcome_is_the_one_that_the_function_gives(sandbox):
     pages = [PAGE, replace(PAGE, status=404), replace(PAGE, body=b"<html></html>"), replace(PAGE, mime="text/plain")]
     for page in pages:
-        found, seconds = sandbox.extract(page, "web", Extract(), ("en",))
-        assert found == attempt(page, "web", Extract(), ("en",))
+        found, seconds = sandbox.extract(page, "web", Extract(), Gates(languages=("en",)))
+        assert found == attempt(page, "web", Extract(), Gates(languages=("en",)))
         assert seconds >= 0
 
 
 def test_a_page_that_takes_too_long_is_lost_and_the_next_is_not(sandbox):
-    lost, seconds = sandbox.extract(SLOW, "web", Extract(max_seconds=0.05), ())
+    lost, seconds = sandbox.extract(SLOW, "web", Extract(max_seconds=0.05), Gates())
     assert isinstance(lost, Failure)
     assert (lost.error, lost.url, lost.offset, lost.record) == ("timeout", "http://slow/", 7, True)
     assert lost.message == "the page took more than 0.05 s of CPU"
     assert seconds == 0.05
-    found, _ = sandbox.extract(PAGE, "web", Extract(), ())
+    found, _ = sandbox.extract(PAGE, "web", Extract(), Gates())
     assert isinstance(found, Document)
 
 
 def test_time_that_a_page_waits_for_a_processor_is_not_counted(sandbox):
-    sandbox.extract(PAGE, "web", Extract(), ())
+    sandbox.extract(PAGE, "web", Extract(), Gates())
     os.kill(process_of(sandbox), signal.SIGSTOP)
     wakes = subprocess.Popen(["sh", "-c", f"sleep 1; kill -CONT {process_of(sandbox)}"])
-    found, _ = sandbox.extract(PAGE, "web", Extract(max_seconds=0.9), ())
+    found, _ = sandbox.extract(PAGE, "web", Extract(max_seconds=0.9), Gates())
     wakes.wait()
     assert isinstance(found, Document)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_page_at_which_the_process_is_lost_says_so(sandbox, number):
-    sandbox.extract(PAGE, "web", Extract(), ())
+    sandbox.extract(PAGE, "web", Extract(), Gates())
     before = process_of(sandbox)
     os.kill(before, number)
-    lost, _ = sandbox.extract(PAGE, "web", Extract(), ())
+    lost, _ = sandbox.extract(PAGE, "web", Extract(), Gates())
     assert lost.message == f"the extractor's process was lost at this page: {number.name}"
     assert (lost.error, lost.record) == ("crash", True)
-    found, _ = sandbox.extract(replace(PAGE, status=500), "web", Extract(), ())
+    found, _ = sandbox.extract(replace(PAGE, status=500), "web", Extract(), Gates())
     assert isinstance(found, Reason)
     assert process_of(sandbox) != before
 
@@ -84,7 +84,7 @@ def test_a_page_at_which_the_process_is_lost_says_so(sandbox, number):
 def test_one_process_serves_many_pages(sandbox):
     serving = set()
     for _ in range(5):
-        sandbox.extract(PAGE, "web", Extract(), ())
+        sandbox.extract(PAGE, "web", Extract(), Gates())
         serving.add(process_of(sandbox))
     assert len(serving) == 1
 
@@ -103,4 +103,4 @@ def test_the_process_ends_with_the_one_that_started_it():
 def test_a_process_that_cannot_start_is_no_page_s_fault(monkeypatch, sandbox):
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     with pytest.raises(RuntimeError, match="did not start"):
-        sandbox.extract(PAGE, "web", Extract(), ())
+        sandbox.extract(PAGE, "web", Extract(), Gates())
