@@ -62,7 +62,7 @@ def gate(page: Page, settings: Extract) -> Reason | None:
 
 
 def quick_gate(text: str, settings: Extract, gates: Gates) -> Reason | None:
-    """Why a page is refused for its quick text, or None: for its language or its quality, if it is long enough to tell."""
+    """Why a page is refused for its quick text, or None: for its language or its quality, if that can be told."""
     if len(text) < UNDECIDED:
         return None
     if gates.languages and settings.language_gate:

@@ -97,9 +97,12 @@ def train(pages: Iterable[Seen], path: Path, *, loss: float) -> Card:
         raise SettingsError(f"too few pages to train a gate and to tell what it does: {fewest}, of {LEAST} at least")
     quality.train([text[:CHARACTERS] for text in kept], [text[:CHARACTERS] for text in rejected], path, MODEL)
     model = (str(path), sha256_of(path))
-    calibrated = sorted(score(page.quick, model) for page in parts[1] if page.kept)
-    threshold = calibrated[int(len(calibrated) * loss / 2)]  # half, as the next hosts are others
-    tested = {kind: [score(page.quick, model) for page in parts[2] if page.kept is kind] for kind in (True, False)}
+    calibrated, tested = (
+        {kind: sorted(score(page.quick, model) for page in part if page.kept is kind) for kind in (True, False)}
+        for part in parts[1:]
+    )
+    least_kept = calibrated[True][int(len(calibrated[True]) * loss / 2)]  # half, as the next hosts are others
+    threshold = min([least_kept, *calibrated[False][-1:]])  # above the best rejected page there is nothing to refuse
     return Card(
         threshold=threshold,
         kept_lost=share_below(tested[True], threshold),
