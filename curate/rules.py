@@ -114,9 +114,9 @@ class GopherRepetition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class C4:
-    """C4's rules (Raffel et al. 2020, arXiv:1910.10683, section 2.2), the numbers as in its code (TensorFlow Datasets).
+    """C4's rules (Raffel et al. 2020, arXiv:1910.10683, section 2.2) and the numbers of its code (TensorFlow Datasets).
 
-    The paper and the code ask for 3 sentences a page and 5 words a line. An empty end_marks keeps lines however they end.
+    An empty end_marks keeps lines however they end.
     """
 
     end_marks: tuple[str, ...] = (".", "?", "!", '"')
@@ -146,7 +146,7 @@ class C4:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class C4FineWeb(C4):
-    """C4's rules as FineWeb ran them (arXiv:2406.17557): no end marks asked, and datatrove's numbers, which are swapped."""
+    """C4's rules as FineWeb ran them (arXiv:2406.17557): any line end, datatrove's numbers (5 and 3 swapped)."""
 
     end_marks: tuple[str, ...] = ()
     min_line_words: int = 3

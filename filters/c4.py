@@ -1,4 +1,4 @@
-"""C4's rules (Raffel et al. 2020, arXiv:1910.10683, section 2.2; the order is that of its code, TensorFlow Datasets' c4_utils).
+"""C4's rules (Raffel et al. 2020, arXiv:1910.10683, section 2.2), in the order of its code (TensorFlow Datasets).
 
 They clean a page line by line and then judge what is left. A line goes if it has a word that is too long; then its
 citation marks go; then the line goes if it has no end mark, too few words, "javascript" or a phrase of site policies.
@@ -27,7 +27,7 @@ SHOWN = 100  # characters of the guilty line in a rejection
 
 
 class Cleaned(NamedTuple):
-    """What the line rules left of a text, and how often each took something away (`citations` counts marks, not lines)."""
+    """What the line rules left of a text, and how many lines each took away; `citations` counts marks."""
 
     text: str
     removed: Counter[str]

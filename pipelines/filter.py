@@ -49,7 +49,7 @@ def make_part(plan: Plan, item: Item) -> None:
 
 
 class Verdict(NamedTuple):
-    """The document as the rules left it (its language, its text), why it is rejected, or None, and what they changed."""
+    """The document as the rules left it (language, text), why it is rejected, or None, and what they changed."""
 
     document: Document
     reason: Reason | None
