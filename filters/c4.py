@@ -19,7 +19,7 @@ from curate.rules import C4
 
 CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
 ELLIPSIS = "..."
-SENTENCE_END = re.compile(r"[.?!]+[\"'”’»)\]]*(?=\s+[^\sa-z])|[。！？](?=.)")
+SENTENCE_END = re.compile(r"[.?!।۔؟]+[\"'”’»)\]]*(?=\s+[^\sa-z])|[。！？](?=.)")
 ABBREVIATION = re.compile(
     r"(?:^|[\s(\"“'])(?:[A-Z]|[A-Z]\.[A-Z]|[a-z]\.[a-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Sen|Gov|Capt|Lt|Rev|Mt|vs)$"
 )
