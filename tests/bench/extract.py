@@ -112,6 +112,13 @@ def reasons(way: Way, out: Path) -> dict[str, str]:
     return {row["url"]: row["reason"] for part in parts for row in pq.read_table(part).to_pylist()}
 
 
+def losses(out: Path) -> tuple[int, int]:
+    """How many pages datatrove's reader passed on, and how many its extractor gave up after a second."""
+    reader, extractor, *_ = json.loads((out / "log" / "stats.json").read_bytes())
+    passed, given_up = reader["stats"].get("documents", 0), extractor["stats"].get("timeout", 0)
+    return tuple(each["total"] if isinstance(each, dict) else each for each in (passed, given_up))
+
+
 def records(out: Path) -> int:
     """The pages that curate read."""
     return json.loads((out / "extract" / "stage.json").read_bytes())["counts"]["read"]
@@ -132,29 +139,34 @@ def first_records(files: list[Path], folder: Path) -> Path:
 
 def table(title: str, ways: tuple[Way, ...], warc: Path, small: Path, chosen: argparse.Namespace) -> None:
     """Measure the ways of a table in turn and print it."""
-    times, start, found = defaultdict(list), {}, {}
+    times, start, found, lost = defaultdict(list), {}, {}, defaultdict(list)
     for turn in range(chosen.repeat):
         for way in ways[turn % len(ways) :] + ways[: turn % len(ways)]:
             with tempfile.TemporaryDirectory() as folder:
                 times[way].append(run(way, warc, Path(folder), chosen.workers))
+                print(f"  {turn + 1}: {way.name} {times[way][-1]:.1f} s", file=sys.stderr)
                 found[way] = kept(way, Path(folder))
-                pages = records(Path(folder)) if way.settings is not None else 0
-            found["pages"] = pages or found.get("pages", 0)
+                if way.settings is None:
+                    lost[way].append(losses(Path(folder)))
+                else:
+                    pages = records(Path(folder))
     for way in ways:
         with tempfile.TemporaryDirectory() as folder:
             start[way] = run(way, small, Path(folder), chosen.workers)
-    print(f"\n{title}\n  {found['pages']} records, {chosen.workers} workers, medians of {chosen.repeat}")
+    print(f"\n{title}\n  {pages} records, {chosen.workers} workers, medians of {chosen.repeat}")
     mine = statistics.median(times[ways[0]])
     print(f"  {'':34}{'seconds':>9}{'(range)':>16}{'start-up':>10}{'records/s':>11}{'without start-up':>18}{'kept':>7}")
     for way in ways:
         median, spread = statistics.median(times[way]), f"({min(times[way]):.1f} to {max(times[way]):.1f})"
-        rates = f"{found['pages'] / median:>11.1f}{found['pages'] / max(median - start[way], 1e-9):>18.1f}"
+        rates = f"{pages / median:>11.1f}{pages / max(median - start[way], 1e-9):>18.1f}"
         print(f"  {way.name:34}{median:>9.1f}{spread:>16}{start[way]:>10.1f}{rates}{found[way].total():>7}")
     for way in ways[1:]:
         both = (found[ways[0]] & found[way]).total()
         only = f"only curate {found[ways[0]].total() - both}, only datatrove {found[way].total() - both}"
         times_as_fast = statistics.median(times[way]) / mine
         print(f"  curate over {way.name}: {times_as_fast:.2f} times as fast; kept by both {both}, {only}")
+        passed, given_up = zip(*lost[way], strict=True)
+        print(f"    its reader passed on {passed[-1]} of {pages}; pages given up after 1 s, each run: {[*given_up]}")
 
 
 def why(warc: Path, workers: int) -> None:
