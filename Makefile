@@ -4,7 +4,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 PIP := $(UV) pip install --quiet --python .venv/bin/python --constraint constraints.txt
 RUN := .venv/bin/
 
-.PHONY: demo test lint bench runners conformance faults memory clean
+.PHONY: demo test lint bench bench-peers runners conformance faults memory clean
 
 demo: .venv/.train
 	$(RUN)curate run quickstart --out demo
@@ -20,6 +20,15 @@ lint: .venv/.dev
 
 bench: .venv/.dev
 	$(RUN)python tests/bench/pipeline.py
+
+# curate beside datatrove, which lives in an environment of its own: its trafilatura is below 1.12.
+bench-peers: .venv/.dev .venv-peers/.ready
+	$(RUN)python tests/bench/extract.py
+
+.venv-peers/.ready: | $(UV)
+	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv-peers
+	$(UV) pip install --quiet --python .venv-peers/bin/python 'datatrove[io,processing]==0.10.*' 'spacy>=3.8,<4'
+	@touch $@
 
 # What Spark, Flink and Prism need, into the user's cache.
 runners: .venv/.dev .venv/.tools
@@ -40,7 +49,7 @@ memory: .venv/.dev
 	$(RUN)python tests/bench/memory.py --warc build/corpus/warc --documents build/corpus/documents
 
 clean:
-	rm -rf .venv .uv build demo *.egg-info
+	rm -rf .venv .venv-peers .uv build demo *.egg-info
 
 # torch: the CPU build where uv can get it, else the registry's own (5 GB, once, through uv's cache).
 .venv/.train: .venv/.data

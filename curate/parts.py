@@ -196,13 +196,13 @@ class PartWriter:
             self._tables[name] = Table(self.folder / f"{name}-{self.number:05d}.parquet", self._schemas[name])
         return self._tables[name]
 
-    def keep(self, document: Document) -> None:
-        """Count and write a document that stays."""
-        self.keep_row(as_row(document), document.source, len(document.text.encode("utf-8", "replace")))
+    def keep(self, document: Document, read: int | None = None) -> None:
+        """Count and write a document that stays; `read` is the bytes it came with, where its text was changed."""
+        self.keep_row(as_row(document), document.source, len(document.text.encode("utf-8", "replace")), read)
 
-    def keep_row(self, row: dict[str, Any], source: str, size: int) -> None:
+    def keep_row(self, row: dict[str, Any], source: str, size: int, read: int | None = None) -> None:
         """Count and write a row of the stage's own schema; `size` is the document's text in UTF-8 bytes."""
-        self._seen(source, size, kept=1)
+        self._seen(source, size if read is None else read, kept=1)
         self.counts.kept += 1
         self.counts.bytes_kept += size
         self._table("part").add(row, size)

@@ -112,19 +112,63 @@ class GopherRepetition:
             raise ValueError("max_top_ngram_chars takes 3 limits (n = 2-4), max_duplicate_ngram_chars 6 (n = 5-10)")
 
 
-RULES = ("url", "mime", "language", "gopher_quality", "gopher_repetition")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class C4:
+    """C4's rules (Raffel et al. 2020, arXiv:1910.10683, section 2.2) and the numbers of its code (TensorFlow Datasets).
+
+    An empty end_marks keeps lines however they end.
+    """
+
+    end_marks: tuple[str, ...] = (".", "?", "!", '"')
+    min_line_words: int = 5
+    max_word_length: int = 1000
+    citations: bool = True
+    javascript: bool = True
+    policy_phrases: tuple[str, ...] = (
+        "terms of use",
+        "privacy policy",
+        "cookie policy",
+        "uses cookies",
+        "use of cookies",
+        "use cookies",
+    )
+    lorem_ipsum: bool = True
+    curly_bracket: bool = True
+    min_sentences: int = 3
+    max_chars: int = 190_000
+
+    def __post_init__(self) -> None:
+        if self.min_sentences < 1:
+            raise ValueError(f"min_sentences is at least 1, so that no page ends empty, got {self.min_sentences}")
+        if wrong := [phrase for phrase in self.policy_phrases if phrase != phrase.lower() or not phrase.strip()]:
+            raise ValueError(f"policy_phrases are looked for in lower case, so {wrong[0]!r} would never be met")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class C4FineWeb(C4):
+    """C4's rules as FineWeb ran them (arXiv:2406.17557): any line end, datatrove's numbers (5 and 3 swapped)."""
+
+    end_marks: tuple[str, ...] = ()
+    min_line_words: int = 3
+    min_sentences: int = 5
+    max_chars: int = 2**63 - 1  # no limit
+
+
+RULES = ("url", "mime", "language", "gopher_quality", "gopher_repetition", "c4", "c4_fineweb")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """The rules that a source's documents must pass, in this order; the first that fails names the reason."""
 
-    rules: tuple[str, ...] = RULES
+    rules: tuple[str, ...] = ("url", "mime", "language", "gopher_quality", "gopher_repetition")
     url: UrlRules = UrlRules()
     mime: MimeRules = MimeRules()
     language: LanguageRules = LanguageRules()
     gopher_quality: GopherQuality = GopherQuality()
     gopher_repetition: GopherRepetition = GopherRepetition()
+    c4: C4 = C4()
+    c4_fineweb: C4FineWeb = C4FineWeb()
 
     def __post_init__(self) -> None:
         unknown = [rule for rule in self.rules if rule not in RULES]

@@ -1,13 +1,15 @@
 """Documents to documents: the rules of their source in order, the first that fails names the reason."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import apache_beam as beam
 
 from curate import settings
 from curate.documents import read_documents
-from curate.filters import gopher, language, mime, urls
+from curate.filters import c4, gopher, language, mime, urls
 from curate.language import identify
 from curate.parts import PartWriter
 from curate.pipelines.parts import map_only
@@ -37,15 +39,26 @@ def make_part(plan: Plan, item: Item) -> None:
             if isinstance(document, Failure):
                 part.fail(document, item.source)
                 continue
-            judged, reason = judge(document, filters.sources.get(document.source, filters.default))
-            if reason:
-                part.reject(reject(judged, plan.stage, reason))
-            else:
-                part.keep(judged)
+            verdict = judge(document, filters.sources.get(document.source, filters.default))
+            if verdict.reason:
+                part.reject(reject(document, plan.stage, verdict.reason))
+                continue
+            part.keep(verdict.document, read=len(document.text.encode("utf-8", "replace")))
+            for name, number in verdict.notes.items():
+                part.note(name, number)
 
 
-def judge(document: Document, rules: Filter) -> tuple[Document, Reason | None]:
-    """The document, with its language if that was asked, and why it is rejected, or None."""
+class Verdict(NamedTuple):
+    """The document as the rules left it (language, text), why it is rejected, or None, and what they changed."""
+
+    document: Document
+    reason: Reason | None
+    notes: Mapping[str, int]
+
+
+def judge(document: Document, rules: Filter) -> Verdict:
+    """Apply the rules in order until one rejects; a rule that cleans the text does so for those after it."""
+    notes: Counter[str] = Counter()
     for name in rules.rules:
         reason = None
         if name == "url":
@@ -61,6 +74,14 @@ def judge(document: Document, rules: Filter) -> tuple[Document, Reason | None]:
             reason = gopher.quality(document.text, rules.gopher_quality)
         elif name == "gopher_repetition":
             reason = gopher.repetition(document.text, rules.gopher_repetition)
+        elif name in ("c4", "c4_fineweb"):
+            cleaned = c4.clean(document.text, getattr(rules, name), name)
+            if isinstance(cleaned, Reason):
+                reason = cleaned
+            elif cleaned.text != document.text:
+                document = replace(document, text=cleaned.text)
+                notes[f"{name}.changed"] += 1
+                notes.update({f"{name}.removed_{what}": number for what, number in cleaned.removed.items()})
         if reason:
-            return document, reason
-    return document, None
+            return Verdict(document, reason, notes)
+    return Verdict(document, None, notes)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as limited
 from hypothesis import strategies as st
 
-from curate import recipe, settings
+from curate import recipe, rules, settings
 from curate.recipe import Dedup, Extract, Mixture, Pack, Recipe, Score, Source, Train
 from curate.rules import LANGUAGES, RULES, Filter, GopherQuality, GopherRepetition, LanguageRules, MimeRules, UrlRules
 from curate.settings import SettingsError, Where
@@ -26,6 +26,8 @@ filters = st.builds(
     language=st.builds(LanguageRules, allowed=st.lists(codes, max_size=3).map(tuple), min_score=shares),
     gopher_quality=st.builds(GopherQuality, min_words=counts, max_bullet_lines=shares, stop_words=lists),
     gopher_repetition=st.builds(GopherRepetition, max_top_ngram_chars=st.tuples(shares, shares, shares)),
+    c4=st.builds(rules.C4, end_marks=lists, min_sentences=counts, citations=st.booleans()),
+    c4_fineweb=st.builds(rules.C4FineWeb, max_chars=counts),
 )
 scores = st.builds(Score, model=words, keep=st.sampled_from(["all", "threshold", "pareto"]), alpha=st.floats(0.1, 99))
 recipes = st.builds(

@@ -1,0 +1,96 @@
+"""C4's rules (Raffel et al. 2020, arXiv:1910.10683, section 2.2), in the order of its code (TensorFlow Datasets).
+
+They clean a page line by line and then judge what is left. A line goes if it has a word that is too long; then its
+citation marks go; then the line goes if it has no end mark, too few words, "javascript" or a phrase of site policies.
+"lorem ipsum" and "{" reject the page, but only in a line that has come so far. Last, the sentences left are counted.
+
+- Lines are stripped, and empty ones are layout: they go uncounted, as the code would drop them.
+- C4 counts sentences by NLTK's punkt, which is a model. Here one ends at an end mark that a blank and no lower-case
+  letter follow, and that is not the dot of an initial or of an abbreviation below; a line is one sentence at least.
+- C4's list of bad words and its language rule (langdetect, 0.99) are not part of this.
+"""
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from curate.records import Reason
+from curate.rules import C4
+
+CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
+ELLIPSIS = "..."
+SENTENCE_END = re.compile(r"[.?!।۔؟]+[\"'”’»)\]]*(?=\s+[^\sa-z])|[。！？](?=.)")
+ABBREVIATION = re.compile(
+    r"(?:^|[\s(\"“'])(?:[A-Z]|[A-Z]\.[A-Z]|[a-z]\.[a-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Sen|Gov|Capt|Lt|Rev|Mt|vs)$"
+)
+SHOWN = 100  # characters of the guilty line in a rejection
+
+
+class Cleaned(NamedTuple):
+    """What the line rules left of a text, and how many lines each took away; `citations` counts marks."""
+
+    text: str
+    removed: Counter[str]
+
+
+def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
+    """The text without the lines that the rules drop, or why the page is rejected; `name` is the rule's in the reason.
+
+    >>> clean("Menu\\nIt was a cold day in May.\\nThe sea was calm and grey.\\nNobody said a word to us.", C4()).removed
+    Counter({'no_end_mark': 1})
+    """
+    if len(text) > rules.max_chars:
+        return Reason(f"{name}.too_long", len(text), rules.max_chars)
+    kept: list[str] = []
+    removed: Counter[str] = Counter()
+    found = 0
+    for line in filter(None, map(str.strip, text.splitlines())):
+        rest, marks = without_citations(line) if rules.citations and "[" in line else (line, 0)
+        fault = line_fault(line, rest, rules)
+        if fault in ("lorem_ipsum", "curly_bracket"):
+            return Reason(f"{name}.{fault}", detail=line[:SHOWN])
+        if fault:
+            removed[fault] += 1
+            continue
+        removed["citations"] += marks
+        kept.append(rest)
+        if found < rules.min_sentences:
+            found += sentences(rest)
+    if found < rules.min_sentences:
+        return Reason(f"{name}.too_few_sentences", found, rules.min_sentences)
+    return Cleaned("\n".join(kept).strip(), +removed)
+
+
+def without_citations(line: str) -> tuple[str, int]:
+    """A line without Wikipedia's citation and edit marks, and how many there were."""
+    return CITATION.subn("", line)
+
+
+def line_fault(line: str, rest: str, rules: C4) -> str | None:
+    """The first rule that this line breaks, or None; `rest` is the line without its citation marks."""
+    if len(line) > rules.max_word_length and max(map(len, line.split())) > rules.max_word_length:
+        return "long_word"
+    if rules.end_marks and (not rest.endswith(rules.end_marks) or rest.endswith(ELLIPSIS)):
+        return "no_end_mark"
+    if len(rest.split()) < rules.min_line_words:
+        return "too_short"
+    low = rest.lower()
+    if rules.lorem_ipsum and "lorem ipsum" in low:
+        return "lorem_ipsum"
+    if rules.javascript and "javascript" in low:
+        return "javascript"
+    if rules.curly_bracket and "{" in rest:
+        return "curly_bracket"
+    return "policy" if any(phrase in low for phrase in rules.policy_phrases) else None
+
+
+def sentences(line: str) -> int:
+    """How many sentences a line holds: 0 if it is blank, else one more than the ends inside it.
+
+    >>> sentences("Dr. J. Roberts came at 5 p.m. today... but why? Nobody knows.")
+    2
+    """
+    if not line or line.isspace():
+        return 0
+    ends = SENTENCE_END.finditer(line)
+    return 1 + sum(end[0] != "." or not ABBREVIATION.search(line, max(0, end.start() - 6), end.start()) for end in ends)

@@ -1,0 +1,115 @@
+"""C4's rules against the vectors of its own code, edge cases and laws."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.filters.c4 import CITATION, Cleaned, clean, line_fault, sentences
+from curate.rules import C4, C4FineWeb
+
+CASES = json.loads((Path(__file__).parents[1] / "cases" / "c4.json").read_text(encoding="utf-8"))
+PUBLISHED = [case for case in CASES["cases"] if "TensorFlow" in case.get("source", "")]
+DATATROVE = C4(end_marks=(".", "?", "!", '"', "'"), min_line_words=3, min_sentences=5)  # C4QualityFilter's defaults
+
+marked = ["see[1]", "[edit]", "{", "JavaScript", "lorem ipsum", "Use cookies here."]
+pieces = st.sampled_from(["The sea was calm and grey.", "Menu", "Why? ", *marked])
+texts = st.text() | st.lists(pieces | st.sampled_from(["\n", "\r\n", " "]), max_size=30).map("".join)
+rules = st.builds(
+    C4,
+    end_marks=st.sampled_from([(), (".", "?", "!", '"')]),
+    min_line_words=st.integers(0, 6),
+    max_word_length=st.integers(1, 20),
+    citations=st.booleans(),
+    min_sentences=st.integers(1, 4),
+) | st.just(C4FineWeb())
+
+
+def named(cases):
+    return [pytest.param(case, id=case["name"]) for case in cases]
+
+
+def rules_of(case):
+    stated = case.get("settings", {})
+    changed = {key: tuple(value) if isinstance(value, list) else value for key, value in stated.items()}
+    return (C4FineWeb if case.get("fineweb") else C4)(**changed)
+
+
+def nonempty(text):
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("case", named(CASES["cases"]))
+def test_a_page_is_cleaned_or_rejected_as_the_case_says(case):
+    found = clean(case["text"], rules_of(case))
+    if "rule" in case:
+        assert found == (f"c4.{case['rule']}", case.get("value"), case.get("threshold"), case.get("detail", ""))
+    else:
+        assert found == (case["kept"], Counter(case["removed"]))
+
+
+@pytest.mark.parametrize(("text", "number"), CASES["sentences"])
+def test_sentences_end_where_a_reader_would_end_them(text, number):
+    assert sentences(text) == number
+
+
+@pytest.mark.parametrize("case", named(PUBLISHED[:1]))
+@pytest.mark.parametrize("swapped", [DATATROVE, C4FineWeb()], ids=["datatrove", "fineweb"])
+def test_datatrove_s_swapped_numbers_do_not_give_c4_s_own_answer(case, swapped):
+    assert clean(case["text"], C4()) == (case["kept"], Counter(case["removed"]))
+    assert clean(case["text"], swapped) != (case["kept"], Counter(case["removed"]))
+
+
+def test_the_reason_bears_the_name_under_which_the_rule_runs():
+    assert clean("", C4FineWeb(), "c4_fineweb").rule == "c4_fineweb.too_few_sentences"
+
+
+@given(texts, rules)
+def test_each_line_is_kept_or_counted_and_none_is_made_up(text, rules):
+    found = clean(text, rules)
+    if not isinstance(found, Cleaned):
+        return
+    lines = nonempty(text)
+    kept = [line for line in lines if not line_fault(line, CITATION.sub("", line) if rules.citations else line, rules)]
+    dropped = sum(found.removed[fault] for fault in found.removed if fault != "citations")
+    assert len(lines) == len(kept) + dropped
+    expected = "\n".join(CITATION.sub("", line) if rules.citations else line for line in kept).strip()
+    assert found.text == expected
+    assert found.text
+
+
+@given(texts.filter(lambda text: "[" not in text), rules)
+def test_a_clean_text_is_left_as_it_is(text, rules):
+    found = clean(text, rules)
+    if isinstance(found, Cleaned):
+        again = clean(found.text, rules)
+        assert again == (found.text, Counter())
+
+
+@given(texts, rules)
+def test_a_value_breaks_its_limit(text, rules):
+    found = clean(text, rules)
+    if not isinstance(found, Cleaned) and found.rule == "c4.too_few_sentences":
+        assert found.value < found.threshold == rules.min_sentences
+
+
+@given(st.lists(st.sampled_from(["We saw it.", "“Why?”", "He went!", "It is 3.5 m.", "(So be it.)"]), max_size=20))
+def test_sentences_in_a_row_are_all_counted(parts):
+    assert sentences(" ".join(parts)) == len(parts)
+
+
+@given(st.text())
+def test_a_text_has_a_sentence_unless_it_is_blank(text):
+    assert (sentences(text) > 0) == bool(text.strip())
+
+
+WRONG = [{"min_sentences": 0}, {"policy_phrases": ("Terms of Use",)}, {"policy_phrases": (" ",)}]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_settings_that_cannot_work_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        C4(**wrong)
