@@ -29,14 +29,14 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).parents[2]
 PEER = ROOT / ".venv-peers" / "bin" / "python"
 SCRIPT = Path(__file__).with_name("peers_datatrove.py")
-# What `curate extract` is told by --set: with the gates in front of extraction, and with every gate off.
-GATES_ON: tuple[str, ...] = ()
-GATES_OFF: tuple[str, ...] = ()
 FILTERS = (
     'filter.rules=["language","gopher_repetition","gopher_quality","c4_fineweb"]',
     'filter.language.allowed=["en"]',
     "filter.language.min_score=0.65",
 )
+# What `curate extract` is told by --set: with the gates in front of extraction, and with every gate off.
+GATES_ON: tuple[str, ...] = FILTERS
+GATES_OFF: tuple[str, ...] = ("filter.rules=[]", "extract.language_gate=0")
 
 
 @dataclass(frozen=True)
