@@ -117,7 +117,10 @@ def better(html: str, tree: Any, quick: str, settings: Extract) -> tuple[str, st
     from trafilatura.utils import load_html
     from trafilatura.xml import xmltotxt
 
-    body, comments, length = extracted(tree, settings)
+    try:
+        body, comments, length = extracted(tree, settings)
+    except (TypeError, ValueError):  # control characters, at which lxml stops and trafilatura gives a page up
+        return quick, "resiliparse"
     if length < SHORT * len(" ".join(quick.split())):
         return quick, "resiliparse"
     if length < options(settings).min_extracted_size:

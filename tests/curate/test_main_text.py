@@ -102,3 +102,11 @@ def test_the_day_is_the_one_that_the_metadata_state(head, date):
 @pytest.mark.parametrize("markup", ["", "   ", "<html></html>", "<", "{}", "\ufffd"])
 def test_what_is_hardly_a_page_has_hardly_a_text(markup):
     assert len(main_text(markup, "", Extract()).text) <= len(markup)
+
+
+def test_a_page_with_control_characters_that_trafilatura_gives_up_gives_its_quick_text():
+    markup = f"<html><body><article><ul><li>&#1;{SENTENCE}</li></ul><p>{SENTENCE * 4}</p></article></body></html>"
+    assert plainly(markup) is None
+    found = main_text(markup, "", Extract())
+    assert found.extractor == "resiliparse"
+    assert found.text.count("lighthouse") >= 4
