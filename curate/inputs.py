@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import __version__, stage, storage
-from curate.identity import Fact, facts
+from curate.identity import Fact
 from curate.parts import sha256_of, write_json
 from curate.records import SOURCE
 from curate.settings import SettingsError
@@ -42,7 +42,7 @@ class Digests:
         """What identifies each file, and its bytes; SettingsError in one line where one cannot be read."""
         remote = [path for path in paths if storage.is_remote(path)]
         try:
-            told = dict(zip(remote, facts(remote), strict=True))
+            told = dict(zip(remote, storage.facts(remote), strict=True))
         except OSError as error:
             raise SettingsError(f"{error.filename or remote[0]}: cannot read this input: {error}") from None
         return [self._ours(path, told[path]) if path in told else self._local(path) for path in paths]
