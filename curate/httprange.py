@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from curate import __version__
 from curate.identity import Fact, identity
-from curate.patience import Again, Changed, Host, Patience, RemoteError, host
+from curate.patience import Again, ChangedError, Host, Patience, RemoteError, host
 
 PIECE = 64 << 10
 LATER = (408, 429, 500, 502, 503, 504)
@@ -188,7 +188,7 @@ class HttpOrigin:
         return Stream(io.BytesIO(), start, start)
 
     def _meet(self, headers: Mapping[str, str], size: int) -> None:
-        """Take what the first answer tells of the file; Changed where a later one tells another thing."""
+        """Take what the first answer tells of the file; ChangedError where a later one tells another thing."""
         told = {key: headers[key] for key in ("ETag", "Last-Modified") if headers.get(key)}
         if self.fact:
             key = next((key for key in ("ETag", "Last-Modified") if key in told and key in self._seen), None)
@@ -199,8 +199,8 @@ class HttpOrigin:
         plain = {**told, "ETag": told.get("ETag", "").removeprefix("W/"), "name": self.name, "size": size}
         self.fact, self._seen = Fact(size, identity(plain)), told
 
-    def _changed(self) -> Changed:
-        return Changed(f"{self.name}: was changed while it was read; the same command begins it anew")
+    def _changed(self) -> ChangedError:
+        return ChangedError(f"{self.name}: was changed while it was read; the same command begins it anew")
 
 
 def retry_after(value: str | None) -> float | None:

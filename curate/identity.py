@@ -29,7 +29,7 @@ class Fact:
 
 
 def facts(paths: list[Path]) -> list[Fact]:
-    """The facts of files in a store, by one listing per folder if they are many; FileNotFoundError if one is missing."""
+    """The facts of files in a store, by one listing per folder if they are many; FileNotFoundError if one is gone."""
     remotes: list[Any] = [*paths]
     if len(remotes) == 1:
         infos = [remotes[0].fs.info(remotes[0].path)]

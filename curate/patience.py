@@ -18,11 +18,11 @@ class RemoteError(OSError):
     """A remote file that cannot be read; the message is one line that names it."""
 
 
-class Changed(RemoteError):
+class ChangedError(RemoteError):
     """A remote file that is no longer what it was when the reading began, or when the stage was planned."""
 
 
-class Blocked(RemoteError):
+class BlockedError(RemoteError):
     """A host that refuses this machine for the rate of its requests."""
 
 
@@ -56,7 +56,7 @@ class Host:
         self._blocked_until = 0.0
 
     def wait(self, stop: threading.Event) -> None:
-        """Wait until the host may be asked; Blocked where it refuses this machine, RemoteError once `stop` is set."""
+        """Wait until the host may be asked; BlockedError where it refuses this machine, RemoteError after `stop`."""
         while True:
             now = time.monotonic()
             if now < self._blocked_until:
@@ -79,14 +79,16 @@ class Host:
             delay = random.uniform(0, bound) if after is None else min(max(after, 0.0), AFTER_LONGEST_S)
             self._not_before = max(self._not_before, time.monotonic() + delay)
 
-    def block(self, told: str) -> Blocked:
+    def block(self, told: str) -> BlockedError:
         """Note that the host has begun to refuse this machine; the error to raise."""
         self._blocked_until = time.monotonic() + BLOCK_S
         return self._block(told)
 
-    def _block(self, told: str) -> Blocked:
+    def _block(self, told: str) -> BlockedError:
         mend = f"wait {BLOCK_S / 60:.0f} minutes or more, then the same command with fewer --workers"
-        return Blocked(f"{self.name}: refuses with 403 after good answers, so it blocks this machine ({told}); {mend}")
+        return BlockedError(
+            f"{self.name}: refuses with 403 after good answers, so it blocks this machine ({told}); {mend}"
+        )
 
 
 @lru_cache(maxsize=1024)

@@ -1,15 +1,15 @@
 """The recipe: every value that decides which tokens come out, as frozen dataclasses with the papers' defaults."""
 
-import glob
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from curate import settings, storage
+from curate import crawls, settings, storage
+from curate.anchors import anchored
 from curate.rules import Filter
+from curate.selection import Select
 from curate.settings import SettingsError, Table, Where
 
 STAGES = ("extract", "filter", "dedup", "score", "tokenize", "pack")
@@ -26,10 +26,11 @@ class Source:
     """One origin of documents: its inputs (globs or files), its share of the training tokens, its own filter.
 
     weight: the share of training tokens relative to the other sources' weights. An earlier source wins over a later
-    one when both hold the same document.
+    one when both hold the same document. select: what is taken of the inputs that are indexes of crawls.
     """
 
     inputs: tuple[str, ...] = ()
+    select: Select | None = None
     weight: float = 1.0
     filter: Filter = Filter()
 
@@ -39,10 +40,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extract:
-    """How pages become text; trafilatura's own deduplication stays off, as it depends on what a process saw before."""
+    """How pages become text; trafilatura's own deduplication stays off, as it depends on what a process saw before.
+
+    split_bytes: a larger file is cut into pieces of equal size, so that several workers share it.
+    """
 
     statuses: tuple[int, ...] = (200,)
     max_bytes: int = 10_000_000
+    split_bytes: int = 256 << 20
     precision: bool = False
     recall: bool = False
     comments: bool = False
@@ -51,6 +56,7 @@ class Extract:
     def __post_init__(self) -> None:
         check(not (self.precision and self.recall), "precision and recall exclude each other")
         check(self.max_bytes > 0, f"max_bytes is above 0, got {self.max_bytes}")
+        check(self.split_bytes >= 1000, f"split_bytes is at least 1000, got {self.split_bytes}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +184,14 @@ class Train:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A dataset from its sources to its shards; `name` marks the output folder as this recipe's."""
+    """A dataset from its sources to its shards; `name` marks the output folder as this recipe's.
+
+    commoncrawl: the folder or URL under which the files of crawls lie; it decides nothing but that.
+    """
 
     name: str
     seed: int = 0
+    commoncrawl: str = crawls.BASE
     sources: Mapping[str, Source] = field(default_factory=dict)
     extract: Extract = Extract()
     filter: Filter = Filter()
@@ -240,10 +250,10 @@ def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = 
         text = (resources.files("curate.manifests") / f"{name}.toml").read_text(encoding="utf-8")
     else:
         raise SettingsError(f"no recipe is called {name!r}; bundled are {', '.join(bundled())}, or give a .toml file")
-    table = _anchored(settings.parse_toml(text, origin), folder or Path())
+    table = anchored(settings.parse_toml(text, origin), folder or Path())
     for assignment in assignments:
         keys, value = settings.parse_assignment(assignment)
-        table = settings.merge(table, _anchored(settings.assign({}, keys, value), Path()))
+        table = settings.merge(table, anchored(settings.assign({}, keys, value), Path()))
     return from_table(table, Where(origin, text))
 
 
@@ -260,31 +270,3 @@ def from_table(table: Table, where: Where) -> Recipe:
         first = {"filter": shared} if "filter" in table else {}  # so that its faults are not told of a source
         table = {**first, **table, "sources": {**sources, **merged}}
     return settings.build(Recipe, table, where=where)
-
-
-PATH_KEYS: tuple[tuple[str, ...], ...] = (("score", "model"), ("score", "positive"), ("score", "negative"))
-
-
-def _anchored(table: Table, folder: Path) -> Table:
-    """The tables with every input path made absolute from this folder; URIs stay."""
-    paths = [*PATH_KEYS]
-    if isinstance(sources := table.get("sources"), dict):
-        paths += [("sources", name, "inputs") for name in sources]
-    for path in paths:
-        found: Any = table
-        for key in path:
-            found = found.get(key) if isinstance(found, dict) else None
-        if isinstance(found, str):
-            table = settings.assign(table, path, _absolute(found, folder))
-        elif isinstance(found, list):
-            table = settings.assign(table, path, [_absolute(each, folder) for each in found])
-    return table
-
-
-def _absolute(path: Any, folder: Path) -> Any:
-    if not isinstance(path, str) or "://" in path or path.startswith("miniweb:"):
-        return path
-    if storage.is_remote(folder):
-        return str(storage.join(folder, path))
-    base = str(folder.absolute())
-    return str(Path(glob.escape(base) if glob.has_magic(path) else base) / path)

@@ -14,10 +14,11 @@ from typing import Any, Protocol
 
 from curate.httprange import HttpOrigin
 from curate.identity import Fact, facts
-from curate.patience import Again, Attempts, Changed, Host, Patience, RemoteError, host
+from curate.patience import Again, Attempts, ChangedError, Host, Patience, RemoteError, host
 
 CHUNK = 4 << 20
 GLANCE = 256 << 10  # what is fetched after a jump, of which nobody knows yet whether it is read on from
+PROBE = Patience(tries_broken=3)  # a host that is not there should be told soon
 UNTOLD = "listed:"  # the identity of a file that was not asked for when it was planned
 # What the libraries below fsspec raise for a broken connection, by name, as not all are OSErrors.
 BROKEN = {"OSError", "TimeoutError", "ClientError", "HTTPClientError", "IncompleteReadError", "HttpError"}
@@ -60,7 +61,7 @@ class StoreOrigin:
         except Exception as error:
             raise _translated(error, self.name) from error
         if now != self.fact:
-            raise Changed(f"{self.name}: was changed while it was read; the same command begins it anew")
+            raise ChangedError(f"{self.name}: was changed while it was read; the same command begins it anew")
         yield piece
         if len(piece) < stop - start:
             raise Again(f"{len(piece)} of {stop - start} bytes from {start}")
@@ -97,7 +98,7 @@ class RangeReader(io.RawIOBase):
     def fact(self) -> Fact:
         """Size and identity; one byte is asked for where no answer has told them yet."""
         if self._origin.fact is None:
-            self._fetch(0, 1)
+            self.fetch(0, 1)
         assert self._origin.fact is not None
         return self._origin.fact
 
@@ -107,9 +108,9 @@ class RangeReader(io.RawIOBase):
         return self.fact.size
 
     def check(self, identity: str) -> None:
-        """Changed where a store has told another identity before; one that no store tells is not compared."""
+        """ChangedError where a store has told another identity before; one that no store tells is not compared."""
         if ":" in identity and not identity.startswith(UNTOLD) and identity != self.fact.identity:
-            raise Changed(f"{self.name}: was changed after the stage was planned; the same command plans anew")
+            raise ChangedError(f"{self.name}: was changed after the stage was planned; the same command plans anew")
 
     def readable(self) -> bool:
         """It is."""
@@ -177,7 +178,7 @@ class RangeReader(io.RawIOBase):
             if ahead:
                 ahead[1].exception()  # wait: only one range is asked for at a time
             length = self._chunk if forward else min(self._chunk, max(wanted, GLANCE))
-            self._held = self._fetch(position, position + length)
+            self._held = self.fetch(position, position + length)
         self._start = position
         following = position + len(self._held)
         if forward and following < self.size:
@@ -188,15 +189,15 @@ class RangeReader(io.RawIOBase):
 
         def work() -> None:
             try:
-                future.set_result(self._fetch(start, stop))
+                future.set_result(self.fetch(start, stop))
             except BaseException as error:
                 future.set_exception(error)
 
         threading.Thread(target=work, daemon=True, name=f"read ahead {self.name}").start()
         return future
 
-    def _fetch(self, start: int, stop: int) -> memoryview:
-        """The bytes from `start` up to `stop` or the end, tried again where they break."""
+    def fetch(self, start: int, stop: int) -> memoryview:
+        """The bytes from `start` up to `stop` or the end, and no others, tried again where they break."""
         held = bytearray()
         attempts = Attempts(self.name, self._origin.host, self._patience)
         while start + len(held) < stop:
@@ -220,5 +221,5 @@ def is_http(name: str) -> bool:
 
 def http_fact(url: Path) -> Fact:
     """Size and identity of a URL, by asking for its first byte."""
-    with RangeReader(url) as reader:
+    with RangeReader(url, patience=PROBE) as reader:
         return reader.fact

@@ -109,8 +109,10 @@ def glob(pattern: str) -> list[Path]:
         if os.path.isdir(pattern):
             pattern = os.path.join(local_glob.escape(pattern), "*")
         return sorted(Path(name) for name in local_glob.glob(pattern, recursive=True) if os.path.isfile(name))
-    if is_http(pattern):
-        return [path(pattern)]  # the web lists nothing, and ? and * may belong to the name
+    if is_http(pattern):  # where ? and [ may belong to the name
+        if "*" in pattern:
+            raise SettingsError(f"{pattern}: the web lists no files; name each one, or a list of them (*.paths)")
+        return [path(pattern)]
     start: Any = path(pattern.rstrip("/"))
     need(start)
     with one_line(pattern, "cannot look for this input"):

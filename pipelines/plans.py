@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from curate import modelfile, settings, storage
+from curate.indexes import numbered, pieces, resolved
 from curate.inputs import MINIWEB, Digests, files, moved, source_items, stage_items
 from curate.manifest import stage_folder
 from curate.packing import cuts_settings, plan_cuts
@@ -65,14 +66,24 @@ def check_model_files(recipe: Recipe, out: Path | None) -> None:
 
 def extract(recipe: Recipe, out: Path, digests: Digests) -> Plan:
     """The plan over the input files of every source."""
-    found = source_items(given_inputs(recipe), digests, miniweb=miniweb_folder(out))
+    found = source_items(given_inputs(recipe), digests, miniweb=miniweb_folder(out), base=recipe.commoncrawl)
     items = [replace(item, form="owned") if item.form == "documents" else item for item in found]
     return plan_extract(recipe, stage_folder(out, "extract"), items)
 
 
 def plan_extract(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
-    """The plan of extract over these items."""
-    return Plan(stage="extract", folder=folder, settings=settings.to_table(recipe.extract), items=tuple(items))
+    """The plan of extract over these items: what indexes select is looked up first, large files are cut."""
+    selects = {name: source.select for name, source in recipe.sources.items()}
+    whole = resolved(items, folder, selects, recipe.commoncrawl)
+    items = numbered([piece for item in whole for piece in pieces(item, recipe.extract.split_bytes)])
+    attached = tuple(sorted({item.uri for item in items if item.form == "pointers"}))
+    return Plan(
+        stage="extract",
+        folder=folder,
+        settings=settings.to_table(recipe.extract),
+        items=tuple(items),
+        attached=attached,
+    )
 
 
 def plan_filter(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:

@@ -36,7 +36,7 @@ def run(
 def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine: Engine, source: str) -> StageRecord:
     digests = Digests()
     if stage == "extract":
-        items = source_items({source: inputs}, digests)
+        items = source_items({source: inputs}, digests, base=recipe.commoncrawl)
         return execute(plans.plan_extract(recipe, out, items), engine)
     if stage == "pack":
         if len(inputs) != 1:
@@ -50,7 +50,7 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
 
 # The tables of a recipe that a stage reads.
 READS = {
-    "extract": {"extract"},
+    "extract": {"extract", "sources", "commoncrawl"},
     "filter": {"filter", "sources"},
     "dedup": {"dedup", "sources"},
     "score": {"score", "seed"},

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate import patience, storage
-from curate.patience import Blocked, Changed, Patience, RemoteError
+from curate.patience import BlockedError, ChangedError, Patience, RemoteError
 from curate.remote import RangeReader
 from curate.settings import SettingsError
 
@@ -68,19 +68,29 @@ def test_a_passing_fault_changes_nothing(server, fault, first):
     assert read(url, 9000) == CONTENT
 
 
-@pytest.mark.parametrize("fault", [Fault(cut=0), Fault(cut=1), Fault(cut=1, no_ranges=True), Fault(status=503)])
+@pytest.mark.parametrize("fault", [Fault(cut=0), Fault(cut=1, no_ranges=True), Fault(status=503)])
 def test_a_fault_that_does_not_pass_is_told_with_the_file(server, fault):
     url = server.put("a.bin", CONTENT)
     server.faults.append(Fault())
     server.always = fault
-    if fault == Fault(cut=1):  # each try brings a byte, so there is progress to the end
-        assert read(url) == CONTENT
-        return
     with reader(url) as file:
         assert file.size
+        file.seek(30_000)
         with pytest.raises(RemoteError, match=rf"^{url}: given up after \d+ tries in a row"):
-            file.seek(30_000)
             file.read(10)
+
+
+@pytest.mark.parametrize("every", [1, 2, 97])
+def test_a_connection_that_is_cut_after_so_many_bytes_each_time_gives_every_byte(server, every):
+    url = server.put("a.bin", CONTENT[: 300 * every])
+    server.always = Fault(cut=every)
+    assert read(url) == CONTENT[: 300 * every]
+
+
+def test_twenty_times_503_and_then_an_answer_is_patience(server):
+    url = server.put("a.bin", CONTENT)
+    server.faults.extend([Fault(status=503, body=SLOW_DOWN)] * 20)
+    assert read(url) == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -121,7 +131,7 @@ def test_a_file_that_is_replaced_midway_is_not_mixed(server):
         file.read(6000)
         server.put("a.bin", CONTENT[::-1])
         file.seek(30_000)
-        with pytest.raises(Changed, match=url):
+        with pytest.raises(ChangedError, match=url):
             file.read(10)
 
 
@@ -131,7 +141,10 @@ def test_a_file_is_known_by_its_etag_or_its_time_and_refused_without(server):
     assert (fact.size, fact.identity.partition(":")[0]) == (len(CONTENT), "etag")
     with storage.opened(storage.path(url), fact.identity) as (file, size):
         assert (file.read(9), size) == (CONTENT[:9], len(CONTENT))
-    with pytest.raises(Changed, match="after the stage was planned"), storage.opened(storage.path(url), "etag:x:1"):
+    with (
+        pytest.raises(ChangedError, match="after the stage was planned"),
+        storage.opened(storage.path(url), "etag:x:1"),
+    ):
         pass
     server.etags = False
     with pytest.raises(SettingsError, match=rf"^{url}: its server tells neither"):
@@ -148,10 +161,10 @@ def test_a_403_after_good_answers_is_a_block_and_stops_every_reader(server):
         read(url)
     assert read(url) == CONTENT
     server.always = Fault(status=403, body=b"<html>Request blocked</html>")
-    with pytest.raises(Blocked, match=r"Request blocked.*wait 10 minutes"):
+    with pytest.raises(BlockedError, match=r"Request blocked.*wait 10 minutes"):
         read(url)
     asked = len(server.asked)
-    with pytest.raises(Blocked):
+    with pytest.raises(BlockedError):
         read(url)
     assert len(server.asked) == asked
 
@@ -190,7 +203,7 @@ def shared():
         yield found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=MOVES, faults=st.lists(FAULTS, max_size=4), chunk=st.integers(1000, 20_000))
 def test_any_seeks_and_reads_give_the_bytes_of_a_local_file(shared: Server, moves, faults, chunk):
     url, local = shared.put("a.bin", CONTENT), io.BytesIO(CONTENT)
