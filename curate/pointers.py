@@ -7,8 +7,9 @@ that lie near each other are fetched by one request.
 
 import io
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -31,6 +32,8 @@ FOLDER = "pointers"
 NOTE = b"curate.selection"
 GAP = 64 << 10  # of bytes between two records that are fetched all the same
 REQUEST = 16 << 20
+PARALLEL = 4  # requests at a time, as Common Crawl bears them
+AHEAD = 32 << 20  # of bytes that are fetched before they are read
 LONGEST = 64 << 20  # of one record, compressed
 STAGE = "extract"
 SCHEMA = pa.schema(
@@ -42,7 +45,7 @@ SCHEMA = pa.schema(
         pa.field("fault", pa.string(), nullable=False),
     ]
 )
-Range = Callable[[int, int], memoryview | bytes]
+Content = memoryview | bytes | FileNotFoundError
 Read = Callable[[BinaryIO, str, int], Iterator[Any]]
 
 
@@ -124,26 +127,23 @@ def read_targets(path: Path, start: int, stop: int) -> list[Target]:
 
 
 def captures(targets: Iterable[Target], base: str, read: Read) -> Iterator[Any]:
-    """What becomes of each target, in order: what `read` makes of its record alone, or a Failure; nothing is left out.
+    """What becomes of each target: what `read` makes of its record alone, or a Failure; nothing is left out.
 
-    read: from a file that holds one record, its name and its size to outcomes.
+    read: from a file that holds one record, its name and its size to outcomes. Rows that cannot be used come first, the
+    others in order.
     """
-    for name, group in groupby(targets, lambda target: target.file):
-        usable = []
-        for target in group:
-            message = target.fault or _refused(target)
-            if message:
-                yield _failure(target, "malformed" if target.fault else "index_row", message)
-            else:
-                usable.append(target)
-        if not usable:
-            continue
-        try:
-            with ranges(storage.join(storage.path(base), name)) as fetch:
-                for together in batches(usable):
-                    yield from _together(together, fetch, read)
-        except FileNotFoundError as error:
-            yield from (_failure(target, "missing", f"no such file: {error.filename}") for target in usable)
+    usable: list[Target] = []
+    for target in targets:
+        if message := target.fault or _refused(target):
+            yield _failure(target, "malformed" if target.fault else "index_row", message)
+        else:
+            usable.append(target)
+    groups = [batch for _, group in groupby(usable, lambda target: target.file) for batch in batches(group)]
+    for group, content in fetched(groups, storage.path(base)):
+        if isinstance(content, FileNotFoundError):
+            yield from (_failure(target, "missing", f"no such file: {content.filename}") for target in group)
+        else:
+            yield from _outcomes(group, content, read)
 
 
 def _refused(target: Target) -> str:
@@ -167,12 +167,58 @@ def batches(targets: Iterable[Target]) -> Iterator[list[Target]]:
         yield held
 
 
-def _together(targets: list[Target], fetch: Range, read: Read) -> Iterator[Any]:
-    """The outcomes of targets that are fetched by one request."""
-    begin, end = targets[0].offset, max(target.offset + target.length for target in targets)
-    content = memoryview(fetch(begin, end))
+def fetched(groups: Iterable[list[Target]], root: Path) -> Iterator[tuple[list[Target], Content]]:
+    """Each group with the bytes from its first record to its last, or the error that there is no such file.
+
+    A few requests are under way at a time, as most of their time is waiting; what they hold is bounded.
+    """
+    readers: list[RangeReader] = []
+    waiting: deque[tuple[list[Target], Future[Content]]] = deque()
+    pool = ThreadPoolExecutor(PARALLEL)
+    held, rest = 0, iter(groups)
+    group = next(rest, None)
+    try:
+        while waiting or group:
+            while group and len(waiting) < 2 * PARALLEL and (not waiting or held + _span(group)[1] <= AHEAD):
+                waiting.append((group, pool.submit(_fetch, group, root, readers)))
+                held += _span(group)[1]
+                group = next(rest, None)
+            first, future = waiting.popleft()
+            held -= _span(first)[1]
+            yield first, future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for reader in [*readers]:
+            reader.close()
+        pool.shutdown()
+
+
+def _span(group: list[Target]) -> tuple[int, int]:
+    """Where a group begins, and how long it is."""
+    begin = group[0].offset
+    return begin, max(target.offset + target.length for target in group) - begin
+
+
+def _fetch(group: list[Target], root: Path, readers: list[RangeReader]) -> Content:
+    path, (begin, size) = storage.join(root, group[0].file), _span(group)
+    try:
+        if not storage.is_remote(path):
+            with path.open("rb") as file:
+                return os.pread(file.fileno(), size, begin)
+        with RangeReader(path) as reader:
+            readers.append(reader)
+            content = reader.fetch(begin, begin + size)
+            readers.remove(reader)
+            return content
+    except FileNotFoundError as error:
+        return error
+
+
+def _outcomes(targets: list[Target], content: memoryview | bytes, read: Read) -> Iterator[Any]:
+    """The outcomes of targets that were fetched together."""
+    begin = targets[0].offset
     for target in targets:
-        record = content[target.offset - begin :][: target.length]
+        record = memoryview(content)[target.offset - begin :][: target.length]
         if len(record) < target.length:
             told = f"the file ends at byte {begin + len(content)}, before the record does"
             yield _failure(target, "index_mismatch", told)
@@ -206,14 +252,3 @@ def _failure(target: Target, error: str, message: str) -> Failure:
         url=target.url,
         record=True,
     )
-
-
-@contextmanager
-def ranges(path: Path) -> Iterator[Range]:
-    """What gives the bytes of a file from an offset up to another, or to its end, and reads no others."""
-    if not storage.is_remote(path):
-        with path.open("rb") as file:
-            yield lambda start, stop: os.pread(file.fileno(), stop - start, start)
-        return
-    with RangeReader(path) as reader:
-        yield reader.fetch

@@ -1,6 +1,7 @@
 """Pointers to records: sorted and once each; fetched with few requests; a wrong one costs only itself."""
 
 import gzip
+import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from curate import pointers
 from curate.pipelines.extract import pages
-from curate.pointers import GAP, REQUEST, Target, batches, captures, pointer_items, read_targets, selected
+from curate.pointers import GAP, REQUEST, Target, batches, captures, fetched, pointer_items, read_targets, selected
 from curate.records import Failure, Page
 from curate.selection import IndexRow
 from curate.settings import SettingsError
@@ -110,6 +111,28 @@ def test_near_records_are_one_request_and_faults_of_the_server_change_nothing(ro
         server.faults.extend([Fault(cut=100), Fault(no_ranges=True, cut=400), Fault(no_ranges=True)])
         found = list(captures(good[5:], server.url, read))
     assert found == list(captures(good[5:], str(root), read))
+
+
+def test_requests_are_under_way_together_and_what_they_hold_is_bounded(root, monkeypatch):
+    monkeypatch.setattr(pointers, "GAP", -1)  # each record for itself
+    good = targets_of(root, "a.warc.gz")
+    under_way, most = [], []
+
+    def fetch(group, *_):
+        under_way.append(group)
+        most.append(len(under_way))
+        time.sleep(0.02)
+        under_way.remove(group)
+        return b"x"
+
+    monkeypatch.setattr(pointers, "_fetch", fetch)
+    groups = [[target] for target in good]
+    assert [group for group, _ in fetched(groups, root)] == groups
+    assert 1 < max(most) <= pointers.PARALLEL
+    most.clear()
+    monkeypatch.setattr(pointers, "AHEAD", 0)
+    assert [group for group, _ in fetched(groups, root)] == groups
+    assert max(most) == 1
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**7)), max_size=60))
