@@ -1,7 +1,7 @@
 """From the inputs that a stage is planned over to its items: indexes to pointers, large files to pieces."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib import metadata
 from itertools import pairwise
@@ -16,39 +16,43 @@ from curate.settings import SettingsError
 from curate.stage import digest
 
 
-def resolved(items: list[Item], folder: Path, selects: Mapping[str, Select | None], base: str) -> list[Item]:
+def resolved(
+    items: list[Item], folder: Path, selects: Mapping[str, Select | None], base: str, say: Callable[[str], None]
+) -> list[Item]:
     """The items with each source's indexes replaced by pointers to the captures that its `select` takes.
 
-    SettingsError where a source selects and none of its inputs is an index.
+    SettingsError where a source selects and none of its inputs is an index. say: told before an index is read.
     """
-    indexes = {source: [item for item in items if item.form == "index" and item.source == source] for source in selects}
+    indexes: dict[str, list[Item]] = {}
+    for item in items:
+        indexes.setdefault(item.source, []).extend([item] if item.form == "index" else ())
     for source, select in selects.items():
-        if select and not indexes[source] and any(item.source == source for item in items):
+        if select and indexes.get(source) == []:
             raise SettingsError(f"sources.{source}.select: none of its inputs is an index of a crawl")
     found: list[Item] = []
-    done: set[str] = set()
     for item in items:
         if item.form != "index":
             found.append(item)
-        elif item.source not in done:
-            done.add(item.source)
-            mine = indexes.get(item.source) or [each for each in items if each.form == "index"]
-            found += _pointers(mine, folder, selects.get(item.source) or Select(), base)
+        elif mine := indexes.pop(item.source, []):
+            found += _pointers(mine, folder, selects.get(item.source) or Select(), base, say)
     return found
 
 
-def _pointers(indexes: list[Item], folder: Path, select: Select, base: str) -> Iterator[Item]:
+def _pointers(
+    indexes: list[Item], folder: Path, select: Select, base: str, say: Callable[[str], None]
+) -> Iterator[Item]:
     source = indexes[0].source
     made_by = [__version__, metadata.version("pyarrow")]
     key = digest([[[item.name, item.sha256] for item in indexes], settings.to_table(select), made_by])
-    path = selected(folder, source, key, lambda: _rows(indexes, select))
+    path = selected(folder, source, key, lambda: _rows(indexes, select, say))
     yield from pointer_items(path, folder, source, storage.uri(storage.path(base)))
 
 
-def _rows(indexes: list[Item], select: Select) -> Iterator[IndexRow]:
+def _rows(indexes: list[Item], select: Select, say: Callable[[str], None]) -> Iterator[IndexRow]:
     from curate import columnar
 
-    for item in indexes:
+    for number, item in enumerate(indexes, start=1):
+        say(f"select    source {item.source}: index {number} of {len(indexes)}, {item.name}")
         path = storage.path(item.uri)
         module = columnar if ".parquet" in path.name else cdx
         yield from module.rows(path, item.name, select)

@@ -37,7 +37,7 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
     digests = Digests()
     if stage == "extract":
         items = source_items({source: inputs}, digests, base=recipe.commoncrawl)
-        return execute(plans.plan_extract(recipe, out, items), engine)
+        return execute(plans.plan_extract(recipe, out, items, engine.progress.say), engine)
     if stage == "pack":
         if len(inputs) != 1:
             raise SettingsError("pack takes one input, the folder that tokenize wrote")
