@@ -1,6 +1,7 @@
 """Pointers to records: sorted and once each; fetched with few requests; a wrong one costs only itself."""
 
 import gzip
+import io
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -11,10 +12,12 @@ from faulty import Fault, serving
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate import pointers
+from curate import pointers, storage
+from curate.patience import Patience
 from curate.pipelines.extract import pages
 from curate.pointers import GAP, REQUEST, Target, batches, captures, fetched, pointer_items, read_targets, selected
 from curate.records import Failure, Page
+from curate.remote import RangeReader
 from curate.selection import IndexRow
 from curate.settings import SettingsError
 
@@ -58,6 +61,18 @@ def test_a_pointer_gives_the_page_that_a_whole_read_gives(root, name):
     assert len(targets) == PAGES
     assert list(captures(targets, str(root), read)) == whole
     assert list(captures(targets[3:5], str(root), read)) == whole[3:5]
+
+
+@pytest.mark.parametrize("cut", [1, 13, 700])
+def test_a_connection_that_is_cut_again_and_again_gives_the_records_of_the_disk(root, cut):
+    content = (root / "a.warc.gz").read_bytes()[: 700 if cut == 1 else None]
+    with serving() as server:
+        url = server.put("a.warc.gz", content)
+        server.always = Fault(cut=cut)
+        with RangeReader(storage.path(url), patience=Patience(first_s=0.0001, longest_s=0.001)) as file:
+            far = list(pages(file, "a.warc.gz", size=file.size, max_bytes=10_000))
+    assert far == list(pages(io.BytesIO(content), "a.warc.gz", size=len(content), max_bytes=10_000))
+    assert isinstance(far[0], Page)
 
 
 def bad(good: Target, after: Target) -> list[tuple[Target, str, str]]:

@@ -210,11 +210,8 @@ def test_a_run_that_was_killed_while_it_selected_begins_again(crawl, tmp_path):
     left = tmp_path / "out" / "extract" / "pointers" / ".web.parquet.1.tmp"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"half")
-    table = {
-        "name": "r",
-        "commoncrawl": str(crawl.root),
-        "sources": {"web": {"inputs": [f"{crawl.root}/cdx-00000.gz"]}},
-    }
+    sources = {"web": {"inputs": [f"{crawl.root}/cdx-00000.gz"]}}
+    table = {"name": "r", "commoncrawl": str(crawl.root), "sources": sources}
     run(recipe.from_table(table, recipe.Where("r", "")), tmp_path / "out", Engine(target=Target(workers=1)))
     assert not left.exists()
 
