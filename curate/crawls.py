@@ -35,9 +35,14 @@ class Listed:
     """A file of a list: its name there ('' where that is a place of its own), and what is known without asking."""
 
     name: str
-    path: Path
+    uri: str
     fact: Fact | None = None
     index: bool = False
+
+    @property
+    def path(self) -> Path:
+        """Where it lies; made when it is needed, as a list may be long."""
+        return storage.path(self.uri)
 
 
 def listed(name: str, base: str) -> list[Listed]:
@@ -74,11 +79,12 @@ def _root(base: str) -> Path:
 
 
 def _listed(line: str, base: str, kind: str) -> Listed:
-    path = storage.join(_root(base), line)
+    index = kind == "index"
+    if line.startswith(PUBLISHED) and storage.is_remote(base):
+        fact = Fact(KINDS[kind][1], f"{UNTOLD}{line}")
+        return Listed(name=line, uri=f"{base.rstrip('/')}/{line}", fact=fact, index=index)
     own = storage.is_remote(line) or line.startswith("/")
-    fact = Fact(KINDS[kind][1], f"{UNTOLD}{line}")
-    known = line.startswith(PUBLISHED) and storage.is_remote(path)
-    return Listed(name="" if own else line, path=path, fact=fact if known else None, index=kind == "index")
+    return Listed(name="" if own else line, uri=str(storage.join(_root(base), line)), index=index)
 
 
 def _lines(path: Path, name: str) -> list[str]:

@@ -149,7 +149,7 @@ class HttpOrigin:
         if status == 412:
             raise self._changed()
         if status == 403 and self.host.served:
-            raise self.host.block(f"{self.name}: {_first_line(answer)}")
+            raise self.host.block(f"{self.name}{_first_line(answer)}")
         raise RemoteError(f"{self.name}: the server answers {status} {answer.reason}{_first_line(answer)}")
 
     def _part(self, answer: Any, start: int, stop: int) -> Stream:

@@ -130,7 +130,7 @@ def source_items(
                 Item(
                     number=len(items),
                     name=entry.name or next(names),
-                    uri=str(entry.path),
+                    uri=entry.uri,
                     form=_form(entry),
                     sha256=fact.identity,
                     bytes=fact.size,
@@ -155,13 +155,14 @@ def _entries(patterns: tuple[str, ...], miniweb: Path | None, base: str) -> list
             continue
         for path in files(pattern, miniweb=miniweb):
             named_by_list = path.name.endswith(crawls.LISTS)
-            found += crawls.listed(str(path), base) if named_by_list else [Listed(name="", path=storage.absolute(path))]
-    return [*{entry.path: entry for entry in found}.values()]
+            found += crawls.listed(str(path), base) if named_by_list else [Listed(name="", uri=storage.uri(path))]
+    return [*{entry.uri: entry for entry in found}.values()]
 
 
 def _form(entry: Listed) -> str:
     """What is in a file, by its name; a Parquet file with the columns of an index is one."""
-    name = entry.path.name.partition("?")[0] if storage.is_remote(entry.path) else entry.path.name
+    name = entry.uri.rpartition("/")[2]
+    name = name.partition("?")[0] if storage.is_remote(entry.uri) else name
     if entry.index or INDEX.fullmatch(name):
         return "index"
     if name.endswith(".parquet"):

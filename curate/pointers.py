@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from curate import storage
 from curate.items import Item
 from curate.parts import Table
-from curate.records import Failure, Page
+from curate.records import Failure
 from curate.remote import RangeReader
 from curate.selection import IndexRow
 from curate.settings import SettingsError
@@ -233,8 +233,9 @@ def _checked(outcome: Any, target: Target) -> Any:
     if isinstance(outcome, Failure):
         url = outcome.url or target.url
         return replace(outcome, offset=target.offset, length=target.length, url=url, record=True)
-    if isinstance(outcome, Page) and outcome.url != target.url:
-        return _failure(target, "index_mismatch", f"the record is of {outcome.url[:300]}")
+    url = getattr(outcome, "url", target.url)
+    if url != target.url:
+        return _failure(target, "index_mismatch", f"the record is of {url[:300]}")
     place = getattr(outcome, "pointer", None)
     if place and place.offset >= 0:
         return replace(outcome, pointer=replace(place, offset=target.offset + place.offset))

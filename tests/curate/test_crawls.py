@@ -62,6 +62,8 @@ def test_what_is_no_published_crawl_is_asked_for_or_read(server, tmp_path):
         ("mine/b.warc.gz", 2, "etag"),
         (f"{server.url}/c.warc.gz", 1, "etag"),
     ]
+    far = server.put("lists/all.paths.gz", gzip.compress((tmp_path / "all.paths").read_bytes()))
+    assert source_items({"web": (far,)}, Digests(), base=server.url) == items
     (tmp_path / "all.paths").write_text("mine/none.warc.gz")
     with pytest.raises(SettingsError, match=rf"^{server.url}/mine/none\.warc\.gz: cannot read this input"):
         source_items({"web": (f"{tmp_path}/all.paths",)}, Digests(), base=server.url)

@@ -154,6 +154,15 @@ def test_a_file_is_known_by_its_etag_or_its_time_and_refused_without(server):
     assert missing.value.filename == f"{url}.not"
 
 
+def test_what_needs_a_name_is_downloaded_whole(server):
+    url = server.put("a.jsonl.gz", CONTENT)
+    server.faults.extend([Fault(), Fault(cut=3000), Fault(no_ranges=True)])
+    with storage.local(storage.path(url)) as copy:
+        assert copy.name == "a.jsonl.gz"
+        assert copy.read_bytes() == CONTENT
+    assert not copy.exists()
+
+
 def test_a_403_after_good_answers_is_a_block_and_stops_every_reader(server):
     url = server.put("a.bin", CONTENT)
     server.faults.append(Fault(status=403, body=b"forbidden at first"))
