@@ -13,7 +13,7 @@ from curate.settings import SettingsError
 
 # What a run killed before its recipe.toml, or a stage before its plan.json, may have left.
 STARTED_RUN = {"inputs.json", "miniweb"}
-STARTED_STAGE = {"dedup": {"signatures", "documents"}, "score": {"model.bin", "model.json"}}
+STARTED_STAGE = {"extract": {"pointers"}, "dedup": {"signatures", "documents"}, "score": {"model.bin", "model.json"}}
 
 
 @contextmanager
@@ -54,9 +54,14 @@ def claim_run(name: str, out: Path) -> None:
         found = settings.parse_toml(owner.read_bytes().decode(errors="replace"), str(owner)).get("name")
         if found != name:
             raise SettingsError(f"{out}: holds recipe {found!r}, not {name!r}; name another folder")
-    elif not names(out) <= STARTED_RUN:
+    elif not names(out) <= STARTED_RUN and not _only_pointers(out):
         raise SettingsError(f"{out}: not empty and no output of curate; name another folder")
     remove_temporaries(out)
+
+
+def _only_pointers(out: Path) -> bool:
+    """Was a run killed while it selected from indexes?"""
+    return names(out) <= {*STARTED_RUN, "extract"} and storage.names(out / "extract") == {"pointers"}
 
 
 def claim_stage(stage: str, out: Path) -> None:

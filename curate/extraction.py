@@ -14,6 +14,7 @@ EXTRACTORS = ("trafilatura", "resiliparse")
 class Extract:
     """How pages become text; trafilatura's own deduplication stays off, as it depends on what a process saw before.
 
+    split_bytes: a larger file is cut into pieces of equal size, so that several workers share it.
     extractor: "trafilatura" or "resiliparse". fallback: what takes over where trafilatura's main extractor finds
     little: "resiliparse" (its quick text), or "trafilatura", which is plain trafilatura with all its own fallbacks.
     language_gate: a page is refused early unless its quick text is, with at least this probability, in a language that
@@ -23,6 +24,7 @@ class Extract:
 
     statuses: tuple[int, ...] = (200,)
     max_bytes: int = 10_000_000
+    split_bytes: int = 256 << 20
     extractor: str = "trafilatura"
     fallback: str = "resiliparse"
     language_gate: float = 0.2
@@ -39,6 +41,7 @@ class Extract:
             check(value in EXTRACTORS, f"{name} is {' or '.join(EXTRACTORS)}, got {value!r}")
         check(not (self.precision and self.recall), "precision and recall exclude each other")
         check(self.max_bytes > 0, f"max_bytes is above 0, got {self.max_bytes}")
+        check(self.split_bytes >= 1000, f"split_bytes is at least 1000, got {self.split_bytes}")
         check(0 <= self.language_gate <= 1, f"language_gate lies in [0, 1], got {self.language_gate}")
         check(0 <= self.quality_gate <= 1, f"quality_gate lies in [0, 1], got {self.quality_gate}")
         check(not self.quality_gate or bool(self.quality_model), "a quality_gate needs a quality_model")

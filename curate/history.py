@@ -27,7 +27,7 @@ def _seen(out: Path, column: str, value: Any) -> list[Row]:
     for stage, folder in stage_folders(out).items():
         record = read_stage(folder)
         for name in record.outputs:
-            if name.endswith(".parquet") and not name.startswith("failed-"):
+            if name.endswith(".parquet") and not name.startswith(("failed-", "pointers/")):
                 rows += _matches(folder, name, stage, column, value)
     return rows
 

@@ -18,7 +18,6 @@ TIMES = (
     "updated",
     "created",
 )  # what other stores tell
-NO_LISTINGS = ("http", "https")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +29,10 @@ class Fact:
 
 
 def facts(paths: list[Path]) -> list[Fact]:
-    """The facts of remote files, by one listing per folder if they are many; FileNotFoundError where one is missing."""
+    """The facts of files in a store, by one listing per folder if they are many; FileNotFoundError if one is gone."""
     remotes: list[Any] = [*paths]
-    if len(remotes) == 1 or any(each.protocol in NO_LISTINGS for each in remotes):
-        infos = [each.fs.info(each.path) for each in remotes]
+    if len(remotes) == 1:
+        infos = [remotes[0].fs.info(remotes[0].path)]
     else:
         folders = {posixpath.dirname(each.path): each.fs for each in remotes}
         listed = {info["name"]: info for folder, fs in folders.items() for info in fs.ls(folder, detail=True)}

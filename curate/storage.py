@@ -3,20 +3,23 @@
 A local path stays a `pathlib.Path`; a URL becomes a `UPath`, which takes the same calls. On an object store a finished
 file is written to a local temporary file and uploaded whole, so a reader sees all of it or nothing. There are no
 folders, renames and locks there: nothing stops two runs into one folder, which is harm where their settings differ.
-What is read in full is downloaded first, so that a broken connection is an error and never looks like a damaged file.
+What needs a name is downloaded, the rest is read by ranges; a broken connection never looks like a damaged file.
 """
 
 import glob as local_glob
 import os
 import posixpath
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from curate.identity import facts
+from curate import identity
+from curate.identity import Fact
+from curate.remote import RangeReader, http_fact, is_http
 from curate.settings import SettingsError
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # a protocol, and what of ours to install for it
@@ -106,6 +109,10 @@ def glob(pattern: str) -> list[Path]:
         if os.path.isdir(pattern):
             pattern = os.path.join(local_glob.escape(pattern), "*")
         return sorted(Path(name) for name in local_glob.glob(pattern, recursive=True) if os.path.isfile(name))
+    if is_http(pattern):  # where ? and [ may belong to the name
+        if "*" in pattern:
+            raise SettingsError(f"{pattern}: the web lists no files; name each one, or a list of them (*.paths)")
+        return [path(pattern)]
     start: Any = path(pattern.rstrip("/"))
     need(start)
     with one_line(pattern, "cannot look for this input"):
@@ -116,6 +123,13 @@ def glob(pattern: str) -> list[Path]:
         found = start.fs.glob(pattern, detail=True)
     names = sorted(name for name, info in found.items() if info["type"] == "file")
     return [path(start.fs.unstrip_protocol(name)) for name in names]
+
+
+def facts(paths: list[Path]) -> list[Fact]:
+    """The sizes and identities of remote files, in order; FileNotFoundError where one is missing."""
+    if any(is_http(str(each)) for each in paths):
+        return [http_fact(each) if is_http(str(each)) else identity.facts([each])[0] for each in paths]
+    return identity.facts(paths)
 
 
 def stamp(path: Path) -> object:
@@ -152,8 +166,24 @@ def local(path: Path) -> Iterator[Path]:
     remote: Any = path
     with tempfile.TemporaryDirectory(prefix="curate-") as folder:
         copy = Path(folder) / path.name
-        remote.fs.get_file(remote.path, str(copy))
+        if is_http(str(path)):
+            with opened(path) as (file, _), copy.open("wb") as target:
+                shutil.copyfileobj(file, target, 1 << 20)
+        else:
+            remote.fs.get_file(remote.path, str(copy))
         yield copy
+
+
+@contextmanager
+def opened(path: Path, identity: str = "") -> Iterator[tuple[IO[bytes] | RangeReader, int]]:
+    """A file to seek and read in, and its bytes; RemoteError where a remote one is not what was planned for."""
+    if not is_remote(path):
+        with path.open("rb") as file:
+            yield file, os.fstat(file.fileno()).st_size
+        return
+    with RangeReader(path) as reader:
+        reader.check(identity)
+        yield reader, reader.size
 
 
 def source(path: Path) -> Any:

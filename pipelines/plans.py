@@ -1,10 +1,12 @@
 """From a recipe to the plan of each stage: its settings as tables, its items, its folder."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from curate import modelfile, quickgate, settings, storage
 from curate.extraction import Extraction, gates_of
+from curate.indexes import numbered, pieces, resolved
 from curate.inputs import MINIWEB, Digests, files, moved, source_items, stage_items
 from curate.manifest import stage_folder
 from curate.packing import cuts_settings, plan_cuts
@@ -64,19 +66,28 @@ def check_model_files(recipe: Recipe, out: Path | None) -> None:
                 files(pattern, miniweb=miniweb_folder(out) if out else None)
 
 
-def extract(recipe: Recipe, out: Path, digests: Digests) -> Plan:
-    """The plan over the input files of every source."""
-    found = source_items(given_inputs(recipe), digests, miniweb=miniweb_folder(out))
+def quiet(_line: str) -> None:
+    """Tell nobody."""
+
+
+def extract(recipe: Recipe, out: Path, digests: Digests, say: Callable[[str], None] = quiet) -> Plan:
+    """The plan over the input files of every source; say: told of work that takes its time."""
+    found = source_items(given_inputs(recipe), digests, miniweb=miniweb_folder(out), base=recipe.commoncrawl)
     items = [replace(item, form="owned") if item.form == "documents" else item for item in found]
-    return plan_extract(recipe, stage_folder(out, "extract"), items)
+    return plan_extract(recipe, stage_folder(out, "extract"), items, say)
 
 
-def plan_extract(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
-    """The plan of extract over these items."""
+def plan_extract(recipe: Recipe, folder: Path, items: list[Item], say: Callable[[str], None] = quiet) -> Plan:
+    """The plan of extract over these items: what indexes select is looked up first, large files are cut."""
+    selects = {name: source.select for name, source in recipe.sources.items()}
+    whole = resolved(items, folder, selects, recipe.commoncrawl, say)
+    items = numbered([piece for item in whole for piece in pieces(item, recipe.extract.split_bytes)])
+    attached = tuple(sorted({item.uri for item in items if item.form == "pointers"}))
     model = quickgate.identified(recipe.extract.quality_model)
     gates = {name: gates_of(source.filter, model) for name, source in recipe.sources.items()}
     asked = Extraction(extract=recipe.extract, default=gates_of(recipe.filter, model), sources=gates)
-    return Plan(stage="extract", folder=folder, settings=settings.to_table(asked), items=tuple(items))
+    table = settings.to_table(asked)
+    return Plan(stage="extract", folder=folder, settings=table, items=tuple(items), attached=attached)
 
 
 def plan_filter(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:

@@ -100,7 +100,7 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
         claim_run(recipe.name, out)
         plans.check_model_files(recipe, out)
         digests = plans.open_digests(out)
-        first = plans.extract(recipe, out, digests)
+        first = plans.extract(recipe, out, digests, engine.progress.say)
         for name in (name for name, source in recipe.sources.items() if not source.inputs):
             engine.progress.say(f"source {name}: no inputs, left out")
         digests.save()

@@ -15,7 +15,7 @@ import apache_beam as beam
 from curate import manifest, settings, storage
 from curate import recipe as recipes
 from curate.claims import claim_run, held
-from curate.inputs import MINIWEB, files
+from curate.inputs import bytes_of
 from curate.manifest import stage_folder
 from curate.packing import pack_shard
 from curate.parts import write_bytes
@@ -54,8 +54,7 @@ def check_inputs(recipe: Recipe) -> int:
     """The bytes of the inputs, mini-web aside; SettingsError, before any work, where one is missing."""
     patterns = [pattern for inputs in plans.given_inputs(recipe).values() for pattern in inputs]
     plans.check_model_files(recipe, None)
-    found = [files(pattern) for pattern in patterns if not pattern.startswith(MINIWEB)]
-    return sum(sum(storage.sizes_of(paths)) for paths in found)
+    return bytes_of(tuple(patterns), recipe.commoncrawl)
 
 
 def build(pipeline: beam.Pipeline, recipe: Recipe, out: Path) -> None:

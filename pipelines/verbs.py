@@ -41,8 +41,8 @@ def run(
 def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine: Engine, source: str) -> StageRecord:
     digests = Digests()
     if stage == "extract":
-        items = source_items({source: inputs}, digests)
-        return execute(plans.plan_extract(recipe, out, items), engine)
+        items = source_items({source: inputs}, digests, base=recipe.commoncrawl)
+        return execute(plans.plan_extract(recipe, out, items, engine.progress.say), engine)
     if stage == "pack":
         if len(inputs) != 1:
             raise SettingsError("pack takes one input, the folder that tokenize wrote")
@@ -55,7 +55,7 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
 
 # The tables of a recipe that a stage reads.
 READS = {
-    "extract": {"extract", "filter", "sources"},
+    "extract": {"extract", "filter", "sources", "commoncrawl"},
     "filter": {"filter", "sources"},
     "dedup": {"dedup", "sources"},
     "score": {"score", "seed"},

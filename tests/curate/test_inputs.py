@@ -65,7 +65,7 @@ def test_a_pattern_without_a_file_is_named(pattern, folder):
 @pytest.mark.parametrize("pattern", ["https://127.0.0.1:1/a.warc.gz", "https://127.0.0.1:1/*.warc.gz"])
 def test_a_store_that_cannot_be_asked_is_named_in_one_line(pattern):
     with pytest.raises(SettingsError, match=f"^{re.escape(pattern)}: ") as raised:
-        files(pattern)
+        source_items({"web": (pattern,)}, Digests())
     assert "\n" not in str(raised.value)
 
 

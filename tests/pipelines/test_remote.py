@@ -29,6 +29,28 @@ for name in storage.sizes(out):
 """
 
 
+RANGES = """
+import sys
+from curate import storage
+from curate.patience import ChangedError
+from curate.remote import RangeReader
+path, content = storage.path(sys.argv[1]), bytes(range(256)) * 200
+path.write_bytes(content)
+with RangeReader(path, chunk=1000) as file:
+    assert file.size == len(content)
+    assert file.read() == content
+    file.seek(777)
+    assert file.read(3000) == content[777:3777]
+    path.write_bytes(content[::-1])
+    file.seek(40_000)
+    try:
+        file.read(10)
+    except ChangedError as error:
+        assert sys.argv[1] in str(error)
+        print("changed")
+"""
+
+
 @dataclass(frozen=True)
 class Store:
     """A server: the URL of a bucket, and the environment that leads to it."""
@@ -156,6 +178,12 @@ def test_inputs_in_a_store_give_the_documents_of_local_ones_and_are_known_by_the
     deduplicated = curate("dedup", f"{store.bucket}/filtered", "-o", tmp_path / "dedup", env=store.env)
     assert deduplicated.code == 0, deduplicated.err
     assert curate("verify", tmp_path / "dedup", env=store.env).code == 0
+
+
+def test_a_file_in_a_store_is_read_by_ranges_of_one_version(store):
+    command = [sys.executable, "-c", RANGES, f"{store.bucket}/ranges.bin"]
+    done = subprocess.run(command, env=os.environ | store.env, capture_output=True, text=True)
+    assert done.stdout == "changed\n", done.stderr
 
 
 def test_a_store_that_refuses_is_told_in_one_line(curate, store):

@@ -1,0 +1,41 @@
+"""The relative paths of a recipe, made absolute from where it was read."""
+
+import glob
+from pathlib import Path
+from typing import Any
+
+from curate import crawls, settings, storage
+from curate.settings import Table
+
+PATH_KEYS: tuple[tuple[str, ...], ...] = (
+    ("commoncrawl",),
+    ("extract", "quality_model"),
+    ("score", "model"),
+    ("score", "positive"),
+    ("score", "negative"),
+)
+
+
+def anchored(table: Table, folder: Path) -> Table:
+    """The tables with every input path made absolute from this folder; URIs stay."""
+    paths = [*PATH_KEYS]
+    if isinstance(sources := table.get("sources"), dict):
+        paths += [("sources", name, "inputs") for name in sources]
+    for path in paths:
+        found: Any = table
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        if isinstance(found, str):
+            table = settings.assign(table, path, _absolute(found, folder))
+        elif isinstance(found, list):
+            table = settings.assign(table, path, [_absolute(each, folder) for each in found])
+    return table
+
+
+def _absolute(path: Any, folder: Path) -> Any:
+    if not isinstance(path, str) or "://" in path or path.startswith(("miniweb:", crawls.PREFIX)):
+        return path
+    if storage.is_remote(folder):
+        return str(storage.join(folder, path))
+    base = str(folder.absolute())
+    return str(Path(glob.escape(base) if glob.has_magic(path) else base) / path)
