@@ -17,6 +17,7 @@ class Extract:
     split_bytes: a larger file is cut into pieces of equal size, so that several workers share it.
     extractor: "trafilatura" or "resiliparse". fallback: what takes over where trafilatura's main extractor finds
     little: "resiliparse" (its quick text), or "trafilatura", which is plain trafilatura with all its own fallbacks.
+    payload_duplicates: "reject" keeps one page of each payload, over all inputs, which are read twice for it.
     language_gate: a page is refused early unless its quick text is, with at least this probability, in a language that
     its source's filter will keep; 0 lets all through. quality_model, quality_gate: what `curate gate` makes;
     a page is refused whose quick text scores less. max_seconds: of CPU for one page.
@@ -27,6 +28,7 @@ class Extract:
     split_bytes: int = 256 << 20
     extractor: str = "trafilatura"
     fallback: str = "resiliparse"
+    payload_duplicates: str = "keep"
     language_gate: float = 0.2
     quality_model: str | None = None
     quality_gate: float = 0.0
@@ -41,6 +43,8 @@ class Extract:
             check(value in EXTRACTORS, f"{name} is {' or '.join(EXTRACTORS)}, got {value!r}")
         check(not (self.precision and self.recall), "precision and recall exclude each other")
         check(self.max_bytes > 0, f"max_bytes is above 0, got {self.max_bytes}")
+        kept = ("keep", "reject")
+        check(self.payload_duplicates in kept, f"payload_duplicates is keep or reject, got {self.payload_duplicates!r}")
         check(self.split_bytes >= 1000, f"split_bytes is at least 1000, got {self.split_bytes}")
         check(0 <= self.language_gate <= 1, f"language_gate lies in [0, 1], got {self.language_gate}")
         check(0 <= self.quality_gate <= 1, f"quality_gate lies in [0, 1], got {self.quality_gate}")

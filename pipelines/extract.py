@@ -1,99 +1,68 @@
 """WARC and WET files to documents: one part per file, piece of a file, or group of pointers into files."""
 
-from collections.abc import Iterator
-from contextlib import nullcontext
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Mapping
 
 import apache_beam as beam
 
 from curate import settings, storage
 from curate.documents import USER_FORMS, user_documents
-from curate.extract import gate
-from curate.extraction import Extraction
-from curate.filters import urls
+from curate.extraction import Extract, Extraction
 from curate.parts import PartWriter
-from curate.pipelines.parts import map_only
-from curate.pointers import captures, read_targets
+from curate.pipelines.parts import MakeParts
+from curate.pipelines.reading import records, refused
+from curate.pipelines.repeats import MakePartsOnce
 from curate.records import Document, Failure, Page, Reason, Rejection, document_id
-from curate.remote import UNTOLD
 from curate.sandbox import shared
 from curate.stage import Item, Plan
-from curate.warc import Skipped, read_pages
+from curate.warc import Skipped
+
+NO_REPEATS: Mapping[int, bytes] = {}
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wire the stage."""
-    map_only(pipeline, plan, make_part)
+    asked = settings.build(Extraction, plan.settings)
+    pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | parts(asked.extract)
 
 
-def make_part(plan: Plan, item: Item) -> None:
-    """Extract one file; the user's own documents among the inputs pass through as they are."""
+def parts(asked: Extract) -> beam.PTransform:
+    """What makes the stage's parts of its folder."""
+    return MakePartsOnce(make_part) if asked.payload_duplicates == "reject" else MakeParts(make_part)
+
+
+def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS) -> None:
+    """Extract one file; the user's own documents among the inputs pass through as they are.
+
+    repeats: of pages whose payload another page has, their numbers and the id of that other, which is kept.
+    """
     asked = settings.build(Extraction, plan.settings)
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         if item.form in USER_FORMS:
             for found in user_documents(plan.path(item.uri), item, plan.stage):
                 write(part, found, None, item.source)
             return
+        pages = 0
         for record in records(plan, item, asked.extract.max_bytes):
             if isinstance(record, Skipped):
                 part.skip(record.kind)
             elif isinstance(record, Failure):
                 part.fail(record, item.source)
             else:
-                write(part, outcome(record, item.source, asked, part), record, item.source)
+                write(part, outcome(record, item.source, asked, part, repeats.get(pages)), record, item.source)
+                pages += 1
 
 
-def outcome(page: Page, source: str, asked: Extraction, part: PartWriter) -> Document | Reason | Failure:
+def outcome(
+    page: Page, source: str, asked: Extraction, part: PartWriter, kept: bytes | None
+) -> Document | Reason | Failure:
     """What becomes of a page: the tests that need no parser first, then the extractor's process."""
-    gates = asked.gates(source)
-    refused = gate(page, asked.extract) or (urls.reason(page.url, gates.url) if gates.url else None)
-    if refused:
-        return refused
-    found, seconds = shared().extract(page, source, asked.extract, gates)
+    if reason := refused(page, source, asked):
+        return reason
+    if kept is not None:
+        return Reason("extract.payload", detail=f"the payload of {kept.hex()}")
+    found, seconds = shared().extract(page, source, asked.extract, asked.gates(source))
     part.seconds_elsewhere += seconds
     return found
-
-
-def records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Page | Failure | Skipped]:
-    """What becomes of every record of an item: of a file, of a piece of one, or of those that pointers name."""
-    if item.form == "pointers":
-        targets = read_targets(plan.path(item.uri), item.start, item.stop or 0)
-        yield from captures(
-            targets, item.text_uri, lambda file, name, size: pages(file, name, size=size, max_bytes=max_bytes, stop=1)
-        )
-        return
-    path = plan.path(item.uri)
-    try:
-        with storage.opened(path, item.sha256) as (file, size):
-            yield from pages(file, item.name, size=size, max_bytes=max_bytes, start=item.start, stop=item.stop)
-    except FileNotFoundError:
-        if not item.sha256.startswith(UNTOLD):
-            raise  # it was there when the stage was planned
-        told = f"a list names it, but it is not there: {path}"
-        yield Failure(file=item.name, offset=0, length=0, stage=plan.stage, error="missing", message=told)
-
-
-def pages(
-    file: Any, name: str, *, size: int, max_bytes: int, start: int = 0, stop: int | None = None
-) -> Iterator[Page | Failure | Skipped]:
-    """TO BE REPLACED BY curate.warc.read_pages of the reader branch: the old reader behind its contract."""
-
-    class File:
-        def stat(self) -> Any:
-            return SimpleNamespace(st_size=size)
-
-        def open(self, _mode: str) -> Any:
-            file.seek(0)
-            return nullcontext(file)
-
-    place = 0
-    for record in read_pages(File(), name, max_bytes=max_bytes):  # type: ignore[arg-type]
-        if not isinstance(record, Skipped):
-            found = record.offset if isinstance(record, Failure) else record.pointer.offset
-            place = found if found >= 0 else place
-        if start <= place and (stop is None or place < stop):
-            yield record
 
 
 def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | None, source: str) -> None:

@@ -86,8 +86,14 @@ def plan_extract(recipe: Recipe, folder: Path, items: list[Item], say: Callable[
     model = quickgate.identified(recipe.extract.quality_model)
     gates = {name: gates_of(source.filter, model) for name, source in recipe.sources.items()}
     asked = Extraction(extract=recipe.extract, default=gates_of(recipe.filter, model), sources=gates)
-    table = settings.to_table(asked)
-    return Plan(stage="extract", folder=folder, settings=table, items=tuple(items), attached=attached)
+    return Plan(
+        stage="extract",
+        folder=folder,
+        settings=settings.to_table(asked),
+        items=tuple(items),
+        alone=recipe.extract.payload_duplicates == "keep",
+        attached=attached,
+    )
 
 
 def plan_filter(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:

@@ -60,7 +60,7 @@ def check_inputs(recipe: Recipe) -> int:
 def build(pipeline: beam.Pipeline, recipe: Recipe, out: Path) -> None:
     """Wire every stage of a recipe."""
     work = {
-        "extract": MakeParts(extract.make_part),
+        "extract": extract.parts(recipe.extract),
         "filter": MakeParts(filter.make_part),
         "sign": MakeParts(dedup.sign_part),
         "dedup": dedup.Decisions(storage.uri(stage_folder(out, "dedup")), recipe.dedup),
