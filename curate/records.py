@@ -37,6 +37,8 @@ class Page:
 
     body: the payload with transfer and content coding removed.
     mime: the media type without parameters, lower case; charset: as the HTTP header names it, or ''.
+    truncated: why the crawler cut the payload (WARC-Truncated), or ''. flags: what the reader had to mend, as
+    `length_mismatch` (the record's length is wrong) or `gzip:partial`, `chunked:raw` (the body is not in its coding).
     """
 
     url: str
@@ -46,6 +48,27 @@ class Page:
     charset: str
     body: bytes
     pointer: Pointer
+    truncated: str = ""
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A record that holds no page of its own, for a reason worth a rejection; `bytes` is the size of its block."""
+
+    url: str
+    timestamp: datetime
+    reason: str
+    detail: str
+    bytes: int
+    pointer: Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A record that is no document by nature; `kind` is its WARC type."""
+
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from curate.extract import attempt
 from curate.parts import PartWriter
 from curate.pipelines.parts import map_only
 from curate.recipe import Extract
-from curate.records import Document, Failure, Page, Reason, Rejection, document_id
+from curate.records import Document, Failure, Page, Reason, Refused, Rejection, Skipped, document_id
 from curate.stage import Item, Plan
-from curate.warc import Skipped, read_pages
+from curate.warc import read_pages
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -26,14 +26,31 @@ def make_part(plan: Plan, item: Item) -> None:
             for found in user_documents(plan.path(item.uri), item, plan.stage):
                 write(part, found, None, item.source)
             return
-        with storage.local(plan.path(item.uri)) as path:
-            for record in read_pages(path, item.name, max_bytes=rules.max_bytes):
+        with storage.local(plan.path(item.uri)) as path, path.open("rb") as file:
+            for record in read_pages(file, item.name, size=path.stat().st_size, max_bytes=rules.max_bytes):
                 if isinstance(record, Skipped):
                     part.skip(record.kind)
                 elif isinstance(record, Failure):
                     part.fail(record, item.source)
+                elif isinstance(record, Refused):
+                    part.reject(refusal(record, item.source))
                 else:
                     write(part, attempt(record, item.source, rules), record, item.source)
+
+
+def refusal(record: Refused, source: str) -> Rejection:
+    """The rejection of a record that holds no page."""
+    return Rejection(
+        id=document_id(record.url, record.timestamp),
+        url=record.url,
+        source=source,
+        stage="extract",
+        reason=record.reason,
+        value=None,
+        threshold=None,
+        bytes=record.bytes,
+        detail=record.detail,
+    )
 
 
 def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | None, source: str) -> None:

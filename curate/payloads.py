@@ -1,0 +1,172 @@
+"""HTTP responses out of blocks: status, media type, charset, and the body without its codings.
+
+A body that is not in the coding its header names is taken as it stands, one that ends or breaks early as far as it
+goes; both are flagged. No coding inflates beyond the limit that is asked for.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import brotli
+from backports import zstd
+from isal import igzip_lib, isal_zlib
+
+STATUS = re.compile(rb"HTTP/\d{1,2}(?:\.\d{1,2})?[ \t]+(\d{3})(?!\d)")
+FIELD = re.compile(rb"^(content-type|content-encoding|transfer-encoding)[ \t]*:([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.I | re.M)
+MEDIA = re.compile(r"[^;,\s]*")
+CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?\s*([^\s;\"',]*)", re.I)
+CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")
+PIECE = 1 << 16
+CODINGS = 6  # of one body; more are an attack
+GZIP_MAGIC = b"\x1f\x8b\x08"
+ERRORS = (isal_zlib.error, zstd.ZstdError, brotli.error, ValueError, EOFError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An HTTP response; `flags` say where its body is not what its header says."""
+
+    status: int
+    mime: str
+    charset: str
+    body: bytes
+    flags: tuple[str, ...] = ()
+
+
+def response(block: bytes, limit: int) -> Response | None:
+    """The response that a block holds, its body decoded to `limit` bytes at most; None where there is no status line."""
+    status = STATUS.match(block)
+    if not status:
+        return None
+    ends = [found + len(end) for end in (b"\r\n\r\n", b"\n\n") if (found := block.find(end)) >= 0]
+    begin = min(ends, default=len(block))
+    fields: dict[bytes, str] = {}
+    for name, value in FIELD.findall(block, 0, begin):
+        name, told = name.lower(), value.decode("latin-1").strip()
+        fields[name] = f"{fields[name]}, {told}" if name in fields and name != b"content-type" else told
+    kind = fields.get(b"content-type", "")
+    charset = CHARSET.search(kind)
+    transfer, content = (_names(fields.get(name, "")) for name in (b"transfer-encoding", b"content-encoding"))
+    body, flags = decoded(block[begin:], (transfer[::-1] + content[::-1])[:CODINGS], limit)
+    return Response(
+        status=int(status[1]),
+        mime=MEDIA.match(kind.strip())[0].lower(),  # type: ignore[index]
+        charset=charset[1].lower() if charset else "",
+        body=body,
+        flags=flags,
+    )
+
+
+def _names(value: str) -> list[str]:
+    return [name for each in value.lower().split(",") if (name := each.strip(" \t\r\n\"'")) not in ("", "identity", "none")]
+
+
+def decoded(body: bytes, codings: list[str], limit: int) -> tuple[bytes, tuple[str, ...]]:
+    """A body without its codings, the outermost first, and what was wrong with them."""
+    flags: list[str] = []
+    for coding in codings:
+        if coding == "chunked":
+            body, wrong = dechunked(body)
+        elif coding in INFLATERS:
+            body, wrong = inflated(body, INFLATERS[coding](body), limit)
+        else:
+            wrong = "unknown"
+        if wrong:
+            flags.append(f"{coding[:20]}:{wrong}")
+    if body.startswith(GZIP_MAGIC):  # with the coding's name left out
+        found, wrong = inflated(body, _gzip, limit)
+        if found is not body:
+            body = found
+            flags.append(f"gzip:{wrong or 'unnamed'}")
+    return body[:limit], tuple(flags)
+
+
+def dechunked(body: bytes) -> tuple[bytes, str]:
+    """A body without the chunks' sizes, and '' or what was wrong: "raw" if it has none, "partial" if they end early."""
+    parts: list[bytes] = []
+    at, end = 0, len(body)
+    while True:
+        found = CHUNK.match(body, at)
+        if not found:
+            if not parts:
+                return body, "raw" if body else ""
+            parts.append(body[at:])
+            return b"".join(parts), "partial"
+        size = int(found[1], 16)
+        if not size:
+            return b"".join(parts), ""
+        begin = found.end()
+        parts.append(body[begin : begin + size])
+        at = begin + size
+        if at > end:
+            return b"".join(parts), "partial"
+        at += 2 if body.startswith(b"\r\n", at) else body.startswith(b"\n", at)
+
+
+def inflated(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, str]:
+    """A body inflated to `limit` bytes, and '' or what was wrong: "raw" if nothing came out, "partial" if it breaks."""
+    parts: list[bytes] = []
+    size, at, inflater = 0, 0, new()
+    try:
+        while size < limit and not inflater.eof:
+            piece = body[at : at + PIECE] if inflater.needs_input else b""
+            if inflater.needs_input and not piece:
+                break
+            at += len(piece)
+            parts.append(inflater.decompress(piece, limit - size))
+            size += len(parts[-1])
+            if inflater.eof and (at := at - len(inflater.unused_data or b"")) < len(body) and new in (_gzip, _zstd):
+                if body.startswith((GZIP_MAGIC, b"\x28\xb5\x2f\xfd"), at):
+                    inflater = new()
+    except ERRORS:
+        return (b"".join(parts), "partial") if size else (body, "raw")
+    if not size and body and not inflater.eof:
+        return body, "raw"
+    return b"".join(parts), "" if inflater.eof or size >= limit else "partial"
+
+
+class _Brotli:
+    """Brotli's decompressor with the standard library's names."""
+
+    unused_data = b""
+
+    def __init__(self) -> None:
+        self._inner = brotli.Decompressor()
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._inner.is_finished())
+
+    @property
+    def needs_input(self) -> bool:
+        return bool(self._inner.can_accept_more_data())
+
+    def decompress(self, data: bytes, length: int) -> bytes:
+        found: bytes = self._inner.process(data, output_buffer_limit=length)
+        return found
+
+
+def _gzip() -> Any:
+    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+
+
+def _zstd() -> Any:
+    return zstd.ZstdDecompressor()
+
+
+def _deflate(body: bytes) -> Callable[[], Any]:
+    """zlib's format where the first two bytes are its header, else deflate's own."""
+    zlib = len(body) > 1 and body[0] & 15 == 8 and not (body[0] << 8 | body[1]) % 31
+    flag = igzip_lib.DECOMP_ZLIB if zlib else igzip_lib.DECOMP_DEFLATE
+    return lambda: igzip_lib.IgzipDecompressor(flag=flag)
+
+
+INFLATERS: dict[str, Callable[[bytes], Callable[[], Any]]] = {
+    "gzip": lambda _: _gzip,
+    "x-gzip": lambda _: _gzip,
+    "deflate": _deflate,
+    "br": lambda _: _Brotli,
+    "zstd": lambda _: _zstd,
+}

@@ -1,0 +1,216 @@
+"""Records out of the bytes of a unit: where each begins and ends, whatever its Content-Length says."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from curate.headers import LOOK, MAX_HEADER, Dialect, Head
+from curate.members import BLANK, Damaged, Framing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record as it lies in its unit; `block` is cut to what was asked for, `size` is not."""
+
+    start: int
+    head: Head
+    block: bytes
+    size: int
+    mismatch: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A part of a unit that gives no record; `record` where it was one."""
+
+    start: int
+    error: str
+    message: str
+    record: bool = True
+
+
+class Tape:
+    """The bytes of the unit at an offset, with a look ahead."""
+
+    def __init__(self, framing: Framing, place: int) -> None:
+        self.framing, self.place = framing, place
+        self.unit = framing.open(place)
+        self._held, self._at, self._passed = b"", 0, 0
+        self.rewinds = self.told = 0  # told: records of the unit that were handed on before its end
+
+    @property
+    def position(self) -> int:
+        """The bytes of the unit before the next one."""
+        return self._passed + self._at
+
+    def rewind(self, position: int) -> None:
+        """Go back to a position: at once where it is still held, else by reading from the unit's start."""
+        if position >= self._passed:
+            self._at = position - self._passed
+            return
+        self.rewinds += 1
+        self.unit = self.framing.open(self.place)
+        self._held, self._at, self._passed = b"", 0, self.unit.skip(position)
+        self.take(position - self._passed, 0)
+
+    def fill(self, length: int, *, further: bool = False) -> bool:
+        """Hold this many bytes ahead; False where there are fewer. `further`: also of members that continue a record."""
+        have = len(self._held) - self._at
+        if have >= length:
+            return True
+        parts = [self._held[self._at :]]
+        try:
+            while have < length:
+                more = self.unit.read()
+                if not more and not (further and self.unit.go_on()):
+                    return False
+                parts.append(more)
+                have += len(more)
+        finally:
+            self._passed += self._at
+            self._held, self._at = b"".join(parts), 0
+        return True
+
+    def pass_blank(self) -> bool:
+        """Leave out blanks; False at the end of the unit."""
+        while self.fill(1):
+            ahead = self._held[self._at : self._at + 64]
+            left = ahead.lstrip(BLANK)
+            self._at += len(ahead) - len(left)
+            if left:
+                return True
+        return False
+
+    def looks_at(self, dialect: Dialect) -> bool:
+        """Is this a record's first line?"""
+        self.fill(64) if self.fill(5) and self._held.startswith(b"WARC/", self._at) else self.fill(LOOK)
+        return dialect.line.match(self._held, self._at) is not None
+
+    def lines(self, dialect: Dialect) -> bytes | None:
+        """The header at this place with its last line end; None where it has no end."""
+        length = 1024
+        while True:
+            more = self.fill(length, further=True)
+            ends = [(found + len(end)) for end in dialect.ends if (found := self._held.find(end, self._at)) >= 0]
+            if ends:
+                begin, self._at = self._at, min(ends)
+                return self._held[begin : self._at]
+            if not more:
+                return None
+            if len(self._held) - self._at > MAX_HEADER:
+                raise Damaged("header_too_large", f"a header of more than {MAX_HEADER} bytes")
+            length = 2 * (len(self._held) - self._at)
+
+    def take(self, length: int, keep: int) -> tuple[bytes, int]:
+        """The next bytes, the first `keep` of them held, and how many there were."""
+        have = len(self._held) - self._at
+        if length <= have:
+            block = self._held[self._at : self._at + min(length, keep)]
+            self._at += length
+            return block, length
+        parts = [self._held[self._at : self._at + keep]]
+        kept, got = len(parts[0]), have
+        self._passed += len(self._held)
+        self._held, self._at = b"", 0
+        while got < length:
+            if kept >= keep and (skipped := self.unit.skip(length - got)):
+                got += skipped
+                self._passed += skipped
+                continue
+            more = self.unit.read()
+            if not more:
+                if self.unit.go_on():
+                    continue
+                break
+            used = more[: length - got]
+            parts.append(used[: keep - kept])
+            kept += len(parts[-1])
+            got += len(used)
+            self._passed += len(used)
+            self._held = more[len(used) :]
+        return b"".join(parts), got
+
+    def until(self, dialect: Dialect, keep: int) -> tuple[bytes, int]:
+        """The bytes before the next record's first line or the unit's end, the first `keep` of them held; how many."""
+        parts: list[bytes] = []
+        kept = got = 0
+        while True:
+            more = self.fill(8 * LOOK)
+            found = dialect.found.search(self._held, self._at)
+            end = found.start() if found else len(self._held)
+            if more and end > len(self._held) - LOOK:
+                end, found = len(self._held) - LOOK, None
+            parts.append(self._held[self._at : min(end, self._at + keep - kept)])
+            kept += len(parts[-1])
+            got += end - self._at
+            self._at = end
+            if found or not more:
+                return b"".join(parts), got
+
+    def ended(self, dialect: Dialect) -> bool:
+        """Does a block end here, followed by blank lines and a record or by nothing?"""
+        self.fill(64)
+        if self._held.startswith(dialect.tail, self._at):
+            return True
+        left = self._held[self._at : self._at + 64].lstrip(BLANK)
+        return not left or dialect.line.match(left) is not None or (dialect.name == "ARC" and self._looks_on(dialect))
+
+    def _looks_on(self, dialect: Dialect) -> bool:
+        self.fill(LOOK)
+        return dialect.line.match(self._held[self._at : self._at + LOOK].lstrip(BLANK)) is not None
+
+
+def records(tape: Tape, dialect: Dialect, wanted: Callable[[Head], int]) -> Iterator[Record | Broken]:
+    """The records of a unit in order; of each block as many bytes are held as `wanted` says."""
+    while tape.pass_blank():
+        start = tape.position
+        if not tape.looks_at(dialect):
+            tape.until(dialect, 0)
+            yield Broken(start=start, error="garbage", message="bytes that are no record", record=False)
+            continue
+        lines = tape.lines(dialect)
+        cut = dialect.found.search(lines, 1) if lines else None
+        if lines is None or cut:
+            yield _headless(tape, dialect, start, cut.start() if cut else 0)
+            continue
+        head = dialect.read(lines)
+        keep, body = wanted(head), tape.position
+        block, size = tape.take(head.length or 0, keep)
+        if size == head.length and tape.ended(dialect):
+            yield Record(start=start, head=head, block=block, size=size)
+        else:
+            yield _mended(tape, dialect, Record(start=start, head=head, block=block, size=size), body, keep)
+
+
+def _headless(tape: Tape, dialect: Dialect, start: int, length: int) -> Broken:
+    """A record whose header has no end, or ends in that of the next record; the tape stands behind it."""
+    if length:
+        tape.rewind(start + length)
+        return Broken(start=start, error="header", message="a header without an end")
+    tape.take(1, 0)
+    _, size = tape.until(dialect, 0)
+    if size >= MAX_HEADER:
+        return Broken(start=start, error="header_too_large", message=f"a header of more than {MAX_HEADER} bytes")
+    if not tape.framing.codec and not tape.fill(1):
+        return Broken(start=start, error="truncated", message="the file ends inside a header")
+    return Broken(start=start, error="header", message="a header without an end")
+
+
+def _mended(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) -> Record | Broken:
+    """A record whose length is missing or wrong: it ends where the next one begins, or the unit ends."""
+    length, block, size = record.head.length, record.block, record.size
+    inside = dialect.found.search(block, 1)
+    if inside:
+        tape.rewind(body + inside.start())
+        block, size = block[: inside.start()], inside.start()
+    elif size > len(block):  # not all of it is held, so it is read again
+        tape.rewind(body)
+        block, size = tape.until(dialect, keep)
+    elif length is None or size == length:
+        more, further = tape.until(dialect, keep - len(block))
+        block, size = block + more, size + further
+    if length is not None and size < length and not tape.framing.codec and not tape.fill(1):
+        return Broken(start=record.start, error="truncated", message=f"{size} of {length} bytes")
+    whole = len(block) == size
+    shorter = block.removesuffix(dialect.tail) if whole else block
+    size -= len(block) - len(shorter)
+    return Record(start=record.start, head=record.head, block=shorter, size=size, mismatch=True)
