@@ -39,11 +39,13 @@ def _page(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure | 
     flags = ("length_mismatch",) if record.mismatch else ()
     timestamp = moment(head.date)
     if head.kind == "conversion":
-        status, mime, charset, body = 200, "text/plain", "utf-8", record.block[:limit]
+        status, mime, charset, body = 200, "text/plain", "utf-8", bytes(record.block[:limit])
     else:
         found = response(record.block, limit)
         if not found:
             return failure(pointer, "http", "no HTTP response in a response record", head.url)
+        if found.short and record.mismatch and head.length is not None and head.length > record.size:
+            return failure(pointer, "truncated", f"{record.size} of {head.length} bytes", head.url)
         status, mime, charset, body, flags = found.status, found.mime, found.charset, found.body, flags + found.flags
     if record.size > len(record.block) and len(body) < limit:
         detail = f"a record of {record.size} bytes"

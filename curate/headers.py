@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from curate.records import EPOCH
 
@@ -12,11 +13,12 @@ MAX_HEADER = 1 << 20
 TYPES = ("warcinfo", "response", "resource", "request", "metadata", "revisit", "conversion", "continuation")
 DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?$|(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?\d*$")
 FRACTION = re.compile(r"(\.\d{6})\d+")
-ARC_FIELDS = re.compile(r"(.*?) (\S*) (\d{8,17}|-) (.*?) ?(\d+)\s*$", re.S)
+NAME_END = re.compile(rb"(?m)^([!-9;-~]+)[ \t]+:")
+FOLD = re.compile(rb"\r{0,2}\n[ \t]+")
+ARC_FIELDS = re.compile(r"(.*?) (\S*) (\d{8,17}|null|-) (.*?) ?(\d+)\s*$", re.S)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(NamedTuple):
     """What a record says of itself; `length` is None where it says nothing that can be true."""
 
     kind: str
@@ -30,19 +32,13 @@ class Head:
 
 def warc_head(lines: bytes) -> Head:
     """The fields of a WARC record; of a field that is there twice the first."""
-    fields: dict[bytes, bytes] = {}
-    last = b""
-    for line in lines.split(b"\n")[1:]:
-        name, colon, value = line.partition(b":")
-        if line[:1] in (b" ", b"\t"):
-            if last:
-                fields[last] += b" " + line.strip()
-        elif colon:
-            name = name.strip().lower()
-            last = b"" if name in fields else name
-            fields.setdefault(name, value.strip())
-    get = fields.get
-    length = get(b"content-length", b"")
+    if b"\n " in lines or b"\n\t" in lines:
+        lines = FOLD.sub(b" ", lines)
+    if b" :" in lines or b"\t:" in lines:
+        lines = NAME_END.sub(rb"\1:", lines)
+    cut = [line.partition(b":") for line in reversed(lines.split(b"\n"))]
+    get = {name.lower(): value for name, _, value in cut}.get
+    length = get(b"content-length", b"").strip()
     return Head(
         kind=text(get(b"warc-type", b"")).lower(),
         url=text(get(b"warc-target-uri", b"")).strip("<> \t"),
@@ -78,41 +74,48 @@ class Dialect:
     name: str
     line: re.Pattern[bytes]
     found: re.Pattern[bytes]
+    hint: bytes  # what a header does not hold unless it runs into another
     ends: tuple[bytes, ...]  # of a header
     tail: bytes  # what follows a block
     read: Callable[[bytes], Head]
 
 
-_AT_LINE = rb"(?:(?<=\n)|\A)"
-_VERSION = rb"WARC/\d\.\d{1,2}[ \t]*\r?\n"
+_NUMBER = rb"\d\.\d{1,2}[ \t]*\r{0,2}\n"
 _ARC = (
     rb"(?:filedesc:[^\r\n]{0,3000}\d[ \t]*\r?\n|"
     rb"(?:https?|ftp|dns|news|nntp|gopher|whois|mailto|telnet|screenshot|metadata):[^\r\n]{0,3000}"
-    rb" [0-9A-Fa-f.:-]{1,45} \d{8,17} [^\r\n]{0,800}?\d{1,15}[ \t]*\r?\n)"
+    rb" [0-9A-Fa-f.:-]{1,45} (?:\d{8,17}|null|-) [^\r\n]{0,800}?\d{1,15}[ \t]*\r?\n)"
 )
 WARC = Dialect(
     name="WARC",
-    line=re.compile(_VERSION),
-    found=re.compile(_AT_LINE + _VERSION + rb"[A-Za-z0-9_-]{1,80}[ \t]*:"),
-    ends=(b"\r\n\r\n", b"\n\n"),
+    line=re.compile(rb"WARC/" + _NUMBER),
+    found=re.compile(rb"WARC/" + _NUMBER + rb"(?:WARC-|Content-)"),  # other first fields are not searched for
+    hint=b"\nWARC/",
+    ends=(b"\r\n\r\n", b"\n\n", b"\n\r\r\n"),
     tail=b"\r\n\r\n",
     read=warc_head,
 )
 ARC = Dialect(
-    name="ARC", line=re.compile(_ARC), found=re.compile(_AT_LINE + _ARC), ends=(b"\n",), tail=b"\n", read=arc_head
+    name="ARC",
+    line=re.compile(_ARC),
+    found=re.compile(rb"(?:(?<=\n)|\A)" + _ARC),
+    hint=b"\n",
+    ends=(b"\n",),
+    tail=b"\n",
+    read=arc_head,
 )
 
 
 def text(value: bytes) -> str:
-    """A header's value; bytes that are no UTF-8 as %-escapes, so that none is lost.
+    """A header's value without blanks around it; bytes that are no UTF-8 as %-escapes, so that none is lost.
 
     >>> text(b"http://a/\\xe9")
     'http://a/%E9'
     """
     try:
-        return value.decode()
+        return value.strip().decode()
     except UnicodeDecodeError:
-        kept = value.decode("utf-8", "surrogateescape")
+        kept = value.strip().decode("utf-8", "surrogateescape")
         return "".join(f"%{ord(each) - 0xDC00:02X}" if "\udc80" <= each <= "\udcff" else each for each in kept)
 
 
@@ -123,6 +126,8 @@ def moment(date: str) -> datetime:
     '2020-01-02T12:00:00.123456+00:00'
     """
     try:
+        if len(date) == 20 and date[19] == "Z" and date[10] == "T":  # as almost all are
+            return datetime.fromisoformat(date)
         found = DATE.match(date)
         if found:
             numbers = [int(each) for each in found.groups() if each is not None]

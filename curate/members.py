@@ -211,7 +211,8 @@ class Framing:
     def starts(self, place: int) -> bool:
         """Does a unit begin here?"""
         if not self.codec:
-            return next(self.raw.find(self.dialect.found, place), None) == place
+            pattern = self.dialect.found if place else self.dialect.line
+            return pattern.match(self.raw.at(place - min(place, 1), LOOK), min(place, 1)) is not None
         head = self.head(place)
         return head is not None and self.dialect.line.match(head.lstrip(BLANK)) is not None
 
@@ -221,7 +222,12 @@ class Framing:
 
     def find(self, place: int, stop: int | None = None) -> int | None:
         """The first offset in [place, stop) at which a unit begins."""
-        pattern = re.compile(re.escape(self.codec.magic)) if self.codec else self.dialect.found
+        if self.codec:
+            pattern = re.compile(re.escape(self.codec.magic))
+        elif not place and self.starts(0):
+            return 0
+        else:
+            pattern = self.dialect.found
         for each in self.raw.find(pattern, place):
             if stop is not None and each >= stop:
                 return None

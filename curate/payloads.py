@@ -6,61 +6,80 @@ goes; both are flagged. No coding inflates beyond the limit that is asked for.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import brotli
 from backports import zstd
 from isal import igzip_lib, isal_zlib
 
 STATUS = re.compile(rb"HTTP/\d{1,2}(?:\.\d{1,2})?[ \t]+(\d{3})(?!\d)")
-FIELD = re.compile(rb"^(content-type|content-encoding|transfer-encoding)[ \t]*:([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.I | re.M)
+FIELD = re.compile(rb"^(content-(?:type|encoding|length)|transfer-encoding)[ \t]*:([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.I | re.M)
 MEDIA = re.compile(r"[^;,\s]*")
-CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?\s*([^\s;\"',]*)", re.I)
+CHARSET = re.compile(r"[;,\s]\s*charset\s*=\s*[\"']?\s*([^\s;\"',]*)", re.I)
 CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")
 PIECE = 1 << 16
+MAX_HEAD = 1 << 12  # bytes in which almost every header ends
 CODINGS = 6  # of one body; more are an attack
 GZIP_MAGIC = b"\x1f\x8b\x08"
 ERRORS = (isal_zlib.error, zstd.ZstdError, brotli.error, ValueError, EOFError, MemoryError)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """An HTTP response; `flags` say where its body is not what its header says."""
+class Response(NamedTuple):
+    """An HTTP response; `flags` say where its body is not what its header says, `short` if it is shorter than that."""
 
     status: int
     mime: str
     charset: str
     body: bytes
-    flags: tuple[str, ...] = ()
+    flags: tuple[str, ...]
+    short: bool
 
 
-def response(block: bytes, limit: int) -> Response | None:
+def response(block: bytes | memoryview, limit: int) -> Response | None:
     """The response that a block holds, its body decoded to `limit` bytes at most; None where there is no status line."""
     status = STATUS.match(block)
     if not status:
         return None
-    ends = [found + len(end) for end in (b"\r\n\r\n", b"\n\n") if (found := block.find(end)) >= 0]
-    begin = min(ends, default=len(block))
+    head = bytes(block[:MAX_HEAD])
+    begin = _body(head)
+    if begin == MAX_HEAD:
+        begin = _body(bytes(block))
     fields: dict[bytes, str] = {}
     for name, value in FIELD.findall(block, 0, begin):
         name, told = name.lower(), value.decode("latin-1").strip()
-        fields[name] = f"{fields[name]}, {told}" if name in fields and name != b"content-type" else told
+        fields[name] = f"{fields[name]}, {told}" if name in fields else told
     kind = fields.get(b"content-type", "")
-    charset = CHARSET.search(kind)
-    transfer, content = (_names(fields.get(name, "")) for name in (b"transfer-encoding", b"content-encoding"))
-    body, flags = decoded(block[begin:], (transfer[::-1] + content[::-1])[:CODINGS], limit)
+    charset = CHARSET.search(kind) if kind else None
+    length = fields.get(b"content-length", "")
+    transfer, content = _names(fields.get(b"transfer-encoding")), _names(fields.get(b"content-encoding"))
+    short = not transfer and length.isdecimal() and len(length) < 19 and int(length) > len(block) - begin
+    codings = (transfer[::-1] + content[::-1])[:CODINGS]
+    body, flags = decoded(bytes(block[begin:] if codings else block[begin : begin + limit]), codings, limit)
     return Response(
         status=int(status[1]),
-        mime=MEDIA.match(kind.strip())[0].lower(),  # type: ignore[index]
+        mime=MEDIA.match(kind)[0].lower(),  # type: ignore[index]
         charset=charset[1].lower() if charset else "",
         body=body,
         flags=flags,
+        short=short,
     )
 
 
-def _names(value: str) -> list[str]:
-    return [name for each in value.lower().split(",") if (name := each.strip(" \t\r\n\"'")) not in ("", "identity", "none")]
+def _body(block: bytes) -> int:
+    """Where the body begins: after the first empty line."""
+    first = block.find(b"\r\n\r\n")
+    end = first + 4 if first >= 0 else len(block)
+    for other in (b"\n\n", b"\n\r\r\n"):
+        found = block.find(other, 0, end)
+        end = found + len(other) if found >= 0 else end
+    return end
+
+
+def _names(value: str | None) -> list[str]:
+    if not value:
+        return []
+    names = [each.strip(" \t\r\n\"'") for each in value.lower().split(",")]
+    return [name for name in names if name not in ("", "identity", "none")]
 
 
 def decoded(body: bytes, codings: list[str], limit: int) -> tuple[bytes, tuple[str, ...]]:

@@ -1,25 +1,23 @@
 """Records out of the bytes of a unit: where each begins and ends, whatever its Content-Length says."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from curate.headers import LOOK, MAX_HEADER, Dialect, Head
 from curate.members import BLANK, Damaged, Framing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """A record as it lies in its unit; `block` is cut to what was asked for, `size` is not."""
 
     start: int
     head: Head
-    block: bytes
+    block: bytes | memoryview
     size: int
     mismatch: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
+class Broken(NamedTuple):
     """A part of a unit that gives no record; `record` where it was one."""
 
     start: int
@@ -67,12 +65,12 @@ class Tape:
                 have += len(more)
         finally:
             self._passed += self._at
-            self._held, self._at = b"".join(parts), 0
+            self._held, self._at = parts[1] if len(parts) == 2 and not parts[0] else b"".join(parts), 0
         return True
 
     def pass_blank(self) -> bool:
         """Leave out blanks; False at the end of the unit."""
-        while self.fill(1):
+        while self._at < len(self._held) or self.fill(1):
             ahead = self._held[self._at : self._at + 64]
             left = ahead.lstrip(BLANK)
             self._at += len(ahead) - len(left)
@@ -82,31 +80,31 @@ class Tape:
 
     def looks_at(self, dialect: Dialect) -> bool:
         """Is this a record's first line?"""
-        self.fill(64) if self.fill(5) and self._held.startswith(b"WARC/", self._at) else self.fill(LOOK)
+        self.fill(64)
+        if not self._held.startswith(b"WARC/", self._at):
+            self.fill(LOOK)
         return dialect.line.match(self._held, self._at) is not None
 
     def lines(self, dialect: Dialect) -> bytes | None:
         """The header at this place with its last line end; None where it has no end."""
-        length = 1024
         while True:
-            more = self.fill(length, further=True)
-            ends = [(found + len(end)) for end in dialect.ends if (found := self._held.find(end, self._at)) >= 0]
-            if ends:
-                begin, self._at = self._at, min(ends)
-                return self._held[begin : self._at]
-            if not more:
+            end = -1
+            for each in dialect.ends:
+                found = self._held.find(each, self._at, end if end >= 0 else len(self._held))
+                end = found + len(each) if found >= 0 else end
+            if end >= 0:
+                begin, self._at = self._at, end
+                return self._held[begin:end]
+            ahead = len(self._held) - self._at
+            if ahead > MAX_HEADER or not self.fill(2 * ahead + 64, further=True):
                 return None
-            if len(self._held) - self._at > MAX_HEADER:
-                raise Damaged("header_too_large", f"a header of more than {MAX_HEADER} bytes")
-            length = 2 * (len(self._held) - self._at)
 
-    def take(self, length: int, keep: int) -> tuple[bytes, int]:
+    def take(self, length: int, keep: int) -> tuple[bytes | memoryview, int]:
         """The next bytes, the first `keep` of them held, and how many there were."""
         have = len(self._held) - self._at
         if length <= have:
-            block = self._held[self._at : self._at + min(length, keep)]
-            self._at += length
-            return block, length
+            begin, self._at = self._at, self._at + length
+            return memoryview(self._held)[begin : begin + min(length, keep)], length
         parts = [self._held[self._at : self._at + keep]]
         kept, got = len(parts[0]), have
         self._passed += len(self._held)
@@ -168,7 +166,7 @@ def records(tape: Tape, dialect: Dialect, wanted: Callable[[Head], int]) -> Iter
             yield Broken(start=start, error="garbage", message="bytes that are no record", record=False)
             continue
         lines = tape.lines(dialect)
-        cut = dialect.found.search(lines, 1) if lines else None
+        cut = dialect.found.search(lines, 1) if lines and lines.find(dialect.hint, 1, -1) > 0 else None
         if lines is None or cut:
             yield _headless(tape, dialect, start, cut.start() if cut else 0)
             continue
@@ -197,7 +195,7 @@ def _headless(tape: Tape, dialect: Dialect, start: int, length: int) -> Broken:
 
 def _mended(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) -> Record | Broken:
     """A record whose length is missing or wrong: it ends where the next one begins, or the unit ends."""
-    length, block, size = record.head.length, record.block, record.size
+    length, block, size = record.head.length, bytes(record.block), record.size
     inside = dialect.found.search(block, 1)
     if inside:
         tape.rewind(body + inside.start())
