@@ -203,7 +203,7 @@ class Framing:
                 if inflater.needs_input and not piece:
                     break
                 fed += len(piece)
-                found += inflater.decompress(piece, LOOK)
+                found += inflater.decompress(piece, LOOK if found else 64)  # few at first: what follows may be damaged
         except self.codec.errors:
             return found or None
         return found
@@ -252,7 +252,18 @@ def detect(raw: Raw) -> Framing | None:
     head = raw.at(0, 4)
     codecs: tuple[Codec | None, ...] = (GZIP, _zstd(raw), LZ4, None)
     told = tuple(each for each in codecs if each and (SKIPPABLE.match(head) or head.startswith(each.magic)))
-    return _first(raw, told or (None,)) or _first(raw, codecs)
+    return _first(raw, told or (None,)) or _first(raw, codecs[:3] if told else codecs)
+
+
+def why_not(raw: Raw) -> str:
+    """Why a file has no framing, in words."""
+    head = raw.at(Framing(raw, ZSTD, WARC).past_filling(0), 18)
+    try:
+        named = head.startswith(ZSTD.magic) and zstd.get_frame_info(head).dictionary_id
+    except ZSTD.errors:
+        named = 0
+    needs = f"; its zstd frames need dictionary {named}, which is not in the file's first frame" if named else ""
+    return f"no WARC or ARC record found{needs}"
 
 
 def _first(raw: Raw, codecs: tuple[Codec | None, ...]) -> Framing | None:

@@ -80,9 +80,9 @@ class Tape:
 
     def looks_at(self, dialect: Dialect) -> bool:
         """Is this a record's first line?"""
-        self.fill(64)
+        self.fill(64, further=True)
         if not self._held.startswith(b"WARC/", self._at):
-            self.fill(LOOK)
+            self.fill(LOOK, further=True)
         return dialect.line.match(self._held, self._at) is not None
 
     def lines(self, dialect: Dialect) -> bytes | None:
@@ -92,11 +92,12 @@ class Tape:
             for each in dialect.ends:
                 found = self._held.find(each, self._at, end if end >= 0 else len(self._held))
                 end = found + len(each) if found >= 0 else end
-            if end >= 0:
+            if 0 <= end <= self._at + MAX_HEADER:
                 begin, self._at = self._at, end
                 return self._held[begin:end]
             ahead = len(self._held) - self._at
-            if ahead > MAX_HEADER or not self.fill(2 * ahead + 64, further=True):
+            self.fill(2 * ahead + 64, further=True)
+            if ahead > MAX_HEADER or len(self._held) - self._at == ahead:
                 return None
 
     def take(self, length: int, keep: int) -> tuple[bytes | memoryview, int]:

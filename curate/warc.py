@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from curate.captures import capture, failure, is_wanted
 from curate.headers import MAX_HEADER, Head
-from curate.members import Damaged, Framing, Raw, detect
+from curate.members import Damaged, Framing, Raw, detect, why_not
 from curate.records import Failure, Page, Pointer, Refused, Skipped
 from curate.tape import Broken, Record, Tape, records
 
@@ -37,7 +37,7 @@ def read_pages(
     if framing:
         yield from _Reading(framing, name, max_bytes).outcomes(start, size if stop is None else stop)
     elif not start:
-        yield failure(Pointer(file=name, offset=0, length=size), "not_warc", "no WARC or ARC record found", record=False)
+        yield failure(Pointer(file=name, offset=0, length=size), "not_warc", why_not(raw), record=False)
 
 
 class _Reading:
