@@ -14,7 +14,7 @@ def is_wanted(kind: str, mime: str) -> bool:
 
 
 def capture(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure | Refused | Skipped:
-    """What becomes of a record at this place; a payload is decoded to max_bytes + 1 bytes, so that a longer one shows."""
+    """What becomes of a record at this place; a payload is decoded to max_bytes + 1 bytes at most."""
     head = record.head
     if not head.kind:
         return failure(pointer, "header", "a record without WARC-Type", head.url)
@@ -36,7 +36,7 @@ def capture(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure 
 
 def _page(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure | Refused:
     head, limit = record.head, max_bytes + 1
-    flags = ("length_mismatch",) if record.mismatch else ()
+    flags: tuple[str, ...] = ("length_mismatch",) if record.mismatch else ()
     timestamp = moment(head.date)
     if head.kind == "conversion":
         status, mime, charset, body = 200, "text/plain", "utf-8", bytes(record.block[:limit])

@@ -56,20 +56,20 @@ def arc_head(line: bytes) -> Head:
     if not found or line.startswith(b"filedesc:"):
         length = line.split()[-1] if line.split() else b""
         return Head(kind="warcinfo", url="", date="", mime="", length=int(length) if length.isdigit() else None)
-    url, _, date, more, length = found.groups()
+    url, _, date, more, told = found.groups()
     http = not url.startswith("dns:")
     return Head(
         kind="response",
         url=url.strip(),
         date=date,
         mime="application/http" if http else more.partition(" ")[0].lower(),
-        length=int(length) if len(length) < 19 else None,
+        length=int(told) if len(told) < 19 else None,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """A kind of archive: how a record's first line looks, and more strictly where it is searched for; how it is read."""
+    """A kind of archive: how a record's first line looks, more strictly where it is searched for, how it is read."""
 
     name: str
     line: re.Pattern[bytes]

@@ -1,22 +1,17 @@
-"""How an archive is packed: gzip or zstd members, lz4 frames or plain text, and where in the file a record begins.
+"""Where in a file something can be read on its own, and its bytes.
 
-A *unit* is what can be read on its own: a member that begins with a record, with those that continue this record. It is
-found from any offset of the file by its magic number and its first inflated bytes, so that damage costs the units it
-touches, and a file can be split. A plain file is one unit, in which records are found by their first lines.
+A *unit* is a gzip or zstd member or an lz4 frame that begins with a record, with the members that continue this record.
+It is found from any offset of the file by its magic number and its first inflated bytes, so that damage costs the units
+that it touches, and a file can be split. A plain file is one unit, in which records are found by their first lines.
 """
 
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
-
-import lz4.frame
-from backports import zstd
-from isal import igzip_lib, isal_zlib
 
 from curate.headers import ARC, LOOK, WARC, Dialect
+from curate.packings import GZIP, LZ4, SKIPPABLE, ZSTD, Codec, missing_dictionary, zstd_of
+from curate.rawfile import WINDOW, Raw
 
-WINDOW = 1 << 20  # bytes read from the file at once
 PIECE = 1 << 15  # compressed bytes given to a decompressor at once: what it leaves over is copied
 MOST = 1 << 20  # bytes inflated at once, so that a bomb has no memory
 PROBE = 1 << 18  # compressed bytes in which the first inflated ones must show: more than a zstd block
@@ -29,75 +24,6 @@ class Damaged(Exception):
     def __init__(self, error: str, message: str) -> None:
         super().__init__(message)
         self.error, self.message = error, message
-
-
-class Raw:
-    """A file of known size as random bytes, read mostly forward through a window."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file, self.size = file, size
-        self._window, self._begin, self._position = b"", 0, -1
-
-    def at(self, offset: int, length: int) -> bytes:
-        """The bytes at an offset, fewer only at the end of the file."""
-        length = min(length, self.size - offset)
-        if length <= 0:
-            return b""
-        first = offset - self._begin
-        if first < 0 or first + length > len(self._window):
-            self._load(offset, length)
-            first = 0
-        return self._window[first : first + length]
-
-    def _load(self, offset: int, length: int) -> None:
-        first = offset - self._begin
-        parts = [self._window[first:] if 0 <= first < len(self._window) else b""]
-        have = len(parts[0])
-        if self._position != offset + have:
-            self._file.seek(offset + have)
-        while have < length:
-            part = self._file.read(max(WINDOW, length - have))
-            if not part:
-                self.size = offset + have  # shorter than was said: then it ends here
-            parts.append(part)
-            have += len(part)
-            length = min(length, self.size - offset)
-        self._window, self._begin, self._position = b"".join(parts), offset, offset + have
-
-    def find(self, pattern: re.Pattern[bytes], place: int) -> Iterator[int]:
-        """Where the pattern begins, from an offset on; a match is at most LOOK bytes long."""
-        while place < self.size:
-            before = min(place, 1)  # for what the pattern looks back at
-            window = self.at(place - before, WINDOW // 2)
-            last = place - before + len(window) >= self.size
-            for match in pattern.finditer(window, before):
-                if last or match.start() < len(window) - LOOK:
-                    yield place - before + match.start()
-            place += len(window) - before if last else len(window) - before - LOOK
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """A way to pack members; `checked` where the end of one proves that its bytes are right."""
-
-    name: str
-    magic: bytes
-    new: Callable[[], Any]
-    errors: tuple[type[Exception], ...]
-    checked: bool = False
-
-
-GZIP = Codec(
-    "gzip",
-    b"\x1f\x8b\x08",
-    lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
-    (isal_zlib.error, ValueError, EOFError),
-    checked=True,
-)
-ZSTD = Codec("zstd", b"\x28\xb5\x2f\xfd", zstd.ZstdDecompressor, (zstd.ZstdError, ValueError, EOFError, MemoryError))
-LZ4 = Codec("lz4", b"\x04\x22\x4d\x18", lz4.frame.LZ4FrameDecompressor, (RuntimeError, ValueError, EOFError))
-SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.S)  # frames without data, of zstd and lz4
-DICTIONARY = b"\x5d\x2a\x4d\x18"
 
 
 class Plain:
@@ -242,7 +168,12 @@ class Framing:
 
     def past_filling(self, place: int) -> int:
         """The offset behind the frames without data at this one."""
-        while self.codec and self.codec is not GZIP and SKIPPABLE.match(frame := self.raw.at(place, 8)) and len(frame) == 8:
+        while (
+            self.codec
+            and self.codec is not GZIP
+            and SKIPPABLE.match(frame := self.raw.at(place, 8))
+            and len(frame) == 8
+        ):
             place += 8 + int.from_bytes(frame[4:], "little")
         return min(place, self.raw.size)
 
@@ -250,18 +181,14 @@ class Framing:
 def detect(raw: Raw) -> Framing | None:
     """How a file is packed: as its first bytes tell, else as its first record does; None if there is none."""
     head = raw.at(0, 4)
-    codecs: tuple[Codec | None, ...] = (GZIP, _zstd(raw), LZ4, None)
-    told = tuple(each for each in codecs if each and (SKIPPABLE.match(head) or head.startswith(each.magic)))
-    return _first(raw, told or (None,)) or _first(raw, codecs[:3] if told else codecs)
+    packed = (GZIP, zstd_of(raw), LZ4)
+    told = tuple(each for each in packed if SKIPPABLE.match(head) or head.startswith(each.magic))
+    return (_first(raw, told) if told else None) or _first(raw, packed if SKIPPABLE.match(head) else (None, *packed))
 
 
 def why_not(raw: Raw) -> str:
     """Why a file has no framing, in words."""
-    head = raw.at(Framing(raw, ZSTD, WARC).past_filling(0), 18)
-    try:
-        named = head.startswith(ZSTD.magic) and zstd.get_frame_info(head).dictionary_id
-    except ZSTD.errors:
-        named = 0
+    named = missing_dictionary(raw.at(Framing(raw, ZSTD, WARC).past_filling(0), 18))
     needs = f"; its zstd frames need dictionary {named}, which is not in the file's first frame" if named else ""
     return f"no WARC or ARC record found{needs}"
 
@@ -278,18 +205,3 @@ def _first(raw: Raw, codecs: tuple[Codec | None, ...]) -> Framing | None:
             if least == framing.past_filling(0):
                 return best
     return best
-
-
-def _zstd(raw: Raw) -> Codec:
-    """zstd, with the dictionary that a file may hold in its first frame."""
-    frame = raw.at(0, 8)
-    if frame[:4] != DICTIONARY:
-        return ZSTD
-    content = raw.at(8, int.from_bytes(frame[4:], "little"))
-    try:
-        if content.startswith(ZSTD.magic):
-            content = zstd.ZstdDecompressor().decompress(content, 1 << 27)
-        known = zstd.ZstdDict(content)
-    except ZSTD.errors:
-        return ZSTD
-    return Codec("zstd", ZSTD.magic, lambda: zstd.ZstdDecompressor(known), ZSTD.errors)

@@ -10,18 +10,21 @@ from typing import Any, NamedTuple
 
 import brotli
 from backports import zstd
-from isal import igzip_lib, isal_zlib
+from isal import igzip_lib
+
+from curate.packings import GZIP, ISAL_ERROR, ZSTD
 
 STATUS = re.compile(rb"HTTP/\d{1,2}(?:\.\d{1,2})?[ \t]+(\d{3})(?!\d)")
-FIELD = re.compile(rb"^(content-(?:type|encoding|length)|transfer-encoding)[ \t]*:([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.I | re.M)
+FIELD = re.compile(
+    rb"^(content-(?:type|encoding|length)|transfer-encoding)[ \t]*:([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.I | re.M
+)
 MEDIA = re.compile(r"[^;,\s]*")
 CHARSET = re.compile(r"[;,\s]\s*charset\s*=\s*[\"']?\s*([^\s;\"',]*)", re.I)
 CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")
 PIECE = 1 << 16
 MAX_HEAD = 1 << 12  # bytes in which almost every header ends
 CODINGS = 6  # of one body; more are an attack
-GZIP_MAGIC = b"\x1f\x8b\x08"
-ERRORS = (isal_zlib.error, zstd.ZstdError, brotli.error, ValueError, EOFError, MemoryError)
+ERRORS: tuple[type[Exception], ...] = (ISAL_ERROR, zstd.ZstdError, brotli.error, ValueError, EOFError, MemoryError)
 
 
 class Response(NamedTuple):
@@ -36,7 +39,7 @@ class Response(NamedTuple):
 
 
 def response(block: bytes | memoryview, limit: int) -> Response | None:
-    """The response that a block holds, its body decoded to `limit` bytes at most; None where there is no status line."""
+    """The response that a block holds, its body decoded to `limit` bytes at most; None without a status line."""
     status = STATUS.match(block)
     if not status:
         return None
@@ -94,8 +97,8 @@ def decoded(body: bytes, codings: list[str], limit: int) -> tuple[bytes, tuple[s
             wrong = "unknown"
         if wrong:
             flags.append(f"{coding[:20]}:{wrong}")
-    if body.startswith(GZIP_MAGIC):  # with the coding's name left out
-        found, wrong = inflated(body, _gzip, limit)
+    if body.startswith(GZIP.magic):  # with the coding's name left out
+        found, wrong = inflated(body, GZIP.new, limit)
         if found is not body:
             body = found
             flags.append(f"gzip:{wrong or 'unnamed'}")
@@ -136,8 +139,9 @@ def inflated(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, st
             at += len(piece)
             parts.append(inflater.decompress(piece, limit - size))
             size += len(parts[-1])
-            if inflater.eof and (at := at - len(inflater.unused_data or b"")) < len(body) and new in (_gzip, _zstd):
-                if body.startswith((GZIP_MAGIC, b"\x28\xb5\x2f\xfd"), at):
+            if inflater.eof:
+                at -= len(inflater.unused_data or b"")
+                if body.startswith(MAGICS.get(new, b"no more"), at):  # what is packed in several members
                     inflater = new()
     except ERRORS:
         return (b"".join(parts), "partial") if size else (body, "raw")
@@ -167,14 +171,6 @@ class _Brotli:
         return found
 
 
-def _gzip() -> Any:
-    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-
-
-def _zstd() -> Any:
-    return zstd.ZstdDecompressor()
-
-
 def _deflate(body: bytes) -> Callable[[], Any]:
     """zlib's format where the first two bytes are its header, else deflate's own."""
     zlib = len(body) > 1 and body[0] & 15 == 8 and not (body[0] << 8 | body[1]) % 31
@@ -182,10 +178,11 @@ def _deflate(body: bytes) -> Callable[[], Any]:
     return lambda: igzip_lib.IgzipDecompressor(flag=flag)
 
 
+MAGICS = {GZIP.new: GZIP.magic, ZSTD.new: ZSTD.magic}
 INFLATERS: dict[str, Callable[[bytes], Callable[[], Any]]] = {
-    "gzip": lambda _: _gzip,
-    "x-gzip": lambda _: _gzip,
+    "gzip": lambda _: GZIP.new,
+    "x-gzip": lambda _: GZIP.new,
     "deflate": _deflate,
     "br": lambda _: _Brotli,
-    "zstd": lambda _: _zstd,
+    "zstd": lambda _: ZSTD.new,
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from curate.headers import LOOK, MAX_HEADER, Dialect, Head
-from curate.members import BLANK, Damaged, Framing
+from curate.members import BLANK, Framing
 
 
 class Record(NamedTuple):
@@ -51,7 +51,7 @@ class Tape:
         self.take(position - self._passed, 0)
 
     def fill(self, length: int, *, further: bool = False) -> bool:
-        """Hold this many bytes ahead; False where there are fewer. `further`: also of members that continue a record."""
+        """Hold this many bytes ahead; False where there are fewer. further: also of members that continue a record."""
         have = len(self._held) - self._at
         if have >= length:
             return True
@@ -68,6 +68,11 @@ class Tape:
             self._held, self._at = parts[1] if len(parts) == 2 and not parts[0] else b"".join(parts), 0
         return True
 
+    def ahead(self, length: int) -> bytes:
+        """The next bytes, which stay."""
+        self.fill(length)
+        return self._held[self._at : self._at + length]
+
     def pass_blank(self) -> bool:
         """Leave out blanks; False at the end of the unit."""
         while self._at < len(self._held) or self.fill(1):
@@ -80,10 +85,15 @@ class Tape:
 
     def looks_at(self, dialect: Dialect) -> bool:
         """Is this a record's first line?"""
-        self.fill(64, further=True)
+        self.fill(64)
         if not self._held.startswith(b"WARC/", self._at):
-            self.fill(LOOK, further=True)
-        return dialect.line.match(self._held, self._at) is not None
+            self.fill(LOOK)
+        if dialect.line.match(self._held, self._at):
+            return True
+        ahead = len(self._held) - self._at
+        if ahead < 64 and self.fill(ahead + 1, further=True):  # the line itself goes on in the next member
+            return self.looks_at(dialect)
+        return False
 
     def lines(self, dialect: Dialect) -> bytes | None:
         """The header at this place with its last line end; None where it has no end."""
@@ -197,8 +207,8 @@ def _headless(tape: Tape, dialect: Dialect, start: int, length: int) -> Broken:
 def _mended(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) -> Record | Broken:
     """A record whose length is missing or wrong: it ends where the next one begins, or the unit ends."""
     length, block, size = record.head.length, bytes(record.block), record.size
-    inside = dialect.found.search(block, 1)
-    if inside:
+    inside = dialect.found.search(block + tape.ahead(LOOK), 1) if size == len(block) else None
+    if inside and inside.start() < size:
         tape.rewind(body + inside.start())
         block, size = block[: inside.start()], inside.start()
     elif size > len(block):  # not all of it is held, so it is read again

@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from curate.captures import capture, failure, is_wanted
 from curate.headers import MAX_HEADER, Head
-from curate.members import Damaged, Framing, Raw, detect, why_not
+from curate.members import Damaged, Framing, detect, why_not
+from curate.rawfile import Raw
 from curate.records import Failure, Page, Pointer, Refused, Skipped
 from curate.tape import Broken, Record, Tape, records
 
@@ -22,11 +23,12 @@ Outcome = Page | Failure | Refused | Skipped
 def read_pages(
     file: BinaryIO, name: str, *, size: int, max_bytes: int, start: int = 0, stop: int | None = None
 ) -> Iterator[Outcome]:
-    """What becomes of every record of a file, in order; a payload is read to max_bytes + 1 bytes, so that a longer shows.
+    """What becomes of every record of a file, in order.
 
-    size: the file's bytes. start, stop: only the records of which the unit begins at an offset in [start, stop), so that
-    ranges which cover a file yield what the whole does. What is damaged belongs to the range of the record before it.
-    Whatever the file raises when it is read passes through.
+    size: the file's bytes. max_bytes: a payload is read to one byte more, so that a longer one shows.
+    start, stop: only the records whose unit begins at an offset in [start, stop); damage belongs to the record before it,
+    so that ranges which cover a file yield together what the whole does.
+    What the file raises when it is read passes through.
     """
     if not size:
         if not start:

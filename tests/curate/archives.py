@@ -27,7 +27,14 @@ def http(body=BODY, headers=(), status="200 OK"):
 
 
 def warc(
-    block, *, url="http://a/", date="2020-01-02T12:00:00Z", kind="response", mime="application/http", length=None, more=""
+    block,
+    *,
+    url="http://a/",
+    date="2020-01-02T12:00:00Z",
+    kind="response",
+    mime="application/http",
+    length=None,
+    more="",
 ):
     """A record by hand, for what warcio refuses to write."""
     head = f"WARC/1.1\r\nWARC-Type: {kind}\r\nWARC-Target-URI: {url}\r\nWARC-Date: {date}\r\nContent-Type: {mime}\r\n"

@@ -81,7 +81,9 @@ def test_a_body_that_is_not_what_its_headers_say_is_taken_as_it_stands_and_flagg
     assert (page.body, page.flags) == (BODY, flags)
 
 
-@pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("br", brotli.compress), ("zstd", zstd.compress)])
+@pytest.mark.parametrize(
+    ("coding", "pack"), [("gzip", gzip.compress), ("br", brotli.compress), ("zstd", zstd.compress)]
+)
 def test_a_body_that_is_cut_or_breaks_is_taken_as_far_as_it_goes_and_flagged(coding, pack):
     packed = pack(bytes(index * index % 251 for index in range(300_000)) + str(list(range(50_000))).encode())
     for body in (packed[: len(packed) // 2], packed[: len(packed) // 2] + bytes(99)):

@@ -74,7 +74,9 @@ def test_a_checksum_that_is_wrong_costs_the_record_whose_data_may_be_right():
     assert (lost.offset, lost.length, lost.record) == (len(MEMBERS[0] + MEMBERS[1]), len(MEMBERS[2]), True)
 
 
-@pytest.mark.parametrize("garbage", [b"garbage", bytes(512), b"\x1f\x8b", b"\x1f\x8b\x08", b"\r\nx", gzip.compress(b"text")])
+@pytest.mark.parametrize(
+    "garbage", [b"garbage", bytes(512), b"\x1f\x8b", b"\x1f\x8b\x08", b"\r\nx", gzip.compress(b"text")]
+)
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_garbage_between_members_is_passed_over_and_told_once(packing, garbage):
     members = [PACKINGS[packing](record) for record in RECORDS[:3]]
@@ -280,7 +282,11 @@ def test_a_long_record_costs_no_record_after_it():
 
 def test_what_breaks_in_an_arc_file_costs_one_record():
     records = [arc(http(BODY), url=url) for url in URLS]
-    for wrong in (changed(records[2], 0), arc(http(BODY), url=URLS[2], length=7), arc(http(BODY), url=URLS[2], length=99_999)):
+    for wrong in (
+        changed(records[2], 0),
+        arc(http(BODY), url=URLS[2], length=7),
+        arc(http(BODY), url=URLS[2], length=99_999),
+    ):
         for pack in PACKINGS.values():
             found = read(b"".join(map(pack, [ARC_FILE, *records[:2], wrong, *records[3:]])))
             assert [url for url in summary(found) if url in OTHERS] == OTHERS

@@ -1,4 +1,4 @@
-"""Every real WARC and ARC file of the collection, read as it was pinned, and compared with what warcio and FastWARC count.
+"""Every real WARC and ARC file of the collection, read as pinned, and compared with what warcio and FastWARC count.
 
 `python tests/gates/test_warc_files.py` prints the table; with `--update` it pins what is read now. A reason in words is
 needed, and kept by an update, where we count other records or pages than both of them.
@@ -98,7 +98,9 @@ def main():
         told, content = ours(path), path.read_bytes()
         one, two, three = counted(told), by_fastwarc(content), by_warcio(content)
         mark = " " if one in (two, three) else "*"
-        print(f"{mark}{one[0]:>13} {one[1]:>5} {two[0]:>4} {two[1]:>4} {three[0]:>4} {three[1]:>4}  {path.name}", end="")
+        print(
+            f"{mark}{one[0]:>13} {one[1]:>5} {two[0]:>4} {two[1]:>4} {three[0]:>4} {three[1]:>4}  {path.name}", end=""
+        )
         print("", *told["failures"], *(f"{flag} x{number}" for flag, number in told["flags"].items()), sep="  ")
         why = EXPECTED.get(path.name, {}).get("why", "")
         pinned[path.name] = told | ({"why": why or "?"} if mark == "*" else {})
