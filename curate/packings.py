@@ -11,7 +11,6 @@ from isal import igzip_lib
 
 from curate.rawfile import Raw
 
-
 ISAL_ERROR: Any = igzip_lib.IsalError  # a class; its stub says an instance
 
 

@@ -26,8 +26,8 @@ def read_pages(
     """What becomes of every record of a file, in order.
 
     size: the file's bytes. max_bytes: a payload is read to one byte more, so that a longer one shows.
-    start, stop: only the records whose unit begins at an offset in [start, stop); damage belongs to the record before it,
-    so that ranges which cover a file yield together what the whole does.
+    start, stop: only the records whose unit begins at an offset in [start, stop), with the damage behind them, so that
+    ranges which cover a file yield together what the whole does.
     What the file raises when it is read passes through.
     """
     if not size:

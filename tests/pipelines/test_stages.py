@@ -76,7 +76,11 @@ def folder(tmp_path_factory):
     pages = [http(f"http://a/{n}", f"<title>T{n}</title><p>{GOOD} Number {n}.</p><p>{GOOD}</p>") for n in range(8)]
     pages.insert(3, http("http://a/gone", "<p>gone</p>", "404 Not Found"))
     pages.insert(5, warc("request", "http://a/", "application/http", b"GET / HTTP/1.1\r\n\r\n"))
-    pages.append(warc("response", "http://a/cut", "application/http", b"HTTP/1.1 200 OK\r\n\r\nx", length=999))
+    pages.append(
+        warc(
+            "response", "http://a/cut", "application/http", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", length=99
+        )
+    )
     (made / "a.warc.gz").write_bytes(b"".join(map(gzip.compress, pages)))
     rows = [{"text": f"{GOOD} It was said in letter {n}. {n} {n} {n}", "url": f"http://b/{n}"} for n in range(8)]
     rows += [{"text": f"{BAD} Offer {n}.", "url": f"http://b/spam{n}"} for n in range(4)]
