@@ -20,6 +20,7 @@ lint: .venv/.dev
 
 bench: .venv/.dev
 	$(RUN)python tests/bench/pipeline.py
+	$(RUN)python tests/bench/reader.py
 
 # What Spark, Flink and Prism need, into the user's cache.
 runners: .venv/.dev .venv/.tools

@@ -39,7 +39,7 @@ def _page(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure | 
     flags: tuple[str, ...] = ("length_mismatch",) if record.mismatch else ()
     timestamp = moment(head.date)
     if head.kind == "conversion":
-        status, mime, charset, body = 200, "text/plain", "utf-8", bytes(record.block[:limit])
+        status, mime, charset, body = 200, "text/plain", "utf-8", b"".join(record.block)[:limit]
     else:
         found = response(record.block, limit)
         if not found:
@@ -47,7 +47,7 @@ def _page(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure | 
         if found.short and record.mismatch and head.length is not None and head.length > record.size:
             return failure(pointer, "truncated", f"{record.size} of {head.length} bytes", head.url)
         status, mime, charset, body, flags = found.status, found.mime, found.charset, found.body, flags + found.flags
-    if record.size > len(record.block) and len(body) < limit:
+    if len(body) < limit and record.size > sum(map(len, record.block)):
         detail = f"a record of {record.size} bytes"
         return Refused(
             url=head.url, timestamp=timestamp, reason="extract.size", detail=detail, bytes=record.size, pointer=pointer

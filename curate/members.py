@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from curate.headers import ARC, LOOK, WARC, Dialect
 from curate.packings import GZIP, LZ4, SKIPPABLE, ZSTD, Codec, missing_dictionary, zstd_of
-from curate.rawfile import WINDOW, Raw
+from curate.rawfile import Raw
 
 PIECE = 1 << 15  # compressed bytes given to a decompressor at once: what it leaves over is copied
-MOST = 1 << 20  # bytes inflated at once, so that a bomb has no memory
+MOST = 1 << 18  # bytes inflated at once, so that a bomb has no memory; isal is slower where it may give more
 PROBE = 1 << 18  # compressed bytes in which the first inflated ones must show: more than a zstd block
 BLANK = b"\r\n\t "
 
@@ -30,13 +30,12 @@ class Plain:
     """The bytes of a file from an offset to its end."""
 
     def __init__(self, raw: Raw, start: int) -> None:
-        self.raw, self.start, self.end, self._length = raw, start, start, PIECE
+        self.raw, self.start, self.end = raw, start, start
 
     def read(self) -> bytes:
         """The next bytes, none at the end."""
-        piece = self.raw.at(self.end, self._length)
+        piece = self.raw.piece(self.end)
         self.end += len(piece)
-        self._length = min(2 * self._length, WINDOW // 2)
         return piece
 
     def skip(self, length: int) -> int:

@@ -5,7 +5,7 @@ goes; both are flagged. No coding inflates beyond the limit that is asked for.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import brotli
@@ -38,26 +38,27 @@ class Response(NamedTuple):
     short: bool
 
 
-def response(block: bytes | memoryview, limit: int) -> Response | None:
-    """The response that a block holds, its body decoded to `limit` bytes at most; None without a status line."""
-    status = STATUS.match(block)
+def response(block: Sequence[bytes | memoryview], limit: int) -> Response | None:
+    """The response in a block's pieces, its body decoded to `limit` bytes at most; None without a status line."""
+    head = bytes(block[0][:MAX_HEAD])
+    begin = _body(head)
+    if begin == len(head):
+        block = [head := b"".join(block)]
+        begin = _body(head)
+    status = STATUS.match(head)
     if not status:
         return None
-    head = bytes(block[:MAX_HEAD])
-    begin = _body(head)
-    if begin == MAX_HEAD:
-        begin = _body(bytes(block))
     fields: dict[bytes, str] = {}
-    for name, value in FIELD.findall(block, 0, begin):
+    for name, value in FIELD.findall(head, 0, begin):
         name, told = name.lower(), value.decode("latin-1").strip()
         fields[name] = f"{fields[name]}, {told}" if name in fields else told
     kind = fields.get(b"content-type", "")
     charset = CHARSET.search(kind) if kind else None
     length = fields.get(b"content-length", "")
     transfer, content = _names(fields.get(b"transfer-encoding")), _names(fields.get(b"content-encoding"))
-    short = not transfer and length.isdecimal() and len(length) < 19 and int(length) > len(block) - begin
-    codings = (transfer[::-1] + content[::-1])[:CODINGS]
-    body, flags = decoded(bytes(block[begin:] if codings else block[begin : begin + limit]), codings, limit)
+    body = b"".join([memoryview(block[0])[begin:], *block[1:]])
+    short = not transfer and length.isdecimal() and len(length) < 19 and int(length) > len(body)
+    body, flags = decoded(body, (transfer[::-1] + content[::-1])[:CODINGS], limit)
     return Response(
         status=int(status[1]),
         mime=MEDIA.match(kind)[0].lower(),  # type: ignore[index]

@@ -27,10 +27,18 @@ class Raw:
             first = 0
         return self._window[first : first + length]
 
+    def piece(self, offset: int) -> bytes:
+        """Some bytes at an offset, as many as there are without copying them, none at the end of the file."""
+        first = offset - self._begin
+        if not 0 <= first < len(self._window) and offset < self.size:
+            self._load(offset, 1)
+            first = 0
+        return self._window[first:] if offset < self.size else b""
+
     def _load(self, offset: int, length: int) -> None:
         first = offset - self._begin
-        parts = [self._window[first:] if 0 <= first < len(self._window) else b""]
-        have = len(parts[0])
+        parts = [self._window[first:]] if 0 <= first < len(self._window) else []
+        have = sum(map(len, parts))
         if self._position != offset + have:
             self._file.seek(offset + have)
         while have < length:
@@ -40,7 +48,8 @@ class Raw:
             parts.append(part)
             have += len(part)
             length = min(length, self.size - offset)
-        self._window, self._begin, self._position = b"".join(parts), offset, offset + have
+        self._window = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._begin, self._position = offset, offset + have
 
     def find(self, pattern: re.Pattern[bytes], place: int) -> Iterator[int]:
         """Where the pattern begins, from an offset on; a match is at most LOOK bytes long."""

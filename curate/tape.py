@@ -4,15 +4,19 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from curate.headers import LOOK, MAX_HEADER, Dialect, Head
-from curate.members import BLANK, Framing
+from curate.members import BLANK, Damaged, Framing
+
+SMALL = 1 << 20  # inflated bytes of a member that `single` reads
+
+Block = list[bytes | memoryview]
 
 
 class Record(NamedTuple):
-    """A record as it lies in its unit; `block` is cut to what was asked for, `size` is not."""
+    """A record as it lies in its unit; `block`, in pieces, is cut to what was asked for, `size` is not."""
 
     start: int
     head: Head
-    block: bytes | memoryview
+    block: Block
     size: int
     mismatch: bool = False
 
@@ -110,33 +114,31 @@ class Tape:
             if ahead > MAX_HEADER or len(self._held) - self._at == ahead:
                 return None
 
-    def take(self, length: int, keep: int) -> tuple[bytes | memoryview, int]:
+    def take(self, length: int, keep: int) -> tuple[Block, int]:
         """The next bytes, the first `keep` of them held, and how many there were."""
         have = len(self._held) - self._at
-        if length <= have:
-            begin, self._at = self._at, self._at + length
-            return memoryview(self._held)[begin : begin + min(length, keep)], length
-        parts = [self._held[self._at : self._at + keep]]
-        kept, got = len(parts[0]), have
-        self._passed += len(self._held)
-        self._held, self._at = b"", 0
+        got = min(length, have)
+        parts: Block = [memoryview(self._held)[self._at : self._at + min(got, keep)]]
+        self._at += got
+        keep -= got
         while got < length:
-            if kept >= keep and (skipped := self.unit.skip(length - got)):
+            if keep <= 0 and (skipped := self.unit.skip(length - got)):
                 got += skipped
-                self._passed += skipped
+                self._passed += len(self._held) + skipped
+                self._held, self._at = b"", 0
                 continue
             more = self.unit.read()
             if not more:
                 if self.unit.go_on():
                     continue
                 break
-            used = more[: length - got]
-            parts.append(used[: keep - kept])
-            kept += len(parts[-1])
-            got += len(used)
-            self._passed += len(used)
-            self._held = more[len(used) :]
-        return b"".join(parts), got
+            self._passed += len(self._held)
+            self._held, self._at = more, min(len(more), length - got)
+            if keep > 0:
+                parts.append(memoryview(more)[: min(self._at, keep)])
+            got += self._at
+            keep -= self._at
+        return parts, got
 
     def until(self, dialect: Dialect, keep: int) -> tuple[bytes, int]:
         """The bytes before the next record's first line or the unit's end, the first `keep` of them held; how many."""
@@ -166,6 +168,32 @@ class Tape:
     def _looks_on(self, dialect: Dialect) -> bool:
         self.fill(LOOK)
         return dialect.line.match(self._held[self._at : self._at + LOOK].lstrip(BLANK)) is not None
+
+
+def single(framing: Framing, place: int) -> tuple[Record, int] | None:
+    """The record of a member that is one small whole record, as almost all are, and the member's end; else None.
+
+    It only saves time: `records` reads the same of such a member, and whatever there is of all others.
+    """
+    unit, dialect, parts, size = framing.open(place), framing.dialect, [], 0
+    try:
+        while more := unit.read():
+            parts.append(more)
+            size += len(more)
+            if size > SMALL:
+                return None
+    except Damaged:
+        return None
+    content = parts[0] if len(parts) == 1 else b"".join(parts)
+    end = content.find(dialect.ends[0]) + len(dialect.ends[0])
+    lines = content[:end]
+    if not dialect.line.match(lines) or lines.find(dialect.hint, 1, -1) > 0 or lines.find(b"\n\n", 0, -1) > 0:
+        return None
+    head = dialect.read(lines)
+    if head.length is None or size != end + head.length + len(dialect.tail) or not content.endswith(dialect.tail):
+        return None
+    block = memoryview(content)[end : end + head.length]
+    return Record(start=0, head=head, block=[block], size=head.length), unit.end
 
 
 def records(tape: Tape, dialect: Dialect, wanted: Callable[[Head], int]) -> Iterator[Record | Broken]:
@@ -206,7 +234,7 @@ def _headless(tape: Tape, dialect: Dialect, start: int, length: int) -> Broken:
 
 def _mended(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) -> Record | Broken:
     """A record whose length is missing or wrong: it ends where the next one begins, or the unit ends."""
-    length, block, size = record.head.length, bytes(record.block), record.size
+    length, block, size = record.head.length, b"".join(record.block), record.size
     inside = dialect.found.search(block + tape.ahead(LOOK), 1) if size == len(block) else None
     if inside and inside.start() < size:
         tape.rewind(body + inside.start())
@@ -222,4 +250,4 @@ def _mended(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) 
     whole = len(block) == size
     shorter = block.removesuffix(dialect.tail) if whole else block
     size -= len(block) - len(shorter)
-    return Record(start=record.start, head=record.head, block=shorter, size=size, mismatch=True)
+    return Record(start=record.start, head=record.head, block=[shorter], size=size, mismatch=True)

@@ -13,7 +13,7 @@ from curate.headers import MAX_HEADER, Head
 from curate.members import Damaged, Framing, detect, why_not
 from curate.rawfile import Raw
 from curate.records import Failure, Page, Pointer, Refused, Skipped
-from curate.tape import Broken, Record, Tape, records
+from curate.tape import Broken, Record, Tape, records, single
 
 MAX_DAMAGES = 1000  # in a file; then the rest is given up
 
@@ -66,6 +66,11 @@ class _Reading:
         if not framing.opens(place):
             after = framing.after(place)
             yield self._lost(place, after, "garbage", "bytes that are no record")
+            return after
+        found = single(framing, place) if framing.codec else None
+        if found:
+            record, after = found
+            yield self._told(record, self._pointer(place, after))
             return after
         tape = Tape(framing, place)
         try:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as limited
 from hypothesis import strategies as st
 
-from curate import members
+from curate import members, tape
 from curate.records import Failure, Page, Refused, Skipped
 from curate.warc import read_pages
 
@@ -184,6 +184,25 @@ def test_a_file_that_is_read_in_small_pieces_is_read_alike(archive, most, doubli
         patch.setattr(members, "PIECE", 64 << doubling)
         found = list(read_pages(file, "name", size=len(content), max_bytes=1_000_000))
     assert found == read(content)
+
+
+@given(either, places, st.binary(max_size=9))
+def test_the_short_way_through_a_member_and_the_long_one_lead_to_the_same(archive, place, inserted):
+    content = b"".join(archive[1])
+    place %= len(content) + 1
+    changed = content[:place] + inserted + content[place + 1 :]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tape, "SMALL", -1)
+        expected = [read(each) for each in (content, changed)]
+    assert [read(each) for each in (content, changed)] == expected
+
+
+@pytest.mark.parametrize("size", [250_000, 262_000, 1_040_000, 1_050_000, 2_500_000])
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_page_of_any_size_is_read_whole(packing, size):
+    body = bytes(range(256)) * (size // 256)
+    content = b"".join(PACKINGS[packing](warc(http(body), url=f"http://{name}/")) for name in "ab")
+    assert [page.body == body for page in read(content, max_bytes=9_000_000)] == [True, True]
 
 
 def test_an_error_of_the_file_itself_passes_through():
