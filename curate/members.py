@@ -14,7 +14,6 @@ from curate.rawfile import Raw
 
 PIECE = 1 << 15  # compressed bytes given to a decompressor at once: what it leaves over is copied
 MOST = 1 << 18  # bytes inflated at once, so that a bomb has no memory; isal is slower where it may give more
-PROBE = 1 << 18  # compressed bytes in which the first inflated ones must show: more than a zstd block
 BLANK = b"\r\n\t "
 
 
@@ -123,8 +122,8 @@ class Framing:
             return None
         inflater, found, fed = self.codec.new(), b"", 0
         try:
-            while len(found) < LOOK and not inflater.eof and fed < PROBE:
-                piece = self.raw.at(place + fed, 4096) if inflater.needs_input else b""
+            while len(found) < LOOK and not inflater.eof and fed < self.codec.probe:
+                piece = self.raw.at(place + fed, max(4096, fed)) if inflater.needs_input else b""
                 if inflater.needs_input and not piece:
                     break
                 fed += len(piece)

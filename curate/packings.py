@@ -16,13 +16,18 @@ ISAL_ERROR: Any = igzip_lib.IsalError  # a class; its stub says an instance
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """A way to pack members; `checked` where the end of one proves that its bytes are right."""
+    """A way to pack members.
+
+    checked: does the end of one prove that its bytes are right? probe: the bytes in which the first inflated ones must
+    show; of zstd and lz4 a whole block is needed.
+    """
 
     name: str
     magic: bytes
     new: Callable[[], Any]
     errors: tuple[type[Exception], ...]
     checked: bool = False
+    probe: int = 1 << 18
 
 
 GZIP = Codec(
@@ -31,9 +36,12 @@ GZIP = Codec(
     lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
     (ISAL_ERROR, ValueError, EOFError),
     checked=True,
+    probe=1 << 13,
 )
 ZSTD = Codec("zstd", b"\x28\xb5\x2f\xfd", zstd.ZstdDecompressor, (zstd.ZstdError, ValueError, EOFError, MemoryError))
-LZ4 = Codec("lz4", b"\x04\x22\x4d\x18", lz4.frame.LZ4FrameDecompressor, (RuntimeError, ValueError, EOFError))
+LZ4 = Codec(
+    "lz4", b"\x04\x22\x4d\x18", lz4.frame.LZ4FrameDecompressor, (RuntimeError, ValueError, EOFError), probe=5 << 20
+)
 SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.S)  # frames without data, of zstd and lz4
 DICTIONARY = b"\x5d\x2a\x4d\x18"
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from curate.headers import LOOK, MAX_HEADER, Dialect, Head
 from curate.members import BLANK, Damaged, Framing
 
+NEAR = 1 << 16  # bytes of a block that are searched for the next record before all of them
 SMALL = 1 << 20  # inflated bytes of a member that `single` reads
 
 Block = list[bytes | memoryview]
@@ -101,18 +102,19 @@ class Tape:
 
     def lines(self, dialect: Dialect) -> bytes | None:
         """The header at this place with its last line end; None where it has no end."""
+        look = 1 << 13
         while True:
-            end = -1
+            more = self.fill(look, further=True)
+            limit, end = self._at + look, 0
             for each in dialect.ends:
-                found = self._held.find(each, self._at, end if end >= 0 else len(self._held))
+                found = self._held.find(each, self._at, end or limit)
                 end = found + len(each) if found >= 0 else end
-            if 0 <= end <= self._at + MAX_HEADER:
+            if end:
                 begin, self._at = self._at, end
                 return self._held[begin:end]
-            ahead = len(self._held) - self._at
-            self.fill(2 * ahead + 64, further=True)
-            if ahead > MAX_HEADER or len(self._held) - self._at == ahead:
+            if not more or look >= MAX_HEADER or dialect.found.search(self._held, self._at + 1, limit):
                 return None
+            look *= 2
 
     def take(self, length: int, keep: int) -> tuple[Block, int]:
         """The next bytes, the first `keep` of them held, and how many there were."""
@@ -234,8 +236,10 @@ def _headless(tape: Tape, dialect: Dialect, start: int, length: int) -> Broken:
 
 def _mended(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) -> Record | Broken:
     """A record whose length is missing or wrong: it ends where the next one begins, or the unit ends."""
-    length, block, size = record.head.length, b"".join(record.block), record.size
-    inside = dialect.found.search(block + tape.ahead(LOOK), 1) if size == len(block) else None
+    length, size, block = record.head.length, record.size, b"".join(record.block)
+    inside = None
+    if size == len(block):
+        inside = dialect.found.search(block, 1, NEAR) or dialect.found.search(block + tape.ahead(LOOK), 1)
     if inside and inside.start() < size:
         tape.rewind(body + inside.start())
         block, size = block[: inside.start()], inside.start()

@@ -87,7 +87,10 @@ class _Reading:
             place = tape.place + found.start
             if waiting:
                 yield self._told(waiting, self._pointer(tape.place + waiting.start, place))
-            if self.damages >= MAX_DAMAGES or (place >= stop and self.framing.starts(place)):
+            if place >= stop and self.framing.starts(place):
+                return place
+            if self.damages + tape.rewinds >= MAX_DAMAGES:
+                self.damages += tape.rewinds
                 return place
             waiting = found
         if waiting:
