@@ -102,9 +102,9 @@ class Tape:
 
     def lines(self, dialect: Dialect) -> bytes | None:
         """The header at this place with its last line end; None where it has no end."""
-        look = 1 << 13
+        look, further = 1 << 13, False
         while True:
-            more = self.fill(look, further=True)
+            more = self.fill(look, further=further)
             limit, end = self._at + look, 0
             for each in dialect.ends:
                 found = self._held.find(each, self._at, end or limit)
@@ -112,9 +112,9 @@ class Tape:
             if end:
                 begin, self._at = self._at, end
                 return self._held[begin:end]
-            if not more or look >= MAX_HEADER or dialect.found.search(self._held, self._at + 1, limit):
+            if look >= MAX_HEADER or dialect.found.search(self._held, self._at + 1, limit) or further > more:
                 return None
-            look *= 2
+            look, further = (2 * look, further) if more else (look, True)
 
     def take(self, length: int, keep: int) -> tuple[Block, int]:
         """The next bytes, the first `keep` of them held, and how many there were."""
