@@ -166,14 +166,13 @@ class Framing:
 
     def past_filling(self, place: int) -> int:
         """The offset behind the frames without data at this one."""
-        while (
-            self.codec
-            and self.codec is not GZIP
-            and SKIPPABLE.match(frame := self.raw.at(place, 8))
-            and len(frame) == 8
-        ):
-            place += 8 + int.from_bytes(frame[4:], "little")
-        return min(place, self.raw.size)
+        while self.codec and self.codec is not GZIP:
+            frame = self.raw.at(place, 8)
+            end = place + 8 + int.from_bytes(frame[4:], "little")
+            if not SKIPPABLE.match(frame) or len(frame) < 8 or end > self.raw.size:
+                break
+            place = end
+        return place
 
 
 def detect(raw: Raw) -> Framing | None:
