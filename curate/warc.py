@@ -30,6 +30,8 @@ def read_pages(
     ranges which cover a file yield together what the whole does.
     What the file raises when it is read passes through.
     """
+    if stop is not None and start >= stop:
+        return
     if not size:
         if not start:
             yield failure(Pointer(file=name, offset=0, length=0), "empty_file", "the file holds no bytes", record=False)
