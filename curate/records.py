@@ -37,6 +37,8 @@ class Page:
 
     body: the payload with transfer and content coding removed.
     mime: the media type without parameters, lower case; charset: as the HTTP header names it, or ''.
+    truncated: why the crawler cut the payload (WARC-Truncated), or ''. flags: what the reader had to mend, as
+    `length_mismatch` (the record's length is wrong) or `gzip:partial`, `chunked:raw` (the body is not in its coding).
     """
 
     url: str
@@ -46,6 +48,27 @@ class Page:
     charset: str
     body: bytes
     pointer: Pointer
+    truncated: str = ""
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A record that holds no page of its own, for a reason worth a rejection; `bytes` is the size of its block."""
+
+    url: str
+    timestamp: datetime
+    reason: str
+    detail: str
+    bytes: int
+    pointer: Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A record that is no document by nature; `kind` is its WARC type."""
+
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +76,7 @@ class Document:
     """Text with its origin; `quality` is the classifier's score in [0, 1] where one was given.
 
     extractor: what took the text out of the page: "trafilatura", "resiliparse", or "plain" where it was text already.
+    truncated, flags: as the page's, the flags with blanks between.
     """
 
     id: bytes
@@ -70,6 +94,8 @@ class Document:
     warc_length: int | None = None
     quality: float | None = None
     extractor: str | None = None
+    truncated: str | None = None
+    flags: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ KEPT = pa.schema(
         pa.field("warc_length", pa.int64()),
         pa.field("quality", pa.float32()),
         pa.field("extractor", pa.string()),
+        pa.field("truncated", pa.string()),
+        pa.field("flags", pa.string()),
     ]
 )
 REJECTED = pa.schema(

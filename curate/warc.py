@@ -1,208 +1,144 @@
-"""Pages out of WARC and WET files: `response` records with their payload decoded, `conversion` records as text.
+"""Pages out of WARC, WET and ARC files, in any packing, whole or damaged: every record is told of, and nothing raises.
 
-FastWARC reads; this layer tells what it does not: a record shorter than its Content-Length is a failure, never an empty
-page, and a file that is empty, no WARC, damaged or not read to its end has one dead letter that names the offset.
+A unit that cannot be inflated costs its records alone: reading goes on at the next unit, and a dead letter names the
+bytes between. What the reader must do about each kind of damage is in tests/curate/test_warc_damage.py.
 """
 
-import io
-import re
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
-from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
+from curate.captures import capture, failure, is_wanted
+from curate.headers import MAX_HEADER, Head
+from curate.members import Damaged, Framing, detect, why_not
+from curate.rawfile import Raw
+from curate.records import Failure, Page, Pointer, Refused, Skipped
+from curate.tape import Broken, Record, Tape, records, single
 
-from curate.records import EPOCH, Failure, Page, Pointer
+MAX_DAMAGES = 1000  # in a file; then the rest is given up
 
-MAX_HEADER = 1 << 20  # FastWARC's own 32 KiB would give up the rest of the file at one long header
-STAGE = "extract"
-RECORD = b"WARC/1.1\r\nWARC-Type: response\r\nContent-Type: application/http\r\nContent-Length: %d\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A record that is no document by nature; `kind` is its WARC type."""
-
-    kind: str
+Outcome = Page | Failure | Refused | Skipped
 
 
-def read_pages(path: Path, name: str, *, max_bytes: int) -> Iterator[Page | Failure | Skipped]:
-    """Every record of a file, in order; a payload is read to max_bytes + 1 bytes, so that a longer one shows."""
-    size = path.stat().st_size
-    if size == 0:
-        yield Failure(file=name, offset=0, length=0, stage=STAGE, error="empty_file", message="the file holds no bytes")
+def read_pages(
+    file: BinaryIO, name: str, *, size: int, max_bytes: int, start: int = 0, stop: int | None = None
+) -> Iterator[Outcome]:
+    """What becomes of every record of a file, in order.
+
+    size: the file's bytes. max_bytes: a payload is read to one byte more, so that a longer one shows.
+    start, stop: only the records whose unit begins at an offset in [start, stop), with the damage behind them, so that
+    ranges which cover a file yield together what the whole does.
+    What the file raises when it is read passes through.
+    """
+    if stop is not None and start >= stop:
         return
-    position, records = 0, 0
-    waiting: Page | Failure | Skipped | None = None  # for the next record's offset, which ends this one
-    try:
-        with path.open("rb") as stream, _panics_as_errors():
-            for record in ArchiveIterator(stream, parse_http=False, max_header_len=MAX_HEADER):
-                if waiting:
-                    yield _measured(waiting, record.stream_pos)
-                position, records, waiting = record.stream_pos, records + 1, None
-                waiting = _one(record, name, max_bytes)
-    except OSError as error:
-        if waiting:
-            stop = next((stop for _, stop, _ in _members(path, position)), None)
-            yield _measured(waiting, stop) if stop else waiting  # where an uncompressed one ends is not known
-            position = stop or position
-        kind, message = ("corrupt", str(error)) if records else ("not_warc", _told(path, str(error)))
-        yield Failure(file=name, offset=position, length=size - position, stage=STAGE, error=kind, message=message)
+    if not size:
+        if not start:
+            yield failure(Pointer(file=name, offset=0, length=0), "empty_file", "the file holds no bytes", record=False)
         return
-    if not waiting:
-        yield Failure(file=name, offset=0, length=size, stage=STAGE, error="not_warc", message="no WARC record found")
-        return
-    end = _unread(path, position)
-    yield _measured(waiting, end or size)
-    if end:
-        message = "the reader stopped before the end of the file"
-        yield Failure(file=name, offset=end, length=size - end, stage=STAGE, error="unread", message=message)
+    raw = Raw(file, size)
+    framing = detect(raw)
+    if framing:
+        yield from _Reading(framing, name, max_bytes).outcomes(start, size if stop is None else stop)
+    elif not start:
+        yield failure(Pointer(file=name, offset=0, length=size), "not_warc", why_not(raw), record=False)
 
 
-@contextmanager
-def _panics_as_errors() -> Iterator[None]:
-    """FastWARC's panics (on a damaged lz4 file) as OSErrors; as BaseExceptions they would end the worker."""
-    try:
-        yield
-    except BaseException as error:
-        if type(error).__name__ == "PanicException":
-            raise OSError(f"FastWARC gave up: {error}") from None
-        raise
-
-
-def _told(path: Path, message: str) -> str:
-    """FastWARC's message, or a better one where the first bytes tell what the file is."""
+def read_file(path: Path, *, max_bytes: int = 10_000_000) -> Iterator[Outcome]:
+    """What becomes of every record of a local file, in order."""
     with path.open("rb") as file:
-        head = file.read(4096)
-    if head.startswith(b"\x1f\x8b"):
-        with suppress(zlib.error):
-            head = zlib.decompressobj(wbits=31).decompress(head)
-    return "an ARC file; only WARC and WET are read" if head.startswith(b"filedesc://") else message
+        yield from read_pages(file, path.name, size=path.stat().st_size, max_bytes=max_bytes)
 
 
-def _measured(outcome: Page | Failure | Skipped, end: int) -> Page | Failure | Skipped:
-    """The outcome of a record that ends at this offset, with its length in the file.
+class _Reading:
+    """One pass over a file."""
 
-    Of several records in one gzip member only the first has a place of its own; the others' is unknown, -1.
-    """
-    if isinstance(outcome, Page):
-        where = outcome.pointer
-        known = end > where.offset
-        return replace(outcome, pointer=replace(where, offset=where.offset if known else -1, length=end - where.offset))
-    return replace(outcome, length=end - outcome.offset) if isinstance(outcome, Failure) else outcome
+    def __init__(self, framing: Framing, name: str, max_bytes: int) -> None:
+        self.framing, self.name, self.max_bytes = framing, name, max_bytes
+        self.damages = 0
 
+    def outcomes(self, start: int, stop: int) -> Iterator[Outcome]:
+        """What becomes of the records of the units that begin in [start, stop)."""
+        framing, size = self.framing, self.framing.raw.size
+        place: int | None = framing.find(start, stop) if start else framing.past_filling(0)
+        while place is not None and place < framing.raw.size and (place < stop or not framing.starts(place)):
+            if self.damages >= MAX_DAMAGES:
+                message = f"{self.damages} damages; the rest is given up"
+                yield self._lost(place, max(min(stop, size), place + 1), "too_many_damages", message)
+                return
+            place = framing.past_filling((yield from self._unit(place, stop)))
 
-def _unread(path: Path, last: int) -> int | None:
-    """The offset of what follows the last record in a gzip file and is more than white space, or None.
-
-    FastWARC takes an empty member for the end, and says nothing of a member that is cut before its first line.
-    """
-    for start, stop, held in _members(path, last):
-        if start > last and (held or stop is None):
-            return start
-    return None
-
-
-def _members(path: Path, first: int) -> Iterator[tuple[int, int | None, bool]]:
-    """The gzip members from an offset on: start, end (None where it is cut or none), is it more than white space?"""
-    with path.open("rb") as file:
-        file.seek(first)
-        start, member, held = first, zlib.decompressobj(wbits=31), False
-        while chunk := file.read(1 << 16):
-            while chunk:
-                try:
-                    held = bool(member.decompress(chunk).strip()) or held
-                except zlib.error:
-                    yield start, None, held
-                    return
-                chunk = member.unused_data
-                if member.eof:
-                    stop = file.tell() - len(chunk)
-                    yield start, stop, held
-                    start, member, held = stop, zlib.decompressobj(wbits=31), False
-        if start < file.tell():
-            yield start, None, held
-
-
-def _one(record: WarcRecord, name: str, max_bytes: int) -> Page | Failure | Skipped:
-    kind = record.record_type
-    pointer = Pointer(file=name, offset=record.stream_pos, length=record.content_length)
-    if "Content-Length" not in record.headers:
-        return _failure(pointer, "header", "a WARC header without Content-Length")
-    wanted = kind == WarcRecordType.conversion or (kind == WarcRecordType.response and record.is_http)
-    if not wanted:
-        return Skipped(str(kind))
-    block = record.reader.read(min(record.content_length, 2 * max_bytes + MAX_HEADER))
-    if len(block) < min(record.content_length, 2 * max_bytes):
-        message = f"{len(block)} of {record.content_length} bytes"
-        return _failure(pointer, "truncated", message)
-    url = (record.headers.get("WARC-Target-URI") or "").strip().strip("<>")
-    timestamp = _moment(record)
-    if kind == WarcRecordType.conversion:
-        return Page(
-            url=url, timestamp=timestamp, status=200, mime="text/plain", charset="utf-8", body=block, pointer=pointer
-        )
-    decoded = _decoded(block, max_bytes)
-    if decoded is None:
-        return _failure(pointer, "http", "no HTTP response in a response record")
-    response, body = decoded
-    return Page(
-        url=url,
-        timestamp=timestamp,
-        status=response.http_headers.status_code or 0,
-        mime=re.split(r"[;,\s]", (response.http_headers.get("Content-Type") or "").strip(), maxsplit=1)[0].lower(),
-        charset=(response.http_charset or "").strip("\"' ").lower(),
-        body=body,
-        pointer=pointer,
-    )
-
-
-def _moment(record: WarcRecord) -> datetime:
-    """The capture's time in UTC; 1970 where it is missing or no date."""
-    try:
-        return (record.record_date or EPOCH).astimezone(UTC)
-    except (ValueError, OverflowError):  # the year 0, or a zone that leads there
-        return EPOCH
-
-
-def _decoded(block: bytes, max_bytes: int) -> tuple[WarcRecord, bytes] | None:
-    """The response with its payload decoded, or as it stands where it is not in the coding that its header names.
-
-    None where there is no status line. Read through a stream, as FastWARC would decode a block in memory at once, and
-    a few kilobytes can be gigabytes then.
-    """
-    for coding in ("all", "transfer", "content", "none"):
-        stream = io.BytesIO(RECORD % len(block) + block)
+    def _unit(self, place: int, stop: int) -> Generator[Outcome, None, int]:
+        """What becomes of the records of the unit at an offset; the offset behind it."""
+        framing = self.framing
+        if not framing.opens(place):
+            after = framing.after(place)
+            yield self._lost(place, after, "garbage", "bytes that are no record")
+            return after
+        found = single(framing, place) if framing.codec else None
+        if found:
+            record, after = found
+            yield self._told(record, self._pointer(place, after))
+            return after
+        tape = Tape(framing, place)
         try:
-            with _panics_as_errors():
-                record = next(ArchiveIterator(stream, auto_decode=coding, max_header_len=MAX_HEADER))
-                body = record.reader.read(max_bytes + 1)
-        except OSError:
-            continue
-        if record.http_headers.status_code is None:
-            return None
-        return record, _inflated(body, max_bytes + 1) if body.startswith(b"\x1f\x8b") else body
-    return None
+            return (yield from self._plain(tape, stop) if framing.codec is None else self._packed(tape))
+        except Damaged as damage:
+            after = framing.after(place + 1)
+            begin = place if tape.told == 0 else max(place, tape.unit.shown)
+            yield self._lost(begin, after, damage.error, damage.message, record=framing.starts(place))
+            return after
 
+    def _plain(self, tape: Tape, stop: int) -> Generator[Outcome, None, int]:
+        waiting: Record | Broken | None = None  # for the next record's offset, which ends this one
+        for found in records(tape, self.framing.dialect, self._keep):
+            place = tape.place + found.start
+            if waiting:
+                yield self._told(waiting, self._pointer(tape.place + waiting.start, place))
+            if place >= stop and self.framing.starts(place):
+                return place
+            if self.damages + tape.rewinds >= MAX_DAMAGES:
+                self.damages += tape.rewinds
+                return place
+            waiting = found
+        if waiting:
+            yield self._told(waiting, self._pointer(tape.place + waiting.start, self.framing.raw.size))
+        return self.framing.raw.size
 
-def _inflated(body: bytes, size: int) -> bytes:
-    """A gzip payload to this size, for where the header says `x-gzip`, a name that FastWARC does not know."""
-    try:
-        return zlib.decompressobj(wbits=31).decompress(body, size)
-    except zlib.error:
-        return body
+    def _packed(self, tape: Tape) -> Generator[Outcome, None, int]:
+        waiting: Record | Broken | None = None  # for the end of the member, which proves it
+        for found in records(tape, self.framing.dialect, self._keep):
+            if waiting:
+                tape.told += 1
+                yield self._told(waiting, self._pointer(-1, -1), tape.place)
+            waiting = found
+            if self.damages + tape.rewinds >= MAX_DAMAGES:
+                raise Damaged("too_many_damages", f"{MAX_DAMAGES} damages; the rest of the member is given up")
+        end = tape.unit.end
+        if waiting and not tape.told:
+            if isinstance(waiting, Broken) and not waiting.record:
+                end = self.framing.after(end)
+            yield self._told(waiting, self._pointer(tape.place, end))
+        elif waiting:
+            yield self._told(waiting, self._pointer(-1, -1), tape.place)
+        return end
 
+    def _keep(self, head: Head) -> int:
+        return 2 * self.max_bytes + MAX_HEADER if is_wanted(head.kind, head.mime) else 0
 
-def _failure(pointer: Pointer, error: str, message: str) -> Failure:
-    return Failure(
-        file=pointer.file,
-        offset=pointer.offset,
-        length=pointer.length,
-        stage=STAGE,
-        error=error,
-        message=message,
-        record=True,
-    )
+    def _pointer(self, begin: int, end: int) -> Pointer:
+        return Pointer(file=self.name, offset=begin, length=end - begin)
+
+    def _told(self, found: Record | Broken, pointer: Pointer, unit: int = 0) -> Outcome:
+        """What becomes of a part of a unit; of records that share one, only the failures are said to lie there."""
+        if isinstance(found, Record):
+            outcome = capture(found, pointer, self.max_bytes)
+        else:
+            self.damages += 1
+            outcome = failure(pointer, found.error, found.message, record=found.record)
+        return replace(outcome, offset=unit) if isinstance(outcome, Failure) and outcome.offset < 0 else outcome
+
+    def _lost(self, begin: int, end: int, error: str, message: str, *, record: bool = False) -> Failure:
+        self.damages += 1
+        return failure(self._pointer(begin, end), error, message, record=record)

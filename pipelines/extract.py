@@ -11,10 +11,9 @@ from curate.parts import PartWriter
 from curate.pipelines.parts import MakeParts
 from curate.pipelines.reading import records, refused
 from curate.pipelines.repeats import MakePartsOnce
-from curate.records import Document, Failure, Page, Reason, Rejection, document_id
+from curate.records import Document, Failure, Page, Reason, Refused, Rejection, Skipped, document_id
 from curate.sandbox import shared
 from curate.stage import Item, Plan
-from curate.warc import Skipped
 
 NO_REPEATS: Mapping[int, bytes] = {}
 
@@ -47,6 +46,8 @@ def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS)
                 part.skip(record.kind)
             elif isinstance(record, Failure):
                 part.fail(record, item.source)
+            elif isinstance(record, Refused):
+                part.reject(refusal(record, item.source))
             else:
                 write(part, outcome(record, item.source, asked, part, repeats.get(pages)), record, item.source)
                 pages += 1
@@ -63,6 +64,21 @@ def outcome(
     found, seconds = shared().extract(page, source, asked.extract, asked.gates(source))
     part.seconds_elsewhere += seconds
     return found
+
+
+def refusal(record: Refused, source: str) -> Rejection:
+    """The rejection of a record that holds no page."""
+    return Rejection(
+        id=document_id(record.url, record.timestamp),
+        url=record.url,
+        source=source,
+        stage="extract",
+        reason=record.reason,
+        value=None,
+        threshold=None,
+        bytes=record.bytes,
+        detail=record.detail,
+    )
 
 
 def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | None, source: str) -> None:

@@ -1,9 +1,6 @@
 """The records of an item of the extract stage, and the tests that a page must pass before anything parses it."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
-from types import SimpleNamespace
-from typing import Any
 
 from curate import storage
 from curate.extract import gate
@@ -13,7 +10,7 @@ from curate.pointers import captures, read_targets
 from curate.records import Failure, Page, Reason
 from curate.remote import UNTOLD
 from curate.stage import Item, Plan
-from curate.warc import Skipped, read_pages
+from curate.warc import Outcome, read_pages
 
 
 def refused(page: Page, source: str, asked: Extraction) -> Reason | None:
@@ -22,42 +19,22 @@ def refused(page: Page, source: str, asked: Extraction) -> Reason | None:
     return gate(page, asked.extract) or (urls.reason(page.url, rules) if rules else None)
 
 
-def records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Page | Failure | Skipped]:
+def records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
     """What becomes of every record of an item: of a file, of a piece of one, or of those that pointers name."""
     if item.form == "pointers":
         targets = read_targets(plan.path(item.uri), item.start, item.stop or 0)
         yield from captures(
-            targets, item.text_uri, lambda file, name, size: pages(file, name, size=size, max_bytes=max_bytes, stop=1)
+            targets,
+            item.text_uri,
+            lambda file, name, size: read_pages(file, name, size=size, max_bytes=max_bytes, stop=1),
         )
         return
     path = plan.path(item.uri)
     try:
         with storage.opened(path, item.sha256) as (file, size):
-            yield from pages(file, item.name, size=size, max_bytes=max_bytes, start=item.start, stop=item.stop)
+            yield from read_pages(file, item.name, size=size, max_bytes=max_bytes, start=item.start, stop=item.stop)
     except FileNotFoundError:
         if not item.sha256.startswith(UNTOLD):
             raise  # it was there when the stage was planned
         told = f"a list names it, but it is not there: {path}"
         yield Failure(file=item.name, offset=0, length=0, stage=plan.stage, error="missing", message=told)
-
-
-def pages(
-    file: Any, name: str, *, size: int, max_bytes: int, start: int = 0, stop: int | None = None
-) -> Iterator[Page | Failure | Skipped]:
-    """TO BE REPLACED BY curate.warc.read_pages of the reader branch: the old reader behind its contract."""
-
-    class File:
-        def stat(self) -> Any:
-            return SimpleNamespace(st_size=size)
-
-        def open(self, _mode: str) -> Any:
-            file.seek(0)
-            return nullcontext(file)
-
-    place = 0
-    for record in read_pages(File(), name, max_bytes=max_bytes):  # type: ignore[arg-type]
-        if not isinstance(record, Skipped):
-            found = record.offset if isinstance(record, Failure) else record.pointer.offset
-            place = found if found >= 0 else place
-        if start <= place and (stop is None or place < stop):
-            yield record

@@ -25,7 +25,10 @@ COMMAND_LINE = ("curate/commands.py", "curate/run_commands.py")  # reaches upwar
 ONE_MODULE = {  # a library that only one module knows
     "trafilatura": "curate/extract.py",
     "tiktoken": "curate/tokens.py",
-    "fastwarc": "curate/warc.py",
+    "isal": "curate/packings.py curate/payloads.py",
+    "backports.zstd": "curate/packings.py curate/payloads.py",
+    "lz4": "curate/packings.py",
+    "brotli": "curate/payloads.py",
     "datasketch": "curate/minhash.py",
     "fasttext": "curate/fasttext_binding.py",
     "fasttext_pybind": "curate/fasttext_binding.py",

@@ -47,11 +47,11 @@ def base_pages(data: Path, form: str, words: int | None) -> list[Base]:
     from curate.extract import attempt
     from curate.recipe import Extract
     from curate.records import Document, Page
-    from curate.warc import read_pages
+    from curate.warc import read_file
 
     found: list[Base] = []
     for path in sorted(data.glob("*.warc.gz")):
-        for page in read_pages(path, path.name, max_bytes=1 << 20):
+        for page in read_file(path, max_bytes=1 << 20):
             if not isinstance(page, Page) or page.mime != "text/html" or len(page.body) > 300_000:
                 continue
             document = attempt(page, "web", Extract())

@@ -129,11 +129,11 @@ def records(out: Path) -> int:
 def first_records(files: list[Path], folder: Path) -> Path:
     """A folder with the first page of two files, each a file of its own, to time start-up on."""
     from curate.records import Page
-    from curate.warc import read_pages
+    from curate.warc import read_file
 
     folder.mkdir()
     for path in (files * 2)[:2]:
-        page = next(page for page in read_pages(path, path.name, max_bytes=10**7) if isinstance(page, Page))
+        page = next(page for page in read_file(path) if isinstance(page, Page))
         number = len([*folder.iterdir()])
         (folder / f"{number}.warc.gz").write_bytes(path.read_bytes()[: page.pointer.offset + page.pointer.length])
     return folder
@@ -231,9 +231,9 @@ def kernels(warc: Path, scratch: Path) -> None:
 
     from curate.extract import HTML_TYPES, decode
     from curate.records import Page
-    from curate.warc import read_pages
+    from curate.warc import read_file
 
-    found = (page for path in sorted(warc.iterdir()) for page in read_pages(path, path.name, max_bytes=10**7))
+    found = (page for path in sorted(warc.iterdir()) for page in read_file(path))
     pages = [decode(page.body, page.charset) for page in found if isinstance(page, Page) and page.mime in HTML_TYPES]
     scratch.write_text("".join(json.dumps(page) + "\n" for page in pages), encoding="utf-8")
     ways = {"own default": {}, "own default, fast": {"fast": True}, "precision": {"favor_precision": True}}

@@ -9,7 +9,7 @@ from curate.extract import decode
 from curate.extraction import Extract
 from curate.main_text import SHORT, main_text, quick_text, tidy
 from curate.records import Page
-from curate.warc import read_pages
+from curate.warc import read_file
 
 SENTENCE = "The lighthouse keeper walked down to the harbour every morning to look at the boats and the gulls. "
 ARTICLE = (
@@ -34,7 +34,7 @@ def quiet():
 @pytest.fixture(scope="module")
 def pages(data):
     """The first real pages of one file: URL and markup."""
-    found = (each for each in read_pages(data("web") / "pages-00005.warc.gz", "web", max_bytes=10_000_000))
+    found = read_file(data("web") / "pages-00005.warc.gz")
     return [(page.url, decode(page.body, page.charset)) for page in found if isinstance(page, Page)][:120]
 
 

@@ -1,4 +1,5 @@
 import gzip
+import io
 import json
 from collections import Counter
 from importlib import resources
@@ -48,7 +49,8 @@ def originals():
 def pages(folder):
     found = {}
     for name in FILES:
-        for page in read_pages(folder / name, name, max_bytes=1_000_000):
+        content = (folder / name).read_bytes()
+        for page in read_pages(io.BytesIO(content), name, size=len(content), max_bytes=1_000_000):
             if isinstance(page, Page):
                 found[page.url] = page
     return found

@@ -10,7 +10,7 @@ from trafilatura import xpaths
 from curate.extract import decode
 from curate.pruning import Remembered, hasten, is_local, remembered
 from curate.records import Page
-from curate.warc import read_pages
+from curate.warc import read_file
 
 NAMESPACES = {"re": "http://exslt.org/regular-expressions"}
 
@@ -117,7 +117,7 @@ def test_real_pages_are_pruned_alike(data):
     from trafilatura.utils import load_html
 
     rules = {name: remembered(OWN[name]) for name in TESTED}
-    pages = (each for each in read_pages(data("web") / "pages-00003.warc.gz", "web", max_bytes=10_000_000))
+    pages = read_file(data("web") / "pages-00003.warc.gz")
     for page in pages:
         if isinstance(page, Page) and (tree := load_html(decode(page.body, page.charset))) is not None:
             for name in TESTED:

@@ -15,7 +15,7 @@ from curate.extract import decode
 from curate.extraction import Extract
 from curate.main_text import main_text
 from curate.records import Page
-from curate.warc import read_pages
+from curate.warc import read_file
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "gold"
 WORD = re.compile(r"\w+")
@@ -33,7 +33,7 @@ def gold(folder: Path) -> list[tuple[str, str, str]]:
     """URL, markup and marked text of every page of one gold set."""
     with gzip.open(folder / "text.json.gz") as file:
         texts = json.load(file)
-    pages = read_pages(folder / "pages-00000.warc.gz", "gold", max_bytes=10_000_000)
+    pages = read_file(folder / "pages-00000.warc.gz")
     return [(page.url, decode(page.body, page.charset), texts[page.url]) for page in pages if isinstance(page, Page)]
 
 

@@ -76,7 +76,9 @@ def folder(tmp_path_factory):
     pages = [http(f"http://a/{n}", f"<title>T{n}</title><p>{GOOD} Number {n}.</p><p>{GOOD}</p>") for n in range(8)]
     pages.insert(3, http("http://a/gone", "<p>gone</p>", "404 Not Found"))
     pages.insert(5, warc("request", "http://a/", "application/http", b"GET / HTTP/1.1\r\n\r\n"))
-    pages.append(warc("response", "http://a/cut", "application/http", b"HTTP/1.1 200 OK\r\n\r\nx", length=999))
+    cut = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"
+    pages.append(warc("response", "http://a/cut", "application/http", cut, length=99))
+    pages.append(warc("revisit", "http://a/again", "application/http", b"HTTP/1.1 200 OK\r\n\r\n"))
     (made / "a.warc.gz").write_bytes(b"".join(map(gzip.compress, pages)))
     rows = [{"text": f"{GOOD} It was said in letter {n}. {n} {n} {n}", "url": f"http://b/{n}"} for n in range(8)]
     rows += [{"text": f"{BAD} Offer {n}.", "url": f"http://b/spam{n}"} for n in range(4)]
@@ -114,9 +116,10 @@ def test_extract_keeps_pages_and_documents_in_input_order_and_counts_the_rest(fi
     assert [item.name for item in record.items] == ["a.warc.gz", "b.jsonl"]
     kept = [row["url"] for row in rows_of(finished / "extract" / "part-00000.parquet", "url")]
     assert kept == [f"http://a/{number}" for number in range(8)]
-    assert record.counts.reasons == {"extract.malformed": 1, "extract.status": 1, "extract.truncated": 1}
+    reasons = ("malformed", "revisit", "status", "truncated")
+    assert record.counts.reasons == {f"extract.{reason}": 1 for reason in reasons}
     assert record.counts.skipped == {"request": 1}
-    assert (record.counts.read, record.counts.kept, record.counts.failed) == (10 + 15, 8 + 14, 2)
+    assert (record.counts.read, record.counts.kept, record.counts.failed) == (11 + 15, 8 + 14, 2)
 
 
 def test_extract_s_pointer_leads_back_to_the_page(finished, folder):

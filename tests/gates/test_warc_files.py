@@ -1,0 +1,113 @@
+"""Every real WARC and ARC file of the collection, read as pinned, and compared with what warcio and FastWARC count.
+
+`python tests/gates/test_warc_files.py` prints the table; with `--update` it pins what is read now. A reason in words is
+needed, and kept by an update, where we count other records or pages than both of them.
+"""
+
+import io
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from fastwarc.warc import ArchiveIterator, WarcRecordType
+from warcio.archiveiterator import ArchiveIterator as Warcio
+
+from curate.records import Failure, Page, Refused, Skipped
+from curate.warc import read_pages
+
+PINNED = Path(__file__).with_name("warc_files.json")
+EXPECTED = json.loads(PINNED.read_text()) if PINNED.exists() else {}
+DATA = Path(os.environ.get("CURATE_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+def ours(path):
+    """What we make of a file: counts by kind, and where the failures lie."""
+    with path.open("rb") as file:
+        found = list(read_pages(file, path.name, size=path.stat().st_size, max_bytes=10_000_000))
+    return {
+        "pages": sum(isinstance(each, Page) for each in found),
+        "refused": sum(isinstance(each, Refused) for each in found),
+        "skipped": dict(sorted(Counter(each.kind for each in found if isinstance(each, Skipped)).items())),
+        "failures": [
+            f"{each.error} {each.offset}+{each.length}" + ("" if each.record else " (no record)")
+            for each in found
+            if isinstance(each, Failure)
+        ],
+        "flags": dict(sorted(Counter(flag for each in found if isinstance(each, Page) for flag in each.flags).items())),
+    }
+
+
+def counted(told):
+    """The records and the pages of what we make of a file."""
+    lost = sum(not each.endswith("(no record)") for each in told["failures"])
+    return told["pages"] + told["refused"] + sum(told["skipped"].values()) + lost, told["pages"]
+
+
+def by_fastwarc(content):
+    """The records and the pages that FastWARC finds before it stops."""
+    records = pages = 0
+    try:
+        for record in ArchiveIterator(io.BytesIO(content), parse_http=False, max_header_len=1 << 20):
+            http = record.record_type == WarcRecordType.response and record.is_http
+            pages += bool(http or record.record_type == WarcRecordType.conversion)
+            records += 1
+    except OSError:
+        pass
+    return records, pages
+
+
+def by_warcio(content):
+    """The records and the pages that warcio finds before it stops."""
+    records = pages = 0
+    try:
+        for record in Warcio(io.BytesIO(content), arc2warc=False):
+            http = record.rec_type == "response" and (record.content_type or "").startswith("application/http")
+            arc = record.format == "arc" and record.rec_type == "response" and record.http_headers is not None
+            pages += http or arc or record.rec_type == "conversion"
+            record.raw_stream.read()
+            records += 1
+    except Exception:
+        pass
+    return records, pages
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_real_file_is_read_as_pinned_and_as_one_of_the_others_reads_it_or_for_a_reason(name, data):
+    path = data("warc") / name
+    told = ours(path)
+    expected = dict(EXPECTED[name])
+    why = expected.pop("why", "")
+    assert told == expected
+    content = path.read_bytes()
+    agrees = counted(told) in (by_fastwarc(content), by_warcio(content))
+    assert agrees or why, f"we count {counted(told)}, FastWARC {by_fastwarc(content)}, warcio {by_warcio(content)}"
+    assert not (agrees and why), "the reason is not needed any more"
+
+
+def test_every_file_of_the_collection_is_pinned(data):
+    assert {path.name for path in data("warc").iterdir()} == EXPECTED.keys()
+
+
+def main():
+    pinned = {}
+    print(f"{'records/pages: ours':>20} {'FastWARC':>9} {'warcio':>9}  file, failures, flags")
+    for path in sorted((DATA / "warc").iterdir()):
+        told, content = ours(path), path.read_bytes()
+        one, two, three = counted(told), by_fastwarc(content), by_warcio(content)
+        mark = " " if one in (two, three) else "*"
+        print(
+            f"{mark}{one[0]:>13} {one[1]:>5} {two[0]:>4} {two[1]:>4} {three[0]:>4} {three[1]:>4}  {path.name}", end=""
+        )
+        print("", *told["failures"], *(f"{flag} x{number}" for flag, number in told["flags"].items()), sep="  ")
+        why = EXPECTED.get(path.name, {}).get("why", "")
+        pinned[path.name] = told | ({"why": why or "?"} if mark == "*" else {})
+    if "--update" in sys.argv:
+        lines = (f" {json.dumps(name)}: {json.dumps(told)}" for name, told in pinned.items())
+        PINNED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()
