@@ -23,7 +23,7 @@ FORBIDDEN = {
 FILTERS_MAY = ("curate.records", "curate.rules")
 COMMAND_LINE = ("curate/commands.py", "curate/run_commands.py")  # reaches upwards, inside its commands
 ONE_MODULE = {  # a library that only one module knows
-    "trafilatura": "curate/extract.py",
+    "trafilatura": "curate/main_text.py curate/pruning.py",
     "tiktoken": "curate/tokens.py",
     "isal": "curate/packings.py curate/payloads.py",
     "backports.zstd": "curate/packings.py curate/payloads.py",

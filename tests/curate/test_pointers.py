@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from curate import pointers, storage
 from curate.patience import Patience
-from curate.warc import read_pages as pages
 from curate.pointers import GAP, REQUEST, Target, batches, captures, fetched, pointer_items, read_targets, selected
 from curate.records import Failure, Page
 from curate.remote import RangeReader
 from curate.selection import IndexRow
 from curate.settings import SettingsError
+from curate.warc import read_pages as pages
 
 PAGES = 12
 
