@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from curate.extraction import Extract
 from curate.main_text import main_text
 from curate.miniweb_capture import Capture, warc
 from curate.miniweb_sites import articles, web
 from curate.parts import write_bytes
-from curate.recipe import Extract
 
 CHUNK = 100  # words of a training text, about
 

@@ -43,7 +43,7 @@ class Sandbox:
             process = self._started()
             try:
                 _send(process.stdin, (page, source, settings, gates))
-                answer = _received(process.stdout)
+                answer: tuple[Outcome, float] | None = _received(process.stdout)
             except BrokenPipeError:
                 answer = None
             except BaseException:  # an interrupt leaves half a conversation

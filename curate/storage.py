@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 
 from curate import identity
 from curate.identity import Fact
@@ -175,7 +175,7 @@ def local(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def opened(path: Path, identity: str = "") -> Iterator[tuple[IO[bytes] | RangeReader, int]]:
+def opened(path: Path, identity: str = "") -> Iterator[tuple[BinaryIO, int]]:
     """A file to seek and read in, and its bytes; RemoteError where a remote one is not what was planned for."""
     if not is_remote(path):
         with path.open("rb") as file:
@@ -183,7 +183,7 @@ def opened(path: Path, identity: str = "") -> Iterator[tuple[IO[bytes] | RangeRe
         return
     with RangeReader(path) as reader:
         reader.check(identity)
-        yield reader, reader.size
+        yield cast(BinaryIO, reader), reader.size
 
 
 def source(path: Path) -> Any:

@@ -5,7 +5,6 @@ Only hashes, ids and numbers are shuffled, as blobs (`curate.repeats`).
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 
 import apache_beam as beam
 
@@ -87,4 +86,4 @@ def make_one(found: tuple[bytes, Iterable[bytes]], make: Callable[[Plan, Item, M
     key, blobs = found
     folder, _, number = key.partition(b"\0")
     pages = {page: kept for blob in blobs for page, kept in ENTRY.iter_unpack(blob)}
-    return make_part((folder.decode(), int(number)), partial(make, repeats=pages))
+    return make_part((folder.decode(), int(number)), lambda plan, item: make(plan, item, pages))

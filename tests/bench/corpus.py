@@ -45,7 +45,7 @@ class Base:
 def base_pages(data: Path, form: str, words: int | None) -> list[Base]:
     """The first real pages in which there is text, as HTML or as their extracted text (its first `words` words)."""
     from curate.extract import attempt
-    from curate.recipe import Extract
+    from curate.extraction import Extract
     from curate.records import Document, Page
     from curate.warc import read_file
 
