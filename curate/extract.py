@@ -8,7 +8,7 @@ import re
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
 
 from curate import quickgate
-from curate.extraction import Extract, Gates
+from curate.extraction import UNDECIDED, Extract, Gates
 from curate.language import identify, probability
 from curate.main_text import MainText, main_text, quick_text
 from curate.records import Document, Failure, Page, Reason, document_id
@@ -17,7 +17,6 @@ HTML_TYPES = ("text/html", "application/xhtml+xml", "application/xml", "text/xml
 TEXT_TYPES = ("text/plain",)
 BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]+)", re.I)
-UNDECIDED = 200  # characters; a shorter quick text is no ground to refuse a page for its language
 
 
 def decode(body: bytes, charset: str) -> str:

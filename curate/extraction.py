@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from curate.rules import Filter, UrlRules
 from curate.settings import check
 
+UNDECIDED = 200  # characters; a shorter quick text is no ground to refuse a page
 EXTRACTORS = ("trafilatura", "resiliparse")
 
 

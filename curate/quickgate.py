@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ada_url import parse_url
 
 from curate import quality, storage
+from curate.extraction import UNDECIDED
 from curate.parts import sha256_of
 from curate.recipe import Score
 from curate.settings import SettingsError
@@ -98,7 +99,7 @@ def train(pages: Iterable[Seen], path: Path, *, loss: float) -> Card:
     quality.train([text[:CHARACTERS] for text in kept], [text[:CHARACTERS] for text in rejected], path, MODEL)
     model = (str(path), sha256_of(path))
     calibrated, tested = (
-        {kind: sorted(score(page.quick, model) for page in part if page.kept is kind) for kind in (True, False)}
+        {kind: sorted(_judged(page, model) for page in part if page.kept is kind) for kind in (True, False)}
         for part in parts[1:]
     )
     least_kept = calibrated[True][int(len(calibrated[True]) * loss / 2)]  # half, as the next hosts are others
@@ -110,6 +111,11 @@ def train(pages: Iterable[Seen], path: Path, *, loss: float) -> Card:
         pages=tuple(map(len, parts)),
         sha256=model[1],
     )
+
+
+def _judged(page: Seen, model: tuple[str, ...]) -> float:
+    """The score of a page; 1 where its quick text is so short that no gate refuses it."""
+    return score(page.quick, model) if len(page.quick) >= UNDECIDED else 1.0
 
 
 def share_below(scores: list[float], threshold: float) -> float:

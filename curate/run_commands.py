@@ -1,4 +1,4 @@
-"""The commands that run pipelines: a whole recipe, or one stage, on any runner; and what the runners need."""
+"""The commands that run pipelines: a whole recipe, or one stage, on any runner; and the gate that a run can teach."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +8,6 @@ import typer
 from curate import show
 from curate.app import (
     DATASET,
-    MACHINE,
     STAGES,
     Json,
     Out,
@@ -20,10 +19,11 @@ from curate.app import (
     exit_by_failures,
     need_local,
     need_torch,
+    place,
     print_json,
     train_model,
 )
-from curate.settings import SettingsError
+from curate.parts import write_json
 
 BEAM_HELP = "What follows a lone -- goes to Beam, such as: -- --direct_running_mode=in_memory"
 ENGINE = "Where it runs"
@@ -221,67 +221,25 @@ def _engine(
     return Engine(target=target, progress=Progress(errors if json else console))
 
 
-runners = typer.Typer(no_args_is_help=True, help="What Spark, Flink and Prism need on this machine.")
-app.add_typer(runners, name="runners", rich_help_panel=MACHINE)
-
-
-dataflow = typer.Typer(no_args_is_help=True, help="What Google Cloud's Dataflow needs of a recipe.")
-app.add_typer(dataflow, name="dataflow", rich_help_panel=MACHINE)
-
-
-@dataflow.command("template")
-def template(
-    file: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="FILE", help="The file to write.", show_default=False)
-    ] = None,
+@app.command(rich_help_panel=DATASET)
+def gate(
+    run: Annotated[str, typer.Argument(metavar="OUT", help="The folder of a run, extracted and filtered.")],
+    model: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The model to write.", show_default=False)],
+    loss: Annotated[float, typer.Option(help="The share of kept pages that may be lost.")] = 0.01,
+    pages: Annotated[int, typer.Option(help="How many pages are looked at, at most.")] = 20_000,
+    json: Json = False,
 ) -> None:
-    """Print or write the metadata.json of the Flex Template: a parameter for every setting of a recipe."""
-    from curate.parts import write_json
-    from curate.pipelines import flextemplate
+    """Train a cheap gate on quick text: it refuses, before extraction, pages that the run's filter rejected."""
+    from dataclasses import asdict
 
-    if file:
-        write_json(file, flextemplate.metadata())
-    else:
-        print_json(flextemplate.metadata())
+    from curate import quickgate
+    from curate.pipelines import lessons
 
-
-@dataflow.command("folder")
-def folder() -> None:
-    """Print the folder of the Dockerfile and of the page that says how to use it."""
-    from importlib import resources
-
-    show.say(console, str(resources.files("curate.pipelines") / "dataflow"))
-
-
-@runners.command("list")
-def list_runners(json: Json = False) -> None:
-    """Print which runners are ready, and what they are made of."""
-    from curate.pipelines import installs
-
-    rows = [
-        {
-            "runner": name,
-            "state": installs.state(name, thorough=True),
-            "versions": installs.versions(name),
-            "folder": str(installs.folder(name)),
-        }
-        for name in installs.NAMES
-    ]
-    print_json(rows) if json else show.runners(rows, console)
-
-
-@runners.command("fetch")
-def fetch_runners(
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="spark, flink or prism.")],
-) -> None:
-    """Fetch what a runner needs: a class path by Maven, or a binary built by Go."""
-    from curate.pipelines import installs
-
-    for name in names:
-        if name not in installs.NAMES:
-            raise SettingsError(f"{name}: nothing to fetch for it; known are {', '.join(installs.NAMES)}")
-    for name in names:
-        folder = installs.fetch(name)
-        files = installs.recorded(name)
-        size = sum(record.bytes for record in files.values()) / 1e6
-        show.say(console, f"{name}: ready, {len(files)} files, {size:.0f} MB in {folder}")
+    card = quickgate.train(lessons.pages_of(place(run), pages), model, loss=loss)
+    write_json(model.with_suffix(".json"), asdict(card))
+    if json:
+        print_json({"model": str(model), **asdict(card)})
+        return
+    show.say(console, f"trained on {card.pages[0]} pages, threshold from {card.pages[1]}, tested on {card.pages[2]}")
+    show.say(console, f"of unseen hosts: {card.kept_lost:.2%} of kept pages lost, {card.rejected_refused:.1%} refused")
+    show.say(console, f"--set extract.quality_model={model} --set extract.quality_gate={card.threshold:.6f}")

@@ -21,7 +21,11 @@ FORBIDDEN = {
     "manifests": ("curate", "apache_beam", "torch"),
 }
 FILTERS_MAY = ("curate.records", "curate.rules")
-COMMAND_LINE = ("curate/commands.py", "curate/run_commands.py")  # reaches upwards, inside its commands
+COMMAND_LINE = (
+    "curate/commands.py",
+    "curate/run_commands.py",
+    "curate/machine_commands.py",
+)  # reaches upwards, inside its commands
 ONE_MODULE = {  # a library that only one module knows
     "trafilatura": "curate/main_text.py curate/pruning.py",
     "tiktoken": "curate/tokens.py",

@@ -112,3 +112,30 @@ def test_the_language_gate_loses_less_than_one_in_a_hundred_of_what_the_filter_k
     assert counts["reasons"]["extract.language"] > 0.2 * counts["read"]
     assert kept["with"].items() <= kept["without"].items()
     assert len(kept["with"]) >= 0.99 * len(kept["without"])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_page_of_each_payload_is_kept_over_all_inputs_whatever_their_order(curate, tmp_path, workers):
+    english = PAGES["http://a/english"]
+    files = []
+    for number, urls in enumerate((["http://c/", "http://b/"], ["http://a/"], ["http://d/", "http://d/"])):
+        files.append(tmp_path / f"{number}.warc")
+        files[-1].write_bytes(
+            b"".join(record(url, english) for url in urls)
+            + record(f"http://own/{number}", html(SENTENCE * (9 + number)))
+        )
+    words = ("--set", 'extract.payload_duplicates="reject"', "--workers", workers)
+    kept = set()
+    for order in (files, files[::-1]):
+        out = tmp_path / f"out-{order[0].stem}"
+        assert curate("extract", *order, "-o", out, *words).code == 0
+        found = rows(out, "rejected")
+        assert {row["reason"] for row in found} == {"extract.payload"}
+        assert len(found) == 4
+        (winner,) = {row["detail"] for row in found}
+        same = {row["id"].hex(): row["url"] for row in rows(out, "part") if not row["url"].startswith("http://own/")}
+        assert [f"the payload of {id_}" for id_ in same] == [winner]
+        kept.add(*same.values())
+        assert len(rows(out, "part")) == 4
+        assert curate("verify", out).code == 0
+    assert len(kept) == 1
