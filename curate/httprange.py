@@ -120,6 +120,8 @@ class HttpOrigin:
                 timeout=self._patience.timeout_s,
             )
         except (HTTPError, OSError) as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):  # asking again would not make it another
+                raise RemoteError(f"{self.name}: {_told(error)}") from error
             raise Again(_told(error)) from error
         try:
             return self._checked(answer, start, stop)

@@ -2,12 +2,14 @@
 
 import hashlib
 import re
+import ssl
 import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 SLOW_DOWN = (
@@ -113,10 +115,16 @@ class _Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """The server, in threads of this process, until the block ends."""
+def serving(certificate: Path | None = None) -> Iterator[Server]:
+    """The server, in threads of this process, until the block ends; over TLS where a file holds certificate and key."""
     with _Quiet(("127.0.0.1", 0), Handler) as server:
-        server.told = Server(f"http://127.0.0.1:{server.server_address[1]}")  # type: ignore[attr-defined]
+        scheme = "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+            scheme = "https"
+        server.told = Server(f"{scheme}://127.0.0.1:{server.server_address[1]}")  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
