@@ -109,6 +109,12 @@ def extract(page: Page, source: str, settings: Extract, gates: Gates = Gates()) 
     )
 
 
+def warm_up() -> None:
+    """Load what the first page would have to wait for."""
+    main_text("<html><body><p>Hello</p></body></html>", "", Extract())
+    identify("Hello")
+
+
 def storable(text: str) -> str:
     """Text that UTF-8 can hold: a page may name half a surrogate pair."""
     return text.encode("utf-8", "replace").decode()

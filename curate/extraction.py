@@ -1,6 +1,5 @@
 """What decides how pages become text: a recipe's [extract] table, and what each source refuses before extraction."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -50,7 +49,9 @@ class Extract:
         check(0 <= self.language_gate <= 1, f"language_gate lies in [0, 1], got {self.language_gate}")
         check(0 <= self.quality_gate <= 1, f"quality_gate lies in [0, 1], got {self.quality_gate}")
         check(not self.quality_gate or bool(self.quality_model), "a quality_gate needs a quality_model")
-        check(0 < self.max_seconds < math.inf, f"max_seconds is a number above 0, got {self.max_seconds}")
+        check(0 < self.max_seconds <= 86_400, f"max_seconds lies in (0, 86400], got {self.max_seconds}")
+        favours = self.precision or self.recall or self.comments
+        check(self.extractor == "trafilatura" or not favours, "precision, recall and comments are trafilatura's")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,8 @@ def resolved(
     for item in items:
         indexes.setdefault(item.source, []).extend([item] if item.form == "index" else ())
     for source, select in selects.items():
-        if select and indexes.get(source) == []:
-            raise SettingsError(f"sources.{source}.select: none of its inputs is an index of a crawl")
+        if select and not indexes.get(source):
+            raise SettingsError(f"sources.{source}.select: {source} has no index of a crawl among its inputs")
     found: list[Item] = []
     for item in items:
         if item.form != "index":

@@ -87,6 +87,7 @@ MACHINES: dict[str, Callable[[random.Random], str]] = {
     "status report": status,
     "repeated notice": notices,
 }
+NO_LANGUAGE = ("weather report", "stock prices")  # numbers and codes, which no one takes for English
 
 
 def machine_pages(site: Site, rng: random.Random, count: int) -> Iterator[Capture]:
@@ -95,4 +96,5 @@ def machine_pages(site: Site, rng: random.Random, count: int) -> Iterator[Captur
         for number in range(count):
             title = f"{why.capitalize()} {number + 1}"
             path = f"/{why.replace(' ', '-')}/{rng.randint(1000, 9999)}.html"
-            yield page(site, path, title, write(rng), why=why)
+            stage = "extract" if why in NO_LANGUAGE else "filter"
+            yield page(site, path, title, write(rng), why=why, stage=stage)

@@ -19,7 +19,7 @@ FIELD = re.compile(
     rb"^(content-(?:type|encoding|length)|transfer-encoding)[ \t]*:([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.I | re.M
 )
 MEDIA = re.compile(r"[^;,\s]*")
-CHARSET = re.compile(r"[;,\s]\s*charset\s*=\s*[\"']?\s*([^\s;\"',]*)", re.I)
+CHARSET = re.compile(r"(?<![^;,\s])charset\s*=\s*[\"']?\s*([^\s;\"',]*)", re.I)
 CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")
 PIECE = 1 << 16
 MAX_HEAD = 1 << 12  # bytes in which almost every header ends

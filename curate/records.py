@@ -168,13 +168,13 @@ def reject(document: Document, stage: str, reason: Reason) -> Rejection:
 def lost_record(failure: Failure, source: str) -> Rejection:
     """The rejection that stands for a record that failed; its id is the hash of where it lies."""
     return Rejection(
-        id=document_id(f"{source}/{failure.file}#{failure.offset}", EPOCH),
+        id=document_id(f"{source}/{failure.file}#{failure.offset}{failure.url if failure.offset < 0 else ''}", EPOCH),
         url=failure.url,
         source=source,
         stage=failure.stage,
         reason=f"{failure.stage}.{failure.error}",
         value=None,
         threshold=None,
-        bytes=failure.length,
+        bytes=max(0, failure.length),
         detail=failure.message,
     )

@@ -1,4 +1,4 @@
-"""Pages whose payload another page has too, whatever file it lies in: the one with the least id is kept.
+"""Pages whose payload another page has too, whatever file it lies in: of the first source's, the least id is kept.
 
 Only fixed records of 42 bytes are passed on: digest, source, id, item, and the page's number within the item.
 """
@@ -13,7 +13,7 @@ from curate.extraction import Gates
 from curate.records import Page, document_id
 
 SIGHTING = struct.Struct(">16sH16sII")  # big-endian, so that the order of the bytes is the order of the values
-BUCKETS = 64
+BUCKET_BYTES = 256 << 20  # of input; a bucket then holds some ten thousand records
 DIGEST_BYTES = 16
 
 
@@ -38,11 +38,11 @@ def sighting(page: Page, gates: Gates, *, rank: int, item: int, number: int) -> 
     return SIGHTING.pack(digest(page, gates), rank, document_id(page.url, page.timestamp), item, number)
 
 
-def bucketed(sightings: Iterable[bytes]) -> dict[int, bytes]:
-    """The records by the bucket of their digest, as one blob each."""
+def bucketed(sightings: Iterable[bytes], number: int) -> dict[int, bytes]:
+    """The records by the bucket of their digest, of so many buckets, as one blob each."""
     buckets: dict[int, list[bytes]] = {}
     for record in sightings:
-        buckets.setdefault(record[0] % BUCKETS, []).append(record)
+        buckets.setdefault(int.from_bytes(record[:4], "big") % number, []).append(record)
     return {bucket: b"".join(records) for bucket, records in sorted(buckets.items())}
 
 

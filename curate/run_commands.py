@@ -23,7 +23,7 @@ from curate.app import (
     print_json,
     train_model,
 )
-from curate.parts import write_json
+from curate.settings import SettingsError
 
 BEAM_HELP = "What follows a lone -- goes to Beam, such as: -- --direct_running_mode=in_memory"
 ENGINE = "Where it runs"
@@ -233,8 +233,11 @@ def gate(
     from dataclasses import asdict
 
     from curate import quickgate
+    from curate.parts import write_json
     from curate.pipelines import lessons
 
+    if model.suffix == ".json":
+        raise SettingsError(f"{model}: the model's card is written beside it as .json; name the model otherwise")
     card = quickgate.train(lessons.pages_of(place(run), pages), model, loss=loss)
     write_json(model.with_suffix(".json"), asdict(card))
     if json:
@@ -242,4 +245,4 @@ def gate(
         return
     show.say(console, f"trained on {card.pages[0]} pages, threshold from {card.pages[1]}, tested on {card.pages[2]}")
     show.say(console, f"of unseen hosts: {card.kept_lost:.2%} of kept pages lost, {card.rejected_refused:.1%} refused")
-    show.say(console, f"--set extract.quality_model={model} --set extract.quality_gate={card.threshold:.6f}")
+    show.say(console, f"--set extract.quality_model={model} --set extract.quality_gate={card.threshold!r}")

@@ -1,7 +1,7 @@
 """An extractor in a process of its own, which a page may kill: with a bound on the CPU time and the memory of each.
 
 One such process serves a worker for all its pages. The kernel ends it where a page takes too long (a profiling timer
-stops C code too) or a parser crashes; that page is then a failure, and the next page has a new process.
+stops C code too); that page is then a failure, as is one at which two processes are lost, and the next has a new one.
 """
 
 import atexit
@@ -40,37 +40,32 @@ class Sandbox:
     def extract(self, page: Page, source: str, settings: Extract, gates: Gates) -> tuple[Outcome, float]:
         """What became of a page, and the CPU seconds that this took."""
         with self._lock:
-            process = self._started()
-            try:
-                _send(process.stdin, (page, source, settings, gates))
-                answer: tuple[Outcome, float] | None = _received(process.stdout)
-            except BrokenPipeError:
-                answer = None
-            except BaseException:  # an interrupt leaves half a conversation
-                self.close()
-                raise
-            if answer is not None:
-                return answer
-            return self._loss(page, process, settings), settings.max_seconds
+            for attempt in (1, 2):
+                process = self._started()
+                try:
+                    _send(process.stdin, (page, source, settings, gates))
+                    answer: tuple[Outcome, float] | None = _received(process.stdout)
+                except BrokenPipeError:
+                    answer = None
+                except BaseException:  # an interrupt leaves half a conversation
+                    self.close()
+                    raise
+                if answer is not None:
+                    return answer
+                self._process = None
+                code = process.wait()
+                if attempt == 2 or code == -signal.SIGPROF:  # another end may be none of the page's doing
+                    break
+            return loss(page, code, settings), settings.max_seconds
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            command = [sys.executable, "-m", "curate.sandbox"]
+            command = [sys.executable, "-P", "-m", "curate.sandbox"]  # -P: nothing is imported from the working folder
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             if _received(process.stdout) != READY:
                 raise RuntimeError(f"the extractor's process did not start: code {process.wait()} of {command}")
             self._process = process
         return self._process
-
-    def _loss(self, page: Page, process: subprocess.Popen[bytes], settings: Extract) -> Failure:
-        from curate.extract import lost
-
-        self._process = None
-        code = process.wait()
-        if code == -signal.SIGPROF:
-            return lost(page, "timeout", f"the page took more than {settings.max_seconds:g} s of CPU")
-        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return lost(page, "crash", f"the extractor's process was lost at this page: {name}")
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -78,6 +73,16 @@ class Sandbox:
         if process:
             process.kill()
             process.wait()
+
+
+def loss(page: Page, code: int, settings: Extract) -> Failure:
+    """The failure of a page at which the process ended with this code."""
+    from curate.extract import lost
+
+    if code == -signal.SIGPROF:
+        return lost(page, "timeout", f"the page took more than {settings.max_seconds:g} s of CPU")
+    name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return lost(page, "crash", f"the extractor's process was lost twice at this page: {name}")
 
 
 @lru_cache(maxsize=1)
@@ -126,8 +131,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this process
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    from curate.extract import attempt
+    from curate.extract import attempt, warm_up
 
+    warm_up()  # so that no page's time is spent on imports
     _send(answers, READY)
     while job := _received(sys.stdin.buffer):
         page, source, settings, gates = job

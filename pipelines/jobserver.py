@@ -118,7 +118,7 @@ class JobServer:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        guard = [sys.executable, "-m", "curate.pipelines.guard", str(self.work)]
+        guard = [sys.executable, "-P", "-m", "curate.pipelines.guard", str(self.work)]
         # A relative spark-warehouse, metastore or core file falls into the working folder: give it one of its own.
         with self.log.open("wb") as log:
             command = [*guard, *self.settings.command(port, self.work)]

@@ -32,7 +32,9 @@ def pages_of(out: Path, most: int) -> Iterator[Seen]:
             identity = document_id(page.url, page.timestamp)
             if identity in extracted and uniform(0, "gate", identity) < share:
                 content = decode(page.body, page.charset)
-                quick = content.strip() if page.mime in TEXT_TYPES else quick_text(content)
+                quick = (
+                    content.strip() if page.mime in TEXT_TYPES else quick_text(content, comments=asked.extract.comments)
+                )
                 yield Seen(page.url, quick, identity in kept)
 
 

@@ -13,7 +13,7 @@ from curate.extraction import Extraction
 from curate.pipelines.parts import Made, Pick, make_part, part_numbers
 from curate.pipelines.reading import records, refused
 from curate.records import Page
-from curate.repeats import bucketed, repeats, sighting
+from curate.repeats import BUCKET_BYTES, bucketed, repeats, sighting
 from curate.stage import Item, Plan, load_plan
 
 Blob = tuple[bytes, bytes]
@@ -66,7 +66,8 @@ def see(pick: Pick) -> Iterator[Blob]:
         for place, page in enumerate(pages)
         if not refused(page, item.source, asked)
     )
-    for bucket, blob in bucketed(seen).items():
+    buckets = 1 + sum(each.bytes for each in plan.items) // BUCKET_BYTES
+    for bucket, blob in bucketed(seen, buckets).items():
         yield f"{folder}\0{bucket}".encode(), blob
 
 

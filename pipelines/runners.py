@@ -175,7 +175,7 @@ def _local(options: Any) -> Any:
         def run_via_runner_api(self, pipeline_proto: Any, options: Any) -> Any:
             for environment in pipeline_proto.components.environments.values():
                 if environment.urn == python_urns.SUBPROCESS_SDK:
-                    environment.payload = f"exec {shlex.quote(sys.executable)} -m curate.pipelines.worker".encode()
+                    environment.payload = f"exec {shlex.quote(sys.executable)} -P -m curate.pipelines.worker".encode()
             return super().run_via_runner_api(pipeline_proto, options)
 
     return LocalRunner(provision_info=info)

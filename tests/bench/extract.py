@@ -1,7 +1,7 @@
 """curate beside datatrove in one run, WARC to filtered documents: records a second, what each keeps, where time goes.
 
     make bench-peers                                     # makes .venv-peers, then runs this
-    python tests/bench/extract.py [--files 8] [--repeat 5] [--workers 2] [--data ../shared/data/web] [--typed]
+    python tests/bench/extract.py [--files 8] [--repeat 5] [--workers 2] [--data ../shared/data/web] [--typed] [--balanced]
         [--profile] [--why]
 
 .venv-peers holds datatrove 0.10 with spaCy, as the Makefile makes it; python-magic in it needs the system's libmagic.
@@ -258,6 +258,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "web")
     parser.add_argument("--typed", action="store_true", help="give the records WARC-Identified-Payload-Type first")
+    parser.add_argument("--balanced", action="store_true", help="datatrove without favour_precision, too")
     parser.add_argument("--profile", action="store_true", help="only say where the time goes")
     parser.add_argument("--why", action="store_true", help="only say why one keeps what the other does not")
     chosen = parser.parse_args()
@@ -281,7 +282,8 @@ def main() -> None:
         if not chosen.profile and not chosen.why:
             small = first_records(sorted(warc.iterdir()), Path(folder) / "small")
             for title, ways in TABLES.items():
-                table(title, ways, warc, small, chosen)
+                wanted = tuple(way for way in ways if chosen.balanced or "--balanced" not in way.options)
+                table(title, wanted, warc, small, chosen)
 
 
 if __name__ == "__main__":

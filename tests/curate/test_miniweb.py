@@ -10,12 +10,13 @@ from warcio.archiveiterator import ArchiveIterator
 
 from curate import language, minhash, miniweb
 from curate.extract import extract
+from curate.extraction import Extract, Gates
 from curate.filters import gopher
 from curate.filters import language as languages
 from curate.miniweb_serve import DELIVERIES, gzip_member, payload
 from curate.miniweb_sites import ARTICLES, WEB
 from curate.miniweb_texts import blocks, parse, read_site
-from curate.recipe import Dedup, Extract
+from curate.recipe import Dedup
 from curate.records import Document, Page
 from curate.rules import Filter
 from curate.warc import read_pages
@@ -166,7 +167,7 @@ def test_simple_rules_reject_what_they_should_and_nothing_else(truth, pages):
     rules = Filter()
     for row in truth:
         if row["expect"] != "either":
-            found = extract(pages[row["url"]], row["source"], Extract())
+            found = extract(pages[row["url"]], row["source"], Extract(), Gates(languages=rules.language.allowed))
             stage = None
             if not isinstance(found, Document):
                 stage = "extract"

@@ -154,3 +154,8 @@ def test_any_bytes_in_any_coding_are_a_response(body, coding):
     found = response([http(body, [(f"{field}-Encoding", coding)])], 1000)
     assert found.status == 200
     assert len(found.body) <= 1000
+
+
+def test_a_header_of_blanks_is_read_in_no_time():
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html" + b" " * 900_000 + b"x; charset=koi8-r\r\n\r\nhi"
+    assert response([head], 10**7).charset in ("", "koi8-r")

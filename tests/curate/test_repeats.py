@@ -31,7 +31,7 @@ def seen(pages, items):
     for number, ((url, body, rank), item) in enumerate(zip(pages, items, strict=False)):
         page = replace(PAGE, url=f"http://{url}/", body=body)
         where[item, number] = (rank, page)
-        for bucket, blob in bucketed([sighting(page, Gates(), rank=rank, item=item, number=number)]).items():
+        for bucket, blob in bucketed([sighting(page, Gates(), rank=rank, item=item, number=number)], 3).items():
             blobs.setdefault(bucket, []).append(blob)
     return where, blobs
 

@@ -69,16 +69,44 @@ def test_time_that_a_page_waits_for_a_processor_is_not_counted(sandbox):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_page_at_which_the_process_is_lost_says_so(sandbox, number):
+def test_a_process_that_is_lost_once_is_no_page_s_fault(sandbox, number):
     sandbox.extract(PAGE, "web", Extract(), Gates())
     before = process_of(sandbox)
     os.kill(before, number)
+    found, _ = sandbox.extract(PAGE, "web", Extract(), Gates())
+    assert isinstance(found, Document)
+    assert process_of(sandbox) != before
+
+
+def test_a_page_at_which_two_processes_are_lost_says_so(sandbox, monkeypatch):
+    started = type(sandbox)._started
+
+    def doomed(self):
+        process = started(self)
+        os.kill(process.pid, signal.SIGKILL)
+        return process
+
+    monkeypatch.setattr(type(sandbox), "_started", doomed)
     lost, _ = sandbox.extract(PAGE, "web", Extract(), Gates())
-    assert lost.message == f"the extractor's process was lost at this page: {number.name}"
+    assert lost.message == "the extractor's process was lost twice at this page: SIGKILL"
     assert (lost.error, lost.record) == ("crash", True)
+    monkeypatch.undo()
     found, _ = sandbox.extract(replace(PAGE, status=500), "web", Extract(), Gates())
     assert isinstance(found, Reason)
-    assert process_of(sandbox) != before
+
+
+def test_nothing_is_imported_from_the_working_folder(tmp_path, monkeypatch, sandbox):
+    (tmp_path / "html.py").write_text("raise SystemExit('not this one')")
+    (tmp_path / "curate").mkdir()
+    monkeypatch.chdir(tmp_path)
+    found, _ = sandbox.extract(PAGE, "web", Extract(), Gates())
+    assert isinstance(found, Document)
+
+
+def test_the_first_page_pays_for_no_import(sandbox):
+    found, seconds = sandbox.extract(PAGE, "web", Extract(max_seconds=0.25), Gates(languages=("en",)))
+    assert isinstance(found, Document)
+    assert seconds < 0.25
 
 
 def test_one_process_serves_many_pages(sandbox):
