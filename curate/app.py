@@ -50,15 +50,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Output = Annotated[Path, typer.Argument(metavar="OUT", parser=place, help="The folder of a run or of a stage.")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"curate {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
 ) -> None:
     """Options of every command; --debug may stand anywhere and is read in `main`."""
-    if version:
-        typer.echo(f"curate {__version__}")
-        raise typer.Exit
 
 
 def train_model(manifest: Path, out: Path, chosen: Any, console: Console = console) -> None:

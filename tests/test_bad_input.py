@@ -243,3 +243,10 @@ def test_a_model_that_is_not_there_is_told_before_any_work(way, curate, tmp_path
     assert done.code == 2
     assert "missing.bin: no such input file" in done.error
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_the_version_is_printed_without_a_command(curate):
+    from curate import __version__
+
+    done = curate("--version")
+    assert (done.code, done.out, done.err) == (0, f"curate {__version__}\n", "")

@@ -1,8 +1,8 @@
 """curate beside datatrove in one run, WARC to filtered documents: records a second, what each keeps, where time goes.
 
     make bench-peers                                     # makes .venv-peers, then runs this
-    python tests/bench/extract.py [--files 8] [--repeat 5] [--workers 2] [--data ../shared/data/web] [--typed] [--balanced]
-        [--profile] [--why]
+    python tests/bench/extract.py [--files 8] [--repeat 5] [--workers 2] [--data ../shared/data/web] [--typed]
+        [--balanced] [--profile] [--why]
 
 .venv-peers holds datatrove 0.10 with spaCy, as the Makefile makes it; python-magic in it needs the system's libmagic.
 Each measurement is fresh processes, start-up included; the ways take turns, and medians are printed. Seconds are wall
