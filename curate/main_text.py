@@ -18,6 +18,8 @@ from curate.extraction import Extract
 SHORT = 0.4  # from 0.1 to 0.7 the scores hardly change
 BLANKS = re.compile(r"(?<=\S)\s{2,}(?=\S)")
 EMPTY_LINES = re.compile(r"\n{3,}")
+BULLET = re.compile(r"^[ \t]*•[ \t]+", re.M)
+LAYOUT = re.compile(r"^(?:\t+ *| +(?=\d+\. ))", re.M)
 MARKUP_DATES = (
     "article:published_time",
     "datePublished",
@@ -41,18 +43,31 @@ class MainText(NamedTuple):
 
 
 def tidy(text: str) -> str:
-    """Text without layout: line ends stripped, runs of blanks inside a line one blank, at most one empty line.
+    """Text without layout: line ends stripped, runs of blanks one blank, at most one empty line.
+
+    A line of nothing but a bullet or a table's bars is left out.
 
     >>> tidy("a  \\n\\n\\n  b\\t\\tc")
     'a\\n\\n  b c'
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return EMPTY_LINES.sub("\n\n", "\n".join(BLANKS.sub(" ", line.rstrip()) for line in lines)).strip("\n")
+    kept = (line for line in lines if not is_furniture(line))
+    return EMPTY_LINES.sub("\n\n", "\n".join(BLANKS.sub(" ", line.rstrip()) for line in kept)).strip("\n")
+
+
+def is_furniture(line: str) -> bool:
+    """Is a line nothing but a bullet, or a table's row of empty cells?"""
+    bare = line.strip()
+    return bare in ("-", "•") or ("|" in bare and not bare.replace("|", "").strip())
 
 
 def quick_text(html: str, *, comments: bool = False) -> str:
-    """The text that resiliparse takes for the main content: a tenth of trafilatura's time, more of the page."""
-    return str(extract_plain_text(html, True, main_content=True, alt_texts=False, comments=comments))
+    """The text that resiliparse takes for the main content: a tenth of trafilatura's time, more of the page.
+
+    Its lists look as trafilatura's do.
+    """
+    found = str(extract_plain_text(html, True, main_content=True, alt_texts=False, comments=comments))
+    return LAYOUT.sub("", BULLET.sub("- ", found))
 
 
 def main_text(html: str, url: str, settings: Extract, quick: str | None = None) -> MainText:

@@ -110,3 +110,22 @@ def test_a_page_with_control_characters_that_trafilatura_gives_up_gives_its_quic
     found = main_text(markup, "", Extract())
     assert found.extractor == "resiliparse"
     assert found.text.count("lighthouse") >= 4
+
+
+@pytest.mark.parametrize(
+    ("text", "tidied"),
+    [
+        ("a\n| | |\n|\nb | c\n", "a\nb | c"),
+        ("- one\n-\n•\n- two", "- one\n- two"),
+        ("---\n -- \n|-|", "---\n --\n|-|"),
+        ("a \t b\r\n\r\n\r\n\r\n  c  d", "a b\n\n  c d"),
+    ],
+)
+def test_layout_is_no_text(text, tidied):
+    assert tidy(text) == tidied
+
+
+def test_the_lists_of_the_quick_text_look_like_trafilatura_s():
+    lists = "<p>• One thing</p><p>• Another</p><ol><li>First</li><li>Second</li></ol>"
+    lines = quick_text(f"<html><body><article>{lists}</article></body></html>").split("\n")
+    assert [line for line in lines if line] == ["- One thing", "- Another", "1. First", "2. Second"]
