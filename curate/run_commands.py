@@ -69,6 +69,7 @@ DryRun = Annotated[
 AllLanguages = Annotated[
     bool, typer.Option("--all-languages", help="Keep every language: no gate and no rule asks for one.")
 ]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Make the parts with dead letters again.")]
 RecipeOption = Annotated[str | None, typer.Option(help="A bundled recipe or a .toml file.", show_default=False)]
 SourceOption = Annotated[str, typer.Option(help="The source's name in what is written.")]
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, globs, or the folder of an earlier stage.")]
@@ -80,6 +81,7 @@ def run(
     out: Out,
     set_: Set = [],  # noqa: B006 - typer copies it
     all_languages: AllLanguages = False,
+    retry_failed: RetryFailed = False,
     runner: Runner = "local",
     workers: Workers = None,
     master: Master = None,
@@ -106,11 +108,20 @@ def run(
     if wants_model:
         need_torch("leave the model out with --no-train")
         need_local(out)
+    _forget(out, retry_failed)
     (staged.run_as_one_job if one_job else staged.run)(loaded, out, engine)
     if wants_model:
         train_model(out / "manifest.json", out / "train", loaded.train, errors if json else console)
     _finish_run(out, json)
     exit_by_failures(out)
+
+
+def _forget(out: Path, wanted: bool) -> None:
+    """Have the parts with dead letters made again, if that is wanted."""
+    if wanted:
+        from curate.retry import forget_failed
+
+        show.say(errors, f"retry: {forget_failed(out)} parts with dead letters are made again")
 
 
 def _hand_over(recipe: Any, out: Path, target: Any, dry_run: Path | None, json: bool) -> None:
@@ -155,6 +166,7 @@ def _stage_command(stage: str, summary: str) -> None:
         recipe: RecipeOption = None,
         set_: Set = [],  # noqa: B006 - typer copies it
         all_languages: AllLanguages = False,
+        retry_failed: RetryFailed = False,
         runner: Runner = "local",
         workers: Workers = None,
         master: Master = None,
@@ -167,6 +179,7 @@ def _stage_command(stage: str, summary: str) -> None:
         from curate import funnel
         from curate.pipelines import verbs
 
+        _forget(out, retry_failed)
         verbs.run(
             stage,
             tuple(inputs),

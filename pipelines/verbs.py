@@ -1,5 +1,6 @@
 """One stage as a command of its own: `curate VERB INPUT… -o DIR`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from curate import recipe as recipes
@@ -41,6 +42,7 @@ def run(
 def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine: Engine, source: str) -> StageRecord:
     digests = Digests()
     if stage == "extract":
+        recipe = _of_source(recipe, source)
         items = source_items({source: inputs}, digests, base=recipe.commoncrawl)
         return execute(plans.plan_extract(recipe, out, items, engine.progress.say), engine)
     if stage == "pack":
@@ -51,6 +53,16 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
     if stage == "dedup" and any(item.form == "documents" for item in items):
         items = _imported(items, recipe, out, engine)
     return run_items(stage, recipe, items, out, engine, digests)
+
+
+def _of_source(recipe: Recipe, source: str) -> Recipe:
+    """The recipe with this source alone, as which all inputs are read; SettingsError where only another one selects."""
+    selecting = [name for name, each in recipe.sources.items() if each.select]
+    if selecting and source not in recipe.sources:
+        raise SettingsError(
+            f"sources.{selecting[0]}.select: the inputs are read as --source {source}; name that source"
+        )
+    return replace(recipe, sources={name: each for name, each in recipe.sources.items() if name == source})
 
 
 # The tables of a recipe that a stage reads.

@@ -15,6 +15,7 @@ from curate import history, recipe
 from curate.pipelines import single, verbs
 from curate.pipelines.run import Engine, run
 from curate.pipelines.target import Target
+from curate.retry import forget_failed
 from curate.settings import SettingsError
 from curate.stage import StageRecord
 from curate.verify import faults
@@ -162,6 +163,17 @@ def test_a_listed_file_that_is_not_there_is_a_dead_letter(crawl, server, whole, 
     (letter,) = history.dead_letters(tmp_path / "out")
     assert letter.startswith(f"{crawl.names[0]}, offset 0: missing: a list names it")
     assert parts(tmp_path / "out")["part-00001.parquet"] == parts(whole)["part-00001.parquet"]
+    server.put(crawl.names[0], (crawl.root / crawl.names[0]).read_bytes())
+    assert extract(WHOLE, tmp_path / "out", base=server.url).counts.failed == 1  # it is known for missing
+    assert forget_failed(tmp_path / "out") == 1
+    assert extract(WHOLE, tmp_path / "out", base=server.url).counts.failed == 0
+    assert parts(tmp_path / "out") == parts(whole)
+    assert forget_failed(tmp_path / "out") == 0
+
+
+def test_a_selection_of_another_source_is_refused(crawl, tmp_path):
+    with pytest.raises(SettingsError, match=r"sources\.other\.select: the inputs are read as --source web"):
+        extract(crawl.root, tmp_path / "out", 'sources.other.select.domains=["a.com"]')
 
 
 @pytest.mark.parametrize(
@@ -217,7 +229,7 @@ def test_a_run_that_was_killed_while_it_selected_begins_again(crawl, tmp_path):
 
 
 def test_a_selection_without_an_index_is_refused_before_any_work(crawl, tmp_path):
-    with pytest.raises(SettingsError, match=r"^sources\.web\.select: none of its inputs is an index of a crawl"):
+    with pytest.raises(SettingsError, match=r"^sources\.web\.select: web has no index of a crawl"):
         extract(crawl.root / crawl.names[0], tmp_path / "out", "sources.web.select.statuses=[200]")
 
 
