@@ -24,7 +24,7 @@ from curate.stage import Item, Plan, StageRecord, close_stage, is_done, open_sta
 
 # Bytes of input that one core gets through in a second, to judge whether worker processes pay (measured, 2 cores).
 BYTES_PER_SECOND = {
-    "extract": 500_000,
+    "extract": 2_000_000,
     "filter": 1_500_000,
     "sign": 3_000_000,
     "dedup": 3_000_000,

@@ -1,10 +1,8 @@
-"""The user's own documents, a stage's parts, a dedup's decisions: every row is a document or a failure."""
+"""The user's own documents: every row is a document or a failure."""
 
 import gzip
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.documents import read_documents, user_documents
+from curate.documents import user_documents
 from curate.parts import PartWriter
 from curate.records import EPOCH, Document, Failure, document_id
-from curate.stage import Item, Plan
+from curate.stage import Item
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
 ROWS = [
@@ -244,59 +242,3 @@ def test_whatever_the_rows_every_one_is_a_document_that_parquet_can_hold_or_a_fa
         for each in found:
             part.keep(each) if isinstance(each, Document) else part.fail(each, "web")
     assert part.counts.read == part.counts.kept + part.counts.rejected == len(rows)
-
-
-def stored(number):
-    return Document(id=bytes([number]) * 16, url=f"u{number}", timestamp=NOON, source="web", text=f"text {number}")
-
-
-@pytest.fixture
-def plan(tmp_path):
-    """A plan beside a part of five documents and the decisions about them."""
-    (tmp_path / "score").mkdir()
-    (tmp_path / "filter" / "receipts").mkdir(parents=True)
-    with PartWriter(tmp_path / "filter", 0, "k") as part:
-        for number in range(5):
-            part.keep(replace(stored(number), quality=0.25, warc_offset=7))
-    decisions = pa.table({"kept": [True, False, True, False, False], "id": [stored(n).id for n in range(5)]})
-    pq.write_table(decisions, tmp_path / "decisions.parquet")
-    return Plan(stage="score", folder=tmp_path / "score", settings={}, items=())
-
-
-def item(form, uri, text_uri=""):
-    return Item(number=0, name="n", uri=uri, form=form, sha256="", bytes=0, source="web", text_uri=text_uri)
-
-
-def test_a_part_is_read_as_it_was_written(plan):
-    found = list(read_documents(plan, item("part", "../filter/part-00000.parquet")))
-    assert found == [replace(stored(number), quality=0.25, warc_offset=7) for number in range(5)]
-
-
-def test_a_decided_part_is_the_documents_that_were_kept(plan):
-    decided = item("decided", "../decisions.parquet", "../filter/part-00000.parquet")
-    assert [document.url for document in read_documents(plan, decided)] == ["u0", "u2"]
-
-
-def test_decisions_that_do_not_fit_the_text_are_an_error(plan, tmp_path):
-    pq.write_table(pa.table({"kept": [True]}), tmp_path / "decisions.parquet")
-    decided = item("decided", "../decisions.parquet", "../filter/part-00000.parquet")
-    with pytest.raises(ValueError, match="argument 2 is shorter than argument 1"):
-        list(read_documents(plan, decided))
-
-
-def test_only_the_columns_asked_for_are_read(plan):
-    found = list(read_documents(plan, item("part", "../filter/part-00000.parquet"), columns=("id", "url")))
-    assert [(document.url, document.text, document.timestamp) for document in found] == [
-        (f"u{number}", "", EPOCH) for number in range(5)
-    ]
-
-
-def test_a_warc_file_is_no_source_of_documents(plan):
-    with pytest.raises(ValueError, match="score reads documents, not warc files; run extract first"):
-        list(read_documents(plan, item("warc", "a.warc")))
-
-
-def test_the_user_s_file_is_read_under_the_item_s_name_and_source(plan, tmp_path):
-    (tmp_path / "a.jsonl").write_bytes(lines([{"text": "a"}, 3]))
-    document, failure = read_documents(plan, item("documents", str(Path("..") / "a.jsonl")))
-    assert (document.source, failure.file, failure.stage) == ("web", "n", "score")

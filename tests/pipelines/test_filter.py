@@ -79,3 +79,22 @@ def test_both_readings_can_run_each_under_its_name():
 
 def test_c4_is_off_unless_it_is_named():
     assert not {"c4", "c4_fineweb"} & {*Filter().rules}
+
+
+def test_filter_uses_the_filter_of_a_document_s_own_source(tmp_path):
+    rows = [{"text": "one two", "source": name} for name in ("a", "b", "c")]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    own = (
+        'filter.rules=["gopher_quality"]',
+        "filter.gopher_quality.min_words=3",
+        "sources.a.filter.rules=[]",
+        "sources.b.filter.gopher_quality.min_words=4",
+    )
+    engine = Engine(target=Target(workers=1))
+    made = verbs.run("filter", (str(tmp_path / "in.jsonl"),), tmp_path / "out", None, own, engine, "web")
+    assert made.counts.by_source == {"a": [1, 1], "b": [1, 0], "c": [1, 0]}
+    limits = {
+        row["source"]: row["threshold"]
+        for row in pq.read_table(tmp_path / "out" / "rejected-00000.parquet").to_pylist()
+    }
+    assert limits == {"b": 4, "c": 3}

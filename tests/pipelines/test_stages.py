@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from curate import minhash, recipe, tokens
+from curate import recipe, tokens
 from curate.documents import read_documents
 from curate.inputs import stage_items
 from curate.pipelines import verbs
 from curate.pipelines.run import Engine, run
 from curate.pipelines.target import Target
-from curate.recipe import STAGES, Dedup
+from curate.recipe import STAGES
 from curate.settings import SettingsError
 from curate.stage import Plan, read_stage
 from curate.verify import faults
@@ -147,20 +147,6 @@ def test_filter_names_the_first_rule_that_fails_its_value_and_its_limit(finished
     )
 
 
-def test_filter_uses_the_filter_of_a_document_s_own_source(tmp_path):
-    (tmp_path / "in.jsonl").write_text(lines({"text": "one two", "source": name} for name in ("a", "b", "c")))
-    own = (
-        'filter.rules=["gopher_quality"]',
-        "filter.gopher_quality.min_words=3",
-        "sources.a.filter.rules=[]",
-        "sources.b.filter.gopher_quality.min_words=4",
-    )
-    record = verb("filter", [tmp_path / "in.jsonl"], tmp_path / "out", *own)
-    assert record.counts.by_source == {"a": [1, 1], "b": [1, 0], "c": [1, 0]}
-    limits = {row["source"]: row["threshold"] for row in rows_of(tmp_path / "out" / "rejected-00000.parquet")}
-    assert limits == {"b": 4, "c": 3}
-
-
 def test_filter_writes_the_language_that_it_found(tmp_path):
     german = "Der Leuchtturmwärter ging jeden Morgen zum Hafen hinunter und sah sich die Boote an."
     (tmp_path / "in.jsonl").write_text(lines([{"text": GOOD}, {"text": german}]))
@@ -191,47 +177,6 @@ def test_the_stage_after_dedup_reads_the_documents_that_were_kept(finished):
     decisions = [row for number in (0, 1) for row in rows_of(finished / "dedup" / f"part-{number:05d}.parquet")]
     assert read == [row["url"] for row in decisions if row["kept"]]
     assert len(read) == read_stage(finished / "dedup").counts.kept < len(decisions)
-
-
-def chained():
-    """Three texts, each like the next, the first and the last not alike; the same for every run."""
-    words = [f"word{number}" for number in range(400)]
-    for width in range(20, 100, 4):
-        texts = [" ".join(words[start : start + 300]) for start in (0, width // 2, width)]
-        one, two, three = (minhash.signature(text, Dedup()) for text in texts)
-        near = minhash.similarity(one, two) >= 0.75 and minhash.similarity(two, three) >= 0.75
-        meet = [set(minhash.band_keys(values, Dedup())) for values in (one, two, three)]
-        if near and meet[0] & meet[1] and meet[1] & meet[2] and minhash.similarity(one, three) < 0.75:
-            return texts
-    raise AssertionError("no such chain")
-
-
-def test_a_chain_of_near_duplicates_over_three_files_keeps_its_least_document(tmp_path):
-    for number, text in enumerate(chained()):
-        (tmp_path / f"{number}.jsonl").write_text(lines([{"text": text, "url": f"http://a/{number}"}]))
-    record = verb("dedup", sorted(tmp_path.glob("*.jsonl")), tmp_path / "out")
-    rows = [row for number in range(3) for row in rows_of(tmp_path / "out" / f"part-{number:05d}.parquet")]
-    assert record.counts.notes == {"clusters": 1}
-    (winner,) = [row for row in rows if row["kept"]]
-    assert winner["id"] == winner["cluster"] == min(row["id"] for row in rows)
-    assert {row["winner"] for row in rows if not row["kept"]} == {winner["id"]}
-    assert {row["kind"] for row in rows if not row["kept"]} == {"near"}
-
-
-def test_too_few_rounds_keep_a_duplicate_and_say_so_but_lose_no_cluster(tmp_path):
-    words = [f"word{number}" for number in range(900)]
-    texts = [" ".join(words[start : start + 300]) for start in range(0, 600, 10)]
-    (tmp_path / "in.jsonl").write_text(lines({"text": text, "url": f"http://a/{n}"} for n, text in enumerate(texts)))
-    kept = {}
-    for rounds in (1, 8):
-        record = verb("dedup", [tmp_path / "in.jsonl"], tmp_path / f"out{rounds}", f"dedup.rounds={rounds}")
-        rows = rows_of(tmp_path / f"out{rounds}" / "part-00000.parquet")
-        kept[rounds] = {row["id"] for row in rows if row["kept"]}
-        ids = {row["id"] for row in rows}
-        assert {row["winner"] for row in rows if not row["kept"]} <= ids
-        assert ("unconverged clusters" in record.counts.notes) == (rounds == 1)
-    assert len(kept[8]) == 1
-    assert kept[8] < kept[1]
 
 
 @pytest.mark.parametrize("stage", ["filter", "tokenize"])
