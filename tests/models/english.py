@@ -18,8 +18,9 @@ import re
 import sys
 import zipfile
 from bz2 import open as open_bz2
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +51,8 @@ BACK_MATTER = re.compile(
 LEAST = 30  # words
 STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")  # old sources have no others
 
+Wanted = Callable[[str], bool]
+
 
 class Labelled(NamedTuple):
     """A text, whether it is positive, and the address whose host is held out with it."""
@@ -64,11 +67,11 @@ def work(kind: str, name: str) -> str:
     return f"http://{blake2b(name.encode(), digest_size=8).hexdigest()}.{kind}.example/"
 
 
-def pages(data: Path) -> Iterator[Labelled]:
-    """Both kinds of text out of the English pages of the web."""
+def pages(data: Path, wanted: Wanted) -> Iterator[Labelled]:
+    """Both kinds of text out of the pages of the web."""
     for path in sorted((data / "web").glob("*.warc.gz")):
         for page in read_file(path):
-            if isinstance(page, Page):
+            if isinstance(page, Page) and wanted(page.url):
                 markup = decode(page.body, page.charset)
                 yield from of_page(page.url, markup, main_text(markup, page.url, Extract()).text)
 
@@ -166,15 +169,20 @@ def texts(data: Path) -> Iterator[Labelled]:
                         yield Labelled(each, True, work(name.replace("_", "-"), f"{member} {number}"))
 
 
+def labelled(data: Path, wanted: Wanted = bool) -> Iterator[Labelled]:
+    """All texts that are English and long enough; wanted: which addresses of web pages are looked at."""
+    for found in chain(pages(data, wanted), gold(data), wikipedia(data), texts(data)):
+        if len(found.text.split()) >= LEAST and identify(found.text)[0] == "en":
+            yield found._replace(text=found.text.translate(STRAIGHT))
+
+
 def main(data: Path, folder: Path) -> None:
-    """Write what is English and long enough, either kind to its own file."""
+    """Write either kind to its own file."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "positive.jsonl").open("w") as positive, (folder / "negative.jsonl").open("w") as negative:
-        for source in (pages, gold, wikipedia, texts):
-            for found in source(data):
-                if len(found.text.split()) >= LEAST and identify(found.text)[0] == "en":
-                    row = {"text": found.text.translate(STRAIGHT), "url": found.url}
-                    (positive if found.positive else negative).write(json.dumps(row) + "\n")
+        for found in labelled(data):
+            row = {"text": found.text, "url": found.url}
+            (positive if found.positive else negative).write(json.dumps(row) + "\n")
 
 
 if __name__ == "__main__":
