@@ -10,7 +10,9 @@ from curate.recipe import Score
 from curate.records import Document, Reason, keyed_hash, uniform
 
 # Beyond those of ASCII, which fastText knows itself.
-BLANKS = "\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2002\u2003\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+BLANKS = (
+    "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 class Model:

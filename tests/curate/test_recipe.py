@@ -69,8 +69,7 @@ def test_a_recipe_survives_its_toml(made):
 
 @pytest.mark.parametrize("name", recipe.bundled())
 def test_every_bundled_recipe_loads_and_its_printed_form_is_the_same_recipe(name):
-    extra = ("score.model=m.bin",) if name == "gpt3" else ()
-    found = recipe.load(name, extra)
+    found = recipe.load(name)
     assert found.name == name
     assert loaded(settings.to_toml(found)) == found
 
@@ -119,11 +118,12 @@ def test_gpt_3_s_common_crawl_comes_last_so_that_every_other_source_wins_a_dupli
     assert list(recipe.load("gpt3").sources)[-1] == "common_crawl"
 
 
-def test_gpt_3_keeps_by_a_pareto_draw_of_alpha_9_once_a_model_is_given():
-    score = recipe.load("gpt3", ("score.model=m.bin",)).score
-    assert (score.keep, score.alpha, score.label) == ("pareto", 9, "positive")
-    assert recipe.load("gpt3").stages == ("extract", "filter", "dedup", "tokenize", "pack")
-    assert recipe.load("gpt3", ("score.model=m.bin",)).stages == recipe.STAGES
+def test_gpt_3_judges_common_crawl_alone_by_a_pareto_draw_of_alpha_9_with_the_model_that_ships():
+    found = recipe.load("gpt3")
+    assert (found.score.keep, found.score.alpha, found.score.label) == ("pareto", 9, "positive")
+    assert found.score.only == ("common_crawl",)
+    assert found.score.is_default
+    assert found.stages == recipe.STAGES
 
 
 def test_webtext_leaves_wikipedia_out_as_the_paper_does():
