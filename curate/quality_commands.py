@@ -72,6 +72,25 @@ def evaluate(
             show.say(console, f"plot: {plot}")
 
 
+@quality.command()
+def threshold(
+    out: Annotated[Path, typer.Argument(metavar="OUT", parser=place, help="The folder of a run, or of score.")],
+    fraction: Annotated[float, typer.Option(help="The share of documents to keep.", show_default=False)],
+    source: Annotated[str | None, typer.Option(help="Of this source only.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Print the score that keeps the best share of what a stage with score.keep = "all" has scored."""
+    from curate import quantile
+
+    folder = out if out.name == "score" or not (out / "score").exists() else out / "score"
+    found = quantile.threshold(folder, fraction, source)
+    if json:
+        print_json(found._asdict())
+        return
+    show.say(console, f"--set 'score.keep=\"threshold\"' --set score.threshold={found.score!r}")
+    show.say(console, f"keeps {found.kept:,} of {found.documents:,} documents; equal scores stay together")
+
+
 def _files(patterns: list[str]) -> list[Path]:
     from curate.inputs import files
 
