@@ -107,5 +107,6 @@ def _say(found: dict[str, Any]) -> None:
     for score, share, size in found["calibration"]:
         show.say(console, f"            {score:.3f}  {share:.3f}  {size:>6,}")
     show.say(
-        console, f"alpha       {found['alpha']:.2f}  fitted so that what the Pareto rule keeps looks like the positives"
+        console,
+        f"alpha       {found['alpha']:.2f}  fitted: what the Pareto rule keeps of the negatives scores like the positives",
     )

@@ -9,6 +9,7 @@ import vl_convert
 from curate.parts import write_bytes
 
 GPT_3 = 9.0  # its alpha
+PERFECT = "perfect calibration"
 
 
 def write(path: Path, calibration: Sequence[tuple[float, float, int]], alpha: float) -> None:
@@ -16,22 +17,19 @@ def write(path: Path, calibration: Sequence[tuple[float, float, int]], alpha: fl
     found = "share of positives, per tenth of the score"
     rules = {f"kept by Pareto, alpha {value:.3g}": value for value in dict.fromkeys((GPT_3, alpha))}
     values = [{"score": score, "share": share, "of": found} for score, share, _ in calibration]
-    values += [{"score": score, "share": score, "of": "perfect calibration"} for score in (0.0, 1.0)]
+    values += [{"score": score, "share": score, "of": PERFECT} for score in (0.0, 1.0)]
     for name, value in rules.items():
         values += [{"score": step / 50, "share": (2 - step / 50) ** -value, "of": name} for step in range(51)]
-    chart = (
-        altair.Chart(altair.InlineData(values), title="Quality model on held-out hosts")
-        .mark_line(point=altair.OverlayMarkDef(size=16))
-        .encode(
-            x=altair.X("score:Q", title="score", scale=altair.Scale(domain=[0, 1])),
-            y=altair.Y("share:Q", title="share", scale=altair.Scale(domain=[0, 1])),
-            color=altair.Color(
-                "of:N",
-                title=None,
-                sort=[found, "perfect calibration", *rules],
-                legend=altair.Legend(orient="top-left", labelLimit=320),
-            ),
-        )
-        .properties(width=480, height=420)
+    base = altair.Chart(altair.InlineData(values)).encode(
+        x=altair.X("score:Q", title="score", scale=altair.Scale(domain=[0, 1])),
+        y=altair.Y("share:Q", title="share", scale=altair.Scale(domain=[0, 1])),
+        color=altair.Color(
+            "of:N",
+            title=None,
+            sort=[found, PERFECT, *rules],
+            legend=altair.Legend(orient="top-left", labelLimit=320),
+        ),
     )
+    points = base.mark_point(filled=True, size=60).transform_filter(altair.datum.of == found)
+    chart = (base.mark_line() + points).properties(title="Quality model on held-out hosts", width=480, height=420)
     write_bytes(path, vl_convert.vegalite_to_png(chart.to_dict(), scale=2))

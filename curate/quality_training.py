@@ -24,7 +24,7 @@ class Evaluation:
 
     auc_by_words: of windows from .. to .. words. auc_masked: without capitalised words, digits and punctuation.
     calibration: mean score, share of positives, windows of each tenth of the score. alpha: of the Pareto rule, so that
-    what it keeps of all windows is distributed like the positives.
+    what it keeps of the negatives has scores like the positives'; GPT-3's negatives were the unfiltered crawl.
     """
 
     windows: int
@@ -96,7 +96,7 @@ def evaluate(model: Path, windows: list[Window], label: str) -> Evaluation:
         auc_masked=measure.auc(plain, positive),
         calibration=tuple(rows),
         calibration_error=measure.calibration_error(rows),
-        alpha=measure.fitted_alpha(scores[positive], scores),
+        alpha=measure.fitted_alpha(scores[positive], scores[~positive]),
     )
 
 

@@ -173,7 +173,16 @@ def labelled(data: Path, wanted: Wanted = bool) -> Iterator[Labelled]:
     """All texts that are English and long enough; wanted: which addresses of web pages are looked at."""
     for found in chain(pages(data, wanted), gold(data), wikipedia(data), texts(data)):
         if len(found.text.split()) >= LEAST and identify(found.text)[0] == "en":
-            yield found._replace(text=found.text.translate(STRAIGHT))
+            yield found._replace(text=plain(found.text))
+
+
+def plain(text: str) -> str:
+    """A text without what tells its source or extractor rather than its kind: curly quotes, bars, bullets, dashes.
+
+    >>> plain("| Price | \u201c5\u201d |\\n- a bullet \u2013 and a dash")
+    'Price "5" a bullet and a dash'
+    """
+    return " ".join(word for word in text.translate(STRAIGHT).split() if any(map(str.isalnum, word)))
 
 
 def main(data: Path, folder: Path) -> None:

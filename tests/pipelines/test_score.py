@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 PROSE = (
-    "In the spring of that year the council met to decide what should become of the old bridge, which had stood for two "
-    "centuries and which, in the opinion of member {}, would not stand for another ten years."
+    "In the spring of that year the council met to decide what should become of the old bridge, which had stood for "
+    "two centuries and which, in the opinion of member {}, would not stand for another ten years."
 )
 SHOP = "Add to cart Free shipping Sign in Wish list Compare prices Item {} Checkout Newsletter Subscribe Contact us"
 
