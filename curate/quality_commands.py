@@ -106,7 +106,5 @@ def _say(found: dict[str, Any]) -> None:
     show.say(console, f"calibration error {found['calibration_error']:.4f}; mean score, share of positives, windows:")
     for score, share, size in found["calibration"]:
         show.say(console, f"            {score:.3f}  {share:.3f}  {size:>6,}")
-    show.say(
-        console,
-        f"alpha       {found['alpha']:.2f}  fitted: what the Pareto rule keeps of the negatives scores like the positives",
-    )
+    fitted = "fitted: what the Pareto rule keeps of the negatives scores like the positives"
+    show.say(console, f"alpha       {found['alpha']:.2f}  {fitted}")

@@ -48,8 +48,8 @@ def train(positive: list[Path], negative: list[Path], model: Path, chosen: Score
     if card_path(model) == model:
         raise SettingsError(f"{model}: the model's card would have this name; give it another ending, such as .ftz")
     known, unseen = prepared(positive, negative)
-    kinds = ([window.text for window in known if window.positive is kind] for kind in (True, False))
-    quality.train(*kinds, model, chosen, quantised=True)
+    good, rest = ([window.text for window in known if window.positive is kind] for kind in (True, False))
+    quality.train(good, rest, model, chosen, quantised=True)
     card = {
         "model": {"file": model.name, "sha256": sha256_of(model), "bytes": model.stat().st_size},
         "made_by": {"curate": __version__, "fasttext-community": metadata.version("fasttext-community")},

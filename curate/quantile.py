@@ -40,8 +40,8 @@ def threshold(folder: Path, fraction: float, source: str | None = None) -> Thres
     if not total:
         raise SettingsError(f"{folder}: no documents" + (f" of the source {source!r}" if source else ""))
     wanted = math.ceil(fraction * total)
-    upper, above, _ = _place((bits >> 16 for bits in _bits(parts, source)), wanted)
-    rest = ((bits & 0xFFFF)[bits >> 16 == upper] for bits in _bits(parts, source))
+    upper, above, _ = _place((bits >> np.uint32(16) for bits in _bits(parts, source)), wanted)
+    rest = ((bits & np.uint32(0xFFFF))[bits >> np.uint32(16) == upper] for bits in _bits(parts, source))
     lower, between, equal = _place(rest, wanted - above)
     exact = np.array([upper << 16 | lower], dtype=np.uint32).view(np.float32)
     return Threshold(float(exact[0]), above + between + equal, total)
