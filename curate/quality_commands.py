@@ -5,11 +5,19 @@ from typing import Annotated, Any
 
 import typer
 
-from curate import show
-from curate.app import MODEL, Json, Set, app, console, need_charts, place, print_json
+from curate import show, storage
+from curate.app import MODEL, Json, Set, app, console, named, need_charts, place, print_json
 
 quality = typer.Typer(no_args_is_help=True, help="Train or evaluate a quality model (fastText).")
 app.add_typer(quality, name="quality", rich_help_panel=MODEL)
+
+
+def local(name: str) -> Path:
+    """A path of the command line on this machine, where models and charts are written."""
+    if storage.is_remote(path := named(name)):
+        raise typer.BadParameter(f"{name}: it is written on this machine only; copy it from there")
+    return path
+
 
 Positive = Annotated[
     list[str], typer.Option("--positive", metavar="FILE", help="Good documents: Parquet or JSON lines, or a glob.")
@@ -21,7 +29,9 @@ Negative = Annotated[list[str], typer.Option("--negative", metavar="FILE", help=
 def train(
     positive: Positive,
     negative: Negative,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="MODEL", help="The file to write, such as model.ftz.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="MODEL", parser=local, help="The file to write, such as model.ftz.")
+    ],
     set_: Set = [],  # noqa: B006 - typer copies it
     json: Json = False,
 ) -> None:
@@ -47,7 +57,9 @@ def evaluate(
     negative: Negative,
     label: Annotated[str, typer.Option(help="The label of good documents.")] = "positive",
     every_host: Annotated[bool, typer.Option("--all-hosts", help="Also the hosts that train would train on.")] = False,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the calibration as PNG.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", parser=local, help="Draw the calibration as PNG.", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Tell what a model does on labelled documents of hosts that `train` holds out."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from curate import __version__, hashed_words, quality, settings, storage
 from curate import quality_measure as measure
+from curate.inputs import Digests
 from curate.parts import sha256_of, write_json
 from curate.quality_texts import BINS, Window, prepared
 from curate.recipe import Score
@@ -48,6 +49,7 @@ def train(positive: list[Path], negative: list[Path], model: Path, chosen: Score
     if card_path(model) == model:
         raise SettingsError(f"{model}: the model's card would have this name; give it another ending, such as .ftz")
     known, unseen = prepared(positive, negative)
+    digests = Digests()
     good, rest = ([window.text for window in known if window.positive is kind] for kind in (True, False))
     quality.train(good, rest, model, chosen, quantised=True)
     card = {
@@ -55,7 +57,7 @@ def train(positive: list[Path], negative: list[Path], model: Path, chosen: Score
         "made_by": {"curate": __version__, "fasttext-community": metadata.version("fasttext-community")},
         "settings": {name: getattr(chosen, name) for name in TRAINING},
         "data": {
-            name: [{"file": path.name, "sha256": sha256_of(path)} for path in paths]
+            name: [{"file": path.name, "digest": digests.of(path)} for path in paths]
             for name, paths in (("positive", positive), ("negative", negative))
         },
         "trained_on": counts(known),

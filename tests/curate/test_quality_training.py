@@ -40,7 +40,7 @@ def test_the_card_names_the_data_the_settings_and_what_the_model_does(made, file
     model, card = made
     assert json.loads(model.with_suffix(".json").read_text()) == json.loads(json.dumps(card))
     assert card["model"] == {"file": "model.ftz", "sha256": sha256_of(model), "bytes": model.stat().st_size}
-    assert card["data"]["positive"] == [{"file": "good.jsonl", "sha256": sha256_of(files[0][0])}]
+    assert card["data"]["positive"] == [{"file": "good.jsonl", "digest": sha256_of(files[0][0])}]
     assert card["settings"]["dim"] == 16
     held_out = card["held_out"]
     hosts = {f"{name}{number}.example" for name in ("good", "bad") for number in range(60)}
@@ -110,6 +110,7 @@ def test_train_prints_what_the_card_says(files, curate, tmp_path):
     ("arguments", "message"),
     [
         (("train", "-o", "m.json"), "m.json: the model's card would have this name"),
+        (("train", "-o", "s3://b/m.ftz"), "s3://b/m.ftz: it is written on this machine only"),
         (("train", "-o", "m.ftz", "--set", "alpha=3"), "--set alpha=3: the settings of training are label, dim"),
         (("train", "-o", "m.ftz", "--set", "dim=0"), "dim, epochs, word_ngrams, buckets and min_count are at least 1"),
         (("eval", "no.ftz"), "no.ftz"),
