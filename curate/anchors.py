@@ -25,6 +25,8 @@ def anchored(table: Table, folder: Path) -> Table:
         found: Any = table
         for key in path:
             found = found.get(key) if isinstance(found, dict) else None
+        if path == ("score", "model") and found == "default":
+            continue
         if isinstance(found, str):
             table = settings.assign(table, path, _absolute(found, folder))
         elif isinstance(found, list):

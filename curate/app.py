@@ -86,9 +86,18 @@ def train_model(manifest: Path, out: Path, chosen: Any, console: Console = conso
 
 def need_torch(mend: str) -> None:
     """SettingsError where what trains is not installed."""
+    _need(("torch", "altair", "vl_convert"), mend)
+
+
+def need_charts(mend: str) -> None:
+    """SettingsError where what draws is not installed."""
+    _need(("altair", "vl_convert"), mend)
+
+
+def _need(modules: tuple[str, ...], mend: str) -> None:
     from importlib.util import find_spec
 
-    for module in ("torch", "altair", "vl_convert"):
+    for module in modules:
         if find_spec(module) is None:
             raise SettingsError(f"{module} is not installed: pip install 'curate-corpus[train]', or {mend}")
 

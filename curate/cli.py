@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from curate import commands  # noqa: F401 - the commands register themselves
+from curate import commands, quality_commands  # noqa: F401 - the commands register themselves
 from curate.app import app, beam_options, errors
 from curate.settings import SettingsError
 from curate.show import say

@@ -6,19 +6,19 @@ The card names the digests of what it was made from, so that a resume does not t
 import json
 import shutil
 from dataclasses import replace
-from importlib import metadata
+from importlib import metadata, resources
 from pathlib import Path
 
 from curate import __version__, quality, settings, storage
-from curate.documents import user_documents
 from curate.inputs import Digests, files
 from curate.parts import sha256_of, write_json
+from curate.quality_texts import labelled
 from curate.recipe import Score
-from curate.records import Failure
 from curate.settings import SettingsError
-from curate.stage import Item, digest
+from curate.stage import digest
 
 MODEL, CARD = "model.bin", "model.json"
+DEFAULT = Path(str(resources.files("curate.manifests") / "quality" / "english.ftz"))
 
 
 def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | None) -> tuple[Score, str]:
@@ -27,7 +27,7 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
     named = {
         "positive": [path for pattern in score.positive for path in files(pattern, miniweb=miniweb)],
         "negative": [path for pattern in score.negative for path in files(pattern, miniweb=miniweb)],
-        "model": [storage.path(score.model)] if score.model else [],
+        "model": [DEFAULT if score.is_default else storage.path(str(score.model))] if not score.positive else [],
     }
     plain = replace(score, model=MODEL, positive=(), negative=())
     inputs = {kind: [digests.of(path) for path in paths] for kind, paths in named.items()}
@@ -39,11 +39,11 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
         return plain, card["sha256"]
     numbers: dict[str, int] = {}
     try:
-        if score.model:
+        if named["model"]:
             with storage.local(named["model"][0]) as model:
                 shutil.copyfile(model, draft)
         else:
-            positive, negative = _texts(named["positive"]), _texts(named["negative"])
+            positive, negative = ([found.text for found in labelled(named[kind])] for kind in ("positive", "negative"))
             numbers = {"positive": len(positive), "negative": len(negative)}
             quality.train(positive, negative, draft, score)
         sha256 = sha256_of(draft)
@@ -70,16 +70,3 @@ def _card(folder: Path) -> dict[str, str]:
         return dict(json.loads((folder / CARD).read_bytes()))
     except (OSError, ValueError):
         return {}
-
-
-def _texts(paths: list[Path]) -> list[str]:
-    texts = []
-    for path in paths:
-        item = Item(number=0, name=path.name, uri=storage.uri(path), form="owned", sha256="", bytes=0, source="labels")
-        for found in user_documents(path, item, "score"):
-            if isinstance(found, Failure):
-                raise SettingsError(f"{path}, line {found.offset}: {found.message}")
-            texts.append(found.text)
-    if not texts:
-        raise SettingsError(f"{', '.join(map(str, paths))}: no labelled documents to train on")
-    return texts

@@ -65,8 +65,9 @@ class Dedup:
 class Score:
     """fastText quality, and who is kept: all, by threshold, or GPT-3's Pareto draw (arXiv:2005.14165, appendix A).
 
-    Give a model file, or documents of both kinds to train one on. alpha 9 is GPT-3's. only: the sources that the keep
-    rule judges, all where it is empty; the others are scored and kept, as GPT-3 did with everything but Common Crawl.
+    Give a model file, or documents of both kinds to train one on; without either, or with model "default", it is the
+    English model that ships with the package. alpha 9 is GPT-3's. only: the sources that the keep rule judges, all
+    where it is empty; the others are scored and kept, as GPT-3 did with everything but Common Crawl.
     """
 
     model: str | None = None
@@ -82,17 +83,23 @@ class Score:
     learning_rate: float = 0.3
     word_ngrams: int = 2
     buckets: int = 100_000
+    min_count: int = 1
 
     def __post_init__(self) -> None:
         check(self.keep in ("all", "threshold", "pareto"), f"keep is all, threshold or pareto, got {self.keep!r}")
         check(0 < self.alpha < math.inf, f"alpha is a number above 0, got {self.alpha}")
         check(0 <= self.threshold <= 1, f"threshold lies in [0, 1], got {self.threshold}")
-        least = min(self.dim, self.epochs, self.word_ngrams, self.buckets)
-        check(least >= 1, f"dim, epochs, word_ngrams and buckets are at least 1, got {least}")
+        least = min(self.dim, self.epochs, self.word_ngrams, self.buckets, self.min_count)
+        check(least >= 1, f"dim, epochs, word_ngrams, buckets and min_count are at least 1, got {least}")
         check(0 < self.learning_rate < math.inf, f"learning_rate is a number above 0, got {self.learning_rate}")
         check(self.label.split() == [self.label], f"label is one word, got {self.label!r}")
-        trains = bool(self.positive) and bool(self.negative)
-        check(bool(self.model) != trains, "give either model, or both positive and negative")
+        check(bool(self.positive) == bool(self.negative), "give both positive and negative, or neither")
+        check(not (self.model and self.positive), "give either model, or both positive and negative")
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the model is the one that ships with the package."""
+        return self.model == "default" or not (self.model or self.positive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from curate.indexes import numbered, pieces, resolved
 from curate.inputs import MINIWEB, Digests, files, moved, source_items, stage_items
 from curate.manifest import stage_folder
 from curate.packing import cuts_settings, plan_cuts
-from curate.recipe import Recipe
+from curate.recipe import Recipe, Score
 from curate.settings import Table
 from curate.stage import Item, Plan, digest, read_stage
 
@@ -61,7 +61,11 @@ def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
 def check_model_files(recipe: Recipe, out: Path | None) -> None:
     """SettingsError where a file that the score stage will read is missing; of the mini-web's, if there is an out."""
     if score := recipe.score:
-        for pattern in (*((score.model,) if score.model else ()), *score.positive, *score.negative):
+        for pattern in (
+            *((score.model,) if score.model and not score.is_default else ()),
+            *score.positive,
+            *score.negative,
+        ):
             if out or not pattern.startswith(MINIWEB):
                 files(pattern, miniweb=miniweb_folder(out) if out else None)
 
@@ -119,9 +123,7 @@ def plan_dedup(recipe: Recipe, folder: Path, items: list[Item], signatures: Path
 
 def plan_score(recipe: Recipe, folder: Path, items: list[Item], digests: Digests, miniweb: Path | None) -> Plan:
     """The plan of score; the model is made first, as its digest is in the key."""
-    if recipe.score is None:
-        raise settings.SettingsError("the recipe has no [score] table; give one, or --set score.model=FILE")
-    plain, sha256 = modelfile.prepare(recipe.score, folder, digests, miniweb=miniweb)
+    plain, sha256 = modelfile.prepare(recipe.score or Score(), folder, digests, miniweb=miniweb)
     table: Table = {
         "score": settings.to_table(plain),
         "seed": recipe.seed,

@@ -63,7 +63,7 @@ def _inputs(recipe: Recipe) -> list[tuple[str, str]]:
     """The settings of a recipe that name files, with each value."""
     found = [(f"sources.{name}.inputs", value) for name, source in recipe.sources.items() for value in source.inputs]
     if score := recipe.score:
-        found += [("score.model", score.model)] if score.model else []
+        found += [("score.model", score.model)] if score.model and not score.is_default else []
         found += [(f"score.{name}", value) for name in ("positive", "negative") for value in getattr(score, name)]
     return found
 

@@ -1,11 +1,14 @@
 """The classifier trains the same twice; the keep rules keep the share that the paper's formula says."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from curate import modelfile, quality
+from curate import modelfile, quality, recipe
 from curate.inputs import Digests
 from curate.parts import sha256_of
 from curate.quality import one_line, reason, train
@@ -131,8 +134,36 @@ def test_a_model_that_was_replaced_is_refused(model):
         quality.load(model, "0" * 64)
 
 
-def test_a_line_is_words_with_one_space_between():
-    assert one_line(" a\t\u00a0b\u2028c\r\n") == "a b c"
+@given(st.text(alphabet=st.sampled_from([*"ab\t\n\v\f\r \x85\u00a0\u2009\u2028\u3000\u00e9"]), max_size=40))
+def test_a_line_is_the_words_of_the_text_as_fasttext_parts_them(text):
+    line = one_line(text)
+    assert "\n" not in line
+    assert re.split(r"[ \t\v\f\r]+", f" {line} ") == ["", *text.split(), ""] if text.strip() else not line.strip()
+
+
+def test_every_blank_of_unicode_parts_words():
+    blanks = [chr(number) for number in range(0x110000) if chr(number).isspace() and number > 127]
+    assert {one_line(f"a{blank}b") for blank in blanks} == {"a b"}
+
+
+def test_the_order_in_which_documents_are_given_changes_no_model(model, tmp_path):
+    train(GOOD[::-1], BAD[::-1], tmp_path / "model.bin", SMALL)
+    assert (tmp_path / "model.bin").read_bytes() == model.read_bytes()
+
+
+@pytest.mark.parametrize("name", [None, "default"])
+def test_without_a_model_of_ones_own_it_is_the_one_that_ships(name, tmp_path):
+    plain, sha256 = modelfile.prepare(Score(model=name), tmp_path / "score", Digests(), miniweb=None)
+    assert (plain.model, sha256) == ("model.bin", sha256_of(modelfile.DEFAULT))
+    shipped = quality.load(tmp_path / "score" / "model.bin", sha256)
+    prose = (
+        "In the spring of that year the council met to decide what should become of the old bridge, which had stood "
+    )
+    prose += (
+        "for two centuries and which, in the opinion of most of its members, would not stand for another ten years."
+    )
+    assert shipped.score(prose, "positive") > 0.8
+    assert shipped.score("Add to cart Free shipping Sign in Wish list Compare prices Checkout " * 5, "positive") < 0.1
 
 
 def lines(texts):
@@ -191,3 +222,18 @@ def test_labelled_documents_that_are_none_are_refused(content, message, labelled
     (tmp_path / "bad.jsonl").write_text(content)
     with pytest.raises(SettingsError, match=message):
         modelfile.prepare(labelled, tmp_path / "score", Digests(), miniweb=None)
+
+
+@pytest.mark.parametrize(
+    ("table", "default"),
+    [("", True), ("model = 'default'", True), ("model = 'm'", False), ("positive = ['p']\nnegative = ['n']", False)],
+)
+def test_the_model_that_ships_is_used_by_name_or_where_none_is_given(table, default, tmp_path):
+    (tmp_path / "own.toml").write_text(f'name = "own"\n[score]\n{table}\n')
+    assert recipe.load(str(tmp_path / "own.toml")).score.is_default is default
+
+
+def test_the_model_that_ships_is_no_file_of_the_recipe_s_folder(tmp_path):
+    for name, model in (("default", "default"), ("m.bin", str(tmp_path / "m.bin"))):
+        (tmp_path / "own.toml").write_text(f'name = "own"\n[score]\nmodel = "{name}"\n')
+        assert recipe.load(str(tmp_path / "own.toml")).score.model == model

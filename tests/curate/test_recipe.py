@@ -68,8 +68,7 @@ def test_a_recipe_survives_its_toml(made):
 
 @pytest.mark.parametrize("name", recipe.bundled())
 def test_every_bundled_recipe_loads_and_its_printed_form_is_the_same_recipe(name):
-    extra = ("score.model=m.bin",) if name == "gpt3" else ()
-    found = recipe.load(name, extra)
+    found = recipe.load(name)
     assert found.name == name
     assert loaded(settings.to_toml(found)) == found
 
@@ -118,11 +117,12 @@ def test_gpt_3_s_common_crawl_comes_last_so_that_every_other_source_wins_a_dupli
     assert list(recipe.load("gpt3").sources)[-1] == "common_crawl"
 
 
-def test_gpt_3_keeps_by_a_pareto_draw_of_alpha_9_once_a_model_is_given():
-    score = recipe.load("gpt3", ("score.model=m.bin",)).score
-    assert (score.keep, score.alpha, score.label) == ("pareto", 9, "positive")
-    assert recipe.load("gpt3").stages == ("extract", "filter", "dedup", "tokenize", "pack")
-    assert recipe.load("gpt3", ("score.model=m.bin",)).stages == recipe.STAGES
+def test_gpt_3_judges_common_crawl_alone_by_a_pareto_draw_of_alpha_9_with_the_model_that_ships():
+    found = recipe.load("gpt3")
+    assert (found.score.keep, found.score.alpha, found.score.label) == ("pareto", 9, "positive")
+    assert found.score.only == ("common_crawl",)
+    assert found.score.is_default
+    assert found.stages == recipe.STAGES
 
 
 def test_webtext_leaves_wikipedia_out_as_the_paper_does():
@@ -196,14 +196,14 @@ def test_a_later_table_of_the_recipe_s_filter_is_inherited_too():
         ("[filter.language]\nmin_score = 65", "min_score lies in [0, 1], got 65"),
         ("[filter.url]\ndomains = ['http://a']", "domains holds bare host names, not 'http://a'"),
         ("[filter.gopher_repetition]\nmax_top_ngram_chars = [1]", "max_top_ngram_chars takes 3 limits"),
-        ("[score]", "give either model, or both positive and negative"),
         ("[score]\nmodel = 'm'\npositive = ['p']\nnegative = ['n']", "give either model, or both positive and"),
-        ("[score]\npositive = ['p']", "give either model, or both positive and negative"),
+        ("[score]\npositive = ['p']", "give both positive and negative, or neither"),
+        ("[score]\nmodel = 'default'\npositive = ['p']\nnegative = ['n']", "give either model, or both"),
         ("[score]\nmodel = 'm'\nkeep = 'best'", "keep is all, threshold or pareto, got 'best'"),
         ("[score]\nmodel = 'm'\nalpha = 0", "alpha is a number above 0, got 0.0"),
         ("[score]\nmodel = 'm'\nlabel = 'good text'", "label is one word, got 'good text'"),
         ("[score]\nmodel = 'm'\nthreshold = 50", "threshold lies in [0, 1], got 50.0"),
-        ("[score]\nmodel = 'm'\nepochs = 0", "dim, epochs, word_ngrams and buckets are at least 1, got 0"),
+        ("[score]\nmodel = 'm'\nepochs = 0", "dim, epochs, word_ngrams, buckets and min_count are at least 1, got 0"),
         ("[score]\nmodel = 'm'\nlearning_rate = -1", "learning_rate is a number above 0, got -1.0"),
         ("[filter.gopher_quality]\nmax_bullet_lines = nan", "max_bullet_lines: expected a number, got nan"),
         ("[tokenize]\nencoding = 'cl100k'", "the one encoding so far is 'gpt2', got 'cl100k'"),

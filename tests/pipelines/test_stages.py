@@ -268,11 +268,6 @@ def test_dedup_refuses_documents_and_stage_folders_at_once(finished, folder, tmp
         verb("dedup", [finished / "filter", folder / "b.jsonl"], tmp_path / "out")
 
 
-def test_score_without_a_model_is_refused(finished, tmp_path):
-    with pytest.raises(SettingsError, match=r"the recipe has no \[score\] table"):
-        verb("score", [finished / "filter"], tmp_path / "out")
-
-
 def test_a_run_that_was_moved_is_still_done(folder, tmp_path):
     (tmp_path / "own.toml").write_text(
         f'name = "own"\n[sources.own]\ninputs = ["{folder}/b.jsonl"]\n[filter]\nrules = []\n[dedup]\nnear = false\n'

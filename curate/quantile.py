@@ -1,0 +1,69 @@
+"""The score from which on the best share of a source's documents lies, exactly, from a scored stage's parts.
+
+Passes over one column and 65,536 counters, whatever the number of documents: scores are float32 from 0 on, whose
+bits are in the order of their values, so one pass finds the upper half of the threshold's bits, the next the rest.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate import storage
+from curate.settings import SettingsError
+from curate.stage import read_stage
+
+
+class Threshold(NamedTuple):
+    """What keeps a top share: the score, the documents that have it or more, and all documents."""
+
+    score: float
+    kept: int
+    documents: int
+
+
+def threshold(folder: Path, fraction: float, source: str | None = None) -> Threshold:
+    """The greatest score that at least a fraction of the documents have or exceed; equal scores stay together."""
+    if not 0 < fraction <= 1:
+        raise SettingsError(f"--fraction lies above 0 and up to 1, got {fraction}")
+    record = read_stage(folder)
+    if record.stage != "score" or record.settings["score"]["keep"] != "all":
+        mend = 'score with --set score.keep="all" first'
+        raise SettingsError(f"{folder}: only a score stage that kept all can tell; {mend}")
+    parts = [folder / name for name in sorted(record.outputs) if name.startswith("part-")]
+    total = sum(int(bits.size) for bits in _bits(parts, source))
+    if not total:
+        raise SettingsError(f"{folder}: no documents" + (f" of the source {source!r}" if source else ""))
+    wanted = math.ceil(fraction * total)
+    upper, above, _ = _place((bits >> np.uint32(16) for bits in _bits(parts, source)), wanted)
+    rest = ((bits & np.uint32(0xFFFF))[bits >> np.uint32(16) == upper] for bits in _bits(parts, source))
+    lower, between, equal = _place(rest, wanted - above)
+    exact = np.array([upper << 16 | lower], dtype=np.uint32).view(np.float32)
+    return Threshold(float(exact[0]), above + between + equal, total)
+
+
+def _bits(parts: list[Path], source: str | None) -> Iterator[npt.NDArray[np.uint32]]:
+    """The scores of a source's documents, or of all, as the bits of float32; no score counts as 0."""
+    for part in parts:
+        with storage.local(part) as path, pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(columns=["source", "quality"]):
+                if source:
+                    batch = batch.filter(pc.equal(batch["source"], source))
+                scores = pc.fill_null(batch["quality"], 0.0).to_numpy(zero_copy_only=False)
+                yield np.maximum(scores, np.float32(0)).astype(np.float32).view(np.uint32)
+
+
+def _place(halves: Iterator[npt.NDArray[np.uint32]], wanted: int) -> tuple[int, int, int]:
+    """The half of the wanted document from the top; how many documents lie above that half, and how many have it."""
+    counts = np.zeros(1 << 16, dtype=np.int64)
+    for half in halves:
+        counts += np.bincount(half, minlength=1 << 16)
+    from_top = np.cumsum(counts[::-1])
+    place = int(np.searchsorted(from_top, wanted))
+    equal = int(counts[::-1][place])
+    return (1 << 16) - 1 - place, int(from_top[place]) - equal, equal
