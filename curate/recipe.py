@@ -9,6 +9,7 @@ from pathlib import Path
 from curate import crawls, settings, storage
 from curate.anchors import anchored
 from curate.extraction import Extract
+from curate.mixture import Mixture
 from curate.rules import Filter
 from curate.selection import Select
 from curate.settings import SettingsError, Table, Where, check
@@ -118,16 +119,6 @@ class Pack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mixture:
-    """The token budget for which the manifest states epochs per source; left out, it is what the shards hold."""
-
-    tokens: int | None = None
-
-    def __post_init__(self) -> None:
-        check(self.tokens is None or self.tokens > 0, f"tokens is above 0, got {self.tokens}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
     """One small GPT-2-shaped model; vocabulary "compact" keeps only the ids that occur, "full" all 50,257."""
 
@@ -180,8 +171,9 @@ class Recipe:
         for name in self.sources:
             check(name.isidentifier() or name.replace("-", "_").isidentifier(), f"source {name!r} is not a plain name")
         check(len(self.sources) <= 256, f"at most 256 sources, got {len(self.sources)}")
-        for name in self.score.only if self.score else ():
-            check(name in self.sources, f"score.only names {name!r}; the sources are {', '.join(self.sources)}")
+        named = [("score.only", name) for name in (self.score.only if self.score else ())]
+        for setting, name in named + [("mixture.quality", name) for name in self.mixture.quality]:
+            check(name in self.sources, f"{setting} names {name!r}; the sources are {', '.join(self.sources)}")
 
     @property
     def stages(self) -> tuple[str, ...]:
