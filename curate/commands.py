@@ -167,7 +167,7 @@ def train(
         path, value = settings.parse_assignment(text)
         table = settings.assign(table, path, value)
     chosen = settings.build(Train, table, where=settings.Where("--set", ""))
-    need_local(manifest, out)
+    need_local(out)
     manifests.read(manifest)
     need_torch("it is needed to train")
     train_model(manifest / "manifest.json" if manifest.is_dir() else manifest, out, chosen)

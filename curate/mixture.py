@@ -138,7 +138,8 @@ def share_out(
             f"{budget:,} tokens are more than {cap:g} epochs of every source with a weight give, which is"
             f" {int(room):,}; lower mixture.tokens (--tokens) or raise mixture.max_epochs (--max-epochs)"
         )
-    taken, capped, left = [Fraction(0)] * len(weights), set[int](), Fraction(budget)
+    taken, capped = [Fraction(0)] * len(weights), set[int]()
+    left = Fraction(budget)
     while left:
         free = [k for k, weight in enumerate(weights) if weight and k not in capped]
         total = sum((weights[k] for k in free), Fraction(0))
@@ -146,7 +147,7 @@ def share_out(
         for k in over or free:
             taken[k] = most[k] if over else weights[k] * left / total
         capped |= set(over)
-        left = budget - sum(taken[k] for k in capped) if over else Fraction(0)
+        left = budget - sum((taken[k] for k in capped), Fraction(0)) if over else Fraction(0)
     return taken, capped
 
 

@@ -18,7 +18,7 @@ CHUNK = 1 << 20
 
 
 def home() -> Path:
-    """The cache's folder."""
+    """The folder of everything that is fetched once, runners' files too."""
     own = os.environ.get("CURATE_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(own) if own else Path(base) / "curate"

@@ -69,13 +69,12 @@ def sources(summary: dict[str, Any], console: Console) -> None:
 def portions(contract: dict[str, Any]) -> dict[str, Any]:
     """A manifest's mixture as plain values: the budget, the preset, and each source's portion."""
     names = ("name", "quality", "weight", "share", "epochs", "capped")
-    return contract["mixture"] | {
-        "sources": [
-            {"tokens": source["splits"].get("train", {}).get("tokens", 0)}
-            | {name: source[name] for name in names if name in source}
-            for source in contract["sources"]
-        ]
-    }
+    sources = [
+        {"tokens": source["splits"].get("train", {}).get("tokens", 0)}
+        | {name: source[name] for name in names if name in source}
+        for source in contract["sources"]
+    ]
+    return {**contract["mixture"], "sources": sources}
 
 
 def mixture(contract: dict[str, Any], console: Console) -> None:

@@ -232,6 +232,7 @@ def _describe(trained: Trained, manifest: Path, loader: Loader, settings: Train)
         "manifest": {"name": read_manifest(manifest).get("name"), "sha256": sha256_of(manifest)},
         "settings": asdict(settings),
         "left_out": loader.left_out,
+        "seen": [asdict(each) for each in loader.seen(settings.steps * settings.batch)],
         "torch": torch.__version__,
     }
 
