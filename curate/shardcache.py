@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 from curate import storage
-from curate.parts import sha256_of
 
 Check = Literal["once", "always", "never"]
 CHUNK = 1 << 20
@@ -49,13 +48,18 @@ def _size(file: Path) -> int:
         raise ValueError(f"{file}: cannot read this shard: {error.strerror}") from None
 
 
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def _checked(file: Path, sha256: str, check: Check) -> None:
     status = file.stat()
     told = f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{sha256}"
     note = home() / "checked" / hashlib.sha256(os.fsencode(told)).hexdigest()
     if check == "once" and note.exists():
         return
-    found = sha256_of(file)
+    found = _digest(file)
     if found != sha256:
         raise ValueError(f"{file}: damaged: its sha256 is {found}, but its manifest states {sha256}")
     with suppress(OSError):  # without a place for notes it is checked again next time
@@ -67,7 +71,7 @@ def _cached(file: Path, size: int, sha256: str | None, check: Check) -> Path:
     name = sha256 or hashlib.sha256(f"{storage.uri(file)}\0{size}".encode()).hexdigest()
     target = home() / "shards" / f"{name}.bin"
     sound = target.is_file() and target.stat().st_size == size
-    if not sound or (check == "always" and sha256 and sha256_of(target) != sha256):
+    if not sound or (check == "always" and sha256 and _digest(target) != sha256):
         _download(file, target, size, sha256)
     return target
 

@@ -121,7 +121,7 @@ def read_sources(manifest: Path, split: str) -> tuple[Source, ...]:
     table = read_manifest(manifest)
     try:
         sources = tuple(_source(each, split, manifest.parent, table["dtype"]) for each in table["sources"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"{manifest}: malformed manifest: {error!r}") from error
     for shard in (shard for source in sources for shard in source.shards):
         if not storage.is_remote(shard.file):
@@ -132,7 +132,7 @@ def read_sources(manifest: Path, split: str) -> tuple[Source, ...]:
 def _source(table: Mapping[str, Any], split: str, folder: Path, dtype: str) -> Source:
     weight = Fraction(str(table["weight"]))
     if weight < 0:
-        raise ValueError(f"{folder}: source {table['name']} has weight {weight}; weights are at least 0")
+        raise ValueError(f"source {table['name']} has weight {weight}; weights are at least 0")
     shards = tuple(
         Shard(
             path=shard["path"],

@@ -1,5 +1,8 @@
 """Sources and shards as a manifest states them: read as one, and named where they are not so."""
 
+import subprocess
+import sys
+
 import pytest
 from small_sets import write
 
@@ -69,6 +72,17 @@ def test_a_malformed_manifest_is_named(tmp_path, sources):
         open_all(write(tmp_path, {}, {"sources": sources}))
 
 
-def test_a_negative_weight_is_named(tmp_path):
-    with pytest.raises(ValueError, match="source a has weight -1"):
-        open_all(write(tmp_path, {"a": (-1, {"train": [range(50)]})}))
+@pytest.mark.parametrize("weight", [-1, "much", "1/0", None, float("nan")])
+def test_a_weight_that_is_none_is_named(tmp_path, weight):
+    with pytest.raises(ValueError, match=r"manifest\.json: malformed manifest: .*(weight -1|much|1, 0|None|nan)"):
+        open_all(write(tmp_path, {"a": (weight, {"train": [range(50)]})}))
+
+
+def test_reading_needs_no_library_but_numpy(pair):
+    code = (
+        "import sys; from pathlib import Path; from curate.loader import Loader;"
+        f"Loader(Path({str(pair)!r}), context=16, batch=4, seed=0).batch_at(0);"
+        "print(sorted({'pyarrow', 'torch', 'apache_beam', 'upath', 'fsspec', 'urllib3'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
