@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import __version__, mixture, tokens
+from curate.packing import sub_source
 from curate.parts import write_json
 from curate.recipe import Recipe, to_toml
 from curate.settings import SettingsError
@@ -50,39 +51,44 @@ def mixed(contract: dict[str, Any], recipe: Recipe, out: Path) -> dict[str, Any]
     sources = []
     for source, portion in zip(contract["sources"], portions, strict=True):
         told = {name: getattr(portion, name) for name in ("name", "weight", "share", "epochs", "capped")}
+        own = {name: source[name] for name in ("of", "bucket") if name in source}
         scored = {} if portion.quality is None else {"quality": portion.quality}
-        sources.append({**told, **scored, "splits": source["splits"]})
+        sources.append({**told, **own, **scored, "splits": source["splits"]})
     budget = chosen.tokens or sum(source.tokens for source in given)
     stated = {"tokens": budget, "preset": chosen.preset, "max_epochs": chosen.cap}
     return {**contract, "mixture": stated, "sources": sources, "recipe": to_toml(recipe)}
 
 
 def _given(source: dict[str, Any], recipe: Recipe, out: Path) -> mixture.Given:
-    name, train = source["name"], source["splits"].get("train", {"tokens": 0, "shards": []})
+    whole, train = source.get("of", source["name"]), source["splits"].get("train", {"tokens": 0, "shards": []})
     quality = None
     if recipe.mixture.preset == "quality":
-        quality = recipe.mixture.quality.get(name)
+        quality = recipe.mixture.quality.get(whole)
         if quality is None:
             quality = mixture.mean_quality([out / f"{shard['path']}.meta.parquet" for shard in train["shards"]])
-    weight = recipe.sources[name].weight if name in recipe.sources else 1.0
-    return mixture.Given(name=name, tokens=train["tokens"], weight=Fraction(str(weight)), quality=quality)
+    weight = recipe.sources[whole].weight if whole in recipe.sources else 1.0
+    return mixture.Given(
+        name=source["name"], of=whole, tokens=train["tokens"], weight=Fraction(str(weight)), quality=quality
+    )
 
 
 def _sources(recipe: Recipe, record: StageRecord) -> list[dict[str, Any]]:
     cuts = record.settings["cuts"]
-    found = {cut["source"] for cut in cuts}
-    names = [name for name in recipe.sources if name in found] + sorted(found - recipe.sources.keys())
+    found = sorted({(cut["source"], -1 if cut.get("bucket") is None else cut["bucket"]) for cut in cuts})
+    order = {name: place for place, name in enumerate(recipe.sources)}
     sources = []
-    for name in names:
+    for whole, number in sorted(found, key=lambda pair: (order.get(pair[0], len(order)), pair)):
+        bucket = None if number < 0 else number
         splits: dict[str, Any] = {}
         for cut in cuts:
-            if cut["source"] == name:
+            if (cut["source"], cut.get("bucket")) == (whole, bucket):
                 shard = _shard(cut, record)
                 split = splits.setdefault(cut["split"], {"documents": 0, "tokens": 0, "bytes": 0, "shards": []})
                 split["shards"].append(shard)
                 for unit in ("documents", "tokens", "bytes"):
                     split[unit] += shard[unit]
-        sources.append({"name": name, "splits": splits})
+        own = {} if bucket is None else {"of": whole, "bucket": bucket}
+        sources.append({"name": sub_source(whole, bucket), **own, "splits": splits})
     return sources
 
 

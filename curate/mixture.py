@@ -7,6 +7,7 @@ out among the others in the proportion of their weights, until none is above the
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -73,10 +74,14 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What is known of a source: its train tokens, its weight in the recipe, its mean quality."""
+    """What is known of a source: its train tokens, its weight in the recipe, its mean quality.
+
+    of: the source whose bucket of quality it is, for which the weight stands; its own name where it is no bucket.
+    """
 
     name: str
     tokens: int
+    of: str = ""
     weight: Fraction = Fraction(1)
     quality: float | None = None
 
@@ -152,6 +157,24 @@ def share_out(
 
 
 def _weights(sources: Sequence[Given], chosen: Mixture) -> list[Fraction]:
+    """A weight for each; but for `quality` a bucket's is its part by tokens of the undivided source's."""
+    if chosen.preset == "quality":
+        return [Fraction(_quality(source) ** chosen.quality_power) * source.tokens for source in sources]
+    wholes: dict[str, Given] = {}
+    for source in sources:
+        name = source.of or source.name
+        before = wholes[name].tokens if name in wholes else 0
+        wholes[name] = Given(name=name, tokens=before + source.tokens, weight=source.weight)
+    weights = dict(zip(wholes, _whole_weights(list(wholes.values()), chosen), strict=True))
+    parts = [(source.of or source.name, source.tokens) for source in sources]
+    members = Counter(of for of, _ in parts)
+    return [
+        weights[of] * (Fraction(n, wholes[of].tokens) if wholes[of].tokens else Fraction(1, members[of]))
+        for of, n in parts
+    ]
+
+
+def _whole_weights(sources: Sequence[Given], chosen: Mixture) -> list[Fraction]:
     match chosen.preset:
         case "recipe":
             return [source.weight for source in sources]
@@ -161,8 +184,6 @@ def _weights(sources: Sequence[Given], chosen: Mixture) -> list[Fraction]:
             return [Fraction(1 if source.tokens else 0) for source in sources]
         case "temperature":
             return [Fraction(source.tokens ** (1 / chosen.temperature)) for source in sources]
-        case "quality":
-            return [Fraction(_quality(source) ** chosen.quality_power) * source.tokens for source in sources]
     table = published()[chosen.preset]
     stated: dict[str, str] = table.get("weights") or table["epochs"]
     for source in sources:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 from curate import crawls, settings, storage
@@ -108,14 +109,21 @@ class Tokenize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """Shards: at most max_tokens each (llm.c's and FineWeb's 100M), documents never cut, a split drawn from the id."""
+    """Shards: at most max_tokens each (llm.c's and FineWeb's 100M), documents never cut, a split drawn from the id.
+
+    buckets: edges of quality, ascending; the documents between two of them are a source of their own in the mixture.
+    """
 
     max_tokens: int = 100_000_000
     valid_fraction: float = 0.005
+    buckets: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         check(1 <= self.max_tokens <= 2**29, f"max_tokens lies in 1..2^29 (a 1 GiB file), got {self.max_tokens}")
         check(0 <= self.valid_fraction < 1, f"valid_fraction lies in [0, 1), got {self.valid_fraction}")
+        rising = all(low < high for low, high in pairwise((0.0, *self.buckets, 1.0)))
+        check(rising, f"buckets are edges between 0 and 1, ascending, got {list(self.buckets)}")
+        check(len(self.buckets) < 100, f"at most 99 edges of buckets, got {len(self.buckets)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,6 +145,32 @@ def test_the_presets_without_settings():
     assert epochs(sources, preset="size", tokens=1000) == [2, 2]
 
 
+@settings(max_examples=50, deadline=None)
+@given(SOURCES, MIXTURES, st.data())
+def test_buckets_together_have_the_share_of_the_source_that_they_divide(sources, chosen, data):
+    assume(chosen.preset != "quality" and chosen.cap is None)
+    divided = []
+    for source in sources:
+        ends = sorted([0, *data.draw(st.lists(st.integers(0, source.tokens), max_size=3)), source.tokens])
+        for number, (low, high) in enumerate(pairwise(ends)):
+            bucket = Given(name=f"{source.name}.q{number}", of=source.name, tokens=high - low, weight=source.weight)
+            divided.append(bucket)
+    try:
+        whole = mix(sources, chosen)
+    except SettingsError:
+        assume(False)
+    parts = mix(divided, chosen)
+    for portion in whole:
+        own = [part.share for part in parts if part.name.startswith(f"{portion.name}.q")]
+        assert sum(own) == pytest.approx(portion.share)
+
+
+def test_the_better_buckets_of_a_source_are_seen_more_often():
+    sources = [Given(name=f"web.q{k}", of="web", tokens=100, quality=q) for k, q in enumerate((0.2, 0.4, 0.8))]
+    assert epochs(sources, preset="quality", tokens=420) == [0.2, 0.8, 3.2]
+    assert epochs(sources, preset="recipe", tokens=600) == [2, 2, 2]
+
+
 def test_weights_of_a_preset_s_own_are_written_as_they_are():
     assert [each.weight for each in mix(GPT3, Mixture(preset="gpt3"))] == [60, 22, 8, 8, 3]
     capped = mix(GPT3, Mixture(preset="gpt3", tokens=300 * BILLION, max_epochs=3))

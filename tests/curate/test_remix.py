@@ -87,6 +87,31 @@ def test_a_mixture_that_cannot_be_is_refused_in_one_line_and_nothing_is_written(
     assert [path.read_bytes() for path in files] == before
 
 
+def test_buckets_of_quality_are_sources_of_their_own(tmp_path, curate):
+    rows = [{"text": f"{STORY} {k} " * 4, "url": f"http://web/{k}", "quality": k / 20} for k in range(20)]
+    (tmp_path / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "own.toml").write_text(
+        'name = "own"\n[sources.web]\ninputs = ["web.jsonl"]\n[filter]\nrules = []\n[dedup]\nnear = false\n'
+        '[pack]\nbuckets = [0.5]\nvalid_fraction = 0\n[mixture]\npreset = "quality"\n'
+    )
+    run(recipe.load(str(tmp_path / "own.toml")), tmp_path / "out", Engine(target=Target(workers=1)))
+    contract = manifest.read(tmp_path / "out")
+    jsonschema.validate(contract, SCHEMA)
+    low, high = contract["sources"]
+    assert [(each["name"], each["of"], each["bucket"]) for each in (low, high)] == [
+        ("web.q0", "web", 0),
+        ("web.q1", "web", 1),
+    ]
+    assert [each["splits"]["train"]["documents"] for each in (low, high)] == [10, 10]
+    assert [each["quality"] for each in (low, high)] == pytest.approx([0.225, 0.725], abs=0.01)
+    assert high["epochs"] > 2 * low["epochs"]
+    assert list(faults(tmp_path / "out")) == []
+    assert [each.source for each in Loader(tmp_path / "out" / "manifest.json", context=9, seed=0).seen(1)] == [
+        "web.q0",
+        "web.q1",
+    ]
+
+
 def test_a_folder_without_a_manifest_is_named(tmp_path, curate):
     assert "no such manifest" in curate("mix", tmp_path).error
     assert not list(tmp_path.iterdir())
