@@ -224,13 +224,14 @@ def _parts(shares: Sequence[Fraction], capped: set[int]) -> list[int]:
 
 def mean_quality(metas: Sequence[Path]) -> float | None:
     """The mean quality of the documents of shards by their tokens, to six digits; None where none has a score."""
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     total, tokens = 0.0, 0
     for path in metas:
         try:
             table = pq.read_table(storage.source(path), columns=["quality", "tokens"], use_threads=False)
-            scored = table.filter(table["quality"].is_valid())
+            scored = table.filter(pc.invert(pc.is_null(table["quality"], nan_is_null=True)))
         except (OSError, ValueError, KeyError) as error:
             raise SettingsError(f"{path}: cannot read its documents' quality: {error}") from None
         weights = scored["tokens"].to_numpy().astype(float)

@@ -7,6 +7,7 @@ gets a shuffled stream. A shard is the documents of one half-open range of it.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ TOKENS = pa.schema(
 
 
 def tokenized_row(document: Document, seed: int, valid_fraction: float) -> dict[str, Any]:
-    """The row of one document; its split and its place in the order are drawn from its id."""
+    """The row of one document; its split and its place in the order are drawn from its id.
+
+    A quality that is no number counts as none: Parquet's statistics leave NaN out, so a range read would misplace it.
+    """
     ids = tokens.encode(document.text)
     return {
         "split": "valid" if uniform(seed, "split", document.id) < valid_fraction else "train",
@@ -47,7 +51,7 @@ def tokenized_row(document: Document, seed: int, valid_fraction: float) -> dict[
         "order": int.from_bytes(keyed_hash(seed, "order", document.id)),
         "id": document.id,
         "url": document.url,
-        "quality": document.quality,
+        "quality": None if document.quality is None or isnan(document.quality) else document.quality,
         "bytes": len(document.text.encode()),
         "tokens": len(ids),
         "ids": ids.tobytes(),

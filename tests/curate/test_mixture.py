@@ -1,5 +1,6 @@
 """The mixture: exact shares under a cap, and what each preset makes of the same sources."""
 
+import math
 from fractions import Fraction
 from itertools import pairwise
 
@@ -220,12 +221,12 @@ def test_every_preset_is_named():
 
 
 def test_mean_quality_is_by_tokens_over_the_documents_that_have_a_score(tmp_path):
-    for name, lengths, quality in (("a", [10, 20], 0.5), ("b", [10], 0.9), ("c", [500], None)):
+    for name, lengths, quality in (("a", [10, 20], 0.5), ("b", [10], 0.9), ("c", [500], None), ("d", [9], math.nan)):
         write_meta(tmp_path / f"{name}.meta.parquet", "web", lengths, quality)
-    assert mean_quality([tmp_path / f"{name}.meta.parquet" for name in "abc"]) == 0.6
+    assert mean_quality([tmp_path / f"{name}.meta.parquet" for name in "abcd"]) == 0.6
     assert mean_quality([tmp_path / "c.meta.parquet"]) is None
-    with pytest.raises(SettingsError, match=r"d\.meta\.parquet: cannot read"):
-        mean_quality([tmp_path / "d.meta.parquet"])
+    with pytest.raises(SettingsError, match=r"e\.meta\.parquet: cannot read"):
+        mean_quality([tmp_path / "e.meta.parquet"])
 
 
 @pytest.mark.parametrize("text", ["", "B", "1.5", "-3", "0", "3x", "1e9", "1.23456K"])

@@ -286,3 +286,8 @@ def test_every_document_is_in_the_bucket_of_its_quality_and_in_no_other(tmp_path
 def test_edges_of_buckets_that_do_not_rise_between_0_and_1_are_refused(buckets):
     with pytest.raises(ValueError, match="ascending"):
         Pack(buckets=buckets)
+
+
+def test_a_quality_that_is_no_number_counts_as_none():
+    document = Document(id=bytes(16), url="", timestamp=EPOCH, source="web", text="a", quality=float("nan"))
+    assert tokenized_row(document, 0, 0.0)["quality"] is None
