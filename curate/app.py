@@ -102,11 +102,12 @@ def _need(modules: tuple[str, ...], mend: str) -> None:
             raise SettingsError(f"{module} is not installed: pip install 'curate-corpus[train]', or {mend}")
 
 
-def need_local(*paths: Path) -> None:
-    """SettingsError where training would read or write elsewhere than on this machine."""
-    for path in paths:
-        if storage.is_remote(path):
-            raise SettingsError(f"{path}: training maps local shards into memory; copy the folder here, or --no-train")
+def need_local(path: Path) -> None:
+    """SettingsError where training would write elsewhere than on this machine."""
+    if storage.is_remote(path):
+        raise SettingsError(
+            f"{path}: a model is written to a local folder; --no-train, then: curate train {path} -o DIR"
+        )
 
 
 def print_json(value: Any) -> None:

@@ -119,6 +119,28 @@ def recipe(
 
 
 @app.command(rich_help_panel=DATASET)
+def mix(
+    out: Output,
+    tokens: Annotated[str | None, typer.Option(help="The token budget, such as 300B.", show_default=False)] = None,
+    preset: Annotated[str | None, typer.Option(help="The rule that makes the weights.", show_default=False)] = None,
+    max_epochs: Annotated[float | None, typer.Option(help="The cap on every source.", show_default=False)] = None,
+    set_: Set = [],  # noqa: B006 - typer copies it
+    json: Json = False,
+) -> None:
+    """Mix the sources of a finished run anew: print tokens, weight and epochs of each; write the manifest, no shard."""
+    from curate import mixture
+    from curate.remix import remix
+
+    given = {"preset": preset, "max_epochs": max_epochs, "tokens": mixture.count(tokens) if tokens else None}
+    asked = [f"mixture.{name}={value}" for name, value in given.items() if value is not None]
+    contract = remix(out, (*asked, *set_))
+    if json:
+        print_json(show.portions(contract))
+    else:
+        show.mixture(contract, console)
+
+
+@app.command(rich_help_panel=DATASET)
 def miniweb(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write.")]) -> None:
     """Write the mini-web that quickstart runs on: WARC files, labels, and the truth about every page."""
     from curate import miniweb as pages
@@ -145,7 +167,7 @@ def train(
         path, value = settings.parse_assignment(text)
         table = settings.assign(table, path, value)
     chosen = settings.build(Train, table, where=settings.Where("--set", ""))
-    need_local(manifest, out)
+    need_local(out)
     manifests.read(manifest)
     need_torch("it is needed to train")
     train_model(manifest / "manifest.json" if manifest.is_dir() else manifest, out, chosen)

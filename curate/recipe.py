@@ -4,11 +4,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 from curate import crawls, settings, storage
 from curate.anchors import anchored
 from curate.extraction import Extract
+from curate.mixture import Mixture
 from curate.rules import Filter
 from curate.selection import Select
 from curate.settings import SettingsError, Table, Where, check
@@ -114,24 +116,21 @@ class Tokenize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """Shards: at most max_tokens each (llm.c's and FineWeb's 100M), documents never cut, a split drawn from the id."""
+    """Shards: at most max_tokens each (llm.c's and FineWeb's 100M), documents never cut, a split drawn from the id.
+
+    buckets: edges of quality, ascending; the documents between two of them are a source of their own in the mixture.
+    """
 
     max_tokens: int = 100_000_000
     valid_fraction: float = 0.005
+    buckets: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         check(1 <= self.max_tokens <= 2**29, f"max_tokens lies in 1..2^29 (a 1 GiB file), got {self.max_tokens}")
         check(0 <= self.valid_fraction < 1, f"valid_fraction lies in [0, 1), got {self.valid_fraction}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mixture:
-    """The token budget for which the manifest states epochs per source; left out, it is what the shards hold."""
-
-    tokens: int | None = None
-
-    def __post_init__(self) -> None:
-        check(self.tokens is None or self.tokens > 0, f"tokens is above 0, got {self.tokens}")
+        rising = all(low < high for low, high in pairwise((0.0, *self.buckets, 1.0)))
+        check(rising, f"buckets are edges between 0 and 1, ascending, got {list(self.buckets)}")
+        check(len(self.buckets) < 100, f"at most 99 edges of buckets, got {len(self.buckets)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,8 +186,9 @@ class Recipe:
         for name in self.sources:
             check(name.isidentifier() or name.replace("-", "_").isidentifier(), f"source {name!r} is not a plain name")
         check(len(self.sources) <= 256, f"at most 256 sources, got {len(self.sources)}")
-        for name in self.score.only if self.score else ():
-            check(name in self.sources, f"score.only names {name!r}; the sources are {', '.join(self.sources)}")
+        named = [("score.only", name) for name in (self.score.only if self.score else ())]
+        for setting, name in named + [("mixture.quality", name) for name in self.mixture.quality]:
+            check(name in self.sources, f"{setting} names {name!r}; the sources are {', '.join(self.sources)}")
 
     @property
     def stages(self) -> tuple[str, ...]:

@@ -59,9 +59,42 @@ def sources(summary: dict[str, Any], console: Console) -> None:
             f"{source['train_documents'] + source['valid_documents']:,}",
             f"{source['train_tokens']:,}",
             f"{source['valid_tokens']:,}",
-            f"{source['weight']:g}",
+            f"{source['weight']:,.10g}",
             share(source["share"], 1),
             "-" if source["epochs"] is None else f"{source['epochs']:,.2f}",
+        )
+    console.print(table)
+
+
+def portions(contract: dict[str, Any]) -> dict[str, Any]:
+    """A manifest's mixture as plain values: the budget, the preset, and each source's portion."""
+    names = ("name", "quality", "weight", "share", "epochs", "capped")
+    sources = [
+        {"tokens": source["splits"].get("train", {}).get("tokens", 0)}
+        | {name: source[name] for name in names if name in source}
+        for source in contract["sources"]
+    ]
+    return {**contract["mixture"], "sources": sources}
+
+
+def mixture(contract: dict[str, Any], console: Console) -> None:
+    """Per source: train tokens, quality where the preset goes by it, weight, share, epochs, capped or not."""
+    stated = portions(contract)
+    cap = f", at most {stated['max_epochs']:g}" if stated["max_epochs"] else ""
+    title = f"mixture {stated['preset']} (epochs at {stated['tokens']:,} tokens{cap})"
+    table = Table(title=title, title_justify="left")
+    table.add_column("source")
+    for name in ("train tokens", "quality", "weight", "share", "epochs", "capped"):
+        table.add_column(name, justify="right")
+    for source in stated["sources"]:
+        table.add_row(
+            Text(plain(source["name"])),
+            f"{source['tokens']:,}",
+            f"{source['quality']:.3f}" if "quality" in source else "-",
+            f"{source['weight']:,.10g}",
+            share(source["share"], 1),
+            "-" if source["epochs"] is None else f"{source['epochs']:,.2f}",
+            "yes" if source["capped"] else "no",
         )
     console.print(table)
 

@@ -21,9 +21,11 @@ from torch import Tensor, nn
 
 from curate import tokens
 from curate.gpt import GPT, Shape
-from curate.loader import NO_TOKEN, Loader, Tokens, held_out, occurring_ids, read_manifest
+from curate.heldout import NO_TOKEN, held_out, occurring_ids
+from curate.loader import Loader
 from curate.parts import sha256_of, write_bytes, write_json
 from curate.recipe import Train
+from curate.streams import Tokens, read_manifest
 
 BETAS = (0.9, 0.95)  # GPT-3, appendix B
 FINAL_SHARE = 0.1  # of the learning rate, at the end of the cosine; GPT-3, appendix B
@@ -230,6 +232,7 @@ def _describe(trained: Trained, manifest: Path, loader: Loader, settings: Train)
         "manifest": {"name": read_manifest(manifest).get("name"), "sha256": sha256_of(manifest)},
         "settings": asdict(settings),
         "left_out": loader.left_out,
+        "seen": [asdict(each) for each in loader.seen(settings.steps * settings.batch)],
         "torch": torch.__version__,
     }
 

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from importlib import metadata, resources
 from pathlib import Path
 
+from curate import shardcache
 from curate.parts import FileRecord, sha256_of, write_json
 from curate.settings import SettingsError
 
@@ -25,18 +26,11 @@ LEAST_JAVA = 11
 RECORD = "installed.json"
 
 
-def cache() -> Path:
-    """Where what is fetched lies: $CURATE_CACHE, else `curate` in the user's cache folder."""
-    own = os.environ.get("CURATE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(own) if own else Path(base) / "curate"
-
-
 def folder(name: str) -> Path:
     """The folder of one runner's files, named by the version they are made from."""
     if name == "prism":
-        return cache() / "runners" / f"prism-{metadata.version('apache-beam')}"
-    return cache() / "runners" / f"{name}-{hashlib.sha256(_pom(name)).hexdigest()[:12]}"
+        return shardcache.home() / "runners" / f"prism-{metadata.version('apache-beam')}"
+    return shardcache.home() / "runners" / f"{name}-{hashlib.sha256(_pom(name)).hexdigest()[:12]}"
 
 
 def _pom(name: str) -> bytes:

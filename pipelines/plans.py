@@ -150,13 +150,14 @@ def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
     if record.stage != "tokenize":
         raise settings.SettingsError(f"{tokenized}: the output of {record.stage}; pack reads that of tokenize")
     names = [name for name in record.outputs if name.startswith("part-")]
-    cuts = plan_cuts([tokenized / name for name in names], recipe.pack.max_tokens)
+    cuts = plan_cuts([tokenized / name for name in names], recipe.pack.max_tokens, recipe.pack.buckets)
     inputs = digest([record.outputs[name].sha256 for name in names])
     items = tuple(
         Item(number=number, name=cut.path, uri="", form="shard", sha256=inputs, bytes=2 * cut.tokens, source=cut.source)
         for number, cut in enumerate(cuts)
     )
-    table = cuts_settings(cuts, [storage.relative(tokenized / name, folder) for name in names])
+    sources = [storage.relative(tokenized / name, folder) for name in names]
+    table = cuts_settings(cuts, sources, recipe.pack.buckets)
     return Plan(stage="pack", folder=folder, settings=table, items=items)
 
 

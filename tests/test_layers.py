@@ -37,7 +37,7 @@ ONE_MODULE = {  # a library that only one module knows
     "fasttext": "curate/fasttext_binding.py",
     "fasttext_pybind": "curate/fasttext_binding.py",
     "jinja2": "curate/report.py",
-    "torch": "curate/gpt.py curate/train.py",
+    "torch": "curate/gpt.py curate/torch_loader.py curate/train.py",
     "apache_beam": "pipelines/",
 }
 

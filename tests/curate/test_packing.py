@@ -68,10 +68,10 @@ def tokenized(folder, parts):
     return folder
 
 
-def packed(folder, parts, max_tokens):
+def packed(folder, parts, max_tokens, buckets=()):
     """The finished plan of pack over these parts."""
     source = tokenized(folder / "tokenize", parts)
-    recipe = Recipe(name="own", pack=Pack(max_tokens=max_tokens))
+    recipe = Recipe(name="own", pack=Pack(max_tokens=max_tokens, buckets=buckets))
     plan = plan_pack(recipe, folder / "shards", source)
     open_stage(plan)
     loaded = load_plan(folder / "shards")
@@ -256,3 +256,38 @@ def test_the_share_of_the_valid_split_is_the_fraction_and_a_larger_one_holds_the
 
 def test_an_empty_text_is_one_end_of_text():
     assert tokenized_row(document(1, ""), 0, 0)["tokens"] == 1
+
+
+EDGES = (0.1, 0.5, 0.8)
+QUALITIES = st.none() | st.floats(0, 1, width=32) | st.sampled_from(EDGES)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["web", "books"]), QUALITIES), min_size=1, max_size=25), st.integers(1, 40))
+@limited(max_examples=25, deadline=None)
+def test_every_document_is_in_the_bucket_of_its_quality_and_in_no_other(tmp_path_factory, drawn, max_tokens):
+    """A quality at an edge, as 32 bits hold it, belongs to one bucket; a document without a score to none."""
+    rows = [row(number, source=source) | {"quality": quality} for number, (source, quality) in enumerate(drawn)]
+    plan = packed(tmp_path_factory.mktemp("buckets"), [rows[::2], rows[1::2]], max_tokens, EDGES)
+    seen = []
+    for cut in cuts_of(plan):
+        name = cut.source if cut.bucket is None else f"{cut.source}.q{cut.bucket}"
+        assert cut.path.startswith(f"train/{name}/part-")
+        found = shard(plan, cut)[0]
+        assert len(found) == cut.documents
+        for each, _ in found:
+            quality, source = rows[int.from_bytes(each["id"])]["quality"], rows[int.from_bytes(each["id"])]["source"]
+            kept = None if quality is None else int(np.searchsorted(EDGES, np.float64(np.float32(quality)), "right"))
+            assert (each["source"], each["bucket"], cut.bucket) == (source, kept, kept)
+        seen += [each["id"] for each, _ in found]
+    assert Counter(seen) == Counter(each["id"] for each in rows)
+
+
+@pytest.mark.parametrize("buckets", [(0.5, 0.5), (0.8, 0.2), (0.0,), (1.0,), (-1.0,)])
+def test_edges_of_buckets_that_do_not_rise_between_0_and_1_are_refused(buckets):
+    with pytest.raises(ValueError, match="ascending"):
+        Pack(buckets=buckets)
+
+
+def test_a_quality_that_is_no_number_counts_as_none():
+    document = Document(id=bytes(16), url="", timestamp=EPOCH, source="web", text="a", quality=float("nan"))
+    assert tokenized_row(document, 0, 0.0)["quality"] is None

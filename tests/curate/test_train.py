@@ -126,6 +126,7 @@ def test_the_record_holds_the_settings_the_shape_and_the_outcome(run):
     assert record["last_loss"] == trained.last_loss
     assert record["tokens"] == 60 * 8 * 16
     assert record["torch"] == torch.__version__
+    assert [(each["source"], each["samples"]) for each in record["seen"]] == [("articles", 336), ("reference", 144)]
 
 
 def test_bits_per_byte_are_the_held_out_loss_over_the_bytes_of_a_token(run):

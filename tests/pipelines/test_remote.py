@@ -193,7 +193,22 @@ def test_a_store_that_refuses_is_told_in_one_line(curate, store):
     assert f"curate: {scheme}://there-is-none/out: cannot write there: " in done.err
 
 
-def test_training_from_a_store_is_refused_before_any_work(curate, store):
+def test_a_model_is_not_written_to_a_store(curate, store):
     done = curate("run", "quickstart", "-o", f"{store.bucket}/trained", env=store.env)
     assert done.code == 2
-    assert "copy the folder here, or --no-train" in done.err
+    assert "a model is written to a local folder" in done.err
+
+
+def test_shards_in_a_store_are_mixed_and_trained_on_as_local_ones(curate, store, local, tmp_path):
+    pytest.importorskip("torch")
+    few = ("--set", "steps=2", "--set", "context=32", "--set", "threads=1")
+    copied(store, str(local), f"{store.bucket}/dataset")
+    shutil.copytree(local, tmp_path / "dataset")
+    env = store.env | {"CURATE_CACHE": str(tmp_path / "cache")}
+    for place, model in ((f"{store.bucket}/dataset", "far"), (tmp_path / "dataset", "near")):
+        mixed = curate("mix", place, "--preset", "uniform", "--json", env=env)
+        assert mixed.code == 0, mixed.err
+        done = curate("train", place, "-o", tmp_path / model, *few, env=env)
+        assert done.code == 0, done.err
+    assert (tmp_path / "far" / "loss.csv").read_bytes() == (tmp_path / "near" / "loss.csv").read_bytes()
+    assert len(list((tmp_path / "cache" / "shards").iterdir())) == 4

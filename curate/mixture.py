@@ -1,0 +1,253 @@
+"""Which share of the training tokens each source gets: presets, and a cap on how often a source is seen.
+
+Shares are exact (fractions): they add up to 1, and no source passes the cap. What a capped source cannot give is shared
+out among the others in the proportion of their weights, until none is above the cap.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from curate import storage
+from curate.settings import SettingsError, check
+
+COMPUTED = ("recipe", "size", "uniform", "temperature", "unimax", "quality")
+EPOCHS = 4.0  # Muennighoff et al. 2023, arXiv:2305.16264: up to four epochs are about as good as new text
+CAPPED = ("unimax", "quality")  # they have this cap unless another is given
+PARTS = 10**9  # of which a share that is no weight of a preset's own is written as a whole number
+SCALES = {"": 0, "K": 3, "M": 6, "B": 9, "T": 12}
+
+
+def presets() -> tuple[str, ...]:
+    """Every preset's name."""
+    return (*COMPUTED, *published())
+
+
+def published() -> dict[str, dict[str, Any]]:
+    """The mixtures of papers by name: weights or epochs per source, and where they stand."""
+    text = (resources.files("curate.manifests") / "mixtures.json").read_text(encoding="utf-8")
+    found: dict[str, dict[str, Any]] = json.loads(text)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """How the training tokens are shared out, and for how many of them epochs are stated (all there are, by default).
+
+    preset: recipe (the sources' own weights); size (each seen equally often); uniform; temperature (tokens to the power
+    1 / temperature, as T5, arXiv:1910.10683); unimax (uniform under a cap, arXiv:2304.09151); gpt3 and gpt3-epochs (the
+    two readings of Table 2.2); quality (epochs in proportion to mean quality to the power quality_power, under a cap).
+    max_epochs: the cap on every source; by default 4 for unimax and quality, none for the others.
+    quality: a source's mean quality where you know better than its documents' scores.
+    """
+
+    tokens: int | None = None
+    preset: str = "recipe"
+    max_epochs: float | None = None
+    temperature: float = 2.0
+    quality_power: float = 2.0
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check(self.tokens is None or self.tokens > 0, f"tokens is above 0, got {self.tokens}")
+        check(self.preset in presets(), f"preset is one of {', '.join(presets())}, got {self.preset!r}")
+        check(
+            self.max_epochs is None or 0 < self.max_epochs < math.inf, f"max_epochs is above 0, got {self.max_epochs}"
+        )
+        check(0 < self.temperature < math.inf, f"temperature is a number above 0, got {self.temperature}")
+        check(0 <= self.quality_power < math.inf, f"quality_power is a number from 0 on, got {self.quality_power}")
+        for name, value in self.quality.items():
+            check(0 <= value <= 1, f"quality lies in [0, 1], got {value} for {name!r}")
+
+    @property
+    def cap(self) -> float | None:
+        """The cap that holds."""
+        return EPOCHS if self.max_epochs is None and self.preset in CAPPED else self.max_epochs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What is known of a source: its train tokens, its weight in the recipe, its mean quality.
+
+    of: the source whose bucket of quality it is, for which the weight stands; its own name where it is no bucket.
+    """
+
+    name: str
+    tokens: int
+    of: str = ""
+    weight: Fraction = Fraction(1)
+    quality: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """What a source gets: a weight relative to the others', its share of all, epochs (None without train tokens)."""
+
+    name: str
+    tokens: int
+    quality: float | None
+    weight: int | float
+    share: float
+    epochs: float | None
+    capped: bool
+
+
+def mix(sources: Sequence[Given], chosen: Mixture) -> tuple[Portion, ...]:
+    """Every source's portion of the token budget, in order; SettingsError where the preset cannot be followed."""
+    weights = [Fraction(0)] * len(sources)
+    if sources:
+        weights = _weights(sources, chosen)
+        if not any(weights):
+            raise SettingsError("every source with documents has weight 0; give one of them a weight")
+    sizes = [source.tokens for source in sources]
+    budget = chosen.tokens or sum(sizes)
+    taken, capped = share_out(weights, sizes, budget, chosen.cap)
+    whole = sum(taken) or 1
+    own = not capped and all(weight == Fraction(str(float(weight))) for weight in weights)
+    written = [_plain(weight) for weight in weights] if own else _parts([part / whole for part in taken], capped)
+    return tuple(
+        Portion(
+            name=source.name,
+            tokens=source.tokens,
+            quality=source.quality,
+            weight=written[k],
+            share=float(taken[k] / whole),
+            epochs=round(float(taken[k] / whole * budget / source.tokens), 4) if source.tokens else None,
+            capped=k in capped,
+        )
+        for k, source in enumerate(sources)
+    )
+
+
+def share_out(
+    weights: Sequence[Fraction], sizes: Sequence[int], budget: int, cap: float | None
+) -> tuple[list[Fraction], set[int]]:
+    """The tokens that each source gives of a budget, by weight, none more than cap times its size; and who is capped.
+
+    Without a budget the weights themselves. The total is the budget exactly, or SettingsError where the cap forbids it.
+    """
+    if not budget or cap is None:
+        total = sum(weights) or 1
+        return [weight * (budget or total) / total for weight in weights], set()
+    most = [Fraction(str(cap)) * size for size in sizes]
+    room = sum(limit for limit, weight in zip(most, weights, strict=True) if weight)
+    if room < budget:
+        raise SettingsError(
+            f"{budget:,} tokens are more than {cap:g} epochs of every source with a weight give, which is"
+            f" {int(room):,}; lower mixture.tokens (--tokens) or raise mixture.max_epochs (--max-epochs)"
+        )
+    taken, capped = [Fraction(0)] * len(weights), set[int]()
+    left = Fraction(budget)
+    while left:
+        free = [k for k, weight in enumerate(weights) if weight and k not in capped]
+        total = sum((weights[k] for k in free), Fraction(0))
+        over = [k for k in free if weights[k] * left >= most[k] * total]
+        for k in over or free:
+            taken[k] = most[k] if over else weights[k] * left / total
+        capped |= set(over)
+        left = budget - sum((taken[k] for k in capped), Fraction(0)) if over else Fraction(0)
+    return taken, capped
+
+
+def _weights(sources: Sequence[Given], chosen: Mixture) -> list[Fraction]:
+    """A weight for each; but for `quality` a bucket's is its part by tokens of the undivided source's."""
+    if chosen.preset == "quality":
+        return [Fraction(_quality(source) ** chosen.quality_power) * source.tokens for source in sources]
+    wholes: dict[str, Given] = {}
+    for source in sources:
+        name = source.of or source.name
+        before = wholes[name].tokens if name in wholes else 0
+        wholes[name] = Given(name=name, tokens=before + source.tokens, weight=source.weight)
+    weights = dict(zip(wholes, _whole_weights(list(wholes.values()), chosen), strict=True))
+    parts = [(source.of or source.name, source.tokens) for source in sources]
+    members = Counter(of for of, _ in parts)
+    return [
+        weights[of] * (Fraction(n, wholes[of].tokens) if wholes[of].tokens else Fraction(1, members[of]))
+        for of, n in parts
+    ]
+
+
+def _whole_weights(sources: Sequence[Given], chosen: Mixture) -> list[Fraction]:
+    match chosen.preset:
+        case "recipe":
+            return [source.weight for source in sources]
+        case "size":
+            return [Fraction(source.tokens) for source in sources]
+        case "uniform" | "unimax":
+            return [Fraction(1 if source.tokens else 0) for source in sources]
+        case "temperature":
+            return [Fraction(source.tokens ** (1 / chosen.temperature)) for source in sources]
+    table = published()[chosen.preset]
+    stated: dict[str, str] = table.get("weights") or table["epochs"]
+    for source in sources:
+        if source.name not in stated:
+            raise SettingsError(
+                f"the preset {chosen.preset} has no source {source.name!r}; it has {', '.join(stated)}: name yours so,"
+                " or choose another preset"
+            )
+    return [Fraction(stated[source.name]) * (1 if "weights" in table else source.tokens) for source in sources]
+
+
+def _quality(source: Given) -> float:
+    if source.quality is None and source.tokens:
+        raise SettingsError(
+            f"source {source.name!r} has no quality scores; score it, or state one:"
+            f" --set mixture.quality.{source.name}=0.8"
+        )
+    return source.quality or 0.0
+
+
+def _plain(weight: Fraction) -> int | float:
+    return int(weight) if weight.denominator == 1 else float(weight)
+
+
+def _parts(shares: Sequence[Fraction], capped: set[int]) -> list[int]:
+    """Whole parts in PARTS, rounded down; what is left goes to those that are not capped, in turn.
+
+    The largest remainder comes first. Where all are capped it goes to them.
+    """
+    parts = [int(share * PARTS) for share in shares]
+    some = [k for k, share in enumerate(shares) if share]
+    order = [k for k in some if k not in capped] or some
+    order.sort(key=lambda k: (parts[k] - shares[k] * PARTS, k))
+    for turn in range(PARTS - sum(parts) if order else 0):
+        parts[order[turn % len(order)]] += 1
+    return parts
+
+
+def mean_quality(metas: Sequence[Path]) -> float | None:
+    """The mean quality of the documents of shards by their tokens, to six digits; None where none has a score."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    total, tokens = 0.0, 0
+    for path in metas:
+        try:
+            table = pq.read_table(storage.source(path), columns=["quality", "tokens"], use_threads=False)
+            scored = table.filter(pc.invert(pc.is_null(table["quality"], nan_is_null=True)))
+        except (OSError, ValueError, KeyError) as error:
+            raise SettingsError(f"{path}: cannot read its documents' quality: {error}") from None
+        weights = scored["tokens"].to_numpy().astype(float)
+        total = math.fsum([total, *(scored["quality"].to_numpy().astype(float) * weights).tolist()])
+        tokens += int(weights.sum())
+    return round(total / tokens, 6) if tokens else None
+
+
+def count(text: str) -> int:
+    """A number of tokens as it is said.
+
+    >>> count("300B"), count("1.5M"), count("20_000")
+    (300000000000, 1500000, 20000)
+    """
+    found = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?)([KMBT]?)", text.strip().upper())
+    number = Fraction(found[1].replace("_", "")) * 10 ** SCALES[found[2]] if found else Fraction(0)
+    if number < 1 or number.denominator != 1:
+        raise SettingsError(f"{text}: not a number of tokens; say 300B, 1.5M or 20000")
+    return int(number)
