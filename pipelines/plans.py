@@ -1,18 +1,21 @@
 """From a recipe to the plan of each stage: its settings as tables, its items, its folder."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from curate import modelfile, quickgate, settings, storage
+from curate import modelfile, quickgate, scores, settings, storage
 from curate.extraction import Extraction, gates_of
 from curate.indexes import numbered, pieces, resolved
 from curate.inputs import MINIWEB, Digests, files, moved, source_items, stage_items
 from curate.manifest import stage_folder
 from curate.packing import cuts_settings, plan_cuts
+from curate.quality import Cut
 from curate.recipe import Recipe, Score
 from curate.settings import Table
 from curate.stage import Item, Plan, digest, read_stage
+
+HALVES = {"sign": "dedup", "rate": "score"}  # the first half of a stage, which another half follows
 
 
 def miniweb_folder(out: Path) -> Path:
@@ -27,14 +30,20 @@ def open_digests(out: Path) -> Digests:
 
 def signatures_folder(out: Path) -> Path:
     """Where dedup's first half lies: inside the second's folder."""
-    return stage_folder(out, "dedup") / "signatures"
+    return half_folder(out, "sign")
+
+
+def half_folder(out: Path, stage: str) -> Path:
+    """Where a stage of a run, or the first half of one, lies."""
+    within = {"sign": "signatures", "rate": "scores"}
+    return stage_folder(out, HALVES[stage]) / within[stage] if stage in HALVES else stage_folder(out, stage)
 
 
 def planned(stage: str, recipe: Recipe, out: Path, digests: Digests) -> Plan:
-    """The plan of any stage of a run, the stages before being closed; "sign" is dedup's first half."""
+    """The plan of any stage of a run, the stages before being closed; "sign" is dedup's first half, "rate" score's."""
     if stage == "extract":
         return extract(recipe, out, digests)
-    named = "dedup" if stage == "sign" else stage
+    named = HALVES.get(stage, stage)
     folder, previous = (stage_folder(out, each) for each in (named, recipe.stages[recipe.stages.index(named) - 1]))
     if stage == "pack":
         return plan_pack(recipe, folder, previous)
@@ -43,8 +52,9 @@ def planned(stage: str, recipe: Recipe, out: Path, digests: Digests) -> Plan:
         return plan_sign(recipe, signatures_folder(out), moved(items, folder, signatures_folder(out)))
     if stage == "dedup":
         return plan_dedup(recipe, folder, items, signatures_folder(out))
-    if stage == "score":
-        return plan_score(recipe, folder, items, digests, miniweb_folder(out))
+    if named == "score":
+        planner = plan_rate if stage == "rate" else plan_score
+        return planner(recipe, folder, items, digests, miniweb_folder(out))
     return {"filter": plan_filter, "tokenize": plan_tokenize}[stage](recipe, folder, items)
 
 
@@ -121,17 +131,30 @@ def plan_dedup(recipe: Recipe, folder: Path, items: list[Item], signatures: Path
     return Plan(stage="dedup", folder=folder, settings=table, items=tuple(items), alone=False)
 
 
+def plan_rate(recipe: Recipe, folder: Path, items: list[Item], digests: Digests, miniweb: Path | None) -> Plan:
+    """The plan of score's first half, from the items and the folder of the whole; the model is made first."""
+    table, inside = _model(recipe, folder, digests, miniweb), folder / "scores"
+    table["score"] = {"label": table["score"]["label"]}
+    table["model"] = storage.relative(folder / modelfile.MODEL, inside)
+    return Plan(stage="rate", folder=inside, settings=table, items=tuple(moved(items, folder, inside)))
+
+
 def plan_score(recipe: Recipe, folder: Path, items: list[Item], digests: Digests, miniweb: Path | None) -> Plan:
-    """The plan of score; the model is made first, as its digest is in the key."""
-    plain, sha256 = modelfile.prepare(recipe.score or Score(), folder, digests, miniweb=miniweb)
-    table: Table = {
-        "score": settings.to_table(plain),
-        "seed": recipe.seed,
-        "model": modelfile.MODEL,
-        "model_sha256": sha256,
-    }
+    """The plan of score; the model is made first, as its digest is in the key; "rate" is done if the rule needs it."""
+    rules = recipe.score or Score()
+    table = _model(recipe, folder, digests, miniweb) | {"seed": recipe.seed}
+    if rules.keep == "fraction":
+        parts = [folder / "scores" / f"part-{item.number:05d}.parquet" for item in items]
+        found = scores.cut(parts, rules.fraction, rules.only, recipe.seed)
+        cut = asdict(found or Cut(score=0.0, draw=2**64 - 1))
+        table |= {"cut": cut, "scores": [storage.relative(part, folder) for part in parts]}
     attached = (modelfile.MODEL, modelfile.CARD)
     return Plan(stage="score", folder=folder, settings=table, items=tuple(items), attached=attached)
+
+
+def _model(recipe: Recipe, folder: Path, digests: Digests, miniweb: Path | None) -> Table:
+    plain, sha256 = modelfile.prepare(recipe.score or Score(), folder, digests, miniweb=miniweb)
+    return {"score": settings.to_table(plain), "model": modelfile.MODEL, "model_sha256": sha256}
 
 
 def plan_tokenize(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:

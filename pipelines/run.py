@@ -28,6 +28,7 @@ BYTES_PER_SECOND = {
     "filter": 1_500_000,
     "sign": 3_000_000,
     "dedup": 3_000_000,
+    "rate": 3_000_000,
     "score": 3_000_000,
     "tokenize": 3_000_000,
     "pack": 30_000_000,
@@ -86,6 +87,7 @@ def _builder(stage: str) -> Callable[[Any, Plan], None]:
         "filter": filter.build,
         "sign": dedup.build_signatures,
         "dedup": dedup.build,
+        "rate": score.build_scores,
         "score": score.build,
         "tokenize": tokenize.build,
         "pack": pack.build,
@@ -162,6 +164,8 @@ def run_items(
     if stage == "dedup":
         return _dedup(recipe, items, folder, engine)
     if stage == "score":
+        if recipe.score and recipe.score.keep == "fraction":
+            execute(plans.plan_rate(recipe, folder, items, digests, miniweb), engine)
         return execute(plans.plan_score(recipe, folder, items, digests, miniweb), engine)
     planner = {"filter": plans.plan_filter, "tokenize": plans.plan_tokenize}[stage]
     return execute(planner(recipe, folder, items), engine)

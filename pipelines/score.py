@@ -1,15 +1,19 @@
-"""Documents to scored documents: fastText quality, and the keep rule."""
+"""Documents to scored documents: fastText quality, and the keep rule.
 
+The rule that keeps a share of all documents needs all scores first: a first half writes them, `cut` finds where to cut.
+"""
+
+from collections.abc import Iterator
 from dataclasses import replace
 
 import apache_beam as beam
 
-from curate import quality, settings
+from curate import quality, scores, settings
 from curate.documents import read_documents
 from curate.parts import PartWriter
 from curate.pipelines.parts import map_only
 from curate.recipe import Score
-from curate.records import Failure, reject
+from curate.records import Document, Failure, reject
 from curate.stage import Item, Plan
 
 
@@ -18,18 +22,45 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     map_only(pipeline, plan, make_part)
 
 
+def build_scores(pipeline: beam.Pipeline, plan: Plan) -> None:
+    """Wire the first half of the stage: a part of scores per part of documents."""
+    map_only(pipeline, plan, scores.write_part)
+
+
 def make_part(plan: Plan, item: Item) -> None:
     """Score one part."""
-    rules = settings.build(Score, plan.settings["score"])
-    model = quality.load(plan.path(plan.settings["model"]), plan.settings["model_sha256"])
+    rules, seed = settings.build(Score, plan.settings["score"]), plan.settings["seed"]
+    scored = rated(plan, item) if rules.keep == "fraction" else judged(plan, item, rules)
+    cut = quality.Cut(**plan.settings["cut"]) if rules.keep == "fraction" else None
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
-        for document in read_documents(plan, item):
+        for document in scored:
             if isinstance(document, Failure):
                 part.fail(document, item.source)
                 continue
-            scored = replace(document, quality=model.score(document.text, rules.label))
-            reason = quality.reason(scored, rules, plan.settings["seed"])
-            if reason:
-                part.reject(reject(scored, plan.stage, reason))
+            if reason := quality.reason(document, rules, seed, cut):
+                part.reject(reject(document, plan.stage, reason))
             else:
-                part.keep(scored)
+                part.keep(document)
+
+
+def judged(plan: Plan, item: Item, rules: Score) -> Iterator[Document | Failure]:
+    """The documents of a part with the scores that the model gives them."""
+    model = quality.load(plan.path(plan.settings["model"]), plan.settings["model_sha256"])
+    for document in read_documents(plan, item):
+        if isinstance(document, Failure):
+            yield document
+        else:
+            yield replace(document, quality=model.score(document.text, rules.label))
+
+
+def rated(plan: Plan, item: Item) -> Iterator[Document | Failure]:
+    """The documents of a part with the scores of the first half."""
+    found = scores.read_part(plan.path(plan.settings["scores"][item.number]))
+    for document in read_documents(plan, item):
+        if isinstance(document, Failure):
+            yield document
+            continue
+        identity, score = next(found, (b"", 0.0))
+        if identity != document.id:
+            raise RuntimeError(f"{item.name}: it changed after it was scored; run it again")
+        yield replace(document, quality=score)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import apache_beam as beam
 
-from curate import manifest, settings, storage
+from curate import manifest, scores, settings, storage
 from curate import recipe as recipes
 from curate.claims import claim_run, held
 from curate.inputs import bytes_of
@@ -64,14 +64,17 @@ def build(pipeline: beam.Pipeline, recipe: Recipe, out: Path) -> None:
         "filter": MakeParts(filter.make_part),
         "sign": MakeParts(dedup.sign_part),
         "dedup": dedup.Decisions(storage.uri(stage_folder(out, "dedup")), recipe.dedup),
+        "rate": MakeParts(scores.write_part),
         "score": MakeParts(score.make_part),
         "tokenize": MakeParts(tokenize.make_part),
         "pack": MakeParts(pack_shard),
     }
     start = pipeline | "Recipe" >> beam.Create([recipes.to_toml(recipe)])
     gate = start | "Begin" >> beam.Map(begin, storage.uri(out))
+    rated = recipe.score is not None and recipe.score.keep == "fraction"
+    halves = {"sign", "rate"} if rated else {"sign"}
     for stage, parts in work.items():
-        if stage == "sign" or stage in recipe.stages:
+        if stage in halves or stage in recipe.stages:
             gate = gate | stage >> Stage(stage, storage.uri(out), parts)
     gate | "Manifest" >> beam.Map(finish)
 
@@ -125,7 +128,7 @@ def arrive(_out: str) -> Made:
 def close(_words: tuple[bytes, Iterable[bytes]], out: str, stage: str) -> str:
     """Write a stage's record, unless it is done; the out folder."""
     folder = storage.path(out)
-    plan = load_plan(plans.signatures_folder(folder) if stage == "sign" else stage_folder(folder, stage))
+    plan = load_plan(plans.half_folder(folder, stage))
     kept_some(read_stage(plan.folder) if is_done(plan) else close_stage(plan), folder)
     return out
 

@@ -199,7 +199,7 @@ def test_a_later_table_of_the_recipe_s_filter_is_inherited_too():
         ("[score]\nmodel = 'm'\npositive = ['p']\nnegative = ['n']", "give either model, or both positive and"),
         ("[score]\npositive = ['p']", "give both positive and negative, or neither"),
         ("[score]\nmodel = 'default'\npositive = ['p']\nnegative = ['n']", "give either model, or both"),
-        ("[score]\nmodel = 'm'\nkeep = 'best'", "keep is all, threshold or pareto, got 'best'"),
+        ("[score]\nmodel = 'm'\nkeep = 'best'", "keep is all, threshold, fraction or pareto, got 'best'"),
         ("[score]\nmodel = 'm'\nalpha = 0", "alpha is a number above 0, got 0.0"),
         ("[score]\nmodel = 'm'\nlabel = 'good text'", "label is one word, got 'good text'"),
         ("[score]\nmodel = 'm'\nthreshold = 50", "threshold lies in [0, 1], got 50.0"),
