@@ -46,7 +46,8 @@ def masked(text: str) -> str:
     >>> masked("In 1999, Mr. Bell said: wait a minute!").split()
     ['said', 'wait', 'a', 'minute']
     """
-    return " ".join(NO_LETTER.sub(" ", CAPITALISED.sub(" ", text)).split())
+    plain = NO_LETTER.sub(" ", CAPITALISED.sub(" ", text))
+    return " ".join(CAPITALISED.sub(" ", plain).split())  # 4A: its capital begins a word only now
 
 
 def pareto_keeps(scores: Floats, alpha: float) -> Floats:
