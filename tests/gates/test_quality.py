@@ -1,6 +1,6 @@
 """The quality model that ships with the package, on real text of hosts and works that did not train it.
 
-python tests/gates/test_quality.py    # prints the table
+PYTHONPATH=tests/models python tests/gates/test_quality.py    # prints the table
 """
 
 import hashlib
