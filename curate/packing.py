@@ -127,12 +127,11 @@ def plan_cuts(parts: list[Path], max_tokens: int, edges: Sequence[float] = ()) -
 
 
 def _sorted(group: dict[str, list[npt.NDArray[Any]]]) -> Columns:
-    """A group's columns in the global order, each made whole and freed in turn."""
-    order = np.concatenate(group.pop("order"))
-    places = np.argsort(order, kind="stable")
-    columns = {"order": order[places]}
-    for name in SIZES[1:]:
-        columns[name] = np.concatenate(group.pop(name))[places]
+    """A group's columns in the global order; documents of equal order by their sizes, so that all parts cut alike."""
+    columns = {name: np.concatenate(group.pop(name)) for name in SIZES}
+    places = np.lexsort([columns[name] for name in reversed(SIZES)])
+    for name in SIZES:
+        columns[name] = columns[name][places]
     return columns
 
 

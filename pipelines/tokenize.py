@@ -15,6 +15,9 @@ from curate.sorting import in_order
 from curate.stage import Item, Plan
 
 
+COLUMNS = ("id", "url", "source", "text", "quality")  # of a document, as many as its row needs
+
+
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wire the stage."""
     map_only(pipeline, plan, make_part)
@@ -31,7 +34,7 @@ def make_part(plan: Plan, item: Item) -> None:
 def rows(plan: Plan, item: Item, part: PartWriter) -> Iterator[dict[str, Any]]:
     """The rows of the documents as they come; what is no document goes to the part's dead letters."""
     tokenizer = tokens.of(plan.settings["tokenizer"], plan.folder)
-    for document in read_documents(plan, item):
+    for document in read_documents(plan, item, columns=COLUMNS):
         if isinstance(document, Failure):
             part.fail(document, item.source)
         else:

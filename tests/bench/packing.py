@@ -106,7 +106,9 @@ def main() -> None:
         for cut in cuts[: options.shards]:
             with alone.Pool(1) as pool:
                 before, most, seconds = pool.apply(packed, (paths, cut, folder / "shards"))
-            print(f"{cut.tokens / 1e6:5.0f} M tokens {most:7,.0f} MB at most, {before:4,.0f} MB before, {seconds:6.1f} s")
+            print(
+                f"{cut.tokens / 1e6:5.0f} M tokens {most:7,.0f} MB at most, {before:4,.0f} MB before, {seconds:6.1f} s"
+            )
 
 
 if __name__ == "__main__":

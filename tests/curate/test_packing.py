@@ -164,6 +164,13 @@ def test_documents_of_equal_order_stay_together_though_the_shard_overflows(tmp_p
     assert [(cut.documents, cut.low, cut.high) for cut in cuts] == [(3, 7, 7), (1, 10, 10), (1, 11, 11)]
 
 
+def test_documents_of_equal_order_are_cut_alike_whichever_part_comes_first(tmp_path):
+    rows = [row(number, order=order, length=length) for number, (order, length) in enumerate([(0, 12), (1, 1), (1, 2)])]
+    one = packed(tmp_path / "one", [rows[:2], rows[2:]], 13)
+    other = packed(tmp_path / "other", [rows[2:], rows[:2]], 13)
+    assert contents(one) == contents(other)
+
+
 def test_the_order_is_that_of_unsigned_numbers(tmp_path):
     rows = [row(number, order=order) for number, order in enumerate([2**64 - 1, 0, 2**63, 2**63 - 1])]
     plan = packed(tmp_path, [rows], 100)
