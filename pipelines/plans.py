@@ -62,7 +62,7 @@ def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
 
 
 def check_model_files(recipe: Recipe, out: Path | None) -> None:
-    """SettingsError where a later stage's model or tokenizer is missing; of the mini-web's files, if there is an out."""
+    """SettingsError where a later stage's model or tokenizer is missing; of the mini-web's if there is an out."""
     tokenizer_of(recipe)
     if score := recipe.score:
         for pattern in (

@@ -14,7 +14,6 @@ from curate.records import Failure
 from curate.sorting import in_order
 from curate.stage import Item, Plan
 
-
 COLUMNS = ("id", "url", "source", "text", "quality")  # of a document, as many as its row needs
 
 

@@ -102,13 +102,12 @@ def main() -> None:
             cuts, before, most, seconds = pool.apply(planned, (paths,))
         documents, tokens = (sum(asdict(cut)[unit] for cut in cuts) for unit in ("documents", "tokens"))
         print(f"{len(paths)} parts, {documents:,} documents, {tokens:,} tokens, {len(cuts)} shards")
-        print(f"plan           {most:7,.0f} MB at most, {before:4,.0f} MB before, {seconds:6.1f} s")
+        form = "{:14} {:7,.0f} MB at most, {:4,.0f} MB before, {:6.1f} s"
+        print(form.format("plan", most, before, seconds))
         for cut in cuts[: options.shards]:
             with alone.Pool(1) as pool:
                 before, most, seconds = pool.apply(packed, (paths, cut, folder / "shards"))
-            print(
-                f"{cut.tokens / 1e6:5.0f} M tokens {most:7,.0f} MB at most, {before:4,.0f} MB before, {seconds:6.1f} s"
-            )
+            print(form.format(f"{cut.tokens / 1e6:.0f} M tokens", most, before, seconds))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from curate.shards import read_index, write_index
 
-
 CODES = {"<u2": (8, 2), "<u4": (4, 4)}  # uint16 and int32 in Megatron's DType, and their bytes
 
 

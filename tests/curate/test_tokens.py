@@ -68,9 +68,7 @@ def test_the_vocabulary_is_gpt_2_s():
 
 
 def test_an_encoding_that_tiktoken_has_not_is_refused_with_those_it_has():
-    with pytest.raises(
-        SettingsError, match=r"^tokenize.encoding: tiktoken has no encoding 'gtp2'; it has gpt2, .*or give"
-    ):
+    with pytest.raises(SettingsError, match=r"^tokenize.encoding: .* has no encoding 'gtp2'; it has gpt2, .*or give"):
         tokens.load("gtp2")
 
 

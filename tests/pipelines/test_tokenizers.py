@@ -192,7 +192,7 @@ def test_the_stages_one_at_a_time_follow_the_tokenizer(folder, tmp_path, curate)
 
 def test_ranks_that_tiktoken_cannot_get_are_one_line_that_says_how_to_provide_them(folder, tmp_path, curate):
     (tmp_path / "empty").mkdir()
-    nowhere = {name: "http://127.0.0.1:9" for name in ("HTTPS_PROXY", "https_proxy")}
+    nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
     env = {"TIKTOKEN_CACHE_DIR": str(tmp_path / "empty"), "NO_PROXY": "", "no_proxy": "", **nowhere}
     chosen = ("--set", "tokenize.encoding=cl100k_base")
     done = curate("run", folder / "own.toml", "-o", tmp_path / "out", *chosen, env=env)
