@@ -23,6 +23,8 @@ bench: .venv/.dev
 	$(RUN)python tests/bench/reader.py
 	$(RUN)python tests/bench/score.py
 	$(RUN)python tests/bench/loader.py
+	$(RUN)python tests/bench/tokenizing.py
+	$(RUN)python tests/bench/packing.py
 
 # curate beside datatrove, which lives in an environment of its own: its trafilatura is below 1.12.
 bench-peers: .venv/.dev .venv-peers/.ready

@@ -13,7 +13,13 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (
     ("score", "model"),
     ("score", "positive"),
     ("score", "negative"),
+    ("tokenize", "encoding"),
 )
+
+
+def is_tokenizer_file(encoding: str) -> bool:
+    """Does `tokenize.encoding` name a file rather than one of tiktoken's?"""
+    return encoding.endswith(".json") or "/" in encoding
 
 
 def anchored(table: Table, folder: Path) -> Table:
@@ -25,13 +31,20 @@ def anchored(table: Table, folder: Path) -> Table:
         found: Any = table
         for key in path:
             found = found.get(key) if isinstance(found, dict) else None
-        if path == ("score", "model") and found == "default":
+        if _is_name(path, found):
             continue
         if isinstance(found, str):
             table = settings.assign(table, path, _absolute(found, folder))
         elif isinstance(found, list):
             table = settings.assign(table, path, [_absolute(each, folder) for each in found])
     return table
+
+
+def _is_name(path: tuple[str, ...], value: Any) -> bool:
+    """Is what may be a path the name of something that the package knows?"""
+    if path == ("score", "model"):
+        return bool(value == "default")
+    return path == ("tokenize", "encoding") and isinstance(value, str) and not is_tokenizer_file(value)
 
 
 def _absolute(path: Any, folder: Path) -> Any:

@@ -17,6 +17,7 @@ STARTED_STAGE = {
     "extract": {"pointers"},
     "dedup": {"signatures", "documents"},
     "score": {"model.bin", "model.json", "scores"},
+    "tokenize": {"tokenizer.json"},
 }
 
 

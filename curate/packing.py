@@ -5,7 +5,7 @@ gets a shuffled stream. A shard is the documents of one half-open range of it.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from curate import storage, tokens
+from curate import storage
 from curate.parts import Counts, FileRecord, Receipt, drop_other_receipt, replacing, sha256_of, write_receipt
 from curate.records import Document, keyed_hash, uniform
 from curate.shards import META, write_index
 from curate.stage import Item, Plan
+from curate.tokens import Stated, Tokenizer
 
 TOKENS = pa.schema(
     [
@@ -39,12 +40,12 @@ TOKENS = pa.schema(
 )
 
 
-def tokenized_row(document: Document, seed: int, valid_fraction: float) -> dict[str, Any]:
+def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenizer: Tokenizer) -> dict[str, Any]:
     """The row of one document; its split and its place in the order are drawn from its id.
 
     A quality that is no number counts as none: Parquet's statistics leave NaN out, so a range read would misplace it.
     """
-    ids = tokens.encode(document.text)
+    ids = tokenizer.encode(document.text)
     return {
         "split": "valid" if uniform(seed, "split", document.id) < valid_fraction else "train",
         "source": document.source,
@@ -56,6 +57,13 @@ def tokenized_row(document: Document, seed: int, valid_fraction: float) -> dict[
         "tokens": len(ids),
         "ids": ids.tobytes(),
     }
+
+
+LIGHT = pa.schema([field for field in TOKENS if field.name != "ids"])
+SIZES = ("order", "tokens", "bytes")  # the columns that decide where shards begin and end
+BATCH_ROWS = 1024
+
+Columns = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,33 +102,41 @@ def in_bucket(bucket: int | None, edges: Sequence[float]) -> Any:
 
 
 def plan_cuts(parts: list[Path], max_tokens: int, edges: Sequence[float] = ()) -> list[Cut]:
-    """The shards of tokenized parts: greedy runs of at most max_tokens, 20 bytes of memory a document.
+    """The shards of tokenized parts: greedy runs of at most max_tokens, about 80 bytes of memory a document.
 
     One document longer than max_tokens is a shard of its own. edges: of the buckets of quality, ascending.
     """
-    groups: dict[tuple[str, str, int | None], list[npt.NDArray[Any]]] = {}
+    groups: dict[tuple[str, str, int | None], dict[str, list[npt.NDArray[Any]]]] = {}
     buckets = [None, *range(len(edges) + 1)] if edges else [None]
     for part in parts:
         table = pq.read_table(storage.source(part), columns=["split", "source", "order", "tokens", "bytes", "quality"])
-        for split, source in sorted(set(zip(table["split"].to_pylist(), table["source"].to_pylist(), strict=True))):
+        for found in table.group_by(["split", "source"]).aggregate([]).to_pylist():
+            split, source = found["split"], found["source"]
             own = table.filter((pc.field("split") == split) & (pc.field("source") == source))
             for bucket in buckets:
                 chosen = own.filter(in_bucket(bucket, edges)) if edges else own
-                pairs = np.empty(len(chosen), dtype=[("order", "<u8"), ("tokens", "<i4"), ("bytes", "<i8")])
-                for name in ("order", "tokens", "bytes"):
-                    pairs[name] = chosen[name].to_numpy()
-                groups.setdefault((split, source, bucket), []).append(pairs)
+                group = groups.setdefault((split, source, bucket), {name: [] for name in SIZES})
+                for name in SIZES:
+                    group[name].append(chosen[name].to_numpy())
     names = {key: (key[0], key[1], -1 if key[2] is None else key[2]) for key in groups}
     return [
         cut
         for key in sorted(groups, key=names.__getitem__)
-        for cut in _cuts(*key, np.concatenate(groups[key]), max_tokens)
+        for cut in _cuts(*key, _sorted(groups.pop(key)), max_tokens)
     ]
 
 
-def _cuts(split: str, source: str, bucket: int | None, pairs: npt.NDArray[Any], max_tokens: int) -> list[Cut]:
-    pairs.sort(order="order")
-    cuts, runs = [], _runs(pairs, max_tokens)
+def _sorted(group: dict[str, list[npt.NDArray[Any]]]) -> Columns:
+    """A group's columns in the global order; documents of equal order by their sizes, so that all parts cut alike."""
+    columns = {name: np.concatenate(group.pop(name)) for name in SIZES}
+    places = np.lexsort([columns[name] for name in reversed(SIZES)])
+    for name in SIZES:
+        columns[name] = columns[name][places]
+    return columns
+
+
+def _cuts(split: str, source: str, bucket: int | None, columns: Columns, max_tokens: int) -> list[Cut]:
+    cuts, runs = [], _runs(columns, max_tokens)
     for number, (start, stop) in enumerate(runs):
         cuts.append(
             Cut(
@@ -128,23 +144,23 @@ def _cuts(split: str, source: str, bucket: int | None, pairs: npt.NDArray[Any], 
                 split=split,
                 source=source,
                 bucket=bucket,
-                low=int(pairs["order"][start]),
-                high=int(pairs["order"][stop - 1]),
-                tokens=int(pairs["tokens"][start:stop].sum(dtype=np.int64)),
-                bytes=int(pairs["bytes"][start:stop].sum()),
+                low=int(columns["order"][start]),
+                high=int(columns["order"][stop - 1]),
+                tokens=int(columns["tokens"][start:stop].sum(dtype=np.int64)),
+                bytes=int(columns["bytes"][start:stop].sum()),
                 documents=stop - start,
             )
         )
     return cuts
 
 
-def _runs(pairs: npt.NDArray[Any], max_tokens: int) -> list[tuple[int, int]]:
+def _runs(columns: Columns, max_tokens: int) -> list[tuple[int, int]]:
     """Half-open row ranges of at most max_tokens each; equal orders (64-bit hash collisions) stay together."""
-    ends = np.cumsum(pairs["tokens"], dtype=np.int64)
+    order, ends = columns["order"], np.cumsum(columns["tokens"], dtype=np.int64)
     runs, start, before = [], 0, 0
-    while start < len(pairs):
+    while start < len(order):
         stop = max(start + 1, int(np.searchsorted(ends, before + max_tokens, side="right")))
-        while stop < len(pairs) and pairs["order"][stop] == pairs["order"][stop - 1]:
+        while stop < len(order) and order[stop] == order[stop - 1]:
             stop += 1
         runs.append((start, stop))
         start, before = stop, int(ends[stop - 1])
@@ -157,14 +173,13 @@ def pack_shard(plan: Plan, item: Item) -> None:
     cut = Cut(**plan.settings["cuts"][item.number])
     table = _rows(plan, cut)
     if len(table) != cut.documents or pc.sum(table["tokens"]).as_py() != cut.tokens:
-        raise RuntimeError(f"{cut.path}: the tokenized parts changed after packing was planned; run it again")
-    lengths = table["tokens"].to_numpy().astype(np.int32)
-    sizes = table["bytes"].to_pylist()
+        raise _changed(cut)
+    lengths, dtype = table["tokens"].to_numpy().astype(np.int32), plan.settings["tokenizer"]["dtype"]
     storage.make_folder((plan.folder / cut.path).parent)
     drop_other_receipt(plan.folder, item.number, plan.part_key(item))
     writers: dict[str, Callable[[Path], None]] = {
-        "bin": lambda draft: _write_tokens(draft, table),
-        "idx": lambda draft: write_index(draft, lengths),
+        "bin": lambda draft: _write_tokens(draft, plan, cut, table),
+        "idx": lambda draft: write_index(draft, lengths, dtype),
         "meta.parquet": lambda draft: pq.write_table(_meta(table, lengths, cut.bucket), draft, compression="zstd"),
     }
     files = {}
@@ -173,7 +188,7 @@ def pack_shard(plan: Plan, item: Item) -> None:
         with replacing(plan.folder / name) as draft:
             write(draft)
             files[name] = FileRecord(rows=len(table), bytes=draft.stat().st_size, sha256=sha256_of(draft))
-    counts = Counts(read=len(table), kept=len(table), bytes_read=sum(sizes), bytes_kept=sum(sizes))
+    counts = Counts(read=len(table), kept=len(table), bytes_read=cut.bytes, bytes_kept=cut.bytes)
     counts.by_source = {cut.source: [len(table), len(table)]}
     seconds = round(time.thread_time() - started, 3)
     write_receipt(
@@ -182,14 +197,49 @@ def pack_shard(plan: Plan, item: Item) -> None:
     )
 
 
-def _write_tokens(path: Path, table: pa.Table) -> None:
+def _changed(cut: Cut) -> RuntimeError:
+    return RuntimeError(f"{cut.path}: the tokenized parts changed after packing was planned; run it again")
+
+
+def _write_tokens(path: Path, plan: Plan, cut: Cut, table: pa.Table) -> None:
+    """Write each document's ids at its offset as the parts give them, so that few are in memory at a time."""
+    width = np.dtype(plan.settings["tokenizer"]["dtype"]).itemsize
+    sizes = width * table["tokens"].to_numpy().astype(np.int64)
+    places, starts = table["place"].to_numpy(), np.cumsum(sizes) - sizes
+    start_of, size_of = np.empty_like(starts), np.empty_like(sizes)
+    start_of[places], size_of[places] = starts, sizes
+    row = 0
     with path.open("wb") as file:
-        for ids in table["ids"]:
-            file.write(ids.as_buffer())
+        for batch in _scanned(plan, cut, ["ids"]):
+            for ids in batch["ids"]:
+                content = ids.as_buffer()
+                if row == len(sizes) or content.size != size_of[row]:
+                    raise _changed(cut)
+                file.seek(start_of[row])
+                file.write(content)
+                row += 1
+    if row != len(sizes):
+        raise _changed(cut)
 
 
 def _rows(plan: Plan, cut: Cut) -> pa.Table:
-    """The rows of a shard from every tokenized part, in the global order."""
+    """The rows of a shard in the global order, without their ids; `place` is their number as they are scanned."""
+    table = pa.Table.from_batches(_scanned(plan, cut, LIGHT.names), LIGHT)
+    table = table.append_column("place", pa.array(np.arange(len(table))))
+    keys = ["order", "id", "url"]
+    numbers = pc.value_counts(table["id"])
+    given_twice = numbers.field("values").filter(pc.greater(numbers.field("counts"), 1))
+    if len(given_twice):  # then the ids count too
+        empty, found = pa.scalar(b"", pa.binary()), []
+        for batch in _scanned(plan, cut, ["id", "ids"]):
+            found.append(pc.if_else(pc.is_in(batch["id"], given_twice), batch["ids"], empty))
+        table = table.append_column("ids", pa.chunked_array(found, pa.binary()))
+        keys.append("ids")
+    return table.sort_by([(key, "ascending") for key in keys])
+
+
+def _scanned(plan: Plan, cut: Cut, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """These columns of a shard's rows, from every tokenized part in turn; nothing is read ahead."""
     wanted = (
         (ds.field("split") == cut.split)
         & (ds.field("source") == cut.source)
@@ -199,11 +249,16 @@ def _rows(plan: Plan, cut: Cut) -> pa.Table:
     if edges := plan.settings["buckets"]:
         wanted = wanted & in_bucket(cut.bucket, edges)
     paths, system = storage.sources([plan.path(uri) for uri in plan.settings["parts"]])
-    table = ds.dataset(paths, schema=TOKENS, format="parquet", filesystem=system).to_table(
-        filter=wanted, use_threads=False
+    form = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False))
+    dataset = ds.dataset(paths, schema=TOKENS, format=form, filesystem=system)
+    yield from dataset.to_batches(
+        columns=columns,
+        filter=wanted,
+        batch_size=BATCH_ROWS,
+        batch_readahead=0,
+        fragment_readahead=0,
+        use_threads=False,
     )
-    keys = ("order", "id", "url", "ids")  # the last two count where one id is given twice
-    return table.sort_by([(key, "ascending") for key in keys])
 
 
 def _meta(table: pa.Table, lengths: npt.NDArray[np.int32], bucket: int | None) -> pa.Table:
@@ -221,6 +276,6 @@ def _meta(table: pa.Table, lengths: npt.NDArray[np.int32], bucket: int | None) -
     return pa.table(columns, schema=META)
 
 
-def cuts_settings(cuts: list[Cut], parts: list[str], edges: Sequence[float]) -> dict[str, Any]:
-    """The plan's settings that `pack_shard` reads."""
-    return {"cuts": [asdict(cut) for cut in cuts], "parts": parts, "buckets": list(edges)}
+def cuts_settings(cuts: list[Cut], parts: list[str], edges: Sequence[float], tokenizer: Stated) -> dict[str, Any]:
+    """The plan's settings: the first three are what `pack_shard` reads, besides the type of the ids."""
+    return {"cuts": [asdict(cut) for cut in cuts], "parts": parts, "buckets": list(edges), "tokenizer": tokenizer}

@@ -110,12 +110,17 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokenize:
-    """Byte-pair encoding by name; 50256 ends every GPT-2 document."""
+    """Text to ids. encoding: the name of one of tiktoken's, or the path of a Hugging Face tokenizer.json.
+
+    eot: the token that ends every document; without it `<|endoftext|>`, or what a tokenizer.json has in its place.
+    """
 
     encoding: str = "gpt2"
+    eot: str | None = None
 
     def __post_init__(self) -> None:
-        check(self.encoding == "gpt2", f"the one encoding so far is 'gpt2', got {self.encoding!r}")
+        check(bool(self.encoding), "encoding is a name such as 'gpt2', or the path of a tokenizer.json")
+        check(self.eot != "", "eot is a token of the tokenizer's, such as '</s>'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +135,7 @@ class Pack:
     buckets: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        check(1 <= self.max_tokens <= 2**29, f"max_tokens lies in 1..2^29 (a 1 GiB file), got {self.max_tokens}")
+        check(1 <= self.max_tokens <= 2**29, f"max_tokens lies in 1..2^29 (1 GiB of uint16), got {self.max_tokens}")
         check(0 <= self.valid_fraction < 1, f"valid_fraction lies in [0, 1), got {self.valid_fraction}")
         rising = all(low < high for low, high in pairwise((0.0, *self.buckets, 1.0)))
         check(rising, f"buckets are edges between 0 and 1, ascending, got {list(self.buckets)}")
@@ -139,7 +144,7 @@ class Pack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
-    """One small GPT-2-shaped model; vocabulary "compact" keeps only the ids that occur, "full" all 50,257."""
+    """One small GPT-2-shaped model; vocabulary "compact" keeps only the ids that occur, "full" them all."""
 
     layers: int = 4
     heads: int = 4

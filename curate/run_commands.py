@@ -203,7 +203,7 @@ for _name, _summary in (
     ("filter", "Documents to those that the rules let pass."),
     ("dedup", "Documents to decisions: exact text, then MinHash-LSH."),
     ("score", "Documents to scored documents, by a fastText classifier."),
-    ("tokenize", "Documents to sorted parts of GPT-2 tokens."),
+    ("tokenize", "Documents to sorted parts of tokens."),
     ("pack", "Tokens to shards."),
 ):
     _stage_command(_name, _summary)

@@ -1,7 +1,8 @@
-"""The shard: headerless little-endian uint16 `.bin`, Megatron `.idx`, one row per document in `.meta.parquet`.
+"""The shard: headerless little-endian `.bin`, Megatron `.idx`, one row per document in `.meta.parquet`.
 
-Documents end with end-of-text and are never cut. The index is Megatron's MMIDIDX version 1 (dtype code 8, uint16), with
-one sequence and one document per document, so nanoGPT's memmap and Megatron-core read the files as they are.
+Ids are uint16, or uint32 where the vocabulary is larger than 65,536. Documents end with end-of-text and are never cut.
+The index is Megatron's MMIDIDX version 1, with one sequence and one document per document, so nanoGPT's memmap and
+Megatron-core read the files as they are.
 """
 
 import struct
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 MAGIC = b"MMIDIDX\0\0"
 VERSION = 1
-DTYPE_CODE = 8  # uint16 in Megatron's table
+DTYPE_CODES = {"<u2": 8, "<u4": 4}  # Megatron's table has no uint32; int32 has the same bytes, as no id is so large
 HEADER = struct.Struct("<9sQBQQ")
 SUFFIXES = ("bin", "idx", "meta.parquet")
 
@@ -32,23 +33,24 @@ META = pa.schema(
 )
 
 
-def write_index(path: Path, lengths: npt.NDArray[np.int32]) -> None:
-    """Write the `.idx` of documents with these numbers of tokens."""
+def write_index(path: Path, lengths: npt.NDArray[np.int32], dtype: str = "<u2") -> None:
+    """Write the `.idx` of documents with these numbers of tokens of this type."""
     pointers = np.zeros(len(lengths), dtype="<i8")
     np.cumsum(lengths[:-1], dtype="<i8", out=pointers[1:])
     with path.open("wb") as file:
-        file.write(HEADER.pack(MAGIC, VERSION, DTYPE_CODE, len(lengths), len(lengths) + 1))
+        file.write(HEADER.pack(MAGIC, VERSION, DTYPE_CODES[dtype], len(lengths), len(lengths) + 1))
         file.write(lengths.astype("<i4").tobytes())
-        file.write((pointers * 2).tobytes())
+        file.write((pointers * np.dtype(dtype).itemsize).tobytes())
         file.write(np.arange(len(lengths) + 1, dtype="<i8").tobytes())
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What an `.idx` says: tokens per document, byte offset of each in the `.bin`."""
+    """What an `.idx` says: tokens per document, byte offset of each in the `.bin`, the tokens' type there."""
 
     lengths: npt.NDArray[np.int32]
     pointers: npt.NDArray[np.int64]
+    dtype: str
 
 
 def read_index(path: Path) -> Index:
@@ -57,10 +59,11 @@ def read_index(path: Path) -> Index:
     if len(content) < HEADER.size:
         raise ValueError(f"{path}: too short for a Megatron index")
     magic, version, code, sequences, documents = HEADER.unpack_from(content)
-    if magic != MAGIC or version != VERSION or code != DTYPE_CODE:
-        raise ValueError(f"{path}: not a Megatron index of uint16 tokens")
+    dtype = next((name for name, known in DTYPE_CODES.items() if known == code), None)
+    if magic != MAGIC or version != VERSION or dtype is None:
+        raise ValueError(f"{path}: not a Megatron index of uint16 or int32 tokens")
     if documents != sequences + 1 or len(content) != HEADER.size + 12 * sequences + 8 * documents:
         raise ValueError(f"{path}: {len(content)} bytes do not fit {sequences} documents")
     lengths = np.frombuffer(content, "<i4", sequences, HEADER.size)
     pointers = np.frombuffer(content, "<i8", sequences, HEADER.size + 4 * sequences)
-    return Index(lengths, pointers)
+    return Index(lengths, pointers, dtype)

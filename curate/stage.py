@@ -60,7 +60,9 @@ class Plan:
     @cached_property
     def versions(self) -> dict[str, str]:
         """The versions in the key."""
-        return {"curate": __version__} | {name: metadata.version(name) for name in ("pyarrow", *LIBRARIES[self.stage])}
+        own = self.settings.get("tokenizer", {}).get("library") if self.stage == "tokenize" else None
+        names = ("pyarrow", *LIBRARIES[self.stage], *((own,) if own else ()))
+        return {"curate": __version__} | {name: metadata.version(name) for name in names}
 
     @cached_property
     def base(self) -> str:

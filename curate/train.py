@@ -98,13 +98,15 @@ class Validation:
 
 
 def train(
-    manifest: Path, out: Path, settings: Train, report: Report | None = None, *, decode: Decode = tokens.decode
+    manifest: Path, out: Path, settings: Train, report: Report | None = None, *, decode: Decode | None = None
 ) -> Trained:
     """Train, write the five files to `out` (see `_save`), and say how it went; `report(step, loss)` follows every step.
 
-    decode: token ids to text. ValueError where the manifest or its shards are unusable.
+    decode: token ids to text, the manifest's tokenizer's where none is given. ValueError where the manifest or its
+    shards are unusable.
     """
     started = time.perf_counter()
+    decode = decode or tokens.of_manifest(manifest).decode
     loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
     vocabulary = read_vocabulary(manifest, settings.vocabulary)
     windows, size = held_out(manifest, settings.context, settings.valid_batches * settings.batch)

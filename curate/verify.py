@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import manifest, recipe, settings, storage
+from curate import manifest, recipe, settings, storage, tokens
 from curate.funnel import planned, stage_folders
 from curate.inputs import stage_items
 from curate.manifest import stage_folder
@@ -21,7 +21,6 @@ from curate.parts import Counts, receipt_path, sha256_of
 from curate.settings import SettingsError, Where
 from curate.shards import read_index
 from curate.stage import StageRecord, base_of, digest, key_of, nested_stages, read_stage
-from curate.tokens import END_OF_TEXT
 
 
 def faults(out: Path) -> Iterator[str]:
@@ -179,9 +178,10 @@ def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
 def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
     """Each shard's three files against each other, and all documents against the tokenized parts."""
     packed, tokenized = 0, 0
+    dtype, eot = (tokens.stated_in(record.settings)[name] for name in ("dtype", "eot"))
     for cut in record.settings["cuts"]:
         stem = str(folder / cut["path"])
-        ids = _tokens(storage.path(f"{stem}.bin"))
+        ids = _tokens(storage.path(f"{stem}.bin"), dtype)
         meta = pq.read_table(storage.source(storage.path(f"{stem}.meta.parquet")), columns=["id", "tokens", "offset"])
         packed += _id_sum(meta["id"].to_pylist())
         try:
@@ -192,9 +192,13 @@ def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
         lengths, offsets = meta["tokens"].to_numpy(), meta["offset"].to_numpy()
         if len(ids) != cut["tokens"] or int(lengths.sum()) != cut["tokens"]:
             yield f"{stem}.bin: {len(ids)} tokens, recorded are {cut['tokens']}"
-        elif not np.array_equal(index.lengths, lengths) or not np.array_equal(index.pointers, 2 * offsets):
+        elif (
+            index.dtype != dtype
+            or not np.array_equal(index.lengths, lengths)
+            or not np.array_equal(index.pointers, ids.itemsize * offsets)
+        ):
             yield f"{stem}.idx: does not agree with .meta.parquet"
-        elif not np.all(ids[offsets + lengths - 1] == END_OF_TEXT):
+        elif not np.all(ids[offsets + lengths - 1] == eot):
             yield f"{stem}.bin: a document does not end with end-of-text"
     try:
         for uri in record.settings["parts"]:
@@ -206,9 +210,9 @@ def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
         yield f"{folder}: the documents in the shards are not those that were tokenized"
 
 
-def _tokens(path: Path) -> Any:
+def _tokens(path: Path, dtype: str) -> Any:
     """A shard's tokens: mapped into memory, or read if they are remote."""
-    return np.frombuffer(path.read_bytes(), "<u2") if storage.is_remote(path) else np.memmap(path, "<u2", "r")
+    return np.frombuffer(path.read_bytes(), dtype) if storage.is_remote(path) else np.memmap(path, dtype, "r")
 
 
 def _id_sum(ids: list[bytes]) -> int:

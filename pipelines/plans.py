@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from curate import modelfile, quickgate, scores, settings, storage
+import numpy as np
+
+from curate import modelfile, quickgate, scores, settings, storage, tokens
 from curate.extraction import Extraction, gates_of
 from curate.indexes import numbered, pieces, resolved
 from curate.inputs import MINIWEB, Digests, files, moved, source_items, stage_items
 from curate.manifest import stage_folder
 from curate.packing import cuts_settings, plan_cuts
+from curate.parts import write_bytes
 from curate.quality import Cut
 from curate.recipe import Recipe, Score
 from curate.settings import Table
@@ -69,7 +72,8 @@ def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
 
 
 def check_model_files(recipe: Recipe, out: Path | None) -> None:
-    """SettingsError where a file that the score stage will read is missing; of the mini-web's, if there is an out."""
+    """SettingsError where a later stage's model or tokenizer is missing; of the mini-web's if there is an out."""
+    tokenizer_of(recipe)
     if score := recipe.score:
         for pattern in (
             *((score.model,) if score.model and not score.is_default else ()),
@@ -159,12 +163,20 @@ def _model(recipe: Recipe, folder: Path, digests: Digests, miniweb: Path | None)
 
 def plan_tokenize(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
     """The plan of tokenize: the split and the global order are drawn here, so the seed is in the key."""
-    table = {
-        "encoding": recipe.tokenize.encoding,
-        "seed": recipe.seed,
-        "valid_fraction": recipe.pack.valid_fraction,
-    }
-    return Plan(stage="tokenize", folder=folder, settings=table, items=tuple(items))
+    tokenizer = tokenizer_of(recipe)
+    table = {"tokenizer": tokenizer.stated(), "seed": recipe.seed, "valid_fraction": recipe.pack.valid_fraction}
+    if tokenizer.name != tokens.FILE:
+        return Plan(stage="tokenize", folder=folder, settings=table, items=tuple(items))
+    content = storage.path(recipe.tokenize.encoding).read_bytes()
+    if storage.contents([folder / tokens.FILE]) != [content]:
+        storage.make_folder(folder)
+        write_bytes(folder / tokens.FILE, content)
+    return Plan(stage="tokenize", folder=folder, settings=table, items=tuple(items), attached=(tokens.FILE,))
+
+
+def tokenizer_of(recipe: Recipe) -> tokens.Tokenizer:
+    """The recipe's tokenizer, ready for work; SettingsError where there is none."""
+    return tokens.load(recipe.tokenize.encoding, recipe.tokenize.eot)
 
 
 def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
@@ -174,13 +186,23 @@ def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
         raise settings.SettingsError(f"{tokenized}: the output of {record.stage}; pack reads that of tokenize")
     names = [name for name in record.outputs if name.startswith("part-")]
     cuts = plan_cuts([tokenized / name for name in names], recipe.pack.max_tokens, recipe.pack.buckets)
+    tokenizer = tokens.stated_in(record.settings)
+    width = np.dtype(tokenizer["dtype"]).itemsize
     inputs = digest([record.outputs[name].sha256 for name in names])
     items = tuple(
-        Item(number=number, name=cut.path, uri="", form="shard", sha256=inputs, bytes=2 * cut.tokens, source=cut.source)
+        Item(
+            number=number,
+            name=cut.path,
+            uri="",
+            form="shard",
+            sha256=inputs,
+            bytes=width * cut.tokens,
+            source=cut.source,
+        )
         for number, cut in enumerate(cuts)
     )
     sources = [storage.relative(tokenized / name, folder) for name in names]
-    table = cuts_settings(cuts, sources, recipe.pack.buckets)
+    table = cuts_settings(cuts, sources, recipe.pack.buckets, tokenizer)
     return Plan(stage="pack", folder=folder, settings=table, items=items)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from curate import tokens
 from curate.documents import read_documents
 from curate.packing import TOKENS, tokenized_row
 from curate.parts import PartWriter
@@ -12,6 +13,8 @@ from curate.pipelines.parts import map_only
 from curate.records import Failure
 from curate.sorting import in_order
 from curate.stage import Item, Plan
+
+COLUMNS = ("id", "url", "source", "text", "quality")  # of a document, as many as its row needs
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -29,11 +32,12 @@ def make_part(plan: Plan, item: Item) -> None:
 
 def rows(plan: Plan, item: Item, part: PartWriter) -> Iterator[dict[str, Any]]:
     """The rows of the documents as they come; what is no document goes to the part's dead letters."""
-    for document in read_documents(plan, item):
+    tokenizer = tokens.of(plan.settings["tokenizer"], plan.folder)
+    for document in read_documents(plan, item, columns=COLUMNS):
         if isinstance(document, Failure):
             part.fail(document, item.source)
         else:
-            yield tokenized_row(document, plan.settings["seed"], plan.settings["valid_fraction"])
+            yield tokenized_row(document, plan.settings["seed"], plan.settings["valid_fraction"], tokenizer)
 
 
 def place(row: dict[str, Any]) -> tuple[str, str, int, bytes]:

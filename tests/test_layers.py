@@ -29,6 +29,7 @@ COMMAND_LINE = (
 ONE_MODULE = {  # a library that only one module knows
     "trafilatura": "curate/main_text.py curate/pruning.py",
     "tiktoken": "curate/tokens.py",
+    "tokenizers": "curate/tokenizer_json.py",
     "isal": "curate/packings.py curate/payloads.py",
     "backports.zstd": "curate/packings.py curate/payloads.py",
     "lz4": "curate/packings.py",

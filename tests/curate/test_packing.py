@@ -21,6 +21,7 @@ from curate.shards import META, read_index
 from curate.stage import Item, Plan, close_stage, is_done, load_plan, open_stage
 
 EOT = tokens.END_OF_TEXT
+GPT2 = tokens.named("gpt2")
 
 lengths = st.integers(1, 12)
 orders = st.integers(0, 2**64 - 1) | st.integers(2**64 - 4, 2**64 - 1)  # the latter meet
@@ -163,6 +164,13 @@ def test_documents_of_equal_order_stay_together_though_the_shard_overflows(tmp_p
     assert [(cut.documents, cut.low, cut.high) for cut in cuts] == [(3, 7, 7), (1, 10, 10), (1, 11, 11)]
 
 
+def test_documents_of_equal_order_are_cut_alike_whichever_part_comes_first(tmp_path):
+    rows = [row(number, order=order, length=length) for number, (order, length) in enumerate([(0, 12), (1, 1), (1, 2)])]
+    one = packed(tmp_path / "one", [rows[:2], rows[2:]], 13)
+    other = packed(tmp_path / "other", [rows[2:], rows[:2]], 13)
+    assert contents(one) == contents(other)
+
+
 def test_the_order_is_that_of_unsigned_numbers(tmp_path):
     rows = [row(number, order=order) for number, order in enumerate([2**64 - 1, 0, 2**63, 2**63 - 1])]
     plan = packed(tmp_path, [rows], 100)
@@ -236,7 +244,7 @@ def document(number, text="Hello world"):
 
 def test_a_document_s_split_and_order_are_drawn_from_its_id():
     made = document(1)
-    found = tokenized_row(made, 7, 0.5)
+    found = tokenized_row(made, 7, 0.5, GPT2)
     assert found["order"] == int.from_bytes(keyed_hash(7, "order", made.id), "big")
     assert found["split"] == ("valid" if uniform(7, "split", made.id) < 0.5 else "train")
     assert np.frombuffer(found["ids"], "<u2").tolist() == [15496, 995, EOT]
@@ -247,7 +255,7 @@ def test_the_share_of_the_valid_split_is_the_fraction_and_a_larger_one_holds_the
     splits = defaultdict(set)
     for fraction in (0.0, 0.05, 0.1):
         for number in range(2000):
-            if tokenized_row(document(number, ""), 0, fraction)["split"] == "valid":
+            if tokenized_row(document(number, ""), 0, fraction, GPT2)["split"] == "valid":
                 splits[fraction].add(number)
     assert not splits[0.0]
     assert splits[0.05] < splits[0.1]
@@ -255,7 +263,7 @@ def test_the_share_of_the_valid_split_is_the_fraction_and_a_larger_one_holds_the
 
 
 def test_an_empty_text_is_one_end_of_text():
-    assert tokenized_row(document(1, ""), 0, 0)["tokens"] == 1
+    assert tokenized_row(document(1, ""), 0, 0, GPT2)["tokens"] == 1
 
 
 EDGES = (0.1, 0.5, 0.8)
@@ -290,4 +298,4 @@ def test_edges_of_buckets_that_do_not_rise_between_0_and_1_are_refused(buckets):
 
 def test_a_quality_that_is_no_number_counts_as_none():
     document = Document(id=bytes(16), url="", timestamp=EPOCH, source="web", text="a", quality=float("nan"))
-    assert tokenized_row(document, 0, 0.0)["quality"] is None
+    assert tokenized_row(document, 0, 0.0, GPT2)["quality"] is None

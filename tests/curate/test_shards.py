@@ -9,18 +9,21 @@ from hypothesis import strategies as st
 
 from curate.shards import read_index, write_index
 
+CODES = {"<u2": (8, 2), "<u4": (4, 4)}  # uint16 and int32 in Megatron's DType, and their bytes
 
-def by_hand(lengths):
+
+def by_hand(lengths, dtype="<u2"):
     """Megatron's MMIDIDX version 1 as its indexed_dataset.py writes it, field by field."""
+    code, width = CODES[dtype]
     count, pointer, pointers = len(lengths), 0, []
     for length in lengths:
         pointers.append(pointer)
-        pointer += 2 * length
+        pointer += width * length
     return b"".join(
         [
             b"MMIDIDX\x00\x00",
             struct.pack("<Q", 1),
-            struct.pack("<B", 8),
+            struct.pack("<B", code),
             struct.pack("<Q", count),
             struct.pack("<Q", count + 1),
             struct.pack(f"<{count}i", *lengths),
@@ -30,14 +33,15 @@ def by_hand(lengths):
     )
 
 
-@given(st.lists(st.integers(1, 10**6), max_size=20))
-def test_an_index_is_megatron_s_byte_for_byte_and_reads_back(tmp_path_factory, lengths):
+@given(st.lists(st.integers(1, 10**6), max_size=20), st.sampled_from(sorted(CODES)))
+def test_an_index_is_megatron_s_byte_for_byte_and_reads_back(tmp_path_factory, lengths, dtype):
     path = tmp_path_factory.mktemp("index") / "a.idx"
-    write_index(path, np.array(lengths, dtype=np.int32))
-    assert path.read_bytes() == by_hand(lengths)
+    write_index(path, np.array(lengths, dtype=np.int32), dtype)
+    assert path.read_bytes() == by_hand(lengths, dtype)
     index = read_index(path)
     assert index.lengths.tolist() == lengths
-    assert index.pointers.tolist() == [2 * sum(lengths[:place]) for place in range(len(lengths))]
+    assert index.pointers.tolist() == [CODES[dtype][1] * sum(lengths[:place]) for place in range(len(lengths))]
+    assert index.dtype == dtype
 
 
 def test_pointers_do_not_wrap_beyond_2_gib(tmp_path):
@@ -55,7 +59,7 @@ def test_a_cut_index_is_refused_by_name(size, tmp_path):
 BROKEN = {
     "another magic": b"X" + by_hand([5])[1:],
     "another version": by_hand([5])[:9] + struct.pack("<Q", 2) + by_hand([5])[17:],
-    "another dtype": by_hand([5])[:17] + b"\x04" + by_hand([5])[18:],
+    "another dtype": by_hand([5])[:17] + b"\x05" + by_hand([5])[18:],
     "a byte more": by_hand([5]) + b"\0",
     "more sequences": by_hand([5])[:18] + struct.pack("<QQ", 2**60, 2**60 + 1) + by_hand([5])[34:],
     "documents that fit the size but not the sequences": by_hand([])[:18] + struct.pack("<QQ", 0, 6) + bytes(48),

@@ -1,11 +1,14 @@
 """GPT-2's encoding: published vectors, round trips, and one end-of-text at the end, whatever the text says."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from curate import tokens
+from curate.settings import SettingsError
 from curate.tokens import END_OF_TEXT, VOCABULARY, decode, encode, gpt2
 
 
@@ -38,6 +41,11 @@ def test_a_text_survives_its_ids(text):
     assert decode(encode(text)[:-1].tolist()) == text
 
 
+@given(st.text())
+def test_the_ids_are_those_that_tiktoken_gives_ordinary_text(text):
+    assert encode(text)[:-1].tolist() == gpt2().encode_ordinary(text)
+
+
 @given(st.text(), st.sampled_from(["<|endoftext|>", "<|endoftext", "|>", "<|fim_prefix|>"]), st.text())
 def test_end_of_text_is_last_and_only_last_even_if_the_text_names_it(before, special, after):
     ids = encode(before + special + after)
@@ -57,6 +65,37 @@ def test_a_long_run_without_a_word_boundary_survives(text):
 
 def test_the_vocabulary_is_gpt_2_s():
     assert (gpt2().n_vocab, gpt2().eot_token) == (VOCABULARY, END_OF_TEXT) == (50257, 50256)
+
+
+def test_an_encoding_that_tiktoken_has_not_is_refused_with_those_it_has():
+    with pytest.raises(SettingsError, match=r"^tokenize.encoding: .* has no encoding 'gtp2'; it has gpt2, .*or give"):
+        tokens.load("gtp2")
+
+
+def test_an_end_of_text_that_the_encoding_has_not_is_refused_with_those_it_has():
+    with pytest.raises(SettingsError, match=r"^tokenize.eot: gpt2 has no special token '</s>'; it has <\|endoftext\|>"):
+        tokens.load("gpt2", "</s>")
+
+
+@pytest.mark.parametrize(
+    ("name", "vocabulary", "eot", "sha256"),
+    [
+        ("cl100k_base", 100277, 100257, "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"),
+        ("o200k_base", 200019, 199999, "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"),
+    ],
+)
+def test_tiktoken_s_other_encodings_have_four_bytes_an_id_and_openai_s_digest(name, vocabulary, eot, sha256):
+    if "TIKTOKEN_CACHE_DIR" not in os.environ:
+        pytest.skip("TIKTOKEN_CACHE_DIR names no folder of ranks, and a test downloads none")
+    try:
+        found = tokens.load(name)
+    except SettingsError as error:
+        pytest.skip(str(error))
+    assert (found.vocabulary, found.eot, found.dtype) == (vocabulary, eot, "<u4")
+    assert found.sha256 == {f"{name}.tiktoken": sha256}
+    text = "The <|endoftext|> of 日本 <|endofprompt|>"
+    assert found.decode(found.encode(text)[:-1].tolist()) == text
+    assert found.encode(text).tolist().index(eot) == len(found.encode(text)) - 1
 
 
 def test_rank_files_that_are_not_openai_s_are_refused(monkeypatch):
