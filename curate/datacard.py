@@ -46,8 +46,8 @@ def card(dataset: Dataset) -> str:
     name, version = contract["tokenizer"]["name"], contract["versions"]["curate"]
     body = [
         f"# {contract['name']}",
-        f"{tokens:,} tokens of {documents:,} documents for training language models, made by curate {version}. Ids are of the"
-        f" {name} tokenizer; documents stand in an order drawn by hash, so a sequential reader gets a shuffled stream.",
+        f"{tokens:,} tokens of {documents:,} documents for training language models, made by curate {version}. Ids are"
+        f" of the {name} tokenizer; documents stand in an order drawn by hash, so a sequential reader gets a shuffled stream.",
         "Of this folder's Parquet files (`curate export hf`) each row is a document:",
         FIELDS,
         "## Sources and mixture",
@@ -118,15 +118,19 @@ def _configs(dataset: Dataset) -> list[str]:
 
 def _mixture(dataset: Dataset) -> str:
     mixture = dataset.contract["mixture"]
-    rows = ["| source | split | documents | tokens | bytes of text | share of training | epochs |", "|---|---|" + "--:|" * 5]
+    rows = [
+        "| source | split | documents | tokens | bytes of text | share of training | epochs |",
+        "|---|---|" + "--:|" * 5,
+    ]
     for source, split, part in _parts(dataset):
         seen = "–" if split != "train" or source["epochs"] is None else f"{source['epochs']:.2f}"
         share = f"{100 * source['share']:.1f} %" if split == "train" else "–"
         sums = " | ".join(f"{part[unit]:,}" for unit in ("documents", "tokens", "bytes"))
         rows.append(f"| {_cell(source['name'])} | {split} | {sums} | {share} | {seen} |")
     capped = f", at most {mixture['max_epochs']} epochs of each" if mixture["max_epochs"] else ""
-    told = f"Epochs are within {mixture['tokens']:,} tokens (preset `{mixture['preset']}`{capped}). The files hold each document"
-    return "\n".join(rows) + f"\n\n{told} once: what is to be seen more often, your loader repeats."
+    told = f"Epochs are within {mixture['tokens']:,} tokens (preset `{mixture['preset']}`{capped})."
+    once = "The files hold each document once: what is to be seen more often, your loader repeats."
+    return "\n".join(rows) + f"\n\n{told} {once}"
 
 
 def _funnel(dataset: Dataset) -> str:
@@ -148,11 +152,11 @@ def _reasons(dataset: Dataset, stage: dict[str, Any]) -> str:
 
 
 def _rights(dataset: Dataset) -> str:
-    stated = f"Stated by who published this: {dataset.license}. " if dataset.license else ""
+    stated = f"For the selection as such: {dataset.license}. " if dataset.license else ""
     return (
-        f"{stated}The documents were written by others, and each is under its author's terms, which this dataset neither"
-        " changes nor grants; the address of each is in `url`. Whoever uses them has to see to it that the use is allowed,"
-        " and whoever publishes them should say how a document can be taken out."
+        f"{stated}The documents were written by others, and each is under its author's terms, which this dataset"
+        " neither changes nor grants; the address of each is in `url`. Whoever uses them has to see to it that the use"
+        " is allowed, and whoever publishes them should say how a document can be taken out."
     )
 
 

@@ -1,8 +1,8 @@
 """A finished dataset in the forms of others: which files an export has, and whose they are.
 
-An export is a folder outside of the output; croissant's may be the output itself. Each form is a function from a `Dataset` to the files to write, by name, so
-that names are known before any work. Files are written whole, in the order given; `.curate-export-FORMAT.json` names
-them, and what it does not name is never overwritten, so several forms can share a folder.
+An export is a folder outside of the output; croissant's may be the output itself. A form is a function from a `Dataset`
+to the files to write, by name, so that names are known before any work. Files are written whole, in the order given;
+`.curate-export-FORMAT.json` names them. What it does not name is never overwritten, so several forms can share a folder.
 """
 
 import json
