@@ -13,8 +13,8 @@ from curate.parts import as_json
 
 TERMS = (
     "arrayShape citeAs column containedIn equivalentProperty extract field fileProperty fileObject fileSet format"
-    " includes isArray isLiveDataset jsonPath key md5 parentField path recordSet references regex repeated replace samplingRate"
-    " separator source subField transform"
+    " includes isArray isLiveDataset jsonPath key md5 parentField path recordSet references regex repeated replace"
+    " samplingRate separator source subField transform"
 )
 CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -66,7 +66,8 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "name": contract["name"],
         "description": f"{tokens:,} tokens for training language models,"
-        f" made by curate {contract['versions']['curate']} from the recipe {contract['name']!r}: ids of the {contract['tokenizer']['name']} tokenizer, type"
+        f" made by curate {contract['versions']['curate']} from the recipe {contract['name']!r}:"
+        f" ids of the {contract['tokenizer']['name']} tokenizer, type"
         f" {contract['dtype']}. The manifest holds the recipe, the mixture and each stage's counts.",
         "distribution": [*_objects(dataset)],
     }

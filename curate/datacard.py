@@ -47,7 +47,8 @@ def card(dataset: Dataset) -> str:
     body = [
         f"# {contract['name']}",
         f"{tokens:,} tokens of {documents:,} documents for training language models, made by curate {version}. Ids are"
-        f" of the {name} tokenizer; documents stand in an order drawn by hash, so a sequential reader gets a shuffled stream.",
+        f" of the {name} tokenizer; documents stand in an order drawn by hash, so a sequential reader gets a shuffled"
+        " stream.",
         "Of this folder's Parquet files (`curate export hf`) each row is a document:",
         FIELDS,
         "## Sources and mixture",

@@ -2,7 +2,7 @@
 
 An export is a folder outside of the output; croissant's may be the output itself. A form is a function from a `Dataset`
 to the files to write, by name, so that names are known before any work. Files are written whole, in the order given;
-`.curate-export-FORMAT.json` names them. What it does not name is never overwritten, so several forms can share a folder.
+`.curate-export-FORMAT.json` names them. What it does not name is never overwritten, so forms can share a folder.
 """
 
 import json

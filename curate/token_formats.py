@@ -57,7 +57,13 @@ def litdata(dataset: Dataset) -> Files:
         chunk = {"chunk_bytes": size, "chunk_size": 1, "dim": piece.shard.tokens, "filename": name}
         chunks.setdefault(folder, []).append(chunk)
         yield f"{piece.name}.bin", _litdata(piece, size)
-    loader = {"chunk_bytes": None, "chunk_size": None, "compression": None, "encryption": None, "data_spec": None}
+    loader: dict[str, Any] = {
+        "chunk_bytes": None,
+        "chunk_size": None,
+        "compression": None,
+        "encryption": None,
+        "data_spec": None,
+    }
     loader |= {"data_format": [LITDATA[dataset.dtype]], "item_loader": "TokensLoader"}
     for folder, own in chunks.items():
         yield f"{folder}/index.json", _json({"chunks": own, "config": loader})

@@ -9,52 +9,63 @@ from pathlib import Path
 import numpy as np
 
 
-def megatron(prefix: str) -> dict:
+def megatron(*prefixes: str) -> dict:
     from megatron.core.datasets.indexed_dataset import IndexedDataset
 
-    dataset = IndexedDataset(prefix)
-    documents = [dataset[number] for number in range(len(dataset))]
-    assert list(dataset.document_indices) == list(range(len(dataset) + 1))
+    documents = []
+    for prefix in prefixes:
+        dataset = IndexedDataset(prefix)
+        assert list(dataset.document_indices) == list(range(len(dataset) + 1))
+        documents += [dataset[number].copy() for number in range(len(dataset))]  # its maps close with it
     return joined(documents)
 
 
-def datatrove(folder: str, file: str) -> dict:
-    """The file as one window, for its positions in documents; then the folder in windows of 33 tokens."""
+def datatrove(folder: str) -> dict:
+    """Each file as one window, for the positions in documents; then the folder in windows of 33 tokens."""
     from datatrove.utils.dataset import DatatroveFileDataset, DatatroveFolderDataset
 
-    size = Path(file).stat().st_size // 2
-    whole = DatatroveFileDataset(file, size - 1, return_positions=True)[0]
-    starts = np.flatnonzero(whole["positions"].numpy() == 0)
+    documents = []
+    for file in sorted(Path(folder).rglob("*.ds")):
+        whole = DatatroveFileDataset(str(file), file.stat().st_size // 2 - 1, return_positions=True)[0]
+        starts = np.flatnonzero(whole["positions"].numpy() == 0)
+        documents += np.split(whole["input_ids"].numpy(), starts[1:])
     windows = DatatroveFolderDataset(folder, 32, filename_pattern="*.ds")
     parts = [windows[number]["input_ids"].numpy() for number in range(len(windows))]
-    return {"tokens": whole["input_ids"].numpy(), "starts": starts, "windows": np.stack(parts)}
+    return joined(documents) | {"windows": np.stack(parts)}
 
 
-def litdata(folder: str, block: str) -> dict:
+def litdata(*folders: str) -> dict:
+    """Token by token, and in blocks of 129."""
     from litdata import StreamingDataset, TokensLoader
 
-    dataset = StreamingDataset(folder, item_loader=TokensLoader(block_size=int(block)), shuffle=False)
-    return {"tokens": np.concatenate([np.asarray(each) for each in dataset])}
+    found = {}
+    for name, block in (("tokens", 1), ("blocks", 129)):
+        readers = [StreamingDataset(each, item_loader=TokensLoader(block_size=block)) for each in folders]
+        found[name] = np.concatenate([np.asarray(part) for reader in readers for part in reader])
+    return found
 
 
-def datasets_files(pattern: str) -> dict:
+def datasets(folder: str) -> dict:
+    """The files by a pattern, then what the card names: both configurations, both splits."""
     from datasets import load_dataset
 
-    return rows(load_dataset("parquet", data_files={"train": pattern}, split="train"))
+    readings = {
+        "files": load_dataset("parquet", data_files=f"{folder}/train/*/*.parquet", split="train"),
+        "default": load_dataset(folder, "default", split="train"),
+        "validation": load_dataset(folder, split="validation"),
+        "web": load_dataset(folder, "web", split="train"),
+    }
+    return {f"{name} {key}": value for name, dataset in readings.items() for key, value in rows(dataset).items()}
 
 
-def datasets_card(folder: str, config: str, split: str) -> dict:
-    from datasets import load_dataset
-
-    return rows(load_dataset(folder, config, split=split))
-
-
-def croissant(file: str) -> dict:
+def croissant(*files: str) -> dict:
     import mlcroissant
 
-    dataset = mlcroissant.Dataset(file)
-    assert not dataset.metadata.issues.errors, dataset.metadata.issues.report()
-    found = list(dataset.records("documents"))
+    found = []
+    for file in files:
+        dataset = mlcroissant.Dataset(file)
+        assert not dataset.metadata.issues.errors, dataset.metadata.issues.report()
+        found += dataset.records("documents")
     told = {"urls": np.array([row["documents/url"].decode() for row in found])}
     return told | {name: np.array([row[f"documents/{name}"] for row in found]) for name in ("tokens", "offset")}
 

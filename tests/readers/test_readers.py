@@ -74,67 +74,61 @@ def read(tmp_path):
     return run
 
 
-def shards(out: Path, split: str, source: str) -> list[Shard]:
-    found = [Shard(path.with_suffix("")) for path in sorted((out / "shards" / split / source).glob("*.bin"))]
-    assert found
-    assert split == "valid" or len(found) > 1
+def shards(out: Path, split: str, *sources: str) -> list[Shard]:
+    """The shards of sources, all if none is named, in the order of their names."""
+    folders = [out / "shards" / split / source for source in sources or SOURCES]
+    found = [Shard(path.with_suffix("")) for folder in folders for path in sorted(folder.glob("*.bin"))]
+    assert len(found) >= len(folders) * (2 if split == "train" else 1)
     return found
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_megatron_core_reads_the_shards_as_they_are(source, out, read):
-    for shard in shards(out, "train", source):
-        found = read("megatron", shard.prefix)
-        np.testing.assert_array_equal(found["tokens"], shard.tokens)
-        np.testing.assert_array_equal(found["starts"], shard.starts)
+def check(found: dict, own: list[Shard], name: str = "") -> None:
+    """Every token of every document is that of the shards, end to end."""
+    np.testing.assert_array_equal(found[f"{name}tokens"], np.concatenate([shard.tokens for shard in own]))
+    begins = np.cumsum([0, *(len(shard.tokens) for shard in own)])
+    starts = [shard.starts + begin for shard, begin in zip(own, begins, strict=False)]
+    np.testing.assert_array_equal(found[f"{name}starts"], np.concatenate(starts))
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_datatrove_and_so_nanotron_reads_tokens_and_positions_in_documents(source, out, exported, read):
-    folder = exported("nanotron") / "train" / source
-    own = shards(out, "train", source)
-    for shard in own:
-        found = read("datatrove", folder, folder / f"{shard.prefix.name}.ds")
-        np.testing.assert_array_equal(found["tokens"], shard.tokens)
-        np.testing.assert_array_equal(found["starts"], shard.starts)
-    windows = [shard.tokens[: len(shard.tokens) // 33 * 33].reshape(-1, 33) for shard in own]
-    np.testing.assert_array_equal(found["windows"], np.concatenate(windows))
+def blocks(own: list[Shard], size: int) -> np.ndarray:
+    """The shards in blocks of this many tokens, each without its tail."""
+    return np.concatenate([shard.tokens[: len(shard.tokens) // size * size].reshape(-1, size) for shard in own])
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_litdata_s_tokens_loader_reads_every_block(source, out, exported, read):
-    folder = exported("litdata") / "train" / source
-    for block in (1, 129):
-        found = read("litdata", folder, block)
-        each = [shard.tokens[: len(shard.tokens) // block * block] for shard in shards(out, "train", source)]
-        np.testing.assert_array_equal(found["tokens"], np.concatenate(each))
+def test_megatron_core_reads_the_shards_as_they_are(out, read):
+    own = [*shards(out, "train"), *shards(out, "valid")]
+    check(read("megatron", *(shard.prefix for shard in own)), own)
+
+
+def test_datatrove_and_so_nanotron_reads_tokens_and_positions_in_documents(out, exported, read):
+    found, own = read("datatrove", exported("nanotron") / "train"), shards(out, "train")
+    check(found, own)
+    np.testing.assert_array_equal(found["windows"], blocks(own, 33))
+
+
+def test_litdata_s_tokens_loader_reads_every_token_and_every_block(out, exported, read):
+    folder, own = exported("litdata") / "train", shards(out, "train")
+    found = read("litdata", *(folder / source for source in SOURCES))
+    np.testing.assert_array_equal(found["tokens"], np.concatenate([shard.tokens for shard in own]))
+    np.testing.assert_array_equal(found["blocks"], blocks(own, 129).ravel())
 
 
 def test_datasets_reads_one_row_per_document_from_files_and_through_the_card(out, exported, read):
-    folder = exported("hf", "hub")
     exported("datacard", "hub")
-    every = [shard for source in SOURCES for shard in shards(out, "train", source)]
-    of_web, of_valid = shards(out, "train", "web"), [each for name in SOURCES for each in shards(out, "valid", name)]
-    readings = [
-        (read("datasets_files", folder / "train" / "*" / "*.parquet"), every),
-        (read("datasets_card", folder, "default", "train"), every),
-        (read("datasets_card", folder, "default", "validation"), of_valid),
-        (read("datasets_card", folder, "web", "train"), of_web),
-    ]
-    for found, own in readings:
-        np.testing.assert_array_equal(found["tokens"], np.concatenate([shard.tokens for shard in own]))
-        lengths = np.concatenate([np.diff(shard.starts, append=len(shard.tokens)) for shard in own])
-        np.testing.assert_array_equal(np.diff(found["starts"], append=len(found["tokens"])), lengths)
-        assert found["urls"].tolist() == [url for shard in own for url in shard.column("url")]
-        assert found["ids"].tolist() == [name.hex() for shard in own for name in shard.column("id")]
+    found = read("datasets", exported("hf", "hub"))
+    train = shards(out, "train")
+    wanted = {"files": train, "default": train, "validation": shards(out, "valid"), "web": shards(out, "train", "web")}
+    for name, own in wanted.items():
+        check(found, own, f"{name} ")
+        assert found[f"{name} urls"].tolist() == [url for shard in own for url in shard.column("url")]
+        assert found[f"{name} ids"].tolist() == [each.hex() for shard in own for each in shard.column("id")]
 
 
 def test_mlcroissant_accepts_the_description_and_reads_a_row_per_document(curate, out, exported, read):
     described = [exported("croissant", "out"), exported("croissant", ".")]  # in the output, and above it
-    own = [shard for split in ("train", "valid") for source in SOURCES for shard in shards(out, split, source)]
-    wanted = sorted(zip(*[sum((shard.column(name) for shard in own), []) for name in ("url", "tokens", "offset")]))  # noqa: B905, RUF017
-    for folder in described:
-        found = read("croissant", folder / "croissant.json")
-        rows = zip(*(found[name].tolist() for name in ("urls", "tokens", "offset")), strict=True)
-        assert sorted(rows) == wanted
+    found = read("croissant", *(folder / "croissant.json" for folder in described))
+    rows = zip(*(found[name].tolist() for name in ("urls", "tokens", "offset")), strict=True)
+    own = [*shards(out, "train"), *shards(out, "valid")]
+    columns = ([value for shard in own for value in shard.column(name)] for name in ("url", "tokens", "offset"))
+    assert sorted(rows) == sorted(2 * list(zip(*columns, strict=True)))
     assert curate("verify", out).code == 0
