@@ -21,7 +21,7 @@ def megatron(*prefixes: str) -> dict:
 
 
 def datatrove(folder: str) -> dict:
-    """Each file as one window, for the positions in documents; then the folder in windows of 33 tokens."""
+    """Each file as one window, for the positions in documents; then the folder of each source in windows of 33."""
     from datatrove.utils.dataset import DatatroveFileDataset, DatatroveFolderDataset
 
     documents = []
@@ -29,8 +29,10 @@ def datatrove(folder: str) -> dict:
         whole = DatatroveFileDataset(str(file), file.stat().st_size // 2 - 1, return_positions=True)[0]
         starts = np.flatnonzero(whole["positions"].numpy() == 0)
         documents += np.split(whole["input_ids"].numpy(), starts[1:])
-    windows = DatatroveFolderDataset(folder, 32, filename_pattern="*.ds")
-    parts = [windows[number]["input_ids"].numpy() for number in range(len(windows))]
+    parts = []
+    for source in sorted(Path(folder).iterdir()):  # its pattern does not go into folders
+        windows = DatatroveFolderDataset(str(source), 32, filename_pattern="*.ds")
+        parts += [windows[number]["input_ids"].numpy() for number in range(len(windows))]
     return joined(documents) | {"windows": np.stack(parts)}
 
 
