@@ -4,7 +4,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 PIP := $(UV) pip install --quiet --python .venv/bin/python --constraint constraints.txt
 RUN := .venv/bin/
 
-.PHONY: demo test lint bench bench-peers runners conformance faults memory clean
+.PHONY: demo test lint bench bench-peers readers runners conformance faults memory clean
 
 demo: .venv/.train
 	$(RUN)curate run quickstart --out demo
@@ -35,6 +35,17 @@ bench-peers: .venv/.dev .venv-peers/.ready
 	$(UV) pip install --quiet --python .venv-peers/bin/python 'datatrove[io,processing]==0.10.*' 'spacy>=3.8,<4'
 	@touch $@
 
+# Megatron-core, datatrove, litdata, datasets and mlcroissant read shards and exports, in an environment of their own.
+readers: .venv/.dev .venv-readers/.ready
+	$(RUN)pytest -q tests/readers
+
+.venv-readers/.ready: tests/readers/requirements.txt | $(UV)
+	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv-readers
+	$(UV) pip install --quiet --python .venv-readers/bin/python --torch-backend=cpu -r $< 2>/dev/null \
+		|| $(UV) pip install --quiet --python .venv-readers/bin/python -r $<
+	$(UV) pip install --quiet --python .venv-readers/bin/python --no-deps 'datatrove==0.10.1'
+	@touch $@
+
 # What Spark, Flink and Prism need, into the user's cache.
 runners: .venv/.dev .venv/.tools
 	$(RUN)curate runners fetch spark flink prism
@@ -54,7 +65,7 @@ memory: .venv/.dev
 	$(RUN)python tests/bench/memory.py --warc build/corpus/warc --documents build/corpus/documents
 
 clean:
-	rm -rf .venv .venv-peers .uv build demo *.egg-info
+	rm -rf .venv .venv-peers .venv-readers .uv build demo *.egg-info
 
 # torch: the CPU build where uv can get it, else the registry's own (5 GB, once, through uv's cache).
 .venv/.train: .venv/.data

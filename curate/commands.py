@@ -147,6 +147,32 @@ def mix(
 
 
 @app.command(rich_help_panel=DATASET)
+def export(
+    form: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="croissant, datacard, hf, llmc, litdata, nanotron or npy.")
+    ],
+    out: Output,
+    dest: Annotated[Path, typer.Option("-o", "--out", metavar="DEST", parser=place, help="The folder to write.")],
+    split: Annotated[str | None, typer.Option(help="Only this split: train or valid.", show_default=False)] = None,
+    license_: Annotated[
+        str | None, typer.Option("--license", help="What croissant or datacard state.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a finished run's dataset in the form of others; files that are the same are linked, not copied."""
+    from dataclasses import asdict
+
+    from curate import exports
+
+    done = exports.export(form, out, dest, split=split, license=license_)
+    if json:
+        print_json(asdict(done) | {"folder": str(done.folder)})
+    else:
+        told = f"{done.files:,} files, {done.shards:,} shards, {done.tokens:,} tokens"
+        show.say(console, f"export: {form} in {done.folder} ({told})")
+
+
+@app.command(rich_help_panel=DATASET)
 def miniweb(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write.")]) -> None:
     """Write the mini-web that quickstart runs on: WARC files, labels, and the truth about every page."""
     from curate import miniweb as pages

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping
 from fractions import Fraction
-from importlib import metadata
+from functools import cache
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
 from curate import __version__, mixture, tokens
 from curate.packing import sub_source
-from curate.parts import write_json
+from curate.parts import as_json, write_json
 from curate.recipe import Recipe, to_toml
 from curate.settings import SettingsError
 from curate.stage import StageRecord
@@ -127,8 +128,29 @@ def stage_folder(out: Path, stage: str) -> Path:
 
 
 def write(manifest: dict[str, Any], out: Path) -> None:
-    """Write `manifest.json`."""
-    write_json(out / "manifest.json", manifest)
+    """Write `manifest.json`; SettingsError in one line if it does not fit the schema."""
+    path = out / "manifest.json"
+    check(json.loads(as_json(manifest)), path)
+    write_json(path, manifest)
+
+
+def check(found: Any, path: Path) -> None:
+    """SettingsError naming the field where this is no manifest as the published schema says."""
+    if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("version") != VERSION:
+        raise SettingsError(f"{path}: not a manifest of format {FORMAT}, version {VERSION}")
+    wrong = next(_validator().iter_errors(found), None)
+    if wrong:
+        told = " ".join(wrong.message.split())
+        told = told if len(told) <= 200 else f"{told[:80]} … {told[-100:]}"
+        raise SettingsError(f"{path}: malformed manifest: {wrong.json_path.removeprefix('$.')}: {told}")
+
+
+@cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    schema = resources.files("curate.manifests") / "manifest.schema.json"
+    return Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -140,6 +162,5 @@ def read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: no such manifest") from None
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: cannot read this manifest: {error}") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("version") != VERSION:
-        raise SettingsError(f"{path}: not a manifest of format {FORMAT}, version {VERSION}")
-    return found
+    check(found, path)
+    return found  # type: ignore[no-any-return]

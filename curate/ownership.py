@@ -11,6 +11,7 @@ from curate.stage import load_plan, owned_files, read_stage
 
 # What a run keeps beside its stages' folders.
 RUN_FILES = ("recipe.toml", "inputs.json", "manifest.json", "report.html")
+EXPORTED = (".curate-export-croissant.json", "croissant.json")  # the one export that may lie there too, and its record
 DEPTH = 2  # a stage lies in a run, another in it
 RUN_FOLDERS = {"miniweb": "mini-web", "train": "model"}
 
@@ -20,6 +21,8 @@ def owners(out: Path) -> dict[Path, str]:
     names = sorted(storage.sizes(out))
     alone = not {"plan.json", "stage.json"}.isdisjoint(names)
     owned = {} if alone else {out / name: "run" for name in RUN_FILES}
+    if not alone and EXPORTED[0] in names:
+        owned |= {out / name: "export" for name in EXPORTED}
     folders = {} if alone else RUN_FOLDERS
     for stage in {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in ("plan.json", "stage.json")}:
         if stage.count("/") < DEPTH:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import manifest, recipe, settings, storage, tokens
+from curate import exports, manifest, recipe, settings, storage, tokens
 from curate.funnel import planned, stage_folders
 from curate.inputs import stage_items
 from curate.manifest import stage_folder
@@ -52,6 +52,7 @@ def faults(out: Path) -> Iterator[str]:
     yield from (f"{path}: no record owns this file" for path in strays(out))
     if (out / "manifest.json").exists():
         yield from _manifest(out, sound)
+        yield from exports.outdated(out)
     elif (out / "recipe.toml").exists():
         yield f"{out}: not finished, it has no manifest.json; run the same command again"
 

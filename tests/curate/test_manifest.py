@@ -7,6 +7,9 @@ from importlib import resources
 
 import jsonschema
 import pytest
+from hypothesis import HealthCheck, assume, given
+from hypothesis import settings as laws
+from hypothesis import strategies as st
 
 from curate import manifest, recipe, settings
 from curate.parts import Counts, FileRecord, sha256_of
@@ -150,6 +153,40 @@ def test_a_value_out_of_range_does_not_fit(path, value, contract):
     at(contract, path[:-1])[path[-1]] = value
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(contract, SCHEMA)
+
+
+def leaves(value, path=()):
+    """The path of every value in a manifest but the tables' own names."""
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in below:
+        yield (*path, key)
+        yield from leaves(each, (*path, key))
+
+
+NULL = {"epochs", "max_epochs"}  # may be null
+OTHER = st.sampled_from([None, True, -1, -1.5, "", "x\ny", [], [1], {}, {"a": 1}])
+
+
+@laws(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@given(data=st.data())
+def test_one_broken_field_is_refused_in_one_line_on_read_and_on_write(data, contract, tmp_path):
+    path = data.draw(st.sampled_from(list(leaves(contract))))
+    value = data.draw(OTHER)
+    old = at(contract, path)
+    assume(type(value) is not type(old) and not (value is None and path[-1] in NULL))
+    broken = copy.deepcopy(contract)
+    at(broken, path[:-1])[path[-1]] = value
+    with pytest.raises(SettingsError) as refused:
+        manifest.write(broken, tmp_path)
+    assert not (tmp_path / "manifest.json").exists()
+    (tmp_path / "broken.json").write_text(json.dumps(broken))
+    with pytest.raises(SettingsError) as unread:
+        manifest.read(tmp_path / "broken.json")
+    for error, name in ((refused, "manifest.json"), (unread, "broken.json")):
+        told = str(error.value)
+        assert len(told.splitlines()) == 1
+        assert told.startswith(f"{tmp_path / name}: ")
+        assert path[0] in told or path[0] in ("format", "version")
 
 
 def test_sums_are_those_of_the_shards_and_files_are_those_on_disk(contract, finished):
