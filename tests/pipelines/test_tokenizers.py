@@ -200,3 +200,24 @@ def test_ranks_that_tiktoken_cannot_get_are_one_line_that_says_how_to_provide_th
     assert done.error.startswith("tokenize.encoding: tiktoken cannot get the ranks of 'cl100k_base' (ProxyError); set")
     assert "TIKTOKEN_CACHE_DIR" in done.error
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", ["hf", "nanotron", "npy", "litdata", "croissant", "datacard"])
+def test_an_export_keeps_the_ids_that_need_four_bytes(form, folder, tmp_path, curate):
+    done = curate("export", form, folder / "out", "-o", tmp_path / form)
+    assert done.code == 0, done.err
+    own = np.concatenate(
+        [np.fromfile(folder / "out" / f"{shard['path']}.bin", "<u4") for shard in shards(folder / "out")]
+    )
+    if form in ("nanotron", "npy"):
+        found = sorted((tmp_path / form).rglob("*.ds" if form == "nanotron" else "*.npy"))
+        assert np.array_equal(np.concatenate([np.fromfile(path, "<u4") for path in found if "train" in str(path)]), own)
+    if form == "hf":
+        column = [pq.read_table(path)["input_ids"] for path in sorted((tmp_path / form).rglob("*.parquet"))]
+        assert max(part.combine_chunks().flatten().to_numpy().max() for part in column) == LARGE
+
+
+def test_llm_c_has_no_shards_of_four_bytes(folder, tmp_path, curate):
+    done = curate("export", "llmc", folder / "out", "-o", tmp_path / "llmc")
+    assert done.code == 2
+    assert "llm.c" in done.error
