@@ -185,7 +185,7 @@ def quiet_beam(*, connectors: bool = True) -> None:
         root.addHandler(logging.NullHandler())
     hidden = () if connectors else tuple(name for name in CONNECTORS if name not in sys.modules)
     try:
-        sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] - None means that there is none
+        sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # None: there is none
         import apache_beam  # noqa: F401
     except ImportError as error:
         raise SettingsError(
