@@ -7,8 +7,9 @@
 .venv-peers holds datatrove 0.10 with spaCy, as the Makefile makes it; python-magic in it needs the system's libmagic.
 Each measurement is fresh processes, start-up included; the ways take turns, and medians are printed. Seconds are wall
 clock, so other work on the machine shows. Both sides find their modules compiled, as anyone does who has run them
-before, whatever this environment says of bytecode. What datatrove is told to do stands in peers_datatrove.py. Its reader asks
-libmagic for the type of records without WARC-Identified-Payload-Type and so loses pages; --typed spares it that.
+before, whatever this environment says of bytecode. What datatrove is told to do stands in peers_datatrove.py. Its
+reader asks libmagic for the type of records without WARC-Identified-Payload-Type and so loses pages; --typed spares it
+that.
 """
 
 import argparse
