@@ -58,16 +58,21 @@ def _serve(calls: socket.socket) -> NoReturn:
     _called("curate-nursery")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it goes with its parent, which is interrupted too
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # workers tell themselves how they end
     gc.freeze()  # so that no worker's collector touches, and so copies, what they share
+    workers = []
     while True:
         _, descriptors, _, _ = socket.recv_fds(calls, len(CALL), 1)
         if not descriptors:
-            os._exit(0)
-        if os.fork() == 0:
+            break
+        workers.append(os.fork())
+        if workers[-1] == 0:
             calls.close()
             _work(socket.socket(fileno=descriptors[0]))
         os.close(descriptors[0])
+    for pid in workers:  # those that have told their end are ending; others have nobody to work for
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    os._exit(0)
 
 
 def _work(runner: socket.socket) -> NoReturn:
@@ -76,7 +81,6 @@ def _work(runner: socket.socket) -> NoReturn:
 
     _called("curate-worker")
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     code = 1
     try:
         with runner.makefile("r") as lines:
@@ -85,8 +89,9 @@ def _work(runner: socket.socket) -> NoReturn:
         runner.sendall(DONE)
         code = 0
     except BaseException:
-        traceback.print_exc()  # which is the worker's log by now
+        traceback.print_exc()  # into the worker's log
     finally:
+        sys.stderr.flush()
         os._exit(code)
 
 

@@ -36,6 +36,7 @@ class Session:
         self._told_before = threading.excepthook
         self._running: object | None = None  # the run that goes on now
         self._lost: BaseException | None = None  # why a local worker ended
+        self._interrupted = False  # by ourselves, for that reason
 
     def __enter__(self) -> Self:
         """SettingsError, before any work, where the target cannot be used."""
@@ -57,13 +58,19 @@ class Session:
         name = failed.thread.name if failed.thread else ""
         if name.startswith("run_worker") and self._lost is None:
             self._lost = failed.exc_value
-            _later(_interrupt, self._is_on(self._running))
+            _later(self._interrupt, self._is_on(self._running))
             _later(self._give_up, self._is_on(self._running), times=2)
         elif not name.startswith(("wait_until_finish", "run_worker")) and failed.exc_type.__module__ != "grpc":
             self._told_before(failed)
 
     def _is_on(self, run: object | None) -> Callable[[], bool]:
         return lambda: run is not None and self._running is run
+
+    def _interrupt(self) -> None:
+        main = threading.main_thread().ident
+        if main is not None:
+            self._interrupted = True
+            signal.pthread_kill(main, signal.SIGINT)  # `_thread.interrupt_main` wakes no thread that waits for a lock
 
     def _give_up(self) -> None:
         print(f"curate: a worker ended: {self._lost}", file=sys.stderr, flush=True)
@@ -91,11 +98,11 @@ class Session:
         options = parsed(pipeline_options(self.target, seconds, self._endpoint()), told)
         pipeline = beam.Pipeline(runner=_local(options, self._nursery) if local else _portable(), options=options)
         build(pipeline)
-        self._running, self._lost = object(), None
+        self._running, self._lost, self._interrupted = object(), None, False
         try:
             self._wait(pipeline)
         except KeyboardInterrupt:
-            if self._lost is None:
+            if not self._interrupted:  # the user did it, which a worker may have noticed first
                 raise
             raise RuntimeError(f"a worker ended: {self._lost}") from None
         except Exception as error:
@@ -129,12 +136,6 @@ class Session:
         if self._server and (code := self._server.ended()) is not None:
             return RuntimeError(f"the job server ended with code {code}: {self._server.last_words()}")
         return error
-
-
-def _interrupt() -> None:
-    main = threading.main_thread().ident
-    if main is not None:
-        signal.pthread_kill(main, signal.SIGINT)  # `_thread.interrupt_main` wakes no thread that waits for a lock
 
 
 def _later(act: Callable[[], None], still: Callable[[], bool], times: int = 1) -> None:
