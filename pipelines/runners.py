@@ -16,12 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from curate.pipelines import nursery
 from curate.pipelines.jobserver import JobServer
 from curate.pipelines.target import Target, one_line_usage, parsed, pipeline_options, quiet_beam, server_settings
 from curate.settings import SettingsError
 
 CONNECT_PATIENCE_S = 30
 LOST_PATIENCE_S = 20.0
+FORKED = "curate:env:forked:v1"  # Beam's word for what runs the code: here processes of a nursery
 
 
 class Session:
@@ -30,11 +32,20 @@ class Session:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._server: JobServer | None = None
+        self._nursery: nursery.Nursery | None = None
         self._told_before = threading.excepthook
         self._running: object | None = None  # the run that goes on now
         self._lost: BaseException | None = None  # why a local worker ended
+        self._interrupted = False  # by ourselves, for that reason
 
     def __enter__(self) -> Self:
+        """SettingsError, before any work, where the target cannot be used."""
+        wanted = self.target.runner == "local" and self.target.count > 1 and nursery.possible()
+        self.target.check()
+        if wanted:
+            from apache_beam.runners.worker import sdk_worker_main  # noqa: F401 - for the workers
+
+            self._nursery = nursery.Nursery()
         threading.excepthook = self._told_of_thread
         return self
 
@@ -47,13 +58,19 @@ class Session:
         name = failed.thread.name if failed.thread else ""
         if name.startswith("run_worker") and self._lost is None:
             self._lost = failed.exc_value
-            _later(_interrupt, self._is_on(self._running))
+            _later(self._interrupt, self._is_on(self._running))
             _later(self._give_up, self._is_on(self._running), times=2)
         elif not name.startswith(("wait_until_finish", "run_worker")) and failed.exc_type.__module__ != "grpc":
             self._told_before(failed)
 
     def _is_on(self, run: object | None) -> Callable[[], bool]:
         return lambda: run is not None and self._running is run
+
+    def _interrupt(self) -> None:
+        main = threading.main_thread().ident
+        if main is not None:
+            self._interrupted = True
+            signal.pthread_kill(main, signal.SIGINT)  # `_thread.interrupt_main` wakes no thread that waits for a lock
 
     def _give_up(self) -> None:
         print(f"curate: a worker ended: {self._lost}", file=sys.stderr, flush=True)
@@ -62,6 +79,8 @@ class Session:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._server:
             self._server.stop()
+        if self._nursery:
+            self._nursery.close()
         threading.excepthook = self._told_before
 
     def prepare(self) -> None:
@@ -77,13 +96,13 @@ class Session:
         local = self.target.runner == "local"
         told = frozenset() if local else described(self._endpoint())
         options = parsed(pipeline_options(self.target, seconds, self._endpoint()), told)
-        pipeline = beam.Pipeline(runner=_local(options) if local else _portable(), options=options)
+        pipeline = beam.Pipeline(runner=_local(options, self._nursery) if local else _portable(), options=options)
         build(pipeline)
-        self._running, self._lost = object(), None
+        self._running, self._lost, self._interrupted = object(), None, False
         try:
             self._wait(pipeline)
         except KeyboardInterrupt:
-            if self._lost is None:
+            if not self._interrupted:  # the user did it, which a worker may have noticed first
                 raise
             raise RuntimeError(f"a worker ended: {self._lost}") from None
         except Exception as error:
@@ -117,12 +136,6 @@ class Session:
         if self._server and (code := self._server.ended()) is not None:
             return RuntimeError(f"the job server ended with code {code}: {self._server.last_words()}")
         return error
-
-
-def _interrupt() -> None:
-    main = threading.main_thread().ident
-    if main is not None:
-        signal.pthread_kill(main, signal.SIGINT)  # `_thread.interrupt_main` wakes no thread that waits for a lock
 
 
 def _later(act: Callable[[], None], still: Callable[[], bool], times: int = 1) -> None:
@@ -161,7 +174,7 @@ def _portable() -> Any:
     return PortableRunner()
 
 
-def _local(options: Any) -> Any:
+def _local(options: Any, nursery: nursery.Nursery | None) -> Any:
     from apache_beam.portability import python_urns
     from apache_beam.portability.api import beam_provision_api_pb2
     from apache_beam.runners.portability.fn_api_runner import fn_runner
@@ -170,12 +183,34 @@ def _local(options: Any) -> Any:
     # Without provision_info the worker processes would see no options at all.
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
     info = fn_runner.ExtendedProvisionInfo(beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded))
+    if nursery:
+        _register(nursery)
 
     class LocalRunner(fn_runner.FnApiRunner):  # type: ignore[misc]
         def run_via_runner_api(self, pipeline_proto: Any, options: Any) -> Any:
             for environment in pipeline_proto.components.environments.values():
                 if environment.urn == python_urns.SUBPROCESS_SDK:
+                    environment.urn = FORKED if nursery else environment.urn
                     environment.payload = f"exec {shlex.quote(sys.executable)} -P -m curate.pipelines.worker".encode()
             return super().run_via_runner_api(pipeline_proto, options)
 
     return LocalRunner(provision_info=info)
+
+
+def _register(nursery: nursery.Nursery) -> None:
+    """Have Beam take the workers of FORKED environments from this nursery."""
+    from apache_beam.runners.portability.fn_api_runner import worker_handlers
+    from google.protobuf import json_format, text_format
+
+    class Forked(worker_handlers.SubprocessSdkWorkerHandler):  # type: ignore[misc]
+        def start_worker(self) -> None:
+            environment = {
+                "WORKER_ID": self.worker_id,
+                "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(self.control_api_service_descriptor()),
+                "LOGGING_API_SERVICE_DESCRIPTOR": text_format.MessageToString(self.logging_api_service_descriptor()),
+                "PIPELINE_OPTIONS": json_format.MessageToJson(self.provision_info.provision_info.pipeline_options),
+            }
+            self.worker_thread = threading.Thread(name="run_worker", target=nursery.run, args=(environment,))
+            self.worker_thread.start()
+
+    worker_handlers.WorkerHandler.register_environment(FORKED, bytes)(Forked)

@@ -32,9 +32,8 @@ TOLD = re.compile(r"SettingsError: (.+?)(?: \[while running .*)?$", re.MULTILINE
 
 def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     """Run or resume a recipe as one job, to its end; the stages' records by name."""
-    engine.target.check()
-    seconds = check_inputs(recipe) / BYTES_PER_SECOND["extract"]
-    with held(out), engine.started() as engine:
+    with engine.started() as engine, held(out):
+        seconds = check_inputs(recipe) / BYTES_PER_SECOND["extract"]
         claim_run(recipe.name, out)
         if engine.session is None:
             raise ValueError("an engine executes between `started` and the end of its block")

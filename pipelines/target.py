@@ -22,6 +22,8 @@ RUNNERS = ("local", *STARTED, "portable", "dataflow")
 # Tasks per worker of a Spark shuffle: enough that one slow part does not leave the other workers idle.
 TASKS_PER_WORKER = 4
 YEAR_S = 365 * 24 * 3600
+# What Beam's readers of S3 and MongoDB need: a third of its import's time, and a local run has no use for them.
+CONNECTORS = ("boto3", "bson", "pymongo")
 TASK_FAILURES = 4  # Spark's own default on a cluster; its local master would give up at the first
 
 
@@ -52,9 +54,9 @@ class Target:
         _check_names(self)
         if self.workers is not None and self.workers < 1:
             raise SettingsError(f"--workers {self.workers}: need at least one worker")
+        quiet_beam(connectors=self.runner != "local")
         if self.runner == "local":
             parsed(pipeline_options(self, 0.0))
-        quiet_beam()
         if self.runner in STARTED and not self.job_server:
             server_settings(self).check()
         if self.runner != "local":
@@ -173,17 +175,25 @@ def is_local(master: str | None) -> bool:
     return master is None or master in ("local", "[local]") or master.startswith("local[")
 
 
-def quiet_beam() -> None:
-    """Import Beam without its messages at import, which would install a root log handler; one line if it is absent."""
+def quiet_beam(*, connectors: bool = True) -> None:
+    """Import Beam without its messages at import, which would install a root log handler; one line if it is absent.
+
+    connectors: import those of Beam's own besides that slow it most, too.
+    """
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(logging.NullHandler())
+    hidden = () if connectors else tuple(name for name in CONNECTORS if name not in sys.modules)
     try:
+        sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # None: there is none
         import apache_beam  # noqa: F401
     except ImportError as error:
         raise SettingsError(
             f"Apache Beam is not installed ({error}); install it with: pip install 'curate-corpus[beam]'"
         ) from None
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def parsed(arguments: list[str], told: frozenset[str] = frozenset()) -> Any:

@@ -33,8 +33,7 @@ def run(
     if all_languages and "filter" not in READS[stage]:
         raise SettingsError(f"--all-languages: {stage} asks for no language")
     loaded = recipes.in_all_languages(loaded) if all_languages else loaded
-    engine.target.check()
-    with held(out), engine.started() as engine:
+    with engine.started() as engine, held(out):
         claim_stage(stage, out)
         return _run(stage, inputs, out, loaded, engine, source)
 

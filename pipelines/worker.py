@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from curate.sandbox import end_with_parent
+from curate.sandbox import end_with_parent, shared
 
 LOGS = "CURATE_WORKER_LOGS"  # a folder; each worker then keeps what it says there, a crash of the interpreter included
 
@@ -25,7 +25,10 @@ def main() -> None:
     end_with_parent()  # Beam may wait a minute for a runner that is no more
     from apache_beam.runners.worker import sdk_worker_main
 
-    sdk_worker_main.main(sys.argv)
+    try:
+        sdk_worker_main.main(sys.argv)
+    finally:
+        shared().close()
 
 
 if __name__ == "__main__":

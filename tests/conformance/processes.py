@@ -10,6 +10,7 @@ from pathlib import Path
 MARK = "CURATE_TEST_MARK"
 GONE_S = 60
 WORKERS = ("curate-worker-boot", "curate.pipelines.worker")
+FORKED = "curate-worker"  # the name of those that a nursery has forked; their command line is the command's
 
 
 def marked(mark: str) -> dict[int, str]:
@@ -24,7 +25,14 @@ def marked(mark: str) -> dict[int, str]:
 
 def workers(mark: str) -> list[int]:
     """The worker processes among them."""
-    return sorted(pid for pid, words in marked(mark).items() if any(name in words for name in WORKERS))
+    return sorted(pid for pid, words in marked(mark).items() if any(name in words for name in WORKERS) or forked(pid))
+
+
+def forked(pid: int) -> bool:
+    """Is this process a nursery's worker?"""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip() == FORKED
+    return False
 
 
 def start(command: list[str], mark: str) -> subprocess.Popen:

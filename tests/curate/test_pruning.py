@@ -8,7 +8,7 @@ from lxml.html import fromstring
 from trafilatura import xpaths
 
 from curate.extract import decode
-from curate.pruning import Remembered, hasten, is_local, remembered
+from curate.pruning import Matter, Remembered, hasten, is_local, remembered, trigger
 from curate.records import Page
 from curate.warc import read_file
 
@@ -42,6 +42,14 @@ WORDS = st.sampled_from(
         "bottom",
         "hidden",
         "a\x01b",
+        "",
+        "NAV",
+        "Main-Content",
+        "FullText",
+        "Commentary",
+        "comment-list commentary",
+        "display: none",
+        "wide page-Content",
     ]
 )
 NAMES = st.sampled_from(["class", "id", "style", "role", "data-component", "aria-hidden", "title"])
@@ -98,6 +106,32 @@ def test_a_remembered_frame_is_the_first_that_the_rule_finds(trees):
 )
 def test_only_an_expression_that_looks_at_the_element_alone_is_remembered(path, local):
     assert is_local(path) is local
+
+
+@pytest.mark.parametrize(
+    ("path", "mattering"),
+    [
+        (".//div[@id='a' or starts-with(@class, 'b')]", {"a", "B", "cab", "ab", "AB", "xAbx"}),
+        (".//div[contains(translate(@id, 'AB', 'ab'), 'aB')]", {"cab", "ab", "AB", "xAbx"}),
+        (".//div[re:test(@id|@class, '^x.y') or re:test(@id, 'foo', 'i')]", {"x-y", "FOO"}),
+        (".//div[@hidden]", set()),
+    ],
+)
+def test_of_a_value_all_matters_where_some_test_may_find_something_in_it_else_nothing(path, mattering):
+    values = {"a", "B", "cab", "ab", "AB", "xAbx", "x-y", "FOO", "", "z", "-x-y"}
+    matter = Matter([path])
+    assert {value for value in values if matter[value]} == mattering
+    assert all(matter[value] in ("", value) for value in values)
+
+
+@pytest.mark.parametrize(
+    "test", ["@id=@class", "'a'=@id", "contains(@id, @class)", "contains(translate(@id, 'ab', 'xy'), 'x')"]
+)
+def test_where_it_cannot_be_told_what_matters_everything_does(test):
+    path = f".//div[{test}]"
+    assert is_local(path)
+    assert trigger([path]) is None
+    assert Matter([path])["zzz"] == "zzz"
 
 
 def test_a_list_with_an_expression_that_looks_further_stays_as_it_is():
