@@ -16,14 +16,13 @@ def ask(web, host, path="/", *, context=None, agent=AGENT, headers="", limit=WHO
     """All bytes of the answer to one request on a connection of its own, until the server closes, or the limit."""
     port = web.plan.https if context else web.plan.http
     found = b""
-    with socket.create_connection((host.address, port), timeout=timeout) as raw:
-        with contextlib.ExitStack() as stack:
-            line = stack.enter_context(context.wrap_socket(raw, server_hostname=host.name)) if context else raw
-            told = f"GET {path} HTTP/1.1\r\nHost: {host.name}:{port}\r\nUser-Agent: {agent}\r\n{headers}"
-            line.sendall((told + "Connection: close\r\n\r\n").encode())
-            with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
-                while len(found) < limit and (more := line.recv(1 << 16)):
-                    found += more
+    with socket.create_connection((host.address, port), timeout=timeout) as raw, contextlib.ExitStack() as stack:
+        line = stack.enter_context(context.wrap_socket(raw, server_hostname=host.name)) if context else raw
+        told = f"GET {path} HTTP/1.1\r\nHost: {host.name}:{port}\r\nUser-Agent: {agent}\r\n{headers}"
+        line.sendall((told + "Connection: close\r\n\r\n").encode())
+        with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
+            while len(found) < limit and (more := line.recv(1 << 16)):
+                found += more
     return found
 
 

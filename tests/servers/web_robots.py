@@ -49,7 +49,7 @@ ROBOTS = {
     "busy": Robots(status=503, body=b"later", closed=ALL),
     "too many": Robots(status=429, body=b"slower", closed=ALL),
     "silent": Robots(act="silent", closed=ALL),
-    "reset": Robots(act="reset", closed=ALL),
+    "reset": Robots(body=PART, act="reset", closed=ALL),
     "truncated": Robots(body=PART, act="truncated", closed=ALL),
     "slow": Robots(body=PART * 40, act="slow", closed=ALL),
     "redirect": redirect("/robots-3.txt", PRIVATE),

@@ -22,17 +22,19 @@ class Authority:
         self._known: dict[str, ssl.SSLContext] = {}
         self.bundle = folder / "authority.pem"
         constraints = x509.BasicConstraints(ca=True, path_length=0)
-        made = self._builder(self._name, self._key).add_extension(constraints, critical=True)
+        made = self._builder(self._name, self._name, self._key).add_extension(constraints, critical=True)
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
         made = made.add_extension(usage, critical=True)
         self.bundle.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, name: x509.Name, key: ec.EllipticCurvePrivateKey, days: int = 30) -> x509.CertificateBuilder:
+    def _builder(
+        self, name: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int = 30
+    ) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()
             .subject_name(name)
-            .issuer_name(self._name)
+            .issuer_name(issuer)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 30 * DAY)
@@ -43,11 +45,10 @@ class Authority:
         """Key and certificate of a host in one file."""
         key = self._leaf_key
         told = "elsewhere.test" if fault == "wrong-host" else host
-        made = self._builder(named(told), key, -1 if fault == "expired" else 30)
+        own = fault == "self-signed"
+        signer, issuer = (key, named(told)) if own else (self._key, self._name)
+        made = self._builder(named(told), issuer, key, -1 if fault == "expired" else 30)
         made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(told)]), critical=False)
-        signer = self._key
-        if fault == "self-signed":
-            made, signer = made.issuer_name(named(told)), key
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
