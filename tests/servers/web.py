@@ -10,7 +10,7 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -126,14 +126,15 @@ async def listen_tls(
     await loop.create_server(lambda: Link(web, "https"), sock=listener, ssl=context)
 
 
-async def run(folder: Path) -> None:
-    """Serve until SIGTERM or SIGINT."""
+async def run(folder: Path, ready: Callable[[Plan], None] = lambda _: None) -> None:
+    """Serve until SIGTERM or SIGINT; ready is told the plan with its ports before the line is printed."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, done.set)
     loop.set_exception_handler(lambda *_: None)  # clients that hang up during TLS are no news
     web = await listen(Web(Plan.read(folder / "plan.json"), folder), Authority(folder))
     (folder / "resolve.txt").write_text("".join(f"{line}\n" for line in resolve_lines(web.plan)))
+    ready(web.plan)
     print(json.dumps({"http": web.plan.http, "https": web.plan.https}), flush=True)
     await done.wait()
     await web.end()

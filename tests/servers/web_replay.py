@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
+import ada_url
 from warcio.archiveiterator import ArchiveIterator
 
 KEPT = ("content-type", "content-encoding", "location", "content-language", "x-robots-tag", "last-modified", "etag")
@@ -24,9 +24,12 @@ class Replayed:
 
 
 def key(url: str) -> str:
-    """What a request is looked up by: host, path and query, whatever the scheme and the port."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    """What a request is looked up by: host, path and query as browsers send them, whatever the scheme and the port."""
+    try:
+        parts = ada_url.URL(url)
+    except ValueError:
+        return url
+    return f"{parts.hostname}{parts.pathname}{parts.search}"
 
 
 def table(paths: Iterable[Path]) -> dict[str, Replayed]:
