@@ -1,6 +1,7 @@
 """One connection to the loopback web: requests read one after another, each answered and entered into the ledger."""
 
 import asyncio
+import math
 import time
 from itertools import count
 from typing import Any
@@ -27,7 +28,7 @@ class Link(asyncio.Protocol):
         self.web, self.scheme, self.number = web, scheme, next(NUMBERS)
         self.patience: float = web.plan.patience
         self.requests, self.keep = 0, True
-        self._held, self._began = b"", 0.0
+        self._held, self._began, self._gone = b"", 0.0, math.inf
         self._more, self._room, self._lost = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
 
@@ -50,7 +51,12 @@ class Link(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._room.set()
 
+    def eof_received(self) -> bool:
+        self._gone = min(self._gone, time.monotonic())
+        return False
+
     def connection_lost(self, error: Exception | None) -> None:
+        self._gone = min(self._gone, time.monotonic())
         for event in (self._lost, self._more, self._room):
             event.set()
 
@@ -109,7 +115,7 @@ class Link(asyncio.Protocol):
         try:
             await self._answered(host, path, fields, entry)
         finally:
-            self.web.enter(entry | {"end": time.monotonic()})
+            self.web.enter(entry | {"end": min(time.monotonic(), self._gone)})
 
     async def _answered(self, host: str, path: str, fields: dict[str, str], entry: dict[str, Any]) -> None:
         known = self.web.hosts.get(host)
