@@ -1,7 +1,9 @@
 """Path patterns of robots.txt (RFC 9309, 2.2.2 and 2.2.3), compared octet by octet in linear time.
 
 Both sides are brought to one spelling: what a URI must not hold raw is percent-encoded, escapes are in upper case, and
-those of unreserved octets are decoded. Octets are characters of Latin-1 here, so any bytes can be a pattern.
+those of unreserved octets are decoded. The RFC wants reserved octets encoded too, which Google's matcher leaves as they
+are: a Disallow matches either way, an Allow only as written. Octets are characters of Latin-1 here, so that any bytes
+can be a pattern.
 """
 
 import re
@@ -11,37 +13,44 @@ ORIGIN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
 ENCODE = re.compile(r"%[0-9A-Fa-f]{2}|[^!#-;=?-\[\]_a-z~]")  # escapes, and what RFC 3986 lets no URI hold raw
 ASCII_ONLY = re.compile(r"%[0-9A-Fa-f]{2}|[\x00- \"<>\\^`{|}\x7f]")
 DECODE = re.compile(r"%(2[DE]|3\d|[46][1-9A-F]|[57]\d|[57]A|5F|7E)")  # RFC 3986, 2.3: the unreserved octets
+PLAIN = re.compile(r"[A-Za-z0-9._~/=*-]*")  # spelt one way only
+RESERVED = re.compile(r"[:?\[\]@!&'()+,;]")  # RFC 3986, 2.2, but `=`, which the RFC's own examples keep, and `/`
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """A path pattern cut at its stars.
 
-    written: the same parts before escapes of unreserved octets were decoded.
+    written: the same parts before escapes of unreserved octets were decoded. folded: with reserved octets encoded.
     octets: the length that decides which of two matching rules counts.
     """
 
     parts: tuple[str, ...]
     written: tuple[str, ...]
+    folded: tuple[str, ...]
     anchored: bool
     octets: int
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Path and query of a URL in both spellings."""
+    """Path and query of a URL in the three spellings."""
 
     path: str
     written: str
+    folded: str
 
 
 def pattern(text: str) -> Pattern:
     """The pattern of a rule's value, given as Latin-1; a `$` at its end anchors it, `*` is any run of octets."""
     anchored = text.endswith("$")
+    if PLAIN.fullmatch(text, 0, len(text) - anchored):
+        parts = tuple(text[: len(text) - anchored].split("*"))
+        return Pattern(parts, parts, parts, anchored, len(text))
     body = ENCODE.sub(_escape, text[:-1] if anchored else text)
-    written = tuple(body.replace("$", "%24").split("*"))
-    parts = tuple(DECODE.sub(_plain, part) for part in written)
-    return Pattern(parts, written, anchored, len(DECODE.sub(_plain, body)) + anchored)
+    plain = DECODE.sub(_plain, body)
+    written, parts, folded = (_cut(each) for each in (body, plain, _folded(plain)))
+    return Pattern(parts, written, folded, anchored, len(plain) + anchored)
 
 
 def target(url: str) -> Target:
@@ -49,21 +58,23 @@ def target(url: str) -> Target:
     rest = ORIGIN.sub("", url, count=1) if ORIGIN.match(url) else url
     path = rest.partition("#")[0]
     octets = (path if path.startswith("/") else f"/{path}").encode("utf-8", "replace").decode("latin-1")
-    plain = ASCII_ONLY.sub(_escape, octets).replace("*", "%2A").replace("$", "%24")
-    return Target(DECODE.sub(_plain, ENCODE.sub(_escape, plain)), plain)
+    written = ASCII_ONLY.sub(_escape, octets).replace("*", "%2A").replace("$", "%24")
+    plain = DECODE.sub(_plain, ENCODE.sub(_escape, written))
+    return Target(plain, written, _folded(plain))
 
 
 def matches(rule: Pattern, url: Target) -> bool:
     """Whether the URL falls under the pattern, as RFC 9309 compares them."""
-    return glob(rule.parts, rule.anchored, url.path)
+    if glob(rule.parts, rule.anchored, url.path):
+        return True
+    if rule.folded is rule.parts and url.folded == url.path:
+        return False
+    return glob(rule.folded, rule.anchored, url.folded)
 
 
 def matches_strictly(rule: Pattern, url: Target) -> bool:
-    """Whether it also does so with escapes left as written, as Google's matcher wants; what an Allow must pass."""
-    same = rule.written is rule.parts or rule.written == rule.parts
-    if not matches(rule, url):
-        return False
-    return (same and url.written == url.path) or glob(rule.written, rule.anchored, url.written)
+    """Whether it does so as written too, the way Google's matcher compares; what an Allow must pass."""
+    return glob(rule.parts, rule.anchored, url.path) and glob(rule.written, rule.anchored, url.written)
 
 
 def glob(parts: tuple[str, ...], anchored: bool, path: str) -> bool:
@@ -84,6 +95,18 @@ def glob(parts: tuple[str, ...], anchored: bool, path: str) -> bool:
     if anchored:
         return len(path) - len(parts[-1]) >= at and path.endswith(parts[-1])
     return path.find(parts[-1], at) >= 0
+
+
+def _cut(text: str) -> tuple[str, ...]:
+    return tuple(text.replace("$", "%24").split("*"))
+
+
+def _folded(text: str) -> str:
+    """The text with reserved octets encoded, in the query slashes too (RFC 9309, 2.2.2, as its examples show)."""
+    if not RESERVED.search(text):
+        return text
+    path, mark, query = text.partition("?")
+    return RESERVED.sub(_escape, path + mark + query.replace("/", "%2F"))
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -159,7 +159,7 @@ def parse(body: bytes) -> Robots:
             break
     robots.html = bool(lines) and text.lstrip(BLANK + "\r\n" + BOM).startswith("<")
     for number, line in enumerate(lines, 1):
-        directive = _directive(line[:MAX_LINE])
+        directive = _directive(line[:MAX_LINE]) if line else None
         if directive and not (directive[0] == "allow" and len(line) > MAX_LINE):
             _add(robots, number, *directive)
     return robots
