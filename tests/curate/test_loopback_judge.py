@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from judge import Entry, Rules, judge
 from polite import ask, crawl_politely, crawl_rudely
-from web_plan import Host, Plan
+from web_plan import Host, Plan, ordinary
 from web_process import running
 
 RULES = Rules(min_delay=0.05, address_delay=0.01)
@@ -36,6 +36,17 @@ def test_a_client_that_keeps_the_rules_has_no_violations(tmp_path):
     assert verdict.violations == ()
     assert (verdict.hosts, verdict.requests) == (len(KINDS), 6 + 4 + 3 * 3)
     assert 1.0 < verdict.floor < verdict.wall  # Retry-After alone takes a second
+
+
+def test_a_hundred_hosts_at_once_are_crawled_without_a_violation(tmp_path):
+    quick = {"missing": 3, "part": 3, "allow": 2, "forbidden": 1, "delay": 1, "named": 1, "html": 1}
+    plan = Plan(hosts=ordinary(100, latency=0.01, mix=quick), crawl_delay=0.2)
+    with running(tmp_path, plan) as web:
+        crawl_politely(web, plan.hosts, ("/page/1", "/private/1", "/page/2"), RULES)
+        verdict = judge(web.ledger(), web.plan, RULES)
+    assert verdict.violations == ()
+    assert verdict.hosts == 100
+    assert 0 < verdict.efficiency <= 1
 
 
 def test_a_client_that_keeps_no_rules_is_found_out(tmp_path):

@@ -84,6 +84,10 @@ def test_paths_have_manners(web):
     later = ask(web, SITE, "/status/429?after=7")
     assert status(later) == 429
     assert b"\r\nRetry-After: 7\r\n" in later
+    dated = ask(web, SITE, "/status/503?date=30")
+    assert b"\r\nRetry-After: " in dated
+    assert dated.split(b"Retry-After: ")[1].split(b"\r\n")[0].endswith(b" GMT")
+    assert 28 < web.ledger()[-1].retry_after <= 30
     assert location(ask(web, SITE, "/redirect/2")) == b"/redirect/1"
     assert status(ask(web, SITE, "/redirect/0")) == 200
     assert location(ask(web, SITE, "/to?url=http://a.test/%3Fb")) == b"http://a.test/?b"
@@ -173,6 +177,16 @@ def test_a_table_of_pages_is_played_and_other_urls_are_made_up(tmp_path):
         assert body(ask(web, host, "/x?y=1")) == b"hello"
         assert status(ask(web, host, "/")) == 410
         assert len(body(ask(web, host, "/x?y=2"))) > 2000
+
+
+def test_hosts_that_no_plan_names_are_answered_where_anyone_is(tmp_path):
+    anyone = Host(name="anyone.test", address="127.21.2.1", tls="good")
+    with running(tmp_path, Plan(hosts=(), anyone=(anyone.address,))) as web:
+        trusted = ssl.create_default_context(cafile=str(web.authority))
+        assert len(body(ask(web, anyone, "/page/1"))) > 2000
+        assert len(body(ask(web, anyone, "/page/1", context=trusted))) > 2000
+        assert status(ask(web, anyone, "/robots.txt")) == 404
+        assert [entry.sent > 2000 for entry in web.ledger()] == [True, True, False]
 
 
 def test_a_web_that_ends_enters_what_it_was_answering(tmp_path):

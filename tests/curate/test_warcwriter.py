@@ -186,6 +186,14 @@ def test_no_url_breaks_a_header():
         exchange("http://a.test/" + "x" * URL_BYTES)
 
 
+def test_how_a_page_was_asked_for_is_told():
+    content, _ = written(exchange(protocols=("tls/1.3", "http/1.1"), cipher="TLS_AES_256_GCM_SHA384", mime="text/html"))
+    raw = gzip.decompress(content)
+    told = (b"WARC-Protocol: tls/1.3\r\nWARC-Protocol: http/1.1\r\n", b"WARC-Cipher-Suite: TLS_AES_256_GCM_SHA384\r\n")
+    assert [raw.count(each) for each in (*told, b"WARC-Identified-Payload-Type: text/html\r\n")] == [1, 1, 1]
+    assert len(by_warcio(content)) == 4
+
+
 def test_metadata_with_line_ends_stays_on_its_line():
     content, _ = written(exchange(metadata={"via": "http://b.test/\r\nx: y", "quirks": "lf"}))
     assert by_warcio(content)[3][3] == b"via: http://b.test/ x: y\r\nquirks: lf\r\n"

@@ -35,6 +35,7 @@ class Entry:
     connection: int
     status: int | None
     retry_after: float | None
+    sent: int = 0  # bytes that the system took, some of which the client may not have read
 
     @property
     def authority(self) -> str:
@@ -73,7 +74,7 @@ class Violation:
 class Verdict:
     """floor: the seconds that the slowest host or address takes at least; wall: what it took.
 
-    repeats: how often a URL was asked again.
+    repeats: how often a URL was asked again. sent: bytes of all answers.
     """
 
     requests: int
@@ -82,6 +83,7 @@ class Verdict:
     floor: float
     wall: float
     repeats: int
+    sent: int
 
     @property
     def efficiency(self) -> float:
@@ -123,6 +125,7 @@ def judge(ledger: Iterable[Entry], plan: Plan, rules: Rules) -> Verdict:
         floor=max(floors, default=0.0),
         wall=max((entry.end for entry in asked), default=0.0) - min((entry.start for entry in asked), default=0.0),
         repeats=sum(times - 1 for times in urls.values()),
+        sent=sum(entry.sent for entry in asked),
     )
 
 

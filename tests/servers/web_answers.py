@@ -5,6 +5,8 @@ import hashlib
 import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import parse_qs, urlsplit
 
 import brotli
@@ -55,6 +57,8 @@ class Answer:
     def retry_after(self) -> float | None:
         """The seconds that it asks to wait."""
         told = dict(self.headers).get("Retry-After", "")
+        if told.endswith(" GMT"):
+            return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
         return float(told) if told.isdigit() else None
 
 
@@ -93,9 +97,12 @@ class Pages:
         return Answer(body=found, headers=(HTML, *more))
 
     def on_status(self, host: str, path: str, more: list[str], query: dict[str, str]) -> Answer:
-        """/status/429?after=2: this status, with Retry-After where it is told."""
-        fields = (HTML, *([("Retry-After", query["after"])] if "after" in query else []))
-        return Answer(status=int(more[0]), headers=fields, body=b"<html>an error</html>")
+        """/status/429?after=2, /status/503?date=2: this status, with Retry-After as seconds or as a date."""
+        fields = [HTML, *([("Retry-After", query["after"])] if "after" in query else [])]
+        if "date" in query:
+            then = datetime.now(UTC) + timedelta(seconds=int(query["date"]))
+            fields.append(("Retry-After", format_datetime(then, usegmt=True)))
+        return Answer(status=int(more[0]), headers=tuple(fields), body=b"<html>an error</html>")
 
     def on_flaky(self, host: str, path: str, more: list[str], query: dict[str, str]) -> Answer:
         """/flaky/2/x?after=1: so many times 503, then the page."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+import socket
+import struct
 import time
 from itertools import count
 from typing import Any
@@ -27,7 +29,7 @@ class Link(asyncio.Protocol):
     def __init__(self, web: Any, scheme: str) -> None:
         self.web, self.scheme, self.number = web, scheme, next(NUMBERS)
         self.patience: float = web.plan.patience
-        self.requests, self.keep = 0, True
+        self.requests, self.keep, self.sent = 0, True, 0
         self._held, self._began, self._gone = b"", 0.0, math.inf
         self._more, self._room, self._lost = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
@@ -65,7 +67,9 @@ class Link(asyncio.Protocol):
         for start in range(0, len(content), PIECE) if len(content) > PIECE else (0,):
             if self._lost.is_set():
                 raise Gone
-            self._transport.write(content[start : start + PIECE] if len(content) > PIECE else content)
+            piece = content[start : start + PIECE] if len(content) > PIECE else content
+            self._transport.write(piece)
+            self.sent += len(piece)
             await self._room.wait()
         if self._lost.is_set():
             raise Gone
@@ -81,7 +85,7 @@ class Link(asyncio.Protocol):
     def abort(self) -> None:
         """Reset the connection."""
         raw = self._transport.get_extra_info("socket")
-        raw.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER of no seconds: close sends RST
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # of no seconds: sends RST
         self._transport.abort()
 
     async def serve(self) -> None:
@@ -111,11 +115,11 @@ class Link(asyncio.Protocol):
         entry |= {"path": path, "method": words[0], "agent": fields.get("user-agent", ""), "connection": self.number}
         entry |= {"status": None, "retry_after": None}
         self.requests += 1
-        self.keep = False
+        self.keep, self.sent = False, 0
         try:
             await self._answered(host, path, fields, entry)
         finally:
-            self.web.enter(entry | {"end": min(time.monotonic(), self._gone)})
+            self.web.enter(entry | {"end": min(time.monotonic(), self._gone), "sent": self.sent})
 
     async def _answered(self, host: str, path: str, fields: dict[str, str], entry: dict[str, Any]) -> None:
         known = self.web.hosts.get(host)
