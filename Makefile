@@ -21,6 +21,7 @@ lint: .venv/.dev
 bench: .venv/.dev
 	$(RUN)python tests/bench/pipeline.py
 	$(RUN)python tests/bench/reader.py
+	$(RUN)python tests/bench/writer.py
 
 # curate beside datatrove, which lives in an environment of its own: its trafilatura is below 1.12.
 bench-peers: .venv/.dev .venv-peers/.ready
