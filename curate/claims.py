@@ -13,7 +13,12 @@ from curate.settings import SettingsError
 
 # What a run killed before its recipe.toml, or a stage before its plan.json, may have left.
 STARTED_RUN = {"inputs.json", "miniweb"}
-STARTED_STAGE = {"extract": {"pointers"}, "dedup": {"signatures", "documents"}, "score": {"model.bin", "model.json"}}
+STARTED_STAGE = {
+    "links": {"gathered"},
+    "extract": {"pointers"},
+    "dedup": {"signatures", "documents"},
+    "score": {"model.bin", "model.json"},
+}
 
 
 @contextmanager

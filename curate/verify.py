@@ -32,7 +32,7 @@ def faults(out: Path) -> Iterator[str]:
     before = dict(pairwise(reversed(planned(out))))
     for stage, folder in stage_folders(out).items():
         record, wrong = None, []
-        if previous and previous.stage != before[stage]:
+        if previous and previous.stage != before.get(stage):
             previous = None  # the stage between is not finished
         try:
             record = read_stage(folder)

@@ -24,6 +24,8 @@ from curate.stage import Item, Plan, StageRecord, close_stage, is_done, open_sta
 
 # Bytes of input that one core gets through in a second, to judge whether worker processes pay (measured, 2 cores).
 BYTES_PER_SECOND = {
+    "gather": 5_000_000,
+    "links": 2_000_000,
     "extract": 2_000_000,
     "filter": 1_500_000,
     "sign": 3_000_000,
@@ -79,9 +81,11 @@ def _seconds(plan: Plan, pending: list[Item]) -> float:
 
 
 def _builder(stage: str) -> Callable[[Any, Plan], None]:
-    from curate.pipelines import dedup, extract, filter, pack, score, tokenize
+    from curate.pipelines import dedup, extract, filter, links, pack, score, tokenize
 
     builders: dict[str, Callable[[Any, Plan], None]] = {
+        "gather": links.build_gather,
+        "links": links.build,
         "extract": extract.build,
         "filter": filter.build,
         "sign": dedup.build_signatures,
@@ -165,6 +169,19 @@ def run_items(
         return execute(plans.plan_score(recipe, folder, items, digests, miniweb), engine)
     planner = {"filter": plans.plan_filter, "tokenize": plans.plan_tokenize}[stage]
     return execute(planner(recipe, folder, items), engine)
+
+
+def run_links(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> StageRecord:
+    """The links stage over files of links, both halves."""
+    from curate.linking import WEBTEXT
+    from curate.pipelines import links
+
+    rules = recipe.links or WEBTEXT
+    gather = links.plan_gather(rules, folder / links.GATHERED_FOLDER, items)
+    execute(gather, engine)
+    for line in links.warnings(gather):
+        engine.progress.say(line)
+    return execute(links.plan_join(rules, folder, gather.folder), engine)
 
 
 def _dedup(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> StageRecord:

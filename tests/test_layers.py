@@ -24,13 +24,15 @@ FILTERS_MAY = ("curate.records", "curate.rules")
 COMMAND_LINE = (
     "curate/commands.py",
     "curate/run_commands.py",
+    "curate/link_commands.py",
     "curate/machine_commands.py",
 )  # reaches upwards, inside its commands
 ONE_MODULE = {  # a library that only one module knows
     "trafilatura": "curate/main_text.py curate/pruning.py",
     "tiktoken": "curate/tokens.py",
     "isal": "curate/packings.py curate/payloads.py",
-    "backports.zstd": "curate/packings.py curate/payloads.py",
+    "backports.zstd": "curate/packings.py curate/payloads.py curate/streams.py",
+    "orjson": "curate/submissions.py",
     "lz4": "curate/packings.py",
     "brotli": "curate/payloads.py",
     "datasketch": "curate/minhash.py",
