@@ -17,6 +17,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         *("youtube.com", "youtu.be", "vimeo.com", "dailymotion.com", "liveleak.com", "vid.me", "vine.co", "coub.com"),
         *("twitch.tv", "ustream.tv", "livestream.com", "metacafe.com", "break.com", "bitchute.com", "rumble.com"),
         *("odysee.com", "hulu.com", "netflix.com", "youtubedoubler.com", "worldstarhiphop.com"),
+        *("cloud.steampowered.com", "cloud-2.steampowered.com", "steamusercontent.com", "radioreddit.com"),
         *("soundcloud.com", "spotify.com", "bandcamp.com", "mixcloud.com", "grooveshark.com", "clyp.it", "vocaroo.com"),
         *("itunes.apple.com", "music.apple.com"),
     ),

@@ -24,7 +24,7 @@ from curate.settings import SettingsError
 
 LinkInputs = Annotated[
     list[str],
-    typer.Argument(metavar="INPUT…", help="Dumps of submissions, URL lists, CSV, Parquet, WAT, WARC, sitemaps."),
+    typer.Argument(metavar="INPUT…", help="Dumps of submissions, lists of URLs, WAT, WARC, sitemaps."),
 ]
 Preset = Annotated[
     str | None, typer.Option(help="webtext, webtext2, openwebtext or openwebtext2.", show_default="webtext")

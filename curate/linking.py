@@ -11,79 +11,18 @@ from curate.settings import Table, check, merge, to_table
 FORMATS = ("auto", "submissions", "lines", "text", "csv", "parquet", "wat", "warc", "sitemap")
 PRESET_NAMES = ("webtext", "webtext2", "openwebtext", "openwebtext2")
 HOST = re.compile(r"[^\s/:@?#]+")
-OPENWEBTEXT2_EXTENSIONS = tuple(
-    [
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".gif",
-        ".gifv",
-        ".pdf",
-        ".mp4",
-        ".mp3",
-        ".ogv",
-        ".webm",
-        ".doc",
-        ".docx",
-        ".log",
-        ".csv",
-        ".dat",
-        ".iso",
-        ".bin",
-        ".exe",
-        ".apk",
-        ".jar",
-        ".app",
-        ".ppt",
-        ".pps",
-        ".pptx",
-        ".xml",
-        ".gz",
-        ".xz",
-        ".bz2",
-        ".tgz",
-        ".tar",
-        ".zip",
-        ".wma",
-        ".mov",
-        ".wmv",
-        ".3gp",
-        ".svg",
-        ".rar",
-        ".wav",
-        ".avi",
-        ".7z",
-    ]
+# fmt: off
+OPENWEBTEXT2_EXTENSIONS = (
+    ".png", ".jpg", ".jpeg", ".gif", ".gifv", ".pdf", ".mp4", ".mp3", ".ogv", ".webm", ".doc", ".docx", ".log",
+    ".csv", ".dat", ".iso", ".bin", ".exe", ".apk", ".jar", ".app", ".ppt", ".pps", ".pptx", ".xml", ".gz", ".xz",
+    ".bz2", ".tgz", ".tar", ".zip", ".wma", ".mov", ".wmv", ".3gp", ".svg", ".rar", ".wav", ".avi", ".7z",
 )
 OPENWEBTEXT_EXTENSIONS = (
     *OPENWEBTEXT2_EXTENSIONS,
-    *[
-        ".swf",
-        ".css",
-        ".mid",
-        ".midi",
-        ".mpg",
-        ".mpeg",
-        ".mkv",
-        ".qt",
-        ".ram",
-        ".tiff",
-        ".txt",
-        ".aif",
-        ".ogg",
-        ".deb",
-        ".pkg",
-        ".dmg",
-        ".sql",
-        ".py",
-        ".otf",
-        ".ttf",
-        ".bmp",
-        ".ai",
-        ".psd",
-        ".js",
-    ],
+    ".swf", ".css", ".mid", ".midi", ".mpg", ".mpeg", ".mkv", ".qt", ".ram", ".tiff", ".txt", ".aif", ".ogg", ".deb",
+    ".pkg", ".dmg", ".sql", ".py", ".otf", ".ttf", ".bmp", ".ai", ".psd", ".js",
 )
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +127,7 @@ OPENWEBTEXT = Links(
     exclude=("openwebtext",),
     extensions=OPENWEBTEXT_EXTENSIONS,
 )
-"""jcpeterson/openwebtext (url_utils.py, extract_urls.py): score above 2, not over 18, its lists of hosts and extensions.
+"""jcpeterson/openwebtext (url_utils.py, extract_urls.py): score above 2, not over 18, lists of hosts and extensions.
 
 Published code, which knows no other rule and takes its years from the command line: name the dumps, or set `until`.
 Our reading: a domain stands for every host below it (theirs too, by registered domain); extensions are tested on the

@@ -272,4 +272,4 @@ def _plain_query(host: str, query: str) -> str:
 
 
 def _is_tracking(key: str, dropped: frozenset[str] | tuple[()]) -> bool:
-    return key in TRACKING or key.startswith("utm_") or key in dropped
+    return key in TRACKING or key.startswith(("utm_", "fb_")) or key in dropped

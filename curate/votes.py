@@ -3,6 +3,7 @@
 Nothing here depends on the order or the number of files that the links came from.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -17,6 +18,7 @@ from curate.records import Reason
 from curate.urls import Address, dedupe_key, is_shortener, shown
 
 Row = dict[str, Any]
+AMP = re.compile(r"//amp\.|/amp/?(?:\?|$)|[?&]amp=1(?:&|$)")
 GATHERED = pa.schema(
     [
         pa.field("dedupe_key", pa.binary(16), nullable=False),
@@ -150,7 +152,7 @@ def joined(links: list[Row], rules: Links) -> Row:
 def rank(row: Row) -> tuple[Any, ...]:
     """The least stands for all links of a page: https, few parameters, no shortener, AMP or archive, a high score."""
     url = row["fetch_url"]
-    indirect = is_shortener(_host(url)) or "web_archive" in row["rewrites"] or "/amp" in url or _host(url)[:4] == "amp."
+    indirect = is_shortener(_host(url)) or "web_archive" in row["rewrites"] or AMP.search(url) is not None
     parameters = url.count("&") + url.count("?")
     return indirect, not url.startswith("https:"), parameters, -_known(row["score"]), url.encode(), order(row)
 
@@ -182,7 +184,6 @@ def too_few(candidate: Row, links: list[Row], rules: Links) -> Reason | None:
     unknown = all(row["score"] is None and row["kind"] == SUBMISSION for row in links)
     rule = "links.score_unknown" if unknown else "links.votes"
     reposts = Counter(row["subreddit"] for row in links)
-    told = (
-        f"{len(links)} submissions, most in {max(sorted(reposts), key=reposts.__getitem__)}" if len(links) > 1 else ""
-    )
+    most = max(sorted(reposts), key=reposts.__getitem__)
+    told = f"{len(links)} submissions, most in {most or 'no subreddit'}" if len(links) > 1 else ""
     return Reason(rule, float(candidate["votes"]), float(rules.min_score), told)
