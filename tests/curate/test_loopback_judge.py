@@ -73,6 +73,13 @@ def test_one_rule_broken_is_one_violation():
     assert kinds(replace(ROBOTS, agent="curl/8")) == {"agent": 1}
 
 
+def test_two_connections_to_a_host_that_take_turns_are_one_too_many():
+    one, two, three = (entry(f"/{n}", n, n + 0.1, connection=n % 2) for n in (1, 2, 3))
+    assert kinds(ROBOTS, one, replace(two, connection=1), three) == {}
+    assert kinds(ROBOTS, one, replace(two, connection=2), replace(three, connection=3)) == {}
+    assert kinds(ROBOTS, one, two, three) == {"connections": 1}
+
+
 def test_a_long_request_counts_until_it_ends_whatever_came_between():
     found = kinds(ROBOTS, entry("/a", 0.1, 9.0), entry("/b", 1.0, 1.01), entry("/c", 5.0, 5.1))
     assert found == {"overlap": 2}

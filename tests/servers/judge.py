@@ -112,6 +112,7 @@ def judge(ledger: Iterable[Entry], plan: Plan, rules: Rules) -> Verdict:
     for group in by_authority.values():
         host = known.get(group[0].host)
         found += robots_first(group, robots(host.robots, 1).closed if host else ())
+        found += one_connection(group)
     for group in by_address.values():
         found += on_address(group, rules)
     found += agents(asked, rules)
@@ -174,6 +175,16 @@ def robots_first(group: list[Entry], closed: tuple[str, ...]) -> Iterator[Violat
     again = sum(one.status in (200, 404, 403, 410) for one, _ in pairwise(good))
     if again:
         yield Violation(kind="robots_again", host=group[0].host, path="/robots.txt", detail=f"{again} times")
+
+
+def one_connection(group: list[Entry]) -> Iterator[Violation]:
+    """Connections to one authority that were open at once: one is used again after another was."""
+    used: list[int] = []
+    for entry in group:
+        if entry.connection in used[:-1]:
+            yield Violation(kind="connections", host=entry.host, path=entry.path, detail=f"{len(used)} open")
+        if entry.connection not in used:
+            used.append(entry.connection)
 
 
 def on_address(group: list[Entry], rules: Rules) -> Iterator[Violation]:
