@@ -1,4 +1,4 @@
-"""Which addresses a crawler never connects to, and which names it is told an address for.
+"""Which addresses, hosts and ports a crawler never connects to, and which names it is told an address for.
 
 The table is explicit: Python's own `is_global` calls NAT64, 6to4 and metadata addresses global. It holds the networks
 that IANA's special-purpose registries (RFC 6890) do not call globally reachable, metadata services of clouds, and the
@@ -69,6 +69,12 @@ EMBEDDED: tuple[tuple[IPv6Network, Callable[[int], int]], ...] = (  # where a v6
     (IPv6Network("2001::/32"), lambda bits: ~bits),  # Teredo: the client's address, inverted
 )
 
+LOW_PORTS = (80, 443)
+BAD_PORTS = frozenset(  # above 1023, of other protocols (WHATWG Fetch, "port blocking")
+    (1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080)
+)
+LOCAL_NAMES = ("localhost", "local", "internal", "localdomain", "home.arpa", "onion")  # RFC 6761, 6762, 8375, 7686
+
 
 def denied(address: str, allowed: Sequence[Network] = ()) -> str | None:
     """Why an address may not be connected to, or None.
@@ -89,6 +95,31 @@ def denied(address: str, allowed: Sequence[Network] = ()) -> str | None:
     if reason and inner and (inside := _reason(inner)):
         return f"{reason}, holding {inner}: {inside}"
     return reason
+
+
+def denied_answer(addresses: Iterable[str], allowed: Sequence[Network] = ()) -> str | None:
+    """Why a name with these addresses is refused, or None: one denied address is enough, as a rebinding would have it."""
+    for address in addresses:
+        if reason := denied(address, allowed):
+            return f"{address} is {reason}"
+    return None
+
+
+def denied_host(host: str) -> str | None:
+    """Why a name is not even looked up, or None; a numeric address is no name and passes."""
+    name = host.lower().removesuffix(".")
+    if ":" not in name and "." not in name:
+        return "a name of one label"
+    if any(name == each or name.endswith(f".{each}") for each in LOCAL_NAMES):
+        return "a local name"
+    return None
+
+
+def denied_port(port: int) -> str | None:
+    """Why a port is not connected to, or None."""
+    if port in LOW_PORTS or (1024 <= port < 65_536 and port not in BAD_PORTS):
+        return None
+    return "not a port of the web"
 
 
 def embedded(address: Address) -> IPv4Address | None:

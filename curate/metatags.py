@@ -34,7 +34,7 @@ def from_html(body: bytes, charset: str, tokens: Sequence[str], now: datetime) -
             found += _meta(given, names, tokens, now)
         elif "license" in given.get("rel", "").lower().split() and given.get("type", "").lower() == RSL:
             found.append(Preference("license", given.get("href", ""), "meta:link license"))
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def _meta(given: dict[str, str], names: set[str], tokens: Sequence[str], now: datetime) -> list[Preference]:

@@ -112,7 +112,7 @@ def from_headers(headers: Iterable[tuple[str, str]], tokens: Sequence[str], now:
             found += tdm_reservation(value, source)
         elif source == "hdr:link":
             found += link_license(value)
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def content_usage(value: str, source: str) -> list[Preference]:
@@ -195,16 +195,17 @@ def link_license(value: str) -> list[Preference]:
 
 
 def from_tdmrep(body: bytes, url: str) -> tuple[Preference, ...]:
-    """What `/.well-known/tdmrep.json` says of a URL: of its locations that match, the longest counts."""
+    """What `/.well-known/tdmrep.json` says of a URL: of its locations that match, the longest counts, at a tie a 1."""
     try:
         entries = json.loads(body)
     except (ValueError, RecursionError):
         return ()
-    found: tuple[int, str] = (-1, "")
+    found: tuple[int, bool, str] = (-1, False, "")
     for entry in entries if isinstance(entries, list) else ():
         if not isinstance(entry, dict) or not isinstance(location := entry.get("location"), str):
             continue
         path = pattern(location.encode("utf-8", "replace").decode("latin-1"))
-        if path.octets > found[0] and matches(path, target(url)):
-            found = path.octets, str(entry.get("tdm-reservation"))
-    return tuple(tdm_reservation(found[1], "file:tdmrep.json"))
+        if matches(path, target(url)):
+            told = str(entry.get("tdm-reservation"))
+            found = max(found, (path.octets, told == "1", told))
+    return tuple(tdm_reservation(found[2], "file:tdmrep.json"))
