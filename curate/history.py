@@ -14,6 +14,7 @@ from curate.settings import SettingsError
 from curate.stage import read_stage
 
 Row = dict[str, Any]
+OTHER_NAMES = {"url": "fetch_url", "id": "dedupe_key"}  # of these columns in the parts about links
 
 
 def of(out: Path, what: str) -> list[Row]:
@@ -33,6 +34,8 @@ def _seen(out: Path, column: str, value: Any) -> list[Row]:
 
 
 def _matches(folder: Path, name: str, stage: str, column: str, value: Any) -> list[Row]:
+    if stage in ("gather", "links") and not name.startswith("rejected-"):
+        column = OTHER_NAMES[column]
     table = pq.read_table(storage.source(folder / name), filters=pc.field(column) == value)
     found = []
     for row in table.drop([each for each in ("text", "ids") if each in table.column_names]).to_pylist():
@@ -41,6 +44,7 @@ def _matches(folder: Path, name: str, stage: str, column: str, value: Any) -> li
         verdict = "rejected" if name.startswith("rejected-") else "kept"
         keep = {key: each.hex() if isinstance(each, bytes) else each for key, each in row.items() if each is not None}
         keep = {key: str(each) if key == "timestamp" else each for key, each in keep.items()}
+        keep |= {ours: keep[theirs] for ours, theirs in OTHER_NAMES.items() if theirs in keep}
         found.append({**keep, "stage": stage, "verdict": verdict, "file": f"{folder.name}/{name}"})
     return found
 
@@ -82,5 +86,5 @@ def dead_letters(out: Path) -> list[str]:
 
 
 def _letter(row: Row) -> str:
-    unit = "offset" if row["stage"] == "extract" and row["error"] not in ("malformed", "unreadable") else "line"
+    unit = "offset" if row["stage"] in ("extract", "links") and row["error"] not in ("malformed", "unreadable") else "line"
     return f"{row['file']}, {unit} {row['offset']}: {row['error']}: {row['message']}"

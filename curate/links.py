@@ -5,7 +5,6 @@ marks (over 18, quarantined, removed, promoted, immature), time, subreddit, doma
 that repeats itself.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from curate.domains import KINDS
@@ -16,9 +15,8 @@ from curate.urls import Address, address, fetch_url, repeats_itself
 SUBMISSION = "submission"  # the kind of a link with a score; the other kinds are list, wat, warc, sitemap
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkCandidate:
-    """A link as a source has it, before any test.
+class LinkCandidate(NamedTuple):
+    """A link as a source has it, before any test; a tuple because one is made of every submission.
 
     url: as found. kind: submission, list, wat, warc or sitemap. id: the submission's, else the place in its file.
     score: None where the source has none, or a dump has null. time, seen: seconds since 1970 of posting, and of

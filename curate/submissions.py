@@ -48,24 +48,25 @@ def submission(row: Row, place: str, maturity: int) -> LinkCandidate | Reason | 
 
     place: the id of a row that has none. maturity: seconds after posting, before which a score is immature.
     """
-    if row.get("is_self") is True or _is_self_domain(row):
+    get = row.get
+    if get("is_self") is True or _is_self_domain(get("domain")):
         return SELF
-    score = row.get("score", row)
-    if score is row:
-        return Reason("links.missing:score")
+    score = get("score", row)
     if type(score) is not int and score is not None:
-        if not isinstance(score, float) or score != score or int(score) != score:
+        if score is row:
+            return Reason("links.missing:score")
+        if not isinstance(score, float) or not score.is_integer():
             return Reason("links.type:score", detail=_told(score))
         score = int(score)
     url = target(row)
     if isinstance(url, Reason):
         return url
-    time = _seconds(row.get("created_utc"))
+    time = _seconds(get("created_utc"))
     seen = _seconds(_seen(row))
     if time is False or seen is False:
         return Reason("links.type:created_utc" if time is False else "links.type:retrieved_on")
-    identity = row.get("id") or row.get("name")
-    parent = row.get("crosspost_parent")
+    identity = get("id") or get("name")
+    parent = get("crosspost_parent")
     return LinkCandidate(
         url=url,
         kind=SUBMISSION,
@@ -73,14 +74,13 @@ def submission(row: Row, place: str, maturity: int) -> LinkCandidate | Reason | 
         score=score,
         time=time,
         seen=seen,
-        subreddit=_text(row.get("subreddit") or ""),
+        subreddit=_text(get("subreddit") or ""),
         marks=_marks(row, time, seen, maturity),
         parent=parent.removeprefix(NUMBER) if isinstance(parent, str) else "",
     )
 
 
-def _is_self_domain(row: Row) -> bool:
-    domain = row.get("domain")
+def _is_self_domain(domain: Any) -> bool:
     return isinstance(domain, str) and domain.startswith("self.")
 
 
@@ -124,22 +124,21 @@ def _seconds(value: Any) -> Any:
 
 
 def _marks(row: Row, time: int | None, seen: int | None, maturity: int) -> tuple[str, ...]:
-    marks = []
-    if row.get("over_18"):
+    marks, get = [], row.get
+    if get("over_18"):
         marks.append("over_18")
-    if row.get("quarantine"):
+    if get("quarantine"):
         marks.append("quarantined")
-    if row.get("removed_by_category") or row.get("removal_reason") or _removed_later(row):
+    if get("removed_by_category") or get("removal_reason") or _removed_later(get("_meta")):
         marks.append("removed")
-    if row.get("promoted"):
+    if get("promoted"):
         marks.append("promoted")
     if seen is not None and time is not None and seen - time < maturity:
         marks.append("immature")
     return tuple(marks)
 
 
-def _removed_later(row: Row) -> bool:
-    meta = row.get("_meta")
+def _removed_later(meta: Any) -> bool:
     return isinstance(meta, dict) and bool(meta.get("was_deleted_later") or meta.get("removal_type"))
 
 

@@ -72,7 +72,10 @@ ARCHIVED = re.compile(r"https?://(?:www\.|web\.)?archive\.org/web/\d{1,14}(?:[a-
 
 
 class Address(NamedTuple):
-    """Where a link leads: the address to fetch, its host without a port, and the names of what was rewritten."""
+    """Where a link leads: the address to fetch, the host that is judged, and the names of what was rewritten.
+
+    host: without a port; of a copy in the Web Archive the copied page's.
+    """
 
     fetch_url: str
     host: str
@@ -105,12 +108,17 @@ def address(raw: str, *, amp_paths: bool = False) -> Address | Reason:
         url, rewrites = plain, (*rewrites, "amp_path")
     if "@" in raw and USERINFO.search(raw):
         rewrites = (*rewrites, "userinfo")
-    if archived(url):
-        rewrites = (*rewrites, "web_archive")
+    copied = archived(url)
+    if copied is None:
+        return Address(url, host_of(url), rewrites)
+    inner = fetch_url(copied)
+    return Address(url, host_of(inner if isinstance(inner, str) else url), (*rewrites, "web_archive"))
+
+
+def host_of(url: str) -> str:
+    """The host of a `fetch_url`, without its port."""
     host = url.partition("://")[2].partition("/")[0]
-    if not host.startswith("["):
-        host = host.partition(":")[0]
-    return Address(url, host, rewrites)
+    return host if host.startswith("[") else host.partition(":")[0]
 
 
 def is_shortener(host: str) -> bool:
