@@ -251,7 +251,8 @@ def comparable(url: str) -> str:
         path = path[:-1]
     if "amazon" in host and "/ref=" in path and "amazon" in host.split("."):
         path = path.partition("/ref=")[0]
-    return f"{host}{path}?{_plain_query(host, query)}" if mark and query else f"{host}{path}"
+    kept = _plain_query(host, query) if mark and query else ""
+    return f"{host}{path}?{kept}" if kept else f"{host}{path}"
 
 
 def _plain_host(host: str) -> str:
