@@ -98,7 +98,7 @@ def denied(address: str, allowed: Sequence[Network] = ()) -> str | None:
 
 
 def denied_answer(addresses: Iterable[str], allowed: Sequence[Network] = ()) -> str | None:
-    """Why a name with these addresses is refused, or None: one denied address is enough, as a rebinding would have it."""
+    """Why a name with these addresses is refused, or None: one denied address is enough, since that is rebinding."""
     for address in addresses:
         if reason := denied(address, allowed):
             return f"{address} is {reason}"

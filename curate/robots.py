@@ -134,7 +134,7 @@ class Robots:
         """All groups of an agent as one, else those of `*`."""
         name = token.lower()
         if name not in self._merged:
-            own = [group for group in self.groups if name in group.agents and name != "*"]
+            own = [group for group in self.groups if name in group.agents]
             merged = Group()
             for group in own or [group for group in self.groups if "*" in group.agents]:
                 merged.rules += group.rules

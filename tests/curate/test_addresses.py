@@ -71,6 +71,8 @@ def test_a_public_address_is_not_denied(address):
         ("169.254.1.1", "link-local (RFC 3927)"),
         ("::ffff:127.0.0.1", "v4-mapped (RFC 4291, 2.5.5.2), holding 127.0.0.1: loopback (RFC 1122, 3.2.1.3)"),
         ("64:ff9b::8.8.8.8", "NAT64 (RFC 6052)"),
+        ("fec0::1", "site-local (RFC 3879)"),
+        ("4000::1", "not given out (RFC 4291, 2.4)"),
         ("2001:0:4136:e378:8000:63bf:3fff:fdd2", "Teredo (RFC 4380), holding 192.0.2.45: documentation (RFC 5737)"),
     ],
 )

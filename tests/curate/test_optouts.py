@@ -101,10 +101,13 @@ def test_repeated_fields_add_up_and_each_preference_is_told_once():
 
 
 TDMREP = b"""[{"location": "/", "tdm-reservation": 1}, {"location": "/free/*.html$", "tdm-reservation": 0},
- {"location": "/odd", "tdm-reservation": 7}, "x", {"location": 1}, {"tdm-reservation": 1}]"""
+ {"location": "/odd", "tdm-reservation": 7}, "x", {"location": "/tie", "tdm-reservation": 1},
+ {"location": "/tie", "tdm-reservation": 0}, {"location": 1}, {"tdm-reservation": 1}]"""
 
 
-@pytest.mark.parametrize(("path", "value"), [("/", "n"), ("/free/a.html", "y"), ("/free/a.htm", "n"), ("/odd", None)])
+@pytest.mark.parametrize(
+    ("path", "value"), [("/", "n"), ("/free/a.html", "y"), ("/free/a.htm", "n"), ("/odd", None), ("/tie", "n")]
+)
 def test_tdmrep_json_is_read_for_the_longest_location(path, value):
     found = from_tdmrep(TDMREP, SITE + path)
     assert found == ((Preference("tdm", value, "file:tdmrep.json"),) if value else ())

@@ -110,6 +110,11 @@ def test_r64_allow_wins_a_tie_and_the_longest_match_counts():
     assert [allowed(body, path) for path in ("/ab", "/abx", "/abc")] == [True, True, False]
 
 
+@pytest.mark.parametrize("path", ["/a", "/:a"])
+def test_the_anchor_counts_as_an_octet(path):
+    assert not allowed(f"User-agent: *\nAllow: {path}\nDisallow: {path}$\n", path)
+
+
 def test_r64_equal_paths_of_content_usage_refuse_if_one_does():
     robots = parse(b"User-agent: *\nContent-Usage: /a train-ai=y\nContent-Usage: /a train-ai=n\n")
     assert decide(robots.preferences("curate", f"{SITE}/a")) == "optout_content_usage"
