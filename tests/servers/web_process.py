@@ -54,6 +54,10 @@ def running(folder: Path, plan: Plan) -> Iterator[Running]:
         yield Running(folder=folder, plan=plan, pid=process.pid)
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         if process.stdout:
             process.stdout.close()
