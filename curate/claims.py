@@ -15,6 +15,7 @@ from curate.settings import SettingsError
 STARTED_RUN = {"inputs.json", "miniweb"}
 STARTED_STAGE = {
     "links": {"gathered"},
+    "crawl": {"lots", "warc", "work", "crawl.json"},
     "extract": {"pointers"},
     "dedup": {"signatures", "documents"},
     "score": {"model.bin", "model.json"},

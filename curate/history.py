@@ -28,7 +28,7 @@ def _seen(out: Path, column: str, value: Any) -> list[Row]:
     for stage, folder in stage_folders(out).items():
         record = read_stage(folder)
         for name in record.outputs:
-            if name.endswith(".parquet") and not name.startswith(("failed-", "pointers/")):
+            if name.endswith(".parquet") and not name.startswith(("failed-", "pointers/", "lots/", "deferred-")):
                 rows += _matches(folder, name, stage, column, value)
     return rows
 
@@ -39,7 +39,7 @@ def _matches(folder: Path, name: str, stage: str, column: str, value: Any) -> li
     table = pq.read_table(storage.source(folder / name), filters=pc.field(column) == value)
     found = []
     for row in table.drop([each for each in ("text", "ids") if each in table.column_names]).to_pylist():
-        if stage == "dedup" and not name.startswith("rejected-") and not row["kept"]:
+        if stage in ("dedup", "crawl") and not name.startswith("rejected-") and not row["kept"]:
             continue  # the rejection tells the same
         verdict = "rejected" if name.startswith("rejected-") else "kept"
         keep = {key: each.hex() if isinstance(each, bytes) else each for key, each in row.items() if each is not None}

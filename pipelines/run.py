@@ -184,6 +184,14 @@ def run_links(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -
     return execute(links.plan_join(rules, folder, gather.folder), engine)
 
 
+def run_crawl(recipe: Recipe, inputs: tuple[str, ...], folder: Path, engine: Engine, source: str) -> StageRecord:
+    """The crawl of links, in as many waves as it takes."""
+    from curate.crawling import Crawl
+    from curate.pipelines import crawl
+
+    return crawl.run(recipe.crawl or Crawl(), inputs, folder, engine, source)
+
+
 def _dedup(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> StageRecord:
     from curate.inputs import moved
     from curate.pipelines import estimate

@@ -25,6 +25,7 @@ COMMAND_LINE = (
     "curate/commands.py",
     "curate/run_commands.py",
     "curate/link_commands.py",
+    "curate/crawl_commands.py",
     "curate/machine_commands.py",
 )  # reaches upwards, inside its commands
 ONE_MODULE = {  # a library that only one module knows
