@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from ada_url import join_url, parse_url
-from resiliparse.parse.html import HTMLTree
+from lxml import etree
 
 from curate.extract import decode
 from curate.links import LinkCandidate
@@ -89,12 +89,16 @@ def host_of(url: str) -> str:
 
 def _html(page: Page) -> tuple[str, str, Iterable[str]] | None:
     """The page's URL, its `<base>`, and what its `<a>` point to."""
-    document = HTMLTree.parse(decode(page.body, page.charset)).document
-    if document is None:
+    text = decode(page.body, page.charset).encode("utf-8", "replace")
+    # not resiliparse's tree, whose lists of elements take time with the square of their length
+    try:
+        tree = etree.fromstring(text, etree.HTMLParser(encoding="utf-8", huge_tree=True, no_network=True))
+    except etree.LxmlError:
         return None
-    bases = document.get_elements_by_tag_name("base")
-    base = next((each.getattr("href") or "" for each in bases if each.hasattr("href")), "")
-    return page.url, base, (each.getattr("href") or "" for each in document.get_elements_by_tag_name("a"))
+    if tree is None:
+        return None
+    base = next((each.get("href", "") for each in tree.iter("base") if each.get("href")), "")
+    return page.url, base, [each.get("href", "") for each in tree.iter("a")]
 
 
 def _wat(page: Page) -> tuple[str, str, Iterable[str]] | None:

