@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from curate import journal
 from curate.addresses import parse_cidrs, parse_resolve
 from curate.addressguard import AddressGuard
 from curate.answers import Settled, codings, glance, redirected, retry_after, settled
@@ -57,13 +58,14 @@ class LotRun:
         self._resolver = Resolver(parse_resolve(rules.resolve), parse_cidrs(rules.allow_networks))
         self._journal = Journal(self.writer.work / "journal")
         self._lost = self._journal.asked - {row["id"] for row in self.writer.rows}
-        for host, ready in self._journal.ready.items():
+        for host, ready in [*self._journal.ready.items(), *journal.read_pauses(self._work)]:
             self._polite.hold(host, time.monotonic() + ready - time.time())
         self._guard = AddressGuard(self._work / "addresses", delay=rules.address_delay, requests=rules.address_requests)
         try:
             async with session(rules, self._resolver) as self._client:
                 await self._all_hosts()
             self.writer.commit()
+            journal.write_pauses(self._work, self.writer.work.name, self._polite.waiting(time.monotonic()))
         finally:
             self.writer.abandon()
             self._guard.close()
@@ -247,7 +249,9 @@ class LotRun:
                 answer = await ask(self._client, url, self.rules, limit=limit, glance=glance)
                 failed = bool({answer.outcome, answer.why} & TROUBLE) or answer.status == 429 or answer.status >= 500
                 wanted = retry_after(answer)
-                pause = polite.end(host, time.monotonic(), answer.seconds, failed=failed, retry_after=wanted)
+                # A server that we hang up on is busy for us a while longer than we see.
+                spent = answer.seconds * (2 if answer.truncated else 1)
+                pause = polite.end(host, time.monotonic(), spent, failed=failed, retry_after=wanted)
                 self._journal.asked_for(host, pause)
                 if wanted is not None and wanted > self.rules.max_wait:
                     self._away[host] = time.time() + pause

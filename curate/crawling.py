@@ -25,7 +25,7 @@ class Crawl:
     """How pages are asked for; times in seconds, sizes in bytes.
 
     agent: the product token that robots.txt knows us by. contact: a page or an address of who asks, required.
-    delay_factor: of the last answer's duration, up to max_delay. A longer Crawl-delay than max_crawl_delay ends a host's
+    delay_factor: of the last answer's duration, up to max_delay. A Crawl-delay above max_crawl_delay ends a host's
     URLs. max_wait: the longest Retry-After that is waited for in a wave. retries: of a URL within a wave. waves: in how
     many a URL is tried. trouble: failures in a row after which a host is left alone until the next wave, which begins
     with it defer_seconds later. forbidden: whether a robots.txt of 401 or 403 lets us in. tls: "verify", or "record" to

@@ -19,42 +19,38 @@ def row_of(
     location: str | None = None,
 ) -> Row:
     """The row of a target's outcome; hops: the URLs that were asked for."""
-    row = blank()
+    row = blank() | {name: getattr(target, name) for name in ("id", "url", "votes", "source", "tries")}
     row |= {
-        "id": target.id,
-        "url": target.url,
         "dedupe_key": target.dedupe_key or None,
-        "votes": target.votes,
-        "source": target.source,
-        "wave": 0,
-        "lot": "",
+        "via": [*target.via],
         "outcome": found.outcome,
         "kept": is_kept(found.outcome),
         "detail": found.detail,
         "hops": [*(hops or ())],
-        "via": [*target.via],
-        "tries": target.tries,
         "robots": robots or None,
         "location": location,
         "preferences": [f"{each.category}={each.value} {each.source}" for each in found.preferences],
         "refetched": False,
         "deferred": False,
     }
-    if answer and answer.status:
-        row |= {
-            "status": answer.status,
-            "final_url": answer.url,
-            "ip": answer.ip or None,
-            "mime": answer.mime or None,
-            "mime_detected": found.mime or None,
-            "charset": found.charset or None,
-            "wire_bytes": len(answer.body),
-            "decoded_bytes": found.decoded_bytes,
-            "truncated": answer.truncated or None,
-            "fetched": answer.date.replace(microsecond=0),
-            "seconds": answer.seconds,
-        }
-    return row
+    return row | _told(found, answer) if answer and answer.status else row
+
+
+def _told(found: Settled, answer: Answer) -> Row:
+    """What a row says of the last response."""
+    return {
+        "status": answer.status,
+        "final_url": answer.url,
+        "ip": answer.ip or None,
+        "mime": answer.mime or None,
+        "mime_detected": found.mime or None,
+        "charset": found.charset or None,
+        "wire_bytes": len(answer.body),
+        "decoded_bytes": found.decoded_bytes,
+        "truncated": answer.truncated or None,
+        "fetched": answer.date.replace(microsecond=0),
+        "seconds": answer.seconds,
+    }
 
 
 def exchange_of(target: Target, row: Row, answer: Answer) -> Exchange:

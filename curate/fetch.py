@@ -191,7 +191,8 @@ def _head(answer: Answer, response: Any, rules: Crawl) -> Answer:
     info = response.request_info
     sent = "".join(f"{name}: {value}\r\n" for name, value in info.headers.items())
     line = f"{info.method} {info.url.raw_path_qs} HTTP/1.1\r\n{sent}\r\n"
-    protocols, cipher = ("http/1.1",), ""
+    protocols: tuple[str, ...] = ("http/1.1",)
+    cipher = ""
     if response.secured:
         protocols = (str(response.secured.version()).lower().replace("tlsv", "tls/"), *protocols)
         cipher = (response.secured.cipher() or ("",))[0]

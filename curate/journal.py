@@ -1,10 +1,28 @@
-"""What a lot has asked for since its last commit, in lines that outlive the process: who is to be left alone until when."""
+"""What a lot has asked for, in lines that outlive the process: which hosts are to be left alone until when."""
 
+import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from curate.lots import url_id
+from curate.parts import write_bytes
+
+PAUSES = "pauses-*.json"
+
+
+def write_pauses(work: Path, lot: str, waiting: dict[str, float]) -> None:
+    """Tell the lots of later waves which hosts are to be left alone for so many seconds yet."""
+    if waiting:
+        told = {host: time.time() + seconds for host, seconds in waiting.items()}
+        write_bytes(work / PAUSES.replace("*", lot), json.dumps(told).encode())
+
+
+def read_pauses(work: Path) -> Iterator[tuple[str, float]]:
+    """What the lots so far have told: hosts and unix times, of those that are still to come."""
+    for path in work.glob(PAUSES):
+        yield from ((host, ready) for host, ready in json.loads(path.read_bytes()).items() if ready > time.time())
 
 
 class Journal:

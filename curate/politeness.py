@@ -45,6 +45,10 @@ class Politeness:
         host = self.host(name)
         host.ready = max(host.ready, until)
 
+    def waiting(self, now: float) -> dict[str, float]:
+        """The seconds that each host is yet to be left alone, of those that are."""
+        return {name: host.ready - now for name, host in self._hosts.items() if host.ready > now}
+
     def wait(self, name: str, now: float) -> float:
         """Seconds until a request may start, 0 if it may now; RuntimeError while one is under way."""
         host = self.host(name)

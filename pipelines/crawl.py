@@ -1,7 +1,7 @@
 """Links to WARC files, politely: one Beam job per wave, in which each lot becomes a part.
 
 Pages never travel through Beam: a worker fetches a lot and writes its WARC files and outcomes. What is to be tried
-again, and where redirects to other hosts lead, makes up the next wave. The lots of all waves are the items of one stage.
+again, and where redirects to other hosts lead, makes up the next wave. The lots of all waves are one stage's items.
 """
 
 import asyncio

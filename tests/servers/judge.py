@@ -111,7 +111,9 @@ def judge(ledger: Iterable[Entry], plan: Plan, rules: Rules) -> Verdict:
         found += between(group, rules, delays.get(name, 0.0))
     for group in by_authority.values():
         host = known.get(group[0].host)
-        found += robots_first(group, robots(host.robots, 1).closed if host else ())
+        rules_there = robots(host.robots if host else "missing", 1)
+        unreadable = bool(rules_there.act) and rules_there.closed == ("/",)
+        found += robots_first(group, rules_there.closed, unreadable=unreadable)
         found += one_connection(group)
     for group in by_address.values():
         found += on_address(group, rules)
@@ -161,8 +163,8 @@ def between(group: list[Entry], rules: Rules, crawl_delay: float) -> Iterator[Vi
             yield Violation(kind="retry_after", host=two.host, path=two.path, detail=detail)
 
 
-def robots_first(group: list[Entry], closed: tuple[str, ...]) -> Iterator[Violation]:
-    """What is wrong with robots.txt at one authority: not asked first, asked again, not obeyed."""
+def robots_first(group: list[Entry], closed: tuple[str, ...], *, unreadable: bool = False) -> Iterator[Violation]:
+    """What is wrong with robots.txt at one authority: not asked first, asked again though it was read, not obeyed."""
     answered = [entry.end for entry in group if entry.path == "/robots.txt"]
     for entry in group:
         if entry.asks_robots:
@@ -173,7 +175,7 @@ def robots_first(group: list[Entry], closed: tuple[str, ...]) -> Iterator[Violat
             yield Violation(kind="closed", host=entry.host, path=entry.path)
     good = [entry for entry in group if entry.path == "/robots.txt"]
     again = sum(one.status in (200, 404, 403, 410) for one, _ in pairwise(good))
-    if again:
+    if again and not unreadable:
         yield Violation(kind="robots_again", host=group[0].host, path="/robots.txt", detail=f"{again} times")
 
 

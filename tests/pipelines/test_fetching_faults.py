@@ -1,0 +1,103 @@
+"""A crawl that is killed or interrupted: the same command again loses no URL, stores none twice, asks little again.
+
+CURATE_KILLS sets how often it is killed (3).
+"""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from crawled import RULES, arguments, outcomes, rows
+from judge import judge
+from processes import kill, left, start
+from web_plan import Plan, ordinary
+from web_process import running
+from web_seeds import seeds
+
+KILLS = int(os.environ.get("CURATE_KILLS", "3"))
+QUICK = {"missing": 4, "allow": 3, "part": 2, "delay": 1}
+COMMIT_S = 1.0
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture
+def web(tmp_path):
+    plan = Plan(hosts=ordinary(24, addresses=12, latency=0.01, seed=5, mix=QUICK), crawl_delay=0.5, patience=1.0)
+    with running(tmp_path / "web", plan) as found:
+        yield found
+
+
+def words_of(web, folder: Path, each: int) -> tuple[list[str], set[str]]:
+    urls = [seed.url for seed in seeds(web.plan, each, seed=5) if "/status/" not in seed.url]
+    settings = {"hosts_per_lot": 8, "commit_seconds": COMMIT_S, "retries": 0, "waves": 1}
+    return [*arguments(web, urls, folder, **settings), "--workers", "2"], set(urls)
+
+
+def test_kill_9_at_random_moments(web, command, curate, tmp_path, record_property):
+    """The law: one outcome for each URL, each page stored once, and what is asked again was in flight or uncommitted."""
+    words, urls = words_of(web, tmp_path, 12)
+    draw, inside, out = random.Random("crawl"), 0, tmp_path / "out"
+    for number in range(KILLS):
+        mark = f"{tmp_path}-{number}"
+        process = start(command(*words), mark)
+        moment, asked = time.monotonic() + 60, len(web.ledger()) + draw.randrange(5, 60)
+        while process.poll() is None and len(web.ledger()) < asked and time.monotonic() < moment:
+            time.sleep(0.02)
+        inside += process.poll() is None
+        kill(process.pid)
+        process.communicate()
+        assert left(mark) == {}
+    done = curate(*words)
+    assert done.code == 0, done.err
+    assert outcomes(out).keys() == urls
+    kept = [row for row in rows(out) if row["kept"]]
+    assert len({(row["warc_file"], row["warc_offset"]) for row in kept}) == len(kept)
+    assert curate("verify", out).code == 0
+    pages = Counter((entry.host, entry.path) for entry in web.ledger() if not entry.asks_robots)
+    again = sum(times - 1 for times in pages.values())
+    marked = sum(row["refetched"] for row in rows(out))
+    most = len(web.plan.hosts) * (1 + (COMMIT_S + 1) / RULES.min_delay)  # a kill: what is in flight, and a window
+    print(f"{inside} of {KILLS} kills before the end, {again} pages asked again, {marked} marked, {len(urls)} URLs")
+    assert again <= inside * most
+    assert marked <= again
+    assert judge(web.ledger(), web.plan, RULES).kinds.keys() <= {"robots_again"}
+
+
+def test_an_interrupt_finishes_what_is_in_flight_and_the_same_command_goes_on(web, command, curate, tmp_path):
+    words, urls = words_of(web, tmp_path, 6)
+    process = subprocess.Popen(command(*words), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while len(web.ledger()) < 30 and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130, said
+    assert "the same command resumes" in said
+    before = web.ledger()
+    assert all(entry.status for entry in before)  # none was broken off
+    done = curate(*words)
+    assert done.code == 0, done.err
+    assert outcomes(tmp_path / "out").keys() == urls
+    pages = Counter((entry.host, entry.path) for entry in web.ledger() if not entry.asks_robots)
+    assert max(pages.values()) == 1
+    assert judge(web.ledger(), web.plan, RULES).violations == ()
+
+
+def test_two_runs_into_one_folder_are_refused(web, command, curate, tmp_path):
+    words, _ = words_of(web, tmp_path, 4)
+    process = subprocess.Popen(command(*words), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        while not web.ledger():
+            time.sleep(0.05)
+        second = curate(*words)
+        assert second.code == 2
+        assert "another run is writing there" in second.error
+    finally:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
+        process.wait()
