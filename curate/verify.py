@@ -83,6 +83,7 @@ def _stage(folder: Path, record: StageRecord, previous: StageRecord | None, *, w
         _sums(folder, record, previous),
         _rows(folder, record) if whole else (),
         _receipts(folder, record),
+        _joined(folder, record) if whole and record.stage == "links" else (),
         _shards(folder, record) if whole and record.stage == "pack" else (),
     )
     first = next(claims, None)
@@ -174,6 +175,19 @@ def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
         yield f"{path}: the files hold {kept} kept, {rejected} rejected and {failed} failed, {recorded}"
     if dict(reasons) != counts.reasons:
         yield f"{path}: the reasons in the files are not those recorded"
+
+
+def _joined(folder: Path, record: StageRecord) -> Iterator[str]:
+    """Do the links of all candidates, kept or not, and those told of twice add up to what was gathered?"""
+    gathered = read_stage(folder / "gathered").counts.kept
+    notes = record.counts.notes
+    parts = [name for name in record.outputs if name.startswith("part-")]
+    columns = [pq.read_table(storage.source(folder / name), columns=["submissions"])["submissions"] for name in parts]
+    kept = sum(pc.sum(column).as_py() or 0 for column in columns)
+    if kept != notes.get("submissions", 0):
+        yield f"{folder}: the candidates are of {kept} submissions, recorded are {notes.get('submissions', 0)}"
+    if sum(notes.values()) != gathered:
+        yield f"{folder}: {sum(notes.values())} submissions were joined, gathered were {gathered}"
 
 
 def _shards(folder: Path, record: StageRecord) -> Iterator[str]:

@@ -94,7 +94,7 @@ def test_a_real_wat_record_of_a_request_holds_no_links(data):
 
 
 def test_a_page_of_many_links_takes_no_time_with_their_square():
-    """Ten thousand take well under a second; a list of elements that is walked by its index took a quarter of an hour."""
+    """A list of elements that is walked by its index took 18 s of 1,285 links; here it would never end."""
     html = "".join(f'<a href="http://b.example/{number}">x</a>' for number in range(20_000))
     assert len(urls(found(response(html), "warc"))) == 10_000
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 from backports import zstd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.streams import ERRORS, Line, TooLarge, chunks, lines
@@ -77,6 +77,7 @@ def _until(errors, pieces):
         return
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80), st.lists(st.integers(0, 80), max_size=8), st.integers(1, 20))
 def test_no_cut_of_the_stream_changes_its_lines(content, cuts, longest):
     places = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
@@ -86,6 +87,7 @@ def test_no_cut_of_the_stream_changes_its_lines(content, cuts, longest):
     assert [*lines(iter([content[at : at + 1] for at in range(len(content))]), longest)] == whole
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=30).map(lambda each: each.replace(b"\n", b"").replace(b"\r", b"")), max_size=9))
 def test_lines_are_what_stands_between_line_feeds(texts):
     content = b"".join(text + b"\n" for text in texts)

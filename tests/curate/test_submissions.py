@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.links import LinkCandidate
@@ -159,11 +159,13 @@ ANY = st.recursive(
 NAMES = (*ROW, "domain", "retrieved_on", "_meta", "crosspost_parent", "crosspost_parent_list", "url_overridden_by_dest")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), ANY))
 def test_no_row_whatever_raises(fields):
     assert isinstance(submission(ROW | fields, "file#0", DAY), LinkCandidate | Reason | Skipped)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), st.integers(-(2**53), 2**53) | st.text(max_size=5) | st.booleans()))
 def test_a_line_that_json_wrote_is_read_back(row):
     assert decoded(json.dumps(row).encode()) == row

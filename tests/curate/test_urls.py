@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from ada_url import idna
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.records import Reason
@@ -175,6 +175,7 @@ WORD = st.from_regex(r"[A-Za-z0-9_.~%-]{1,8}", fullmatch=True).filter(lambda wor
 PAIR = st.tuples(st.from_regex(r"[a-z]{1,4}", fullmatch=True), st.from_regex(r"[A-Za-z0-9]{1,5}", fullmatch=True))
 
 
+@settings(deadline=None)
 @given(host=LABEL, path=st.lists(LABEL, max_size=4), pairs=st.lists(PAIR, max_size=5), rest=st.randoms())
 def test_the_key_does_not_hear_scheme_www_order_or_tracking(host, path, pairs, rest):
     query = [f"{key}={value}" for key, value in pairs]
@@ -186,6 +187,7 @@ def test_the_key_does_not_hear_scheme_www_order_or_tracking(host, path, pairs, r
     assert dedupe_key(plain) == dedupe_key(other)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_nothing_raises_and_what_is_fetched_stays_as_it_is(raw):
     for text in (raw, f"http://{raw}", f"http://a.example/{raw}", f"https://www.google.com/url?q={raw}"):
@@ -203,6 +205,7 @@ def test_nothing_raises_and_what_is_fetched_stays_as_it_is(raw):
         shown(text)
 
 
+@settings(deadline=None)
 @given(st.lists(WORD, min_size=1, max_size=6))
 def test_an_address_fetched_again_is_fetched_the_same(words):
     once = fetch_url(f"http://a.example/{'/'.join(words)}?{'&'.join(words)}")

@@ -1,6 +1,6 @@
 """Links of one page joined to a candidate: votes, provenance, who stands for it, no order heard (crawl.md L-3, L-8)."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.linking import Links
@@ -122,6 +122,7 @@ ROWS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ROWS, max_size=12), st.randoms(), st.sampled_from((SUM, HIGHEST)))
 def test_the_order_of_links_is_not_heard(rows, chance, rules):
     shuffled = list(rows)
