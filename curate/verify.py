@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import manifest, recipe, settings, storage
+from curate import conservation, manifest, recipe, settings, storage
 from curate.funnel import planned, stage_folders
 from curate.inputs import stage_items
 from curate.manifest import stage_folder
@@ -85,6 +85,7 @@ def _stage(folder: Path, record: StageRecord, previous: StageRecord | None, *, w
         _receipts(folder, record),
         _joined(folder, record) if whole and record.stage == "links" else (),
         _shards(folder, record) if whole and record.stage == "pack" else (),
+        conservation.faults(folder, record) if whole and record.stage == "crawl" else (),
     )
     first = next(claims, None)
     if first:

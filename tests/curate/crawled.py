@@ -10,14 +10,14 @@ from web_process import Running
 CONTACT = "https://operator.test/bot"
 QUICK = {
     "min_delay": 0.3,
-    "address_delay": 0.1,
+    "address_delay": 0.25,
     "defer_seconds": 0.5,
     "connect_seconds": 2.0,
     "first_byte_seconds": 2.0,
     "idle_seconds": 2.0,
     "hosts_per_lot": 20,
 }
-RULES = Rules(min_delay=0.3, address_delay=0.1)
+RULES = Rules(min_delay=0.3, address_delay=0.25)
 
 
 def arguments(web: Running, urls: list[str], folder: Path, **more: Any) -> list[str]:

@@ -34,13 +34,15 @@ def web(tmp_path):
 
 
 def words_of(web, folder: Path, each: int) -> tuple[list[str], set[str]]:
-    urls = [seed.url for seed in seeds(web.plan, each, seed=5) if "/status/" not in seed.url]
+    """The command, and the URLs that it crawls, of which none leads to another: a chain cut short begins anew."""
+    links = [seed.url for seed in seeds(web.plan, each, seed=5) if seed.fate in ("page", "closed")]
+    urls = [url for url in links if "/redirect/" not in url and "/flaky/" not in url]
     settings = {"hosts_per_lot": 8, "commit_seconds": COMMIT_S, "retries": 0, "waves": 1}
     return [*arguments(web, urls, folder, **settings), "--workers", "2"], set(urls)
 
 
-def test_kill_9_at_random_moments(web, command, curate, tmp_path, record_property):
-    """The law: one outcome for each URL, each page stored once, and what is asked again was in flight or uncommitted."""
+def test_kill_9_at_random_moments(web, command, curate, tmp_path):
+    """One outcome for each URL, each page stored once, and what is asked again was in flight or uncommitted."""
     words, urls = words_of(web, tmp_path, 12)
     draw, inside, out = random.Random("crawl"), 0, tmp_path / "out"
     for number in range(KILLS):
@@ -66,7 +68,8 @@ def test_kill_9_at_random_moments(web, command, curate, tmp_path, record_propert
     print(f"{inside} of {KILLS} kills before the end, {again} pages asked again, {marked} marked, {len(urls)} URLs")
     assert again <= inside * most
     assert marked <= again
-    assert judge(web.ledger(), web.plan, RULES).kinds.keys() <= {"robots_again"}
+    found = [each for each in judge(web.ledger(), web.plan, RULES).violations if each.kind != "robots_again"]
+    assert found == []  # a robots.txt that was in flight when we were killed is asked for again
 
 
 def test_an_interrupt_finishes_what_is_in_flight_and_the_same_command_goes_on(web, command, curate, tmp_path):
