@@ -91,22 +91,18 @@ def address(raw: str, *, amp_paths: bool = False) -> Address | Reason:
     if "&amp;" in raw:  # as reddit escapes, once
         raw, rewrites = raw.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"), ("html_unescape",)
     url = fetch_url(raw)
-    for _ in range(DEPTH):
-        if isinstance(url, Reason):
-            return url
-        found = unwrapped(url)
-        if found is None:
-            break
-        inner, name = found
-        target = fetch_url(inner)
-        if isinstance(target, Reason):
-            break  # the wrapper itself is all there is
-        url, rewrites = target, (*rewrites, name)
     if isinstance(url, Reason):
         return url
+    secret = "@" in raw and USERINFO.search(raw) is not None
+    for _ in range(DEPTH):
+        found = unwrapped(url)
+        if found is None or isinstance(target := fetch_url(found[0]), Reason):
+            break  # a wrapper around nothing is all there is
+        url, rewrites = target, (*rewrites, found[1])
+        secret = secret or USERINFO.search(found[0]) is not None
     if amp_paths and (plain := _without_amp(url)) != url:
         url, rewrites = plain, (*rewrites, "amp_path")
-    if "@" in raw and USERINFO.search(raw):
+    if secret:
         rewrites = (*rewrites, "userinfo")
     copied = archived(url)
     if copied is None:
@@ -117,7 +113,7 @@ def address(raw: str, *, amp_paths: bool = False) -> Address | Reason:
 
 def host_of(url: str) -> str:
     """The host of a `fetch_url`, without its port."""
-    host = url.partition("://")[2].partition("/")[0]
+    host = url[url.find("/") + 2 : url.find("/", 8)]
     return host if host.startswith("[") else host.partition(":")[0]
 
 
@@ -177,12 +173,11 @@ def unwrapped(url: str) -> tuple[str, str] | None:
         return f"http{'s' if found[1] else ''}://{found[2]}", "amp"
     if ".cdn.ampproject.org/" in url and (found := AMP_CACHE.match(url)):
         return f"http{'s' if found[1] else ''}://{found[2]}", "amp"
-    rest = url.partition("://")[2]
-    host, _, path = rest.partition("/")
-    if rule := PARAMETER.get(host):
+    end = url.find("/", 8)
+    if rule := PARAMETER.get(url[url.find("/") + 2 : end]):
         start, names, name = rule
-        path, _, query = path.partition("?")
-        if f"/{path}".startswith(start):
+        path, _, query = url[end:].partition("?")
+        if path.startswith(start):
             for each in query.split("&"):
                 key, _, value = each.partition("=")
                 if key in names and value:

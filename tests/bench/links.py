@@ -37,6 +37,12 @@ def rows_of(path: Path) -> list[bytes]:
     return (found * (1 + ROWS // len(found)))[:ROWS]
 
 
+def mixed(full: list[bytes], real: list[bytes]) -> list[bytes]:
+    """Rows of all fields with the links of the later dump, self posts and pictures among them as they came."""
+    pairs = zip(full, real, strict=True)
+    return [json.dumps(json.loads(one) | json.loads(other), separators=(",", ":")).encode() for one, other in pairs]
+
+
 def kept(rows: list[bytes], decode: Callable[[bytes], object], tables: Sieve) -> int:
     """How many links of these lines pass the filters, keys made."""
     number = 0
@@ -79,14 +85,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
     tables = sieve(WEBTEXT)
-    for name, file in DUMPS.items():
-        rows = rows_of(asked.data / "reddit" / file)
+    dumps = {name: rows_of(asked.data / "reddit" / file) for name, file in DUMPS.items()}
+    for name, rows in {**dumps, "all fields, links of 2013": mixed(*dumps.values())}.items():
         share = kept(rows, decoded, tables) / len(rows)
         ours = rate(lambda rows=rows: kept(rows, decoded, tables), len(rows), asked.rounds)  # type: ignore[misc]
         plain = rate(lambda rows=rows: kept(rows, json.loads, tables), len(rows), asked.rounds)  # type: ignore[misc]
         size = sum(map(len, rows)) / len(rows)
         print(f"{name} ({size:.0f} bytes a row, {share:.0%} kept): {ours:,.0f} submissions/s; json.loads {plain:,.0f}")
-    rows = rows_of(asked.data / "reddit" / DUMPS["2013, nine fields"])
+    rows = dumps["2013, nine fields"]
     found = [link.url for row in rows if isinstance(link := submission(json.loads(row), "", DAY), LinkCandidate)]
     ready = [url for url in map(fetch_url, found) if not isinstance(url, Reason)]
     print(f"fetch_url {rate(lambda: [*map(fetch_url, found)], len(found), asked.rounds):,.0f} URLs/s")

@@ -69,6 +69,8 @@ def test_u8_an_endless_address_is_refused_unread():
 def test_u10_userinfo_is_neither_fetched_nor_shown():
     found = address("http://me:secret@example.com/")
     assert found == Address("http://example.com/", "example.com", ("userinfo",))
+    wrapped = address("https://www.google.com/url?q=http%3A%2F%2Fme%3Asecret%40example.com%2F")
+    assert wrapped == Address("http://example.com/", "example.com", ("google", "userinfo"))
     assert shown("x http://me:secret@example.com/ y") == "x http://example.com/ y"
     assert shown("http://example.com/a@b") == "http://example.com/a@b"
 
