@@ -10,6 +10,7 @@ import ada_url
 
 from curate.crawling import Crawl
 from curate.fetch import Answer
+from curate.lots import refused
 from curate.metatags import from_html
 from curate.optouts import Preference, decide, from_headers
 from curate.outcomes import of_status
@@ -52,9 +53,10 @@ def redirected(answer: Answer) -> str | None:
         found = fetch_url(ada_url.join_url(answer.url, told))
     except ValueError:
         raise ValueError(f"Location: {told[:80]}") from None
-    if isinstance(found, str):
-        return found
-    raise ValueError(f"Location: {told[:80]} ({found.rule})")
+    verdict, detail = refused(found) if isinstance(found, str) else (found.rule, "")
+    if verdict:
+        raise ValueError(f"Location: {told[:80]} ({verdict} {detail}".rstrip() + ")")
+    return str(found)
 
 
 def glance(answer: Answer, head: bytes, rules: Crawl) -> str:

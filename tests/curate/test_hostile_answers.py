@@ -71,7 +71,7 @@ EXPECTED = {
     "038-file": "redirect_bad_target",
     "038-metadata": "-> http://169.254.169.254/latest/meta-data/",  # denied where it is connected to
     "038-private": "-> http://10.0.0.1/",
-    "038-port": "-> http://127.0.0.1:22/",
+    "038-port": "redirect_bad_target",  # a port that is not of the web
     "038-self": "-> /",
     "038-pair": "-> /b",
     "038-chain": "-> /1000",
@@ -79,6 +79,8 @@ EXPECTED = {
     "040-cookie": "headers_too_large",
     "040-refresh": "ok",
     "040-service": "ok",
+    "040-set": "ok",
+    "040-switch": "http_other",
     "040-upgrade": "ok",
     "041-page": "ok",
     "041-image": "content_type_unwanted",

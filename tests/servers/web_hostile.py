@@ -57,6 +57,8 @@ TEMPLATES = {
     "040-cookie": OK + TYPE + b"Set-Cookie: a=" + b"x" * 1_000_000 + b"\r\n" + LENGTH + BODY,
     "040-refresh": OK + TYPE + b"Refresh: 0; url=http://169.254.169.254/\r\n" + LENGTH + BODY,
     "040-service": OK + TYPE + b'Alt-Svc: h3=":443"; ma=86400\r\n' + LENGTH + BODY,
+    "040-set": OK + TYPE + b"Set-Cookie: session=1; Path=/\r\n" + LENGTH + BODY,
+    "040-switch": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
     "040-upgrade": OK + TYPE + b"Upgrade: h2c\r\nConnection: Upgrade\r\n" + LENGTH + BODY,
     "041-page": GOOD.replace(b"text/html; charset=utf-8", b"image/png"),
     "041-image": OK + TYPE + b"Content-Length: 33\r\n\r\n" + PNG + b"\x1f\x15\xc4\x89",

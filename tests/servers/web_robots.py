@@ -1,6 +1,7 @@
 """robots.txt of all kinds, and what each closes, by construction and by no parser."""
 
 import gzip
+import zlib
 from dataclasses import dataclass
 
 BOM = b"\xef\xbb\xbf"
@@ -35,6 +36,14 @@ def huge() -> bytes:
     return PART + FILLING * (600 * 1024 // len(FILLING)) + b"Disallow: /page/\n"
 
 
+def bomb() -> bytes:
+    """A gzip stream of rules and a GiB of blanks after them, made by repeating one flushed block; it has no end."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    start = packer.compress(PART) + packer.flush(zlib.Z_FULL_FLUSH)
+    once = packer.compress(b" " * (1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + start + once * 1024
+
+
 ROBOTS = {
     "missing": Robots(status=404, body=b"<html>no such file</html>"),
     "gone": Robots(status=410),
@@ -65,6 +74,7 @@ ROBOTS = {
         headers=(("Content-Type", "text/plain"), ("Content-Encoding", "gzip")),
         closed=PRIVATE,
     ),
+    "bomb": Robots(body=bomb(), headers=(("Content-Type", "text/plain"), ("Content-Encoding", "gzip")), closed=PRIVATE),
     "signals": Robots(body=b"User-agent: *\nContent-Signal: search=yes, ai-train=no\n" + PART[14:], closed=PRIVATE),
     "usage": Robots(body=b"User-agent: *\nContent-Usage: train-ai=n\nAllow: /\n"),
     "named": Robots(body=b"User-agent: googlebot\nDisallow: /\n\n" + PART, closed=PRIVATE),
