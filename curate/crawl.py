@@ -28,6 +28,7 @@ from curate.robotscache import Access, RobotsCache
 TICK_S = 0.5
 GRACE_S = 10.0  # for what is in flight when the crawl is to stop
 ROBOTS_REDIRECTS = 5
+HANGING_UP_S = 0.2  # in which a server may go on with an answer that we no longer read
 TDMREP_BYTES = 1 << 18
 
 
@@ -249,8 +250,7 @@ class LotRun:
                 answer = await ask(self._client, url, self.rules, limit=limit, glance=glance)
                 failed = bool({answer.outcome, answer.why} & TROUBLE) or answer.status == 429 or answer.status >= 500
                 wanted = retry_after(answer)
-                # A server that we hang up on is busy for us a while longer than we see.
-                spent = answer.seconds * (2 if answer.truncated else 1)
+                spent = answer.seconds + (HANGING_UP_S if answer.cut else 0.0)
                 pause = polite.end(host, time.monotonic(), spent, failed=failed, retry_after=wanted)
                 self._journal.asked_for(host, pause)
                 if wanted is not None and wanted > self.rules.max_wait:

@@ -41,6 +41,7 @@ class Answer:
     """What came of one request. outcome: '' where there is a response to look at.
 
     body: without chunks, in its content codings, whole unless `truncated` says why it is cut (`why`: by what outcome).
+    cut: we hung up before its end.
     """
 
     url: str
@@ -53,6 +54,7 @@ class Answer:
     body: bytes = b""
     truncated: str = ""
     why: str = ""
+    cut: bool = False
     ip: str = ""
     request: bytes = b""
     protocols: tuple[str, ...] = ()
@@ -168,6 +170,7 @@ async def ask(
             answer = _head(answer, response, rules)
             useful = answer.status in (200, 203)
             answer = await _read(answer, response, rules, limit if useful else ERROR_BYTES, glance, began)
+            answer = replace(answer, cut=not response.content.at_eof())
         finally:
             response.release() if response.content.at_eof() else response.close()
     except Exception as error:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from curate.parts import write_bytes
+from curate import storage
 from curate.robots import Robots, parse
 
 
@@ -46,7 +46,9 @@ class RobotsCache:
         told = base64.b64encode(body).decode() if body is not None else None
         path = self._path(authority)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, json.dumps({"authority": authority, "body": told, "until": until}).encode())
+        draft = storage.draft(path)
+        draft.write_bytes(json.dumps({"authority": authority, "body": told, "until": until}).encode())
+        draft.replace(path)  # not flushed: the loop would stand still for it, and what is lost is asked for again
         return self.hold(authority, Access(robots=parse(body or b""), until=until))
 
     def _read(self, authority: str) -> Access | None:
