@@ -4,7 +4,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 PIP := $(UV) pip install --quiet --python .venv/bin/python --constraint constraints.txt
 RUN := .venv/bin/
 
-.PHONY: demo test lint bench bench-peers runners conformance faults memory clean
+.PHONY: demo test lint bench bench-peers bench-crawl runners conformance faults memory clean
 
 demo: .venv/.train
 	$(RUN)curate run quickstart --out demo
@@ -30,6 +30,14 @@ bench-peers: .venv/.dev .venv-peers/.ready
 .venv-peers/.ready: | $(UV)
 	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv-peers
 	$(UV) pip install --quiet --python .venv-peers/bin/python 'datatrove[io,processing]==0.10.*' 'spacy>=3.8,<4'
+	@touch $@
+
+# curate crawl beside scrapy with warcio, on the loopback web.
+bench-crawl: .venv/.dev .venv-peers/.scrapy
+	$(RUN)python tests/bench/crawl.py
+
+.venv-peers/.scrapy: .venv-peers/.ready
+	$(UV) pip install --quiet --python .venv-peers/bin/python 'scrapy==2.19.*' 'warcio==1.8.*'
 	@touch $@
 
 # What Spark, Flink and Prism need, into the user's cache.
