@@ -130,11 +130,12 @@ class LotRun:
 
     def _write(self, target: Target, row: Row, answer: Answer | None = None) -> None:
         row["refetched"] = target.id in self._lost
-        row["deferred"] = next_step(row["outcome"]) != "end" and target.tries + 1 < self.rules.waves
+        wait = self.rules.defer_seconds if row["outcome"] != "http_429" else 0.0
+        then = max(self._away.get(host_of(target.url), 0.0), time.time() + wait)
+        again = target.tries + 1 < self.rules.waves and then - time.time() <= self.rules.max_defer
+        row["deferred"] = next_step(row["outcome"]) != "end" and again
         if row["deferred"]:
-            wait = self.rules.defer_seconds if row["outcome"] != "http_429" else 0.0
-            row["tries"] = target.tries + 1
-            row["not_before"] = max(self._away.get(host_of(target.url), 0.0), time.time() + wait)
+            row |= {"tries": target.tries + 1, "not_before": then}
         self.writer.add(row, exchange_of(target, row, answer) if answer and row["kept"] else None)
 
     async def _visit(self, target: Target) -> tuple[Row, Answer | None]:

@@ -27,11 +27,11 @@ class Crawl:
     agent: the product token that robots.txt knows us by. contact: a page or an address of who asks, required.
     delay_factor: of the last answer's duration, up to max_delay. A Crawl-delay above max_crawl_delay ends a host's
     URLs. max_wait: the longest Retry-After that is waited for in a wave. retries: of a URL within a wave. waves: in how
-    many a URL is tried. trouble: failures in a row after which a host is left alone until the next wave, which begins
-    with it defer_seconds later. forbidden: whether a robots.txt of 401 or 403 lets us in. tls: "verify", or "record" to
-    fetch whatever the certificate says; authority: a file of certificates to trust instead of the
-    system's. allow_networks: addresses that may be connected to although the table refuses
-    them. resolve: HOST:PORT:ADDRESS or @FILE, as curl's. max_urls_per_host: 0 is no limit.
+    many a URL is tried. trouble: failures in a row after which a host is left alone until the next wave, in which it is
+    asked after defer_seconds; a host that asks for more than max_defer is not asked again. forbidden: whether a
+    robots.txt of 401 or 403 lets us in. tls: "verify", or "record" to fetch whatever the certificate says; authority: a
+    file of certificates to trust instead of the system's. allow_networks: addresses that may be connected to although
+    the table refuses them. resolve: HOST:PORT:ADDRESS or @FILE, as curl's. max_urls_per_host: 0 is no limit.
     """
 
     agent: str = "curate"
@@ -56,6 +56,7 @@ class Crawl:
     retries: int = 1
     waves: int = 3
     defer_seconds: float = 300.0
+    max_defer: float = 4000.0
     redirects: int = 4
     max_urls_per_host: int = 0
     hosts_per_lot: int = 500
@@ -87,7 +88,7 @@ class Crawl:
             self.min_delay >= (0 if free else LEAST_DELAY), f"min_delay is {LEAST_DELAY} or more, got {self.min_delay}"
         )
         check(self.max_delay >= self.min_delay, f"max_delay {self.max_delay} is below min_delay {self.min_delay}")
-        for name in ("delay_factor", "address_delay", "defer_seconds", "max_wait", "retries", "redirects", "min_rate"):
+        for name in ("delay_factor", "address_delay", "defer_seconds", "max_defer", "max_wait", "retries", "redirects", "min_rate"):
             value = getattr(self, name)
             check(0 <= value < math.inf, f"{name} is 0 or more, got {value}")
         for name in ("connect_seconds", "first_byte_seconds", "idle_seconds", "total_seconds", "commit_seconds"):

@@ -109,7 +109,7 @@ class LotWriter:
             self._path = self.out / "warc" / name
             self._draft = storage.draft(self._path)
             self._file = self._draft.open("wb")
-            self._writer = WarcWriter(self._file, prefix=f"{self._name}-{self.number:05d}")
+            self._writer = WarcWriter(self._file, prefix=self._name)
             fields = {
                 "software": f"curate {__version__}",
                 "operator": self._rules.contact,
@@ -203,6 +203,8 @@ def _enter(row: Row, tables: dict[str, Table], counts: Counts) -> None:
         via = [*(row["via"] or ()), row["url"]]
         onward = {**row, "url": row["location"], "via": via, "tries": 0, "not_before": 0.0}
         tables["deferred"].add({name: onward[name] for name in DEFERRED.names})
+    if row["truncated"] and row["kept"]:
+        counts.notes["truncated"] = counts.notes.get("truncated", 0) + 1
     if row["kept"]:
         counts.kept += 1
         counts.bytes_kept += size

@@ -89,12 +89,31 @@ def run(rules: Crawl, inputs: tuple[str, ...], out: Path, engine: Engine, source
 
 def _with_wave(plan: Plan, targets: list[Target], rules: Crawl, wave: int, source: str) -> Plan:
     """The plan with the lots of one more wave, whose files are written."""
+    lots = [*plan_wave(targets, rules, wave=wave, config=plan.base)]
+    more = [_item(lot, number, wave, source) for number, lot in enumerate(lots, len(plan.items))]
+    items = (*plan.items, *more)
+    plan = replace(plan, items=items, attached=(CONDUCT, *(item.uri for item in items)))
+    if wave == 0:
+        _check_same(plan)
     (plan.folder / "lots").mkdir(parents=True, exist_ok=True)
-    items = [*plan.items]
-    for lot in plan_wave(targets, rules, wave=wave, config=plan.base):
-        items.append(_item(lot, len(items), wave, source))
-        write_targets(plan.folder / items[-1].uri, lot.targets)
-    return replace(plan, items=tuple(items), attached=(CONDUCT, *(item.uri for item in items)))
+    for item, lot in zip(more, lots, strict=True):
+        write_targets(plan.folder / item.uri, lot.targets)
+    return plan
+
+
+def _check_same(plan: Plan) -> None:
+    """SettingsError where pages lie in the folder that were fetched for other links or under other settings."""
+    out = plan.folder
+    if not (out / "plan.json").exists() or not ([*out.glob("receipts/*")] or [*out.glob(f"{WORK}/*/*.parquet")]):
+        return
+    stored = json.loads((out / "plan.json").read_bytes())
+    lots = [item["sha256"] for item in stored["items"] if wave_of(Item(**item)) == 0]
+    if lots == [item.sha256 for item in plan.items]:
+        return
+    settled = json.loads(json.dumps(plan.settings))
+    changed = [name for name, value in settled.items() if stored["settings"].get(name) != value]
+    why = f"with another crawl.{changed[0]}" if changed else "of other links"
+    raise SettingsError(f"{out}: holds a crawl {why}; name another folder, or remove this one")
 
 
 def _item(lot: Lot, number: int, wave: int, source: str) -> Item:

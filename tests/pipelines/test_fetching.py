@@ -183,3 +183,40 @@ def test_a_crawl_that_cannot_begin_says_why_in_a_line(curate, tmp_path, words, t
     assert done.code == 2
     assert told in done.error
     assert not (tmp_path / "out").exists()
+
+
+def test_http_and_https_of_a_host_are_two_authorities_but_one_host(curate, tmp_path):
+    hosts = (host("safe.test", 1, tls="good", robots="part"), host("old.test", 2, tls="044-expired"))
+    with running(tmp_path / "web", Plan(hosts=hosts)) as web:
+        inside = web.url("safe.test", "/page/1", tls=True)
+        urls = [web.url("safe.test", f"/to?url={inside}"), web.url("old.test", "/page/1", tls=True)]
+        done = curate(*arguments(web, urls, tmp_path))
+        assert done.code == 0, done.err
+        assert outcomes(tmp_path / "out") == {urls[0]: "ok", urls[1]: "robots_unreachable"}
+        asked = [(entry.scheme, entry.path) for entry in web.ledger() if entry.host == "safe.test"]
+        assert verdict(web).violations == ()
+    assert [path for _, path in asked] == ["/robots.txt", f"/to?url={inside}", "/robots.txt", "/page/1"]
+    assert [scheme for scheme, _ in asked] == ["http", "http", "https", "https"]
+    row = next(row for row in rows(tmp_path / "out") if row["kept"])
+    assert (row["final_url"], row["url"], row["hops"]) == (inside, urls[0], [urls[0], inside])
+
+
+def test_a_certificate_that_has_expired_is_no_hindrance_where_that_is_chosen(curate, tmp_path):
+    with running(tmp_path / "web", Plan(hosts=(host("old.test", 2, tls="044-expired"),))) as web:
+        url = web.url("old.test", "/page/1", tls=True)
+        done = curate(*arguments(web, [url], tmp_path, tls="record"))
+        assert done.code == 0, done.err
+        assert outcomes(tmp_path / "out") == {url: "ok"}
+
+
+def test_a_host_that_asks_for_more_patience_than_there_is_is_not_asked_again(curate, tmp_path):
+    with running(tmp_path / "web", Plan(hosts=(host("busy.test", 1), host("far.test", 2)))) as web:
+        urls = [web.url("busy.test", f"/status/429?after=2&n={number}") for number in range(3)]
+        far = [web.url("far.test", f"/status/503?after=99999&n={number}") for number in range(3)]
+        done = curate(*arguments(web, [*urls, *far], tmp_path, max_wait=1.0, max_defer=60.0, waves=2))
+        assert done.code == 0, done.err
+        told = Counter(outcomes(tmp_path / "out").values())
+        asked = Counter(entry.host for entry in web.ledger() if not entry.asks_robots)
+        assert verdict(web).violations == ()
+    assert told == {"http_429": 1, "http_5xx": 1, "deferred_host_backoff": 4}
+    assert asked == {"busy.test": 2, "far.test": 1}

@@ -12,6 +12,8 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from crawled import RULES, arguments, outcomes, rows
 from judge import judge
@@ -19,6 +21,9 @@ from processes import kill, left, start
 from web_plan import Plan, ordinary
 from web_process import running
 from web_seeds import seeds
+
+from curate import conservation
+from curate.stage import read_stage
 
 KILLS = int(os.environ.get("CURATE_KILLS", "3"))
 QUICK = {"missing": 4, "allow": 3, "part": 2, "delay": 1}
@@ -104,3 +109,42 @@ def test_two_runs_into_one_folder_are_refused(web, command, curate, tmp_path):
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)
         process.wait()
+
+
+def test_pauses_may_change_under_way_but_other_links_need_another_folder(web, curate, tmp_path):
+    words, _ = words_of(web, tmp_path, 2)
+    assert curate(*words).code == 0
+    asked = len(web.ledger())
+    again = curate(*words, "--set", "crawl.min_delay=0.7", "--set", "crawl.contact=other@operator.test")
+    assert (again.code, len(web.ledger())) == (0, asked)
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    limited = curate(*words, "--set", "crawl.max_bytes=4096")
+    assert (limited.code, "another crawl.max_bytes" in limited.error) == (2, True)
+    fewer, _ = words_of(web, tmp_path, 1)
+    other = curate(*fewer)
+    assert (other.code, "holds a crawl of other links" in other.error) == (2, True)
+    assert before == {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert len(web.ledger()) == asked
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda row: {**row, "outcome": "fine"}, "no outcome is called 'fine'"),
+        (lambda row: None, "have an outcome"),
+        (lambda row: {**row, "warc_offset": 7}, "the record at 7"),
+        (lambda row: {**row, "kept": not row["kept"]}, ""),
+    ],
+)
+def test_verify_finds_what_breaks_the_law(web, curate, tmp_path, harm, told):
+    words, _ = words_of(web, tmp_path, 1)
+    assert curate(*words).code == 0
+    out = tmp_path / "out"
+    path = out / "part-00000.parquet"
+    table = pq.read_table(path)
+    rows_now = sorted(table.to_pylist(), key=lambda row: not row["kept"])
+    rows_then = [each for each in (harm(rows_now[0]), *rows_now[1:]) if each]
+    pq.write_table(pa.Table.from_pylist(rows_then, schema=table.schema), path)
+    found = [*conservation.faults(out, read_stage(out))]
+    assert found
+    assert any(told in each for each in found), found

@@ -36,7 +36,8 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
-        transport.set_write_buffer_limits(0)
+        if self.scheme == "http":  # over TLS asyncio would tell that there is room at the next request only
+            transport.set_write_buffer_limits(0)
         self._address = transport.get_extra_info("sockname")[0]
         self._port = transport.get_extra_info("sockname")[1]
         self._task = self.web.started(self.serve())
