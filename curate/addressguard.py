@@ -12,8 +12,9 @@ import struct
 import time
 import zlib
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 SLOTS = 1 << 16  # two addresses that share one only make us slower
@@ -49,6 +50,7 @@ class AddressGuard:
                 await asyncio.sleep(POLL_S)
             try:
                 await asyncio.sleep(self._until_start(slot))
+                self._started(slot)
             except BaseException:
                 self._give(held)
                 raise
@@ -75,12 +77,23 @@ class AddressGuard:
 
     def _until_start(self, slot: int) -> float:
         """Seconds until our start, which is entered as the last one."""
+        with self._last_start(slot) as (last, enter):
+            now = time.monotonic()
+            start = max(now, last + self._delay) if last < now + STALE_S else now
+            enter(start)
+            return start - now
+
+    def _started(self, slot: int) -> None:
+        """Enter a start that came later than it was due, as a loop may stand still."""
+        with self._last_start(slot) as (last, enter):
+            enter(max(last, time.monotonic()))
+
+    @contextmanager
+    def _last_start(self, slot: int) -> Iterator[tuple[float, Callable[[float], None]]]:
+        """The time of the last start on an address, and how to enter a new one, while nobody else does."""
         at = slot * TIME.size
         fcntl.lockf(self._file, fcntl.LOCK_EX, TIME.size, at)
         try:
-            now, (last,) = time.monotonic(), TIME.unpack_from(self._times, at)
-            start = max(now, last + self._delay) if last < now + STALE_S else now
-            TIME.pack_into(self._times, at, start)
-            return start - now
+            yield TIME.unpack_from(self._times, at)[0], partial(TIME.pack_into, self._times, at)
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN, TIME.size, at)

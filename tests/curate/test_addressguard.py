@@ -77,3 +77,25 @@ def test_a_time_of_another_boot_holds_nobody_up(tmp_path, ahead):
         guard.close()
 
     asyncio.run(go())
+
+
+def test_a_start_that_is_late_makes_the_next_one_late_too(tmp_path):
+    """A loop that stands still lets two starts be due at once, and still they are apart."""
+
+    async def go():
+        guard, starts = AddressGuard(tmp_path / "addresses", delay=0.2, requests=3), []
+
+        async def one():
+            async with guard.turn("a"):
+                starts.append(time.monotonic())
+
+        tasks = [asyncio.create_task(one()) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        time.sleep(0.6)  # past the reserved times of the second and the third
+        await asyncio.gather(*tasks)
+        guard.close()
+        return starts
+
+    one, two, three = asyncio.run(go())
+    assert two - one >= 0.2
+    assert three - two >= 0.2

@@ -46,6 +46,7 @@ EXPECTED = {
     "030-204": {"http_other", "protocol_not_http"},  # by whether the body came in the same piece as the head
     "030-304": {"http_other", "protocol_not_http"},
     "031-999": "http_other",
+    "031-escape": "http_404",
     "031-2000": "protocol_status",
     "031-000": "protocol_status",
     "031-minus": "protocol_status",

@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from web_acts import drops
+from web_acts import ACTS, drops
 from web_answers import Pages
+from web_hostile import answer
 from web_link import Gone, Link
 from web_plan import Host, Plan, resolve_lines, url
 from web_replay import Replayed, table
@@ -32,6 +33,8 @@ class Web:
         self.plan, self.folder = plan, folder
         self.hosts = {host.name: host for host in plan.hosts}
         self.replay: dict[str, Replayed] = table(Path(each) for each in plan.replay)
+        for name in {host.hostile for host in plan.hosts} - ACTS.keys() - {""}:
+            answer(name)  # made before anyone waits for it, as a bomb takes a while
         self._tasks: set[asyncio.Task[None]] = set()
         self._ledger = (folder / "ledger.jsonl").open("a", buffering=1)
         neighbours = [host for host in plan.hosts if not host.hostile and not host.tls]

@@ -44,6 +44,7 @@ TEMPLATES = {
     "030-204": GOOD.replace(b"200 OK", b"204 No Content"),
     "030-304": GOOD.replace(b"200 OK", b"304 Not Modified"),
     "031-999": GOOD.replace(b"200 OK", b"999 Request denied"),
+    "031-escape": GOOD.replace(b"200 OK", b"404 \x1b[2J\x1b]0;owned\x07"),
     "031-2000": GOOD.replace(b"200 OK", b"2000 OK"),
     "031-000": GOOD.replace(b"200 OK", b"000 OK"),
     "031-minus": GOOD.replace(b"200 OK", b"-1 OK"),
