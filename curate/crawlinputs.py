@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate import storage, streams
+from curate import dumpfiles, storage
 from curate.inputs import files
 from curate.lots import Target, refused
 from curate.records import Reason
@@ -72,7 +72,7 @@ def _candidates(path: Path, source: str) -> Iterator[Target]:
 def _lines(path: Path, source: str) -> Iterator[Target]:
     try:
         with storage.opened(path) as (file, _):
-            for line in streams.lines(streams.chunks(file, MAX_LIST), MAX_LINE):
+            for line in dumpfiles.lines(dumpfiles.chunks(file, MAX_LIST), MAX_LINE):
                 content = line.content if line.content is not None else b""
                 text = content.decode("utf-8", "replace").strip()
                 if line.content is None:
@@ -82,7 +82,7 @@ def _lines(path: Path, source: str) -> Iterator[Target]:
                     )
                 elif text and not text.startswith("#"):
                     yield target(text, source)
-    except streams.ERRORS as error:
+    except dumpfiles.ERRORS as error:
         raise SettingsError(f"{path}: cannot read this list: {error}") from None
 
 

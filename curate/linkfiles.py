@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 
 from curate import outlinks, sitemaps, storage
 from curate.documents import given_id
+from curate.dumpfiles import ERRORS, chunks, lines
 from curate.linking import Links
 from curate.links import LinkCandidate
 from curate.patience import RemoteError
 from curate.records import Failure, Reason, Rejection, Skipped
 from curate.settings import SettingsError
 from curate.stage import Item, Plan
-from curate.streams import ERRORS, chunks, lines
 from curate.submissions import decoded, is_submission, submission
 from curate.urls import shown
 

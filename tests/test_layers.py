@@ -32,7 +32,7 @@ ONE_MODULE = {  # a library that only one module knows
     "trafilatura": "curate/main_text.py curate/pruning.py",
     "tiktoken": "curate/tokens.py",
     "isal": "curate/packings.py curate/payloads.py",
-    "backports.zstd": "curate/packings.py curate/payloads.py curate/streams.py",
+    "backports.zstd": "curate/packings.py curate/payloads.py curate/dumpfiles.py",
     "orjson": "curate/submissions.py",
     "lz4": "curate/packings.py",
     "brotli": "curate/payloads.py",

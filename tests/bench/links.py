@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from curate import settings
+from curate.dumpfiles import chunks, lines
 from curate.items import Item
 from curate.linking import WEBTEXT
 from curate.links import LinkCandidate, Sieve, judged, sieve
 from curate.pipelines.links import gather_part
 from curate.records import Reason
 from curate.stage import Plan, begin_stage
-from curate.streams import chunks, lines
 from curate.submissions import decoded, submission
 from curate.urls import Address, address, dedupe_key, fetch_url
 

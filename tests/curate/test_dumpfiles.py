@@ -12,7 +12,7 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.streams import ERRORS, Line, TooLarge, chunks, lines
+from curate.dumpfiles import ERRORS, Line, TooLarge, chunks, lines
 
 TEXT = b'{"a":1}\r\n\xc3\xa9t\xc3\xa9\n\nlast'
 SKIPPABLE = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
@@ -52,7 +52,7 @@ def test_every_packing_gives_the_same_lines(packing):
 
 
 def test_an_unaided_zstd_reader_refuses_the_dumps_window():
-    """What the window in `streams` is for."""
+    """What the window in `dumpfiles` is for."""
     with pytest.raises(zstd.ZstdError, match="memory"):
         zstd.open(io.BytesIO(wide(TEXT))).read()
 
