@@ -4,7 +4,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 PIP := $(UV) pip install --quiet --python .venv/bin/python --constraint constraints.txt
 RUN := .venv/bin/
 
-.PHONY: demo test lint bench bench-peers readers runners conformance faults memory clean
+.PHONY: demo test lint bench bench-peers bench-crawl readers runners conformance faults memory clean
 
 demo: .venv/.train
 	$(RUN)curate run quickstart --out demo
@@ -25,6 +25,7 @@ bench: .venv/.dev
 	$(RUN)python tests/bench/loader.py
 	$(RUN)python tests/bench/tokenizing.py
 	$(RUN)python tests/bench/packing.py
+	$(RUN)python tests/bench/writer.py
 
 # curate beside datatrove, which lives in an environment of its own: its trafilatura is below 1.12.
 bench-peers: .venv/.dev .venv-peers/.ready
@@ -44,6 +45,14 @@ readers: .venv/.dev .venv-readers/.ready
 	$(UV) pip install --quiet --python .venv-readers/bin/python --torch-backend=cpu -r $< 2>/dev/null \
 		|| $(UV) pip install --quiet --python .venv-readers/bin/python -r $<
 	$(UV) pip install --quiet --python .venv-readers/bin/python --no-deps 'datatrove==0.10.1'
+	@touch $@
+
+# curate crawl beside scrapy with warcio, on the loopback web.
+bench-crawl: .venv/.dev .venv-peers/.scrapy
+	$(RUN)python tests/bench/crawl.py
+
+.venv-peers/.scrapy: .venv-peers/.ready
+	$(UV) pip install --quiet --python .venv-peers/bin/python 'scrapy==2.19.*' 'warcio==1.8.*'
 	@touch $@
 
 # What Spark, Flink and Prism need, into the user's cache.

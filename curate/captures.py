@@ -8,12 +8,14 @@ from curate.tape import Record
 STAGE = "extract"
 
 
-def is_wanted(kind: str, mime: str) -> bool:
-    """Does a record of this type and media type hold a page?"""
+def is_wanted(kind: str, mime: str, wat: bool = False) -> bool:
+    """Does a record of this type and media type hold a page, or, if asked for, what a WAT file tells of one?"""
+    if wat:
+        return kind == "metadata" and mime.startswith("application/json")
     return kind == "conversion" or (kind == "response" and (not mime or mime.startswith("application/http")))
 
 
-def capture(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure | Refused | Skipped:
+def capture(record: Record, pointer: Pointer, max_bytes: int, wat: bool = False) -> Page | Failure | Refused | Skipped:
     """What becomes of a record at this place; a payload is decoded to max_bytes + 1 bytes at most."""
     head = record.head
     if not head.kind:
@@ -27,7 +29,7 @@ def capture(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure 
             bytes=record.size,
             pointer=pointer,
         )
-    if not is_wanted(head.kind, head.mime):
+    if not is_wanted(head.kind, head.mime, wat):
         if head.kind == "metadata" and head.mime.startswith("application/json"):
             return Skipped("wat")
         return Skipped(head.kind if head.kind in TYPES else "unknown")
@@ -38,8 +40,9 @@ def _page(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure | 
     head, limit = record.head, max_bytes + 1
     flags: tuple[str, ...] = ("length_mismatch",) if record.mismatch else ()
     timestamp = moment(head.date)
-    if head.kind == "conversion":
-        status, mime, charset, body = 200, "text/plain", "utf-8", b"".join(record.block)[:limit]
+    if head.kind in ("conversion", "metadata"):
+        mime = "text/plain" if head.kind == "conversion" else "application/json"
+        status, charset, body = 200, "utf-8", b"".join(record.block)[:limit]
     else:
         found = response(record.block, limit)
         if not found:

@@ -18,6 +18,8 @@ STARTED_STAGE = {
     "dedup": {"signatures", "documents"},
     "score": {"model.bin", "model.json", "scores"},
     "tokenize": {"tokenizer.json"},
+    "links": {"gathered"},
+    "crawl": {"lots", "warc", "work", "crawl.json"},
 }
 
 

@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-from curate import machine_commands, run_commands, show  # noqa: F401 - they register themselves
+from curate import (  # noqa: F401 - the commands register themselves
+    crawl_commands,
+    link_commands,
+    machine_commands,
+    run_commands,
+    show,
+)
 from curate.app import (
     DATASET,
     LOOK,

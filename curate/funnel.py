@@ -14,8 +14,9 @@ from curate.stage import StageRecord, read_stage
 def stage_folders(out: Path) -> dict[str, Path]:
     """The finished stages of a run folder, or of a stage's own folder; SettingsError if it is neither."""
     if (out / "stage.json").exists():
-        imported = {"extract": out / "documents"} if (out / "documents" / "stage.json").exists() else {}
-        return {**imported, read_stage(out).stage: out}
+        before = {"extract": out / "documents", "gather": out / "gathered"}
+        halves = {stage: folder for stage, folder in before.items() if (folder / "stage.json").exists()}
+        return {**halves, read_stage(out).stage: out}
     found = {stage: stage_folder(out, stage) for stage in planned(out)}
     done = {stage: folder for stage, folder in found.items() if (folder / "stage.json").exists()}
     if not done and not (out / "recipe.toml").exists():

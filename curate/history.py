@@ -16,6 +16,7 @@ from curate.stage import read_stage
 
 Row = dict[str, Any]
 PASSAGE = 40  # tokens
+OTHER_NAMES = {"url": "fetch_url", "id": "dedupe_key"}  # of these columns in the parts about links
 
 
 def of(out: Path, what: str) -> list[Row]:
@@ -29,20 +30,23 @@ def _seen(out: Path, column: str, value: Any) -> list[Row]:
     for stage, folder in stage_folders(out).items():
         record = read_stage(folder)
         for name in record.outputs:
-            if name.endswith(".parquet") and not name.startswith(("failed-", "pointers/")):
+            if name.endswith(".parquet") and not name.startswith(("failed-", "pointers/", "lots/", "deferred-")):
                 rows += _matches(folder, name, stage, column, value)
     return rows
 
 
 def _matches(folder: Path, name: str, stage: str, column: str, value: Any) -> list[Row]:
+    if stage in ("gather", "links") and not name.startswith("rejected-"):
+        column = OTHER_NAMES[column]
     table = pq.read_table(storage.source(folder / name), filters=pc.field(column) == value)
     found = []
     for row in table.drop([each for each in ("text", "ids") if each in table.column_names]).to_pylist():
-        if stage == "dedup" and not name.startswith("rejected-") and not row["kept"]:
+        if stage in ("dedup", "crawl") and not name.startswith("rejected-") and not row["kept"]:
             continue  # the rejection tells the same
         verdict = "rejected" if name.startswith("rejected-") else "kept"
         keep = {key: each.hex() if isinstance(each, bytes) else each for key, each in row.items() if each is not None}
         keep = {key: str(each) if key == "timestamp" else each for key, each in keep.items()}
+        keep |= {ours: keep[theirs] for ours, theirs in OTHER_NAMES.items() if theirs in keep}
         found.append({**keep, "stage": stage, "verdict": verdict, "file": f"{folder.name}/{name}"})
     return found
 
@@ -105,5 +109,6 @@ def dead_letters(out: Path) -> list[str]:
 
 
 def _letter(row: Row) -> str:
-    unit = "offset" if row["stage"] == "extract" and row["error"] not in ("malformed", "unreadable") else "line"
+    by_line = row["stage"] not in ("extract", "links") or row["error"] in ("malformed", "unreadable")
+    unit = "line" if by_line else "offset"
     return f"{row['file']}, {unit} {row['offset']}: {row['error']}: {row['message']}"

@@ -18,7 +18,7 @@ from curate.stage import Item
 
 LINES = (".jsonl", ".ndjson", ".json")
 DOCUMENT_SUFFIXES = (".parquet", *(name + packed for name in LINES for packed in ("", ".gz", ".zst")))
-NO_DOCUMENTS = ("sign", "rate", "tokenize", "pack")  # stages
+NO_DOCUMENTS = ("gather", "links", "crawl", "sign", "rate", "tokenize", "pack")  # stages
 MINIWEB = "miniweb:"
 INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+\.gz")
 
@@ -83,10 +83,19 @@ def files(pattern: str, *, miniweb: Path | None = None) -> list[Path]:
     """The files that a glob, a folder or a path names, sorted; SettingsError if there is none."""
     if pattern.startswith(MINIWEB):
         pattern = str(_miniweb(miniweb) / pattern.removeprefix(MINIWEB))
-    found = storage.glob(pattern)
+    found = _crawled(pattern) or storage.glob(pattern)
     if not found:
         raise SettingsError(f"{pattern}: no such input file")
     return found
+
+
+def _crawled(name: str) -> list[Path]:
+    """The WARC files of a finished crawl's folder; none where it is none."""
+    folder = storage.path(name)
+    if storage.is_remote(name) or not (folder / "stage.json").is_file():
+        return []
+    record = stage.read_stage(folder)
+    return [folder / each for each in record.outputs if record.stage == "crawl" and each.endswith(".warc.gz")]
 
 
 def _miniweb(folder: Path | None) -> Path:

@@ -12,7 +12,7 @@ class Item:
     form: "warc" (WARC or WET), "documents" (the user's Parquet or JSON lines), "owned" (the same, but of the recipe's
     source, whatever the rows say), "part" (an earlier stage's), "decided" (a dedup part, whose text lies at text_uri),
     "index" (of captures, from which pointers are selected), "pointers" (to records in files under text_uri), "shard"
-    (pack's).
+    (pack's), "keys" (of candidates), or a form of a file of links (`curate.linkfiles`).
     start, stop: the piece that the item is of its file, in bytes, or rows of pointers; None is the end.
     """
 

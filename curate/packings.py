@@ -67,3 +67,12 @@ def missing_dictionary(head: bytes) -> int:
         return zstd.get_frame_info(head).dictionary_id if head.startswith(ZSTD.magic) else 0
     except ZSTD.errors:
         return 0
+
+
+def gzip_member(content: bytes) -> bytes:
+    """The content as one gzip member without a name or a time.
+
+    Level 3 makes a tenth more bytes of real pages than zlib's 6, at six times its speed.
+    """
+    packed: bytes = igzip_lib.compress(content, 3, igzip_lib.COMP_GZIP)
+    return packed

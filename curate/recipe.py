@@ -9,7 +9,9 @@ from pathlib import Path
 
 from curate import crawls, settings, storage
 from curate.anchors import anchored
+from curate.crawling import Crawl
 from curate.extraction import Extract
+from curate.linking import Links, with_preset
 from curate.mixture import Mixture
 from curate.rules import Filter
 from curate.selection import Select
@@ -182,6 +184,8 @@ class Recipe:
     seed: int = 0
     commoncrawl: str = crawls.BASE
     sources: Mapping[str, Source] = field(default_factory=dict)
+    links: Links | None = None
+    crawl: Crawl | None = None
     extract: Extract = Extract()
     filter: Filter = Filter()
     dedup: Dedup = Dedup()
@@ -259,6 +263,8 @@ def from_table(table: Table, where: Where) -> Recipe:
         }
         first = {"filter": shared} if "filter" in table else {}  # so that its faults are not told of a source
         table = {**first, **table, "sources": {**sources, **merged}}
+    if isinstance(links := table.get("links"), dict):
+        table = {**table, "links": with_preset(links)}
     return settings.build(Recipe, table, where=where)
 
 

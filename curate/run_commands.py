@@ -100,7 +100,7 @@ def run(
     loaded = recipes.load(recipe, tuple(set_))
     if all_languages:
         loaded = recipes.in_all_languages(loaded)
-    engine = _engine(json, runner, workers, master, job_server, job_server_jar, conf)
+    engine = engine_of(json, runner, workers, master, job_server, job_server_jar, conf)
     if dry_run or runner == "dataflow":
         _hand_over(loaded, out, engine.target, dry_run, json)
         return
@@ -108,7 +108,7 @@ def run(
     if wants_model:
         need_torch("leave the model out with --no-train")
         need_local(out)
-    _forget(out, retry_failed)
+    forget(out, retry_failed)
     (staged.run_as_one_job if one_job else staged.run)(loaded, out, engine)
     if wants_model:
         train_model(out / "manifest.json", out / "train", loaded.train, errors if json else console)
@@ -116,7 +116,7 @@ def run(
     exit_by_failures(out)
 
 
-def _forget(out: Path, wanted: bool) -> None:
+def forget(out: Path, wanted: bool) -> None:
     """Have the parts with dead letters made again, if that is wanted."""
     if wanted:
         from curate.retry import forget_failed
@@ -179,14 +179,14 @@ def _stage_command(stage: str, summary: str) -> None:
         from curate import funnel
         from curate.pipelines import verbs
 
-        _forget(out, retry_failed)
+        forget(out, retry_failed)
         verbs.run(
             stage,
             tuple(inputs),
             out,
             recipe,
             tuple(set_),
-            _engine(json, runner, workers, master, job_server, job_server_jar, conf),
+            engine_of(json, runner, workers, master, job_server, job_server_jar, conf),
             source,
             all_languages=all_languages,
         )
@@ -209,7 +209,7 @@ for _name, _summary in (
     _stage_command(_name, _summary)
 
 
-def _engine(
+def engine_of(
     json: bool,
     runner: str,
     workers: int | None,
@@ -218,6 +218,7 @@ def _engine(
     job_server_jar: Path | None,
     conf: list[str],
 ) -> Any:
+    """Where and how a command's pipelines run."""
     from curate.pipelines.run import Engine
     from curate.pipelines.target import Target
     from curate.progress import Progress

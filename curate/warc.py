@@ -22,7 +22,14 @@ Outcome = Page | Failure | Refused | Skipped
 
 
 def read_pages(
-    file: BinaryIO, name: str, *, size: int, max_bytes: int, start: int = 0, stop: int | None = None
+    file: BinaryIO,
+    name: str,
+    *,
+    size: int,
+    max_bytes: int,
+    start: int = 0,
+    stop: int | None = None,
+    wat: bool = False,
 ) -> Iterator[Outcome]:
     """What becomes of every record of a file, in order.
 
@@ -40,7 +47,7 @@ def read_pages(
     raw = Raw(file, size)
     framing = detect(raw)
     if framing:
-        yield from _Reading(framing, name, max_bytes).outcomes(start, size if stop is None else stop)
+        yield from _Reading(framing, name, max_bytes, wat).outcomes(start, size if stop is None else stop)
     elif not start:
         yield failure(Pointer(file=name, offset=0, length=size), "not_warc", why_not(raw), record=False)
 
@@ -54,8 +61,8 @@ def read_file(path: Path, *, max_bytes: int = 10_000_000) -> Iterator[Outcome]:
 class _Reading:
     """One pass over a file."""
 
-    def __init__(self, framing: Framing, name: str, max_bytes: int) -> None:
-        self.framing, self.name, self.max_bytes = framing, name, max_bytes
+    def __init__(self, framing: Framing, name: str, max_bytes: int, wat: bool) -> None:
+        self.framing, self.name, self.max_bytes, self.wat = framing, name, max_bytes, wat
         self.damages = 0
 
     def outcomes(self, start: int, stop: int) -> Iterator[Outcome]:
@@ -125,7 +132,7 @@ class _Reading:
         return end
 
     def _keep(self, head: Head) -> int:
-        return 2 * self.max_bytes + MAX_HEADER if is_wanted(head.kind, head.mime) else 0
+        return 2 * self.max_bytes + MAX_HEADER if is_wanted(head.kind, head.mime, self.wat) else 0
 
     def _pointer(self, begin: int, end: int) -> Pointer:
         return Pointer(file=self.name, offset=begin, length=end - begin)
@@ -133,7 +140,7 @@ class _Reading:
     def _told(self, found: Record | Broken, pointer: Pointer, unit: int = 0) -> Outcome:
         """What becomes of a part of a unit; of records that share one, only the failures are said to lie there."""
         if isinstance(found, Record):
-            outcome = capture(found, pointer, self.max_bytes)
+            outcome = capture(found, pointer, self.max_bytes, self.wat)
         else:
             self.damages += 1
             outcome = failure(pointer, found.error, found.message, record=found.record)

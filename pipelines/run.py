@@ -25,6 +25,8 @@ from curate.stage import Item, Plan, StageRecord, close_stage, is_done, open_sta
 
 # Bytes of input that one core gets through in a second, to judge whether worker processes pay (measured, 2 cores).
 BYTES_PER_SECOND = {
+    "gather": 5_000_000,
+    "links": 2_000_000,
     "extract": 2_000_000,
     "filter": 1_500_000,
     "sign": 3_000_000,
@@ -34,6 +36,8 @@ BYTES_PER_SECOND = {
     "tokenize": 3_000_000,
     "pack": 30_000_000,
 }
+# Where the first half of a stage of two is wired.
+HALVES = {"sign": ("dedup", "build_signatures"), "rate": ("score", "build_scores"), "gather": ("links", "build_gather")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +86,7 @@ def _seconds(plan: Plan, pending: list[Item]) -> float:
 
 def _builder(stage: str) -> Callable[[Any, Plan], None]:
     """What wires a stage; the other stages, and what they need, stay unimported."""
-    halves = {"sign": ("dedup", "build_signatures"), "rate": ("score", "build_scores")}
-    module, name = halves.get(stage, (stage, "build"))
+    module, name = HALVES.get(stage, (stage, "build"))
     build: Callable[[Any, Plan], None] = getattr(import_module(f"curate.pipelines.{module}"), name)
     return build
 
@@ -161,6 +164,27 @@ def run_items(
         return execute(plans.plan_score(recipe, folder, items, digests, miniweb), engine)
     planner = {"filter": plans.plan_filter, "tokenize": plans.plan_tokenize}[stage]
     return execute(planner(recipe, folder, items), engine)
+
+
+def run_links(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> StageRecord:
+    """The links stage over files of links, both halves."""
+    from curate.linking import WEBTEXT
+    from curate.pipelines import links
+
+    rules = recipe.links or WEBTEXT
+    gather = links.plan_gather(rules, folder / links.GATHERED_FOLDER, items)
+    execute(gather, engine)
+    for line in links.warnings(gather):
+        engine.progress.say(line)
+    return execute(links.plan_join(rules, folder, gather.folder), engine)
+
+
+def run_crawl(recipe: Recipe, inputs: tuple[str, ...], folder: Path, engine: Engine, source: str) -> StageRecord:
+    """The crawl of links, in as many waves as it takes."""
+    from curate.crawling import Crawl
+    from curate.pipelines import crawl
+
+    return crawl.run(recipe.crawl or Crawl(), inputs, folder, engine, source)
 
 
 def _dedup(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> StageRecord:

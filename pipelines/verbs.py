@@ -8,7 +8,7 @@ from curate import settings, storage
 from curate.claims import claim_stage, held
 from curate.inputs import Digests, named_items, source_items
 from curate.pipelines import plans
-from curate.pipelines.run import Engine, execute, run_items, run_stage
+from curate.pipelines.run import Engine, execute, run_crawl, run_items, run_links, run_stage
 from curate.recipe import Recipe
 from curate.settings import SettingsError, Table, Where
 from curate.stage import Item, StageRecord
@@ -44,6 +44,11 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
         recipe = _of_source(recipe, source)
         items = source_items({source: inputs}, digests, base=recipe.commoncrawl)
         return execute(plans.plan_extract(recipe, out, items, engine.progress.say), engine)
+    if stage == "links":
+        items = source_items({source: inputs}, digests, base=recipe.commoncrawl)
+        return run_links(recipe, items, out, engine)
+    if stage == "crawl":
+        return run_crawl(recipe, inputs, out, engine, source)
     if stage == "pack":
         if len(inputs) != 1:
             raise SettingsError("pack takes one input, the folder that tokenize wrote")
@@ -66,6 +71,8 @@ def _of_source(recipe: Recipe, source: str) -> Recipe:
 
 # The tables of a recipe that a stage reads.
 READS = {
+    "links": {"links", "commoncrawl"},
+    "crawl": {"crawl"},
     "extract": {"extract", "filter", "sources", "commoncrawl"},
     "filter": {"filter", "sources"},
     "dedup": {"dedup", "sources"},

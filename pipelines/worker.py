@@ -3,6 +3,7 @@
 import faulthandler
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def main() -> None:
     logging.getLogger().addHandler(handler)
     if folder:
         faulthandler.enable(sys.stderr)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt ends
     end_with_parent()  # Beam may wait a minute for a runner that is no more
     from apache_beam.runners.worker import sdk_worker_main
 

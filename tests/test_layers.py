@@ -24,6 +24,8 @@ FILTERS_MAY = ("curate.records", "curate.rules")
 COMMAND_LINE = (
     "curate/commands.py",
     "curate/run_commands.py",
+    "curate/link_commands.py",
+    "curate/crawl_commands.py",
     "curate/machine_commands.py",
 )  # reaches upwards, inside its commands
 ONE_MODULE = {  # a library that only one module knows
@@ -31,7 +33,8 @@ ONE_MODULE = {  # a library that only one module knows
     "tiktoken": "curate/tokens.py",
     "tokenizers": "curate/tokenizer_json.py",
     "isal": "curate/packings.py curate/payloads.py",
-    "backports.zstd": "curate/packings.py curate/payloads.py",
+    "backports.zstd": "curate/packings.py curate/payloads.py curate/dumpfiles.py",
+    "orjson": "curate/submissions.py",
     "lz4": "curate/packings.py",
     "brotli": "curate/payloads.py",
     "datasketch": "curate/minhash.py",

@@ -1,0 +1,85 @@
+"""A target and its answer as a row of outcomes, and as an exchange for the WARC."""
+
+from dataclasses import replace
+
+from curate.answers import Settled
+from curate.crawlparts import Row, blank, is_kept
+from curate.fetch import Answer
+from curate.lots import Target
+from curate.warcwriter import Exchange
+
+
+def row_of(
+    target: Target,
+    found: Settled,
+    answer: Answer | None = None,
+    *,
+    hops: list[str] | None = None,
+    robots: str = "",
+    location: str | None = None,
+) -> Row:
+    """The row of a target's outcome; hops: the URLs that were asked for."""
+    row = blank() | {name: getattr(target, name) for name in ("id", "url", "votes", "source", "tries")}
+    row |= {
+        "dedupe_key": target.dedupe_key or None,
+        "via": [*target.via],
+        "outcome": found.outcome,
+        "kept": is_kept(found.outcome),
+        "detail": found.detail,
+        "hops": [*(hops or ())],
+        "robots": robots or None,
+        "location": location,
+        "preferences": [f"{each.category}={each.value} {each.source}" for each in found.preferences],
+        "refetched": False,
+        "deferred": False,
+    }
+    return row | _told(found, answer) if answer and answer.status else row
+
+
+def _told(found: Settled, answer: Answer) -> Row:
+    """What a row says of the last response."""
+    return {
+        "status": answer.status,
+        "final_url": answer.url,
+        "ip": answer.ip or None,
+        "mime": answer.mime or None,
+        "mime_detected": found.mime or None,
+        "charset": found.charset or None,
+        "wire_bytes": len(answer.body),
+        "decoded_bytes": found.decoded_bytes,
+        "truncated": answer.truncated or None,
+        "fetched": answer.date.replace(microsecond=0),
+        "seconds": answer.seconds,
+    }
+
+
+def exchange_of(target: Target, row: Row, answer: Answer) -> Exchange:
+    """What of a page goes into the WARC, under the URL that answered; the metadata tells how we came there."""
+    metadata = {"fetchTimeMs": str(round(1000 * answer.seconds)), "seed": target.url}
+    if target.via or len(row["hops"]) > 1:
+        metadata |= {
+            "via": [*target.via, *row["hops"]][-2],
+            "hopsFromSeed": "R" * (len(target.via) + len(row["hops"]) - 1),
+        }
+    if row["preferences"]:
+        metadata["usage-preferences"] = "; ".join(row["preferences"])
+    told = {name: value[:2000] for name, value in metadata.items()}
+    return replace(_plain(answer, row), key=f"{target.id.hex()} {len(row['hops'])}", metadata=told)
+
+
+def _plain(answer: Answer, row: Row) -> Exchange:
+    return Exchange(
+        key="",
+        url=answer.url,
+        date=answer.date,
+        status_line=answer.status_line,
+        headers=answer.headers,
+        body=answer.body,
+        ip=answer.ip,
+        request=answer.request,
+        truncated=answer.truncated,
+        mime=row["mime_detected"] or "",
+        charset=row["charset"] or "",
+        protocols=answer.protocols,
+        cipher=answer.cipher,
+    )

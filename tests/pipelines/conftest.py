@@ -1,0 +1,11 @@
+"""One crawl of everything hostile, which the tests of several files look at."""
+
+import pytest
+from crawled_hostile import crawled
+
+
+@pytest.fixture(scope="session")
+def hostile(curate, tmp_path_factory):
+    """What `curate crawl` made of all hostile hosts."""
+    with crawled(curate, tmp_path_factory.mktemp("hostile")) as found:
+        yield found
