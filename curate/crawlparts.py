@@ -72,11 +72,13 @@ DEFERRED = pa.schema(
         pa.field("outcome", pa.string(), nullable=False),
     ]
 )
+NAMES, ONWARD = tuple(OUTCOMES.names), tuple(DEFERRED.names)  # a schema lists its names anew each time
+BLANK: Row = dict.fromkeys(COMMITTED.names)
 
 
 def blank() -> Row:
     """A row without values."""
-    return dict.fromkeys(COMMITTED.names)
+    return BLANK.copy()
 
 
 class LotWriter:
@@ -191,18 +193,18 @@ def _enter(row: Row, tables: dict[str, Table], counts: Counts) -> None:
     counts.notes["requests"] = counts.notes.get("requests", 0) + len(row["hops"] or ())
     if row["deferred"]:
         counts.skipped["deferred"] = counts.skipped.get("deferred", 0) + 1
-        tables["deferred"].add({name: row[name] for name in DEFERRED.names})
+        tables["deferred"].add({name: row[name] for name in ONWARD})
         return
     size = row["wire_bytes"] or 0
     counts.read += 1
     counts.bytes_read += size
     read, kept = counts.by_source.get(row["source"], [0, 0])
     counts.by_source[row["source"]] = [read + 1, kept + row["kept"]]
-    tables["part"].add({name: row[name] for name in OUTCOMES.names})
+    tables["part"].add({name: row[name] for name in NAMES})
     if row["location"]:
         via = [*(row["via"] or ()), row["url"]]
         onward = {**row, "url": row["location"], "via": via, "tries": 0, "not_before": 0.0}
-        tables["deferred"].add({name: onward[name] for name in DEFERRED.names})
+        tables["deferred"].add({name: onward[name] for name in ONWARD})
     if row["truncated"] and row["kept"]:
         counts.notes["truncated"] = counts.notes.get("truncated", 0) + 1
     if row["kept"]:

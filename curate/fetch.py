@@ -73,7 +73,8 @@ class Answer:
 
     def field(self, name: str) -> str:
         """The values of a header field, joined; '' without it."""
-        return ", ".join(value.strip() for each, value in self.fields if each.lower() == name)
+        wanted = name.encode()
+        return b", ".join([value.strip() for each, value in self.headers if each.lower() == wanted]).decode("latin-1")
 
     @property
     def mime(self) -> str:

@@ -62,6 +62,7 @@ def url_id(url: str) -> bytes:
     return hashlib.blake2b(url.encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
+@lru_cache(maxsize=1 << 12)
 def host_of(url: str) -> str:
     """The host of a URL, '' where there is none."""
     try:
