@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from crawled import CONTACT, arguments, outcomes, rows, verdict
+from crawled import CONTACT, PROCESSES, arguments, outcomes, rows, verdict
 from web_plan import Host, Plan, ordinary
 from web_process import running
 from web_seeds import seeds
@@ -35,7 +35,7 @@ def crawled(curate, tmp_path_factory):
     plan = Plan(hosts=ordinary(60, addresses=20, latency=0.01, seed=3), crawl_delay=0.4, patience=1.0)
     with running(folder / "web", plan) as web:
         found = seeds(web.plan, 5, seed=3)
-        done = curate(*arguments(web, [each.url for each in found], folder), "--workers", "2")
+        done = curate(*arguments(web, [each.url for each in found], folder), *PROCESSES)
         assert done.code == 0, done.err
         yield web, found, folder / "out"
 
