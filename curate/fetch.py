@@ -106,6 +106,7 @@ def tls_context(policy: str, authority: str = "") -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=authority or None)
     if policy == "record":
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     return context
 
