@@ -220,3 +220,21 @@ def test_a_host_that_asks_for_more_patience_than_there_is_is_not_asked_again(cur
         assert verdict(web).violations == ()
     assert told == {"http_429": 1, "http_5xx": 1, "deferred_host_backoff": 4}
     assert asked == {"busy.test": 2, "far.test": 1}
+
+
+def test_links_become_candidates_candidates_pages_and_pages_documents(curate, tmp_path):
+    with running(tmp_path / "web", Plan(hosts=(host("a.test", 1), host("b.test", 2)))) as web:
+        urls = [web.url(name, f"/page/{number}") for name in ("a.test", "b.test") for number in range(4)]
+        (tmp_path / "links.txt").write_text("".join(f"{url}\n" for url in [*urls, *urls[:2]]))
+        assert curate("links", tmp_path / "links.txt", "-o", tmp_path / "links").code == 0
+        words = arguments(web, [], tmp_path)
+        done = curate("crawl", tmp_path / "links", *words[2:])
+        assert done.code == 0, done.err
+    found = rows(tmp_path / "out")
+    assert {row["url"]: row["outcome"] for row in found} == dict.fromkeys(urls, "ok")
+    keys = {row["fetch_url"]: row["dedupe_key"] for row in rows(tmp_path / "links")}
+    assert {row["url"]: row["dedupe_key"] for row in found} == keys
+    told = curate("why", tmp_path / "out", urls[0])
+    assert (told.code, "crawl" in told.out) == (0, True)
+    assert curate("extract", tmp_path / "out", "-o", tmp_path / "texts", "--all-languages").code == 0
+    assert sorted(row["url"] for row in rows(tmp_path / "texts")) == sorted(urls)
