@@ -7,6 +7,7 @@ committed parts. The seal is the lot's receipt, which names every file.
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,9 +20,10 @@ from curate.crawling import Crawl
 from curate.outcomes import KEPT
 from curate.parts import Counts, FileRecord, Receipt, Table, drop_other_receipt, sha256_of, write_bytes, write_receipt
 from curate.schemas import ID, REJECTED, TIMESTAMP
-from curate.warcwriter import Exchange, WarcWriter
+from curate.warcwriter import Earlier, Exchange, WarcWriter, digest, record_id
 
 Row = dict[str, Any]
+REVISIT_BYTES = 1024  # of a payload that is worth a record of its own each time if it is smaller
 TEXT = {"nullable": False}
 OUTCOMES = pa.schema(
     [
@@ -76,6 +78,11 @@ NAMES, ONWARD = tuple(OUTCOMES.names), tuple(DEFERRED.names)  # a schema lists i
 BLANK: Row = dict.fromkeys(COMMITTED.names)
 
 
+def exchange_key(row: Row) -> str:
+    """What the records of a row's page are named after: the URL's id and the hop."""
+    return f"{row['id'].hex()} {len(row['hops'])}"
+
+
 def blank() -> Row:
     """A row without values."""
     return BLANK.copy()
@@ -94,7 +101,14 @@ class LotWriter:
         while (path := self._rows_path()).exists():
             self.rows += pq.read_table(path).to_pylist()
             self.number += 1
+        self._payloads = dict(self._earlier(row) for row in self.rows if row["outcome"] == "ok")
         self._begin()
+
+    def _earlier(self, row: Row) -> tuple[str, Earlier]:
+        """A committed page as a later one of the same payload names it."""
+        name = record_id(self._name, exchange_key(row), "response")
+        found = Earlier(record_id=name, url=row["final_url"], date=row["fetched"], payload_digest=row["payload_digest"])
+        return found.payload_digest, found
 
     def _rows_path(self) -> Path:
         return self.work / f"{self.number:05d}.parquet"
@@ -128,7 +142,12 @@ class LotWriter:
         """Append an outcome, and its page if that is kept."""
         row |= {"wave": self._wave, "lot": self._lot}
         if exchange:
+            exchange = self._known(exchange)
             written = self._warc().write(exchange)
+            if written.kind == "revisit":
+                row["outcome"] = "revisit"
+            elif row["outcome"] == "ok":
+                self._payloads[written.payload_digest] = written.earlier(exchange)
             row |= {
                 "warc_file": f"warc/{self._path.name}",
                 "warc_offset": written.offset,
@@ -137,6 +156,13 @@ class LotWriter:
             }
             self._lines.append(cdxj.line(exchange, written, self._path.name))
         self._pending.append(row)
+
+    def _known(self, exchange: Exchange) -> Exchange:
+        """The exchange, which names an earlier page of this lot if that has the same payload."""
+        if not self._rules.revisits or len(exchange.body) < REVISIT_BYTES or exchange.truncated:
+            return exchange
+        earlier = self._payloads.get(digest(exchange.body))
+        return replace(exchange, earlier=earlier) if earlier else exchange
 
     @property
     def due(self) -> bool:
@@ -205,6 +231,8 @@ def _enter(row: Row, tables: dict[str, Table], counts: Counts) -> None:
         via = [*(row["via"] or ()), row["url"]]
         onward = {**row, "url": row["location"], "via": via, "tries": 0, "not_before": 0.0}
         tables["deferred"].add({name: onward[name] for name in ONWARD})
+    if row["outcome"] == "revisit":
+        counts.notes["revisits"] = counts.notes.get("revisits", 0) + 1
     if row["truncated"] and row["kept"]:
         counts.notes["truncated"] = counts.notes.get("truncated", 0) + 1
     if row["kept"]:
