@@ -65,7 +65,8 @@ EXPECTED = {
     },
     "H39": dict.fromkeys(("039-far", "039-negative", "039-past", "039-garbage"), "http_5xx"),
     "H40": {
-        **dict.fromkeys(("040-set", "040-refresh", "040-service", "040-upgrade"), "ok"),
+        **dict.fromkeys(("040-refresh", "040-service", "040-upgrade"), "ok"),
+        "040-set": "ok or revisit",  # it gives one page under two URLs
         "040-cookie": "headers_too_large",
         "040-switch": "http_other",
     },
@@ -110,7 +111,7 @@ def test_a_hostile_answer_has_its_outcome_and_only_a_kept_page_is_stored(hostile
             continue
         record = stored(hostile, row)
         assert (record.url, record.payload_digest) == (row["final_url"], row["payload_digest"])
-        assert len(record.payload) == row["wire_bytes"]
+        assert len(record.payload) == (row["wire_bytes"] if record.kind == "response" else 0)
 
 
 def test_h19_a_refused_answer_says_what_is_wrong_with_it(hostile):
