@@ -77,7 +77,7 @@ def test_each_kept_row_names_the_record_of_its_page(crawled):
 
 def test_extract_reads_what_was_crawled_and_verify_finds_no_fault(crawled, curate, tmp_path):
     _, _, out = crawled
-    kept = {row["final_url"] for row in rows(out) if row["kept"] and row["outcome"] != "revisit"}
+    kept = {row["final_url"] for row in rows(out) if row["kept"]}
     done = curate("extract", out, "-o", tmp_path / "extracted", "--all-languages")
     assert done.code == 0, done.err
     assert {row["url"] for row in [*rows(tmp_path / "extracted"), *rows(tmp_path / "extracted", "rejected")]} == kept
