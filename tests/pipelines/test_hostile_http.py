@@ -72,7 +72,7 @@ EXPECTED = {
     },
     "H41": {"041-page": "ok", "041-image": "content_type_unwanted"},
     "H42": {"042-events": "content_type_unwanted", "042-music": "content_type_unwanted"},
-    "H43": {"043": "ok"},
+    "H43": {"043": "ok or revisit"},
     "H44": {
         **dict.fromkeys(("044-expired", "044-self-signed", "044-wrong-host"), "robots_unreachable: tls_verify"),
         **dict.fromkeys(("044-old", "044-garbage"), "robots_unreachable: tls_handshake"),
@@ -185,8 +185,15 @@ def test_h41_the_type_of_a_page_is_sniffed_and_both_are_told(hostile):
     assert types == {"041-page": ("image/png", "text/html"), "041-image": ("text/html", "image/png")}
 
 
-def test_h43_what_comes_after_a_body_is_not_stored(hostile):
-    assert stored(hostile, hostile.row("043")).payload.endswith(b"</html>\n")
+def test_h43_what_comes_after_a_body_is_not_stored_and_answers_no_other_request(hostile):
+    first, second = hostile.row("043"), hostile.row("043", "/second")
+    assert {first["outcome"], second["outcome"]} <= {"ok", "revisit"}
+    assert sorted(hostile.paths("043")) == ["/", "/second"]
+    whole = first if first["outcome"] == "ok" else second  # the other is the same page
+    assert stored(hostile, whole).payload.endswith(b"</html>\n")
+    assert first["payload_digest"] == second["payload_digest"]
+    connections = [entry.connection for entry in hostile.asked["h-043.test"]]
+    assert connections[2] != connections[1]  # robots.txt, then two pages
 
 
 def test_h46_a_challenge_is_not_answered(hostile):
