@@ -30,8 +30,11 @@ class AddressGuard:
     def __init__(self, path: Path, *, delay: float, requests: int) -> None:
         self._delay, self._requests = delay, requests
         self._file = os.open(path, os.O_RDWR | os.O_CREAT)
-        if os.fstat(self._file).st_size < LOCKS:
-            os.ftruncate(self._file, LOCKS)
+        try:
+            os.posix_fallocate(self._file, 0, LOCKS)  # on a full disk the first write to a hole would kill the process
+        except OSError:
+            os.close(self._file)
+            raise
         self._times = mmap.mmap(self._file, LOCKS)
         self._queues: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._held: set[int] = set()

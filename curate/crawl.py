@@ -117,12 +117,15 @@ class LotRun:
                 return
 
     async def _outcome(self, target: Target) -> tuple[Row, Answer | None]:
-        """What becomes of a target, and its answer if that is kept; a fault of ours costs the one target."""
+        """What becomes of a target, and its answer if that is kept; a fault of ours costs the one target.
+
+        But not a disk that is full: that ends the run, which goes on from what is committed.
+        """
         if target.verdict:
             return row_of(target, Settled(outcome=target.verdict, detail=target.detail)), None
         try:
             return await self._visit(target)
-        except Stopped:
+        except (Stopped, OSError):
             raise
         except Exception as error:
             detail = " ".join(f"{type(error).__name__}: {error}".split())[:200]
@@ -261,7 +264,8 @@ class LotRun:
     async def _pause(self, host: str) -> None:
         while (wait := self._polite.wait(host, time.monotonic())) > 0:
             try:
-                await asyncio.wait_for(self._stopping.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._stopping.wait()
             except TimeoutError:
                 continue
             raise Stopped

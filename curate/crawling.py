@@ -16,7 +16,7 @@ LEAST_DELAY = 0.5  # below it, all that may be connected to must be opened by al
 # What of the settings decides which pages end up in the output; all else may change while a crawl is under way.
 DECIDING = (
     *("agent", "types", "optouts", "tdmrep", "forbidden", "tls", "redirects", "waves", "max_urls_per_host"),
-    *("max_bytes", "max_decoded", "max_ratio", "hosts_per_lot"),
+    *("max_bytes", "revisits", "max_decoded", "max_ratio", "hosts_per_lot"),
 )
 
 
@@ -32,6 +32,7 @@ class Crawl:
     robots.txt of 401 or 403 lets us in. tls: "verify", or "record" to fetch whatever the certificate says; authority: a
     file of certificates to trust instead of the system's. allow_networks: addresses that may be connected to although
     the table refuses them. resolve: HOST:PORT:ADDRESS or @FILE, as curl's. max_urls_per_host: 0 is no limit.
+    revisits: a page that another of its lot equals byte for byte is stored as a reference to that.
     """
 
     agent: str = "curate"
@@ -58,6 +59,7 @@ class Crawl:
     defer_seconds: float = 300.0
     max_defer: float = 4000.0
     redirects: int = 4
+    revisits: bool = True
     max_urls_per_host: int = 0
     hosts_per_lot: int = 500
     connections: int = 1000
@@ -88,7 +90,16 @@ class Crawl:
             self.min_delay >= (0 if free else LEAST_DELAY), f"min_delay is {LEAST_DELAY} or more, got {self.min_delay}"
         )
         check(self.max_delay >= self.min_delay, f"max_delay {self.max_delay} is below min_delay {self.min_delay}")
-        for name in ("delay_factor", "address_delay", "defer_seconds", "max_defer", "max_wait", "retries", "redirects", "min_rate"):
+        for name in (
+            "delay_factor",
+            "address_delay",
+            "defer_seconds",
+            "max_defer",
+            "max_wait",
+            "retries",
+            "redirects",
+            "min_rate",
+        ):
             value = getattr(self, name)
             check(0 <= value < math.inf, f"{name} is 0 or more, got {value}")
         for name in ("connect_seconds", "first_byte_seconds", "idle_seconds", "total_seconds", "commit_seconds"):

@@ -7,6 +7,7 @@ committed parts. The seal is the lot's receipt, which names every file.
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,9 +20,10 @@ from curate.crawling import Crawl
 from curate.outcomes import KEPT
 from curate.parts import Counts, FileRecord, Receipt, Table, drop_other_receipt, sha256_of, write_bytes, write_receipt
 from curate.schemas import ID, REJECTED, TIMESTAMP
-from curate.warcwriter import Exchange, WarcWriter
+from curate.warcwriter import Earlier, Exchange, WarcWriter, digest, record_id
 
 Row = dict[str, Any]
+REVISIT_BYTES = 1024  # of a payload that is worth a record of its own each time if it is smaller
 TEXT = {"nullable": False}
 OUTCOMES = pa.schema(
     [
@@ -72,11 +74,18 @@ DEFERRED = pa.schema(
         pa.field("outcome", pa.string(), nullable=False),
     ]
 )
+NAMES, ONWARD = tuple(OUTCOMES.names), tuple(DEFERRED.names)  # a schema lists its names anew each time
+BLANK: Row = dict.fromkeys(COMMITTED.names)
+
+
+def exchange_key(row: Row) -> str:
+    """What the records of a row's page are named after: the URL's id and the hop."""
+    return f"{row['id'].hex()} {len(row['hops'])}"
 
 
 def blank() -> Row:
     """A row without values."""
-    return dict.fromkeys(COMMITTED.names)
+    return BLANK.copy()
 
 
 class LotWriter:
@@ -92,7 +101,14 @@ class LotWriter:
         while (path := self._rows_path()).exists():
             self.rows += pq.read_table(path).to_pylist()
             self.number += 1
+        self._payloads = dict(self._earlier(row) for row in self.rows if row["outcome"] == "ok")
         self._begin()
+
+    def _earlier(self, row: Row) -> tuple[str, Earlier]:
+        """A committed page as a later one of the same payload names it."""
+        name = record_id(self._name, exchange_key(row), "response")
+        found = Earlier(record_id=name, url=row["final_url"], date=row["fetched"], payload_digest=row["payload_digest"])
+        return found.payload_digest, found
 
     def _rows_path(self) -> Path:
         return self.work / f"{self.number:05d}.parquet"
@@ -126,7 +142,12 @@ class LotWriter:
         """Append an outcome, and its page if that is kept."""
         row |= {"wave": self._wave, "lot": self._lot}
         if exchange:
+            exchange = self._known(exchange)
             written = self._warc().write(exchange)
+            if written.kind == "revisit":
+                row["outcome"] = "revisit"
+            elif row["outcome"] == "ok":
+                self._payloads[written.payload_digest] = written.earlier(exchange)
             row |= {
                 "warc_file": f"warc/{self._path.name}",
                 "warc_offset": written.offset,
@@ -135,6 +156,13 @@ class LotWriter:
             }
             self._lines.append(cdxj.line(exchange, written, self._path.name))
         self._pending.append(row)
+
+    def _known(self, exchange: Exchange) -> Exchange:
+        """The exchange, which names an earlier page of this lot if that has the same payload."""
+        if not self._rules.revisits or len(exchange.body) < REVISIT_BYTES or exchange.truncated:
+            return exchange
+        earlier = self._payloads.get(digest(exchange.body))
+        return replace(exchange, earlier=earlier) if earlier else exchange
 
     @property
     def due(self) -> bool:
@@ -191,18 +219,20 @@ def _enter(row: Row, tables: dict[str, Table], counts: Counts) -> None:
     counts.notes["requests"] = counts.notes.get("requests", 0) + len(row["hops"] or ())
     if row["deferred"]:
         counts.skipped["deferred"] = counts.skipped.get("deferred", 0) + 1
-        tables["deferred"].add({name: row[name] for name in DEFERRED.names})
+        tables["deferred"].add({name: row[name] for name in ONWARD})
         return
     size = row["wire_bytes"] or 0
     counts.read += 1
     counts.bytes_read += size
     read, kept = counts.by_source.get(row["source"], [0, 0])
     counts.by_source[row["source"]] = [read + 1, kept + row["kept"]]
-    tables["part"].add({name: row[name] for name in OUTCOMES.names})
+    tables["part"].add({name: row[name] for name in NAMES})
     if row["location"]:
         via = [*(row["via"] or ()), row["url"]]
         onward = {**row, "url": row["location"], "via": via, "tries": 0, "not_before": 0.0}
-        tables["deferred"].add({name: onward[name] for name in DEFERRED.names})
+        tables["deferred"].add({name: onward[name] for name in ONWARD})
+    if row["outcome"] == "revisit":
+        counts.notes["revisits"] = counts.notes.get("revisits", 0) + 1
     if row["truncated"] and row["kept"]:
         counts.notes["truncated"] = counts.notes.get("truncated", 0) + 1
     if row["kept"]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from curate.answers import Settled
-from curate.crawlparts import Row, blank, is_kept
+from curate.crawlparts import Row, blank, exchange_key, is_kept
 from curate.fetch import Answer
 from curate.lots import Target
 from curate.warcwriter import Exchange
@@ -64,7 +64,7 @@ def exchange_of(target: Target, row: Row, answer: Answer) -> Exchange:
     if row["preferences"]:
         metadata["usage-preferences"] = "; ".join(row["preferences"])
     told = {name: value[:2000] for name, value in metadata.items()}
-    return replace(_plain(answer, row), key=f"{target.id.hex()} {len(row['hops'])}", metadata=told)
+    return replace(_plain(answer, row), key=exchange_key(row), metadata=told)
 
 
 def _plain(answer: Answer, row: Row) -> Exchange:

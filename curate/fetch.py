@@ -73,7 +73,8 @@ class Answer:
 
     def field(self, name: str) -> str:
         """The values of a header field, joined; '' without it."""
-        return ", ".join(value.strip() for each, value in self.fields if each.lower() == name)
+        wanted = name.encode()
+        return b", ".join([value.strip() for each, value in self.headers if each.lower() == wanted]).decode("latin-1")
 
     @property
     def mime(self) -> str:
@@ -105,6 +106,7 @@ def tls_context(policy: str, authority: str = "") -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=authority or None)
     if policy == "record":
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     return context
 

@@ -12,6 +12,7 @@ from aiohttp import http_exceptions
 from curate.resolving import Refused
 
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
+OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # our own trouble, which may pass
 RESET = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
 LONG = 200
 
@@ -77,7 +78,7 @@ def _of_system(error: BaseException) -> str:
         return ""
     if error.errno == errno.ECONNREFUSED:
         return "connect_refused"
-    if error.errno in UNREACHABLE:
+    if error.errno in UNREACHABLE | OURS:
         return "connect_unreachable"
     if error.errno == errno.ETIMEDOUT:
         return "connect_timeout"

@@ -10,15 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from curate.addresses import denied_port
 from curate.crawling import Crawl
 from curate.outcomes import NAMES
 
 MAX_URL = 2048
-PORTS = frozenset((80, 443))
-# Ports from 1024 on that belong to other protocols (WHATWG Fetch, "bad port").
-BAD_PORTS = frozenset(
-    (1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080)
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +58,7 @@ def url_id(url: str) -> bytes:
     return hashlib.blake2b(url.encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
+@lru_cache(maxsize=1 << 12)
 def host_of(url: str) -> str:
     """The host of a URL, '' where there is none."""
     try:
@@ -96,8 +93,8 @@ def refused(url: str) -> tuple[str, str]:
         port = urlsplit(url).port
     except ValueError:
         return "url_invalid", "port"
-    allowed = port is None or port in PORTS or (port >= 1024 and port not in BAD_PORTS)
-    return ("", "") if allowed else ("skip_port", str(port))
+    closed = denied_port(port) if port is not None else None
+    return ("skip_port", f"{port}: {closed}") if closed else ("", "")
 
 
 def plan_wave(targets: Iterable[Target], rules: Crawl, *, wave: int, config: str) -> Iterator[Lot]:

@@ -4,7 +4,7 @@ from typing import Literal
 
 Next = Literal["end", "retry", "later"]
 
-KEPT = frozenset(("ok", "ok_truncated"))
+KEPT = frozenset(("ok", "ok_truncated", "revisit"))
 # What is worth a second try: "retry" in the same lot too, "later" in the next wave only.
 TRANSIENT: dict[str, Next] = {
     **dict.fromkeys(("dns_servfail", "dns_timeout", "robots_unreachable", "deferred_host_backoff"), "later"),

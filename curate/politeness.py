@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from curate.crawling import Crawl
 
-MARGIN, MARGIN_S = 1.02, 0.02  # on top of each pause, as the host's clock sees a request end a little later than ours
+LAG_S = 0.05  # by which a host may see a request last longer than we do, as it counts five times
+SPARE_S = 0.002  # on top of each pause
 MAX_RETRY_AFTER = 3600.0
 
 
@@ -76,7 +77,7 @@ class Politeness:
 
     def _pause(self, host: Host, seconds: float) -> float:
         rules = self._rules
-        adaptive = min(max(rules.delay_factor * seconds, rules.min_delay), rules.max_delay)
+        adaptive = min(max(rules.delay_factor * (seconds + LAG_S), rules.min_delay), rules.max_delay)
         backed_off = min(rules.min_delay * 2**host.failures, rules.max_delay) if host.failures else 0.0
         return max(adaptive, backed_off, host.asked)
 
@@ -86,4 +87,4 @@ class Politeness:
 
 
 def _longer(pause: float) -> float:
-    return pause * MARGIN + MARGIN_S
+    return pause + SPARE_S

@@ -9,13 +9,12 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from curate.addresses import Network, denied
+from curate.addresses import Network, denied, denied_host
 
 TRIES, PATIENCE_S = 2, 5.0
 KEEP_S, KEEP_FAILED_S = 600.0, 300.0
 MOST = 16  # addresses of a name that are looked at
 AT_ONCE = 64
-INWARD = ("localhost", "local", "internal", "localdomain", "home.arpa")
 NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
@@ -54,8 +53,8 @@ class Resolver(AbstractResolver):
             try:
                 return self._checked(host, [str(ip_address(host))])
             except ValueError:
-                if host.rpartition(".")[2] in INWARD or host.endswith(".home.arpa"):
-                    raise Refused("ip_denied", f"{host}: a name of an inner network") from None
+                if reason := denied_host(host):
+                    raise Refused("ip_denied", f"{host}: {reason}") from None
                 return self._checked(host, await self._asked(host))
         except Refused as error:
             return error

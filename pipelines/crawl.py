@@ -158,13 +158,20 @@ def _run_wave(plan: Plan, pending: list[Item], targets: list[Target], rules: Cra
     begin_stage(plan)
     for line in _announced(targets, pending, rules, wave):
         engine.progress.say(line)
-    seconds = sum(item.bytes for item in pending) / PAGES_PER_SECOND
     with engine.progress.watching(plan), _finishing(work / STOP, engine) as stopped:
-        engine.session.run(lambda pipeline: build(pipeline, plan), seconds)
+        engine.session.run(lambda pipeline: build(pipeline, plan), _seconds(plan, pending, rules))
     if stopped.is_set():
         raise KeyboardInterrupt
     if left := plan.pending():
         raise RuntimeError(f"crawl: {len(left)} lots were not finished, the first is {left[0].name}")
+
+
+def _seconds(plan: Plan, pending: list[Item], rules: Crawl) -> float:
+    """The time that lots take one after another, waiting included; for one lot no second process is of use."""
+    if len(pending) == 1:
+        return 0.0
+    working = sum(item.bytes for item in pending) / PAGES_PER_SECOND
+    return max(working, sum(floor(read_targets(plan.path(item.uri)), rules)[0] for item in pending))
 
 
 def _announced(targets: list[Target], pending: list[Item], rules: Crawl, wave: int) -> Iterator[str]:

@@ -64,7 +64,7 @@ def main() -> None:
     hosts = tuple(replace(host, robots=drawn(0, host.name, QUICK)) for host in hosts_of(urls, addresses=2000))
     with running(told.out / "web", Plan(hosts=hosts, http=80, https=443)) as web:
         crawl(web, urls, crawled, DELAY)
-        verdict = judge(web.ledger(), web.plan, Rules(min_delay=DELAY))
+        verdict = judge(web.ledger(), web.plan, Rules(min_delay=DELAY, address_delay=DELAY))
     print(f"judge: {len(verdict.violations)} violations, efficiency {verdict.efficiency:.2f}", *verdict.violations[:5])
     curate("verify", crawled)
     warcs = f'sources.webtext.inputs=["{crawled}/warc/*.warc.gz"]'

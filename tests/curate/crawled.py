@@ -17,6 +17,7 @@ QUICK = {
     "idle_seconds": 2.0,
     "hosts_per_lot": 20,
 }
+PROCESSES = ["--workers", "2", "--", "--direct_running_mode=multi_processing"]
 RULES = Rules(min_delay=0.3, address_delay=0.25)
 
 

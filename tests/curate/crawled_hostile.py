@@ -94,7 +94,8 @@ def urls(web: Running) -> list[str]:
     """What is crawled: a page of each host, a closed one where robots.txt may close it, and what must not be asked."""
     found = [web.url(host, tls=bool(host.tls)) for host in web.plan.hosts if not host.name.startswith("r-")]
     found += [web.url(robots_host(kind), path) for kind in ROBOTS for path in ("/page/1", "/private/1")]
-    found += [web.url("h-040-set.test", "/second"), *DENIED]
+    found += [web.url(name, "/second") for name in ("h-040-set.test", "h-043.test")]
+    found += DENIED
     return [*found, *(f"http://{name.partition(':')[0]}:{web.plan.http}/" for name in PINNED)]
 
 

@@ -1,5 +1,7 @@
 """What a lot leaves on disk counts once its outcomes do, whatever else was written when it died."""
 
+import gzip
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
@@ -13,6 +15,7 @@ from curate.fetch import Answer
 from curate.journal import Journal, read_pauses, write_pauses
 from curate.lots import Target, url_id
 from curate.parts import read_receipt
+from curate.readback import read_at
 
 RULES = Crawl(contact="a@b.test")
 
@@ -115,3 +118,30 @@ def test_pauses_that_are_not_over_are_told_to_later_lots(tmp_path):
     write_pauses(tmp_path, "00000", {"a.test": 50.0, "b.test": -1.0})
     write_pauses(tmp_path, "00001", {})
     assert [host for host, _ in read_pauses(tmp_path)] == ["a.test"]
+
+
+def same(number: int, body: bytes, **more):
+    row, exchange = page(number)
+    return row, replace(exchange, body=body, **more)
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_payload_that_comes_again_is_stored_as_a_reference(tmp_path, dies):
+    lot = writer(tmp_path)
+    lot.add(*same(1, b"x" * 2000))
+    lot.commit()
+    lot = writer(tmp_path) if dies else lot
+    lot.add(*same(2, b"x" * 2000))
+    lot.add(*same(3, b"x" * 2000, truncated="length"))
+    lot.add(*same(4, b"x" * 500))
+    lot.add(*same(5, b"x" * 500))
+    lot.commit()
+    assert [row["outcome"] for row in lot.rows] == ["ok", "revisit", "ok", "ok", "ok"]
+    first, second = lot.rows[:2]
+    with (tmp_path / first["warc_file"]).open("rb") as file:
+        original = read_at(file, first["warc_offset"], first["warc_length"])
+    with gzip.open(tmp_path / second["warc_file"]) as file:
+        told = file.read()
+    assert b"WARC-Refers-To: " + original.record_id.encode() in told
+    assert b"WARC-Refers-To-Target-URI: http://a.test/1\r\n" in told
+    assert second["payload_digest"] == first["payload_digest"]

@@ -79,7 +79,7 @@ def test_each_failure_in_a_row_doubles_the_pause_and_the_fifth_is_trouble():
         now += polite.wait("a", now)
         polite.start("a", now)
         pauses.append(round(polite.end("a", now, 0.0, failed=True), 1))
-    assert pauses == [2.1, 4.1, 8.2, 16.3, 30.6, 30.6]
+    assert pauses == [2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
     assert polite.in_trouble("a")
     now += polite.wait("a", now)
     polite.start("a", now)

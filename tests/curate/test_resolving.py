@@ -36,7 +36,9 @@ def test_a_name_with_one_denied_address_is_denied():
     assert address("mixed.test", mixed, ["127.0.0.0/8"]) == "8.8.8.8"
 
 
-@pytest.mark.parametrize("host", ["169.254.169.254", "[::1]", "[64:ff9b::7f00:1]", "10.0.0.1", "a.local", "x.internal"])
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[::1]", "[64:ff9b::7f00:1]", "10.0.0.1", "a.local", "x.internal", "x.onion", "router"]
+)
 def test_inner_addresses_and_names_are_denied(host):
     with pytest.raises(Refused) as refused:
         address(host)

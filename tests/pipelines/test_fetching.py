@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from crawled import CONTACT, arguments, outcomes, rows, verdict
+from crawled import CONTACT, PROCESSES, arguments, outcomes, rows, verdict
 from web_plan import Host, Plan, ordinary
 from web_process import running
 from web_seeds import seeds
@@ -11,7 +11,7 @@ from web_seeds import seeds
 from curate.readback import read_at
 
 EXPECTED = {  # what a link's fate may be called, where robots.txt lets it be asked for
-    "page": {"ok"},
+    "page": {"ok", "revisit"},
     "missing": {"http_404", "http_410"},
     "error": {"http_5xx", "http_429"},
     "loop": {"redirect_loop", "redirect_same_host"},
@@ -35,7 +35,7 @@ def crawled(curate, tmp_path_factory):
     plan = Plan(hosts=ordinary(60, addresses=20, latency=0.01, seed=3), crawl_delay=0.4, patience=1.0)
     with running(folder / "web", plan) as web:
         found = seeds(web.plan, 5, seed=3)
-        done = curate(*arguments(web, [each.url for each in found], folder), "--workers", "2")
+        done = curate(*arguments(web, [each.url for each in found], folder), *PROCESSES)
         assert done.code == 0, done.err
         yield web, found, folder / "out"
 
@@ -220,3 +220,21 @@ def test_a_host_that_asks_for_more_patience_than_there_is_is_not_asked_again(cur
         assert verdict(web).violations == ()
     assert told == {"http_429": 1, "http_5xx": 1, "deferred_host_backoff": 4}
     assert asked == {"busy.test": 2, "far.test": 1}
+
+
+def test_links_become_candidates_candidates_pages_and_pages_documents(curate, tmp_path):
+    with running(tmp_path / "web", Plan(hosts=(host("a.test", 1), host("b.test", 2)))) as web:
+        urls = [web.url(name, f"/page/{number}") for name in ("a.test", "b.test") for number in range(4)]
+        (tmp_path / "links.txt").write_text("".join(f"{url}\n" for url in [*urls, *urls[:2]]))
+        assert curate("links", tmp_path / "links.txt", "-o", tmp_path / "links").code == 0
+        words = arguments(web, [], tmp_path)
+        done = curate("crawl", tmp_path / "links", *words[2:])
+        assert done.code == 0, done.err
+    found = rows(tmp_path / "out")
+    assert {row["url"]: row["outcome"] for row in found} == dict.fromkeys(urls, "ok")
+    keys = {row["fetch_url"]: row["dedupe_key"] for row in rows(tmp_path / "links")}
+    assert {row["url"]: row["dedupe_key"] for row in found} == keys
+    told = curate("why", tmp_path / "out", urls[0])
+    assert (told.code, "crawl" in told.out) == (0, True)
+    assert curate("extract", tmp_path / "out", "-o", tmp_path / "texts", "--all-languages").code == 0
+    assert sorted(row["url"] for row in rows(tmp_path / "texts")) == sorted(urls)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from crawled import RULES, arguments, outcomes, rows
+from crawled import PROCESSES, RULES, arguments, outcomes, rows
 from judge import judge
 from processes import kill, left, start
 from web_plan import Plan, ordinary
@@ -43,17 +43,20 @@ def words_of(web, folder: Path, each: int) -> tuple[list[str], set[str]]:
     links = [seed.url for seed in seeds(web.plan, each, seed=5) if seed.fate in ("page", "closed")]
     urls = [url for url in links if "/redirect/" not in url and "/flaky/" not in url]
     settings = {"hosts_per_lot": 8, "commit_seconds": COMMIT_S, "retries": 0, "waves": 1}
-    return [*arguments(web, urls, folder, **settings), "--workers", "2"], set(urls)
+    return arguments(web, urls, folder, **settings), set(urls)
 
 
 def test_kill_9_at_random_moments(web, command, curate, tmp_path):
     """One outcome for each URL, each page stored once, and what is asked again was in flight or uncommitted."""
-    words, urls = words_of(web, tmp_path, 12)
+    words, urls = words_of(web, tmp_path, max(12, 4 * KILLS))
+    words += PROCESSES
     draw, inside, out = random.Random("crawl"), 0, tmp_path / "out"
     for number in range(KILLS):
         mark = f"{tmp_path}-{number}"
         process = start(command(*words), mark)
-        moment, asked = time.monotonic() + 60, len(web.ledger()) + draw.randrange(5, 60)
+        # Every third dies at any moment, planning and start-up included, the others while pages come in.
+        moment = time.monotonic() + (draw.uniform(0.5, 6) if number % 3 == 2 else 60)
+        asked = len(web.ledger()) + draw.randrange(5, 60)
         while process.poll() is None and len(web.ledger()) < asked and time.monotonic() < moment:
             time.sleep(0.02)
         inside += process.poll() is None
@@ -77,8 +80,12 @@ def test_kill_9_at_random_moments(web, command, curate, tmp_path):
     assert found == []  # a robots.txt that was in flight when we were killed is asked for again
 
 
-def test_an_interrupt_finishes_what_is_in_flight_and_the_same_command_goes_on(web, command, curate, tmp_path):
+@pytest.mark.parametrize("processes", ["in one process", "in two"])
+def test_an_interrupt_finishes_what_is_in_flight_and_the_same_command_goes_on(
+    web, command, curate, tmp_path, processes
+):
     words, urls = words_of(web, tmp_path, 6)
+    words += PROCESSES if processes == "in two" else []
     process = subprocess.Popen(command(*words), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     while len(web.ledger()) < 30 and process.poll() is None:
         time.sleep(0.05)

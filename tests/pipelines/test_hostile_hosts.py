@@ -1,6 +1,7 @@
 """Hostile robots.txt, addresses and names in a whole crawl, by their number, and what the crawl leaves behind."""
 
 import re
+import ssl
 from collections import Counter
 
 import pytest
@@ -13,6 +14,8 @@ from web_plan import Plan
 from web_plan import hostile as hosts_of
 from web_process import running
 from web_robots import ROBOTS
+
+from curate.fetch import tls_context
 
 OPEN, CLOSED = ("ok", "ok"), ("robots_disallow", "robots_disallow")
 PART, AWAY = ("ok", "robots_disallow"), ("robots_unreachable", "robots_unreachable")
@@ -90,6 +93,11 @@ def test_h44_tls_that_is_recorded_and_not_verified_is_asked_whatever_the_certifi
     assert found == {**dict.fromkeys(("044-expired", "044-self-signed", "044-wrong-host"), "ok"), **broken}
 
 
+@pytest.mark.parametrize("policy", ["verify", "record"])
+def test_h44_a_server_cannot_make_us_shake_hands_again(policy):
+    assert tls_context(policy).options & ssl.OP_NO_RENEGOTIATION
+
+
 def test_nothing_went_wrong_on_our_side(hostile):
     assert "internal_error" not in {row["outcome"] for row in hostile.rows.values()}
 
@@ -112,7 +120,7 @@ def test_every_record_is_read_by_fastwarc_as_it_is_set_by_default(hostile):
             file.seek(0)
             assert all(record.verify_block_digest() for record in ArchiveIterator(file, parse_http=False))
     kept = sum(row["kept"] for row in hostile.rows.values())
-    assert kinds["response"] == kinds["request"] == kept > 30
+    assert kinds["response"] + kinds["revisit"] == kinds["request"] == kept > 30
 
 
 def test_w99_no_name_of_a_file_comes_from_the_web(hostile):
