@@ -24,17 +24,8 @@ EOT = tokens.END_OF_TEXT
 GPT2 = tokens.named("gpt2")
 
 orders = st.integers(0, 2**64 - 1) | st.integers(2**64 - 4, 2**64 - 1)  # the latter meet
-drawn = st.lists(
-    st.tuples(
-        st.sampled_from(["train", "valid"]),
-        st.sampled_from(["web", "books"]),
-        orders,
-        st.integers(1, 12),
-        st.integers(0, 4),
-    ),
-    min_size=1,
-    max_size=25,
-)
+splits, sources = st.sampled_from(["train", "valid"]), st.sampled_from(["web", "books"])
+drawn = st.lists(st.tuples(splits, sources, orders, st.integers(1, 12), st.integers(0, 4)), min_size=1, max_size=25)
 
 
 def row(number, split="train", source="web", order=None, length=3):
