@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import aiohttp
@@ -23,6 +24,7 @@ from curate.resolving import Resolver
 
 PIECE = 1 << 16
 FIELD_BYTES, FIELDS = 32_000, 256
+INTERIM = 8  # answers of 1xx before the one that counts
 ERROR_BYTES = 1 << 16  # of a body that is of no use, read so that its connection can be
 KEEP_ALIVE_S = 15.0
 HOPELESS = ("text/event-stream", "multipart/x-mixed-replace")
@@ -97,7 +99,19 @@ class Response(aiohttp.ClientResponse):
         if transport := connection.transport:
             peer = transport.get_extra_info("peername")
             self.peer, self.secured = str(peer[0]) if peer else "", transport.get_extra_info("ssl_object")
-        return await super().start(connection)
+        protocol, answers = connection.protocol, count()
+        read = protocol.read
+
+        async def next_answer() -> Any:
+            if next(answers) > INTERIM:
+                raise Broken("protocol_status", f"more than {INTERIM} answers of 1xx")
+            return await read()
+
+        protocol.read = next_answer  # aiohttp passes over any number of them, which costs us more than the server
+        try:
+            return await super().start(connection)
+        finally:
+            del protocol.read
 
 
 @lru_cache(maxsize=4)

@@ -42,7 +42,7 @@ EXPECTED = {
     "028-identity": "ok",
     "028-unknown": "content_coding_unknown",
     "029-early": "ok",
-    "029-endless": "ttfb_timeout",
+    "029-endless": "protocol_status",
     "030-204": {"http_other", "protocol_not_http"},  # by whether the body came in the same piece as the head
     "030-304": {"http_other", "protocol_not_http"},
     "031-999": "http_other",

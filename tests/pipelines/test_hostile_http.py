@@ -31,7 +31,7 @@ EXPECTED = {
         **dict.fromkeys(("028-twice", "028-identity"), "ok"),
         "028-unknown": "content_coding_unknown",
     },
-    "H29": {"029-early": "ok", "029-endless": "ttfb_timeout"},
+    "H29": {"029-early": "ok", "029-endless": "protocol_status"},
     "H30": dict.fromkeys(("030-204", "030-304"), "http_other or protocol_not_http"),
     "H31": {
         "031-999": "http_other",
