@@ -86,5 +86,6 @@ def dead_letters(out: Path) -> list[str]:
 
 
 def _letter(row: Row) -> str:
-    unit = "offset" if row["stage"] in ("extract", "links") and row["error"] not in ("malformed", "unreadable") else "line"
+    by_bytes = row["stage"] in ("extract", "links") and row["error"] not in ("malformed", "unreadable")
+    unit = "offset" if by_bytes else "line"
     return f"{row['file']}, {unit} {row['offset']}: {row['error']}: {row['message']}"
