@@ -11,7 +11,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import count
 from typing import Any
 
 import aiohttp
@@ -21,10 +20,10 @@ from curate import __version__
 from curate.crawling import Crawl
 from curate.fetchfaults import Broken, fault
 from curate.resolving import Resolver
+from curate.responses import Connector, Response
 
 PIECE = 1 << 16
 FIELD_BYTES, FIELDS = 32_000, 256
-INTERIM = 8  # answers of 1xx before the one that counts
 ERROR_BYTES = 1 << 16  # of a body that is of no use, read so that its connection can be
 KEEP_ALIVE_S = 15.0
 HOPELESS = ("text/event-stream", "multipart/x-mixed-replace")
@@ -88,32 +87,6 @@ class Answer:
 Glance = Callable[[Answer, bytes], str]
 
 
-class Response(aiohttp.ClientResponse):
-    """A response that keeps what its connection knew, which aiohttp lets go with a short body."""
-
-    peer: str = ""
-    secured: Any = None
-
-    async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        """Take note of the other end before the answer is read."""
-        if transport := connection.transport:
-            peer = transport.get_extra_info("peername")
-            self.peer, self.secured = str(peer[0]) if peer else "", transport.get_extra_info("ssl_object")
-        protocol, answers = connection.protocol, count()
-        read = protocol.read
-
-        async def next_answer() -> Any:
-            if next(answers) > INTERIM:
-                raise Broken("protocol_status", f"more than {INTERIM} answers of 1xx")
-            return await read()
-
-        protocol.read = next_answer  # aiohttp passes over any number of them, which costs us more than the server
-        try:
-            return await super().start(connection)
-        finally:
-            del protocol.read
-
-
 @lru_cache(maxsize=4)
 def tls_context(policy: str, authority: str = "") -> ssl.SSLContext:
     """The process's context: "verify" as browsers do, "record" whatever the certificate says; http/1.1 only."""
@@ -134,7 +107,7 @@ def session(rules: Crawl, resolver: Resolver) -> aiohttp.ClientSession:
             connecting.socket = made
         return made
 
-    connector = aiohttp.TCPConnector(
+    connector = Connector(
         resolver=resolver,
         socket_factory=open_socket,
         ssl=tls_context(rules.tls, rules.authority),
