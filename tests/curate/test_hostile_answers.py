@@ -57,6 +57,7 @@ EXPECTED = {
     "035-gzip": "decompression_bomb",
     "035-br": "decompression_bomb",
     "035-nested": "content_coding_unknown",  # three codings are one too many
+    "035-members": "content_coding_corrupt",  # more frames than a page has
     "036-headers": "ttfb_timeout",
     "036-body": "too_slow",
     "036-tls": "tls_timeout",
