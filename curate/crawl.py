@@ -234,7 +234,8 @@ class LotRun:
     async def _tdmrep(self, authority: str) -> bytes:
         if authority not in self._tdm:
             answer = await self._request(f"{authority}/.well-known/tdmrep.json", TDMREP_BYTES)
-            self._tdm[authority] = answer.body if answer.status == 200 else b""
+            plain, _ = decoded(answer.body, codings(answer), TDMREP_BYTES)
+            self._tdm[authority] = plain if answer.status == 200 else b""
         return self._tdm[authority]
 
     async def _request(self, url: str, limit: int, glance: Glance = lambda *_: "") -> Answer:

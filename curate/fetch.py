@@ -20,6 +20,7 @@ from curate import __version__
 from curate.crawling import Crawl
 from curate.fetchfaults import Broken, fault
 from curate.resolving import Resolver
+from curate.responses import Connector, Response
 
 PIECE = 1 << 16
 FIELD_BYTES, FIELDS = 32_000, 256
@@ -86,20 +87,6 @@ class Answer:
 Glance = Callable[[Answer, bytes], str]
 
 
-class Response(aiohttp.ClientResponse):
-    """A response that keeps what its connection knew, which aiohttp lets go with a short body."""
-
-    peer: str = ""
-    secured: Any = None
-
-    async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        """Take note of the other end before the answer is read."""
-        if transport := connection.transport:
-            peer = transport.get_extra_info("peername")
-            self.peer, self.secured = str(peer[0]) if peer else "", transport.get_extra_info("ssl_object")
-        return await super().start(connection)
-
-
 @lru_cache(maxsize=4)
 def tls_context(policy: str, authority: str = "") -> ssl.SSLContext:
     """The process's context: "verify" as browsers do, "record" whatever the certificate says; http/1.1 only."""
@@ -120,7 +107,7 @@ def session(rules: Crawl, resolver: Resolver) -> aiohttp.ClientSession:
             connecting.socket = made
         return made
 
-    connector = aiohttp.TCPConnector(
+    connector = Connector(
         resolver=resolver,
         socket_factory=open_socket,
         ssl=tls_context(rules.tls, rules.authority),

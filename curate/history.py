@@ -109,6 +109,6 @@ def dead_letters(out: Path) -> list[str]:
 
 
 def _letter(row: Row) -> str:
-    by_line = row["stage"] not in ("extract", "links") or row["error"] in ("malformed", "unreadable")
-    unit = "line" if by_line else "offset"
+    by_bytes = row["stage"] in ("extract", "links") and row["error"] not in ("malformed", "unreadable")
+    unit = "offset" if by_bytes else "line"
     return f"{row['file']}, {unit} {row['offset']}: {row['error']}: {row['message']}"

@@ -24,6 +24,7 @@ CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n"
 PIECE = 1 << 16
 MAX_HEAD = 1 << 12  # bytes in which almost every header ends
 CODINGS = 6  # of one body; more are an attack
+MEMBERS = 1000  # of one packed body: 64 MiB as bgzip packs; a MiB of empty ones would take seconds
 ERRORS: tuple[type[Exception], ...] = (ISAL_ERROR, zstd.ZstdError, brotli.error, ValueError, EOFError, MemoryError)
 
 
@@ -131,7 +132,7 @@ def dechunked(body: bytes) -> tuple[bytes, str]:
 def inflated(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, str]:
     """A body inflated to `limit` bytes, and '' or what was wrong: "raw" if nothing came out, "partial" if it breaks."""
     parts: list[bytes] = []
-    size, at, inflater = 0, 0, new()
+    size, at, members, inflater = 0, 0, 1, new()
     try:
         while size < limit and not inflater.eof:
             piece = body[at : at + PIECE] if inflater.needs_input else b""
@@ -143,7 +144,9 @@ def inflated(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, st
             if inflater.eof:
                 at -= len(inflater.unused_data or b"")
                 if body.startswith(MAGICS.get(new, b"no more"), at):  # what is packed in several members
-                    inflater = new()
+                    if members == MEMBERS:
+                        return b"".join(parts), "partial"
+                    members, inflater = members + 1, new()
     except ERRORS:
         return (b"".join(parts), "partial") if size else (body, "raw")
     if not size and body and not inflater.eof:

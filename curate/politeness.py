@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from curate.crawling import Crawl
 
 LAG_S = 0.05  # by which a host may see a request last longer than we do, as it counts five times
-SPARE_S = 0.002  # on top of each pause
+SPARE_S = 0.03  # on top of each pause, as a busy host may take note of a request's end after we do
 MAX_RETRY_AFTER = 3600.0
 
 

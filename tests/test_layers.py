@@ -35,7 +35,7 @@ ONE_MODULE = {  # a library that only one module knows
     "isal": "curate/packings.py curate/payloads.py",
     "backports.zstd": "curate/packings.py curate/payloads.py curate/dumpfiles.py",
     "orjson": "curate/submissions.py",
-    "aiohttp": "curate/fetch.py curate/fetchfaults.py curate/resolving.py",
+    "aiohttp": "curate/fetch.py curate/fetchfaults.py curate/resolving.py curate/responses.py",
     "yarl": "curate/fetch.py",
     "tldextract": "curate/lots.py",
     "lz4": "curate/packings.py",

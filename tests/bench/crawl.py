@@ -88,13 +88,14 @@ def scrapy(web: Running, folder: Path, delay: float) -> list[str]:
 
 
 def stored(folder: Path) -> int:
-    """The pages of status 200 in WARC files, each read to its end."""
+    """The pages of status 200 in WARC files, each read to its end; a revisit stands for a page."""
     found = 0
     for path in folder.glob("out/**/*.warc.gz"):
         with path.open("rb") as file:
             for record in ArchiveIterator(file):
-                good = record.rec_type == "response" and record.http_headers.get_statuscode() == "200"
-                found += good and bool(record.content_stream().read())
+                page = record.rec_type in ("response", "revisit") and record.http_headers.get_statuscode() == "200"
+                record.content_stream().read()
+                found += page
     return found
 
 

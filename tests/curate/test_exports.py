@@ -223,7 +223,7 @@ def test_a_damaged_or_missing_shard_is_named(out, tmp_path):
 
 
 def test_an_export_goes_to_a_store_and_comes_from_one(out, tmp_path):
-    store = storage.path("memory://bucket")
+    store = storage.path("memory://exports")
     for name, raw in content(out).items():
         (store / "out" / name).parent.mkdir(parents=True, exist_ok=True)
         (store / "out" / name).write_bytes(raw)

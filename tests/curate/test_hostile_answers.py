@@ -42,7 +42,7 @@ EXPECTED = {
     "028-identity": "ok",
     "028-unknown": "content_coding_unknown",
     "029-early": "ok",
-    "029-endless": "ttfb_timeout",
+    "029-endless": "protocol_status",
     "030-204": {"http_other", "protocol_not_http"},  # by whether the body came in the same piece as the head
     "030-304": {"http_other", "protocol_not_http"},
     "031-999": "http_other",
@@ -57,6 +57,7 @@ EXPECTED = {
     "035-gzip": "decompression_bomb",
     "035-br": "decompression_bomb",
     "035-nested": "content_coding_unknown",  # three codings are one too many
+    "035-members": "content_coding_corrupt",  # more frames than a page has
     "036-headers": "ttfb_timeout",
     "036-body": "too_slow",
     "036-tls": "tls_timeout",

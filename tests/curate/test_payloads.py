@@ -12,7 +12,7 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.payloads import response
+from curate.payloads import MEMBERS, response
 
 RAW = zlib.compressobj(wbits=-15)
 DEFLATED = RAW.compress(BODY) + RAW.flush()
@@ -91,6 +91,13 @@ def test_a_body_that_is_cut_or_breaks_is_taken_as_far_as_it_goes_and_flagged(cod
         assert page.flags in ((f"{coding}:partial",), (f"{coding}:raw",))
         assert len(page.body) > 100
     assert page.flags == (f"{coding}:partial",)
+
+
+@pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("zstd", zstd.compress)])
+def test_more_members_than_a_page_ever_has_are_left_alone_as_each_takes_its_time(coding, pack):
+    for number, flags in ((MEMBERS, ()), (MEMBERS + 1, (f"{coding}:partial",))):
+        (page,) = read(warc(http(pack(b"a") * number, [("Content-Encoding", coding)])))
+        assert (page.body, page.flags) == (b"a" * MEMBERS, flags)
 
 
 def test_a_chunk_that_breaks_ends_the_decoding_and_loses_no_bytes():

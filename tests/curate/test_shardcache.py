@@ -31,7 +31,7 @@ def remote(local):
     import fsspec
 
     fsspec.filesystem("memory").store.clear()
-    folder = storage.path("memory://bucket/set")
+    folder = storage.path("memory://shards/set")
     for each in sorted(local.parent.rglob("*")):
         if each.is_file():
             (folder / each.relative_to(local.parent).as_posix()).write_bytes(each.read_bytes())

@@ -79,6 +79,7 @@ CODINGS = {
     "035-gzip": b"gzip",
     "035-br": b"br",
     "035-nested": b"gzip, gzip, gzip",
+    "035-members": b"zstd, gzip",
 }
 LOCATIONS = {
     "038-missing": None,
@@ -141,6 +142,7 @@ def coded(name: str) -> bytes:
         "028-unknown": lambda: body,
         "035-gzip": lambda: bomb(10_240),
         "035-br": lambda: brotli.compress(bytes(1 << 28), quality=1),
+        "035-members": lambda: gzip.compress(zstd.compress(b"") * 500_000, mtime=0),
         "035-nested": lambda: gzip.compress(gzip.compress(bomb(10_240), mtime=0), mtime=0),
     }
     return made[name]()
