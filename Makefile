@@ -4,10 +4,14 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 PIP := $(UV) pip install --quiet --python .venv/bin/python --constraint constraints.txt
 RUN := .venv/bin/
 
-.PHONY: demo test lint bench bench-peers bench-crawl readers runners conformance faults memory clean
+.PHONY: demo demo-crawl test lint bench bench-peers bench-crawl readers runners conformance faults memory clean
 
 demo: .venv/.train
 	$(RUN)curate run quickstart --out demo
+
+# The same pages by crawl: a web server on loopback plays them, and the recipe runs on the WARC files.
+demo-crawl: .venv/.dev
+	$(RUN)python tests/conformance/demo_crawl.py demo-crawl
 
 test: .venv/.dev .venv/.browser
 	UV=$(UV) $(RUN)pytest
@@ -74,7 +78,7 @@ memory: .venv/.dev
 	$(RUN)python tests/bench/memory.py --warc build/corpus/warc --documents build/corpus/documents
 
 clean:
-	rm -rf .venv .venv-peers .venv-readers .uv build demo *.egg-info
+	rm -rf .venv .venv-peers .venv-readers .uv build demo demo-crawl *.egg-info
 
 # torch: the CPU build where uv can get it, else the registry's own (5 GB, once, through uv's cache).
 .venv/.train: .venv/.data

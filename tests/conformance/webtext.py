@@ -44,8 +44,8 @@ def crawl(web: Running, urls: Iterable[str], out: Path, delay: float) -> None:
     listed = out.parent / "urls.txt"
     listed.write_text("".join(f"{url}\n" for url in urls))
     pace = [f"crawl.{name}={delay}" for name in ("min_delay", "address_delay")]
-    trust = f'crawl.authority="{web.authority}"'
-    given = [word for setting in (*pace, trust) for word in ("--set", setting)]
+    others = (f'crawl.authority="{web.authority}"', "crawl.defer_seconds=1")
+    given = [word for setting in (*pace, *others) for word in ("--set", setting)]
     reach = ("--allow-network", "127.0.0.0/8", "--resolve", f"@{web.resolve}", "--contact", CONTACT)
     curate("crawl", listed, "-o", out, *reach, *given)
 
