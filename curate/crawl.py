@@ -259,7 +259,7 @@ class LotRun:
                 pause = polite.end(host, time.monotonic(), spent, failed=failed, retry_after=wanted)
                 self._journal.asked_for(host, pause)
                 if wanted is not None and wanted > self.rules.max_wait:
-                    self._away[host] = time.time() + pause
+                    self._away[host] = time.time() + max(pause, wanted)
                 return answer
 
     async def _pause(self, host: str) -> None:

@@ -8,6 +8,9 @@ from curate.fetch import Answer
 from curate.lots import Target
 from curate.warcwriter import Exchange
 
+MOST = 50  # preferences that a row tells of, the refusals first
+LENGTH = 300  # characters of what a server says
+
 
 def row_of(
     target: Target,
@@ -19,17 +22,18 @@ def row_of(
     location: str | None = None,
 ) -> Row:
     """The row of a target's outcome; hops: the URLs that were asked for."""
+    told = sorted(found.preferences, key=lambda each: each.value != "n")
     row = blank() | {name: getattr(target, name) for name in ("id", "url", "votes", "source", "tries")}
     row |= {
         "dedupe_key": target.dedupe_key or None,
         "via": [*target.via],
         "outcome": found.outcome,
         "kept": is_kept(found.outcome),
-        "detail": found.detail,
+        "detail": found.detail[:LENGTH],
         "hops": [*(hops or ())],
-        "robots": robots or None,
+        "robots": robots[:LENGTH] or None,
         "location": location,
-        "preferences": [f"{each.category}={each.value} {each.source}" for each in found.preferences],
+        "preferences": [f"{each.category}={each.value} {each.source}"[:LENGTH] for each in told[:MOST]],
         "refetched": False,
         "deferred": False,
     }
@@ -42,9 +46,9 @@ def _told(found: Settled, answer: Answer) -> Row:
         "status": answer.status,
         "final_url": answer.url,
         "ip": answer.ip or None,
-        "mime": answer.mime or None,
-        "mime_detected": found.mime or None,
-        "charset": found.charset or None,
+        "mime": answer.mime[:LENGTH] or None,
+        "mime_detected": found.mime[:LENGTH] or None,
+        "charset": found.charset[:LENGTH] or None,
         "wire_bytes": len(answer.body),
         "decoded_bytes": found.decoded_bytes,
         "truncated": answer.truncated or None,

@@ -40,17 +40,16 @@ def from_html(body: bytes, charset: str, tokens: Sequence[str], now: datetime) -
 def _meta(given: dict[str, str], names: set[str], tokens: Sequence[str], now: datetime) -> list[Preference]:
     name, content = given.get("name", "").lower(), given.get("content", "")
     header = given.get("http-equiv", "").lower()
-    source = f"meta:{name or header}"
     if name in names:
-        return robots_tag(content, source, tokens, now)
+        return robots_tag(content, f"meta:{name}", tokens, now)
     if name == "tdm-reservation":
-        return tdm_reservation(content, source)
+        return tdm_reservation(content, f"meta:{name}")
     if header == "x-robots-tag":
         return robots_tag(content, "meta:robots", tokens, now)
     if header == "content-usage":
-        return content_usage(content, source)
+        return content_usage(content, f"meta:{header}")
     if header == "content-signal":
-        return content_signal(content, source)
+        return content_signal(content, f"meta:{header}")
     return []
 
 

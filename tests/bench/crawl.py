@@ -1,7 +1,7 @@
 """curate crawl beside scrapy with warcio, on one loopback web in one run: pages per CPU second, and how polite.
 
     make bench-crawl                                     # makes .venv-peers with scrapy, then runs this
-    python tests/bench/crawl.py [--hosts 300] [--pages 20] [--repeat 5] [--delay 0.5] [--json]
+    python tests/bench/crawl.py [--hosts 300] [--pages 20] [--repeat 5] [--delay 1] [--json]
 
 Speed: no delay, so that the CPU is the limit. Both sides fetch the same list of pages, robots.txt obeyed and a request
 at a time to each host, into WARC files, which are counted afterwards; they take turns and medians are told. CPU seconds
@@ -218,8 +218,8 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=20, help="of each host")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--polite-hosts", type=int, default=100)
-    parser.add_argument("--polite-pages", type=int, default=40, help="of each host")
-    parser.add_argument("--delay", type=float, default=0.5, help="seconds between requests to a host")
+    parser.add_argument("--polite-pages", type=int, default=20, help="of each host")
+    parser.add_argument("--delay", type=float, default=1.0, help="seconds between requests to a host")
     parser.add_argument("--only", choices=PARTS, help="one of both tables")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()

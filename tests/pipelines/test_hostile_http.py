@@ -1,9 +1,15 @@
 """Hostile answers to a whole crawl, by their number in the list of hostile inputs: one row each, and what is kept."""
 
 import gzip
+from collections import Counter
 
 import pytest
+from crawled import arguments, outcomes
+from crawled_hostile import SETTINGS
 from web_hostile import HOSTILE, TLS
+from web_plan import Plan
+from web_plan import hostile as hosts_of
+from web_process import running
 
 from curate.readback import read_at
 
@@ -169,6 +175,16 @@ def test_h38_a_redirect_to_another_host_is_a_url_of_its_own(hostile):
 def test_h39_a_pause_that_is_asked_for_does_not_hold_up_the_crawl(hostile):
     for name in EXPECTED["H39"]:
         assert hostile.paths(name) == ["/"]
+
+
+def test_h39_a_host_that_asks_for_years_is_not_asked_again(curate, tmp_path):
+    with running(tmp_path / "web", Plan(hosts=hosts_of(EXPECTED["H39"]))) as web:
+        urls = [web.url(host) for host in web.plan.hosts]
+        done = curate(*arguments(web, urls, tmp_path, **SETTINGS | {"waves": 2}))
+        assert done.code == 0, done.err
+        asked = Counter(entry.host for entry in web.ledger() if not entry.asks_robots)
+    assert outcomes(tmp_path / "out") == dict.fromkeys(urls, "http_5xx")
+    assert asked == {f"h-{name}.test": 1 if name == "039-far" else 2 for name in EXPECTED["H39"]}
 
 
 def test_h40_a_cookie_is_not_sent_back(hostile):
