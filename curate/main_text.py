@@ -17,6 +17,7 @@ from curate.extraction import Extract
 
 SHORT = 0.4  # from 0.1 to 0.7 the scores hardly change
 BLANKS = re.compile(r"(?<=\S)\s{2,}(?=\S)")
+BAR = re.compile(r"(?<!\\)\|")  # between cells; one in a cell's text is escaped
 EMPTY_LINES = re.compile(r"\n{3,}")
 BULLET = re.compile(r"^[ \t]*•[ \t]+", re.M)
 LAYOUT = re.compile(r"^(?:\t+ *| +(?=\d+\. ))", re.M)
@@ -45,14 +46,26 @@ class MainText(NamedTuple):
 def tidy(text: str) -> str:
     """Text without layout: line ends stripped, runs of blanks one blank, at most one empty line.
 
-    A line of nothing but a bullet or a table's bars is left out.
+    A line of nothing but a bullet or a table's bars is left out; a table's row of one filled cell is that cell's text,
+    since tables that lay out a page have such rows.
 
     >>> tidy("a  \\n\\n\\n  b\\t\\tc")
     'a\\n\\n  b c'
+    >>> tidy("| | one | |")
+    'one'
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = (line for line in lines if not is_furniture(line))
+    kept = (without_bars(line) for line in lines if not is_furniture(line))
     return EMPTY_LINES.sub("\n\n", "\n".join(BLANKS.sub(" ", line.rstrip()) for line in kept)).strip("\n")
+
+
+def without_bars(line: str) -> str:
+    """The one filled cell of a table's row, or of the part of one that stands on a line; any other line as it is."""
+    bare = line.strip()
+    if not (bare.startswith("| ") or bare.endswith(" |")):
+        return line
+    filled = [cell.strip() for cell in BAR.split(bare) if cell.strip()]
+    return filled[0].replace("\\|", "|") if len(filled) == 1 else line
 
 
 def is_furniture(line: str) -> bool:

@@ -117,6 +117,8 @@ def test_a_page_with_control_characters_that_trafilatura_gives_up_gives_its_quic
     [
         ("a\n| | |\n|\nb | c\n", "a\nb | c"),
         ("- one\n-\n•\n- two", "- one\n- two"),
+        ("| | one | |\n| two |\n| | three\nfour. | |", "one\ntwo\nthree\nfour."),
+        ("| | 2019 | 2020 |\n|x|\n| a \\| b | |", "| | 2019 | 2020 |\n|x|\na | b"),
         ("---\n -- \n|-|", "---\n --\n|-|"),
         ("a \t b\r\n\r\n\r\n\r\n  c  d", "a b\n\n  c d"),
     ],
