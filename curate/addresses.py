@@ -97,14 +97,6 @@ def denied(address: str, allowed: Sequence[Network] = ()) -> str | None:
     return reason
 
 
-def denied_answer(addresses: Iterable[str], allowed: Sequence[Network] = ()) -> str | None:
-    """Why a name with these addresses is refused, or None: one denied address is enough, since that is rebinding."""
-    for address in addresses:
-        if reason := denied(address, allowed):
-            return f"{address} is {reason}"
-    return None
-
-
 def denied_host(host: str) -> str | None:
     """Why a name is not even looked up, or None; a numeric address is no name and passes."""
     name = host.lower().removesuffix(".")

@@ -11,7 +11,6 @@ from curate.addresses import (
     DENIED,
     EMBEDDED,
     denied,
-    denied_answer,
     denied_host,
     denied_port,
     embedded,
@@ -124,12 +123,6 @@ def test_no_v6_address_passes_that_python_denies_or_that_holds_a_v4_one(address)
     if denied(str(address)) is None:
         assert address.is_global
         assert not any(address in network for network, _ in EMBEDDED)
-
-
-def test_d47_one_denied_address_refuses_a_name():
-    assert denied_answer(["8.8.8.8", "127.0.0.1"]) == "127.0.0.1 is loopback (RFC 1122, 3.2.1.3)"
-    assert denied_answer(["8.8.8.8", "2606:4700::1111"]) is None
-    assert denied_answer(["8.8.8.8", "127.0.0.1"], parse_cidrs(["127.0.0.0/8"])) is None
 
 
 @pytest.mark.parametrize(
