@@ -7,7 +7,7 @@ import bz2
 import gzip
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from backports import zstd
@@ -48,12 +48,36 @@ def _unpacked(file: BinaryIO) -> Any:
     if head[:4] == b"\x28\xb5\x2f\xfd" or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F):
         return zstd.ZstdFile(file, "rb", options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG})
     if head[:6] == b"\xfd7zXZ\x00":
-        return lzma.LZMAFile(file)
+        return _Streams(file, lzma.LZMADecompressor)
     if head[:3] == b"BZh":
-        return bz2.BZ2File(file)
+        return _Streams(file, bz2.BZ2Decompressor)
     if head[:2] == b"\x1f\x8b":
         return gzip.GzipFile(fileobj=file)
     return _Plain(file)
+
+
+class _Streams:
+    """Streams of xz or bzip2, one after another; the library's own files take damage where one begins for the end."""
+
+    def __init__(self, file: BinaryIO, new: Callable[[], Any]) -> None:
+        self._file, self._new, self._stream = file, new, new()
+
+    def read1(self, size: int) -> bytes:
+        while True:
+            if self._stream.eof:
+                packed = self._stream.unused_data.lstrip(b"\0")  # xz pads with zeros
+                while not packed:
+                    if not (more := self._file.read(CHUNK)):
+                        return b""
+                    packed = more.lstrip(b"\0")
+                self._stream = self._new()
+            elif self._stream.needs_input:
+                if not (packed := self._file.read(CHUNK)):
+                    raise EOFError("the file ends within a stream")
+            else:
+                packed = b""
+            if piece := self._stream.decompress(packed, size):
+                return bytes(piece)
 
 
 class _Plain:

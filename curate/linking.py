@@ -120,7 +120,6 @@ WEBTEXT2 = replace(WEBTEXT, preset="webtext2", until="2018-10-31")
 
 OPENWEBTEXT = Links(
     preset="openwebtext",
-    over_18="drop",
     quarantined="keep",
     removed="keep",
     promoted="keep",
@@ -134,14 +133,12 @@ Our reading: a domain stands for every host below it (theirs too, by registered 
 path's last part alone. Their tests of a URL's length (at least 10) and ours (at most 2,048) hardly ever differ.
 """
 
-OPENWEBTEXT2 = Links(
+OPENWEBTEXT2 = replace(
+    OPENWEBTEXT,
     preset="openwebtext2",
     until="2020-04-30",
     score="sum",
     over_18="keep",
-    quarantined="keep",
-    removed="keep",
-    promoted="keep",
     exclude=("openwebtext2",),
     extensions=OPENWEBTEXT2_EXTENSIONS,
 )

@@ -53,14 +53,17 @@ def _links(
     url, base, hrefs = found
     own, base = host_of(url), joined(url, base) or url
     seen: set[str] = set()
-    inside = 0
+    inside = beyond = 0
     for href in hrefs:
         bare = href.strip()
         if not bare or bare[:11].lower().startswith(NO_LINKS):
             continue
         link = joined(base, bare)
         link = (link or bare).partition("#")[0]
-        if link in seen or len(seen) >= MOST:
+        if link in seen:
+            continue
+        if len(seen) >= MOST:
+            beyond += 1
             continue
         seen.add(link)
         if not internal and host_of(link) == own:
@@ -69,6 +72,7 @@ def _links(
         time = int(page.timestamp.timestamp())
         yield LinkCandidate(url=link, kind=kind, id=f"{place}.{len(seen)}", time=time, context=url)
     yield from (Skipped("internal link") for _ in range(inside))
+    yield from (Skipped(f"link beyond {MOST:,} of its page") for _ in range(beyond))
 
 
 def joined(base: str, href: str) -> str:

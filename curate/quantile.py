@@ -6,6 +6,7 @@ bits are in the order of their values, so one pass finds the upper half of the t
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,15 +49,27 @@ def of_parts(parts: list[Path], fraction: float, sources: tuple[str, ...] = ()) 
 
     sources: whose documents count, all where it is empty.
     """
-    total = sum(int(bits.size) for bits in _bits(parts, sources))
+    upper_halves = _counted(bits >> np.uint32(16) for bits in _bits(parts, sources))
+    total = int(upper_halves.sum())
     if not total:
         return None
-    wanted = math.ceil(fraction * total)
-    upper, above, _ = _place((bits >> np.uint32(16) for bits in _bits(parts, sources)), wanted)
-    rest = ((bits & np.uint32(0xFFFF))[bits >> np.uint32(16) == upper] for bits in _bits(parts, sources))
-    lower, between, equal = _place(rest, wanted - above)
+    wanted = share(fraction, total)
+    upper, above, _ = _place(upper_halves, wanted)
+    lower_halves = _counted(
+        (bits & np.uint32(0xFFFF))[bits >> np.uint32(16) == upper] for bits in _bits(parts, sources)
+    )
+    lower, between, equal = _place(lower_halves, wanted - above)
     exact = np.array([upper << 16 | lower], dtype=np.uint32).view(np.float32)
     return Threshold(float(exact[0]), above + between + equal, total)
+
+
+def share(fraction: float, total: int) -> int:
+    """How many of a total a fraction is, rounded up.
+
+    >>> share(0.07, 100)  # 0.07 * 100 is above 7 in floating point
+    7
+    """
+    return math.ceil(Fraction(str(fraction)) * total)
 
 
 def _bits(parts: list[Path], sources: tuple[str, ...]) -> Iterator[npt.NDArray[np.uint32]]:
@@ -70,11 +83,16 @@ def _bits(parts: list[Path], sources: tuple[str, ...]) -> Iterator[npt.NDArray[n
                 yield np.maximum(scores, np.float32(0)).astype(np.float32).view(np.uint32)
 
 
-def _place(halves: Iterator[npt.NDArray[np.uint32]], wanted: int) -> tuple[int, int, int]:
-    """The half of the wanted document from the top; how many documents lie above that half, and how many have it."""
+def _counted(halves: Iterator[npt.NDArray[np.uint32]]) -> npt.NDArray[np.int64]:
+    """How many documents have each half."""
     counts = np.zeros(1 << 16, dtype=np.int64)
     for half in halves:
         counts += np.bincount(half, minlength=1 << 16)
+    return counts
+
+
+def _place(counts: npt.NDArray[np.int64], wanted: int) -> tuple[int, int, int]:
+    """The half of the wanted document from the top; how many documents lie above that half, and how many have it."""
     from_top = np.cumsum(counts[::-1])
     place = int(np.searchsorted(from_top, wanted))
     equal = int(counts[::-1][place])

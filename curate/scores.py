@@ -1,6 +1,5 @@
 """Scores on disk, row-aligned with the parts they are of, and the cut through them that keeps an exact share."""
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def cut(parts: list[Path], fraction: float, sources: tuple[str, ...], seed: int)
     if found is None:
         return None
     tied = np.sort(np.array([drawn(seed, each) for each in _tied(parts, found.score, sources)], dtype=np.uint64))
-    surplus = found.kept - math.ceil(fraction * found.documents)
+    surplus = found.kept - quantile.share(fraction, found.documents)
     return Cut(score=found.score, draw=int(tied[len(tied) - 1 - surplus]))
 
 

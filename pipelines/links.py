@@ -4,11 +4,10 @@ No link goes through a shuffle: a part of the join reads its range of keys out o
 tokens, so that neither half needs more memory for twenty years of dumps than for one month.
 """
 
-import heapq
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import apache_beam as beam
@@ -29,7 +28,7 @@ GATHERED_FOLDER = "gathered"
 JOIN_ONLY = {"score", "min_score", "unscored", "provenance"}
 PLACES = 1 << 16
 ROWS_A_PART = 500_000  # links that one part of the join reads, about
-READ_ROWS = 256  # of each gathered part in memory while they are merged
+READ_ROWS = 256  # of a gathered part in memory at a time
 TOO_YOUNG = 0.2  # the share of immature scores in a file that is worth a warning
 
 
@@ -77,7 +76,8 @@ def warnings(plan: Plan) -> Iterator[str]:
     for item, receipt in zip(plan.items, plan.receipts(), strict=True):
         young = receipt.counts.notes.get("immature scores", 0)
         if young > TOO_YOUNG * receipt.counts.read:
-            yield f"{item.label}: {young:,} of {receipt.counts.read:,} scores were read within a day of posting"
+            hours = plan.settings["maturity_hours"]
+            yield f"{item.label}: {young:,} of {receipt.counts.read:,} scores were read within {hours} hours of posting"
 
 
 def build_gather(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -126,7 +126,8 @@ def join_part(plan: Plan, item: Item) -> None:
     """The candidates of one range of keys."""
     rules = settings.build(Links, plan.settings["links"])
     parts = [storage.join(plan.folder, uri) for uri in plan.settings["gathered"]]
-    rows = heapq.merge(*(in_range(path, item.start, item.stop) for path in parts), key=order)
+    found = chain.from_iterable(in_range(path, item.start, item.stop) for path in parts)
+    rows = in_order(found, GATHERED, order, "fetch_url", plan.folder / f"sorting-{item.number:05d}")
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=CANDIDATES) as part:
         for candidate, reason, repeated in candidates(rows, rules):
             part.note("repeated submissions", repeated)
@@ -162,9 +163,10 @@ def in_range(path: Path, start: int, stop: int | None) -> Iterator[Row]:
                     continue
                 if stop is not None and place(bounds.min) >= stop:
                     return
-            for batch in file.read_row_group(number).to_batches(READ_ROWS):
+            for batch in file.iter_batches(READ_ROWS, row_groups=[number]):
                 for row in batch.to_pylist():
-                    if place(row["dedupe_key"]) >= start and (stop is None or place(row["dedupe_key"]) < stop):
+                    at = place(row["dedupe_key"])
+                    if at >= start and (stop is None or at < stop):
                         yield row
 
 

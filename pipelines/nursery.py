@@ -32,8 +32,13 @@ class Nursery:
         self._calls, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
-            self._calls.close()
-            _serve(theirs)
+            try:
+                self._calls.close()
+                _serve(theirs)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(1)  # nothing of the copied process is unwound
         theirs.close()
 
     def run(self, environment: dict[str, str]) -> None:

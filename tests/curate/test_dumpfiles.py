@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import tracemalloc
 from itertools import pairwise
 
@@ -68,6 +69,20 @@ def test_lines_before_a_cut_are_handed_on_before_the_error(packing):
     found = [*lines(_until(ERRORS, chunks(io.BytesIO(cut), 1 << 30)), 1 << 20)]
     assert len(found) > 1000
     assert all(content.startswith(line.content, line.offset) for line in found)
+
+
+@pytest.mark.parametrize("pack", [lzma.compress, bz2.compress, gzip.compress, zstd.compress])
+@pytest.mark.parametrize("size", [10, 3 << 20])
+def test_damage_where_a_later_stream_begins_is_no_end_of_the_file(pack, size):
+    one = pack(random.Random(size).randbytes(size))
+    damaged = one + b"\1\2\3" + pack(b"more")[3:] + one
+    with pytest.raises(ERRORS):
+        read(damaged, 1 << 30)
+
+
+def test_zeros_between_and_after_streams_of_xz_are_padding():
+    one = lzma.compress(TEXT)
+    assert len(read(one + bytes(8) + one + bytes(4 << 20))) == 2 * len(read(one)) - 1  # "last" has no end of line
 
 
 def _until(errors, pieces):

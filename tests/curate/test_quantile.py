@@ -2,6 +2,7 @@
 
 import json
 import math
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +41,7 @@ def place(tmp_path_factory):
 def test_the_threshold_is_the_score_of_the_last_document_of_the_top_share(place, scores, cut, fraction):
     found = threshold(stage(place / "score", [scores[:cut], scores[cut:]]), fraction)
     exact = sorted((float(np.float32(score)) for score in scores), reverse=True)
-    assert found.score == exact[math.ceil(fraction * len(exact)) - 1]
+    assert found.score == exact[math.ceil(Fraction(str(fraction)) * len(exact)) - 1]
     assert found.kept == sum(score >= found.score for score in exact) >= fraction * len(exact)
     assert found.documents == len(scores)
 

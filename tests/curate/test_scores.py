@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from fractions import Fraction
 from itertools import pairwise
 
 import pyarrow as pa
@@ -48,9 +49,15 @@ def test_exactly_the_share_is_kept_and_none_scores_less_than_one_that_is_dropped
     documents = [document(number, score) for number, score in enumerate(values)]
     cut = scores.cut(parts(folder, documents), fraction, (), seed)
     stay = kept(documents, cut, seed)
-    assert len(stay) == math.ceil(fraction * len(values))
+    assert len(stay) == math.ceil(Fraction(str(fraction)) * len(values))
     gone = [each.quality for each in documents if each not in stay]
     assert min(each.quality for each in stay) >= max(gone, default=0.0)
+
+
+@pytest.mark.parametrize(("fraction", "count"), [(0.07, 7), (0.14, 14), (0.28, 28), (0.55, 55), (1.0, 100)])
+def test_a_share_is_meant_as_it_is_written(folder, fraction, count):
+    documents = [document(number, number / 128) for number in range(100)]
+    assert len(kept(documents, scores.cut(parts(folder, documents), fraction, (), 0))) == count
 
 
 @given(VALUES, st.floats(0.001, 1), st.randoms(use_true_random=False))

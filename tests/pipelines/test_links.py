@@ -172,7 +172,7 @@ def test_scores_that_were_read_too_soon_are_a_warning(curate, tmp_path):
     (tmp_path / "RS_2014-05").write_bytes(young)
     done = curate("links", tmp_path / "RS_2014-05", "-o", tmp_path / "out")
     assert done.code == 0, done.err
-    assert "RS_2014-05: 9 of 9 scores were read within a day of posting" in done.out
+    assert "RS_2014-05: 9 of 9 scores were read within 24 hours of posting" in done.out
 
 
 def test_a_recipe_may_name_a_preset(curate, tmp_path):
