@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from curate import show
-from curate.app import STAGES, Json, Out, Set, app, console, print_json
+from curate.app import STAGES, Json, Out, Set, app
 from curate.run_commands import (
     BEAM_HELP,
     Conf,
@@ -17,6 +16,7 @@ from curate.run_commands import (
     SourceOption,
     Workers,
     engine_of,
+    run_stage,
 )
 
 CrawlInputs = Annotated[
@@ -56,16 +56,11 @@ def crawl(
     json: Json = False,
 ) -> None:
     """Links to WARC files, by robots.txt and at each host's pace."""
-    from curate import funnel
-    from curate.pipelines import verbs
-
     chosen = [f"crawl.contact={_toml(contact)}"] if contact else []
     chosen += [f"crawl.allow_networks=[{', '.join(map(_toml, allow_network))}]"] if allow_network else []
     chosen += [f"crawl.resolve=[{', '.join(map(_toml, resolve))}]"] if resolve else []
     engine = engine_of(json, runner, workers, master, job_server, job_server_jar, conf)
-    verbs.run("crawl", tuple(inputs), out, recipe, (*set_, *chosen), engine, source)
-    summary = funnel.summary(out)
-    print_json(summary) if json else show.funnel(summary, console)
+    run_stage("crawl", inputs, out, recipe, [*set_, *chosen], engine, source, json)
 
 
 def _toml(text: str) -> str:

