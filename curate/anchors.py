@@ -4,7 +4,8 @@ import glob
 from pathlib import Path
 from typing import Any
 
-from curate import crawls, settings, storage
+from curate import settings, storage
+from curate.commoncrawl import names
 from curate.settings import Table
 
 PATH_KEYS: tuple[tuple[str, ...], ...] = (
@@ -48,7 +49,7 @@ def _is_name(path: tuple[str, ...], value: Any) -> bool:
 
 
 def _absolute(path: Any, folder: Path) -> Any:
-    if not isinstance(path, str) or "://" in path or path.startswith(("miniweb:", crawls.PREFIX)):
+    if not isinstance(path, str) or "://" in path or path.startswith(("miniweb:", names.PREFIX)):
         return path
     if storage.is_remote(folder):
         return str(storage.join(folder, path))

@@ -7,14 +7,15 @@ from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
-from curate import crawls, settings, storage
+from curate import settings, storage
 from curate.anchors import anchored
-from curate.crawling import Crawl
-from curate.extraction import Extract
-from curate.linking import Links, with_preset
-from curate.mixture import Mixture
-from curate.rules import Filter
-from curate.selection import Select
+from curate.commoncrawl import names
+from curate.commoncrawl.selection import Select
+from curate.crawl.config import Crawl
+from curate.extract.config import Extract
+from curate.filters.rules import Filter
+from curate.links.config import Links, with_preset
+from curate.loader.mixture import Mixture
 from curate.settings import SettingsError, Table, Where, check
 
 STAGES = ("extract", "filter", "dedup", "score", "tokenize", "pack")
@@ -182,7 +183,7 @@ class Recipe:
 
     name: str
     seed: int = 0
-    commoncrawl: str = crawls.BASE
+    commoncrawl: str = names.BASE
     sources: Mapping[str, Source] = field(default_factory=dict)
     links: Links | None = None
     crawl: Crawl | None = None

@@ -14,8 +14,8 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
+from curate.filters.rules import C4
 from curate.records import Reason
-from curate.rules import C4
 
 CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
 ELLIPSIS = "..."

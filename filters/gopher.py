@@ -24,8 +24,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curate.filters.rules import GopherQuality, GopherRepetition
 from curate.records import Reason
-from curate.rules import GopherQuality, GopherRepetition
 
 BULLETS = ("•", "-", "*", "●", "‣")
 ELLIPSES = ("...", "…")

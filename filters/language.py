@@ -1,7 +1,7 @@
 """Languages kept, by the code and score that an identifier gave; FineWeb asks 0.65 of lid.176 (arXiv:2406.17557)."""
 
+from curate.filters.rules import LanguageRules
 from curate.records import Reason
-from curate.rules import LanguageRules
 
 
 def reason(language: str, score: float, rules: LanguageRules) -> Reason | None:

@@ -1,7 +1,7 @@
 """Media types that may become documents."""
 
+from curate.filters.rules import MimeRules
 from curate.records import Reason
-from curate.rules import MimeRules
 
 
 def reason(mime: str | None, rules: MimeRules) -> Reason | None:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from ada_url import parse_url
 
+from curate.filters.rules import UrlRules
 from curate.records import Reason
-from curate.rules import UrlRules
 
 PARTS = ("protocol", "hostname", "pathname")
 

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from curate import modelfile, quickgate, scores, settings, storage, tokens
-from curate.extraction import Extraction, gates_of
-from curate.indexes import numbered, pieces, resolved
-from curate.inputs import MINIWEB, Digests, files, moved, source_items, stage_items
-from curate.manifest import stage_folder
-from curate.packing import cuts_settings, plan_cuts
-from curate.parts import write_bytes
-from curate.quality import Cut
+from curate import settings, storage
+from curate.commoncrawl.indexes import numbered, pieces, resolved
+from curate.dataset.manifest import stage_folder
+from curate.extract import quick_gate
+from curate.extract.config import Extraction, gates_of
+from curate.inputs.items import MINIWEB, Digests, files, moved, source_items, stage_items
+from curate.quality import model_file, scores
+from curate.quality.classifier import Cut
 from curate.recipe import Recipe, Score
 from curate.settings import Table
-from curate.stage import Item, Plan, digest, read_stage
+from curate.stage.parts import write_bytes
+from curate.stage.plan import Item
+from curate.stage.record import Plan, digest, read_stage
+from curate.tokens import bpe
+from curate.tokens.packing import cuts_settings, plan_cuts
 
 HALVES = {"sign": "dedup", "rate": "score"}  # the first half of a stage, which another half follows
 
@@ -101,7 +105,7 @@ def plan_extract(recipe: Recipe, folder: Path, items: list[Item], say: Callable[
     whole = resolved(items, folder, selects, recipe.commoncrawl, say)
     items = numbered([piece for item in whole for piece in pieces(item, recipe.extract.split_bytes)])
     attached = tuple(sorted({item.uri for item in items if item.form == "pointers"}))
-    model = quickgate.identified(recipe.extract.quality_model)
+    model = quick_gate.identified(recipe.extract.quality_model)
     gates = {name: gates_of(source.filter, model) for name, source in recipe.sources.items()}
     asked = Extraction(extract=recipe.extract, default=gates_of(recipe.filter, model), sources=gates)
     return Plan(
@@ -139,7 +143,7 @@ def plan_rate(recipe: Recipe, folder: Path, items: list[Item], digests: Digests,
     """The plan of score's first half, from the items and the folder of the whole; the model is made first."""
     table, inside = _model(recipe, folder, digests, miniweb), folder / "scores"
     table["score"] = {"label": table["score"]["label"]}
-    table["model"] = storage.relative(folder / modelfile.MODEL, inside)
+    table["model"] = storage.relative(folder / model_file.MODEL, inside)
     return Plan(stage="rate", folder=inside, settings=table, items=tuple(moved(items, folder, inside)))
 
 
@@ -152,31 +156,31 @@ def plan_score(recipe: Recipe, folder: Path, items: list[Item], digests: Digests
         found = scores.cut(parts, rules.fraction, rules.only, recipe.seed)
         cut = asdict(found or Cut(score=0.0, draw=2**64 - 1))
         table |= {"cut": cut, "scores": [storage.relative(part, folder) for part in parts]}
-    attached = (modelfile.MODEL, modelfile.CARD)
+    attached = (model_file.MODEL, model_file.CARD)
     return Plan(stage="score", folder=folder, settings=table, items=tuple(items), attached=attached)
 
 
 def _model(recipe: Recipe, folder: Path, digests: Digests, miniweb: Path | None) -> Table:
-    plain, sha256 = modelfile.prepare(recipe.score or Score(), folder, digests, miniweb=miniweb)
-    return {"score": settings.to_table(plain), "model": modelfile.MODEL, "model_sha256": sha256}
+    plain, sha256 = model_file.prepare(recipe.score or Score(), folder, digests, miniweb=miniweb)
+    return {"score": settings.to_table(plain), "model": model_file.MODEL, "model_sha256": sha256}
 
 
 def plan_tokenize(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
     """The plan of tokenize: the split and the global order are drawn here, so the seed is in the key."""
     tokenizer = tokenizer_of(recipe)
     table = {"tokenizer": tokenizer.stated(), "seed": recipe.seed, "valid_fraction": recipe.pack.valid_fraction}
-    if tokenizer.name != tokens.FILE:
+    if tokenizer.name != bpe.FILE:
         return Plan(stage="tokenize", folder=folder, settings=table, items=tuple(items))
     content = storage.path(recipe.tokenize.encoding).read_bytes()
-    if storage.contents([folder / tokens.FILE]) != [content]:
+    if storage.contents([folder / bpe.FILE]) != [content]:
         storage.make_folder(folder)
-        write_bytes(folder / tokens.FILE, content)
-    return Plan(stage="tokenize", folder=folder, settings=table, items=tuple(items), attached=(tokens.FILE,))
+        write_bytes(folder / bpe.FILE, content)
+    return Plan(stage="tokenize", folder=folder, settings=table, items=tuple(items), attached=(bpe.FILE,))
 
 
-def tokenizer_of(recipe: Recipe) -> tokens.Tokenizer:
+def tokenizer_of(recipe: Recipe) -> bpe.Tokenizer:
     """The recipe's tokenizer, ready for work; SettingsError where there is none."""
-    return tokens.load(recipe.tokenize.encoding, recipe.tokenize.eot)
+    return bpe.load(recipe.tokenize.encoding, recipe.tokenize.eot)
 
 
 def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
@@ -186,7 +190,7 @@ def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
         raise settings.SettingsError(f"{tokenized}: the output of {record.stage}; pack reads that of tokenize")
     names = [name for name in record.outputs if name.startswith("part-")]
     cuts = plan_cuts([tokenized / name for name in names], recipe.pack.max_tokens, recipe.pack.buckets)
-    tokenizer = tokens.stated_in(record.settings)
+    tokenizer = bpe.stated_in(record.settings)
     width = np.dtype(tokenizer["dtype"]).itemsize
     inputs = digest([record.outputs[name].sha256 for name in names])
     items = tuple(

@@ -10,18 +10,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from curate import manifest
-from curate.claims import claim_run, held
-from curate.inputs import Digests
-from curate.manifest import stage_folder
-from curate.parts import write_bytes
+from curate.dataset import manifest
+from curate.dataset.manifest import stage_folder
+from curate.inputs.items import Digests
 from curate.pipelines import plans
-from curate.pipelines.runners import Session
-from curate.pipelines.target import Target, quiet_beam
-from curate.progress import Progress
+from curate.pipelines.engines.progress import Progress
+from curate.pipelines.engines.runners import Session
+from curate.pipelines.engines.target import Target, quiet_beam
 from curate.recipe import Recipe, to_toml
 from curate.settings import SettingsError
-from curate.stage import Item, Plan, StageRecord, close_stage, is_done, open_stage, read_stage
+from curate.stage.claims import claim_run, held
+from curate.stage.parts import write_bytes
+from curate.stage.plan import Item
+from curate.stage.record import Plan, StageRecord, close_stage, is_done, open_stage, read_stage
 
 # Bytes of input that one core gets through in a second, to judge whether worker processes pay (measured, 2 cores).
 BYTES_PER_SECOND = {
@@ -37,7 +38,12 @@ BYTES_PER_SECOND = {
     "pack": 30_000_000,
 }
 # Where the first half of a stage of two is wired.
-HALVES = {"sign": ("dedup", "build_signatures"), "rate": ("score", "build_scores"), "gather": ("links", "build_gather")}
+HALVES = {
+    "sign": ("dedup", "build_signatures"),
+    "rate": ("score", "build_scores"),
+    "gather": ("links", "build_gather"),
+    "tokenize": ("tokens", "build"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +93,7 @@ def _seconds(plan: Plan, pending: list[Item]) -> float:
 def _builder(stage: str) -> Callable[[Any, Plan], None]:
     """What wires a stage; the other stages, and what they need, stay unimported."""
     module, name = HALVES.get(stage, (stage, "build"))
-    build: Callable[[Any, Plan], None] = getattr(import_module(f"curate.pipelines.{module}"), name)
+    build: Callable[[Any, Plan], None] = getattr(import_module(f"curate.pipelines.stages.{module}"), name)
     return build
 
 
@@ -118,9 +124,9 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
 def run_as_one_job(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     """The same as `run`, as one Beam job whose stages are planned by workers."""
     quiet_beam()
-    from curate.pipelines import single
+    from curate.pipelines import one_job
 
-    return single.run(recipe, out, engine)
+    return one_job.run(recipe, out, engine)
 
 
 def kept_some(record: StageRecord, out: Path) -> StageRecord:
@@ -168,8 +174,8 @@ def run_items(
 
 def run_links(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> StageRecord:
     """The links stage over files of links, both halves."""
-    from curate.linking import WEBTEXT
-    from curate.pipelines import links
+    from curate.links.config import WEBTEXT
+    from curate.pipelines.stages import links
 
     rules = recipe.links or WEBTEXT
     gather = links.plan_gather(rules, folder / links.GATHERED_FOLDER, items)
@@ -181,15 +187,15 @@ def run_links(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -
 
 def run_crawl(recipe: Recipe, inputs: tuple[str, ...], folder: Path, engine: Engine, source: str) -> StageRecord:
     """The crawl of links, in as many waves as it takes."""
-    from curate.crawling import Crawl
-    from curate.pipelines import crawl
+    from curate.crawl.config import Crawl
+    from curate.pipelines.stages import crawl
 
     return crawl.run(recipe.crawl or Crawl(), inputs, folder, engine, source)
 
 
 def _dedup(recipe: Recipe, items: list[Item], folder: Path, engine: Engine) -> StageRecord:
-    from curate.inputs import moved
-    from curate.pipelines import estimate
+    from curate.inputs.items import moved
+    from curate.pipelines.stages import estimate
 
     if any(item.form == "decided" for item in items):
         raise SettingsError("dedup reads documents, not the decisions of another dedup; name the folder before it")

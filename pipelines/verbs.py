@@ -5,13 +5,14 @@ from pathlib import Path
 
 from curate import recipe as recipes
 from curate import settings, storage
-from curate.claims import claim_stage, held
-from curate.inputs import Digests, named_items, source_items
+from curate.inputs.items import Digests, named_items, source_items
 from curate.pipelines import plans
 from curate.pipelines.run import Engine, execute, run_crawl, run_items, run_links, run_stage
 from curate.recipe import Recipe
 from curate.settings import SettingsError, Table, Where
-from curate.stage import Item, StageRecord
+from curate.stage.claims import claim_stage, held
+from curate.stage.plan import Item
+from curate.stage.record import StageRecord
 
 
 def run(

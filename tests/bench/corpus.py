@@ -44,10 +44,10 @@ class Base:
 
 def base_pages(data: Path, form: str, words: int | None) -> list[Base]:
     """The first real pages in which there is text, as HTML or as their extracted text (its first `words` words)."""
-    from curate.extract import attempt
-    from curate.extraction import Extract
+    from curate.extract.config import Extract
+    from curate.extract.page import attempt
     from curate.records import Document, Page
-    from curate.warc import read_file
+    from curate.warc.reader import read_file
 
     found: list[Base] = []
     for path in sorted(data.glob("*.warc.gz")):

@@ -31,13 +31,13 @@ from warcio.archiveiterator import ArchiveIterator
 
 ROOT = Path(__file__).parents[2]
 PEER = ROOT / ".venv-peers" / "bin" / "python"
-sys.path[:0] = [str(ROOT / "tests" / "servers"), str(ROOT / "tests" / "curate")]
+sys.path[:0] = [str(ROOT / "tests" / "servers"), str(ROOT / "tests" / "helpers")]
 
 from judge import Entry, Rules, Verdict, judge  # noqa: E402
+from loopback.plan import Plan, ordinary, url  # noqa: E402
+from loopback.process import Running, running  # noqa: E402
+from loopback.seeds import seeds  # noqa: E402
 from polite import crawl_rudely  # noqa: E402
-from web_plan import Plan, ordinary, url  # noqa: E402
-from web_process import Running, running  # noqa: E402
-from web_seeds import seeds  # noqa: E402
 
 CONTACT = "http://operator.test/bot"
 WAYS = ("curate", "scrapy")

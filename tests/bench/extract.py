@@ -131,7 +131,7 @@ def records(out: Path) -> int:
 def first_records(files: list[Path], folder: Path) -> Path:
     """A folder with the first page of two files, each a file of its own, to time start-up on."""
     from curate.records import Page
-    from curate.warc import read_file
+    from curate.warc.reader import read_file
 
     folder.mkdir()
     for path in (files * 2)[:2]:
@@ -234,9 +234,9 @@ def kernels(warc: Path, scratch: Path) -> None:
 
     from trafilatura import extract
 
-    from curate.extract import HTML_TYPES, decode
+    from curate.extract.page import HTML_TYPES, decode
     from curate.records import Page
-    from curate.warc import read_file
+    from curate.warc.reader import read_file
 
     found = (page for path in sorted(warc.iterdir()) for page in read_file(path))
     pages = [decode(page.body, page.charset) for page in found if isinstance(page, Page) and page.mime in HTML_TYPES]

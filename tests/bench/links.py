@@ -15,15 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from curate import settings
-from curate.dumpfiles import chunks, lines
-from curate.items import Item
-from curate.linking import WEBTEXT
-from curate.links import LinkCandidate, Sieve, judged, sieve
-from curate.pipelines.links import gather_part
+from curate.links.config import WEBTEXT
+from curate.links.sieve import LinkCandidate, Sieve, judged, sieve
+from curate.links.submissions import decoded, submission
+from curate.pipelines.stages.links import gather_part
 from curate.records import Reason
-from curate.stage import Plan, begin_stage
-from curate.submissions import decoded, submission
-from curate.urls import Address, address, dedupe_key, fetch_url
+from curate.stage.plan import Item
+from curate.stage.record import Plan, begin_stage
+from curate.storage.lines import chunks, lines
+from curate.web.urls import Address, address, dedupe_key, fetch_url
 
 DAY = 86_400
 DUMPS = {"2005-06, all fields": "RS_v2_2005-06.xz", "2013, nine fields": "links-2013-sample.ndjson.zst"}

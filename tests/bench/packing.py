@@ -19,9 +19,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.packing import TOKENS, Cut, cuts_settings, pack_shard, plan_cuts
-from curate.stage import Item, Plan
-from curate.tokens import named
+from curate.stage.plan import Item
+from curate.stage.record import Plan
+from curate.tokens.bpe import named
+from curate.tokens.packing import TOKENS, Cut, cuts_settings, pack_shard, plan_cuts
 
 PART_TOKENS = 50_000_000
 SHARD_TOKENS = 100_000_000

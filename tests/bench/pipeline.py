@@ -30,19 +30,20 @@ def recipe_of(files: list[str]):
 
 def by_beam(recipe, out: Path, workers: int) -> None:
     """The path as `curate run` takes it."""
+    from curate.pipelines.engines.target import Target
     from curate.pipelines.run import Engine, run
-    from curate.pipelines.target import Target
 
     run(recipe, out, Engine(target=Target(workers=workers)))
 
 
 def by_loop(recipe, out: Path) -> None:
     """The same plans and the same functions, without Beam: a loop per stage, dicts for dedup's groups."""
-    from curate import manifest
-    from curate.inputs import Digests, moved
-    from curate.packing import pack_shard
-    from curate.pipelines import dedup, extract, plans, tokenize
-    from curate.pipelines import filter as filters
+    from curate.dataset import manifest
+    from curate.inputs.items import Digests, moved
+    from curate.pipelines import plans
+    from curate.pipelines.stages import dedup, extract, tokens
+    from curate.pipelines.stages import filter as filters
+    from curate.tokens.packing import pack_shard
 
     digests = Digests()
     records = {"extract": loop(plans.extract(recipe, out, digests), extract.make_part)}
@@ -53,14 +54,14 @@ def by_loop(recipe, out: Path) -> None:
     loop(plans.plan_sign(recipe, signatures, moved(items, out / "dedup", signatures)), dedup.sign_part)
     records["dedup"] = dedup_loop(plans.plan_dedup(recipe, out / "dedup", items, signatures))
     items = plans.next_items(out / "dedup", out / "tokenize")
-    records["tokenize"] = loop(plans.plan_tokenize(recipe, out / "tokenize", items), tokenize.make_part)
+    records["tokenize"] = loop(plans.plan_tokenize(recipe, out / "tokenize", items), tokens.make_part)
     records["pack"] = loop(plans.plan_pack(recipe, out / "shards", out / "tokenize"), pack_shard)
     manifest.write(manifest.make(recipe, out, records), out)
 
 
 def loop(plan, make):
     """A map-only stage."""
-    from curate.stage import close_stage, open_stage
+    from curate.stage.record import close_stage, open_stage
 
     for item in open_stage(plan):
         make(plan, item)
@@ -83,10 +84,11 @@ def flat(function, groups, *arguments):
 def dedup_loop(plan):
     """Dedup's second half with dicts and union-find."""
     from curate import settings
-    from curate.clusters import components
-    from curate.pipelines import candidates, dedup
+    from curate.dedup import candidates
+    from curate.dedup.clusters import components
+    from curate.pipelines.stages import dedup
     from curate.recipe import Dedup
-    from curate.stage import close_stage, open_stage
+    from curate.stage.record import close_stage, open_stage
 
     open_stage(plan)
     folder, rules = str(plan.folder), settings.build(Dedup, plan.settings["dedup"])
@@ -115,7 +117,7 @@ def one(way: str, files: list[str], out: Path) -> None:
 
 def measure(way: str, files: list[str]) -> tuple[float, bytes, dict]:
     """Seconds of a fresh process, the manifest's shard part, and CPU seconds per stage."""
-    from curate.funnel import summary
+    from curate.inspection.funnel import summary
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"

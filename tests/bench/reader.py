@@ -17,7 +17,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from warcio.archiveiterator import ArchiveIterator as Warcio
 
 from curate.records import Page
-from curate.warc import read_pages
+from curate.warc.reader import read_pages
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import fasttext_pybind
 
-from curate import modelfile, quality
-from curate.extract import decode
-from curate.main_text import quick_text
+from curate.extract.main_text import quick_text
+from curate.extract.page import decode
+from curate.quality import classifier, model_file
 from curate.records import Page
-from curate.warc import read_file
+from curate.warc.reader import read_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,9 +48,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     options = parser.parse_args()
     texts = documents(options.data, options.pages)
-    ours = quality.Model(modelfile.DEFAULT)
+    ours = classifier.Model(model_file.DEFAULT)
     bare = fasttext_pybind.fasttext()
-    bare.loadModel(str(modelfile.DEFAULT))
+    bare.loadModel(str(model_file.DEFAULT))
     ways: dict[str, Callable[[str], object]] = {
         "curate": lambda text: ours.score(text, "positive"),
         "bare fastText": lambda text: bare.predict(text.replace("\n", " ") + "\n", -1, 0.0, "strict"),

@@ -15,14 +15,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from curate import tokens
-from curate.extract import attempt
-from curate.extraction import Extract
-from curate.parts import PartWriter
-from curate.pipelines.tokenize import make_part
+from curate.extract.config import Extract
+from curate.extract.page import attempt
+from curate.pipelines.stages.tokens import make_part
 from curate.records import Document, Page
-from curate.stage import Item, Plan
-from curate.warc import read_file
+from curate.stage.parts import PartWriter
+from curate.stage.plan import Item
+from curate.stage.record import Plan
+from curate.tokens import bpe
+from curate.warc.reader import read_file
 
 ROOT = Path(__file__).parents[2]
 COPIES = 8  # of each document, under ids of their own, so that a turn is no matter of milliseconds
@@ -52,7 +53,7 @@ def stage(folder: Path, chosen: list[Document]) -> Callable[[], object]:
     (folder / "stage").mkdir()
     (folder / "stage" / "receipts").mkdir()
     item = Item(number=0, name="part", uri=str(folder / "part-00000.parquet"), form="part", sha256="", bytes=0)
-    settings = {"tokenizer": tokens.named("gpt2").stated(), "seed": 0, "valid_fraction": 0.005}
+    settings = {"tokenizer": bpe.named("gpt2").stated(), "seed": 0, "valid_fraction": 0.005}
     plan = Plan(stage="tokenize", folder=folder / "stage", settings=settings, items=(item,))
     return lambda: make_part(plan, item)
 
@@ -74,7 +75,7 @@ def main() -> None:
     options = parser.parse_args()
     chosen = documents(options.data, options.pages)
     texts = [document.text for document in chosen] * COPIES
-    encode = tokens.gpt2().encode_ordinary
+    encode = bpe.gpt2().encode_ordinary
     with tempfile.TemporaryDirectory(prefix="curate-bench-") as folder:
         (Path(folder) / "receipts").mkdir()
         ways = {

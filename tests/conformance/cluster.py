@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from curate.pipelines import installs
-from curate.pipelines.jobserver import OPENED
+from curate.pipelines.engines import installs
+from curate.pipelines.engines.jobserver import OPENED
 
 PATIENCE_S = 60
 WORKERS = 2

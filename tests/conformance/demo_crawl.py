@@ -9,9 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "servers"))
 
 from judge import Rules, judge
-from web_play import links, plan_of
-from web_process import running
-from web_replay import table
+from loopback.play import links, plan_of
+from loopback.process import running
+from loopback.replay import table
 from webtext import crawl, curate
 
 DELAY = 0.05

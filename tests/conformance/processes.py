@@ -9,7 +9,7 @@ from pathlib import Path
 
 MARK = "CURATE_TEST_MARK"
 GONE_S = 60
-WORKERS = ("curate-worker-boot", "curate.pipelines.worker")
+WORKERS = ("curate-worker-boot", "curate.pipelines.engines.worker")
 FORKED = "curate-worker"  # the name of those that a nursery has forked; their command line is the command's
 
 

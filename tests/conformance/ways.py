@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from cluster import Cluster
 
-from curate.pipelines import installs
-from curate.pipelines.target import boot
+from curate.pipelines.engines import installs
+from curate.pipelines.engines.target import boot
 
 PATIENCE_S = 120
 # Ways that must be taken, by the first word of their name: a skip of one of them is a failure.

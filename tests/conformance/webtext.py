@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "servers"))
 
 import pyarrow.parquet as pq
 from judge import Rules, judge
-from web_plan import MIX, Plan, drawn
-from web_process import Running, running
-from web_seeds import host_name, hosts_of
+from loopback.plan import MIX, Plan, drawn
+from loopback.process import Running, running
+from loopback.seeds import host_name, hosts_of
 
 DELAY, CONTACT = 0.2, "https://example.org/replay"
 # What makes a host wait for long is left out: with a pause of 0.2 s it would be all of the time.

@@ -7,9 +7,21 @@ from hypothesis import given
 from hypothesis import settings as limited
 from hypothesis import strategies as st
 
-from curate import recipe, rules, settings
-from curate.recipe import Dedup, Extract, Mixture, Pack, Recipe, Score, Source, Train
-from curate.rules import LANGUAGES, RULES, Filter, GopherQuality, GopherRepetition, LanguageRules, MimeRules, UrlRules
+from curate import recipe, settings
+from curate.extract.config import Extract
+from curate.filters import rules
+from curate.filters.rules import (
+    LANGUAGES,
+    RULES,
+    Filter,
+    GopherQuality,
+    GopherRepetition,
+    LanguageRules,
+    MimeRules,
+    UrlRules,
+)
+from curate.loader.mixture import Mixture
+from curate.recipe import Dedup, Pack, Recipe, Score, Source, Train
 from curate.settings import SettingsError, Where
 
 words = st.text(alphabet="abcé -", min_size=1, max_size=8)

@@ -19,7 +19,7 @@ from curate.filters.gopher import (
     repetition,
     repetition_measures,
 )
-from curate.rules import GopherQuality, GopherRepetition
+from curate.filters.rules import GopherQuality, GopherRepetition
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "gopher.json").read_text(encoding="utf-8"))
 LONGEST = range(2, 11)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.filters import language, mime
-from curate.rules import LanguageRules, MimeRules
+from curate.filters.rules import LanguageRules, MimeRules
 
 scores = st.floats(0, 1)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from curate.extract import decode
-from curate.extraction import Extract
-from curate.main_text import main_text
+from curate.extract.config import Extract
+from curate.extract.main_text import main_text
+from curate.extract.page import decode
 from curate.records import Page
-from curate.warc import read_file
+from curate.warc.reader import read_file
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "gold"
 WORD = re.compile(r"\w+")

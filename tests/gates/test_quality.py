@@ -13,11 +13,11 @@ import english
 import numpy as np
 import pytest
 
-from curate.modelfile import DEFAULT
-from curate.quality import Model
-from curate.quality_measure import auc
-from curate.quality_texts import Window, host, is_held_out, matched, windows
-from curate.quality_training import Evaluation, card_path, evaluate
+from curate.quality.classifier import Model
+from curate.quality.measure import auc
+from curate.quality.model_file import DEFAULT
+from curate.quality.training import Evaluation, card_path, evaluate
+from curate.quality.windows import Window, host, is_held_out, matched, windows
 from curate.records import Document, document_id
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

@@ -21,7 +21,7 @@ import pytest
 from backports import zstd
 from protego import Protego
 
-from curate import robots
+from curate.web import robots
 
 DATA = Path(os.environ.get("CURATE_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 PATTERNS, AGENTS = 8, 2  # how many of a file's own are asked about

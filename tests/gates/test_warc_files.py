@@ -16,7 +16,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from warcio.archiveiterator import ArchiveIterator as Warcio
 
 from curate.records import Failure, Page, Refused, Skipped
-from curate.warc import read_pages
+from curate.warc.reader import read_pages
 
 PINNED = Path(__file__).with_name("warc_files.json")
 EXPECTED = json.loads(PINNED.read_text()) if PINNED.exists() else {}

@@ -28,12 +28,12 @@ from backports import zstd
 from lxml import etree
 from resiliparse.extract.html2text import extract_plain_text
 
-from curate.extract import decode
-from curate.extraction import Extract
-from curate.language import identify
-from curate.main_text import main_text
+from curate.extract.config import Extract
+from curate.extract.main_text import main_text
+from curate.extract.page import decode
 from curate.records import Page
-from curate.warc import read_file
+from curate.text.language import identify
+from curate.warc.reader import read_file
 
 TYPES = re.compile(r'"@type"\s*:\s*\[?\s*"(\w+)"')
 OPEN_GRAPH = re.compile(r'<meta[^>]{0,99}og:type["\'][^>]{0,99}content=["\']?([\w.:]+)', re.IGNORECASE)

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from curate import manifest
+from curate.dataset import manifest
+from curate.inspection.verify import faults
+from curate.pipelines.engines.target import Target
 from curate.pipelines.run import Engine, run
-from curate.pipelines.target import Target
 from curate.recipe import from_table
 from curate.settings import Where
-from curate.verify import faults
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "manifests" / "manifest.schema.json").read_text())

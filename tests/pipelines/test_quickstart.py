@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from curate import tokens
+from curate.tokens import bpe
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_why_tells_a_documents_stages_and_its_place_in_a_shard(curate, finished,
     ids = np.memmap(shard, dtype="<u2", mode="r")[place["offset"] : place["offset"] + place["tokens"]]
     parts = sorted((finished / "score").glob("part-*.parquet"))
     text = pq.read_table(parts, filters=[("url", "==", url)])["text"][0].as_py()
-    assert tokens.decode(ids[:-1].tolist()) == text
+    assert bpe.decode(ids[:-1].tolist()) == text
     url = next(url for url, end in sorted(fate.items()) if end.startswith("score"))
     told = curate("why", finished, url)
     assert "score.threshold" in told.out

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 import webtext
 from judge import Rules, judge
-from web_plan import Plan
-from web_process import running
-from web_seeds import host_name, hosts_of
+from loopback.plan import Plan
+from loopback.process import running
+from loopback.seeds import host_name, hosts_of
 
 from curate.loader import Loader
 

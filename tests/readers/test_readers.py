@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from curate.shards import read_index
+from curate.tokens.shards import read_index
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-readers" / "bin" / "python"

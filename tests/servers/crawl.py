@@ -79,7 +79,7 @@ def write_cdxj(path: Path, captures: list[dict[str, Any]], block: int = 50) -> N
 
 def write_table(path: Path, captures: list[dict[str, Any]], *, without: tuple[str, ...] = (), **options: Any) -> None:
     """The captures as a columnar index."""
-    from curate.selection import host_of
+    from curate.commoncrawl.selection import host_of
 
     hosts = [host_of(each["url"]) for each in captures]
     statuses = [int(each["status"]) if each["status"].isdecimal() else None for each in captures]

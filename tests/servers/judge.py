@@ -1,7 +1,7 @@
 """The judge of politeness: what a client did wrong by the ledger of the loopback web, and how fast it could have been.
 
-`python tests/servers/judge.py FOLDER [--min-delay 1]` judges a folder of web.py. Times are the server's: a request
-begins when its first byte arrives and ends when the last byte of its answer was handed over, so that the pauses which
+`python tests/servers/judge.py FOLDER [--min-delay 1]` judges a folder of the loopback web. Times are
+the server's: a request begins when its first byte arrives and ends when the last byte of its answer was handed over, so that the pauses which
 a client keeps are never shorter here than there.
 """
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from web_plan import Plan
-from web_robots import robots
+from loopback.plan import Plan
+from loopback.robots import robots
 
 SLACK = 0.8  # of the pause between starts on one address, which a busy machine may bring closer together
 

@@ -30,6 +30,6 @@ def injected(write_receipt):
 
 
 if os.environ.get("CURATE_INJECT"):
-    from curate import packing, parts
+    from curate.stage import parts
 
-    packing.write_receipt = parts.write_receipt = injected(parts.write_receipt)
+    parts.write_receipt = injected(parts.write_receipt)

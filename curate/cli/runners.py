@@ -1,0 +1,75 @@
+"""The commands about the machine: what Spark, Flink, Prism and Dataflow need on it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curate.cli import tables
+from curate.cli.app import MACHINE, Json, app, console, print_json
+from curate.settings import SettingsError
+
+runners = typer.Typer(no_args_is_help=True, help="What Spark, Flink and Prism need on this machine.")
+app.add_typer(runners, name="runners", rich_help_panel=MACHINE)
+
+
+dataflow = typer.Typer(no_args_is_help=True, help="What Google Cloud's Dataflow needs of a recipe.")
+app.add_typer(dataflow, name="dataflow", rich_help_panel=MACHINE)
+
+
+@dataflow.command("template")
+def template(
+    file: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="The file to write.", show_default=False)
+    ] = None,
+) -> None:
+    """Print or write the metadata.json of the Flex Template: a parameter for every setting of a recipe."""
+    from curate.pipelines.dataflow import flextemplate
+    from curate.stage.parts import write_json
+
+    if file:
+        write_json(file, flextemplate.metadata())
+    else:
+        print_json(flextemplate.metadata())
+
+
+@dataflow.command("folder")
+def folder() -> None:
+    """Print the folder of the Dockerfile and of the page that says how to use it."""
+    from importlib import resources
+
+    tables.say(console, str(resources.files("curate.pipelines") / "dataflow"))
+
+
+@runners.command("list")
+def list_runners(json: Json = False) -> None:
+    """Print which runners are ready, and what they are made of."""
+    from curate.pipelines.engines import installs
+
+    rows = [
+        {
+            "runner": name,
+            "state": installs.state(name, thorough=True),
+            "versions": installs.versions(name),
+            "folder": str(installs.folder(name)),
+        }
+        for name in installs.NAMES
+    ]
+    print_json(rows) if json else tables.runners(rows, console)
+
+
+@runners.command("fetch")
+def fetch_runners(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="spark, flink or prism.")],
+) -> None:
+    """Fetch what a runner needs: a class path by Maven, or a binary built by Go."""
+    from curate.pipelines.engines import installs
+
+    for name in names:
+        if name not in installs.NAMES:
+            raise SettingsError(f"{name}: nothing to fetch for it; known are {', '.join(installs.NAMES)}")
+    for name in names:
+        folder = installs.fetch(name)
+        files = installs.recorded(name)
+        size = sum(record.bytes for record in files.values()) / 1e6
+        tables.say(console, f"{name}: ready, {len(files)} files, {size:.0f} MB in {folder}")

@@ -1,0 +1,122 @@
+"""Indexes in lines: CDXJ, as Common Crawl and pywb write it, and classic CDX with its columns named in the first line.
+
+All values of CDXJ are strings ("offset": "0012"), and "-" stands for nothing. gzip is told by the first bytes; Common
+Crawl's blocks of 3,000 lines are members of one file and are read on.
+"""
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from curate import storage
+from curate.commoncrawl.selection import IndexRow, Select
+from curate.settings import SettingsError
+
+LINE_BYTES = 1 << 20
+# The letters of a classic CDX header that are read, and what CDXJ calls them.
+LETTERS = {"a": "url", "m": "mime", "s": "status", "S": "length", "V": "offset", "g": "filename"}
+
+
+def rows(path: Path, name: str, select: Select) -> Iterator[IndexRow]:
+    """The rows of an index that are taken, in its order; SettingsError where it is damaged or none at all."""
+    number, useful = 0, 0
+    wanted = [domain.encode() for domain in select.domains]
+    try:
+        with storage.opened(path) as (file, _):
+            columns: list[str] | None = None
+            for number, line in enumerate(_lines(file), start=1):
+                if header := _header(line):
+                    columns = header
+                    continue
+                if not line.strip() or line.startswith(b"!"):
+                    continue
+                if wanted and b"\\u" not in line and not any(domain in line.lower() for domain in wanted):
+                    useful += b"{" in line or columns is not None
+                    continue  # quicker than to parse it
+                row = _row(line, number, name, columns)
+                useful += not row.fault
+                if select.takes(row):
+                    yield row
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise SettingsError(f"{path}: damaged after line {number}: {error}; fetch it again") from None
+    if number and not useful:
+        raise SettingsError(f"{path}: not one line of it is a row of an index")
+
+
+def _lines(file: Any) -> Iterator[bytes]:
+    """Lines without their ends, a longer one than any index has cut off."""
+    packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    stream: Any = gzip.GzipFile(fileobj=file) if packed else io.BufferedReader(file, 1 << 18)
+    while line := stream.readline(LINE_BYTES):
+        whole = line
+        while len(line) == LINE_BYTES and not line.endswith(b"\n"):
+            line = stream.readline(LINE_BYTES)
+        yield whole.rstrip(b"\r\n")
+
+
+def _header(line: bytes) -> list[str] | None:
+    """The columns that a classic CDX file names, in CDXJ's words, '' for those that are not read."""
+    words = line.decode("utf-8", "replace").split()
+    if words[:1] != ["CDX"] or not {"a", "V", "g"} <= {*words[1:]}:
+        return None
+    return [LETTERS.get(letter, "") for letter in words[1:]]
+
+
+def _row(line: bytes, number: int, name: str, columns: list[str] | None) -> IndexRow:
+    text = line.decode("utf-8", "replace")
+    try:
+        if columns:
+            values = text.split()
+            if len(values) != len(columns):
+                raise ValueError(f"{len(values)} columns, the first line names {len(columns)}")
+            return from_strings(dict(zip(columns, values, strict=True)))
+        table = json.loads(text[text.index("{") :]) if "{" in text else None
+        if not isinstance(table, dict):
+            raise ValueError("no JSON object in the line")
+        return from_strings(table)
+    except (ValueError, RecursionError) as error:
+        return IndexRow(url="", file=name, offset=number, length=0, fault=f"{type(error).__name__}: {error}"[:200])
+
+
+def from_strings(table: dict[str, Any]) -> IndexRow:
+    """The row of a CDXJ object; ValueError where the record's place is not told."""
+    url, file = _told(table, "url"), _told(table, "filename")
+    if not file:
+        raise ValueError("no filename")
+    if ".." in file.split("/"):
+        raise ValueError(f"the filename {file!r} leads out of the crawl")
+    mime = _told(table, "mime-detected") or _told(table, "mime")
+    status = _told(table, "status")
+    return IndexRow(
+        url=url,
+        file=file,
+        offset=_number(table, "offset"),
+        length=_number(table, "length"),
+        status=int(status) if status.isdecimal() else None,
+        mime=mime.lower(),
+        languages=languages_of(_told(table, "languages")),
+        truncated=bool(_told(table, "truncated") or _told(table, "warc-truncated")),
+    )
+
+
+def languages_of(text: str) -> tuple[str, ...]:
+    """The codes of a list with commas."""
+    return tuple(code.strip() for code in text.split(",") if code.strip())
+
+
+def _told(table: dict[str, Any], key: str) -> str:
+    """A value as a string; '' where there is none."""
+    value = table.get(key)
+    return "" if value in (None, "-") else str(value).strip()
+
+
+def _number(table: dict[str, Any], key: str) -> int:
+    text = _told(table, key)
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise ValueError(f"{key} is {table.get(key)!r}, not a number")
+    return int(text)

@@ -1,0 +1,75 @@
+"""From the inputs that a stage is planned over to its items: indexes to pointers, large files to pieces."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from importlib import metadata
+from itertools import pairwise
+from pathlib import Path
+
+from curate import __version__, settings, storage
+from curate.commoncrawl import cdx
+from curate.commoncrawl.pointers import pointer_items, selected
+from curate.commoncrawl.selection import IndexRow, Select
+from curate.settings import SettingsError
+from curate.stage.plan import Item
+from curate.stage.record import digest
+from curate.storage.remote import UNTOLD
+
+
+def resolved(
+    items: list[Item], folder: Path, selects: Mapping[str, Select | None], base: str, say: Callable[[str], None]
+) -> list[Item]:
+    """The items with each source's indexes replaced by pointers to the captures that its `select` takes.
+
+    SettingsError where a source selects and none of its inputs is an index. say: told before an index is read.
+    """
+    indexes: dict[str, list[Item]] = {}
+    for item in items:
+        indexes.setdefault(item.source, []).extend([item] if item.form == "index" else ())
+    for source, select in selects.items():
+        if select and not indexes.get(source):
+            raise SettingsError(f"sources.{source}.select: {source} has no index of a crawl among its inputs")
+    found: list[Item] = []
+    for item in items:
+        if item.form != "index":
+            found.append(item)
+        elif mine := indexes.pop(item.source, []):
+            found += _pointers(mine, folder, selects.get(item.source) or Select(), base, say)
+    return found
+
+
+def _pointers(
+    indexes: list[Item], folder: Path, select: Select, base: str, say: Callable[[str], None]
+) -> Iterator[Item]:
+    source = indexes[0].source
+    made_by = [__version__, metadata.version("pyarrow")]
+    key = digest([[[item.name, item.sha256] for item in indexes], settings.to_table(select), made_by])
+    path = selected(folder, source, key, lambda: _rows(indexes, select, say))
+    yield from pointer_items(path, folder, source, storage.uri(storage.path(base)))
+
+
+def _rows(indexes: list[Item], select: Select, say: Callable[[str], None]) -> Iterator[IndexRow]:
+    from curate.commoncrawl import columnar
+
+    for number, item in enumerate(indexes, start=1):
+        say(f"select    source {item.source}: index {number} of {len(indexes)}, {item.name}")
+        path = storage.path(item.uri)
+        module = columnar if ".parquet" in path.name else cdx
+        yield from module.rows(path, item.name, select)
+
+
+def pieces(item: Item, limit: int) -> Iterator[Item]:
+    """A file of WARC records in pieces of equal size, none above the limit; what is no such file, or of a size that
+    nobody has told, stays whole."""
+    count = math.ceil(item.bytes / limit) if item.form == "warc" and not item.sha256.startswith(UNTOLD) else 1
+    if count <= 1:
+        yield item
+        return
+    for start, stop in pairwise(item.bytes * number // count for number in range(count + 1)):
+        yield replace(item, start=start, stop=stop, bytes=stop - start)
+
+
+def numbered(items: list[Item]) -> list[Item]:
+    """The items with the numbers that their order gives them."""
+    return [replace(item, number=number) for number, item in enumerate(items)]

@@ -1,0 +1,278 @@
+"""What a lot leaves on disk: WARC parts with their outcomes, each committed whole, and at the end its sealed table.
+
+A part counts once its outcomes are there, which are written last. A lot that is begun again goes on after its
+committed parts. The seal is the lot's receipt, which names every file.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate import __version__, storage
+from curate.crawl.config import Crawl
+from curate.crawl.outcomes import KEPT
+from curate.stage.parts import (
+    Counts,
+    FileRecord,
+    Receipt,
+    Table,
+    drop_other_receipt,
+    sha256_of,
+    write_bytes,
+    write_receipt,
+)
+from curate.stage.schemas import ID, REJECTED, TIMESTAMP
+from curate.warc import cdxj
+from curate.warc.writer import Earlier, Exchange, WarcWriter, digest, record_id
+
+Row = dict[str, Any]
+REVISIT_BYTES = 1024  # of a payload that is worth a record of its own each time if it is smaller
+TEXT = {"nullable": False}
+OUTCOMES = pa.schema(
+    [
+        pa.field("id", ID, nullable=False),
+        pa.field("url", pa.string(), nullable=False),
+        pa.field("dedupe_key", pa.binary()),
+        pa.field("votes", pa.int64()),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("wave", pa.int32(), nullable=False),
+        pa.field("lot", pa.string(), nullable=False),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("kept", pa.bool_(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+        pa.field("status", pa.int32()),
+        pa.field("final_url", pa.string()),
+        pa.field("location", pa.string()),  # where a redirect to another host leads
+        pa.field("hops", pa.list_(pa.string())),
+        pa.field("via", pa.list_(pa.string())),
+        pa.field("tries", pa.int32(), nullable=False),
+        pa.field("refetched", pa.bool_(), nullable=False),  # asked for again, as a crash lost the first answer
+        pa.field("ip", pa.string()),
+        pa.field("robots", pa.string()),  # the line and pattern that decided
+        pa.field("preferences", pa.list_(pa.string())),  # as category=value source
+        pa.field("mime", pa.string()),
+        pa.field("mime_detected", pa.string()),
+        pa.field("charset", pa.string()),
+        pa.field("wire_bytes", pa.int64()),
+        pa.field("decoded_bytes", pa.int64()),
+        pa.field("truncated", pa.string()),
+        pa.field("payload_digest", pa.string()),
+        pa.field("warc_file", pa.string()),
+        pa.field("warc_offset", pa.int64()),
+        pa.field("warc_length", pa.int64()),
+        pa.field("fetched", TIMESTAMP),
+        pa.field("seconds", pa.float32()),
+        pa.field("not_before", pa.float64()),
+    ]
+)
+# A lot's own files hold what is deferred too.
+COMMITTED = OUTCOMES.append(pa.field("deferred", pa.bool_(), nullable=False))
+DEFERRED = pa.schema(
+    [
+        *(pa.field(name, kind, nullable=False) for name, kind in (("url", pa.string()), ("source", pa.string()))),
+        *(pa.field(name, kind) for name, kind in (("dedupe_key", pa.binary()), ("votes", pa.int64()))),
+        pa.field("via", pa.list_(pa.string())),
+        pa.field("tries", pa.int32(), nullable=False),
+        pa.field("not_before", pa.float64()),
+        pa.field("outcome", pa.string(), nullable=False),
+    ]
+)
+NAMES, ONWARD = tuple(OUTCOMES.names), tuple(DEFERRED.names)  # a schema lists its names anew each time
+BLANK: Row = dict.fromkeys(COMMITTED.names)
+
+
+def exchange_key(row: Row) -> str:
+    """What the records of a row's page are named after: the URL's id and the hop."""
+    return f"{row['id'].hex()} {len(row['hops'])}"
+
+
+def blank() -> Row:
+    """A row without values."""
+    return BLANK.copy()
+
+
+class LotWriter:
+    """Writes the parts of a lot and seals it; `rows` are the outcomes that are committed."""
+
+    def __init__(self, out: Path, work: Path, lot: str, wave: int, rules: Crawl) -> None:
+        self.out, self.work, self._rules, self._wave = out, work, rules, wave
+        self._lot, self._name = lot, f"crawl-{wave}-{lot}"
+        (out / "warc").mkdir(exist_ok=True)
+        work.mkdir(parents=True, exist_ok=True)
+        self.rows: list[Row] = []
+        self.number = 0
+        while (path := self._rows_path()).exists():
+            self.rows += pq.read_table(path).to_pylist()
+            self.number += 1
+        self._payloads = dict(self._earlier(row) for row in self.rows if row["outcome"] == "ok")
+        self._begin()
+
+    def _earlier(self, row: Row) -> tuple[str, Earlier]:
+        """A committed page as a later one of the same payload names it."""
+        name = record_id(self._name, exchange_key(row), "response")
+        found = Earlier(record_id=name, url=row["final_url"], date=row["fetched"], payload_digest=row["payload_digest"])
+        return found.payload_digest, found
+
+    def _rows_path(self) -> Path:
+        return self.work / f"{self.number:05d}.parquet"
+
+    def _begin(self) -> None:
+        self._pending: list[Row] = []
+        self._lines: list[str] = []
+        self._file: BinaryIO | None = None
+        self._since = time.monotonic()
+
+    def _warc(self) -> WarcWriter:
+        if self._file is None:
+            name = f"{self._name}-{self.number:05d}.warc.gz"
+            self._path = self.out / "warc" / name
+            self._draft = storage.draft(self._path)
+            self._file = self._draft.open("wb")
+            self._writer = WarcWriter(self._file, prefix=self._name)
+            fields = {
+                "software": f"curate {__version__}",
+                "operator": self._rules.contact,
+                "robots": "RFC 9309",
+                "isPartOf": f"wave {self._wave}",
+                "http-header-user-agent": f"{self._rules.agent}/{__version__} (+{self._rules.contact})",
+            }
+            if self._rules.allow_networks:
+                fields["allowed-networks"] = " ".join(self._rules.allow_networks)
+            self._writer.write_info(name, datetime.now(UTC), fields)
+        return self._writer
+
+    def add(self, row: Row, exchange: Exchange | None = None) -> None:
+        """Append an outcome, and its page if that is kept."""
+        row |= {"wave": self._wave, "lot": self._lot}
+        if exchange:
+            exchange = self._known(exchange)
+            written = self._warc().write(exchange)
+            if written.kind == "revisit":
+                row["outcome"] = "revisit"
+            elif row["outcome"] == "ok":
+                self._payloads[written.payload_digest] = written.earlier(exchange)
+            row |= {
+                "warc_file": f"warc/{self._path.name}",
+                "warc_offset": written.offset,
+                "warc_length": written.length,
+                "payload_digest": written.payload_digest,
+            }
+            self._lines.append(cdxj.line(exchange, written, self._path.name))
+        self._pending.append(row)
+
+    def _known(self, exchange: Exchange) -> Exchange:
+        """The exchange, which names an earlier page of this lot if that has the same payload."""
+        if not self._rules.revisits or len(exchange.body) < REVISIT_BYTES or exchange.truncated:
+            return exchange
+        earlier = self._payloads.get(digest(exchange.body))
+        return replace(exchange, earlier=earlier) if earlier else exchange
+
+    @property
+    def due(self) -> bool:
+        """Is it time to commit?"""
+        big = self._file is not None and self._writer.offset >= self._rules.commit_bytes
+        return bool(self._pending) and (big or time.monotonic() - self._since >= self._rules.commit_seconds)
+
+    def commit(self) -> None:
+        """Make what was added last, whatever happens: the WARC, its index, then the outcomes."""
+        if not self._pending:
+            return
+        if self._file is not None:
+            self._file.close()
+            storage.publish(self._draft, self._path)
+            write_bytes(self._path.with_name(f"{self._path.name}.cdxj"), cdxj.index(self._lines))
+            _sync(self._path.parent)
+        table = Table(self._rows_path(), COMMITTED)
+        for row in self._pending:
+            table.add(row)
+        table.close()
+        table.publish()
+        _sync(self.work)
+        self.rows += self._pending
+        self.number += 1
+        self._begin()
+
+    def abandon(self) -> None:
+        """Drop what is not committed."""
+        if self._file is not None:
+            self._file.close()
+            self._draft.unlink(missing_ok=True)
+
+    def seal(self, number: int, key: str, seconds: float) -> None:
+        """Write the tables of the whole lot from its committed outcomes, and its receipt last."""
+        counts = Counts()
+        drop_other_receipt(self.out, number, key)
+        names = {"part": OUTCOMES, "rejected": REJECTED, "deferred": DEFERRED}
+        tables = {name: Table(self.out / f"{name}-{number:05d}.parquet", schema) for name, schema in names.items()}
+        try:
+            for row in sorted(self.rows, key=lambda row: row["id"]):
+                _enter(row, tables, counts)
+            files = {table.path.name: table.close() for table in tables.values()}
+            for table in tables.values():
+                table.publish()
+        finally:
+            for table in tables.values():
+                table.abandon()
+        files |= dict(_warcs(self.out, self.rows))
+        write_receipt(self.out, Receipt(key=key, number=number, counts=counts, files=files, seconds=seconds))
+
+
+def _enter(row: Row, tables: dict[str, Table], counts: Counts) -> None:
+    """A committed outcome into the tables it belongs to."""
+    counts.notes["requests"] = counts.notes.get("requests", 0) + len(row["hops"] or ())
+    if row["deferred"]:
+        counts.skipped["deferred"] = counts.skipped.get("deferred", 0) + 1
+        tables["deferred"].add({name: row[name] for name in ONWARD})
+        return
+    size = row["wire_bytes"] or 0
+    counts.read += 1
+    counts.bytes_read += size
+    read, kept = counts.by_source.get(row["source"], [0, 0])
+    counts.by_source[row["source"]] = [read + 1, kept + row["kept"]]
+    tables["part"].add({name: row[name] for name in NAMES})
+    if row["location"]:
+        via = [*(row["via"] or ()), row["url"]]
+        onward = {**row, "url": row["location"], "via": via, "tries": 0, "not_before": 0.0}
+        tables["deferred"].add({name: onward[name] for name in ONWARD})
+    if row["outcome"] == "revisit":
+        counts.notes["revisits"] = counts.notes.get("revisits", 0) + 1
+    if row["truncated"] and row["kept"]:
+        counts.notes["truncated"] = counts.notes.get("truncated", 0) + 1
+    if row["kept"]:
+        counts.kept += 1
+        counts.bytes_kept += size
+        return
+    counts.rejected += 1
+    reason = f"crawl.{row['outcome']}"
+    counts.reasons[reason] = counts.reasons.get(reason, 0) + 1
+    status = float(row["status"]) if row["status"] else None
+    told = {"id": row["id"], "url": row["url"], "source": row["source"], "stage": "crawl", "reason": reason}
+    tables["rejected"].add({**told, "value": status, "threshold": None, "bytes": size, "detail": row["detail"]})
+
+
+def _warcs(out: Path, rows: list[Row]) -> Iterator[tuple[str, FileRecord]]:
+    for name in sorted({row["warc_file"] for row in rows if row["warc_file"]}):
+        for each in (name, f"{name}.cdxj"):
+            path = out / each
+            yield each, FileRecord(rows=0, bytes=path.stat().st_size, sha256=sha256_of(path))
+
+
+def _sync(folder: Path) -> None:
+    """Make renames in a folder last."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def is_kept(outcome: str) -> bool:
+    """Is the page in the output?"""
+    return outcome in KEPT

@@ -1,0 +1,118 @@
+"""What is to be crawled: candidates that `curate links` made, Parquet with `fetch_url` or `url`, or a list of URLs."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate import storage
+from curate.crawl.lots import Target, refused
+from curate.inputs.items import files
+from curate.records import Reason
+from curate.settings import SettingsError
+from curate.stage.record import read_stage
+from curate.storage import lines
+from curate.web.urls import fetch_url, shown
+
+MAX_LINE = 1 << 16
+MAX_LIST = 1 << 34
+VERDICTS = {"links.scheme": "skip_scheme", "links.length": "url_too_long"}
+TARGETS = pa.schema(
+    [
+        pa.field("url", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("dedupe_key", pa.binary()),
+        pa.field("votes", pa.int64()),
+        pa.field("via", pa.list_(pa.string())),
+        pa.field("tries", pa.int32(), nullable=False),
+        pa.field("not_before", pa.float64()),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+    ]
+)
+
+
+def read_inputs(names: tuple[str, ...], source: str) -> Iterator[Target]:
+    """The targets that the inputs name, in order; what is no URL to ask for has its verdict already."""
+    for path in [each for name in names for each in _paths(name)]:
+        if path.name.endswith(".parquet"):
+            yield from _candidates(path, source)
+        else:
+            yield from _lines(path, source)
+
+
+def _paths(name: str) -> list[Path]:
+    folder = storage.path(name)
+    if not (folder / "stage.json").exists():
+        return files(name)
+    record = read_stage(folder)
+    if record.stage != "links":
+        raise SettingsError(f"{name}: the output of {record.stage}; crawl takes that of links, or lists of URLs")
+    return [folder / each for each in sorted(record.outputs) if each.startswith("part-")]
+
+
+def _candidates(path: Path, source: str) -> Iterator[Target]:
+    with pq.ParquetFile(storage.source(path)) as file:
+        known = set(file.schema_arrow.names)
+        address = next((name for name in ("fetch_url", "url") if name in known), None)
+        if address is None:
+            raise SettingsError(f"{path}: no column fetch_url or url; the columns are {', '.join(sorted(known))}")
+        columns = [name for name in (address, "dedupe_key", "votes", "source") if name in known]
+        for batch in file.iter_batches(columns=columns):
+            for row in batch.to_pylist():
+                key = row.get("dedupe_key") or b""
+                yield replace(
+                    target(row[address] or "", row.get("source") or source),
+                    dedupe_key=key.encode() if isinstance(key, str) else key,
+                    votes=row.get("votes") or 0,
+                )
+
+
+def _lines(path: Path, source: str) -> Iterator[Target]:
+    try:
+        with storage.opened(path) as (file, _):
+            for line in lines.lines(lines.chunks(file, MAX_LIST), MAX_LINE):
+                content = line.content if line.content is not None else b""
+                text = content.decode("utf-8", "replace").strip()
+                if line.content is None:
+                    verdict, detail = "url_too_long", f"{line.length} bytes"
+                    yield Target(
+                        url=f"line {line.offset} of {path.name}", source=source, verdict=verdict, detail=detail
+                    )
+                elif text and not text.startswith("#"):
+                    yield target(text, source)
+    except lines.ERRORS as error:
+        raise SettingsError(f"{path}: cannot read this list: {error}") from None
+
+
+def target(raw: str, source: str) -> Target:
+    """A link as found as a target."""
+    url = fetch_url(raw)
+    if isinstance(url, Reason):
+        return Target(url=shown(raw), source=source, verdict=VERDICTS.get(url.rule, "url_invalid"), detail=url.detail)
+    verdict, detail = refused(url)
+    return Target(url=shown(url) if verdict == "url_too_long" else url, source=source, verdict=verdict, detail=detail)
+
+
+def write_targets(path: Path, targets: tuple[Target, ...]) -> None:
+    """The targets of a lot as a file, unless this very file is there."""
+    from curate.stage.parts import Table
+
+    table = Table(path, TARGETS)
+    for each in targets:
+        table.add({name: getattr(each, name) for name in TARGETS.names})
+    made = table.close()
+    if path.is_file() and path.stat().st_size == made.bytes and read_targets(path) == [*targets]:
+        table.abandon()
+    else:
+        table.publish()
+
+
+def read_targets(path: Path) -> list[Target]:
+    """The targets of a lot."""
+    return [
+        Target(**{**row, "via": tuple(row["via"] or ()), "dedupe_key": row["dedupe_key"] or b""})
+        for row in pq.read_table(path).to_pylist()
+    ]

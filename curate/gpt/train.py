@@ -1,0 +1,279 @@
+"""Train one small GPT-2-shaped model on a manifest's shards: manifest -> loss.csv, loss.png, model.pt, train.json.
+
+Runs on the CPU, and twice with the same settings, threads and torch to the same bytes of loss.csv.
+"""
+
+import io
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import altair
+import numpy as np
+import torch
+import vl_convert
+from torch import Tensor, nn
+
+from curate.gpt.heldout import NO_TOKEN, held_out, occurring_ids
+from curate.gpt.model import GPT, Shape
+from curate.loader import Loader
+from curate.loader.streams import Tokens, read_manifest
+from curate.recipe import Train
+from curate.stage.parts import sha256_of, write_bytes, write_json
+from curate.tokens import bpe
+
+BETAS = (0.9, 0.95)  # GPT-3, appendix B
+FINAL_SHARE = 0.1  # of the learning rate, at the end of the cosine; GPT-3, appendix B
+VALIDATIONS = 8  # besides the one before the first step
+TEMPERATURE, TOP_K = 0.8, 40  # of the sample
+
+Report = Callable[[int, float], None]
+Decode = Callable[[list[int]], str]
+
+
+class Row(NamedTuple):
+    """One line of loss.csv, losses in nats per token; `tokens` seen so far, None where nothing was measured."""
+
+    step: int
+    tokens: int
+    train_loss: float | None
+    valid_loss: float | None
+    learning_rate: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a run came to: losses in nats per token, bits per UTF-8 byte of held-out text, None where unknown."""
+
+    shape: Shape
+    parameters: int
+    tokens: int
+    first_loss: float
+    last_loss: float
+    valid_before: float | None
+    valid_after: float | None
+    bits_per_byte: float | None
+    sample: str
+    fingerprint: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The ids a model knows, sorted: row i of its embedding is token ids[i]."""
+
+    ids: Tokens
+    eot: int
+
+    def encode(self, tokens: Tokens) -> Tensor:
+        """Dataset ids to rows of the embedding, any shape; NO_TOKEN stays."""
+        rows = np.searchsorted(self.ids, bpe)
+        return torch.from_numpy(np.where(bpe == NO_TOKEN, NO_TOKEN, rows))
+
+    def decode(self, rows: Tensor) -> list[int]:
+        """Rows of the embedding (T,) back to dataset ids."""
+        return [int(self.ids[row]) for row in rows.tolist()]
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Fixed held-out windows (N, T + 1) and the UTF-8 bytes of text that their targets stand for, or None."""
+
+    windows: Tensor
+    bytes: float | None
+
+    @property
+    def targets(self) -> int:
+        """Tokens that are predicted."""
+        return int((self.windows[:, 1:] != NO_TOKEN).sum())
+
+    def bits_per_byte(self, loss: float | None) -> float | None:
+        """Nats per token to bits per byte: independent of the tokeniser."""
+        return loss * self.targets / (self.bytes * math.log(2)) if loss is not None and self.bytes else None
+
+
+def train(
+    manifest: Path, out: Path, settings: Train, report: Report | None = None, *, decode: Decode | None = None
+) -> Trained:
+    """Train, write the five files to `out` (see `_save`), and say how it went; `report(step, loss)` follows every step.
+
+    decode: token ids to text, the manifest's tokenizer's where none is given. ValueError where the manifest or its
+    shards are unusable.
+    """
+    started = time.perf_counter()
+    decode = decode or bpe.of_manifest(manifest).decode
+    loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
+    vocabulary = read_vocabulary(manifest, settings.vocabulary)
+    windows, size = held_out(manifest, settings.context, settings.valid_batches * settings.batch)
+    validation = Validation(vocabulary.encode(windows), size)
+    sizes = {name: getattr(settings, name) for name in ("layers", "heads", "width", "context")}
+    shape = Shape(**sizes, vocabulary=len(vocabulary.ids))
+    with repeatable(settings):
+        model = GPT(shape)
+        rows = list(_fit(model, loader, vocabulary, validation, settings, report or (lambda step, loss: None)))
+        sample = _sample(model, vocabulary, settings, decode)
+    losses = [row.train_loss for row in rows if row.train_loss is not None]
+    valid: list[float | None] = [row.valid_loss for row in rows if row.valid_loss is not None] or [None]
+    trained = Trained(
+        shape=shape,
+        parameters=shape.parameters,
+        tokens=rows[-1].tokens,
+        first_loss=losses[0],
+        last_loss=losses[-1],
+        valid_before=valid[0],
+        valid_after=valid[-1],
+        bits_per_byte=validation.bits_per_byte(valid[-1]),
+        sample=sample,
+        fingerprint=loader.fingerprint(),
+        seconds=time.perf_counter() - started,
+    )
+    _save(out, model, rows, vocabulary, _describe(trained, manifest, loader, settings))
+    return trained
+
+
+def read_vocabulary(manifest: Path, kind: str) -> Vocabulary:
+    """All ids of the tokeniser ("full"), or those that occur in the training or held-out shards ("compact")."""
+    tokenizer = read_manifest(manifest)["tokenizer"]
+    if kind == "full":
+        return Vocabulary(np.arange(tokenizer["vocabulary"]), tokenizer["eot"])
+    return Vocabulary(np.union1d(occurring_ids(manifest), tokenizer["eot"]), tokenizer["eot"])
+
+
+@contextmanager
+def repeatable(settings: Train) -> Iterator[None]:
+    """Seeded, deterministic algorithms and the thread count asked for; torch is left as it was found."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        torch.use_deterministic_algorithms(True)
+        torch.set_num_threads(settings.threads or threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(deterministic)
+
+
+def learning_rate(step: int, settings: Train) -> float:
+    """The rate of step 1 .. steps: linear warm-up, then a cosine down to a tenth at the last step."""
+    if step <= settings.warmup:
+        return settings.learning_rate * step / settings.warmup
+    done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    return settings.learning_rate * (FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * done)) / 2)
+
+
+def _fit(
+    model: GPT, loader: Loader, vocabulary: Vocabulary, validation: Validation, settings: Train, report: Report
+) -> Iterator[Row]:
+    """Train the model in place, one row for every step worth a line."""
+    optimiser = _optimiser(model, settings)
+    every = math.ceil(settings.steps / VALIDATIONS)
+    yield Row(0, 0, None, validate(model, validation, settings.batch), None)
+    for step in range(1, settings.steps + 1):
+        rate = learning_rate(step, settings)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        batch = vocabulary.encode(loader.batch_at(step - 1))
+        loss = model(batch[:, :-1], batch[:, 1:])[1]
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+        optimiser.step()
+        optimiser.zero_grad()
+        measured = loss.item()
+        if not math.isfinite(measured):
+            raise ValueError(f"the loss is {measured} at step {step}; lower learning_rate {settings.learning_rate}")
+        report(step, measured)
+        last = step == settings.steps
+        valid = validate(model, validation, settings.batch) if last or step % every == 0 else None
+        if last or step == 1 or step % settings.log_every == 0 or valid is not None:
+            yield Row(step, step * settings.batch * settings.context, measured, valid, rate)
+
+
+def _optimiser(model: GPT, settings: Train) -> torch.optim.AdamW:
+    """AdamW; weights and embeddings decay, biases and norms do not."""
+    decayed = [parameter for parameter in model.parameters() if parameter.dim() >= 2]
+    others = [parameter for parameter in model.parameters() if parameter.dim() < 2]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)
+
+
+def validate(model: GPT, validation: Validation, batch: int) -> float | None:
+    """Mean loss in nats over every held-out target, None where there are none."""
+    if not validation.targets:
+        return None
+    total = 0.0
+    for start in range(0, len(validation.windows), batch):
+        windows = validation.windows[start : start + batch]
+        targets = windows[:, 1:]
+        with torch.no_grad():
+            loss = model(windows[:, :-1].clamp(min=0), targets)[1]
+        total += loss.item() * int((targets != NO_TOKEN).sum())
+    return total / validation.targets
+
+
+def _sample(model: GPT, vocabulary: Vocabulary, settings: Train, decode: Decode) -> str:
+    """A text the model writes from a document's start."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    start = vocabulary.encode(np.array([[vocabulary.eot]]))
+    rows = model.generate(start, settings.sample_tokens, generator=generator, temperature=TEMPERATURE, top_k=TOP_K)
+    return decode(vocabulary.decode(rows[0, 1:]))
+
+
+def _describe(trained: Trained, manifest: Path, loader: Loader, settings: Train) -> dict[str, Any]:
+    """train.json: the same for the same run, so without its seconds."""
+    outcome = {name: value for name, value in asdict(trained).items() if name != "seconds"}
+    return outcome | {
+        "manifest": {"name": read_manifest(manifest).get("name"), "sha256": sha256_of(manifest)},
+        "settings": asdict(settings),
+        "left_out": loader.left_out,
+        "seen": [asdict(each) for each in loader.seen(settings.steps * settings.batch)],
+        "torch": torch.__version__,
+    }
+
+
+def _save(out: Path, model: GPT, rows: list[Row], vocabulary: Vocabulary, description: dict[str, Any]) -> None:
+    """Each file whole or not at all; vocabulary.json holds the dataset's id of every row of the embedding."""
+    out.mkdir(parents=True, exist_ok=True)
+    title = f"{description['manifest']['name']}: loss of {model.shape.parameters:,} parameters"
+    lines = [Row._fields, *([_cell(value) for value in row] for row in rows)]
+    write_bytes(out / "loss.csv", "".join(",".join(line) + "\n" for line in lines).encode())
+    write_bytes(out / "loss.png", draw(rows, title))
+    weights = io.BytesIO()
+    torch.save(model.state_dict(), weights)
+    write_bytes(out / "model.pt", weights.getvalue())
+    write_bytes(out / "vocabulary.json", json.dumps(vocabulary.ids.tolist()).encode())
+    write_json(out / "train.json", description)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def draw(rows: Sequence[Row], title: str) -> bytes:
+    """The loss against the step as PNG, drawn without a browser; training and held-out."""
+    names = {"train_loss": "training batch", "valid_loss": "held-out text"}
+    values = [
+        {"step": row.step, "loss": loss, "of": names[field]}
+        for row in rows
+        for field in names
+        if (loss := row._asdict()[field]) is not None
+    ]
+    chart = (
+        altair.Chart(altair.InlineData(values), title=title)
+        .mark_line(point=altair.OverlayMarkDef(size=24))
+        .encode(
+            x=altair.X("step:Q", title="step"),
+            y=altair.Y("loss:Q", title="loss (nats per token)", scale=altair.Scale(zero=False)),
+            color=altair.Color("of:N", title=None, sort=list(names.values()), legend=altair.Legend(orient="top-right")),
+        )
+        .properties(width=560, height=320)
+    )
+    return vl_convert.vegalite_to_png(chart.to_dict(), scale=2)

@@ -1,0 +1,255 @@
+"""From what a user names (files, globs, stage folders, mini-web pages) to the items of a stage."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from curate import __version__, storage
+from curate.commoncrawl import names as crawls
+from curate.commoncrawl.names import Listed
+from curate.records import SOURCE
+from curate.settings import SettingsError
+from curate.stage import record as stage
+from curate.stage.parts import sha256_of, write_json
+from curate.stage.plan import Item
+from curate.storage.identity import Fact
+from curate.storage.patience import RemoteError
+
+LINES = (".jsonl", ".ndjson", ".json")
+DOCUMENT_SUFFIXES = (".parquet", *(name + packed for name in LINES for packed in ("", ".gz", ".zst")))
+NO_DOCUMENTS = ("gather", "links", "crawl", "sign", "rate", "tokenize", "pack")  # stages
+MINIWEB = "miniweb:"
+INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+\.gz")
+
+
+class Digests:
+    """What identifies input files, and their bytes.
+
+    A local file by its sha256, remembered by path, size and change time so that a resume does not read it again; a
+    remote one by what its store says ("etag:…", "md5:…", which is no sha256), so that it is not read at all. Remote
+    files under `ours` were written by us and are read, so that they count as what they are.
+    """
+
+    def __init__(self, memory: Path | None = None, ours: Path | None = None) -> None:
+        self.memory, self.ours = memory, ours
+        try:
+            self._known: dict[str, list[Any]] = json.loads(memory.read_bytes()) if memory else {}
+        except (OSError, ValueError):
+            self._known = {}
+
+    def of(self, path: Path) -> str:
+        """What identifies a file; SettingsError in one line where it cannot be read."""
+        return self.facts([path])[0].identity
+
+    def facts(self, paths: list[Path]) -> list[Fact]:
+        """What identifies each file, and its bytes; SettingsError in one line where one cannot be read."""
+        remote = [path for path in paths if storage.is_remote(path)]
+        try:
+            told = dict(zip(remote, storage.facts(remote), strict=True))
+        except RemoteError as error:
+            raise SettingsError(str(error)) from None
+        except OSError as error:
+            raise SettingsError(f"{error.filename or remote[0]}: cannot read this input: {error}") from None
+        return [self._ours(path, told[path]) if path in told else self._local(path) for path in paths]
+
+    def _ours(self, path: Path, told: Fact) -> Fact:
+        if not self.ours or not str(path).startswith(f"{self.ours}/"):
+            return told
+        known = self._known.get(str(path))
+        if known is None or known[:2] != [told.size, told.identity]:
+            known = self._known[str(path)] = [told.size, told.identity, sha256_of(path)]
+        return Fact(told.size, known[2])
+
+    def _local(self, path: Path) -> Fact:
+        try:
+            status = path.stat()
+            stamp = [status.st_size, status.st_mtime_ns]
+            known = self._known.get(str(path))
+            if known is None or known[:2] != stamp:
+                known = [*stamp, sha256_of(path)]
+                self._known[str(path)] = known
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot read this input: {error.strerror}") from None
+        return Fact(status.st_size, str(known[2]))
+
+    def save(self) -> None:
+        """Keep what was learnt for the next run."""
+        if self.memory:
+            write_json(self.memory, self._known)
+
+
+def files(pattern: str, *, miniweb: Path | None = None) -> list[Path]:
+    """The files that a glob, a folder or a path names, sorted; SettingsError if there is none."""
+    if pattern.startswith(MINIWEB):
+        pattern = str(_miniweb(miniweb) / pattern.removeprefix(MINIWEB))
+    found = _crawled(pattern) or storage.glob(pattern)
+    if not found:
+        raise SettingsError(f"{pattern}: no such input file")
+    return found
+
+
+def _crawled(name: str) -> list[Path]:
+    """The WARC files of a finished crawl's folder; none where it is none."""
+    folder = storage.path(name)
+    if storage.is_remote(name) or not (folder / "stage.json").is_file():
+        return []
+    record = stage.read_stage(folder)
+    return [folder / each for each in record.outputs if record.stage == "crawl" and each.endswith(".warc.gz")]
+
+
+def _miniweb(folder: Path | None) -> Path:
+    if folder is None:
+        raise SettingsError(
+            "miniweb: inputs belong to `curate run`; elsewhere name files that `curate miniweb DIR` wrote"
+        )
+    from curate import miniweb
+
+    made_by = folder / "version"  # written last
+    if not made_by.exists() or made_by.read_text() != __version__:
+        storage.build(folder, miniweb.build)
+        made_by.write_text(__version__)
+    return folder
+
+
+def source_items(
+    sources: Mapping[str, tuple[str, ...]],
+    digests: Digests,
+    *,
+    miniweb: Path | None = None,
+    base: str = crawls.BASE,
+) -> list[Item]:
+    """One item per input file, source by source, a file that is named twice once; SettingsError where there is none.
+
+    base: where the files of crawls lie.
+    """
+    items: list[Item] = []
+    for source, patterns in sources.items():
+        if not SOURCE.fullmatch(source):
+            raise SettingsError(f"the source {source!r} cannot name a folder; give it a plain name")
+        if not patterns:
+            mend = f"name files with --set 'sources.{source}.inputs=[\"FILE\"]'"
+            raise SettingsError(f"sources.{source}.inputs: no inputs; {mend}")
+        entries = _entries(patterns, miniweb, base)
+        facts = iter(digests.facts([entry.path for entry in entries if not entry.fact]))
+        names = iter(_names([entry.path for entry in entries if not entry.name]))
+        for entry in entries:
+            fact = entry.fact or next(facts)
+            items.append(
+                Item(
+                    number=len(items),
+                    name=entry.name or next(names),
+                    uri=entry.uri,
+                    form=_form(entry),
+                    sha256=fact.identity,
+                    bytes=fact.size,
+                    source=source,
+                )
+            )
+    if not items:
+        raise SettingsError("the recipe has no sources; add a [sources.NAME] table with inputs")
+    return items
+
+
+def _names(paths: list[Path]) -> list[str]:
+    return storage.names_below(paths) if paths else []
+
+
+def _entries(patterns: tuple[str, ...], miniweb: Path | None, base: str) -> list[Listed]:
+    """The files that inputs name, by lists too, each once."""
+    found: list[Listed] = []
+    for pattern in patterns:
+        if pattern.startswith(crawls.PREFIX):
+            found += crawls.listed(pattern, base)
+            continue
+        for path in files(pattern, miniweb=miniweb):
+            named_by_list = path.name.endswith(crawls.LISTS)
+            found += crawls.listed(str(path), base) if named_by_list else [Listed(name="", uri=storage.uri(path))]
+    return [*{entry.uri: entry for entry in found}.values()]
+
+
+def _form(entry: Listed) -> str:
+    """What is in a file, by its name; a Parquet file with the columns of an index is one."""
+    name = entry.uri.rpartition("/")[2]
+    name = name.partition("?")[0] if storage.is_remote(entry.uri) else name
+    if entry.index or INDEX.fullmatch(name):
+        return "index"
+    if name.endswith(".parquet"):
+        from curate.commoncrawl.columnar import is_index
+
+        return "index" if is_index(entry.path) else "documents"
+    return "documents" if name.endswith(DOCUMENT_SUFFIXES) else "warc"
+
+
+def bytes_of(patterns: tuple[str, ...], base: str) -> int:
+    """The bytes of inputs, mini-web aside, about where a list does not tell; SettingsError where one is missing."""
+    entries = _entries(tuple(pattern for pattern in patterns if not pattern.startswith(MINIWEB)), None, base)
+    asked = [entry.path for entry in entries if not entry.fact]
+    remote = [path for path in asked if storage.is_remote(path)]
+    try:
+        sizes = storage.sizes_of(remote) + storage.sizes_of([path for path in asked if not storage.is_remote(path)])
+    except FileNotFoundError as error:
+        raise SettingsError(f"{error.filename}: no such input file") from None
+    return sum(sizes) + sum(entry.fact.size for entry in entries if entry.fact)
+
+
+def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
+    """The kept parts of a finished stage as items for the stage that will write to `reader`."""
+    record = stage.read_stage(folder)
+    if record.stage in NO_DOCUMENTS:
+        raise SettingsError(f"{folder}: the output of {record.stage} holds no documents; name a folder before it")
+    decided = record.stage == "dedup"
+    texts = [storage.join(folder, item.uri) for item in record.items] if decided else []
+    extra = storage.sizes_of(texts)
+    items = []
+    for number, item in enumerate(record.items):
+        name = f"part-{item.number:05d}.parquet"
+        output = record.outputs[name]
+        items.append(
+            Item(
+                number=first + number,
+                name=f"{record.stage}/{name}",
+                uri=storage.relative(folder / name, reader),
+                form="decided" if decided else "part",
+                sha256=stage.digest([output.sha256, item.sha256]) if decided else output.sha256,
+                bytes=output.bytes + (extra[number] if decided else 0),
+                source=item.source,
+                text_uri=storage.relative(texts[number], reader) if decided else "",
+            )
+        )
+    return items
+
+
+def named_items(names: tuple[str, ...], reader: Path, digests: Digests, source: str) -> list[Item]:
+    """The items of a verb's arguments: folders of earlier stages, then files of the user's own documents."""
+    items: list[Item] = []
+    own = tuple(name for name in names if not _holds(name, "stage.json"))
+    for name in own:
+        if _holds(name, "recipe.toml"):
+            raise SettingsError(f"{name}: a run's folder; name one of its stages, such as {name.rstrip('/')}/filter")
+    for name in names:
+        if name not in own:
+            items += stage_items(storage.path(name), reader, first=len(items))
+    for item in source_items({source: own}, digests) if own else ():
+        if item.form != "documents":
+            raise SettingsError(f"{item.uri}: neither a stage folder nor documents ({', '.join(DOCUMENT_SUFFIXES)})")
+        items.append(replace(item, number=len(items)))
+    return items
+
+
+def _holds(name: str, file: str) -> bool:
+    return (storage.path(name) / file).exists()
+
+
+def moved(items: list[Item], reader: Path, other: Path) -> list[Item]:
+    """The same items as seen from another stage folder."""
+    return [
+        replace(
+            item,
+            uri=storage.relative(storage.join(reader, item.uri), other),
+            text_uri=storage.relative(storage.join(reader, item.text_uri), other) if item.text_uri else "",
+        )
+        for item in items
+    ]

@@ -1,0 +1,93 @@
+"""report.html: one static file with the funnel, the sources, and real documents, kept and rejected."""
+
+import base64
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate import storage
+from curate.inspection import funnel
+from curate.stage.parts import write_bytes
+from curate.stage.record import read_stage
+
+PER_REASON = 3
+KEPT = 8
+SNIPPET = 600  # characters
+PARTS = 4  # samples come from the first parts only, so that the report of a large dataset is quick
+
+Row = dict[str, Any]
+
+
+def write(out: Path) -> Path:
+    """Write the report of a run folder and return its path."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("curate.inspection", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.get_template("report.html.j2").render(
+        summary=funnel.summary(out),
+        rejected=rejected_samples(out),
+        kept=kept_samples(out),
+        training=training(out),
+        share=lambda part, whole: 100 * part / whole if whole else 0,
+    )
+    path = out / "report.html"
+    write_bytes(path, page.encode("utf-8", "replace"))
+    return path
+
+
+def rejected_samples(out: Path) -> dict[str, list[Row]]:
+    """Up to PER_REASON rejected documents per reason, with the text that the stage saw where there was one."""
+    samples: dict[str, list[Row]] = defaultdict(list)
+    for folder in funnel.stage_folders(out).values():
+        record = read_stage(folder)
+        for item in record.items[:PARTS]:
+            name = f"rejected-{item.number:05d}.parquet"
+            if name not in record.outputs:
+                continue
+            chosen = []
+            for row in pq.read_table(storage.source(folder / name)).to_pylist():
+                if len(samples[row["reason"]]) < PER_REASON:
+                    samples[row["reason"]].append(row)
+                    chosen.append(row)
+            source = item.text_uri or (item.uri if item.form == "part" else "")
+            texts = _texts(storage.join(folder, source), [row["id"] for row in chosen]) if source else {}
+            for row in chosen:
+                row["text"] = texts.get(row["id"], "")[:SNIPPET]
+    return dict(samples)
+
+
+def kept_samples(out: Path) -> list[Row]:
+    """A few documents of the last stage that holds text: those first in the global order, so a random few."""
+    folders = funnel.stage_folders(out)
+    rows: list[Row] = []
+    if "tokenize" not in folders:
+        return rows
+    record = read_stage(folders["tokenize"])
+    for item in record.items[:PARTS]:
+        part = pq.read_table(storage.source(folders["tokenize"] / f"part-{item.number:05d}.parquet")).drop(["ids"])
+        chosen = part.sort_by("order").slice(0, KEPT).to_pylist()
+        texts = _texts(storage.join(folders["tokenize"], item.text_uri or item.uri), [row["id"] for row in chosen])
+        rows += [{**row, "text": texts.get(row["id"], "")[:SNIPPET]} for row in chosen]
+    return sorted(rows, key=lambda row: row["order"])[:KEPT]
+
+
+def _texts(part: Path, ids: list[bytes]) -> dict[bytes, str]:
+    if not ids or not part.name.endswith(".parquet"):
+        return {}
+    table = pq.read_table(storage.source(part), columns=["id", "text"], filters=pc.field("id").isin(ids))
+    return dict(zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True))
+
+
+def training(out: Path) -> Row | None:
+    """What training left beside the dataset, with its curve inlined."""
+    try:
+        found: Row = json.loads((out / "train" / "train.json").read_bytes())
+        found["curve"] = base64.b64encode((out / "train" / "loss.png").read_bytes()).decode()
+    except OSError:
+        return None
+    return found

@@ -1,0 +1,151 @@
+"""Submissions of Reddit dumps (Pushshift, Arctic Shift) out of lines of JSON, through twenty years of their schema.
+
+What changed when is in Arctic Shift's schemas, month by month: `url` null in 2022-08 and 2022-09, `score` null in
+2017-10 and 2017-11, `created_utc` a string in 2014 and 2015, `retrieved_utc` for `retrieved_on` from 2020-05 to
+2022-06, `url_overridden_by_dest` from 2020-05, crossposts from 2017-08, `_meta.retrieved_2nd_on` from 2023-11.
+"""
+
+import json
+from typing import Any
+
+import orjson
+
+from curate.links.sieve import SUBMISSION, LinkCandidate
+from curate.records import Reason, Skipped
+
+Row = dict[str, Any]
+OWN_KEYS = ("is_self", "permalink")  # a row that has one of them is a submission
+SELF = Skipped("self")
+NUMBER = "t3_"
+
+
+def decoded(line: bytes) -> Row | Reason:
+    """The object on a line, or why there is none: `links.utf8` or `links.json`."""
+    try:
+        row = orjson.loads(line)
+    except ValueError as error:
+        row = _second_try(line, str(error))
+    return row if type(row) in (dict, Reason) else Reason("links.json", detail=f"no object but {type(row).__name__}")
+
+
+def _second_try(line: bytes, told: str) -> Any:
+    """What the standard library makes of it, which also takes half a surrogate pair and NaN."""
+    try:
+        return json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return Reason("links.utf8", detail=f"byte {error.start} of the line")
+    except (ValueError, RecursionError):
+        return Reason("links.json", detail=told[:200])
+
+
+def is_submission(row: Row) -> bool:
+    """Does a row look like a submission, and not like a row of the user's own?"""
+    return any(key in row for key in OWN_KEYS)
+
+
+def submission(row: Row, place: str, maturity: int) -> LinkCandidate | Reason | Skipped:
+    """The link of a submission; `Skipped("self")` where it is none by nature, a Reason where a field cannot be used.
+
+    place: the id of a row that has none. maturity: seconds after posting, before which a score is immature.
+    """
+    get = row.get
+    if get("is_self") is True or _is_self_domain(get("domain")):
+        return SELF
+    score = get("score", row)
+    if type(score) is not int and score is not None:
+        if score is row:
+            return Reason("links.missing:score")
+        if not isinstance(score, float) or not score.is_integer():
+            return Reason("links.type:score", detail=_told(score))
+        score = int(score)
+    url = target(row)
+    if isinstance(url, Reason):
+        return url
+    time = _seconds(get("created_utc"))
+    seen = _seconds(_seen(row))
+    if time is False or seen is False:
+        return Reason("links.type:created_utc" if time is False else "links.type:retrieved_on")
+    identity = get("id") or get("name")
+    parent = get("crosspost_parent")
+    return LinkCandidate(
+        url=url,
+        kind=SUBMISSION,
+        id=_text(identity).removeprefix(NUMBER) if identity else place,
+        score=score,
+        time=time,
+        seen=seen,
+        subreddit=_text(get("subreddit") or ""),
+        marks=_marks(row, time, seen, maturity),
+        parent=parent.removeprefix(NUMBER) if isinstance(parent, str) else "",
+    )
+
+
+def _is_self_domain(domain: Any) -> bool:
+    return isinstance(domain, str) and domain.startswith("self.")
+
+
+def target(row: Row) -> str | Reason:
+    """The address that a submission leads to: `url`, or what stands for it where that is null or reddit's own."""
+    url = row.get("url")
+    if isinstance(url, str) and url and not _is_own(url):
+        return url
+    for other in (row.get("url_overridden_by_dest"), _parent_url(row)):
+        if isinstance(other, str) and other and not _is_own(other):
+            return other
+    if isinstance(url, str) and url:
+        return url
+    return Reason("links.missing:url") if url is None or url == "" else Reason("links.type:url", detail=_told(url))
+
+
+def _is_own(url: str) -> bool:
+    return url.startswith("/") or "reddit.com/" in url[:30]
+
+
+def _parent_url(row: Row) -> Any:
+    parents = row.get("crosspost_parent_list")
+    return parents[0].get("url") if isinstance(parents, list) and parents and isinstance(parents[0], dict) else None
+
+
+def _seen(row: Row) -> Any:
+    """When the score was read, as far as the row tells."""
+    meta = row.get("_meta")
+    again = meta.get("retrieved_2nd_on") if isinstance(meta, dict) else None
+    return again or row.get("retrieved_on") or row.get("retrieved_utc")
+
+
+def _seconds(value: Any) -> Any:
+    """Seconds since 1970, None where there are none, False where the value is no number."""
+    if type(value) is int or value is None:
+        return value if value is None or abs(value) < 1 << 40 else False
+    try:
+        return int(float(value)) if isinstance(value, str | float) and abs(float(value)) < 1 << 40 else False
+    except ValueError:
+        return False
+
+
+def _marks(row: Row, time: int | None, seen: int | None, maturity: int) -> tuple[str, ...]:
+    marks, get = [], row.get
+    if get("over_18"):
+        marks.append("over_18")
+    if get("quarantine"):
+        marks.append("quarantined")
+    if get("removed_by_category") or get("removal_reason") or _removed_later(get("_meta")):
+        marks.append("removed")
+    if get("promoted"):
+        marks.append("promoted")
+    if seen is not None and time is not None and seen - time < maturity:
+        marks.append("immature")
+    return tuple(marks)
+
+
+def _removed_later(meta: Any) -> bool:
+    return isinstance(meta, dict) and bool(meta.get("was_deleted_later") or meta.get("removal_type"))
+
+
+def _text(value: Any) -> str:
+    """A value as a string that UTF-8 can hold."""
+    return value if isinstance(value, str) and value.isascii() else str(value).encode("utf-8", "replace").decode()
+
+
+def _told(value: Any) -> str:
+    return _text(repr(value)[:80])

@@ -1,0 +1,8 @@
+"""From shards to training samples in the promised proportions; numpy only.
+
+Reading order: mixture, sampler, streams, loader, lineage, torch_dataset.
+"""
+
+from curate.loader.loader import Loader as Loader
+from curate.loader.loader import Place as Place
+from curate.loader.loader import Seen as Seen

@@ -1,0 +1,148 @@
+"""A manifest's sources and shards as a trainer reads them: token files, mapped into memory when first needed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate import storage
+from curate.storage import cache
+from curate.storage.cache import Check
+
+FORMAT, VERSION = "curate.manifest", 1
+TOKEN_BYTES = {"<u2": 2, "<u4": 4}
+
+Tokens = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """A headerless file of little-endian tokens, as its manifest states it; `bytes` is its text in UTF-8.
+
+    path: the manifest's name of it, without a suffix. sha256: of the file, None where the manifest states none.
+    """
+
+    path: str
+    file: Path
+    dtype: str
+    tokens: int
+    bytes: int
+    sha256: str | None
+
+    def open(self, check: Check = "once") -> NDArray[Any]:
+        """Its tokens, mapped rather than read; ValueError naming the file where it is not as stated."""
+        here = cache.here(self.file, self.tokens * TOKEN_BYTES[self.dtype], self.sha256, check)
+        return np.memmap(here, dtype=self.dtype, mode="r").view(np.ndarray)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One source's shards of one split, in manifest order; `weight` is its exact share relative to the others."""
+
+    name: str
+    weight: Fraction
+    shards: tuple[Shard, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all shards."""
+        return sum(shard.tokens for shard in self.shards)
+
+    @property
+    def bytes(self) -> int:
+        """UTF-8 bytes of the text of all shards."""
+        return sum(shard.bytes for shard in self.shards)
+
+
+class Stream:
+    """Shards read as one sequence of tokens; files are mapped when first read."""
+
+    def __init__(self, shards: Sequence[Shard], check: Check = "once") -> None:
+        self.shards = [shard for shard in shards if shard.tokens]  # an empty file cannot be mapped
+        self.sizes = np.array([shard.tokens for shard in self.shards], np.int64)
+        self.ends = np.cumsum(self.sizes)
+        self.check = check
+        self._maps: list[NDArray[Any] | None] = [None] * len(self.shards)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1]) if self.shards else 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_maps": [None] * len(self.shards)}  # another process maps for itself
+
+    def shard(self, number: int) -> NDArray[Any]:
+        """The tokens of one shard."""
+        found = self._maps[number]
+        if found is None:
+            found = self._maps[number] = self.shards[number].open(self.check)
+        return found
+
+    def pieces(self, start: int, count: int) -> list[tuple[int, int, int]]:
+        """Tokens start .. start + count - 1 as (shard, offset in it, tokens), fewer where the stream ends."""
+        found, number = [], int(np.searchsorted(self.ends, start, side="right"))
+        while count > 0 and number < len(self.shards):
+            offset = start - int(self.ends[number] - self.sizes[number])
+            length = min(count, int(self.sizes[number]) - offset)
+            found.append((number, offset, length))
+            number, start, count = number + 1, start + length, count - length
+        return found
+
+    def read(self, start: int, count: int) -> Tokens:
+        """Tokens start .. start + count - 1, fewer where the stream ends."""
+        pieces = [self.shard(number)[offset : offset + length] for number, offset, length in self.pieces(start, count)]
+        return np.concatenate([np.empty(0, np.int64), *pieces], dtype=np.int64)
+
+
+def read_manifest(manifest: Path) -> dict[str, Any]:
+    """The manifest's JSON; ValueError naming the file where it is not a manifest that this version reads."""
+    try:
+        table = json.loads(manifest.read_bytes())
+    except OSError as error:
+        raise ValueError(f"{manifest}: cannot read this manifest: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ValueError(f"{manifest}: not JSON: {error}") from error
+    if not isinstance(table, dict) or table.get("format") != FORMAT:
+        raise ValueError(f"{manifest}: not a {FORMAT}")
+    if table.get("version") != VERSION or table.get("dtype") not in TOKEN_BYTES:
+        stated = f"version {table.get('version')} and dtype {table.get('dtype')}"
+        raise ValueError(f"{manifest}: this reads version {VERSION} and dtype {' or '.join(TOKEN_BYTES)}, not {stated}")
+    return table
+
+
+def read_sources(manifest: Path, split: str) -> tuple[Source, ...]:
+    """Every source of the manifest with its shards of this split; ValueError naming a shard that is not as stated.
+
+    Of local shards the size is looked at here, and the digest when they are opened; of remote ones both are then.
+    """
+    table = read_manifest(manifest)
+    try:
+        sources = tuple(_source(each, split, manifest.parent, table["dtype"]) for each in table["sources"])
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise ValueError(f"{manifest}: malformed manifest: {error!r}") from error
+    for shard in (shard for source in sources for shard in source.shards):
+        if not storage.is_remote(shard.file):
+            cache.here(shard.file, shard.tokens * TOKEN_BYTES[shard.dtype], None)
+    return sources
+
+
+def _source(table: Mapping[str, Any], split: str, folder: Path, dtype: str) -> Source:
+    weight = Fraction(str(table["weight"]))
+    if weight < 0:
+        raise ValueError(f"source {table['name']} has weight {weight}; weights are at least 0")
+    shards = tuple(
+        Shard(
+            path=shard["path"],
+            file=storage.join(folder, f"{shard['path']}.bin"),
+            dtype=dtype,
+            tokens=int(shard["tokens"]),
+            bytes=int(shard.get("bytes", 0)),
+            sha256=shard.get("files", {}).get("bin", {}).get("sha256"),
+        )
+        for shard in table["splits"].get(split, {}).get("shards", ())
+    )
+    return Source(name=table["name"], weight=weight, shards=shards)

@@ -1,0 +1,89 @@
+"""The mini-web: a small crawl, made from texts and seeds, in which the truth about every page is known.
+
+It ships with the project as the input of the recipe `quickstart`: two sources as WARC files (`articles`, the curated
+hosts, and `web`, all others), `truth.jsonl` with what should become of each response, and labelled texts for a small
+quality classifier. The same bytes come out on every machine and every day: no clock, no locale, no compressor.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from curate.extract.config import Extract
+from curate.extract.main_text import main_text
+from curate.miniweb.capture import Capture, warc
+from curate.miniweb.sites import articles, web
+from curate.stage.parts import write_bytes
+
+CHUNK = 100  # words of a training text, about
+
+
+def sites() -> dict[str, list[Capture]]:
+    """Every page of the mini-web by host."""
+    hosts: dict[str, list[Capture]] = {}
+    for capture in (*articles(), *web()):
+        hosts.setdefault(capture.host, []).append(capture)
+    return hosts
+
+
+def build(folder: Path) -> None:
+    """Write the mini-web into a folder: WARC files, labelled texts, and last the truth."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = {"articles": articles(), "web": web()}
+    captures = [capture for pages in sources.values() for capture in pages]
+    files: dict[str, list[tuple[int, Capture]]] = {}
+    for number, capture in enumerate(captures):
+        files.setdefault(file_of(capture, number < len(sources["articles"])), []).append((number, capture))
+    for name, numbered in sorted(files.items()):
+        write_bytes(folder / name, warc(name, numbered))
+    for label in ("positive", "negative"):
+        write_bytes(folder / f"labels-{label}.jsonl", json_lines(labels(captures, label)))
+    truth = [verdict(source, capture) for source, pages in sources.items() for capture in pages]
+    write_bytes(folder / "truth.jsonl", json_lines(truth))
+
+
+def file_of(capture: Capture, curated: bool) -> str:
+    """The WARC file of a page; a crawl's files hold hosts in no order, so a hash decides between the two of `web`."""
+    half = hashlib.blake2b(capture.url.encode(), digest_size=1).digest()[0] % 2
+    return "articles-00000.warc.gz" if curated else f"web-{half:05}.warc.gz"
+
+
+def verdict(source: str, capture: Capture) -> dict[str, Any]:
+    """One line of the truth."""
+    return {
+        "url": capture.url,
+        "source": source,
+        "host": capture.host,
+        "expect": capture.expect,
+        "stage": capture.stage,
+        "why": capture.why,
+        "prose": capture.prose,
+    }
+
+
+def labels(captures: Iterable[Capture], label: str) -> Iterator[dict[str, str]]:
+    """The training texts of one label as the extractor sees them: every other page of a kind; the rest are held out."""
+    seen: Counter[str] = Counter()
+    for capture in captures:
+        if capture.trains != label:
+            continue
+        kind = capture.host if capture.prose else capture.why
+        seen[kind] += 1
+        if seen[kind] % 2:
+            for text in chunks(capture.text or main_text(capture.markup, "", Extract()).text):
+                yield {"text": text, "url": capture.url}
+
+
+def chunks(text: str) -> list[str]:
+    """The text in pieces of equal length, of about CHUNK words each."""
+    words = text.split()
+    count = max(1, round(len(words) / CHUNK))
+    return [" ".join(words[len(words) * n // count : len(words) * (n + 1) // count]) for n in range(count)]
+
+
+def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
+    """Rows as JSON lines in UTF-8."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()

@@ -1,0 +1,100 @@
+"""Pages that machines write for nobody: logs, weather, prices, status reports, and notices said a hundred times."""
+
+import random
+from collections.abc import Callable, Iterator
+
+from curate.miniweb.capture import Capture
+from curate.miniweb.junk import code, page
+from curate.miniweb.markup import Site
+
+TOWNS = (
+    "Hollowbridge",
+    "Saltby",
+    "Arden Cross",
+    "Whinmoor",
+    "Tarrant Quay",
+    "Ostley",
+    "Kilbarrow",
+    "Nettlecombe",
+    "Fenwick Green",
+    "Marlpit",
+)
+SKIES = ("Sunny", "Cloudy", "Light rain", "Heavy rain", "Fog", "Sleet", "Snow", "Hail", "Drizzle", "Overcast")
+PARTS = ("api", "billing", "queue", "mailer", "search", "storage", "gateway", "scheduler", "metrics", "sessions")
+LEVELS = ("INFO", "WARN", "DEBUG", "ERROR")
+
+
+def log(rng: random.Random) -> str:
+    """A log as it fell: times, components, numbers."""
+    rows = "\n".join(
+        f"2026-02-{rng.randint(10, 28)} {rng.randint(0, 23):02}:{rng.randint(0, 59):02}:{rng.uniform(0, 59):06.3f} "
+        f"{rng.choice(LEVELS)} [{rng.choice(PARTS)}-{rng.randint(1, 16)}] req={rng.getrandbits(32):08x} "
+        f"ms={rng.randint(1, 900)} rc={rng.choice((0, 0, 0, 1, 22))}"
+        for _ in range(80)
+    )
+    return f"<h1>{rng.choice(PARTS)} log</h1>\n<pre>{rows}</pre>"
+
+
+def weather(rng: random.Random) -> str:
+    """A forecast table, town by town."""
+    rows = "\n".join(
+        f"<p>{town}: {rng.choice(SKIES)}, {rng.randint(-4, 31)} °C, {rng.randint(2, 60)} km/h {rng.choice('NESW')}, "
+        f"{rng.randint(0, 100)} %, {rng.randint(970, 1040)} hPa.</p>"
+        for town in TOWNS
+        for _ in range(3)
+    )
+    return f"<h1>Weather in {rng.choice(TOWNS)}</h1>\n{rows}"
+
+
+def stocks(rng: random.Random) -> str:
+    """Prices of shares, with their changes."""
+    rows = "\n".join(
+        f"<tr><td>{code(rng)}</td><td>{rng.randint(1, 900)}.{rng.randint(10, 99)}</td>"
+        f"<td>{rng.choice('+-')}{rng.randint(0, 9)}.{rng.randint(10, 99)} %</td>"
+        f"<td>{rng.randint(1000, 999999)}</td></tr>"
+        for _ in range(60)
+    )
+    return f"<h1>Closing prices</h1>\n<table>{rows}</table>"
+
+
+def status(rng: random.Random) -> str:
+    """A status report that says the same of every component and every day."""
+    said = rng.choice(
+        (
+            "All of the checks that belong to this component have passed and there is nothing to report.",
+            "The component was reachable from each of the regions and no incident was opened by the team.",
+            "Maintenance of this part is not planned and its users have nothing that they need to do.",
+        )
+    )
+    rows = "\n".join(f"<h3>{part}</h3>\n<p>{said}</p>" for part in PARTS for _ in range(4))
+    return f"<h1>System status</h1>\n{rows}"
+
+
+def notices(rng: random.Random) -> str:
+    """One notice of a library, repeated for each thing that it lists."""
+    shelf = rng.choice(("reading room", "annexe", "map store", "basement"))
+    rows = "\n".join(
+        f"<p>Item {rng.randint(1000, 9999)} is held in the {shelf} and can be ordered at the desk with a card.</p>"
+        for _ in range(50)
+    )
+    return f"<h1>Holdings of the {shelf}</h1>\n{rows}"
+
+
+MACHINES: dict[str, Callable[[random.Random], str]] = {
+    "log dump": log,
+    "weather report": weather,
+    "stock prices": stocks,
+    "status report": status,
+    "repeated notice": notices,
+}
+NO_LANGUAGE = ("weather report", "stock prices")  # numbers and codes, which no one takes for English
+
+
+def machine_pages(site: Site, rng: random.Random, count: int) -> Iterator[Capture]:
+    """As many pages of every kind."""
+    for why, write in MACHINES.items():
+        for number in range(count):
+            title = f"{why.capitalize()} {number + 1}"
+            path = f"/{why.replace(' ', '-')}/{rng.randint(1000, 9999)}.html"
+            stage = "extract" if why in NO_LANGUAGE else "filter"
+            yield page(site, path, title, write(rng), why=why, stage=stage)

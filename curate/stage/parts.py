@@ -1,0 +1,294 @@
+"""Parts and receipts: how every stage writes.
+
+A part is up to three Parquet files (kept, rejected, failed) made from one item. Each is written to a temporary name,
+flushed to disk and renamed, or uploaded whole; the receipt, written last, holds rows, bytes, sha256 and counts. A part
+with a valid receipt is never made again, so `kill -9` at any moment leaves whole parts, and temporary files that the
+next run removes.
+"""
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate import storage
+from curate.records import Document, Failure, Rejection, lost_record
+from curate.stage.schemas import FAILED, KEPT, REJECTED
+
+ROW_GROUP_ROWS = 4096
+ROW_GROUP_BYTES = 32 << 20  # of text, so that a row group of long documents stays small too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """One finished file: rows (0 where it is not a table), size and digest."""
+
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What a part did with its records: read = kept + rejected; the rest is context."""
+
+    read: int = 0
+    kept: int = 0
+    rejected: int = 0
+    failed: int = 0
+    bytes_read: int = 0
+    bytes_kept: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
+    by_source: dict[str, list[int]] = field(default_factory=dict)  # source: [read, kept]
+
+    def add(self, other: "Counts") -> None:
+        """Add another part's counts to these."""
+        for name in ("read", "kept", "rejected", "failed", "bytes_read", "bytes_kept"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("reasons", "skipped", "notes"):
+            setattr(self, name, dict(sorted((Counter(getattr(self, name)) + Counter(getattr(other, name))).items())))
+        for source, (read, kept) in other.by_source.items():
+            mine = self.by_source.setdefault(source, [0, 0])
+            self.by_source[source] = [mine[0] + read, mine[1] + kept]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The proof that a part is whole: its key, its files, its counts, its CPU seconds."""
+
+    key: str
+    number: int
+    counts: Counts
+    files: dict[str, FileRecord]
+    seconds: float = 0.0
+
+
+def sha256_of(path: Path) -> str:
+    """The hex sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write to the yielded temporary name; on success it becomes `path`, else it is removed."""
+    draft = storage.draft(path)
+    try:
+        yield draft
+        storage.publish(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all."""
+    with replacing(path) as draft:
+        draft.write_bytes(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON with sorted keys, whole or not at all."""
+    write_bytes(path, as_json(value))
+
+
+def as_json(value: Any) -> bytes:
+    """A value as indented JSON with sorted keys."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+class Table:
+    """One Parquet file, written by rows in groups of bounded size; nothing is visible before `publish`."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.path, self.schema, self.rows = path, schema, 0
+        self._draft = storage.draft(path)
+        self._writer = pq.ParquetWriter(self._draft, schema, compression="zstd")
+        self._pending: list[dict[str, Any]] = []
+        self._size = 0
+
+    def add(self, row: dict[str, Any], size: int = 0) -> None:
+        """Append a row; `size` is its rough weight in bytes."""
+        self._pending.append(row)
+        self._size += size
+        if len(self._pending) >= ROW_GROUP_ROWS or self._size >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._writer.write_table(pa.Table.from_pylist(self._pending, schema=self.schema))
+            self.rows += len(self._pending)
+            self._pending, self._size = [], 0
+
+    def close(self) -> FileRecord:
+        """Write what is pending, still under the temporary name; the record of the file."""
+        self._flush()
+        self._writer.close()
+        with self._draft.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileRecord(rows=self.rows, bytes=self._draft.stat().st_size, sha256=digest)
+
+    def publish(self) -> None:
+        """Give the closed file its name."""
+        storage.publish(self._draft, self.path)
+
+    def abandon(self) -> None:
+        """Remove the file if it was not published; a disk too full to close it on is no reason to keep it."""
+        with suppress(OSError):
+            self._writer.close()
+        self._draft.unlink(missing_ok=True)
+
+
+def as_row(record: Document | Rejection | Failure) -> dict[str, Any]:
+    """A record as a Parquet row: its fields by name, in the schema's order."""
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+class PartWriter:
+    """Writes the part `number` of a stage; use as a context, which publishes at the end and abandons on any error."""
+
+    def __init__(self, folder: Path, number: int, key: str, *, schema: pa.Schema = KEPT) -> None:
+        self.folder, self.number, self.key = folder, number, key
+        self.counts = Counts()
+        self._tables: dict[str, Table] = {}
+        self._schemas = {"part": schema, "rejected": REJECTED, "failed": FAILED}
+        self._started = time.thread_time()
+        self.seconds_elsewhere = 0.0  # of CPU that other processes spent on this part
+        self.receipt: Receipt | None = None
+
+    def __enter__(self) -> Self:
+        self._table("part")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._publish()
+        finally:
+            for table in self._tables.values():
+                table.abandon()
+
+    def _publish(self) -> None:
+        drop_other_receipt(self.folder, self.number, self.key)
+        files = {f"{name}-{self.number:05d}.parquet": table.close() for name, table in self._tables.items()}
+        for table in self._tables.values():
+            table.publish()
+        self.receipt = Receipt(
+            key=self.key,
+            number=self.number,
+            counts=self.counts,
+            files=dict(sorted(files.items())),
+            seconds=round(time.thread_time() - self._started + self.seconds_elsewhere, 3),
+        )
+        write_receipt(self.folder, self.receipt)
+
+    def _table(self, name: str) -> Table:
+        if name not in self._tables:
+            self._tables[name] = Table(self.folder / f"{name}-{self.number:05d}.parquet", self._schemas[name])
+        return self._tables[name]
+
+    def keep(self, document: Document, read: int | None = None) -> None:
+        """Count and write a document that stays; `read` is the bytes it came with, where its text was changed."""
+        self.keep_row(as_row(document), document.source, len(document.text.encode("utf-8", "replace")), read)
+
+    def keep_row(self, row: dict[str, Any], source: str, size: int, read: int | None = None) -> None:
+        """Count and write a row of the stage's own schema; `size` is the document's text in UTF-8 bytes."""
+        self._seen(source, size if read is None else read, kept=1)
+        self.counts.kept += 1
+        self.counts.bytes_kept += size
+        self._table("part").add(row, size)
+
+    def reject(self, rejection: Rejection) -> None:
+        """Count and write a record that does not stay."""
+        self._seen(rejection.source, rejection.bytes, kept=0)
+        self.counts.rejected += 1
+        self.counts.reasons[rejection.reason] = self.counts.reasons.get(rejection.reason, 0) + 1
+        self._table("rejected").add(as_row(rejection), 256)
+
+    def fail(self, failure: Failure, source: str) -> None:
+        """Write a dead letter; a failed *record* is rejected besides, so that read = kept + rejected holds."""
+        self.counts.failed += 1
+        self._table("failed").add(as_row(failure), 256)
+        if failure.record:
+            self.reject(lost_record(failure, source))
+
+    def add_row(self, row: dict[str, Any]) -> None:
+        """Write a row to the part without counting it as kept (a dedup decision against a document)."""
+        self._table("part").add(row)
+
+    def note(self, name: str, number: int) -> None:
+        """Count something worth telling that is neither a document nor a rejection."""
+        if number:
+            self.counts.notes[name] = self.counts.notes.get(name, 0) + number
+
+    def skip(self, kind: str, number: int = 1) -> None:
+        """Count records that are no documents by nature (requests, metadata)."""
+        self.counts.skipped[kind] = self.counts.skipped.get(kind, 0) + number
+
+    def _seen(self, source: str, size: int, *, kept: int) -> None:
+        self.counts.read += 1
+        self.counts.bytes_read += size
+        read, before = self.counts.by_source.get(source, [0, 0])
+        self.counts.by_source[source] = [read + 1, before + kept]
+
+
+def receipt_path(folder: Path, number: int) -> Path:
+    """Where the receipt of a part lies."""
+    return folder / "receipts" / f"{number:05d}.json"
+
+
+def drop_other_receipt(folder: Path, number: int, key: str) -> None:
+    """Remove a part's receipt of another key, which must not vouch for a mixture of old and new files."""
+    path = receipt_path(folder, number)
+    stored = storage.contents([path])[0]
+    if stored is not None and f'"key": "{key}"'.encode() not in stored:
+        path.unlink(missing_ok=True)
+
+
+def write_receipt(folder: Path, receipt: Receipt) -> None:
+    """Write a receipt whole or not at all."""
+    write_json(receipt_path(folder, receipt.number), asdict(receipt))
+
+
+def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:
+    """The receipt of a part if it has this key and its files have the sizes it states, else None."""
+    return next(iter(read_receipts(folder, [(number, key)])))
+
+
+def read_receipts(folder: Path, wanted: Iterable[tuple[int, str]]) -> list[Receipt | None]:
+    """For each part's number and key its receipt, if it has this key and its files have the sizes it states."""
+    wanted = [*wanted]
+    found = [_receipt(content) for content in storage.contents(receipt_path(folder, number) for number, _ in wanted)]
+    sizes = _sizes(folder, found)
+    return [
+        receipt
+        if receipt and receipt.key == key and all(sizes.get(name) == file.bytes for name, file in receipt.files.items())
+        else None
+        for receipt, (_, key) in zip(found, wanted, strict=True)
+    ]
+
+
+def _receipt(content: bytes | None) -> Receipt | None:
+    try:
+        stored = json.loads(content or b"")
+        files = {name: FileRecord(**record) for name, record in stored["files"].items()}
+        return Receipt(**{**stored, "files": files, "counts": Counts(**stored["counts"])})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _sizes(folder: Path, receipts: list[Receipt | None]) -> dict[str, int]:
+    """The bytes of the files that receipts name; a store is asked by one listing if they are many."""
+    names = [name for receipt in receipts if receipt for name in receipt.files]
+    if storage.is_remote(folder) and len(receipts) > 1:
+        return storage.sizes(folder)
+    return {name: (folder / name).stat().st_size for name in names if (folder / name).is_file()}

@@ -1,0 +1,97 @@
+"""A shard's tokens on this machine, as its manifest states them: a remote one is downloaded whole, once.
+
+The cache is `$CURATE_CACHE`, else `curate` in the user's cache folder. A download is named by its digest, so several
+processes and datasets share it; nothing is ever removed from it. That a local shard was found sound is noted there too.
+"""
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from curate.storage import paths
+
+Check = Literal["once", "always", "never"]
+CHUNK = 1 << 20
+
+
+def home() -> Path:
+    """The folder of everything that is fetched once, runners' files too."""
+    own = os.environ.get("CURATE_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(own) if own else Path(base) / "curate"
+
+
+def here(file: Path, size: int, sha256: str | None, check: Check = "once") -> Path:
+    """The file to map, of this size and digest; ValueError naming the shard where it is missing or not so.
+
+    check: is the digest taken at the first opening of a file (as its size and time tell it), at each one, or never?
+    A download is always checked.
+    """
+    if paths.is_remote(file):
+        return _cached(file, size, sha256, check)
+    found = _size(file)
+    if found != size:
+        raise ValueError(f"{file}: {found} bytes, but its manifest states {size}")
+    if sha256 and check != "never":
+        _checked(file, sha256, check)
+    return file
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        raise ValueError(f"{file}: no such shard, though its manifest names it") from None
+    except OSError as error:
+        raise ValueError(f"{file}: cannot read this shard: {error.strerror}") from None
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _checked(file: Path, sha256: str, check: Check) -> None:
+    status = file.stat()
+    told = f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{sha256}"
+    note = home() / "checked" / hashlib.sha256(os.fsencode(told)).hexdigest()
+    if check == "once" and note.exists():
+        return
+    found = _digest(file)
+    if found != sha256:
+        raise ValueError(f"{file}: damaged: its sha256 is {found}, but its manifest states {sha256}")
+    with suppress(OSError):  # without a place for notes it is checked again next time
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.touch()
+
+
+def _cached(file: Path, size: int, sha256: str | None, check: Check) -> Path:
+    name = sha256 or hashlib.sha256(f"{paths.uri(file)}\0{size}".encode()).hexdigest()
+    target = home() / "shards" / f"{name}.bin"
+    sound = target.is_file() and target.stat().st_size == size
+    if not sound or (check == "always" and sha256 and _digest(target) != sha256):
+        _download(file, target, size, sha256)
+    return target
+
+
+def _download(file: Path, target: Path, size: int, sha256: str | None) -> None:
+    digest, written = hashlib.sha256(), 0
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = paths.draft(target)
+    try:
+        try:
+            with paths.opened(file) as (source, _), draft.open("wb") as copy:
+                while chunk := source.read(CHUNK):
+                    digest.update(chunk)
+                    written += copy.write(chunk)
+        except FileNotFoundError:
+            raise ValueError(f"{file}: no such shard, though its manifest names it") from None
+        if written != size:
+            raise ValueError(f"{file}: {written} bytes, but its manifest states {size}")
+        if sha256 and digest.hexdigest() != sha256:
+            raise ValueError(f"{file}: damaged: its sha256 is {digest.hexdigest()}, but its manifest states {sha256}")
+        paths.publish(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,282 @@
+"""Tokens to shards as an external sort: sorted parts, cuts in the global order, one range read per shard.
+
+The global order of a source's split is that of `order`, a 64-bit keyed hash of the document id, so a sequential reader
+gets a shuffled stream. A shard is the documents of one half-open range of it.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from curate import storage
+from curate.records import Document, keyed_hash, uniform
+from curate.stage.parts import Counts, FileRecord, Receipt, drop_other_receipt, replacing, sha256_of, write_receipt
+from curate.stage.plan import Item
+from curate.stage.record import Plan
+from curate.tokens.bpe import Stated, Tokenizer
+from curate.tokens.shards import META, write_index
+
+TOKENS = pa.schema(
+    [
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("order", pa.uint64(), nullable=False),
+        pa.field("id", pa.binary(16), nullable=False),
+        pa.field("url", pa.string(), nullable=False),
+        pa.field("quality", pa.float32()),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("tokens", pa.int32(), nullable=False),
+        pa.field("ids", pa.binary(), nullable=False),
+    ]
+)
+
+
+def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenizer: Tokenizer) -> dict[str, Any]:
+    """The row of one document; its split and its place in the order are drawn from its id.
+
+    A quality that is no number counts as none: Parquet's statistics leave NaN out, so a range read would misplace it.
+    """
+    ids = tokenizer.encode(document.text)
+    return {
+        "split": "valid" if uniform(seed, "split", document.id) < valid_fraction else "train",
+        "source": document.source,
+        "order": int.from_bytes(keyed_hash(seed, "order", document.id)),
+        "id": document.id,
+        "url": document.url,
+        "quality": None if document.quality is None or isnan(document.quality) else document.quality,
+        "bytes": len(document.text.encode()),
+        "tokens": len(ids),
+        "ids": ids.tobytes(),
+    }
+
+
+LIGHT = pa.schema([field for field in TOKENS if field.name != "ids"])
+SIZES = ("order", "tokens", "bytes")  # the columns that decide where shards begin and end
+BATCH_ROWS = 1024
+
+Columns = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """One shard to be: the documents of a source's split with low <= order <= high."""
+
+    path: str  # under the shards folder, without suffix
+    split: str
+    source: str
+    low: int
+    high: int
+    tokens: int
+    bytes: int
+    documents: int
+    bucket: int | None = None  # of its documents' quality; None where there are no buckets, or no scores
+
+
+def sub_source(source: str, bucket: int | None) -> str:
+    """The name under which a bucket of a source is a source of its own.
+
+    >>> sub_source("web", 2), sub_source("web", None)
+    ('web.q2', 'web')
+    """
+    return source if bucket is None else f"{source}.q{bucket}"
+
+
+def in_bucket(bucket: int | None, edges: Sequence[float]) -> Any:
+    """The rows of a bucket as an Arrow expression: edges[k - 1] <= quality < edges[k]; None: those without a score."""
+    quality = pc.field("quality").cast(pa.float64())
+    if bucket is None:
+        return pc.field("quality").is_null()
+    wanted = pc.field("quality").is_valid()
+    if bucket > 0:
+        wanted = wanted & (quality >= edges[bucket - 1])
+    return wanted & (quality < edges[bucket]) if bucket < len(edges) else wanted
+
+
+def plan_cuts(parts: list[Path], max_tokens: int, edges: Sequence[float] = ()) -> list[Cut]:
+    """The shards of tokenized parts: greedy runs of at most max_tokens, about 80 bytes of memory a document.
+
+    One document longer than max_tokens is a shard of its own. edges: of the buckets of quality, ascending.
+    """
+    groups: dict[tuple[str, str, int | None], dict[str, list[npt.NDArray[Any]]]] = {}
+    buckets = [None, *range(len(edges) + 1)] if edges else [None]
+    for part in parts:
+        table = pq.read_table(storage.source(part), columns=["split", "source", "order", "tokens", "bytes", "quality"])
+        for found in table.group_by(["split", "source"]).aggregate([]).to_pylist():
+            split, source = found["split"], found["source"]
+            own = table.filter((pc.field("split") == split) & (pc.field("source") == source))
+            for bucket in buckets:
+                chosen = own.filter(in_bucket(bucket, edges)) if edges else own
+                group = groups.setdefault((split, source, bucket), {name: [] for name in SIZES})
+                for name in SIZES:
+                    group[name].append(chosen[name].to_numpy())
+    names = {key: (key[0], key[1], -1 if key[2] is None else key[2]) for key in groups}
+    return [
+        cut
+        for key in sorted(groups, key=names.__getitem__)
+        for cut in _cuts(*key, _sorted(groups.pop(key)), max_tokens)
+    ]
+
+
+def _sorted(group: dict[str, list[npt.NDArray[Any]]]) -> Columns:
+    """A group's columns in the global order; documents of equal order by their sizes, so that all parts cut alike."""
+    columns = {name: np.concatenate(group.pop(name)) for name in SIZES}
+    places = np.lexsort([columns[name] for name in reversed(SIZES)])
+    for name in SIZES:
+        columns[name] = columns[name][places]
+    return columns
+
+
+def _cuts(split: str, source: str, bucket: int | None, columns: Columns, max_tokens: int) -> list[Cut]:
+    cuts, runs = [], _runs(columns, max_tokens)
+    for number, (start, stop) in enumerate(runs):
+        cuts.append(
+            Cut(
+                path=f"{split}/{sub_source(source, bucket)}/part-{number:05d}-of-{len(runs):05d}",
+                split=split,
+                source=source,
+                bucket=bucket,
+                low=int(columns["order"][start]),
+                high=int(columns["order"][stop - 1]),
+                tokens=int(columns["tokens"][start:stop].sum(dtype=np.int64)),
+                bytes=int(columns["bytes"][start:stop].sum()),
+                documents=stop - start,
+            )
+        )
+    return cuts
+
+
+def _runs(columns: Columns, max_tokens: int) -> list[tuple[int, int]]:
+    """Half-open row ranges of at most max_tokens each; equal orders (64-bit hash collisions) stay together."""
+    order, ends = columns["order"], np.cumsum(columns["tokens"], dtype=np.int64)
+    runs, start, before = [], 0, 0
+    while start < len(order):
+        stop = max(start + 1, int(np.searchsorted(ends, before + max_tokens, side="right")))
+        while stop < len(order) and order[stop] == order[stop - 1]:
+            stop += 1
+        runs.append((start, stop))
+        start, before = stop, int(ends[stop - 1])
+    return runs
+
+
+def pack_shard(plan: Plan, item: Item) -> None:
+    """Write one shard's three files and its receipt."""
+    started = time.thread_time()
+    cut = Cut(**plan.settings["cuts"][item.number])
+    table = _rows(plan, cut)
+    if len(table) != cut.documents or pc.sum(table["tokens"]).as_py() != cut.tokens:
+        raise _changed(cut)
+    lengths, dtype = table["tokens"].to_numpy().astype(np.int32), plan.settings["tokenizer"]["dtype"]
+    storage.make_folder((plan.folder / cut.path).parent)
+    drop_other_receipt(plan.folder, item.number, plan.part_key(item))
+    writers: dict[str, Callable[[Path], None]] = {
+        "bin": lambda draft: _write_tokens(draft, plan, cut, table),
+        "idx": lambda draft: write_index(draft, lengths, dtype),
+        "meta.parquet": lambda draft: pq.write_table(_meta(table, lengths, cut.bucket), draft, compression="zstd"),
+    }
+    files = {}
+    for suffix, write in writers.items():
+        name = f"{cut.path}.{suffix}"
+        with replacing(plan.folder / name) as draft:
+            write(draft)
+            files[name] = FileRecord(rows=len(table), bytes=draft.stat().st_size, sha256=sha256_of(draft))
+    counts = Counts(read=len(table), kept=len(table), bytes_read=cut.bytes, bytes_kept=cut.bytes)
+    counts.by_source = {cut.source: [len(table), len(table)]}
+    seconds = round(time.thread_time() - started, 3)
+    write_receipt(
+        plan.folder,
+        Receipt(key=plan.part_key(item), number=item.number, counts=counts, files=files, seconds=seconds),
+    )
+
+
+def _changed(cut: Cut) -> RuntimeError:
+    return RuntimeError(f"{cut.path}: the tokenized parts changed after packing was planned; run it again")
+
+
+def _write_tokens(path: Path, plan: Plan, cut: Cut, table: pa.Table) -> None:
+    """Write each document's ids at its offset as the parts give them, so that few are in memory at a time."""
+    width = np.dtype(plan.settings["tokenizer"]["dtype"]).itemsize
+    sizes = width * table["tokens"].to_numpy().astype(np.int64)
+    places, starts = table["place"].to_numpy(), np.cumsum(sizes) - sizes
+    start_of, size_of = np.empty_like(starts), np.empty_like(sizes)
+    start_of[places], size_of[places] = starts, sizes
+    row = 0
+    with path.open("wb") as file:
+        for batch in _scanned(plan, cut, ["ids"]):
+            for ids in batch["ids"]:
+                content = ids.as_buffer()
+                if row == len(sizes) or content.size != size_of[row]:
+                    raise _changed(cut)
+                file.seek(start_of[row])
+                file.write(content)
+                row += 1
+    if row != len(sizes):
+        raise _changed(cut)
+
+
+def _rows(plan: Plan, cut: Cut) -> pa.Table:
+    """The rows of a shard in the global order, without their ids; `place` is their number as they are scanned."""
+    table = pa.Table.from_batches(_scanned(plan, cut, LIGHT.names), LIGHT)
+    table = table.append_column("place", pa.array(np.arange(len(table))))
+    keys = ["order", "id", "url"]
+    numbers = pc.value_counts(table["id"])
+    given_twice = numbers.field("values").filter(pc.greater(numbers.field("counts"), 1))
+    if len(given_twice):  # then the ids count too
+        empty, found = pa.scalar(b"", pa.binary()), []
+        for batch in _scanned(plan, cut, ["id", "ids"]):
+            found.append(pc.if_else(pc.is_in(batch["id"], given_twice), batch["ids"], empty))
+        table = table.append_column("ids", pa.chunked_array(found, pa.binary()))
+        keys.append("ids")
+    return table.sort_by([(key, "ascending") for key in keys])
+
+
+def _scanned(plan: Plan, cut: Cut, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """These columns of a shard's rows, from every tokenized part in turn; nothing is read ahead."""
+    wanted = (
+        (ds.field("split") == cut.split)
+        & (ds.field("source") == cut.source)
+        & (ds.field("order") >= pa.scalar(cut.low, pa.uint64()))
+        & (ds.field("order") <= pa.scalar(cut.high, pa.uint64()))
+    )
+    if edges := plan.settings["buckets"]:
+        wanted = wanted & in_bucket(cut.bucket, edges)
+    paths, system = storage.sources([plan.path(uri) for uri in plan.settings["parts"]])
+    form = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False))
+    dataset = ds.dataset(paths, schema=TOKENS, format=form, filesystem=system)
+    yield from dataset.to_batches(
+        columns=columns,
+        filter=wanted,
+        batch_size=BATCH_ROWS,
+        batch_readahead=0,
+        fragment_readahead=0,
+        use_threads=False,
+    )
+
+
+def _meta(table: pa.Table, lengths: npt.NDArray[np.int32], bucket: int | None) -> pa.Table:
+    ends = np.cumsum(lengths, dtype=np.int64)
+    columns = {
+        "id": table["id"],
+        "url": table["url"],
+        "source": table["source"],
+        "bucket": pa.array([bucket] * len(table), pa.int16()),
+        "quality": table["quality"],
+        "bytes": table["bytes"],
+        "tokens": table["tokens"],
+        "offset": pa.array(ends - lengths),
+    }
+    return pa.table(columns, schema=META)
+
+
+def cuts_settings(cuts: list[Cut], parts: list[str], edges: Sequence[float], tokenizer: Stated) -> dict[str, Any]:
+    """The plan's settings: the first three are what `pack_shard` reads, besides the type of the ids."""
+    return {"cuts": [asdict(cut) for cut in cuts], "parts": parts, "buckets": list(edges), "tokenizer": tokenizer}

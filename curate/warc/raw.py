@@ -1,0 +1,63 @@
+"""A file as bytes at offsets: what the reader asks of a local file or a remote one is read, seek and nothing else."""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from curate.warc.headers import LOOK
+
+WINDOW = 1 << 20  # bytes read from the file at once
+
+
+class Raw:
+    """A file of known size as random bytes, read mostly forward through a window."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self.size = file, size
+        self._window, self._begin, self._position = b"", 0, -1
+
+    def at(self, offset: int, length: int) -> bytes:
+        """The bytes at an offset, fewer only at the end of the file."""
+        length = min(length, self.size - offset)
+        if length <= 0:
+            return b""
+        first = offset - self._begin
+        if first < 0 or first + length > len(self._window):
+            self._load(offset, length)
+            first = 0
+        return self._window[first : first + length]
+
+    def piece(self, offset: int) -> bytes:
+        """Some bytes at an offset, as many as there are without copying them, none at the end of the file."""
+        first = offset - self._begin
+        if not 0 <= first < len(self._window) and offset < self.size:
+            self._load(offset, 1)
+            first = 0
+        return self._window[first:] if offset < self.size else b""
+
+    def _load(self, offset: int, length: int) -> None:
+        first = offset - self._begin
+        parts = [self._window[first:]] if 0 <= first < len(self._window) else []
+        have = sum(map(len, parts))
+        if self._position != offset + have:
+            self._file.seek(offset + have)
+        while have < length:
+            part = self._file.read(max(WINDOW, length - have))
+            if not part:
+                self.size = offset + have  # shorter than was said: then it ends here
+            parts.append(part)
+            have += len(part)
+            length = min(length, self.size - offset)
+        self._window = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._begin, self._position = offset, offset + have
+
+    def find(self, pattern: re.Pattern[bytes], place: int) -> Iterator[int]:
+        """Where the pattern begins, from an offset on; a match is at most LOOK bytes long."""
+        while place < self.size:
+            before = min(place, 1)  # for what the pattern looks back at
+            window = self.at(place - before, WINDOW // 2)
+            last = place - before + len(window) >= self.size
+            for match in pattern.finditer(window, before):
+                if last or match.start() < len(window) - LOOK:
+                    yield place - before + match.start()
+            place += len(window) - before if last else len(window) - before - LOOK

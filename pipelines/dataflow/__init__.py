@@ -1,0 +1,4 @@
+"""Dataflow: hand-over, template, image.
+
+Reading order: submit, launcher, flextemplate.
+"""

@@ -1,0 +1,47 @@
+"""Runs a command that dies with its parent: however the parent ends, the command and all that it started are killed.
+
+    python -m curate.pipelines.engines.guard FOLDER COMMAND [ARGUMENT ...]
+
+The parent holds the other end of this process's standard input; `kill -9` closes it as well as a good end does. FOLDER,
+where the command keeps its files, is then removed. Where the command ends first, what it has started is killed too.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+
+
+def main() -> None:
+    """Start the command in a session of its own; exit as it does."""
+    folder, *command = sys.argv[1:]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    alone = threading.Event()
+    watch = threading.Thread(target=_watch, args=(child.pid, folder, alone), daemon=True)
+    watch.start()
+    code = child.wait()
+    if alone.is_set():  # the other thread killed it, and has a folder to remove
+        watch.join()
+    _kill(child.pid)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _watch(group: int, folder: str, alone: threading.Event) -> None:
+    while os.read(0, 1 << 16):
+        pass
+    alone.set()
+    _kill(group)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(128 + signal.SIGKILL)
+
+
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""A worker process: Beam's own, with logging set up before Beam can set it up differently."""
+
+import faulthandler
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from curate.extract.sandbox import end_with_parent, shared
+
+LOGS = "CURATE_WORKER_LOGS"  # a folder; each worker then keeps what it says there, a crash of the interpreter included
+
+
+def main() -> None:
+    """Run Beam's SDK worker with the arguments and the environment that the runner gave."""
+    folder = os.environ.get(LOGS)
+    log = Path(folder) / f"worker-{os.getpid()}.log" if folder else Path(os.devnull)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr = log.open("a")  # what fails comes back as the exception; the rest is Beam talking to itself
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING if folder else logging.CRITICAL)
+    logging.getLogger().addHandler(handler)
+    if folder:
+        faulthandler.enable(sys.stderr)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt ends
+    end_with_parent()  # Beam may wait a minute for a runner that is no more
+    from apache_beam.runners.worker import sdk_worker_main
+
+    try:
+        sdk_worker_main.main(sys.argv)
+    finally:
+        shared().close()
+
+
+if __name__ == "__main__":
+    main()

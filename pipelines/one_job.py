@@ -1,0 +1,150 @@
+"""A whole recipe as one Beam graph, for runners that plan nothing after the launch; the same files, byte for byte.
+
+What `run.py` does on the driver between pipelines is done here in workers. Each stage is a gate (one element, the out
+folder), an opening that plans the stage from the recipe and the stage before, the parts, a barrier that waits for them
+all, and a closing that writes the record and hands on the gate. Every step may be tried again at any time: an opening
+writes the same plan and removes nothing, a part that is there is not made, a closing adds up what lies there.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import apache_beam as beam
+
+from curate import recipe as recipes
+from curate import settings, storage
+from curate.dataset import manifest
+from curate.dataset.manifest import stage_folder
+from curate.inputs.items import bytes_of
+from curate.pipelines import plans
+from curate.pipelines.run import BYTES_PER_SECOND, Engine, kept_some
+from curate.pipelines.stages import dedup, extract, filter, score, tokens
+from curate.pipelines.stages.map_only import ALL, Made, MakeParts
+from curate.quality import scores
+from curate.recipe import Recipe
+from curate.settings import SettingsError, Where
+from curate.stage.claims import claim_run, held
+from curate.stage.parts import write_bytes
+from curate.stage.record import StageRecord, begin_stage, close_stage, is_done, load_plan, read_stage
+from curate.tokens.packing import pack_shard
+
+OUTDATED = ("manifest.json", "report.html")  # they say what the output holds, and go once a stage is to change it
+TOLD = re.compile(r"SettingsError: (.+?)(?: \[while running .*)?$", re.MULTILINE)
+
+
+def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
+    """Run or resume a recipe as one job, to its end; the stages' records by name."""
+    with engine.started() as engine, held(out):
+        seconds = check_inputs(recipe) / BYTES_PER_SECOND["extract"]
+        claim_run(recipe.name, out)
+        if engine.session is None:
+            raise ValueError("an engine executes between `started` and the end of its block")
+        try:
+            engine.session.run(lambda pipeline: build(pipeline, recipe, out), seconds)
+        except Exception as error:
+            if told := TOLD.findall(f"SettingsError: {error}" if isinstance(error, SettingsError) else str(error)):
+                raise SettingsError(told[-1]) from error
+            raise
+    records = {stage: read_stage(stage_folder(out, stage)) for stage in recipe.stages}
+    for record in records.values():
+        engine.progress.done(record)
+    return records
+
+
+def check_inputs(recipe: Recipe) -> int:
+    """The bytes of the inputs, mini-web aside; SettingsError, before any work, where one is missing."""
+    patterns = [pattern for inputs in plans.given_inputs(recipe).values() for pattern in inputs]
+    plans.check_model_files(recipe, None)
+    return bytes_of(tuple(patterns), recipe.commoncrawl)
+
+
+def build(pipeline: beam.Pipeline, recipe: Recipe, out: Path) -> None:
+    """Wire every stage of a recipe."""
+    work = {
+        "extract": extract.parts(recipe.extract),
+        "filter": MakeParts(filter.make_part),
+        "sign": MakeParts(dedup.sign_part),
+        "dedup": dedup.Decisions(storage.uri(stage_folder(out, "dedup")), recipe.dedup),
+        "rate": MakeParts(scores.write_part),
+        "score": MakeParts(score.make_part),
+        "tokenize": MakeParts(tokens.make_part),
+        "pack": MakeParts(pack_shard),
+    }
+    start = pipeline | "Recipe" >> beam.Create([recipes.to_toml(recipe)])
+    gate = start | "Begin" >> beam.Map(begin, storage.uri(out))
+    rated = recipe.score is not None and recipe.score.keep == "fraction"
+    halves = {"sign", "rate"} if rated else {"sign"}
+    for stage, parts in work.items():
+        if stage in halves or stage in recipe.stages:
+            gate = gate | stage >> Stage(stage, storage.uri(out), parts)
+    gate | "Manifest" >> beam.Map(finish)
+
+
+class Stage(beam.PTransform):  # type: ignore[misc]
+    """One stage between two gates; `parts` makes its parts of its folder, once that is open."""
+
+    def __init__(self, stage: str, out: str, parts: beam.PTransform) -> None:
+        super().__init__()
+        self.stage, self.out, self.parts = stage, out, parts
+
+    def expand(self, gate: beam.PCollection) -> beam.PCollection:
+        """The out folder (str) to itself, once every part is made and the record is written."""
+        made = gate | "Open" >> beam.FlatMap(open_stage, self.stage) | "Parts" >> self.parts
+        arrived = gate | "Arrive" >> beam.Map(arrive)  # so that there is something to wait for in a stage done before
+        return (
+            (arrived, made)
+            | "Gate and parts" >> beam.Flatten()
+            | "All made" >> beam.GroupByKey()
+            | "Close" >> beam.Map(close, self.out, self.stage)
+        )
+
+
+def begin(text: str, out: str) -> str:
+    """Write the recipe, from which every later step reads it."""
+    path = storage.path(out) / "recipe.toml"
+    if storage.contents([path]) != [text.encode()]:
+        write_bytes(path, text.encode())
+    return out
+
+
+def open_stage(out: str, stage: str) -> Iterator[str]:
+    """Plan a stage and write the plan; its folder, or nothing where it is done already."""
+    folder = storage.path(out)
+    digests = plans.open_digests(folder)
+    plan = plans.planned(stage, _recipe(folder), folder, digests)
+    digests.save()
+    if is_done(plan):
+        return
+    for name in OUTDATED:
+        (folder / name).unlink(missing_ok=True)
+    begin_stage(plan)
+    yield storage.uri(plan.folder)
+
+
+def arrive(_out: str) -> Made:
+    """A word among those of the parts."""
+    return ALL, b""
+
+
+def close(_words: tuple[bytes, Iterable[bytes]], out: str, stage: str) -> str:
+    """Write a stage's record, unless it is done; the out folder."""
+    folder = storage.path(out)
+    plan = load_plan(plans.half_folder(folder, stage))
+    kept_some(read_stage(plan.folder) if is_done(plan) else close_stage(plan), folder)
+    return out
+
+
+def finish(out: str) -> None:
+    """Write the manifest."""
+    folder = storage.path(out)
+    recipe = _recipe(folder)
+    records = {stage: read_stage(stage_folder(folder, stage)) for stage in recipe.stages}
+    made = manifest.make(recipe, folder, records)
+    manifest.write(made, folder)
+
+
+def _recipe(out: Path) -> Recipe:
+    path = out / "recipe.toml"
+    text = path.read_bytes().decode()
+    return recipes.from_table(settings.parse_toml(text, str(path)), Where(str(path), text))

@@ -1,0 +1,232 @@
+"""Links to WARC files, politely: one Beam job per wave, in which each lot becomes a part.
+
+Pages never travel through Beam: a worker fetches a lot and writes its WARC files and outcomes. What is to be tried
+again, and where redirects to other hosts lead, makes up the next wave. The lots of all waves are one stage's items.
+"""
+
+import asyncio
+import fcntl
+import json
+import resource
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow.parquet as pq
+
+from curate import settings, storage
+from curate.crawl.addresses import parse_resolve
+from curate.crawl.config import DECIDING, Crawl
+from curate.crawl.lot_run import LotRun
+from curate.crawl.lot_writer import LotWriter
+from curate.crawl.lots import Lot, Target, floor, plan_wave, url_id, within_budget
+from curate.crawl.targets import read_inputs, read_targets, write_targets
+from curate.pipelines.run import Engine
+from curate.pipelines.stages.map_only import map_only
+from curate.settings import SettingsError
+from curate.stage.parts import read_receipt, write_json
+from curate.stage.plan import Item
+from curate.stage.record import Plan, StageRecord, begin_stage, close_stage, is_done, read_stage
+
+PAGES_PER_SECOND = 200  # of a core, to judge whether worker processes pay
+CONDUCT = "crawl.json"  # the settings that may change while a crawl is under way, with all others
+WORK = "work"
+STOP = "stop"
+SPARE_FILES = 200  # that a process has open beside its connections
+
+
+def check(rules: Crawl, out: Path) -> Crawl:
+    """The settings with files of addresses read; SettingsError where a crawl cannot begin with them."""
+    if storage.is_remote(out):
+        raise SettingsError(f"{out}: a crawl is written to local files; copy it afterwards")
+    if not rules.contact:
+        raise SettingsError("who is asking? give --contact URL or --contact NAME@HOST, which every request will name")
+    try:
+        pinned = parse_resolve(rules.resolve)
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"--resolve: {error}") from None
+    if rules.authority and not Path(rules.authority).is_file():
+        raise SettingsError(f"crawl.authority: {rules.authority}: no such file")
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit < rules.connections + SPARE_FILES:
+        mend = f"ulimit -n {rules.connections + SPARE_FILES}, or --set crawl.connections={max(1, limit - SPARE_FILES)}"
+        raise SettingsError(f"crawl.connections: {rules.connections} need more open files than {limit}; {mend}")
+    told = tuple(f"{host}:{port}:{','.join(each)}" for (host, port), each in sorted(pinned.items()))
+    authority = str(Path(rules.authority).absolute()) if rules.authority else ""
+    return replace(rules, resolve=told, authority=authority)
+
+
+def run(rules: Crawl, inputs: tuple[str, ...], out: Path, engine: Engine, source: str) -> StageRecord:
+    """Crawl what the inputs name, wave by wave, until nothing is left to try."""
+    rules = check(rules, out)
+    table = settings.to_table(rules)
+    plan = Plan(stage="crawl", folder=out, settings={name: table[name] for name in DECIDING}, items=())
+    targets = [*within_budget(read_inputs(inputs, source), rules.max_urls_per_host)]
+    if not targets:
+        raise SettingsError(f"{', '.join(inputs)}: no links in there")
+    seen: set[bytes] = set()
+    wave = 0
+    while targets:
+        plan = _with_wave(plan, targets, rules, wave, source)
+        seen |= {target.id for target in targets}
+        if pending := plan.pending():
+            _run_wave(plan, pending, targets, rules, wave, engine)
+        targets = [*onward(plan, wave, seen)]
+        wave += 1
+    if is_done(plan):
+        engine.progress.skipped(plan)
+        return read_stage(out)
+    record = close_stage(plan)
+    engine.progress.done(record)
+    return record
+
+
+def _with_wave(plan: Plan, targets: list[Target], rules: Crawl, wave: int, source: str) -> Plan:
+    """The plan with the lots of one more wave, whose files are written."""
+    lots = [*plan_wave(targets, rules, wave=wave, config=plan.base)]
+    more = [_item(lot, number, wave, source) for number, lot in enumerate(lots, len(plan.items))]
+    items = (*plan.items, *more)
+    plan = replace(plan, items=items, attached=(CONDUCT, *(item.uri for item in items)))
+    if wave == 0:
+        _check_same(plan)
+    (plan.folder / "lots").mkdir(parents=True, exist_ok=True)
+    for item, lot in zip(more, lots, strict=True):
+        write_targets(plan.folder / item.uri, lot.targets)
+    return plan
+
+
+def _check_same(plan: Plan) -> None:
+    """SettingsError where pages lie in the folder that were fetched for other links or under other settings."""
+    out = plan.folder
+    if not (out / "plan.json").exists() or not ([*out.glob("receipts/*")] or [*out.glob(f"{WORK}/*/*.parquet")]):
+        return
+    stored = json.loads((out / "plan.json").read_bytes())
+    lots = [item["sha256"] for item in stored["items"] if wave_of(Item(**item)) == 0]
+    if lots == [item.sha256 for item in plan.items]:
+        return
+    settled = json.loads(json.dumps(plan.settings))
+    changed = [name for name, value in settled.items() if stored["settings"].get(name) != value]
+    why = f"with another crawl.{changed[0]}" if changed else "of other links"
+    raise SettingsError(f"{out}: holds a crawl {why}; name another folder, or remove this one")
+
+
+def _item(lot: Lot, number: int, wave: int, source: str) -> Item:
+    return Item(
+        number=number,
+        name=f"wave-{wave}/{lot.id}",
+        uri=f"lots/{number:05d}.parquet",
+        form="lot",
+        sha256=lot.id,
+        bytes=len(lot.targets),
+        source=source,
+    )
+
+
+def wave_of(item: Item) -> int:
+    """The wave of a lot."""
+    return int(item.name.partition("/")[0].removeprefix("wave-"))
+
+
+def onward(plan: Plan, wave: int, seen: set[bytes]) -> Iterator[Target]:
+    """What a wave has left for the next: URLs to try again, and where redirects led that nobody has asked for."""
+    fresh: set[bytes] = set()
+    for item in plan.items:
+        if wave_of(item) == wave:
+            for row in pq.read_table(plan.folder / f"deferred-{item.number:05d}.parquet").to_pylist():
+                row["via"], row["dedupe_key"] = tuple(row["via"] or ()), row["dedupe_key"] or b""
+                del row["outcome"]
+                target, name = Target(**row), url_id(row["url"])
+                if target.tries or name not in seen | fresh:
+                    fresh.add(name)
+                    yield target
+
+
+def _run_wave(plan: Plan, pending: list[Item], targets: list[Target], rules: Crawl, wave: int, engine: Engine) -> None:
+    if engine.session is None:
+        raise ValueError("an engine executes between `started` and the end of its block")
+    engine.session.prepare()
+    work = plan.folder / WORK
+    work.mkdir(exist_ok=True)
+    (work / STOP).unlink(missing_ok=True)
+    write_json(plan.folder / CONDUCT, settings.to_table(rules))
+    begin_stage(plan)
+    for line in _announced(targets, pending, rules, wave):
+        engine.progress.say(line)
+    with engine.progress.watching(plan), _finishing(work / STOP, engine) as stopped:
+        engine.session.run(lambda pipeline: build(pipeline, plan), _seconds(plan, pending, rules))
+    if stopped.is_set():
+        raise KeyboardInterrupt
+    if left := plan.pending():
+        raise RuntimeError(f"crawl: {len(left)} lots were not finished, the first is {left[0].name}")
+
+
+def _seconds(plan: Plan, pending: list[Item], rules: Crawl) -> float:
+    """The time that lots take one after another, waiting included; for one lot no second process is of use."""
+    if len(pending) == 1:
+        return 0.0
+    working = sum(item.bytes for item in pending) / PAGES_PER_SECOND
+    return max(working, sum(floor(read_targets(plan.path(item.uri)), rules)[0] for item in pending))
+
+
+def _announced(targets: list[Target], pending: list[Item], rules: Crawl, wave: int) -> Iterator[str]:
+    if wave == 0 and rules.allow_networks:
+        yield f"crawl     connects to {', '.join(rules.allow_networks)} too"
+    seconds, host, number = floor(targets, rules)
+    least = f"at least {seconds:,.0f} s, for {number:,} of {host}" if host else "nothing to ask for"
+    yield f"crawl     wave {wave}: {len(targets):,} URLs in {len(pending):,} lots, {least}"
+
+
+@contextmanager
+def _finishing(stop: Path, engine: Engine) -> Iterator[threading.Event]:
+    """While the block runs, an interrupt asks the workers to finish what is in flight; a second one ends at once."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+
+    def interrupt(*_: Any) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+        stop.touch()
+        engine.progress.say("crawl     finishing what is in flight; a second interrupt ends at once")
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def build(pipeline: beam.Pipeline, plan: Plan) -> None:
+    """Wire a wave."""
+    map_only(pipeline, plan, fetch_lot)
+
+
+def fetch_lot(plan: Plan, item: Item) -> None:
+    """Fetch one lot and seal it, or stop when that is asked for; one attempt at a time, whoever makes it."""
+    key = plan.part_key(item)
+    rules = settings.build(Crawl, json.loads((plan.folder / CONDUCT).read_bytes()))
+    work = plan.folder / WORK
+    folder = work / f"{item.number:05d}-{key[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if read_receipt(plan.folder, item.number, key) is not None:
+            return
+        started = time.thread_time()
+        writer = LotWriter(plan.folder, folder, item.sha256, wave_of(item), rules)
+        lot = LotRun(read_targets(plan.path(item.uri)), writer, rules, work, partial(_is_there, work / STOP))
+        if asyncio.run(lot.run()):
+            writer.seal(item.number, key, round(time.thread_time() - started, 3))
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists()

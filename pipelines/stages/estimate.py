@@ -1,0 +1,124 @@
+"""Would dedup's largest shuffle fit into memory? Judged from counts, before the stage begins.
+
+Beam's local runner keeps a shuffle in memory, with several copies of it at the peak, and dies where that does not fit.
+Spark and Flink sort on disk, so they are not held back.
+"""
+
+import os
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate import settings
+from curate.dedup import candidates, signatures
+from curate.pipelines.engines.target import Target, parsed, pipeline_options
+from curate.recipe import Dedup
+from curate.settings import SettingsError
+from curate.stage.record import Plan
+
+VARIABLE = "CURATE_MEMORY"
+# Calibrated by tests/bench/memory.py so that no measured peak lies above the estimate. At 70 % duplicates it is
+# 1.03 to 1.1 times the peak, at 15 % up to 2.2 times: how much is duplicated is not known before the shuffle.
+PAIRS = 2  # candidate pairs a document, each with the evidence of one end
+COPIES = {"in_memory": 3.2, "multi_processing": 7.0}  # of the payload of all shuffles, at the peak
+FIXED = {"in_memory": 350_000_000, "multi_processing": 300_000_000}  # the driver, before the first document
+WORKER = 320_000_000  # a worker process, before the first document
+MESSAGE = 2**31 - 100  # a worker process is sent its share of a shuffle as one gRPC message, of 2 GiB at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What dedup is estimated to take, in bytes: of memory at the peak, and of one worker's message."""
+
+    memory: int
+    message: int
+
+
+def need(documents: int, rules: Dedup, mode: str, workers: int) -> Need:
+    """The estimate for this many documents in a mode of the local runner, never below what was measured."""
+    layout = candidates.layout(rules, documents)
+    texts = layout.width
+    bands = layout.bands * (candidates.KEY + candidates.NODE)
+    pair = 2 * candidates.NODE + candidates.HASH + 4 * layout.bands * rules.rows
+    pairs = PAIRS * pair if layout.bands else 0
+    processes = workers if mode == "multi_processing" else 0
+    memory = FIXED[mode] + WORKER * processes + round(COPIES[mode] * documents * (texts + bands + pairs))
+    message = documents * max(texts, bands, pairs) // processes if processes else 0
+    return Need(memory=memory, message=message)
+
+
+def check(plan: Plan, target: Target, seconds: float) -> None:
+    """SettingsError, one line, where the local runner could not shuffle what a dedup plan over signed parts needs."""
+    if target.runner != "local":
+        return
+    mode, workers = mode_of(target, seconds)
+    documents = signatures.documents(plan)
+    rules = settings.build(Dedup, plan.settings["dedup"])
+    needed, given = need(documents, rules, mode, workers), available()
+    mend = "use --runner spark, which sorts on disk (the signatures are kept)"
+    if given is not None and needed.memory > given:
+        raise SettingsError(
+            f"dedup of {documents} documents takes about {needed.memory} bytes of memory, and {given} are available; "
+            f"{mend}, or state {VARIABLE}=BYTES if you give it more"
+        )
+    if needed.message > MESSAGE:
+        raise SettingsError(
+            f"dedup of {documents} documents sends each of {workers} workers about {needed.message} bytes at once, and "
+            f"Beam's local runner can send {MESSAGE}; {mend}"
+        )
+
+
+def mode_of(target: Target, seconds: float) -> tuple[str, int]:
+    """The mode in which the local runner would run a stage, and its worker processes."""
+    options = parsed(pipeline_options(target, seconds))
+    from apache_beam.options.pipeline_options import DirectOptions
+
+    direct = options.view_as(DirectOptions)
+    processes = direct.direct_running_mode == "multi_processing"
+    return ("multi_processing", direct.direct_num_workers or target.count) if processes else ("in_memory", 1)
+
+
+def available() -> int | None:
+    """The bytes of memory that this process may use: what the user states, else the least of all limits known."""
+    if stated := os.environ.get(VARIABLE):
+        if not stated.isdecimal():
+            raise SettingsError(f"{VARIABLE}={stated}: expected a number of bytes")
+        return int(stated)
+    return min(limits(Path("/")), default=None)
+
+
+def limits(root: Path) -> Iterator[int]:
+    """The machine's available memory, what each control group above this process leaves, and the address space."""
+    for line in _lines(root / "proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            yield 1024 * int(line.split()[1])
+    for line in _lines(root / "proc/self/cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            yield from _left(root / "sys/fs/cgroup", path, "memory.max", "memory.current")
+        elif "memory" in controllers.split(","):
+            yield from _left(root / "sys/fs/cgroup/memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes")
+    space, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if space != resource.RLIM_INFINITY:
+        yield space
+
+
+def _left(mount: Path, path: str, limit: str, used: str) -> Iterator[int]:
+    """What a control group and those above it leave, files that the kernel may drop not counted as used."""
+    below = mount / path.lstrip("/")
+    for group in (below, *below.parents):
+        if not group.is_relative_to(mount):
+            return
+        allowed, taken = _lines(group / limit), _lines(group / used)
+        if allowed and taken and allowed[0].isdecimal():
+            facts = dict(line.split() for line in _lines(group / "memory.stat"))
+            cached = int(facts.get("total_inactive_file", facts.get("inactive_file", 0)))
+            yield max(0, int(allowed[0]) - max(0, int(taken[0]) - cached))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []

@@ -1,0 +1,106 @@
+"""WARC and WET files to documents: one part per file, piece of a file, or group of pointers into files."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import apache_beam as beam
+
+from curate import settings, storage
+from curate.extract.config import Extract, Extraction
+from curate.extract.reading import records, refused
+from curate.extract.sandbox import shared
+from curate.inputs.documents import USER_FORMS, user_documents
+from curate.pipelines.stages.map_only import MakeParts
+from curate.pipelines.stages.repeats import MakePartsOnce
+from curate.records import Document, Failure, Page, Reason, Refused, Rejection, Skipped, document_id
+from curate.stage.parts import PartWriter
+from curate.stage.plan import Item
+from curate.stage.record import Plan
+
+NO_REPEATS: Mapping[int, bytes] = {}
+
+
+def build(pipeline: beam.Pipeline, plan: Plan) -> None:
+    """Wire the stage."""
+    asked = settings.build(Extraction, plan.settings)
+    pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | parts(asked.extract)
+
+
+def parts(asked: Extract) -> beam.PTransform:
+    """What makes the stage's parts of its folder."""
+    return MakePartsOnce(make_part) if asked.payload_duplicates == "reject" else MakeParts(make_part)
+
+
+def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS) -> None:
+    """Extract one file; the user's own documents among the inputs pass through as they are.
+
+    repeats: of pages whose payload another page has, their numbers and the id of that other, which is kept.
+    """
+    asked = settings.build(Extraction, plan.settings)
+    with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
+        if item.form in USER_FORMS:
+            for found in user_documents(plan.path(item.uri), item, plan.stage):
+                write(part, found, None, item.source)
+            return
+        pages = 0
+        for record in records(plan, item, asked.extract.max_bytes):
+            if isinstance(record, Skipped):
+                part.skip(record.kind)
+            elif isinstance(record, Failure):
+                part.fail(record, item.source)
+            elif isinstance(record, Refused):
+                part.reject(refusal(record, item.source))
+            else:
+                write(part, outcome(record, item.source, asked, part, repeats.get(pages)), record, item.source)
+                pages += 1
+
+
+def outcome(
+    page: Page, source: str, asked: Extraction, part: PartWriter, kept: bytes | None
+) -> Document | Reason | Failure:
+    """What becomes of a page: the tests that need no parser first, then the extractor's process."""
+    if reason := refused(page, source, asked):
+        return reason
+    if kept is not None:
+        return Reason("extract.payload", detail=f"the payload of {kept.hex()}")
+    gates = replace(asked.gates(source), url=None)  # asked already, and it may hold a long list of domains
+    found, seconds = shared().extract(page, source, asked.extract, gates)
+    part.seconds_elsewhere += seconds
+    return found
+
+
+def refusal(record: Refused, source: str) -> Rejection:
+    """The rejection of a record that holds no page."""
+    return Rejection(
+        id=document_id(record.url, record.timestamp),
+        url=record.url,
+        source=source,
+        stage="extract",
+        reason=record.reason,
+        value=None,
+        threshold=None,
+        bytes=record.bytes,
+        detail=record.detail,
+    )
+
+
+def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | None, source: str) -> None:
+    """Put what became of a page where it belongs."""
+    if isinstance(outcome, Document):
+        part.keep(outcome)
+    elif isinstance(outcome, Failure):
+        part.fail(outcome, source)
+    elif page:
+        part.reject(
+            Rejection(
+                id=document_id(page.url, page.timestamp),
+                url=page.url,
+                source=source,
+                stage="extract",
+                reason=outcome.rule,
+                value=outcome.value,
+                threshold=outcome.threshold,
+                bytes=len(page.body),
+                detail=outcome.detail,
+            )
+        )

@@ -1,0 +1,91 @@
+"""Parts in which a payload occurs once: every input is read twice, first for the hashes of its payloads.
+
+Only hashes, ids and numbers are shuffled, as blobs (`curate.extract.repeats`).
+"""
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import apache_beam as beam
+
+from curate import settings, storage
+from curate.extract.config import Extraction
+from curate.extract.reading import records, refused
+from curate.extract.repeats import BUCKET_BYTES, bucketed, repeats, sighting
+from curate.pipelines.stages.map_only import Made, Pick, make_part, part_numbers
+from curate.records import Page
+from curate.stage.plan import Item
+from curate.stage.record import Plan, load_plan
+
+Blob = tuple[bytes, bytes]
+ENTRY = struct.Struct(">I16s")  # a page's number within its item, and the id of the page that is kept for it
+NO_PAGES = ("documents", "owned")
+
+
+class MakePartsOnce(beam.PTransform):  # type: ignore[misc]
+    """Runs `make` for every item of the stages in the given folders, with the pages that repeat another's payload."""
+
+    def __init__(self, make: Callable[[Plan, Item, Mapping[int, bytes]], None]) -> None:
+        super().__init__()
+        self.make = make
+
+    def expand(self, folders: beam.PCollection) -> beam.PCollection:
+        """PCollection of folders (str) to the word of each part; the output proper is files."""
+        picks = folders | "Items" >> beam.FlatMap(part_numbers) | "Spread over workers" >> beam.Reshuffle()
+        repeated = (
+            picks
+            | "See payloads" >> beam.FlatMap(see)
+            | "By payload" >> beam.GroupByKey()
+            | "Find repeats" >> beam.FlatMap(find)
+        )
+        every = picks | "Every item" >> beam.Map(named)
+        return (
+            (every, repeated)
+            | "Items and repeats" >> beam.Flatten()
+            | "By item" >> beam.GroupByKey()
+            | "Make parts" >> beam.Map(make_one, self.make)
+        )
+
+
+def named(pick: Pick) -> Blob:
+    """An item's key, so that an item without repeats is made too."""
+    folder, number = pick
+    return f"{folder}\0{number}".encode(), b""
+
+
+def see(pick: Pick) -> Iterator[Blob]:
+    """What is seen in an item of pages that pass the first tests: a blob for each bucket of payloads."""
+    folder, number = pick
+    plan = load_plan(storage.path(folder))
+    item, asked = plan.items[number], settings.build(Extraction, plan.settings)
+    if item.form in NO_PAGES:
+        return
+    rank = [*dict.fromkeys(each.source for each in plan.items)].index(item.source)
+    pages = (record for record in records(plan, item, asked.extract.max_bytes) if isinstance(record, Page))
+    seen = (
+        sighting(page, asked.gates(item.source), rank=rank, item=number, number=place)
+        for place, page in enumerate(pages)
+        if not refused(page, item.source, asked)
+    )
+    buckets = 1 + sum(each.bytes for each in plan.items) // BUCKET_BYTES
+    for bucket, blob in bucketed(seen, buckets).items():
+        yield f"{folder}\0{bucket}".encode(), blob
+
+
+def find(bucket: tuple[bytes, Iterable[bytes]]) -> Iterator[Blob]:
+    """The pages of a bucket that repeat another's payload, as a blob for each item that holds some."""
+    key, blobs = bucket
+    folder = key.partition(b"\0")[0]
+    found: dict[int, list[bytes]] = {}
+    for repeat in repeats(blobs):
+        found.setdefault(repeat.item, []).append(ENTRY.pack(repeat.page, repeat.kept))
+    for item, entries in sorted(found.items()):
+        yield folder + f"\0{item}".encode(), b"".join(entries)
+
+
+def make_one(found: tuple[bytes, Iterable[bytes]], make: Callable[[Plan, Item, Mapping[int, bytes]], None]) -> Made:
+    """Make one part, unless it is there already."""
+    key, blobs = found
+    folder, _, number = key.partition(b"\0")
+    pages = {page: kept for blob in blobs for page, kept in ENTRY.iter_unpack(blob)}
+    return make_part((folder.decode(), int(number)), lambda plan, item: make(plan, item, pages))

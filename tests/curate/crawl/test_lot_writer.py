@@ -1,0 +1,147 @@
+"""What a lot leaves on disk counts once its outcomes do, whatever else was written when it died."""
+
+import gzip
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pyarrow.parquet as pq
+import pytest
+
+from curate.crawl.answers import Settled
+from curate.crawl.config import Crawl
+from curate.crawl.fetch import Answer
+from curate.crawl.journal import Journal, read_pauses, write_pauses
+from curate.crawl.lot_writer import LotWriter
+from curate.crawl.lots import Target, url_id
+from curate.crawl.rows import exchange_of, row_of
+from curate.stage.parts import read_receipt
+from curate.warc.readback import read_at
+
+RULES = Crawl(contact="a@b.test")
+
+
+def writer(tmp_path) -> LotWriter:
+    (tmp_path / "receipts").mkdir(exist_ok=True)
+    return LotWriter(tmp_path, tmp_path / "work" / "00000", "lot", 0, RULES)
+
+
+def page(number: int, outcome: str = "ok", **more):
+    target = Target(url=f"http://a.test/{number}", votes=number)
+    answer = Answer(
+        url=target.url,
+        date=datetime(2026, 1, 1, tzinfo=UTC),
+        status=200,
+        status_line=b"HTTP/1.1 200 OK",
+        body=b"<p>%d" % number,
+        request=b"GET / HTTP/1.1\r\n\r\n",
+    )
+    row = row_of(target, Settled(outcome=outcome), answer, hops=[target.url], **more)
+    return row, exchange_of(target, row, answer) if row["kept"] else None
+
+
+def test_what_is_not_committed_is_as_if_it_had_never_been(tmp_path):
+    first = writer(tmp_path)
+    first.add(*page(1))
+    first.commit()
+    first.add(*page(2))  # and now we die: nothing is closed
+    second = writer(tmp_path)
+    assert [row["url"] for row in second.rows] == ["http://a.test/1"]
+    second.add(*page(2))
+    second.commit()
+    second.seal(0, "key", 1.0)
+    receipt = read_receipt(tmp_path, 0, "key")
+    assert (receipt.counts.read, receipt.counts.kept) == (2, 2)
+    assert sum(name.endswith(".warc.gz") for name in receipt.files) == 2
+
+
+def test_a_warc_without_its_outcomes_is_written_anew(tmp_path):
+    first = writer(tmp_path)
+    first.add(*page(1))
+    first.commit()
+    (tmp_path / "work" / "00000" / "00000.parquet").unlink()  # we died between the two renames
+    second = writer(tmp_path)
+    assert second.rows == []
+    for number in (1, 2):
+        second.add(*page(number))
+    second.commit()
+    second.seal(0, "key", 1.0)
+    assert len([*(tmp_path / "warc").glob("*.warc.gz")]) == 1
+    rows = pq.read_table(tmp_path / "part-00000.parquet").to_pylist()
+    assert sorted(row["url"] for row in rows) == ["http://a.test/1", "http://a.test/2"]
+
+
+def test_a_disk_that_is_full_costs_what_was_not_committed(tmp_path, monkeypatch):
+    lot = writer(tmp_path)
+    lot.add(*page(1))
+    lot.commit()
+    lot.add(*page(2))
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        lot.commit()
+    lot.abandon()
+    monkeypatch.undo()
+    assert [row["url"] for row in writer(tmp_path).rows] == ["http://a.test/1"]
+    assert not [*(tmp_path / "warc").glob(".*")]
+
+
+def test_a_seal_parts_what_is_at_its_end_from_what_comes_again(tmp_path):
+    lot = writer(tmp_path)
+    lot.add(*page(1))
+    lot.add(*page(2, "http_404"))
+    later, _ = page(3, "http_5xx")
+    lot.add(later | {"deferred": True, "tries": 1, "not_before": 9.0})
+    lot.add(*page(4, "redirect_cross_host", location="http://b.test/"))
+    lot.commit()
+    lot.seal(0, "key", 1.0)
+    counts = read_receipt(tmp_path, 0, "key").counts
+    assert (counts.read, counts.kept, counts.rejected, counts.skipped) == (3, 1, 2, {"deferred": 1})
+    assert counts.reasons == {"crawl.http_404": 1, "crawl.redirect_cross_host": 1}
+    deferred = pq.read_table(tmp_path / "deferred-00000.parquet").to_pylist()
+    told = {row["url"]: (row["tries"], row["not_before"], row["via"]) for row in deferred}
+    assert told == {"http://a.test/3": (1, 9.0, []), "http://b.test/": (0, 0.0, ["http://a.test/4"])}
+
+
+def test_a_journal_outlives_the_process_and_a_line_that_is_cut(tmp_path):
+    journal = Journal(tmp_path / "journal")
+    journal.asking("a.test", 100.0, "http://a.test/1")
+    journal.asked_for("a.test", 200.0)
+    journal.asking("b.test", 1.0, "http://b.test/")
+    journal.close()
+    (tmp_path / "journal").write_bytes((tmp_path / "journal").read_bytes()[:-20])
+    found = Journal(tmp_path / "journal")
+    assert found.asked == {url_id("http://a.test/1")}
+    assert found.ready["a.test"] - found.ready["b.test"] == pytest.approx(199.0, abs=1)
+    found.close()
+
+
+def test_pauses_that_are_not_over_are_told_to_later_lots(tmp_path):
+    write_pauses(tmp_path, "00000", {"a.test": 50.0, "b.test": -1.0})
+    write_pauses(tmp_path, "00001", {})
+    assert [host for host, _ in read_pauses(tmp_path)] == ["a.test"]
+
+
+def same(number: int, body: bytes, **more):
+    row, exchange = page(number)
+    return row, replace(exchange, body=body, **more)
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_payload_that_comes_again_is_stored_as_a_reference(tmp_path, dies):
+    lot = writer(tmp_path)
+    lot.add(*same(1, b"x" * 2000))
+    lot.commit()
+    lot = writer(tmp_path) if dies else lot
+    lot.add(*same(2, b"x" * 2000))
+    lot.add(*same(3, b"x" * 2000, truncated="length"))
+    lot.add(*same(4, b"x" * 500))
+    lot.add(*same(5, b"x" * 500))
+    lot.commit()
+    assert [row["outcome"] for row in lot.rows] == ["ok", "revisit", "ok", "ok", "ok"]
+    first, second = lot.rows[:2]
+    with (tmp_path / first["warc_file"]).open("rb") as file:
+        original = read_at(file, first["warc_offset"], first["warc_length"])
+    with gzip.open(tmp_path / second["warc_file"]) as file:
+        told = file.read()
+    assert b"WARC-Refers-To: " + original.record_id.encode() in told
+    assert b"WARC-Refers-To-Target-URI: http://a.test/1\r\n" in told
+    assert second["payload_digest"] == first["payload_digest"]

@@ -1,0 +1,261 @@
+"""Exports: which files, whose they are, that their bytes are those of the shards. Readers of others: tests/readers."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from small_sets import write
+
+from curate import recipe, storage
+from curate.dataset import trainers
+from curate.dataset.export import Dataset, export
+from curate.inspection.verify import faults
+from curate.pipelines.engines.target import Target
+from curate.pipelines.run import Engine, run
+from curate.settings import SettingsError
+from curate.tokens.shards import read_index
+
+FORMATS = ("croissant", "datacard", "hf", "llmc", "litdata", "nanotron", "npy")
+STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory) -> Path:
+    """A run of two sources, several shards each."""
+    folder = tmp_path_factory.mktemp("run")
+    for source in ("books", "web"):
+        rows = [{"text": f"{STORY} {source} {number} " * 4, "url": f"http://{source}/{number}"} for number in range(9)]
+        (folder / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "own.toml").write_text(
+        'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\nweight = 3\n[sources.web]\ninputs = ["web.jsonl"]\n'
+        '[filter]\nrules = ["gopher_quality"]\n[dedup]\nnear = false\n[pack]\nmax_tokens = 250\nvalid_fraction = 0.3\n'
+    )
+    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=Target(workers=1)))
+    return folder / "out"
+
+
+@pytest.fixture
+def out(packed, tmp_path) -> Path:
+    return shutil.copytree(packed, tmp_path / "out")
+
+
+def shards(out: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Name: its tokens, and the end of each document."""
+    found = {}
+    for path in sorted((out / "shards").rglob("*.bin")):
+        name = str(path.relative_to(out / "shards").with_suffix(""))
+        found[name] = np.memmap(path, "<u2"), np.cumsum(read_index(path.with_suffix(".idx")).lengths)
+    assert len(found) > 4
+    return found
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_nanogpt_s_memmap_reads_the_shards_end_to_end(out):
+    joined = out.parent / "train.bin"
+    parts = sorted((out / "shards" / "train" / "web").glob("*.bin"))
+    joined.write_bytes(b"".join(path.read_bytes() for path in parts))
+    data = np.memmap(joined, dtype=np.uint16, mode="r")
+    own = [tokens for name, (tokens, _) in shards(out).items() if name.startswith("train/web/")]
+    assert np.array_equal(data, np.concatenate(own))
+
+
+def test_llm_c_s_check_of_a_header_holds_and_end_of_text_stands_before_each_document(out, tmp_path):
+    export("llmc", out, tmp_path / "x")
+    for name, (tokens, ends) in shards(out).items():
+        raw = (tmp_path / "x" / f"{name}.bin").read_bytes()
+        header, found = np.frombuffer(raw[:1024], "<i4"), np.frombuffer(raw[1024:], "<u2")
+        assert header[:3].tolist() == [20240520, 1, len(tokens)]
+        assert not header[3:].any()
+        assert len(raw) == 256 * 4 + 2 * header[2]
+        assert np.array_equal(found, np.concatenate([tokens[-1:], tokens[:-1]]))
+        starts = np.concatenate([[0], ends[:-1]])
+        assert np.flatnonzero(found == 50256).tolist() == starts.tolist()
+
+
+def test_nanotron_and_npy_are_other_names_of_the_shards_and_the_index_holds_the_ends(out, tmp_path):
+    for form, suffix in (("nanotron", "ds"), ("npy", "npy")):
+        export(form, out, tmp_path / form)
+        for name, (_, ends) in shards(out).items():
+            made = tmp_path / form / f"{name}.{suffix}"
+            assert made.samefile(out / "shards" / f"{name}.bin")
+            if form == "nanotron":
+                assert np.fromfile(f"{made}.index", "<u8").tolist() == ends.tolist()
+
+
+def test_on_another_device_they_are_copies(out):
+    elsewhere = Path("/dev/shm")
+    if not elsewhere.is_dir() or not os.access(elsewhere, os.W_OK) or elsewhere.stat().st_dev == out.stat().st_dev:
+        pytest.skip("no second device here")
+    dest = elsewhere / f"curate-test-{os.getpid()}"
+    try:
+        export("npy", out, dest)
+        for name, (tokens, _) in shards(out).items():
+            assert np.array_equal(np.memmap(dest / f"{name}.npy", np.uint16), tokens)
+    finally:
+        shutil.rmtree(dest)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 1024])
+def test_parquet_has_a_row_per_document_in_groups_of_bounded_size(rows, out, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainers, "ROWS", rows)
+    export("hf", out, tmp_path / "x")
+    for name, (tokens, ends) in shards(out).items():
+        file = pq.ParquetFile(tmp_path / "x" / f"{name}.parquet")
+        groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+        assert max(groups) <= rows
+        found, meta = file.read(), pq.read_table(out / "shards" / f"{name}.meta.parquet")
+        assert str(found.schema.field("input_ids").type) == "list<element: uint16>"
+        assert found["input_ids"].to_pylist() == [part.tolist() for part in np.split(tokens, ends[:-1])]
+        assert [bytes.fromhex(each) for each in found["id"].to_pylist()] == meta["id"].to_pylist()
+        assert found.select(["url", "source", "quality"]).equals(meta.select(["url", "source", "quality"]))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_export_gives_the_same_bytes_again_and_anew(form, out, tmp_path):
+    export(form, out, tmp_path / "a")
+    first = content(tmp_path / "a")
+    export(form, out, tmp_path / "a")
+    export(form, out, tmp_path / "b")
+    assert content(tmp_path / "a") == content(tmp_path / "b") == first
+    assert list(faults(out)) == []
+
+
+def test_one_split_is_that_split_and_files_of_the_export_before_go(out, tmp_path):
+    export("npy", out, tmp_path / "x")
+    (tmp_path / "x" / "mine.txt").write_text("mine")
+    done = export("npy", out, tmp_path / "x", split="train")
+    found = {name for name in content(tmp_path / "x") if not name.startswith(".")}
+    assert found == {"mine.txt"} | {f"{name}.npy" for name in shards(out) if name.startswith("train/")}
+    assert done.files == done.shards == len(found) - 1
+
+
+def test_several_exports_share_a_folder(out, tmp_path):
+    for form in FORMATS[:3]:
+        export(form, out, tmp_path / "hub")
+    export("hf", out, tmp_path / "hub")
+    assert {"README.md", "croissant.json", "train/web/part-00000-of-00003.parquet"} <= content(tmp_path / "hub").keys()
+
+
+def test_a_file_that_is_not_of_the_export_or_was_changed_is_not_overwritten(out, tmp_path):
+    dest = tmp_path / "x"
+    dest.mkdir()
+    (dest / "README.md").write_text("mine")
+    with pytest.raises(SettingsError, match=r"x/README.md: not of an export to datacard"):
+        export("datacard", out, dest)
+    assert content(dest) == {"README.md": b"mine"}
+    (dest / "README.md").unlink()
+    export("datacard", out, dest)
+    (dest / "README.md").write_text("mine now")
+    before = content(dest)
+    with pytest.raises(SettingsError, match=r"x/README.md: changed since it was exported"):
+        export("datacard", out, dest)
+    assert content(dest) == before
+
+
+def test_a_record_that_names_files_elsewhere_is_refused_and_nothing_is_removed(out, tmp_path):
+    (tmp_path / "victim").write_text("keep")
+    (tmp_path / "x").mkdir()
+    for text in ('{"files": {"../victim": 4}}', '{"files": {"/victim": 4}}', '{"files": [1]}', "{"):
+        (tmp_path / "x" / ".curate-export-npy.json").write_text(text)
+        with pytest.raises(SettingsError, match=r"record of an export|names no files"):
+            export("npy", out, tmp_path / "x")
+    assert (tmp_path / "victim").read_text() == "keep"
+
+
+def test_croissant_may_lie_in_the_output_and_verify_tells_when_it_is_of_another_manifest(out):
+    export("croissant", out, out)
+    assert list(faults(out)) == []
+    described = json.loads((out / "croissant.json").read_text())
+    files = {each["contentUrl"]: each for each in described["distribution"] if "contentUrl" in each}
+    stated = json.loads((out / "manifest.json").read_text())["sources"][0]["splits"]["train"]["shards"][0]
+    assert files[f"{stated['path']}.bin"]["sha256"] == stated["files"]["bin"]["sha256"]
+    assert set(files) == {f"shards/{name}.{s}" for name in shards(out) for s in ("bin", "idx", "meta.parquet")}
+    (out / "manifest.json").write_text((out / "manifest.json").read_text() + " ")
+    assert [each for each in faults(out) if "describes an earlier manifest" in each]
+
+
+def test_the_card_states_the_funnel_the_mixture_and_the_licence(out, tmp_path):
+    export("datacard", out, tmp_path / "x", license="odc-by")
+    card = (tmp_path / "x" / "README.md").read_text()
+    assert 'license: "odc-by"' in card
+    assert '  - split: validation\n    path: "valid/books/*.parquet"' in card
+    contract = json.loads((out / "manifest.json").read_text())
+    for stage in contract["stages"]:
+        assert f"| {stage['name']} | {stage['read']} | {stage['kept']} | {stage['rejected']} |" in card
+    train = contract["sources"][0]["splits"]["train"]
+    assert f"| books | train | {train['documents']} | {train['tokens']:,} | {train['bytes']:,} | 75.0 % |" in card
+
+
+@pytest.mark.parametrize(
+    ("form", "dest", "more", "message"),
+    [
+        ("zip", "x", {}, "zip: no such format; known are croissant, datacard, hf"),
+        ("npy", "x", {"split": "dev"}, "--split dev: .* has train and valid"),
+        ("npy", "x", {"license": "mit"}, "--license goes with croissant and datacard, not with npy"),
+        ("npy", "out", {}, "lies in the output itself"),
+        ("datacard", "out", {}, "lies in the output itself"),
+        ("croissant", "out/filter", {}, "lies in the output itself"),
+    ],
+)
+def test_what_will_not_do_is_refused_before_any_work(form, dest, more, message, out, tmp_path):
+    before = content(tmp_path)
+    with pytest.raises(SettingsError, match=message):
+        export(form, out, tmp_path / dest, **more)
+    assert content(tmp_path) == before
+
+
+def test_a_damaged_or_missing_shard_is_named(out, tmp_path):
+    shard = next((out / "shards" / "train" / "web").glob("*.bin"))
+    raw = shard.read_bytes()
+    shard.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+    with pytest.raises(ValueError, match=f"{shard.name}: damaged"):
+        export("npy", out, tmp_path / "x")
+    shard.unlink()
+    with pytest.raises(ValueError, match=f"{shard.name}: no such shard"):
+        export("npy", out, tmp_path / "y")
+    assert not (tmp_path / "y").exists()
+
+
+def test_an_export_goes_to_a_store_and_comes_from_one(out, tmp_path):
+    store = storage.path("memory://exports")
+    for name, raw in content(out).items():
+        (store / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (store / "out" / name).write_bytes(raw)
+    export("nanotron", out, tmp_path / "x")
+    export("nanotron", store / "out", store / "x")
+    assert {name: (store / "x" / name).read_bytes() for name in storage.sizes(store / "x")} == content(tmp_path / "x")
+
+
+def wide(folder: Path) -> Dataset:
+    """A dataset of uint32 ids."""
+    path = write(folder, {"web": (1, {"train": [[70000, 1, 50256]]})}, dtype="<u4")
+    return Dataset(out=folder, contract=json.loads(path.read_text()), dest=folder, splits=("train",))
+
+
+def test_ids_of_four_bytes_go_where_a_reader_takes_them(tmp_path):
+    dataset = wide(tmp_path)
+    with pytest.raises(SettingsError, match=r"llm\.c's loader reads uint16"):
+        dict(trainers.llmc(dataset))
+    files = dict(trainers.litdata(dataset))
+    for name, each in files.items():
+        (tmp_path / "x" / name).parent.mkdir(parents=True, exist_ok=True)
+        each(tmp_path / "x" / name)
+    folder = tmp_path / "x" / "train" / "web"
+    assert json.loads((folder / "index.json").read_text())["config"]["data_format"] == ["no_header_numpy:6"]
+    assert np.fromfile(folder / "part-00000-of-00001.bin", "<u4").tolist() == [1, 12, 24, 70000, 1, 50256]
+
+
+def test_the_command_tells_what_it_wrote_and_refuses_in_one_line(curate, out, tmp_path):
+    done = json.loads(curate("export", "npy", out, "-o", tmp_path / "x", "--json").out)
+    tokens = sum(len(each) for each, _ in shards(out).values())
+    assert done == {"folder": str(tmp_path / "x"), "files": len(shards(out)), "shards": done["files"], "tokens": tokens}
+    refused = curate("export", "zip", out, "-o", tmp_path / "y")
+    assert (refused.code, refused.error.split(";")[0]) == (2, "zip: no such format")
+    assert not (tmp_path / "y").exists()

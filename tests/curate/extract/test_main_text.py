@@ -1,0 +1,133 @@
+"""The main text: plain trafilatura's where that is asked for, the quick text where its main extractor finds little."""
+
+import logging
+
+import pytest
+from trafilatura import extract as plainly
+
+from curate.extract.config import Extract
+from curate.extract.main_text import SHORT, main_text, quick_text, tidy
+from curate.extract.page import decode
+from curate.records import Page
+from curate.warc.reader import read_file
+
+SENTENCE = "The lighthouse keeper walked down to the harbour every morning to look at the boats and the gulls. "
+ARTICLE = (
+    f"<html><head><title> The\n keeper </title></head><body><article><p>{SENTENCE * 5}</p></article></body></html>"
+)
+# An old page: its text stands between line breaks, in which trafilatura's main extractor finds nothing.
+OLD = f"<html><body><center>{f'<font>{SENTENCE}</font><br>' * 16}</center></body></html>"
+# A page that scripts fill: its text is in the metadata alone.
+SCRIPTED = (
+    '<html><head><script type="application/ld+json">{"@type": "NewsArticle", "datePublished": "2021-03-04T05:06:07Z",'
+    f' "articleBody": "{SENTENCE * 5}"}}</script></head><body><div id="app"></div><p>Loading</p></body></html>'
+)
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(scope="module")
+def pages(data):
+    """The first real pages of one file: URL and markup."""
+    found = read_file(data("web") / "pages-00005.warc.gz")
+    return [(page.url, decode(page.body, page.charset)) for page in found if isinstance(page, Page)][:120]
+
+
+@pytest.mark.parametrize("choice", [{}, {"precision": True}, {"recall": True}, {"comments": True}, {"tables": False}])
+def test_with_its_own_fallback_it_is_plain_trafilatura_to_the_letter(pages, choice):
+    settings = Extract(fallback="trafilatura", **choice)
+    renamed = {"precision": "favor_precision", "recall": "favor_recall", "comments": "include_comments"}
+    asked = {"include_comments": False} | {
+        renamed.get(name, f"include_{name}"): value for name, value in choice.items()
+    }
+    for url, markup in pages[:40]:
+        assert main_text(markup, url, settings).text == tidy(plainly(markup, url=url, **asked) or "").strip(), url
+
+
+def test_the_main_extractor_s_text_is_trafilatura_s_where_neither_has_to_be_rescued(pages):
+    for url, markup in pages:
+        mine = main_text(markup, url, Extract())
+        plain = plainly(markup, url=url, include_comments=False, fast=True)
+        if mine.extractor == "trafilatura" and len(mine.text) > 3000:  # from there on, trafilatura never tries again
+            assert mine.text == tidy(plain).strip(), url
+
+
+def test_a_page_in_which_the_main_extractor_finds_nothing_gives_its_quick_text():
+    found = main_text(OLD, "", Extract())
+    assert found.extractor == "resiliparse"
+    assert found.text.count("lighthouse") == 16
+    assert main_text(OLD, "", Extract(extractor="resiliparse")).text == found.text
+
+
+def test_an_article_gives_the_main_extractor_s_text_and_its_title():
+    found = main_text(ARTICLE, "", Extract())
+    assert found == ((SENTENCE * 5).strip(), "The keeper", None, "trafilatura")
+    assert main_text(ARTICLE, "", Extract(), quick_text(ARTICLE)) == found
+
+
+def test_the_quick_text_takes_over_below_a_share_of_its_length_and_not_above():
+    short = main_text(ARTICLE, "", Extract(), "word " * int(len(SENTENCE) * 5 / SHORT / 5 * 0.9))
+    assert short.extractor == "trafilatura"
+    assert (
+        main_text(ARTICLE, "", Extract(), "word " * int(len(SENTENCE) * 5 / SHORT / 5 * 1.1)).extractor == "resiliparse"
+    )
+
+
+def test_an_article_in_the_metadata_alone_is_found_and_so_is_its_day():
+    found = main_text(SCRIPTED, "", Extract())
+    assert found.text.count("lighthouse") == 5
+    assert found.date == "2021-03-04"
+
+
+@pytest.mark.parametrize(
+    ("head", "date"),
+    [
+        ('<meta property="article:published_time" content="2019-08-07T06:05:04+02:00">', "2019-08-07"),
+        ('<meta itemprop="datePublished" content="2019-08-07">', "2019-08-07"),
+        ('<meta name="date" content="yesterday"><meta name="DC.date.issued" content="1999-12-31">', "1999-12-31"),
+        ('<meta name="date" content="2019-13-07">', None),
+        ('<meta name="viewport" content="2019-08-07">', None),
+        ("", None),
+    ],
+)
+def test_the_day_is_the_one_that_the_metadata_state(head, date):
+    assert main_text(ARTICLE.replace("<head>", f"<head>{head}"), "", Extract()).date == date
+
+
+@pytest.mark.parametrize("markup", ["", "   ", "<html></html>", "<", "{}", "\ufffd"])
+def test_what_is_hardly_a_page_has_hardly_a_text(markup):
+    assert len(main_text(markup, "", Extract()).text) <= len(markup)
+
+
+def test_a_page_with_control_characters_that_trafilatura_gives_up_gives_its_quick_text():
+    markup = f"<html><body><article><ul><li>&#1;{SENTENCE}</li></ul><p>{SENTENCE * 4}</p></article></body></html>"
+    assert plainly(markup) is None
+    found = main_text(markup, "", Extract())
+    assert found.extractor == "resiliparse"
+    assert found.text.count("lighthouse") >= 4
+
+
+@pytest.mark.parametrize(
+    ("text", "tidied"),
+    [
+        ("a\n| | |\n|\nb | c\n", "a\nb | c"),
+        ("- one\n-\n•\n- two", "- one\n- two"),
+        ("| | one | |\n| two |\n| | three\nfour. | |", "one\ntwo\nthree\nfour."),
+        ("| | 2019 | 2020 |\n|x|\n| a \\| b | |", "| | 2019 | 2020 |\n|x|\na | b"),
+        ("---\n -- \n|-|", "---\n --\n|-|"),
+        ("a \t b\r\n\r\n\r\n\r\n  c  d", "a b\n\n  c d"),
+    ],
+)
+def test_layout_is_no_text(text, tidied):
+    assert tidy(text) == tidied
+
+
+def test_the_lists_of_the_quick_text_look_like_trafilatura_s():
+    lists = "<p>• One thing</p><p>• Another</p><ol><li>First</li><li>Second</li></ol>"
+    lines = quick_text(f"<html><body><article>{lists}</article></body></html>").split("\n")
+    assert [line for line in lines if line] == ["- One thing", "- Another", "1. First", "2. Second"]

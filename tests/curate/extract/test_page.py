@@ -1,0 +1,263 @@
+"""From a page to a document or the reason why not: encodings, the cheap gate, the extractor's own failures."""
+
+import codecs
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.extract import main_text as extracting
+from curate.extract.config import Extract, Gates
+from curate.extract.page import attempt, decode, extract, gate
+from curate.records import Document, Failure, Page, Pointer, document_id
+
+NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
+PARAGRAPH = "The lighthouse keeper walked down to the harbour every morning to look at the boats and the gulls. " * 3
+HTML = f"<html><head><title> The\n keeper </title></head><body><article><p>{PARAGRAPH}</p></article></body></html>"
+
+# Frequent letters of each language, as a page in it has them.
+SAMPLES = {
+    "cp1251": "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 5,
+    "cp1252": "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich – fünf €. " * 5,
+    "shift_jis": "いろはにほへと ちりぬるを わかよたれそ つねならむ。" * 5,
+    "gbk": "天地玄黄，宇宙洪荒。日月盈昃，辰宿列张。寒来暑往，秋收冬藏。" * 5,
+    "euc_kr": "키스의 고유조건은 입술끼리 만나야 하고 특별한 기술은 필요치 않다. " * 5,
+}
+
+
+def page(body=HTML, **changes):
+    body = body.encode() if isinstance(body, str) else body
+    made = Page(
+        url="http://a/",
+        timestamp=NOON,
+        status=200,
+        mime="text/html",
+        charset="",
+        body=body,
+        pointer=Pointer(file="f.warc", offset=7, length=99),
+    )
+    return replace(made, **changes)
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")],
+)
+def test_a_byte_order_mark_goes_over_everything_and_is_no_text(mark, encoding):
+    body = mark + "<meta charset='windows-1251'>naïve 日本".encode(encoding)
+    assert decode(body, "iso-8859-1") == "<meta charset='windows-1251'>naïve 日本"
+
+
+@pytest.mark.parametrize("encoding", SAMPLES)
+def test_the_header_s_charset_goes_over_the_page_s_own(encoding):
+    text = "<meta charset='koi8-r'>" + SAMPLES[encoding]
+    assert decode(text.encode(encoding), encoding) == text
+
+
+@pytest.mark.parametrize("encoding", SAMPLES)
+@pytest.mark.parametrize("header", ["", "no-such-charset", "none", "utf-7"])
+def test_without_a_known_charset_in_the_header_the_page_s_own_counts(encoding, header):
+    for tag in (
+        f'<meta charset="{encoding}">',
+        f"<META http-equiv=Content-Type content='text/html; charset={encoding}'>",
+    ):
+        text = f"<html><head>{tag}</head>{SAMPLES[encoding]}"
+        assert decode(text.encode(encoding), header) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1251", "cp1252", "shift_jis"])
+def test_without_any_charset_the_bytes_tell(encoding):
+    text = f"<p>{SAMPLES.get(encoding, 'naïve 日本 für ёлка')}</p>"
+    assert decode(text.encode(encoding), "") == text
+
+
+@pytest.mark.parametrize("text", ["café", "a – b", "“quoted”", "naïve", "10 €", "日本"])
+def test_a_short_text_in_utf_8_is_not_taken_for_something_else(text):
+    assert decode(text.encode(), "") == text
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff")))
+def test_utf_8_is_read_as_it_is_whether_it_is_named_or_not(text):
+    if "charset" not in text:
+        assert decode(text.encode(), "") == decode(text.encode(), "utf-8") == text
+
+
+def test_one_wrong_byte_does_not_turn_a_utf_8_page_into_another_encoding():
+    body = "Zwölf Boxkämpfer über".encode() + b" \xe9 " + "schöne Grüße".encode()
+    assert decode(body, "utf-8") == "Zwölf Boxkämpfer über \ufffd schöne Grüße"
+
+
+def test_a_page_that_only_claims_to_be_utf_8_is_read_as_windows_1252():
+    assert decode("Zwölf Boxkämpfer über".encode("cp1252"), "utf-8") == "Zwölf Boxkämpfer über"
+
+
+def test_a_page_of_another_name_that_is_utf_8_is_read_as_utf_8():
+    text = "<meta charset='euc-kr'>" + SAMPLES["euc_kr"]
+    assert decode(text.encode(), "euc-kr") == text
+
+
+@pytest.mark.parametrize("name", ["utf-16", "UTF-16LE", "utf-16be"])
+def test_a_page_that_calls_itself_utf_16_in_plain_bytes_is_utf_8(name):
+    text = f"<meta charset={name}>naïve"
+    assert decode(text.encode(), "") == text
+
+
+def test_a_charset_beyond_the_first_4096_bytes_is_not_looked_for():
+    text = " " * 4096 + "<meta charset=koi8-r>naïve"
+    assert decode(text.encode(), "") == text
+
+
+@given(st.binary(), st.sampled_from(["", "utf-8", "gbk", "utf-16", "shift_jis", "iso-8859-8-i", "x-user-defined"]))
+def test_any_bytes_are_some_text(body, charset):
+    assert isinstance(decode(body, charset), str)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule", "value"),
+    [
+        ({"status": 404}, "extract.status", 404),
+        ({"status": 301}, "extract.status", 301),
+        ({"mime": "image/png"}, "extract.mime", None),
+        ({"mime": "application/json"}, "extract.mime", None),
+        ({"body": b"x" * 101}, "extract.size", 101),
+        ({"body": b""}, "extract.empty_body", 0),
+        ({"body": b" \r\n\t"}, "extract.empty_body", 0),
+        ({"status": 404, "mime": "image/png", "body": b""}, "extract.status", 404),
+    ],
+)
+def test_the_cheap_tests_name_the_first_reason_and_the_value(changes, rule, value):
+    found = gate(page("short", **changes) if "body" not in changes else page(**changes), Extract(max_bytes=100))
+    assert (found.rule, found.value) == (rule, value)
+    assert extract(page(**{"body": b"short", **changes}), "web", Extract(max_bytes=100)).rule == rule
+
+
+@pytest.mark.parametrize(
+    "mime", ["text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml", ""]
+)
+def test_pages_of_text_pass_the_gate(mime):
+    assert gate(page(mime=mime), Extract()) is None
+
+
+def test_other_statuses_pass_where_the_recipe_names_them():
+    assert gate(page(status=404), Extract(statuses=(200, 404))) is None
+    assert gate(page(status=200), Extract(statuses=(404,))).rule == "extract.status"
+
+
+def test_a_page_is_a_document_with_its_text_title_and_place():
+    found = extract(page(), "web", Extract())
+    assert found.text == PARAGRAPH.strip()
+    assert found.title == "The keeper"
+    assert (found.id, found.url, found.timestamp, found.source) == (
+        document_id("http://a/", NOON),
+        "http://a/",
+        NOON,
+        "web",
+    )
+    assert (found.mime, found.warc_file, found.warc_offset, found.warc_length) == ("text/html", "f.warc", 7, 99)
+
+
+def test_plain_text_is_taken_as_it_stands():
+    found = extract(page("\n one\n\n  two <b>\n", mime="text/plain"), "web", Extract())
+    assert (found.text, found.title) == ("one\n\n  two <b>", None)
+
+
+@pytest.mark.parametrize("body", ["<html></html>", "<html><body><script>x()</script></body></html>", "<!-- -->"])
+def test_a_page_without_text_says_so(body):
+    assert extract(page(body), "web", Extract()).rule == "extract.no_text"
+
+
+def test_nul_characters_are_no_text():
+    assert extract(page("a\0b", mime="text/plain"), "web", Extract()).text == "ab"
+    assert extract(page("\0 \0", mime="text/plain"), "web", Extract()).rule == "extract.no_text"
+
+
+def test_text_and_title_can_be_written_as_utf_8():
+    body = f"<title>&#xd800;x</title><p>&#xdfff;{PARAGRAPH}</p>"
+    found = extract(page(body), "web", Extract())
+    assert "The lighthouse" in found.text
+    assert (found.text + found.title).encode()
+
+
+def test_extraction_does_not_depend_on_the_pages_before():
+    twice = [extract(page(), "web", Extract()) for _ in range(4)]
+    assert all(found == twice[0] for found in twice)
+
+
+def test_an_extractor_that_raises_is_a_lost_record_that_points_at_the_page(monkeypatch):
+    def broken(*_):
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(extracting, "main_text", broken)
+    found = attempt(page(), "web", Extract())
+    assert found == Failure(
+        file="f.warc",
+        offset=7,
+        length=99,
+        stage="extract",
+        error="extractor",
+        message="RecursionError: too deep",
+        url="http://a/",
+        record=True,
+    )
+
+
+def test_an_interrupt_is_no_failure_of_a_page(monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(extracting, "main_text", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        attempt(page(), "web", Extract())
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["<div>" * 20_000, "<p>" + "&#x0;" * 100, "<a href='http://[::1'>x</a>" * 50, "<html>" * 3 + "\ufffe" * 50],
+    ids=["deep", "nul references", "broken links", "no characters"],
+)
+@pytest.mark.parametrize("url", ["http://a/", "", "http://[", "no url", "\ud800"])
+def test_hostile_markup_and_addresses_end_in_an_outcome(body, url):
+    assert attempt(page(body, url=url), "web", Extract()) is not None
+
+
+@given(st.binary(max_size=200), st.sampled_from(["text/html", "text/plain", "image/png", ""]))
+def test_any_page_is_a_document_a_reason_or_a_failure(body, mime):
+    found = attempt(page(body, mime=mime), "web", Extract())
+    assert not isinstance(found, Document) or found.text.strip()
+
+
+GERMAN = "Der alte Leuchtturm steht seit vielen Jahren an der Küste, und niemand weiß genau, wer ihn gebaut hat. " * 5
+
+
+def in_html(text):
+    return f"<html><head><title>x</title></head><body><article><p>{text}</p></article></body></html>"
+
+
+def test_a_page_in_a_language_that_no_one_will_keep_is_refused_by_its_quick_text():
+    refused = extract(page(in_html(GERMAN)), "web", Extract(), Gates(languages=("en",)))
+    assert (refused.rule, refused.threshold, refused.detail) == ("extract.language", 0.2, "de")
+    assert refused.value < 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "languages", "least"),
+    [
+        (GERMAN, (), 0.2),
+        (GERMAN, ("de",), 0.2),
+        (GERMAN, ("en", "de"), 0.2),
+        (GERMAN, ("en",), 0.0),
+        ("Guten Tag, Hallo", ("en",), 0.2),
+    ],
+)
+def test_a_page_passes_the_language_gate_where_its_language_is_wanted_or_cannot_be_told(text, languages, least):
+    found = extract(page(in_html(text)), "web", Extract(language_gate=least), Gates(languages=languages))
+    assert isinstance(found, Document)
+
+
+def test_a_document_has_its_language_and_who_extracted_it():
+    found = extract(page(), "web", Extract())
+    assert (found.language, found.extractor) == ("en", "trafilatura")
+    assert found.language_score > 0.65
+    assert extract(page(GERMAN, mime="text/plain"), "web", Extract()).extractor == "plain"

@@ -1,0 +1,160 @@
+import math
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the model needs torch: pip install 'curate-corpus[train]'")
+
+from curate.gpt.model import GPT, SHAPES, Shape  # noqa: E402
+
+TINY = Shape(layers=2, heads=2, width=32, context=16, vocabulary=50)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Tiny tensors gain nothing from threads, and two of them wait for each other on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def model(shape: Shape = TINY, seed: int = 0) -> GPT:
+    torch.manual_seed(seed)
+    return GPT(shape)
+
+
+def tokens(rows: int, columns: int, vocabulary: int = 50, seed: int = 0):
+    return torch.randint(vocabulary, (rows, columns), generator=torch.Generator().manual_seed(seed))
+
+
+def reference(weights: dict[str, np.ndarray], shape: Shape, ids: np.ndarray) -> np.ndarray:
+    """openai/gpt-2 `src/model.py` in NumPy, one sequence: ids (T,) to logits (T, V)."""
+
+    def norm(x, name):
+        x = (x - x.mean(-1, keepdims=True)) / np.sqrt(
+            ((x - x.mean(-1, keepdims=True)) ** 2).mean(-1, keepdims=True) + 1e-5
+        )
+        return x * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+    def linear(x, name):
+        return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+    def gelu(x):
+        return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+    def attend(query, key, value):
+        scores = query @ key.T / np.sqrt(query.shape[-1])
+        scores[np.triu_indices(len(ids), 1)] = -np.inf
+        shares = np.exp(scores - scores.max(-1, keepdims=True))
+        return shares / shares.sum(-1, keepdims=True) @ value
+
+    x = weights["wte.weight"][ids] + weights["wpe.weight"][: len(ids)]
+    for layer in range(shape.layers):
+        block = f"h.{layer}"
+        stacked = np.split(linear(norm(x, f"{block}.ln_1"), f"{block}.attn.c_attn"), 3, axis=-1)
+        heads = zip(*(np.split(each, shape.heads, axis=-1) for each in stacked), strict=True)
+        x = x + linear(np.concatenate([attend(*head) for head in heads], axis=-1), f"{block}.attn.c_proj")
+        x = x + linear(gelu(linear(norm(x, f"{block}.ln_2"), f"{block}.mlp.c_fc")), f"{block}.mlp.c_proj")
+    return norm(x, "ln_f") @ weights["wte.weight"].T
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("gpt2", 124439808), ("gpt2-medium", 354823168), ("gpt2-large", 774030080), ("gpt2-xl", 1557611200)],
+)
+def test_presets_have_the_released_models_parameters(name, expected):
+    with torch.device("meta"):
+        built = GPT(SHAPES[name])
+    assert sum(parameter.numel() for parameter in built.parameters()) == SHAPES[name].parameters == expected
+
+
+def test_logits_equal_gpt2_written_in_numpy():
+    built = model().double()
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)  # far from the start, where GELU and norms matter
+    weights = {name: value.numpy() for name, value in built.state_dict().items()}
+    ids = tokens(1, 16)
+    assert np.abs(built(ids)[0][0].detach().numpy() - reference(weights, TINY, ids[0].numpy())).max() < 1e-10
+
+
+@pytest.mark.parametrize("vocabulary", [65, 4096, 50257])
+def test_the_first_loss_is_that_of_a_uniform_guess(vocabulary):
+    shape = Shape(layers=2, heads=4, width=128, context=64, vocabulary=vocabulary)
+    ids = tokens(4, 65, vocabulary)
+    assert abs(model(shape)(ids[:, :-1], ids[:, 1:])[1].item() - math.log(vocabulary)) < 0.15
+
+
+def test_initial_weights_follow_the_paper():
+    built = model(Shape(layers=8, heads=4, width=128, context=64, vocabulary=500))
+    for name, parameter in built.named_parameters():
+        if name.endswith("bias"):
+            assert not parameter.any(), name
+        elif "ln_" in name:
+            assert (parameter == 1).all(), name
+        else:
+            expected = 0.02 / math.sqrt(16) if "c_proj" in name else 0.02
+            assert parameter.std().item() == pytest.approx(expected, rel=0.05), name
+
+
+def test_one_batch_can_be_learned_by_heart():
+    shape = Shape(layers=2, heads=4, width=64, context=32, vocabulary=100)
+    built, ids = model(shape), tokens(4, 33, 100)
+    optimiser = torch.optim.AdamW(built.parameters(), lr=3e-3)
+    for _ in range(150):
+        loss = built(ids[:, :-1], ids[:, 1:])[1]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 0.01
+
+
+@pytest.mark.parametrize("changed", [0, 7, 15])
+def test_a_token_changes_no_logit_before_it(changed):
+    built, ids = model(), tokens(2, 16)
+    other = ids.clone()
+    other[:, changed] = (other[:, changed] + 1) % 50
+    with torch.no_grad():
+        difference = (built(ids)[0] - built(other)[0]).abs().amax(dim=(0, 2))
+    assert (difference[:changed] == 0).all()
+    assert (difference[changed:] > 0).all()
+
+
+def test_targets_of_minus_100_are_left_out_of_the_loss():
+    built, ids = model(), tokens(2, 9)
+    targets = ids[:, 1:].clone()
+    targets[1] = -100
+    assert torch.allclose(built(ids[:, :-1], targets)[1], built(ids[:1, :-1], ids[:1, 1:])[1])
+
+
+def test_without_targets_there_is_no_loss():
+    logits, loss = model()(tokens(3, 5))
+    assert logits.shape == (3, 5, 50)
+    assert loss is None
+
+
+def test_generation_goes_on_past_the_context_and_repeats_with_its_generator():
+    built, start = model(), tokens(2, 3)
+    runs = [built.generate(start, 30, generator=torch.Generator().manual_seed(5), top_k=10) for _ in range(2)]
+    assert runs[0].shape == (2, 33)
+    assert (runs[0] == runs[1]).all()
+    assert (runs[0][:, :3] == start).all()
+
+
+def test_temperature_0_and_top_1_take_the_likeliest_token():
+    built, start = model(), tokens(1, 3)
+    greedy = built.generate(start, 10, temperature=0)
+    assert (greedy == built.generate(start, 10, top_k=1)).all()
+    assert greedy[0, 3] == built(start)[0][0, -1].argmax()
+
+
+def test_more_tokens_than_the_context_are_refused():
+    with pytest.raises(ValueError, match="17 tokens do not fit a context of 16"):
+        model()(tokens(1, 17))
+
+
+@pytest.mark.parametrize("sizes", [{"heads": 3}, {"layers": 0}, {"vocabulary": 0}])
+def test_a_shape_that_cannot_be_built_is_refused(sizes):
+    with pytest.raises(ValueError, match=r"heads|at least 1"):
+        Shape(**{"layers": 2, "heads": 2, "width": 32, **sizes})

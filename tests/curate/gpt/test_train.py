@@ -1,0 +1,182 @@
+import csv
+import json
+import math
+import struct
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch: pip install 'curate-corpus[train]'")
+pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install 'curate-corpus[train]'")
+pytest.importorskip("altair", reason="the loss curve needs altair: pip install 'curate-corpus[train]'")
+
+from curate.gpt.model import GPT, Shape  # noqa: E402
+from curate.gpt.train import Row, Vocabulary, draw, learning_rate, train  # noqa: E402
+from curate.loader import Loader  # noqa: E402
+from curate.recipe import Train  # noqa: E402
+
+SETTINGS = Train(
+    layers=1, heads=2, width=32, context=16, batch=8, steps=60, warmup=5, learning_rate=1e-2, valid_batches=2, threads=1
+)
+FILES = {"loss.csv", "loss.png", "model.pt", "train.json", "vocabulary.json"}
+
+
+def spell(ids: list[int]) -> str:
+    return " ".join(map(str, ids))
+
+
+def text(documents: int, seed: int) -> np.ndarray:
+    """Documents of a language that counts upwards from a random number, modulo 40, in steps of 1000 ids."""
+    starts = np.random.default_rng(seed).integers(40, size=documents)
+    return np.concatenate([[*((start + np.arange(19)) % 40 * 1000), 50256] for start in starts])
+
+
+def write(folder: Path, *, valid: bool = True) -> Path:
+    folder.mkdir(exist_ok=True)
+    tables = []
+    for number, (name, weight) in enumerate({"articles": 0.7, "reference": 0.3}.items()):
+        splits = {}
+        for split, documents in {"train": 60, "valid": 4 if valid else 0}.items():
+            if documents:
+                tokens = text(documents, 2 * number + (split == "valid"))
+                tokens.astype("<u2").tofile(folder / f"{split}-{name}.bin")
+                splits[split] = {
+                    "shards": [{"path": f"{split}-{name}", "tokens": len(tokens), "bytes": 4 * len(tokens)}]
+                }
+        tables.append({"name": name, "weight": weight, "splits": splits})
+    manifest = {"format": "curate.manifest", "version": 1, "name": "counting", "dtype": "<u2", "sources": tables}
+    manifest["tokenizer"] = {"name": "gpt2", "vocabulary": 50257, "eot": 50256}
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(manifest))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """One run: its manifest, its folder, what it returned and what it reported."""
+    folder = tmp_path_factory.mktemp("train")
+    manifest, reported = write(folder / "data"), []
+    trained = train(manifest, folder / "out", SETTINGS, lambda *each: reported.append(each), decode=spell)
+    return manifest, folder / "out", trained, reported
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "loss.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_loss_falls_on_training_and_held_out_text(run):
+    _, _, trained, _ = run
+    assert trained.first_loss == pytest.approx(math.log(41), abs=0.2)
+    assert trained.valid_before == pytest.approx(math.log(41), abs=0.2)
+    assert trained.last_loss < trained.first_loss / 2
+    assert trained.valid_after < trained.valid_before / 2
+
+
+def test_every_step_is_reported(run):
+    *_, trained, reported = run
+    assert [step for step, _ in reported] == list(range(1, 61))
+    assert reported[0][1] == trained.first_loss
+    assert reported[-1][1] == trained.last_loss
+
+
+def test_the_log_has_a_row_before_the_first_step_and_one_after_the_last(run):
+    log = rows(run[1])
+    assert list(log[0]) == ["step", "tokens", "train_loss", "valid_loss", "learning_rate"]
+    assert log[0]["train_loss"] == log[0]["learning_rate"] == ""
+    assert log[0]["valid_loss"]
+    assert (log[-1]["step"], log[-1]["tokens"], log[-1]["learning_rate"]) == ("60", str(60 * 8 * 16), "0.001")
+    assert {10, 20, 30, 40, 50} <= {int(row["step"]) for row in log}
+
+
+def test_two_runs_write_the_same_log_weights_and_record(run, tmp_path):
+    manifest, out, _, _ = run
+    train(manifest, tmp_path / "again", SETTINGS, decode=spell)
+    for name in FILES:
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes(), name
+
+
+def test_only_the_finished_files_are_left(run):
+    assert {path.name for path in run[1].iterdir()} == FILES
+
+
+def test_the_curve_is_a_png_of_some_size(run):
+    content = (run[1] / "loss.png").read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    assert content[-8:-4] == b"IEND"
+    width, height = struct.unpack(">II", content[16:24])
+    assert width > 1000
+    assert height > 500
+
+
+def test_a_curve_can_be_drawn_without_held_out_text():
+    assert draw([Row(1, 10, 4.0, None, 0.1), Row(2, 20, 3.0, None, 0.1)], "title")[:4] == b"\x89PNG"
+
+
+def test_the_record_holds_the_settings_the_shape_and_the_outcome(run):
+    manifest, out, trained, _ = run
+    record = json.loads((out / "train.json").read_text())
+    assert record["settings"] == asdict(SETTINGS)
+    assert record["shape"] == {"layers": 1, "heads": 2, "width": 32, "context": 16, "vocabulary": 41}
+    assert record["parameters"] == trained.shape.parameters
+    assert record["fingerprint"] == Loader(manifest, context=16, batch=8, seed=0).fingerprint()
+    assert record["manifest"]["name"] == "counting"
+    assert record["last_loss"] == trained.last_loss
+    assert record["tokens"] == 60 * 8 * 16
+    assert record["torch"] == torch.__version__
+    assert [(each["source"], each["samples"]) for each in record["seen"]] == [("articles", 336), ("reference", 144)]
+
+
+def test_bits_per_byte_are_the_held_out_loss_over_the_bytes_of_a_token(run):
+    *_, trained, _ = run
+    assert trained.bits_per_byte == pytest.approx(trained.valid_after / math.log(2) / 4)
+
+
+def test_the_weights_and_the_vocabulary_make_the_model_again(run):
+    _, out, trained, _ = run
+    model = GPT(Shape(**json.loads((out / "train.json").read_text())["shape"]))
+    model.load_state_dict(torch.load(out / "model.pt", weights_only=True))
+    ids = json.loads((out / "vocabulary.json").read_text())
+    assert ids == [*range(0, 40000, 1000), 50256]
+    assert len(trained.sample.split()) == SETTINGS.sample_tokens
+    assert {int(each) for each in trained.sample.split()} <= set(ids)
+
+
+def test_without_held_out_text_the_outcome_says_so(tmp_path):
+    manifest = write(tmp_path / "data", valid=False)
+    settings = Train(**{**asdict(SETTINGS), "steps": 3, "vocabulary": "full", "sample_tokens": 5})
+    trained = train(manifest, tmp_path / "out", settings, decode=spell)
+    assert trained.valid_before is trained.valid_after is trained.bits_per_byte is None
+    assert trained.shape.vocabulary == 50257
+    assert {row["valid_loss"] for row in rows(tmp_path / "out")} == {""}
+
+
+def test_a_run_leaves_torch_as_it_was(run, tmp_path):
+    torch.manual_seed(5)
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    settings = Train(**{**asdict(SETTINGS), "steps": 1, "sample_tokens": 1})
+    train(run[0], tmp_path, settings, decode=spell)
+    assert (torch.get_rng_state() == state).all()
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_writes_nothing(run, tmp_path):
+    settings = Train(**{**asdict(SETTINGS), "learning_rate": 1e30, "warmup": 0, "clip": 1e30})
+    with pytest.raises(ValueError, match=r"at step .*; lower learning_rate"):
+        train(run[0], tmp_path / "out", settings, decode=spell)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("step", "rate"), [(1, 0.1), (10, 1.0), (60, 0.55), (110, 0.1)])
+def test_the_learning_rate_warms_up_and_falls_to_a_tenth(step, rate):
+    assert learning_rate(step, Train(learning_rate=1.0, warmup=10, steps=110)) == pytest.approx(rate)
+
+
+def test_a_vocabulary_encodes_to_rows_and_back():
+    vocabulary = Vocabulary(np.array([3, 7, 50256]), 50256)
+    encoded = vocabulary.encode(np.array([[50256, 3, -100], [7, 7, 3]]))
+    assert encoded.tolist() == [[2, 0, -100], [1, 1, 0]]
+    assert vocabulary.decode(encoded[1]) == [7, 7, 3]

@@ -1,0 +1,244 @@
+"""The user's own documents: every row is a document or a failure."""
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.inputs.documents import user_documents
+from curate.records import EPOCH, Document, Failure, document_id
+from curate.stage.parts import PartWriter
+from curate.stage.plan import Item
+
+NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
+ROWS = [
+    {"text": "one", "url": "http://a/", "timestamp": "2020-01-02T12:00:00Z", "source": "books", "language": "en"},
+    {"text": "zwei ü", "id": "doc-2", "quality": 0.5},
+    {"text": ""},
+]
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(st.text(max_size=2), scalars, max_size=2)
+fields = st.sampled_from(["text", "id", "url", "timestamp", "source", "quality", "language", "title", "x"])
+texts = st.fixed_dictionaries({"text": st.text()}, optional={"url": st.text(), "id": scalars, "timestamp": scalars})
+rows = texts | st.dictionaries(fields, values, max_size=5) | values
+
+
+def lines(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def zstd(content):
+    return pa.compress(content, codec="zstd", asbytes=True)
+
+
+def own(path, source="web", form="documents"):
+    return Item(number=0, name=path.name, uri=str(path), form=form, sha256="digest", bytes=0, source=source)
+
+
+def read(path, **changes):
+    return list(user_documents(path, own(path, **changes), "filter"))
+
+
+@pytest.fixture
+def one(tmp_path):
+    """The outcome of a file with one row."""
+
+    def outcome(row):
+        path = tmp_path / "a.jsonl"
+        path.write_bytes(row if isinstance(row, bytes) else lines([row]))
+        (found,) = read(path)
+        return found
+
+    return outcome
+
+
+def parquet(path, rows):
+    names = {name for row in rows for name in row}
+    pq.write_table(pa.Table.from_pylist([dict.fromkeys(names) | row for row in rows]), path)
+
+
+WRITERS = {
+    "a.jsonl": lambda path: path.write_bytes(lines(ROWS)),
+    "a.ndjson": lambda path: path.write_bytes(lines(ROWS)),
+    "a.jsonl.gz": lambda path: path.write_bytes(gzip.compress(lines(ROWS))),
+    "b.jsonl.gz": lambda path: path.write_bytes(b"".join(gzip.compress(lines([row])) for row in ROWS)),
+    "a.jsonl.zst": lambda path: path.write_bytes(zstd(lines(ROWS))),
+    "b.jsonl.zst": lambda path: path.write_bytes(b"".join(zstd(lines([row])) for row in ROWS)),
+    "bom.jsonl": lambda path: path.write_bytes(b"\xef\xbb\xbf" + lines(ROWS)),
+    "crlf.jsonl": lambda path: path.write_bytes(lines(ROWS).replace(b"\n", b"\r\n\r\n")),
+    "a.parquet": lambda path: parquet(path, ROWS),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_same_rows_are_the_same_documents_in_every_format(name, tmp_path):
+    WRITERS[name](tmp_path / name)
+    one, two, three = read(tmp_path / name)
+    assert (one.text, one.url, one.timestamp, one.source) == ("one", "http://a/", NOON, "books")
+    assert one.id == document_id("http://a/", NOON)
+    assert (one.language, one.title, one.quality, one.warc_file) == ("en", None, None, None)
+    assert (two.text, two.url, two.timestamp, two.source, two.quality) == ("zwei ü", "", EPOCH, "web", 0.5)
+    assert two.id == document_id("id:doc-2", EPOCH)
+    assert (three.text, three.source) == ("", "web")
+
+
+def test_an_id_of_16_bytes_is_taken_and_any_other_is_hashed(tmp_path):
+    parquet(tmp_path / "a.parquet", [{"text": "a", "id": b"i" * 16}, {"text": "b", "id": b"short"}])
+    own, hashed = read(tmp_path / "a.parquet")
+    assert own.id == b"i" * 16
+    assert hashed.id == document_id(f"id:{b'short'.hex()}", EPOCH)
+
+
+@pytest.mark.parametrize("given_id", ["doc-2", 7, 7.5, True, "0" * 32])
+def test_equal_ids_are_equal_and_others_are_not(given_id, one):
+    assert one({"text": "a", "id": given_id}).id == one({"text": "b", "id": given_id, "url": "http://a/"}).id
+    assert one({"text": "a", "id": given_id}).id != one({"text": "a", "id": "other"}).id
+
+
+@pytest.mark.parametrize("nothing", [{}, {"id": None}, {"id": ""}])
+def test_without_an_id_the_url_and_the_time_decide_and_without_a_url_the_place(nothing, one):
+    assert one({"text": "a", "url": "u", **nothing}).id == document_id("u", EPOCH)
+    assert one({"text": "a", **nothing}).id == document_id("digest#1", EPOCH)
+
+
+def test_a_row_says_its_source_unless_the_recipe_does(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(lines([{"text": "a", "source": "theirs"}, {"text": "b"}]))
+    assert [document.source for document in read(tmp_path / "a.jsonl")] == ["theirs", "web"]
+    assert [document.source for document in read(tmp_path / "a.jsonl", form="owned")] == ["web", "web"]
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "moment"),
+    [
+        ("2020-01-02T12:00:00Z", NOON),
+        ("2020-01-02T12:00:00", NOON),
+        ("2020-01-02 12:00:00.75", NOON.replace(microsecond=750_000)),
+        ("2020-01-02T14:00:00+02:00", NOON),
+        ("2020-01-02", NOON.replace(hour=0)),
+        (None, EPOCH),
+    ],
+)
+def test_a_time_is_utc_unless_it_says_otherwise(timestamp, moment, one):
+    found = one({"text": "a", "url": "u", "timestamp": timestamp})
+    assert found.timestamp == moment
+    assert found.timestamp.utcoffset() == timedelta(0)
+    assert found.id == document_id("u", moment)
+
+
+def test_a_parquet_time_of_another_zone_is_utc(tmp_path):
+    local = NOON.astimezone(timezone(timedelta(hours=9)))
+    parquet(tmp_path / "a.parquet", [{"text": "a", "timestamp": local}])
+    assert read(tmp_path / "a.parquet")[0].timestamp == NOON
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"texts": "a"},
+        {"text": None},
+        {"text": 3},
+        {"text": ["a"]},
+        [],
+        "text",
+        7,
+        None,
+        {"text": "a", "timestamp": "yesterday"},
+        {"text": "a", "timestamp": 1577966400},
+        {"text": "a", "timestamp": "0001-01-01T00:00:00+05:00"},
+        {"text": "a", "quality": "good"},
+        {"text": "a", "quality": [1]},
+        {"text": "a", "quality": 10**400},
+        {"text": "a", "source": "../../etc"},
+        {"text": "a", "source": "/etc"},
+        {"text": "a", "source": ".."},
+        b'{"text": "a"\n',
+        b"text\n",
+        b'{"text": "a"} {"text": "b"}\n',
+        b"[" * 100_000 + b"\n",
+    ],
+    ids=lambda row: str(row)[:40],
+)
+def test_a_row_that_is_no_document_is_a_lost_record(row, one):
+    found = one(row)
+    assert isinstance(found, Failure)
+    assert (found.file, found.offset, found.stage) == ("a.jsonl", 1, "filter")
+    assert (found.error, found.record) == ("malformed", True)
+    assert found.message
+
+
+def test_a_malformed_row_costs_no_other_and_is_named_by_its_line(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'\n{"text": "one"}\n\n{broken\n  \n{"text": "two"}')
+    one, failure, two = read(path)
+    assert (one.text, failure.offset, two.text) == ("one", 4, "two")
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark_that_utf_8_can_hold(one):
+    broken = "\ud800"
+    row = {"text": f"a{broken}", "url": f"u{broken}", "source": f"s{broken}", "title": f"t{broken}", "id": broken}
+    found = one(row)
+    assert (found.text, found.url, found.source, found.title) == ("a?", "u?", "s?", "t?")
+    assert "\ud800" not in one({"text": "a", "timestamp": broken}).message
+
+
+def test_bytes_that_are_not_utf_8_become_replacement_characters(one):
+    assert one(b'{"text": "caf\xe9"}\n').text == "caf\ufffd"
+
+
+DAMAGED = {
+    "cut.jsonl.gz": lambda content: gzip.compress(content)[:-20],
+    "holed.jsonl.gz": lambda content: holed(gzip.compress(content)),
+    "none.jsonl.gz": lambda content: b"no gzip at all",
+    "tail.jsonl.gz": lambda content: gzip.compress(content) + b"garbage",
+    "cut.jsonl.zst": lambda content: zstd(content)[:-20],
+    "none.jsonl.zst": lambda content: b"no zstd at all",
+    "none.parquet": lambda content: b"no parquet at all",
+    "empty.parquet": lambda content: b"",
+}
+
+
+def holed(content):
+    return content[:1000] + b"\xff" * 64 + content[1064:]  # no valid deflate, so zlib.error and not a wrong checksum
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_file_keeps_what_was_read_and_ends_in_one_dead_letter(name, tmp_path):
+    rows = [{"text": f"document {number} {document_id(str(number), EPOCH).hex()}"} for number in range(3000)]
+    (tmp_path / name).write_bytes(DAMAGED[name](lines(rows)))
+    *documents, last = read(tmp_path / name)
+    assert isinstance(last, Failure)
+    assert (last.error, last.record, last.length) == ("unreadable", False, 0)
+    assert last.offset == len(documents) + 1
+    assert last.message
+    whole = [document for document in documents if isinstance(document, Document)]
+    assert [document.text for document in whole] == [row["text"] for row in rows[: len(whole)]]
+    assert len(documents) - len(whole) <= 1  # a row cut in two
+
+
+def test_a_missing_file_is_a_dead_letter(tmp_path):
+    (found,) = read(tmp_path / "none.jsonl")
+    assert (found.error, found.record, found.offset) == ("unreadable", False, 1)
+
+
+def test_a_parquet_without_text_has_a_failure_per_row(tmp_path):
+    parquet(tmp_path / "a.parquet", [{"body": "a"}, {"body": "b"}])
+    assert [found.error for found in read(tmp_path / "a.parquet")] == ["malformed"] * 2
+
+
+@given(st.lists(rows, max_size=5))
+def test_whatever_the_rows_every_one_is_a_document_that_parquet_can_hold_or_a_failure(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("rows")
+    (folder / "receipts").mkdir()
+    (folder / "a.jsonl").write_bytes(lines(rows))
+    found = read(folder / "a.jsonl")
+    assert len(found) == len(rows)
+    with PartWriter(folder, 0, "k") as part:
+        for each in found:
+            part.keep(each) if isinstance(each, Document) else part.fail(each, "web")
+    assert part.counts.read == part.counts.kept + part.counts.rejected == len(rows)

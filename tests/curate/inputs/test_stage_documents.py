@@ -1,0 +1,73 @@
+"""What a stage reads: an earlier stage's parts, a dedup's decisions over parts, the user's own files."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curate.inputs.documents import read_documents
+from curate.records import EPOCH, Document
+from curate.stage.parts import PartWriter
+from curate.stage.plan import Item
+from curate.stage.record import Plan
+
+NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
+
+
+def stored(number):
+    return Document(id=bytes([number]) * 16, url=f"u{number}", timestamp=NOON, source="web", text=f"text {number}")
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """A plan beside a part of five documents and the decisions about them."""
+    (tmp_path / "score").mkdir()
+    (tmp_path / "filter" / "receipts").mkdir(parents=True)
+    with PartWriter(tmp_path / "filter", 0, "k") as part:
+        for number in range(5):
+            part.keep(replace(stored(number), quality=0.25, warc_offset=7))
+    decisions = pa.table({"kept": [True, False, True, False, False], "id": [stored(n).id for n in range(5)]})
+    pq.write_table(decisions, tmp_path / "decisions.parquet")
+    return Plan(stage="score", folder=tmp_path / "score", settings={}, items=())
+
+
+def item(form, uri, text_uri=""):
+    return Item(number=0, name="n", uri=uri, form=form, sha256="", bytes=0, source="web", text_uri=text_uri)
+
+
+def test_a_part_is_read_as_it_was_written(plan):
+    found = list(read_documents(plan, item("part", "../filter/part-00000.parquet")))
+    assert found == [replace(stored(number), quality=0.25, warc_offset=7) for number in range(5)]
+
+
+def test_a_decided_part_is_the_documents_that_were_kept(plan):
+    decided = item("decided", "../decisions.parquet", "../filter/part-00000.parquet")
+    assert [document.url for document in read_documents(plan, decided)] == ["u0", "u2"]
+
+
+def test_decisions_that_do_not_fit_the_text_are_an_error(plan, tmp_path):
+    pq.write_table(pa.table({"kept": [True]}), tmp_path / "decisions.parquet")
+    decided = item("decided", "../decisions.parquet", "../filter/part-00000.parquet")
+    with pytest.raises(ValueError, match="argument 2 is shorter than argument 1"):
+        list(read_documents(plan, decided))
+
+
+def test_only_the_columns_asked_for_are_read(plan):
+    found = list(read_documents(plan, item("part", "../filter/part-00000.parquet"), columns=("id", "url")))
+    assert [(document.url, document.text, document.timestamp) for document in found] == [
+        (f"u{number}", "", EPOCH) for number in range(5)
+    ]
+
+
+def test_a_warc_file_is_no_source_of_documents(plan):
+    with pytest.raises(ValueError, match="score reads documents, not warc files; run extract first"):
+        list(read_documents(plan, item("warc", "a.warc")))
+
+
+def test_the_user_s_file_is_read_under_the_item_s_name_and_source(plan, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n3\n')
+    document, failure = read_documents(plan, item("documents", str(Path("..") / "a.jsonl")))
+    assert (document.source, failure.file, failure.stage) == ("web", "n", "score")

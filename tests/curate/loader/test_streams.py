@@ -1,0 +1,88 @@
+"""Sources and shards as a manifest states them: read as one, and named where they are not so."""
+
+import subprocess
+import sys
+
+import pytest
+from small_sets import write
+
+from curate.loader import Loader
+from curate.loader.streams import Stream, read_sources
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """a is 0 .. 999 in four shards, one of them empty; b is 10000 .. 10499."""
+    parts = [range(300), [], range(300, 317), range(317, 1000)]
+    return write(tmp_path, {"a": (0.7, {"train": parts}), "b": (0.3, {"train": [range(10000, 10500)]})})
+
+
+def open_all(manifest):
+    return Loader(manifest, context=16, batch=4, seed=0)
+
+
+def test_a_stream_reads_across_shards_as_if_they_were_one(pair):
+    stream = Stream(read_sources(pair, "train")[0].shards)
+    assert len(stream) == 1000
+    for start, count in [(0, 1000), (299, 20), (300, 1), (316, 2), (990, 50), (1000, 5), (7, 0)]:
+        assert stream.read(start, count).tolist() == list(range(start, min(start + count, 1000)))
+
+
+def test_a_split_that_is_not_there_has_no_shards(pair):
+    assert [source.tokens for source in read_sources(pair, "valid")] == [0, 0]
+
+
+def test_a_missing_shard_is_named(pair):
+    (pair.parent / "shards/train/b/part-00000-of-00001.bin").unlink()
+    with pytest.raises(ValueError, match=r"train/b/part-00000-of-00001\.bin: no such shard"):
+        open_all(pair)
+
+
+def test_a_shard_of_the_wrong_size_is_named_with_both_sizes(pair):
+    cut = pair.parent / "shards/train/b/part-00000-of-00001.bin"
+    cut.write_bytes(cut.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"part-00000-of-00001\.bin: 999 bytes, but its manifest states 1000"):
+        open_all(pair)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a curate.manifest"),
+        ('{"format": "curate.manifest", "version": 2}', "version 2"),
+        ('{"format": "curate.manifest", "version": 1, "dtype": ">u2"}', "dtype >u2"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_named(tmp_path, text, why):
+    path = tmp_path / "manifest.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"manifest\.json: .*{why}"):
+        open_all(path)
+
+
+def test_a_manifest_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.json: cannot read this manifest"):
+        open_all(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("sources", [[{"name": "a"}], [{"name": "a", "weight": 1, "splits": []}], {}, [3]])
+def test_a_malformed_manifest_is_named(tmp_path, sources):
+    with pytest.raises(ValueError, match=r"manifest\.json: "):
+        open_all(write(tmp_path, {}, {"sources": sources}))
+
+
+@pytest.mark.parametrize("weight", [-1, "much", "1/0", None, float("nan")])
+def test_a_weight_that_is_none_is_named(tmp_path, weight):
+    with pytest.raises(ValueError, match=r"manifest\.json: malformed manifest: .*(weight -1|much|1, 0|None|nan)"):
+        open_all(write(tmp_path, {"a": (weight, {"train": [range(50)]})}))
+
+
+def test_reading_needs_no_library_but_numpy(pair):
+    code = (
+        "import sys; from pathlib import Path; from curate.loader import Loader;"
+        f"Loader(Path({str(pair)!r}), context=16, batch=4, seed=0).batch_at(0);"
+        "print(sorted({'pyarrow', 'torch', 'apache_beam', 'upath', 'fsspec', 'urllib3'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

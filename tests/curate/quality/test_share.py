@@ -1,0 +1,73 @@
+"""The threshold of a top share is the one that sorting finds, ties and all."""
+
+import json
+import math
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.quality.quantile import threshold
+from curate.settings import SettingsError
+
+SCORES = st.lists(st.floats(0, 1, width=32) | st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=60)
+
+
+def stage(folder, parts, keep="all", source="web"):
+    """A score stage's folder, as far as thresholds read it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    outputs = {}
+    for number, scores in enumerate(parts):
+        name = f"part-{number:05d}.parquet"
+        column = pa.array(scores, pa.float32())
+        pq.write_table(pa.table({"source": [source] * len(scores), "quality": column}), folder / name)
+        outputs[name] = {"sha256": "", "rows": len(scores), "bytes": 1}
+    counts = {"read": 0, "kept": 0, "failed": 0, "reasons": {}}
+    record = {"stage": "score", "key": "", "settings": {"score": {"keep": keep}}, "items": [], "outputs": outputs}
+    (folder / "stage.json").write_text(json.dumps(record | {"counts": counts, "seconds": 0, "versions": {}}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("scored")
+
+
+@given(SCORES, st.integers(0, 60), st.floats(0.001, 1))
+def test_the_threshold_is_the_score_of_the_last_document_of_the_top_share(place, scores, cut, fraction):
+    found = threshold(stage(place / "score", [scores[:cut], scores[cut:]]), fraction)
+    exact = sorted((float(np.float32(score)) for score in scores), reverse=True)
+    assert found.score == exact[math.ceil(Fraction(str(fraction)) * len(exact)) - 1]
+    assert found.kept == sum(score >= found.score for score in exact) >= fraction * len(exact)
+    assert found.documents == len(scores)
+
+
+def test_a_document_without_a_score_counts_as_0(tmp_path):
+    assert threshold(stage(tmp_path / "score", [[None, 0.5]]), 1.0) == (0.0, 2, 2)
+
+
+def test_the_command_prints_what_the_rule_takes(curate, tmp_path):
+    stage(tmp_path / "score", [[0.25, 0.5, 0.75, 1.0]])
+    done = curate("quality", "threshold", tmp_path, "--fraction", "0.5")
+    assert "score.threshold=0.75" in done.out
+    assert "keeps 2 of 4 documents" in done.out
+    one = curate("quality", "threshold", tmp_path / "score", "--fraction", "0.5", "--source", "web", "--json")
+    assert json.loads(one.out) == {"score": 0.75, "kept": 2, "documents": 4}
+
+
+@pytest.mark.parametrize(
+    ("keep", "fraction", "source", "message"),
+    [
+        ("pareto", 0.5, None, 'score with --set score.keep="all" first'),
+        ("all", 0.0, None, "--fraction lies above 0 and up to 1, got 0.0"),
+        ("all", math.nan, None, "--fraction lies above 0"),
+        ("all", 0.5, "books", "no documents of the source 'books'"),
+    ],
+)
+def test_what_has_no_threshold_is_refused(keep, fraction, source, message, tmp_path):
+    with pytest.raises(SettingsError, match=message):
+        threshold(stage(tmp_path / "score", [[0.5]], keep), fraction, source)

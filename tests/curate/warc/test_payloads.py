@@ -1,0 +1,168 @@
+"""HTTP payloads: decoded as their headers say, or taken as they stand; never more memory than the limit."""
+
+import gzip
+import resource
+import zlib
+from functools import partial
+
+import brotli
+import pytest
+from archives import BODY, chunks, http, read, warc
+from backports import zstd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.warc.payloads import MEMBERS, response
+
+RAW = zlib.compressobj(wbits=-15)
+DEFLATED = RAW.compress(BODY) + RAW.flush()
+CODINGS = {
+    "plain": (BODY, ()),
+    "identity": (BODY, [("Content-Encoding", "identity")]),
+    "gzip": (gzip.compress(BODY), [("Content-Encoding", "gzip")]),
+    "x-gzip": (gzip.compress(BODY), [("Content-Encoding", "x-gzip")]),
+    "gzip in two members": (gzip.compress(BODY[:99]) + gzip.compress(BODY[99:]), [("Content-Encoding", "gzip")]),
+    "gzip and what follows it": (gzip.compress(BODY) + b"junk", [("Content-Encoding", "gzip")]),
+    "deflate": (zlib.compress(BODY), [("Content-Encoding", "deflate")]),
+    "deflate without zlib's header": (DEFLATED, [("Content-Encoding", "deflate")]),
+    "brotli": (brotli.compress(BODY), [("Content-Encoding", "br")]),
+    "zstd": (zstd.compress(BODY), [("Content-Encoding", "zstd")]),
+    "chunked": (chunks(BODY), [("Transfer-Encoding", "chunked")]),
+    "chunked with extensions": (chunks(BODY).replace(b"64\r\n", b"064;a=b\r\n"), [("Transfer-Encoding", "chunked")]),
+    "chunked gzip": (
+        chunks(gzip.compress(BODY)),
+        [("Transfer-Encoding", "chunked"), ("Content-Encoding", "gzip")],
+    ),
+    "gzip as a transfer coding": (chunks(gzip.compress(BODY)), [("Transfer-Encoding", "gzip, chunked")]),
+    "chunked brotli": (
+        chunks(brotli.compress(BODY), 7),
+        [("Transfer-Encoding", "chunked"), ("Content-Encoding", "br")],
+    ),
+    "two codings": (brotli.compress(gzip.compress(BODY)), [("Content-Encoding", "gzip, br")]),
+    "two codings in two fields": (
+        zstd.compress(zlib.compress(BODY)),
+        [("Content-Encoding", "deflate"), ("Content-Encoding", "zstd")],
+    ),
+    "mixed case": (gzip.compress(BODY), [("content-encoding", "GZIP")]),
+}
+WRONG = {
+    "named gzip but is not": (BODY, [("Content-Encoding", "gzip")], ("gzip:raw",)),
+    "named br but is not": (BODY, [("Content-Encoding", "br")], ("br:raw",)),
+    "named zstd but is not": (BODY, [("Content-Encoding", "zstd")], ("zstd:raw",)),
+    "named deflate but is not": (BODY, [("Content-Encoding", "deflate")], ("deflate:raw",)),
+    "named chunked but is not": (BODY, [("Transfer-Encoding", "chunked")], ("chunked:raw",)),
+    "named both but is gzip": (
+        gzip.compress(BODY),
+        [("Transfer-Encoding", "chunked"), ("Content-Encoding", "gzip")],
+        ("chunked:raw",),
+    ),
+    "named both but is chunked": (
+        chunks(BODY),
+        [("Transfer-Encoding", "chunked"), ("Content-Encoding", "gzip")],
+        ("gzip:raw",),
+    ),
+    "an unknown coding": (BODY, [("Content-Encoding", "rot13")], ("rot13:unknown",)),
+    "gzip without a name": (gzip.compress(BODY), [], ("gzip:unnamed",)),
+    "chunked without an end": (chunks(BODY)[:-5], [("Transfer-Encoding", "chunked")], ("chunked:partial",)),
+}
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_body_is_decoded_as_its_headers_say(coding):
+    body, headers = CODINGS[coding]
+    (page,) = read(warc(http(body, headers)))
+    assert (page.body, page.flags) == (BODY, ())
+
+
+@pytest.mark.parametrize("coding", WRONG)
+def test_a_body_that_is_not_what_its_headers_say_is_taken_as_it_stands_and_flagged(coding):
+    body, headers, flags = WRONG[coding]
+    (page,) = read(warc(http(body, headers)))
+    assert (page.body, page.flags) == (BODY, flags)
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"), [("gzip", gzip.compress), ("br", brotli.compress), ("zstd", zstd.compress)]
+)
+def test_a_body_that_is_cut_or_breaks_is_taken_as_far_as_it_goes_and_flagged(coding, pack):
+    packed = pack(bytes(index * index % 251 for index in range(300_000)) + str(list(range(50_000))).encode())
+    for body in (packed[: len(packed) // 2], packed[: len(packed) // 2] + bytes(99)):
+        (page,) = read(warc(http(body, [("Content-Encoding", coding)])))
+        assert page.flags in ((f"{coding}:partial",), (f"{coding}:raw",))
+        assert len(page.body) > 100
+    assert page.flags == (f"{coding}:partial",)
+
+
+@pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("zstd", zstd.compress)])
+def test_more_members_than_a_page_ever_has_are_left_alone_as_each_takes_its_time(coding, pack):
+    for number, flags in ((MEMBERS, ()), (MEMBERS + 1, (f"{coding}:partial",))):
+        (page,) = read(warc(http(pack(b"a") * number, [("Content-Encoding", coding)])))
+        assert (page.body, page.flags) == (b"a" * MEMBERS, flags)
+
+
+def test_a_chunk_that_breaks_ends_the_decoding_and_loses_no_bytes():
+    (page,) = read(warc(http(b"3\r\nabc\r\nrest", [("Transfer-Encoding", "chunked")])))
+    assert (page.body, page.flags) == (b"abcrest", ("chunked:partial",))
+
+
+@pytest.mark.parametrize(
+    ("value", "mime", "charset"),
+    [
+        ("Text/HTML; Charset=UTF-8", "text/html", "utf-8"),
+        ('text/html; charset="utf-8"', "text/html", "utf-8"),
+        ("text/html;charset='iso-8859-1'", "text/html", "iso-8859-1"),
+        ("text/html charset=utf-8", "text/html", "utf-8"),
+        ("text/html; charset=utf-8\r\nContent-Type: text/html", "text/html", "utf-8"),
+        ("text/html;\r\n charset=utf-8", "text/html", "utf-8"),
+        ("text/html", "text/html", ""),
+        ("text/\xe9", "text/\xe9", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_content_type_is_lower_case_and_its_charset_has_no_quotes(value, mime, charset):
+    (page,) = read(warc(f"HTTP/1.1 200 OK\r\nContent-Type: {value}\r\n\r\nx".encode("latin-1")))
+    assert (page.mime, page.charset) == (mime, charset)
+
+
+@pytest.mark.parametrize("line", ["HTTP/1.1 200 OK", "HTTP/1.0 200", "HTTP/2 200 ", "HTTP/1.1   200\tOK"])
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+def test_a_status_line_is_read_with_and_without_words(line, end):
+    (page,) = read(warc(f"{line}{end}A: b{end}{end}x".encode()))
+    assert (page.status, page.body) == (200, b"x")
+
+
+def test_a_body_longer_than_the_limit_shows_by_one_byte_more_than_the_limit():
+    for body, length in ((b"x" * 100, 100), (b"x" * 101, 101), (b"x" * 5000, 101)):
+        for packed, name in ((body, "identity"), (gzip.compress(body), "gzip"), (brotli.compress(body), "br")):
+            assert [len(page.body) for page in read(warc(http(packed, [("Content-Encoding", name)])), 100)] == [length]
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"),
+    [
+        ("gzip", partial(gzip.compress, compresslevel=1)),
+        ("br", partial(brotli.compress, quality=1)),
+        ("zstd", zstd.compress),
+    ],
+)
+def test_a_bomb_costs_no_more_memory_than_the_limit(coding, pack):
+    packed = pack(bytes(200_000_000))
+    twice = pack(packed)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for body, codings in ((packed, coding), (twice, f"{coding}, {coding}")):
+        (page,) = read(warc(http(body, [("Content-Encoding", codings)])))
+        assert len(page.body) == 1_000_001
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+
+
+@given(st.binary(max_size=200), st.sampled_from(["gzip", "deflate", "br", "zstd", "gzip, br", "chunked", "rot13"]))
+def test_any_bytes_in_any_coding_are_a_response(body, coding):
+    field = "Transfer" if coding == "chunked" else "Content"
+    found = response([http(body, [(f"{field}-Encoding", coding)])], 1000)
+    assert found.status == 200
+    assert len(found.body) <= 1000
+
+
+def test_a_header_of_blanks_is_read_in_no_time():
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html" + b" " * 900_000 + b"x; charset=koi8-r\r\n\r\nhi"
+    assert response([head], 10**7).charset in ("", "koi8-r")

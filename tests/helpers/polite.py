@@ -1,0 +1,63 @@
+"""Small clients for the loopback web: a raw request, a crawler that keeps the rules, and one that keeps none."""
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+
+from loopback.robots import robots
+
+AGENT = "testbot/1.0 (+http://operator.test/bot)"
+WHOLE = 1 << 25
+
+
+def ask(web, host, path="/", *, context=None, agent=AGENT, headers="", limit=WHOLE, timeout=10.0) -> bytes:
+    """All bytes of the answer to one request on a connection of its own, until the server closes, or the limit."""
+    port = web.plan.https if context else web.plan.http
+    found = b""
+    with socket.create_connection((host.address, port), timeout=timeout) as raw, contextlib.ExitStack() as stack:
+        line = stack.enter_context(context.wrap_socket(raw, server_hostname=host.name)) if context else raw
+        told = f"GET {path} HTTP/1.1\r\nHost: {host.name}:{port}\r\nUser-Agent: {agent}\r\n{headers}"
+        line.sendall((told + "Connection: close\r\n\r\n").encode())
+        with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
+            while len(found) < limit and (more := line.recv(1 << 16)):
+                found += more
+    return found
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def crawl_politely(web, hosts, paths, rules) -> None:
+    """Each host in a thread of its own: robots.txt first, one request at a time, each pause kept."""
+
+    def one(host):
+        closed, wait = robots(host.robots, 1).closed, 0.0
+        crawl_delay = web.plan.crawl_delay if robots(host.robots, 1).delay else 0.0
+        for path in ("/robots.txt", *paths):
+            if path != "/robots.txt" and path.startswith(closed):
+                continue
+            time.sleep(wait)
+            began = time.monotonic()
+            told = ask(web, host, path, timeout=1.0)
+            adaptive = min(rules.factor * (time.monotonic() - began), rules.max_delay)
+            wait = max(rules.min_delay, adaptive, crawl_delay)
+            if b"\r\nRetry-After: " in told:
+                wait = max(wait, float(told.split(b"\r\nRetry-After: ")[1].split(b"\r\n")[0]))
+
+    in_threads(one, [(host,) for host in hosts])
+
+
+def crawl_rudely(web, hosts, paths) -> None:
+    """Everything at once, as a browser, and no look at robots.txt."""
+    in_threads(lambda host, path: ask(web, host, path, agent="Mozilla/5.0"), [(h, p) for h in hosts for p in paths])
+
+
+def in_threads(work, arguments) -> None:
+    threads = [threading.Thread(target=work, args=each) for each in arguments]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()

@@ -1,0 +1,113 @@
+"""The Flex Template: its metadata, and its parameters back to a recipe."""
+
+import json
+import re
+
+import jsonschema
+import pytest
+
+from curate import recipe as recipes
+from curate import settings
+from curate.pipelines.dataflow import flextemplate, launcher
+from curate.settings import SettingsError
+
+OUT = "gs://bucket/out"
+
+SCHEMA = {
+    "type": "object",
+    "required": ["name", "description", "parameters"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "minLength": 1},
+        "description": {"type": "string", "minLength": 1},
+        "parameters": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "label", "helpText", "isOptional", "paramType"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"type": "string", "pattern": "^[a-z][a-zA-Z0-9_]*$"},
+                    "label": {"type": "string", "minLength": 1},
+                    "helpText": {"type": "string", "minLength": 10},
+                    "isOptional": {"type": "boolean"},
+                    "regexes": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "regex"}},
+                    "paramType": {"enum": ["TEXT", "NUMBER", "BOOLEAN"]},
+                },
+            },
+        },
+    },
+}
+
+
+def test_the_templates_metadata_has_the_documented_form_and_a_parameter_for_every_setting(curate, tmp_path):
+    done = curate("dataflow", "template", "-o", tmp_path / "metadata.json")
+    assert done.code == 0, done.err
+    found = json.loads((tmp_path / "metadata.json").read_text())
+    jsonschema.validate(found, SCHEMA)
+    names = [parameter["name"] for parameter in found["parameters"]]
+    assert len(set(names)) == len(names)
+    for parameter in found["parameters"]:
+        for regex in parameter.get("regexes", ()):
+            re.compile(regex)
+
+    def plain(table, above=()):
+        for key, value in table.items():
+            yield from plain(value, (*above, key)) if isinstance(value, dict) else ["_".join((*above, key))]
+
+    table = settings.to_table(recipes.load("quickstart"))
+    wanted = set(plain({key: value for key, value in table.items() if key not in flextemplate.LEFT_OUT}))
+    assert wanted <= set(names)
+
+
+def test_template_parameters_become_the_recipe_that_set_would_make():
+    given = {
+        "sources": "webtext=gs://b/a-*.gz,gs://b/c.gz",
+        "set": "sources.webtext.weight=0.5",
+        "dedup_similarity": "0.8",
+        "dedup_near": "false",
+        "filter_language_allowed": "en, de",
+        "extract_statuses": "200,203",
+        "score_label": 'a"b',
+        "score_model": "gs://b/model.bin",
+        "seed": "7",
+    }
+    assignments = (
+        'sources.webtext.inputs=["gs://b/a-*.gz", "gs://b/c.gz"]',
+        "sources.webtext.weight=0.5",
+        "dedup.similarity=0.8",
+        "dedup.near=false",
+        'filter.language.allowed=["en", "de"]',
+        "extract.statuses=[200, 203]",
+        'score.label="a\\"b"',
+        'score.model="gs://b/model.bin"',
+        "seed=7",
+    )
+    assert recipes.load("webtext", flextemplate.assignments(given)) == recipes.load("webtext", assignments)
+
+
+def test_a_templates_regexes_take_the_defaults_and_refuse_nonsense():
+    for parameter in flextemplate.parameters():
+        if parameter.regex and parameter.path:
+            assert not re.fullmatch(parameter.regex, "nonsense"), parameter.name
+    known = {parameter.name: parameter for parameter in flextemplate.parameters()}
+    for name, value in (("train", ""), ("seed", "12"), ("dedup_similarity", "0.75"), ("dedup_near", "true")):
+        assert name not in known or re.fullmatch(known[name].regex, value), name
+    assert re.fullmatch(known["sources"].regex, "web=gs://b/*.gz,gs://c/x.gz;books=gs://d/e")
+
+
+def test_the_launcher_takes_its_parameters_and_leaves_beams_to_beam():
+    given, own = launcher.split(
+        [
+            "--recipe=webtext",
+            "--runner=DataflowRunner",
+            "--project=p",
+            "--dedup_near=false",
+            "--labels=a=b",
+            f"--out={OUT}",
+        ]
+    )
+    assert given == {"recipe": "webtext", "dedup_near": "false", "out": OUT}
+    assert own == ("--project=p", "--labels=a=b")
+    with pytest.raises(SettingsError, match="parameter sdk_container_image is missing"):
+        launcher.launch(["--recipe=webtext", f"--out={OUT}"])

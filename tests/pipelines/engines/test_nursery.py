@@ -1,0 +1,102 @@
+"""Workers that are forked: they run as told, their end is told truly, and none outlives who asked for it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+GONE_S = 60
+
+# A nursery whose workers do what the script names, in a process of its own, as this one may have threads.
+SCRIPT = """
+import os, signal, sys, threading, time
+from curate.pipelines import nursery, worker
+
+def told():
+    print(os.environ["WORDS"], flush=True)
+
+def raises():
+    raise ValueError("not so")
+
+def killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def waits():
+    worker.end_with_parent()
+    print(os.getppid(), os.getpid(), flush=True)
+    time.sleep(600)
+
+worker.main = globals()[sys.argv[1]]
+made = nursery.Nursery()
+threads = [threading.Thread(target=made.run, args=({"WORDS": words},)) for words in sys.argv[2:]]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+made.close()
+print("over")
+"""
+
+
+def run(*words):
+    done = subprocess.run([sys.executable, "-c", SCRIPT, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@linux
+def test_each_worker_has_the_environment_that_it_is_sent():
+    assert sorted(run("told", "one", "two").stdout.split()) == ["one", "over", "two"]
+
+
+@linux
+@pytest.mark.parametrize("way", ["raises", "killed"])
+def test_a_worker_that_does_not_come_to_its_end_is_an_error(way):
+    done = run(way, "x")
+    assert "RuntimeError: a worker process ended before its work did" in done.stderr
+    assert ("ValueError: not so" in done.stderr) is (way == "raises")
+    assert done.stdout == "over\n"
+
+
+@linux
+def test_nursery_and_workers_end_with_the_process_that_made_them():
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, "waits", "x", "y"], stdout=subprocess.PIPE, text=True) as made:
+        pids = {int(word) for _ in range(2) for word in made.stdout.readline().split()}
+        assert len(pids) == 3
+        os.kill(made.pid, signal.SIGKILL)
+    over = time.monotonic() + GONE_S
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < over:
+        time.sleep(0.05)
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+@linux
+def test_only_a_process_without_threads_that_has_not_met_grpc_is_forked():
+    script = (
+        "import threading; from curate.pipelines.engines.nursery import possible; print(possible());"
+        "over = threading.Event(); thread = threading.Thread(target=over.wait); thread.start(); print(possible());"
+        "over.set(); thread.join(); print(possible()); import grpc; print(possible())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False", "True", "False"], done.stderr
+
+
+@linux
+@pytest.mark.processes
+def test_the_workers_of_a_command_are_forked(curate, miniweb, tmp_path):
+    logs = tmp_path / "logs"
+    files = sorted(miniweb.glob("articles-*.warc.gz"))
+    processes = ("--workers", "2", "--", "--direct_running_mode=multi_processing")
+    script = (
+        "import os, sys; 'curate.pipelines.engines.worker' in sys.orig_argv and os._exit(3)"  # at a worker started anew
+    )
+    (tmp_path / "sitecustomize.py").write_text(script)
+    told = {"CURATE_WORKER_LOGS": str(logs), "PYTHONPATH": str(tmp_path)}
+    done = curate("extract", *files, "-o", tmp_path / "out", *processes, env=told)
+    assert done.code == 0, done.err
+    assert len([*logs.iterdir()]) == 2

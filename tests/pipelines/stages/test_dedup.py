@@ -1,0 +1,183 @@
+"""Dedup on the in-process runner: who is kept does not depend on files, and every loss has a winner."""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from curate.dedup import minhash
+from curate.dedup.clusters import components, make_node, node_id, star
+from curate.pipelines import verbs
+from curate.pipelines.engines.target import Target
+from curate.pipelines.run import Engine, run
+from curate.recipe import Dedup, from_table
+from curate.records import EPOCH, document_id
+from curate.settings import Where
+
+WORDS = [f"{first}{last}" for first in ("ba", "do", "ki", "lu", "me", "no", "ra", "su") for last in "bdfgklmnprst"]
+
+
+def prose(seed: int, words: int = 120) -> str:
+    return " ".join(random.Random(seed).choices(WORDS, k=words))
+
+
+def edited(text: str, seed: int, edits: int) -> str:
+    words = text.split()
+    for place in random.Random(f"edit {seed}").sample(range(len(words)), edits):
+        words[place] = f"edit{seed}x{place}"
+    return " ".join(words)
+
+
+def corpus() -> list[dict]:
+    """Twelve clusters: exact copies, near copies, chains of small edits; and texts like no other."""
+    texts = []
+    for cluster in range(12):
+        text = prose(cluster)
+        texts.append(text)
+        for copy in range(cluster % 4):
+            if cluster % 3 == 0:
+                texts.append(text.upper() if copy else f"  {text}\n")
+            elif cluster % 3 == 1:
+                texts.append(edited(text, copy, 2))
+            else:
+                text = edited(text, copy, 3)
+                texts.append(text)
+    texts += [prose(1000 + single) for single in range(20)]
+    texts += ["two words", "two words", "other words"]
+    return [{"url": f"http://site.example/{number}", "text": text} for number, text in enumerate(texts)]
+
+
+def write(folder: Path, files: list[list[dict]]) -> list[str]:
+    folder.mkdir(parents=True)
+    for number, rows in enumerate(files):
+        (folder / f"in-{number:02d}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return [str(path) for path in sorted(folder.glob("*.jsonl"))]
+
+
+def dedup(folder: Path, files: list[list[dict]], *settings: str) -> list[dict]:
+    """The decisions over these files, in order."""
+    names = write(folder / "in", files)
+    record = verbs.run("dedup", tuple(names), folder / "out", None, settings, Engine(target=Target(workers=1)), "web")
+    assert record.counts.read == record.counts.kept + record.counts.rejected
+    parts = sorted((folder / "out").glob("part-*.parquet"))
+    assert len(parts) == len(files)
+    return [row for part in parts for row in pq.read_table(part).to_pylist()]
+
+
+def kept(decisions: list[dict]) -> set[str]:
+    return {row["url"] for row in decisions if row["kept"]}
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory) -> list[dict]:
+    return dedup(tmp_path_factory.mktemp("reference"), [corpus()])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_who_is_kept_does_not_depend_on_how_documents_lie_in_files(seed, reference, tmp_path):
+    rows = corpus()
+    random.Random(seed).shuffle(rows)
+    files: list[list[dict]] = [[] for _ in range(1 + 2 * seed)]
+    for row in rows:
+        files[random.Random(row["url"] + str(seed)).randrange(len(files))].append(row)
+    found = dedup(tmp_path, files)
+    assert kept(found) == kept(reference)
+    similarity = {row["url"]: (row["kind"], row["winner"], row["similarity"]) for row in reference}
+    assert {row["url"]: (row["kind"], row["winner"], row["similarity"]) for row in found} == similarity
+
+
+def test_decisions_are_those_of_union_find_over_all_verified_candidates(reference):
+    settings, rows = Dedup(), corpus()
+    texts = [row["text"] for row in rows]
+    ids = [row["id"] for row in reference]
+    signatures = [minhash.signature(text, settings) for text in texts]
+    nodes = [make_node(0, identity, 0, row) for row, identity in enumerate(ids)]
+    buckets: dict[bytes, list[bytes]] = {}
+    for node, text, values in zip(nodes, texts, signatures, strict=True):
+        keys = minhash.band_keys(values, settings) if values is not None else []
+        for key in [minhash.text_hash(text), *keys]:
+            buckets.setdefault(key, []).append(node)
+    by_node = dict(zip(nodes, zip(texts, signatures, strict=True), strict=True))
+
+    def verified(one: bytes, other: bytes) -> bool:
+        (text, values), (other_text, other_values) = by_node[one], by_node[other]
+        if minhash.text_hash(text) == minhash.text_hash(other_text):
+            return True
+        return (
+            values is not None and other_values is not None and np.mean(values == other_values) >= settings.similarity
+        )
+
+    edges = [edge for bucket in buckets.values() for edge in star(bucket) if verified(*edge)]
+    losers = {node_id(node): node_id(winner) for node, winner in components(edges).items()}
+    assert {row["id"]: row["winner"] for row in reference if not row["kept"]} == losers
+    assert losers
+
+
+def test_exact_and_near_losses_say_so_and_name_a_winner_that_is_kept(reference):
+    survivors = {row["id"] for row in reference if row["kept"]}
+    lost = [row for row in reference if not row["kept"]]
+    assert {row["kind"] for row in lost} == {"exact", "near"}
+    assert all(row["winner"] in survivors for row in lost)
+    assert all(row["similarity"] == 1.0 for row in lost if row["kind"] == "exact")
+    singles = [row for row in reference if row["cluster"] is None]
+    assert len(singles) >= 20
+    assert all(row["kept"] and row["winner"] is None for row in singles)
+
+
+def test_a_text_shorter_than_a_shingle_has_exact_duplicates_only(reference):
+    short = [row for row, document in zip(reference, corpus(), strict=True) if len(document["text"].split()) == 2]
+    assert [row["kind"] for row in short].count("exact") == 1
+    assert sum(row["kept"] for row in short) == 2
+
+
+def test_without_near_only_exact_copies_are_dropped(tmp_path, reference):
+    found = dedup(tmp_path, [corpus()], "dedup.near=false")
+    assert {row["kind"] for row in found} == {None, "exact"}
+    exact = {row["url"] for row in reference if row["kind"] == "exact"}
+    assert exact <= {row["url"] for row in found if not row["kept"]}
+
+
+def test_without_exact_the_same_text_still_meets_in_its_bands(tmp_path, reference):
+    found = dedup(tmp_path, [corpus()], "dedup.exact=false")
+    long = {row["url"] for row in corpus() if len(row["text"].split()) > 2}
+    assert kept(found) & long == kept(reference) & long
+
+
+def test_an_empty_file_is_a_part_without_decisions(tmp_path):
+    found = dedup(tmp_path, [corpus()[:3], [], corpus()[3:6]])
+    assert len(found) == 6
+
+
+def test_a_malformed_row_is_counted_once_and_the_rest_is_decided(tmp_path):
+    names = write(tmp_path / "in", [corpus()[:4]])
+    Path(names[0]).write_text(Path(names[0]).read_text() + '{"no text": 1}\n')
+    record = verbs.run("dedup", tuple(names), tmp_path / "out", None, (), Engine(target=Target(workers=1)), "web")
+    imported = json.loads((tmp_path / "out" / "documents" / "stage.json").read_text())
+    assert imported["counts"]["read"] == 5
+    assert imported["counts"]["rejected"] == 1
+    assert record.counts.read == 4
+
+
+def test_the_earlier_source_wins_whatever_the_ids(tmp_path):
+    text = [prose(number) for number in range(12)]
+    good = [{"url": f"http://good.example/{number}", "text": each} for number, each in enumerate(text)]
+    copies = [{"url": f"http://copy.example/{number}", "text": each} for number, each in enumerate(text)]
+    write(tmp_path / "good", [good])
+    write(tmp_path / "copy", [copies])
+    for first, second in (("good", "copy"), ("copy", "good")):
+        sources = {name: {"inputs": [str(tmp_path / name)]} for name in (first, second)}
+        table = {"name": f"{first}-first", "sources": sources, "filter": {"rules": []}, "pack": {"valid_fraction": 0.0}}
+        out = tmp_path / f"out-{first}"
+        run(from_table(table, Where("test", "")), out, Engine(target=Target(workers=1)))
+        rows = [row for part in sorted((out / "dedup").glob("part-*")) for row in pq.read_table(part).to_pylist()]
+        assert {row["url"].split(".")[0] for row in rows if row["kept"]} == {f"http://{first}"}
+
+
+def test_the_same_capture_read_twice_is_kept_once(tmp_path):
+    rows = corpus()[:1]
+    found = dedup(tmp_path, [rows, rows])
+    assert [row["kept"] for row in found] == [True, False]
+    assert found[0]["id"] == found[1]["id"] == document_id(rows[0]["url"], EPOCH)

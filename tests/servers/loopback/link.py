@@ -1,0 +1,182 @@
+"""One connection to the loopback web: requests read one after another, each answered and entered into the ledger."""
+
+import asyncio
+import math
+import socket
+import struct
+import time
+from itertools import count
+from typing import Any
+
+from loopback.acts import ACTS, drops
+from loopback.answers import Answer, redirect
+from loopback.hostile import LOCATIONS, OPEN, answer, good
+from loopback.replay import key
+from loopback.robots import hop, robots
+
+NUMBERS = count(1)
+MAX_HEAD = 1 << 16
+PIECE = 1 << 15
+
+
+class Gone(Exception):
+    """The client closed the connection."""
+
+
+class Link(asyncio.Protocol):
+    """The server's side of a connection; `web` holds what all of them share."""
+
+    def __init__(self, web: Any, scheme: str) -> None:
+        self.web, self.scheme, self.number = web, scheme, next(NUMBERS)
+        self.patience: float = web.plan.patience
+        self.requests, self.keep, self.sent = 0, True, 0
+        self._held, self._began, self._gone = b"", 0.0, math.inf
+        self._more, self._room, self._lost = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._room.set()
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        if self.scheme == "http":  # over TLS asyncio would tell that there is room at the next request only
+            transport.set_write_buffer_limits(0)
+        self._address = transport.get_extra_info("sockname")[0]
+        self._port = transport.get_extra_info("sockname")[1]
+        self._task = self.web.started(self.serve())
+
+    def data_received(self, data: bytes) -> None:
+        if not self._held:
+            self._began = time.monotonic()
+        self._held += data
+        self._more.set()
+
+    def pause_writing(self) -> None:
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        self._room.set()
+
+    def eof_received(self) -> bool:
+        self._gone = min(self._gone, time.monotonic())
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._gone = min(self._gone, time.monotonic())
+        for event in (self._lost, self._more, self._room):
+            event.set()
+
+    async def send(self, content: bytes) -> None:
+        """Write, and wait until the system has taken it; Gone where nobody reads."""
+        for start in range(0, len(content), PIECE) if len(content) > PIECE else (0,):
+            if self._lost.is_set() or self._transport.is_closing():
+                raise Gone
+            piece = content[start : start + PIECE] if len(content) > PIECE else content
+            self._transport.write(piece)
+            self.sent += len(piece)
+            await self._room.wait()
+            await asyncio.sleep(0)  # for the others: a socket with room would never let go
+        if self._lost.is_set():
+            raise Gone
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; Gone as soon as the client closes."""
+        try:
+            await asyncio.wait_for(self._lost.wait(), seconds)
+        except TimeoutError:
+            return
+        raise Gone
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        raw = self._transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # of no seconds: sends RST
+        self._transport.abort()
+
+    async def serve(self) -> None:
+        """Answer requests until one ends the connection."""
+        try:
+            while self.keep:
+                while (end := self._held.find(b"\r\n\r\n")) < 0:
+                    if self._lost.is_set() or len(self._held) > MAX_HEAD:
+                        return
+                    self._more.clear()
+                    await self._more.wait()
+                head, self._held = self._held[:end], self._held[end + 4 :]
+                began, self._began = self._began, time.monotonic()
+                await self._request(head.decode("latin-1"), began)
+        except Gone:
+            return
+        finally:
+            self._transport.close()
+
+    async def _request(self, head: str, began: float) -> None:
+        first, *lines = head.split("\r\n")
+        words = first.split(" ")
+        path = words[1] if len(words) > 1 else "/"
+        fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        host = fields.get("host", "").partition(":")[0].lower()
+        entry = {"start": began, "scheme": self.scheme, "host": host, "port": self._port, "address": self._address}
+        entry |= {"path": path, "method": words[0], "agent": fields.get("user-agent", ""), "connection": self.number}
+        entry |= {"status": None, "retry_after": None}
+        self.requests += 1
+        self.keep, self.sent = False, 0
+        try:
+            await self._answered(host, path, fields, entry)
+        finally:
+            self.web.enter(entry | {"end": min(time.monotonic(), self._gone), "sent": self.sent})
+
+    async def _answered(self, host: str, path: str, fields: dict[str, str], entry: dict[str, Any]) -> None:
+        known = self.web.hosts.get(host)
+        if known and known.hostile and path != "/robots.txt":
+            await self._hostile(known.hostile, path)
+            return
+        found = self._chosen(known, host, path, fields)
+        entry |= {"status": found.status, "retry_after": found.retry_after}
+        wanted = "close" not in fields.get("connection", "").lower()
+        keep = wanted and not found.close and (known is None or known.keep_alive)
+        if known and known.latency:
+            await self.pause(known.latency)
+        await self._act(found, keep and not found.act)
+
+    def _chosen(self, known: Any, host: str, path: str, fields: dict[str, str]) -> Answer:
+        if path.startswith("/robots") and path.endswith(".txt"):
+            kind = known.robots if known else "missing"
+            rules = robots(kind, self.web.plan.crawl_delay) if path == "/robots.txt" else hop(path)
+            return Answer(status=rules.status, headers=rules.headers, body=rules.body, act=rules.act)
+        replayed = self.web.replay.get(key(f"http://{host}{path}"))
+        if replayed:
+            return Answer(status=replayed.status, headers=replayed.headers, body=replayed.body)
+        if known is None and not self.web.plan.anyone:
+            return redirect("http://nowhere.test/")
+        found: Answer = self.web.pages.answer(host, path, fields)
+        return found
+
+    async def _act(self, found: Answer, keep: bool) -> None:
+        """Send an answer, or spoil it as it says."""
+        if found.act == "silent":
+            await self.pause(3600)
+        head = found.head(keep)
+        if found.act == "slow":
+            await self.send(head)
+            await drops(self, found.body)
+        elif found.act == "reset":
+            await self.send(head + found.body[: len(found.body) // 2])
+            self.abort()
+        elif found.act == "endless":
+            await self.send(head)
+            while True:
+                await self.send(found.body)
+        elif found.chunked:
+            middle = len(found.body) // 2
+            pieces = (found.body[:middle], found.body[middle:])
+            await self.send(head + b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in pieces) + b"0\r\n\r\n")
+        else:
+            await self.send(head + found.body)
+        self.keep = keep
+
+    async def _hostile(self, name: str, path: str) -> None:
+        if name in ACTS:
+            await ACTS[name](self, path)
+        elif name in LOCATIONS and path != "/":
+            await self.send(good(name, path))
+        else:
+            await self.send(answer(name))
+            self.keep = name in OPEN
