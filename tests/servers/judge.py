@@ -1,8 +1,8 @@
 """The judge of politeness: what a client did wrong by the ledger of the loopback web, and how fast it could have been.
 
-`python tests/servers/judge.py FOLDER [--min-delay 1]` judges a folder of the loopback web. Times are
-the server's: a request begins when its first byte arrives and ends when the last byte of its answer was handed over, so that the pauses which
-a client keeps are never shorter here than there.
+`python tests/servers/judge.py FOLDER [--min-delay 1]` judges a folder of the loopback web. Times are the server's: a
+request begins when its first byte arrives and ends when the last byte of its answer was handed over, so that the
+pauses which a client keeps are never shorter here than there.
 """
 
 import argparse
