@@ -1,22 +1,27 @@
 """The recipe: every value that decides which tokens come out, as frozen dataclasses with the papers' defaults."""
 
+import glob
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from curate import settings, storage
-from curate.anchors import anchored
 from curate.commoncrawl import names
 from curate.commoncrawl.selection import Select
 from curate.crawl.config import Crawl
+from curate.dedup.config import Dedup
+from curate.errors import SettingsError
 from curate.extract.config import Extract
 from curate.filters.rules import Filter
+from curate.gpt.config import Train
 from curate.links.config import Links, with_preset
 from curate.loader.mixture import Mixture
-from curate.settings import SettingsError, Table, Where, check
+from curate.quality.config import Score
+from curate.settings import Table, Where, check
+from curate.tokens.config import Pack, Tokenize, is_tokenizer_file
 
 STAGES = ("extract", "filter", "dedup", "score", "tokenize", "pack")
 
@@ -36,142 +41,6 @@ class Source:
 
     def __post_init__(self) -> None:
         check(0 <= self.weight < math.inf, f"weight is a number from 0 on, got {self.weight}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dedup:
-    """Exact text, then MinHash-LSH: 14 bands of 8 rows over 5-word shingles, as FineWeb (arXiv:2406.17557).
-
-    similarity: a candidate pair counts as duplicates when its signatures agree in at least this share of places.
-    rounds: of large-star, small-star (Kiveris et al. 2014); too few only keep a duplicate, never lose a document.
-    """
-
-    exact: bool = True
-    near: bool = True
-    bands: int = 14
-    rows: int = 8
-    shingle: int = 5
-    similarity: float = 0.75
-    rounds: int = 6
-
-    def __post_init__(self) -> None:
-        check(self.bands >= 1 and self.rows >= 1, f"need a band and a row, got {self.bands} x {self.rows}")
-        check(self.bands <= 256, f"at most 256 bands, got {self.bands}")
-        check(self.shingle >= 1, f"shingle is at least 1 word, got {self.shingle}")
-        check(0 <= self.similarity <= 1, f"similarity lies in [0, 1], got {self.similarity}")
-        check(self.rounds >= 1, f"rounds is at least 1, got {self.rounds}")
-
-    def catch_probability(self, similarity: float) -> float:
-        """The chance that two documents of this Jaccard similarity share a band: 1 - (1 - s^rows)^bands."""
-        return float(1 - (1 - similarity**self.rows) ** self.bands)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """fastText quality, and who is kept: all, by threshold, by fraction, by GPT-3's draw (arXiv:2005.14165, A).
-
-    Give a model file, or documents of both kinds to train one on; without either, or with model "default", it is the
-    English model that ships with the package. alpha 9 is GPT-3's. only: the sources that the keep rule judges, all
-    where it is empty; the others are scored and kept, as GPT-3 did with everything but Common Crawl. fraction: of the
-    judged documents, all together; those of equal score are drawn by their ids.
-    """
-
-    model: str | None = None
-    positive: tuple[str, ...] = ()
-    negative: tuple[str, ...] = ()
-    label: str = "positive"
-    only: tuple[str, ...] = ()
-    keep: str = "pareto"
-    alpha: float = 9.0
-    threshold: float = 0.5
-    fraction: float = 0.1
-    dim: int = 32
-    epochs: int = 10
-    learning_rate: float = 0.3
-    word_ngrams: int = 2
-    buckets: int = 100_000
-    min_count: int = 1
-
-    def __post_init__(self) -> None:
-        known = ("all", "threshold", "fraction", "pareto")
-        check(self.keep in known, f"keep is all, threshold, fraction or pareto, got {self.keep!r}")
-        check(0 < self.fraction <= 1, f"fraction lies above 0 and up to 1, got {self.fraction}")
-        check(0 < self.alpha < math.inf, f"alpha is a number above 0, got {self.alpha}")
-        check(0 <= self.threshold <= 1, f"threshold lies in [0, 1], got {self.threshold}")
-        least = min(self.dim, self.epochs, self.word_ngrams, self.buckets, self.min_count)
-        check(least >= 1, f"dim, epochs, word_ngrams, buckets and min_count are at least 1, got {least}")
-        check(0 < self.learning_rate < math.inf, f"learning_rate is a number above 0, got {self.learning_rate}")
-        check(self.label.split() == [self.label], f"label is one word, got {self.label!r}")
-        check(bool(self.positive) == bool(self.negative), "give both positive and negative, or neither")
-        check(not (self.model and self.positive), "give either model, or both positive and negative")
-
-    @property
-    def is_default(self) -> bool:
-        """Whether the model is the one that ships with the package."""
-        return self.model == "default" or not (self.model or self.positive)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokenize:
-    """Text to ids. encoding: the name of one of tiktoken's, or the path of a Hugging Face tokenizer.json.
-
-    eot: the token that ends every document; without it `<|endoftext|>`, or what a tokenizer.json has in its place.
-    """
-
-    encoding: str = "gpt2"
-    eot: str | None = None
-
-    def __post_init__(self) -> None:
-        check(bool(self.encoding), "encoding is a name such as 'gpt2', or the path of a tokenizer.json")
-        check(self.eot != "", "eot is a token of the tokenizer's, such as '</s>'")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pack:
-    """Shards: at most max_tokens each (llm.c's and FineWeb's 100M), documents never cut, a split drawn from the id.
-
-    buckets: edges of quality, ascending; the documents between two of them are a source of their own in the mixture.
-    """
-
-    max_tokens: int = 100_000_000
-    valid_fraction: float = 0.005
-    buckets: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        check(1 <= self.max_tokens <= 2**29, f"max_tokens lies in 1..2^29 (1 GiB of uint16), got {self.max_tokens}")
-        check(0 <= self.valid_fraction < 1, f"valid_fraction lies in [0, 1), got {self.valid_fraction}")
-        rising = all(low < high for low, high in pairwise((0.0, *self.buckets, 1.0)))
-        check(rising, f"buckets are edges between 0 and 1, ascending, got {list(self.buckets)}")
-        check(len(self.buckets) < 100, f"at most 99 edges of buckets, got {len(self.buckets)}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Train:
-    """One small GPT-2-shaped model; vocabulary "compact" keeps only the ids that occur, "full" them all."""
-
-    layers: int = 4
-    heads: int = 4
-    width: int = 128
-    context: int = 128
-    batch: int = 16
-    steps: int = 200
-    learning_rate: float = 3e-3
-    warmup: int = 50
-    weight_decay: float = 0.1
-    clip: float = 1.0
-    vocabulary: str = "compact"
-    valid_batches: int = 8
-    log_every: int = 10
-    sample_tokens: int = 60
-    seed: int = 0
-    threads: int = 1  # two threads that wait for one free core are many times slower than one
-
-    def __post_init__(self) -> None:
-        check(self.vocabulary in ("compact", "full"), f"vocabulary is compact or full, got {self.vocabulary!r}")
-        check(self.heads >= 1 and self.width % self.heads == 0, f"width {self.width} / heads {self.heads} is not whole")
-        check(self.layers >= 1 and self.context >= 1 and self.batch >= 1, "layers, context and batch are at least 1")
-        check(self.steps >= 1 and self.log_every >= 1, "steps and log_every are at least 1")
-        check(self.threads >= 1, f"threads is at least 1, got {self.threads}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,3 +146,47 @@ def in_all_languages(recipe: Recipe) -> Recipe:
 
 def _in_all(rules: Filter) -> Filter:
     return replace(rules, language=replace(rules.language, allowed=()))
+
+
+PATH_KEYS: tuple[tuple[str, ...], ...] = (
+    ("commoncrawl",),
+    ("extract", "quality_model"),
+    ("score", "model"),
+    ("score", "positive"),
+    ("score", "negative"),
+    ("tokenize", "encoding"),
+)
+
+
+def anchored(table: Table, folder: Path) -> Table:
+    """The tables with every input path made absolute from this folder; URIs stay."""
+    paths = [*PATH_KEYS]
+    if isinstance(sources := table.get("sources"), dict):
+        paths += [("sources", name, "inputs") for name in sources]
+    for path in paths:
+        found: Any = table
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        if _is_name(path, found):
+            continue
+        if isinstance(found, str):
+            table = settings.assign(table, path, _absolute(found, folder))
+        elif isinstance(found, list):
+            table = settings.assign(table, path, [_absolute(each, folder) for each in found])
+    return table
+
+
+def _is_name(path: tuple[str, ...], value: Any) -> bool:
+    """Is what may be a path the name of something that the package knows?"""
+    if path == ("score", "model"):
+        return bool(value == "default")
+    return path == ("tokenize", "encoding") and isinstance(value, str) and not is_tokenizer_file(value)
+
+
+def _absolute(path: Any, folder: Path) -> Any:
+    if not isinstance(path, str) or "://" in path or path.startswith(("miniweb:", names.PREFIX)):
+        return path
+    if storage.is_remote(folder):
+        return str(storage.join(folder, path))
+    base = str(folder.absolute())
+    return str(Path(glob.escape(base) if glob.has_magic(path) else base) / path)

@@ -14,13 +14,11 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import tomli_w
 
+from curate.errors import SettingsError
+
 T = TypeVar("T")
 KEYS = re.compile(r"\s*((?:\"[^\"]*\"|'[^']*'|[\w\-.\s])+?)\s*=")
 Table = dict[str, Any]
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be used; the message is one line that names it."""
 
 
 def check(claim: bool, message: str) -> None:

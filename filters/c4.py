@@ -12,10 +12,53 @@ citation marks go; then the line goes if it has no end mark, too few words, "jav
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from curate.filters.rules import C4
 from curate.records import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class C4:
+    """C4's rules (Raffel et al. 2020, arXiv:1910.10683, section 2.2) and the numbers of its code (TensorFlow Datasets).
+
+    An empty end_marks keeps lines however they end.
+    """
+
+    end_marks: tuple[str, ...] = (".", "?", "!", '"')
+    min_line_words: int = 5
+    max_word_length: int = 1000
+    citations: bool = True
+    javascript: bool = True
+    policy_phrases: tuple[str, ...] = (
+        "terms of use",
+        "privacy policy",
+        "cookie policy",
+        "uses cookies",
+        "use of cookies",
+        "use cookies",
+    )
+    lorem_ipsum: bool = True
+    curly_bracket: bool = True
+    min_sentences: int = 3
+    max_chars: int = 190_000
+
+    def __post_init__(self) -> None:
+        if self.min_sentences < 1:
+            raise ValueError(f"min_sentences is at least 1, so that no page ends empty, got {self.min_sentences}")
+        if wrong := [phrase for phrase in self.policy_phrases if phrase != phrase.lower() or not phrase.strip()]:
+            raise ValueError(f"policy_phrases are looked for in lower case, so {wrong[0]!r} would never be met")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class C4FineWeb(C4):
+    """C4's rules as FineWeb ran them (arXiv:2406.17557): any line end, datatrove's numbers (5 and 3 swapped)."""
+
+    end_marks: tuple[str, ...] = ()
+    min_line_words: int = 3
+    min_sentences: int = 5
+    max_chars: int = 2**63 - 1  # no limit
+
 
 CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
 ELLIPSIS = "..."

@@ -17,6 +17,7 @@ import re
 import string
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
 from typing import NamedTuple
@@ -24,8 +25,49 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curate.filters.rules import GopherQuality, GopherRepetition
 from curate.records import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GopherQuality:
+    """Document rules of Gopher (Rae et al. 2021, arXiv:2112.11446, section A1.1)."""
+
+    min_words: int = 50
+    max_words: int = 100_000
+    min_mean_word_length: float = 3.0
+    max_mean_word_length: float = 10.0
+    max_symbol_word_ratio: float = 0.1
+    max_bullet_lines: float = 0.9
+    max_ellipsis_lines: float = 0.3
+    min_alphabetic_words: float = 0.8
+    min_stop_words: int = 2
+    stop_words: tuple[str, ...] = ("the", "be", "to", "of", "and", "that", "have", "with")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GopherRepetition:
+    """Repetition rules of Gopher (arXiv:2112.11446, Table A1); fractions of lines, paragraphs and characters.
+
+    top_ngram_chars is for n = 2, 3, 4; duplicate_ngram_chars for n = 5 to 10. ngram_copies says which occurrences of a
+    repeated n-gram count: "later" those after the first, as for lines (datatrove, FineWeb), "all" each of them (DCLM,
+    RedPajama-v2); the paper can be read both ways.
+    """
+
+    ngram_copies: str = "later"
+
+    max_duplicate_lines: float = 0.30
+    max_duplicate_paragraphs: float = 0.30
+    max_duplicate_line_chars: float = 0.20
+    max_duplicate_paragraph_chars: float = 0.20
+    max_top_ngram_chars: tuple[float, ...] = (0.20, 0.18, 0.16)
+    max_duplicate_ngram_chars: tuple[float, ...] = (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)
+
+    def __post_init__(self) -> None:
+        if self.ngram_copies not in ("later", "all"):
+            raise ValueError(f"ngram_copies is 'later' or 'all', got {self.ngram_copies!r}")
+        if len(self.max_top_ngram_chars) != 3 or len(self.max_duplicate_ngram_chars) != 6:
+            raise ValueError("max_top_ngram_chars takes 3 limits (n = 2-4), max_duplicate_ngram_chars 6 (n = 5-10)")
+
 
 BULLETS = ("•", "-", "*", "●", "‣")
 ELLIPSES = ("...", "…")

@@ -1,7 +1,15 @@
 """Media types that may become documents."""
 
-from curate.filters.rules import MimeRules
+from dataclasses import dataclass
+
 from curate.records import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MimeRules:
+    """Media types that may become documents."""
+
+    allowed: tuple[str, ...] = ("text/html", "application/xhtml+xml", "text/plain")
 
 
 def reason(mime: str | None, rules: MimeRules) -> Reason | None:

@@ -1,13 +1,31 @@
 """Rules on a document's address, parsed as browsers do (WHATWG URL standard, by ada)."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from ada_url import parse_url
 
-from curate.filters.rules import UrlRules
 from curate.records import Reason
+from curate.web.domains import MEDIA_EXTENSIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlRules:
+    """Which addresses are refused; a domain refuses its sub-domains too (label by label, case-folded)."""
+
+    schemes: tuple[str, ...] = ("http", "https")
+    domains: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = MEDIA_EXTENSIONS
+    max_length: int = 2048
+
+    def __post_init__(self) -> None:
+        wrong = [name for name in self.domains if not re.fullmatch(r"[^\s/:@]+", name)]
+        if wrong:
+            raise ValueError(f"domains holds bare host names, not {wrong[0]!r}")
+
 
 PARTS = ("protocol", "hostname", "pathname")
 

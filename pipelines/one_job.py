@@ -15,18 +15,19 @@ import apache_beam as beam
 from curate import recipe as recipes
 from curate import settings, storage
 from curate.dataset import manifest
-from curate.dataset.manifest import stage_folder
+from curate.errors import SettingsError
 from curate.inputs.items import bytes_of
 from curate.pipelines import plans
-from curate.pipelines.run import BYTES_PER_SECOND, Engine, kept_some
+from curate.pipelines.engines.engine import BYTES_PER_SECOND, Engine, kept_some
 from curate.pipelines.stages import dedup, extract, filter, score, tokens
 from curate.pipelines.stages.map_only import ALL, Made, MakeParts
 from curate.quality import scores
 from curate.recipe import Recipe
-from curate.settings import SettingsError, Where
-from curate.stage.claims import claim_run, held
-from curate.stage.parts import write_bytes
-from curate.stage.record import StageRecord, begin_stage, close_stage, is_done, load_plan, read_stage
+from curate.settings import Where
+from curate.stage.ownership import claim_run, held
+from curate.stage.plan import load_plan, stage_folder
+from curate.stage.record import StageRecord, begin_stage, close_stage, is_done, read_stage
+from curate.storage.writing import write_bytes
 from curate.tokens.packing import pack_shard
 
 OUTDATED = ("manifest.json", "report.html")  # they say what the output holds, and go once a stage is to change it

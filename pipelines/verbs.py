@@ -5,12 +5,16 @@ from pathlib import Path
 
 from curate import recipe as recipes
 from curate import settings, storage
-from curate.inputs.items import Digests, named_items, source_items
+from curate.errors import SettingsError
+from curate.inputs.digests import Digests
+from curate.inputs.items import named_items, source_items
 from curate.pipelines import plans
-from curate.pipelines.run import Engine, execute, run_crawl, run_items, run_links, run_stage
+from curate.pipelines.engines.engine import Engine, execute
+from curate.pipelines.run import run_crawl, run_items, run_links, run_stage
+from curate.pipelines.stages import extract
 from curate.recipe import Recipe
-from curate.settings import SettingsError, Table, Where
-from curate.stage.claims import claim_stage, held
+from curate.settings import Table, Where
+from curate.stage.ownership import claim_stage, held
 from curate.stage.plan import Item
 from curate.stage.record import StageRecord
 
@@ -44,7 +48,7 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
     if stage == "extract":
         recipe = _of_source(recipe, source)
         items = source_items({source: inputs}, digests, base=recipe.commoncrawl)
-        return execute(plans.plan_extract(recipe, out, items, engine.progress.say), engine)
+        return execute(extract.plan_extract(recipe, out, items, engine.progress.say), engine)
     if stage == "links":
         items = source_items({source: inputs}, digests, base=recipe.commoncrawl)
         return run_links(recipe, items, out, engine)
@@ -105,5 +109,5 @@ def _imported(items: list[Item], recipe: Recipe, out: Path, engine: Engine) -> l
     if any(item.form != "documents" for item in items):
         raise SettingsError("dedup takes either stage folders or documents, not both at once")
     folder = out / "documents"
-    execute(plans.plan_extract(recipe, folder, items), engine)
+    execute(extract.plan_extract(recipe, folder, items), engine)
     return plans.next_items(folder, out)

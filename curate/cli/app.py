@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 
 from curate import __version__, storage
-from curate.cli import tables
-from curate.settings import SettingsError
+from curate.console import say
+from curate.errors import SettingsError
 
 DATASET, STAGES, LOOK, MODEL, MACHINE = "Make a dataset", "One stage", "Look at an output", "Train", "Runners"
 
@@ -82,7 +82,7 @@ def train_model(manifest: Path, out: Path, chosen: Any, console: Console = conso
 
         fit(manifest, out, chosen, report=tell)
     for line in result.lines(out):
-        tables.say(console, line)
+        say(console, line)
 
 
 def need_torch(mend: str) -> None:
@@ -124,8 +124,8 @@ def exit_by_failures(out: Path) -> None:
 
     letters = history.dead_letters(out)
     for letter in letters[:5]:
-        tables.say(errors, f"curate: {letter}")
+        say(errors, f"curate: {letter}")
     if len(letters) > 5:
-        tables.say(errors, f"curate: and {len(letters) - 5} more in the failed-*.parquet of {out}")
+        say(errors, f"curate: and {len(letters) - 5} more in the failed-*.parquet of {out}")
     if letters:
         raise typer.Exit(1)

@@ -9,12 +9,10 @@ import traceback
 
 import typer
 
-from curate.cli import (
-    quality,  # noqa: F401 - the commands register themselves
-)
+from curate.cli import look, quality  # noqa: F401 - the commands register themselves
 from curate.cli.app import app, beam_options, errors
-from curate.cli.tables import say
-from curate.settings import SettingsError
+from curate.console import say
+from curate.errors import SettingsError
 
 INTERRUPTED = "interrupted; the same command resumes where it stopped"
 INTERRUPT_PATIENCE_S = 10.0

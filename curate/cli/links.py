@@ -20,7 +20,7 @@ from curate.cli.run import (
     forget,
     run_stage,
 )
-from curate.settings import SettingsError
+from curate.errors import SettingsError
 
 LinkInputs = Annotated[
     list[str],

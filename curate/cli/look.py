@@ -25,7 +25,8 @@ from curate.cli.app import (
     print_json,
     train_model,
 )
-from curate.settings import SettingsError
+from curate.console import say
+from curate.errors import SettingsError
 
 
 @app.command(rich_help_panel=LOOK)
@@ -54,9 +55,9 @@ def verify(out: Output, json: Json = False) -> None:
         print_json({"output": str(out), "faults": found})
     else:
         for fault in found:
-            tables.say(console, fault)
+            say(console, fault)
         if not found:
-            tables.say(console, f"{out}: all files, counts and digests are as recorded")
+            say(console, f"{out}: all files, counts and digests are as recorded")
     if found:
         raise typer.Exit(1)
 
@@ -74,7 +75,7 @@ def why(
     if json:
         print_json(found)
     for row in [] if json else found:
-        tables.say(console, history.line(row))
+        say(console, history.line(row))
     if not found:
         raise SettingsError(f"{what}: no stage of {out} has seen this URL or id")
 
@@ -94,12 +95,12 @@ def trace(
     if json:
         return print_json(found)
     for row in found:
-        tables.say(console, history.line(row))
+        say(console, history.line(row))
     try:
         text = repr(history.passage(out, shard, token, owner.stop))
     except SettingsError as error:
         text = str(error)
-    tables.say(console, f"text      {text}")
+    say(console, f"text      {text}")
 
 
 @app.command(rich_help_panel=LOOK)
@@ -110,7 +111,7 @@ def report(out: Output) -> None:
     except ImportError as error:
         mend = "install it with: pip install 'curate-corpus[report]'"
         raise SettingsError(f"{error.name} is not installed; {mend}") from None
-    tables.say(console, f"report: {reports.write(out)}")
+    say(console, f"report: {reports.write(out)}")
 
 
 @app.command(rich_help_panel=DATASET)
@@ -134,7 +135,7 @@ def mix(
     json: Json = False,
 ) -> None:
     """Mix the sources of a finished run anew: print tokens, weight and epochs of each; write the manifest, no shard."""
-    from curate.dataset.remix import remix
+    from curate.dataset.manifest import remix
     from curate.loader import mixture
 
     given = {"preset": preset, "max_epochs": max_epochs, "tokens": mixture.count(tokens) if tokens else None}
@@ -169,7 +170,7 @@ def export(
         print_json(asdict(done) | {"folder": str(done.folder)})
     else:
         told = f"{done.files:,} files, {done.shards:,} shards, {done.tokens:,} tokens"
-        tables.say(console, f"export: {form} in {done.folder} ({told})")
+        say(console, f"export: {form} in {done.folder} ({told})")
 
 
 @app.command(rich_help_panel=DATASET)
@@ -178,7 +179,7 @@ def miniweb(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The fold
     from curate import miniweb as pages
 
     pages.build(folder)
-    tables.say(console, f"mini-web: {folder}")
+    say(console, f"mini-web: {folder}")
 
 
 @app.command(rich_help_panel=MODEL)
@@ -192,7 +193,7 @@ def train(
     """Train a small GPT-2-shaped model on the shards."""
     from curate import settings
     from curate.dataset import manifest as manifests
-    from curate.recipe import Train
+    from curate.gpt.config import Train
 
     table: settings.Table = {}
     for text in set_:

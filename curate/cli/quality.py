@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from curate import storage
-from curate.cli import tables
 from curate.cli.app import MODEL, Json, Set, app, console, named, need_charts, place, print_json
+from curate.console import say
 
 quality = typer.Typer(no_args_is_help=True, help="Train or evaluate a quality model (fastText).")
 app.add_typer(quality, name="quality", rich_help_panel=MODEL)
@@ -47,8 +47,8 @@ def train(
         print_json(card)
         return
     _say(card["held_out"])
-    tables.say(console, f"baseline    AUC {card['baseline']['auc']:.4f}  {card['baseline']['name']}")
-    tables.say(console, f"model: {out}, {card['model']['bytes']:,} bytes; card: {training.card_path(out)}")
+    say(console, f"baseline    AUC {card['baseline']['auc']:.4f}  {card['baseline']['name']}")
+    say(console, f"model: {out}, {card['model']['bytes']:,} bytes; card: {training.card_path(out)}")
 
 
 @quality.command(name="eval")
@@ -84,7 +84,7 @@ def evaluate(
 
         quality_plot.write(plot, found["calibration"], found["alpha"])
         if not json:
-            tables.say(console, f"plot: {plot}")
+            say(console, f"plot: {plot}")
 
 
 @quality.command()
@@ -95,15 +95,15 @@ def threshold(
     json: Json = False,
 ) -> None:
     """Print the score that keeps the best share of what a stage with score.keep = "all" has scored."""
-    from curate.quality import quantile
+    from curate.quality import scores
 
     folder = out if out.name == "score" or not (out / "score").exists() else out / "score"
-    found = quantile.threshold(folder, fraction, source)
+    found = scores.threshold(folder, fraction, source)
     if json:
         print_json(found._asdict())
         return
-    tables.say(console, f"--set 'score.keep=\"threshold\"' --set score.threshold={found.score!r}")
-    tables.say(console, f"keeps {found.kept:,} of {found.documents:,} documents; equal scores stay together")
+    say(console, f"--set 'score.keep=\"threshold\"' --set score.threshold={found.score!r}")
+    say(console, f"keeps {found.kept:,} of {found.documents:,} documents; equal scores stay together")
 
 
 def _files(patterns: list[str]) -> list[Path]:
@@ -113,13 +113,13 @@ def _files(patterns: list[str]) -> list[Path]:
 
 
 def _say(found: dict[str, Any]) -> None:
-    tables.say(console, f"held out    {found['windows']:,} windows, {found['words']:,} words, {found['hosts']:,} hosts")
-    tables.say(console, f"all         AUC {found['auc']:.4f}")
+    say(console, f"held out    {found['windows']:,} windows, {found['words']:,} words, {found['hosts']:,} hosts")
+    say(console, f"all         AUC {found['auc']:.4f}")
     for low, high, auc in found["auc_by_words"]:
-        tables.say(console, f"{low:>3}-{high - 1:<3} words AUC {auc:.4f}")
-    tables.say(console, f"masked      AUC {found['auc_masked']:.4f}  without capitalised words, digits, punctuation")
-    tables.say(console, f"calibration error {found['calibration_error']:.4f}; mean score, share of positives, windows:")
+        say(console, f"{low:>3}-{high - 1:<3} words AUC {auc:.4f}")
+    say(console, f"masked      AUC {found['auc_masked']:.4f}  without capitalised words, digits, punctuation")
+    say(console, f"calibration error {found['calibration_error']:.4f}; mean score, share of positives, windows:")
     for score, share, size in found["calibration"]:
-        tables.say(console, f"            {score:.3f}  {share:.3f}  {size:>6,}")
+        say(console, f"            {score:.3f}  {share:.3f}  {size:>6,}")
     fitted = "fitted: what the Pareto rule keeps of the negatives scores like the positives"
-    tables.say(console, f"alpha       {found['alpha']:.2f}  {fitted}")
+    say(console, f"alpha       {found['alpha']:.2f}  {fitted}")

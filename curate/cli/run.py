@@ -23,7 +23,8 @@ from curate.cli.app import (
     print_json,
     train_model,
 )
-from curate.settings import SettingsError
+from curate.console import say
+from curate.errors import SettingsError
 
 BEAM_HELP = "What follows a lone -- goes to Beam, such as: -- --direct_running_mode=in_memory"
 ENGINE = "Where it runs"
@@ -119,9 +120,9 @@ def run(
 def forget(out: Path, wanted: bool) -> None:
     """Have the parts with dead letters made again, if that is wanted."""
     if wanted:
-        from curate.stage.retry import forget_failed
+        from curate.stage.record import forget_failed
 
-        tables.say(errors, f"retry: {forget_failed(out)} parts with dead letters are made again")
+        say(errors, f"retry: {forget_failed(out)} parts with dead letters are made again")
 
 
 def _hand_over(recipe: Any, out: Path, target: Any, dry_run: Path | None, json: bool) -> None:
@@ -137,7 +138,7 @@ def _hand_over(recipe: Any, out: Path, target: Any, dry_run: Path | None, json: 
         told = {"job": job.id, "console": job.console, "output": str(out)}
         line = f"job: {job.id} {job.console}\ncurate inspect {out} shows the stages that it has finished"
         line += "\nno model is trained there: curate train a copy of the folder" if recipe.train else ""
-    print_json(told) if json else tables.say(console, line)
+    print_json(told) if json else say(console, line)
 
 
 def _finish_run(out: Path, json: bool) -> None:
@@ -155,8 +156,8 @@ def _finish_run(out: Path, json: bool) -> None:
         return
     tables.funnel(summary, console)
     tables.sources(summary, console)
-    tables.say(console, f"manifest: {out / 'manifest.json'}")
-    tables.say(console, report)
+    say(console, f"manifest: {out / 'manifest.json'}")
+    say(console, report)
 
 
 def run_stage(
@@ -227,9 +228,9 @@ def engine_of(
     conf: list[str],
 ) -> Any:
     """Where and how a command's pipelines run."""
+    from curate.pipelines.engines.engine import Engine
     from curate.pipelines.engines.progress import Progress
     from curate.pipelines.engines.target import Target
-    from curate.pipelines.run import Engine
 
     target = Target(
         runner=runner,
@@ -255,7 +256,7 @@ def gate(
     from dataclasses import asdict
 
     from curate.extract import lessons, quick_gate
-    from curate.stage.parts import write_json
+    from curate.storage.writing import write_json
 
     if model.suffix == ".json":
         raise SettingsError(f"{model}: the model's card is written beside it as .json; name the model otherwise")
@@ -264,8 +265,6 @@ def gate(
     if json:
         print_json({"model": str(model), **asdict(card)})
         return
-    tables.say(console, f"trained on {card.pages[0]} pages, threshold from {card.pages[1]}, tested on {card.pages[2]}")
-    tables.say(
-        console, f"of unseen hosts: {card.kept_lost:.2%} of kept pages lost, {card.rejected_refused:.1%} refused"
-    )
-    tables.say(console, f"--set extract.quality_model={model} --set extract.quality_gate={card.threshold!r}")
+    say(console, f"trained on {card.pages[0]} pages, threshold from {card.pages[1]}, tested on {card.pages[2]}")
+    say(console, f"of unseen hosts: {card.kept_lost:.2%} of kept pages lost, {card.rejected_refused:.1%} refused")
+    say(console, f"--set extract.quality_model={model} --set extract.quality_gate={card.threshold!r}")

@@ -7,7 +7,8 @@ import typer
 
 from curate.cli import tables
 from curate.cli.app import MACHINE, Json, app, console, print_json
-from curate.settings import SettingsError
+from curate.console import say
+from curate.errors import SettingsError
 
 runners = typer.Typer(no_args_is_help=True, help="What Spark, Flink and Prism need on this machine.")
 app.add_typer(runners, name="runners", rich_help_panel=MACHINE)
@@ -25,7 +26,7 @@ def template(
 ) -> None:
     """Print or write the metadata.json of the Flex Template: a parameter for every setting of a recipe."""
     from curate.pipelines.dataflow import flextemplate
-    from curate.stage.parts import write_json
+    from curate.storage.writing import write_json
 
     if file:
         write_json(file, flextemplate.metadata())
@@ -38,7 +39,7 @@ def folder() -> None:
     """Print the folder of the Dockerfile and of the page that says how to use it."""
     from importlib import resources
 
-    tables.say(console, str(resources.files("curate.pipelines") / "dataflow"))
+    say(console, str(resources.files("curate.pipelines") / "dataflow"))
 
 
 @runners.command("list")
@@ -72,4 +73,4 @@ def fetch_runners(
         folder = installs.fetch(name)
         files = installs.recorded(name)
         size = sum(record.bytes for record in files.values()) / 1e6
-        tables.say(console, f"{name}: ready, {len(files)} files, {size:.0f} MB in {folder}")
+        say(console, f"{name}: ready, {len(files)} files, {size:.0f} MB in {folder}")

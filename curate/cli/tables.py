@@ -6,19 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-
-def plain(text: object) -> str:
-    """A text that a terminal shows as it is: control characters, which could move the cursor or more, as escapes.
-
-    >>> plain("a\\x1b[2J")
-    'a\\\\x1b[2J'
-    """
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(text))
-
-
-def say(console: Console, text: object) -> None:
-    """Print one line as it is, unwrapped and without markup."""
-    console.print(Text(plain(text)), soft_wrap=True)
+from curate.console import plain
 
 
 def funnel(summary: dict[str, Any], console: Console) -> None:

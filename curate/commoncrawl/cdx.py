@@ -14,7 +14,7 @@ from typing import Any
 
 from curate import storage
 from curate.commoncrawl.selection import IndexRow, Select
-from curate.settings import SettingsError
+from curate.errors import SettingsError
 
 LINE_BYTES = 1 << 20
 # The letters of a classic CDX header that are read, and what CDXJ calls them.

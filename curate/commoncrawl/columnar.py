@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from curate import storage
 from curate.commoncrawl.cdx import languages_of
 from curate.commoncrawl.selection import IndexRow, Select
-from curate.settings import SettingsError
+from curate.errors import SettingsError
 
 PLACE = ("warc_filename", "warc_record_offset", "warc_record_length")
 READ = (

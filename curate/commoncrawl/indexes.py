@@ -1,20 +1,15 @@
 """From the inputs that a stage is planned over to its items: indexes to pointers, large files to pieces."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from importlib import metadata
-from itertools import pairwise
 from pathlib import Path
 
 from curate import __version__, settings, storage
 from curate.commoncrawl import cdx
 from curate.commoncrawl.pointers import pointer_items, selected
 from curate.commoncrawl.selection import IndexRow, Select
-from curate.settings import SettingsError
-from curate.stage.plan import Item
-from curate.stage.record import digest
-from curate.storage.remote import UNTOLD
+from curate.errors import SettingsError
+from curate.stage.plan import Item, digest
 
 
 def resolved(
@@ -57,19 +52,3 @@ def _rows(indexes: list[Item], select: Select, say: Callable[[str], None]) -> It
         path = storage.path(item.uri)
         module = columnar if ".parquet" in path.name else cdx
         yield from module.rows(path, item.name, select)
-
-
-def pieces(item: Item, limit: int) -> Iterator[Item]:
-    """A file of WARC records in pieces of equal size, none above the limit; what is no such file, or of a size that
-    nobody has told, stays whole."""
-    count = math.ceil(item.bytes / limit) if item.form == "warc" and not item.sha256.startswith(UNTOLD) else 1
-    if count <= 1:
-        yield item
-        return
-    for start, stop in pairwise(item.bytes * number // count for number in range(count + 1)):
-        yield replace(item, start=start, stop=stop, bytes=stop - start)
-
-
-def numbered(items: list[Item]) -> list[Item]:
-    """The items with the numbers that their order gives them."""
-    return [replace(item, number=number) for number, item in enumerate(items)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate import storage
-from curate.settings import SettingsError
+from curate.errors import SettingsError
 from curate.storage.identity import Fact
 from curate.storage.remote import UNTOLD
 

@@ -20,11 +20,10 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.commoncrawl.selection import IndexRow
+from curate.errors import SettingsError
 from curate.records import Failure
-from curate.settings import SettingsError
 from curate.stage.parts import Table
-from curate.stage.plan import Item
-from curate.stage.record import digest
+from curate.stage.plan import Item, digest
 from curate.stage.sorting import in_order
 from curate.storage.remote import RangeReader
 

@@ -13,8 +13,7 @@ from curate.crawl.fetch import Answer
 from curate.crawl.lots import refused
 from curate.crawl.outcomes import of_status
 from curate.warc.payloads import decoded
-from curate.web.metatags import from_html
-from curate.web.optouts import Preference, decide, from_headers
+from curate.web.optouts import Preference, decide, from_headers, from_html
 from curate.web.sniff import identified
 from curate.web.urls import fetch_url
 

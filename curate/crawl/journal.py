@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from curate.crawl.lots import url_id
-from curate.stage.parts import write_bytes
+from curate.storage.writing import write_bytes
 
 PAUSES = "pauses-*.json"
 

@@ -9,18 +9,17 @@ from urllib.parse import urlsplit
 
 from curate.crawl import journal
 from curate.crawl.addresses import parse_cidrs, parse_resolve
-from curate.crawl.addressguard import AddressGuard
 from curate.crawl.answers import Settled, codings, glance, redirected, retry_after, settled
 from curate.crawl.config import Crawl
 from curate.crawl.fetch import Answer, Glance, ask, session
 from curate.crawl.journal import Journal
-from curate.crawl.lot_writer import LotWriter, Row
+from curate.crawl.lot_writer import LotWriter
 from curate.crawl.lots import Target, host_of
 from curate.crawl.outcomes import TROUBLE, next_step, of_status
-from curate.crawl.politeness import Politeness
+from curate.crawl.politeness import AddressGuard, Politeness
 from curate.crawl.resolver import Refused, Resolver
 from curate.crawl.robots_cache import Access, RobotsCache
-from curate.crawl.rows import exchange_of, row_of
+from curate.crawl.rows import Row, exchange_of, row_of
 from curate.warc.payloads import decoded
 from curate.web.optouts import Preference, from_tdmrep
 from curate.web.robots import MAX_BYTES, access, cache_seconds

@@ -10,92 +10,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import __version__, storage
 from curate.crawl.config import Crawl
-from curate.crawl.outcomes import KEPT
-from curate.stage.parts import (
-    Counts,
-    FileRecord,
-    Receipt,
-    Table,
-    drop_other_receipt,
-    sha256_of,
-    write_bytes,
-    write_receipt,
-)
-from curate.stage.schemas import ID, REJECTED, TIMESTAMP
+from curate.crawl.rows import COMMITTED, DEFERRED, NAMES, ONWARD, OUTCOMES, Row, exchange_key
+from curate.stage.parts import Counts, FileRecord, Receipt, Table, drop_other_receipt, write_receipt
+from curate.stage.schemas import REJECTED
+from curate.storage.writing import sha256_of, write_bytes
 from curate.warc import cdxj
 from curate.warc.writer import Earlier, Exchange, WarcWriter, digest, record_id
 
-Row = dict[str, Any]
 REVISIT_BYTES = 1024  # of a payload that is worth a record of its own each time if it is smaller
-TEXT = {"nullable": False}
-OUTCOMES = pa.schema(
-    [
-        pa.field("id", ID, nullable=False),
-        pa.field("url", pa.string(), nullable=False),
-        pa.field("dedupe_key", pa.binary()),
-        pa.field("votes", pa.int64()),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("wave", pa.int32(), nullable=False),
-        pa.field("lot", pa.string(), nullable=False),
-        pa.field("outcome", pa.string(), nullable=False),
-        pa.field("kept", pa.bool_(), nullable=False),
-        pa.field("detail", pa.string(), nullable=False),
-        pa.field("status", pa.int32()),
-        pa.field("final_url", pa.string()),
-        pa.field("location", pa.string()),  # where a redirect to another host leads
-        pa.field("hops", pa.list_(pa.string())),
-        pa.field("via", pa.list_(pa.string())),
-        pa.field("tries", pa.int32(), nullable=False),
-        pa.field("refetched", pa.bool_(), nullable=False),  # asked for again, as a crash lost the first answer
-        pa.field("ip", pa.string()),
-        pa.field("robots", pa.string()),  # the line and pattern that decided
-        pa.field("preferences", pa.list_(pa.string())),  # as category=value source
-        pa.field("mime", pa.string()),
-        pa.field("mime_detected", pa.string()),
-        pa.field("charset", pa.string()),
-        pa.field("wire_bytes", pa.int64()),
-        pa.field("decoded_bytes", pa.int64()),
-        pa.field("truncated", pa.string()),
-        pa.field("payload_digest", pa.string()),
-        pa.field("warc_file", pa.string()),
-        pa.field("warc_offset", pa.int64()),
-        pa.field("warc_length", pa.int64()),
-        pa.field("fetched", TIMESTAMP),
-        pa.field("seconds", pa.float32()),
-        pa.field("not_before", pa.float64()),
-    ]
-)
-# A lot's own files hold what is deferred too.
-COMMITTED = OUTCOMES.append(pa.field("deferred", pa.bool_(), nullable=False))
-DEFERRED = pa.schema(
-    [
-        *(pa.field(name, kind, nullable=False) for name, kind in (("url", pa.string()), ("source", pa.string()))),
-        *(pa.field(name, kind) for name, kind in (("dedupe_key", pa.binary()), ("votes", pa.int64()))),
-        pa.field("via", pa.list_(pa.string())),
-        pa.field("tries", pa.int32(), nullable=False),
-        pa.field("not_before", pa.float64()),
-        pa.field("outcome", pa.string(), nullable=False),
-    ]
-)
-NAMES, ONWARD = tuple(OUTCOMES.names), tuple(DEFERRED.names)  # a schema lists its names anew each time
-BLANK: Row = dict.fromkeys(COMMITTED.names)
-
-
-def exchange_key(row: Row) -> str:
-    """What the records of a row's page are named after: the URL's id and the hop."""
-    return f"{row['id'].hex()} {len(row['hops'])}"
-
-
-def blank() -> Row:
-    """A row without values."""
-    return BLANK.copy()
 
 
 class LotWriter:
@@ -271,8 +199,3 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def is_kept(outcome: str) -> bool:
-    """Is the page in the output?"""
-    return outcome in KEPT

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.crawl.lots import Target, refused
+from curate.errors import SettingsError
 from curate.inputs.items import files
 from curate.records import Reason
-from curate.settings import SettingsError
 from curate.stage.record import read_stage
 from curate.storage import lines
 from curate.web.urls import fetch_url, shown

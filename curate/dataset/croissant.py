@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from curate import storage
-from curate.dataset.export import Dataset, Files
-from curate.stage.parts import as_json
+from curate.dataset.forms import Dataset, Files
+from curate.storage.writing import as_json
 
 TERMS = (
     "arrayShape citeAs column containedIn equivalentProperty extract field fileProperty fileObject fileSet format"

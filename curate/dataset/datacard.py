@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from curate import recipe, settings, storage
-from curate.dataset.export import Dataset, Files
-from curate.settings import SettingsError, Where
+from curate.dataset.forms import Dataset, Files
+from curate.errors import SettingsError
+from curate.settings import Where
 from curate.stage.record import read_stage
 
 SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B")

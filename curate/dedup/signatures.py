@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 from curate import storage
 from curate.dedup import minhash
 from curate.dedup.clusters import make_node
+from curate.dedup.config import Dedup
 from curate.inputs.documents import BATCH_ROWS, read_documents
-from curate.recipe import Dedup
 from curate.records import Failure
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item
-from curate.stage.record import Plan, read_stage
+from curate.stage.plan import Item, Plan
+from curate.stage.record import read_stage
 
 
 def schema(settings: Dedup) -> pa.Schema:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from curate.filters.rules import Filter, UrlRules
+from curate.filters.rules import Filter
+from curate.filters.urls import UrlRules
 from curate.settings import check
 
 UNDECIDED = 200  # characters; a shorter quick text is no ground to refuse a page

@@ -8,11 +8,13 @@ import pyarrow.parquet as pq
 from curate import settings, storage
 from curate.extract.config import Extraction
 from curate.extract.main_text import quick_text
-from curate.extract.page import TEXT_TYPES, decode
+from curate.extract.page import TEXT_TYPES
 from curate.extract.quick_gate import Seen
 from curate.extract.reading import records, refused
 from curate.records import Page, document_id, uniform
-from curate.stage.record import load_plan, read_stage
+from curate.stage.plan import load_plan
+from curate.stage.record import read_stage
+from curate.web.encoding import decode
 
 
 def pages_of(out: Path, most: int) -> Iterator[Seen]:

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from ada_url import parse_url
 
 from curate import storage
+from curate.errors import SettingsError
 from curate.extract.config import UNDECIDED
 from curate.quality import classifier
-from curate.recipe import Score
-from curate.settings import SettingsError
-from curate.stage.parts import sha256_of
+from curate.quality.config import Score
+from curate.storage.writing import sha256_of
 
 LABEL = "kept"
 CHARACTERS = 5_000

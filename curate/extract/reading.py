@@ -8,8 +8,7 @@ from curate.extract.config import Extraction
 from curate.extract.page import gate
 from curate.filters import urls
 from curate.records import Failure, Page, Reason
-from curate.stage.plan import Item
-from curate.stage.record import Plan
+from curate.stage.plan import Item, Plan
 from curate.storage.remote import UNTOLD
 from curate.warc.reader import Outcome, read_pages
 

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from curate.recipe import Train
-from curate.stage.parts import sha256_of
+from curate.gpt.config import Train
+from curate.storage.writing import sha256_of
 
 FILES = ("loss.csv", "loss.png", "model.pt", "vocabulary.json")
 

@@ -19,13 +19,14 @@ import torch
 import vl_convert
 from torch import Tensor, nn
 
+from curate.gpt.config import Train
 from curate.gpt.heldout import NO_TOKEN, held_out, occurring_ids
 from curate.gpt.model import GPT, Shape
 from curate.loader import Loader
 from curate.loader.streams import Tokens, read_manifest
-from curate.recipe import Train
-from curate.stage.parts import sha256_of, write_bytes, write_json
-from curate.tokens import bpe
+from curate.storage.writing import sha256_of, write_bytes, write_json
+from curate.tokens.load import of, stated_in
+from curate.tokens.tokenizer import FOLDER, Tokenizer
 
 BETAS = (0.9, 0.95)  # GPT-3, appendix B
 FINAL_SHARE = 0.1  # of the learning rate, at the end of the cosine; GPT-3, appendix B
@@ -72,8 +73,8 @@ class Vocabulary:
 
     def encode(self, tokens: Tokens) -> Tensor:
         """Dataset ids to rows of the embedding, any shape; NO_TOKEN stays."""
-        rows = np.searchsorted(self.ids, bpe)
-        return torch.from_numpy(np.where(bpe == NO_TOKEN, NO_TOKEN, rows))
+        rows = np.searchsorted(self.ids, tokens)
+        return torch.from_numpy(np.where(tokens == NO_TOKEN, NO_TOKEN, rows))
 
     def decode(self, rows: Tensor) -> list[int]:
         """Rows of the embedding (T,) back to dataset ids."""
@@ -106,7 +107,7 @@ def train(
     shards are unusable.
     """
     started = time.perf_counter()
-    decode = decode or bpe.of_manifest(manifest).decode
+    decode = decode or of_manifest(manifest).decode
     loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
     vocabulary = read_vocabulary(manifest, settings.vocabulary)
     windows, size = held_out(manifest, settings.context, settings.valid_batches * settings.batch)
@@ -277,3 +278,8 @@ def draw(rows: Sequence[Row], title: str) -> bytes:
         .properties(width=560, height=320)
     )
     return vl_convert.vegalite_to_png(chart.to_dict(), scale=2)
+
+
+def of_manifest(path: Path) -> Tokenizer:
+    """The tokenizer of a manifest's file."""
+    return of(stated_in(read_manifest(path)), path.parent / FOLDER)

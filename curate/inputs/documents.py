@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.records import EPOCH, SOURCE, Document, Failure, document_id
-from curate.stage.plan import Item
-from curate.stage.record import Plan
+from curate.stage.plan import Item, Plan
 from curate.stage.schemas import KEPT
 
 BATCH_ROWS = 1024

@@ -1,22 +1,22 @@
 """From what a user names (files, globs, stage folders, mini-web pages) to the items of a stage."""
 
-import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from curate import __version__, storage
+from curate import storage
 from curate.commoncrawl import names as crawls
 from curate.commoncrawl.names import Listed
+from curate.errors import SettingsError
+from curate.inputs.digests import Digests
 from curate.records import SOURCE
-from curate.settings import SettingsError
-from curate.stage import record as stage
-from curate.stage.parts import sha256_of, write_json
+from curate.stage import plan
 from curate.stage.plan import Item
-from curate.storage.identity import Fact
-from curate.storage.patience import RemoteError
+from curate.stage.record import read_stage
+from curate.storage.remote import UNTOLD
 
 LINES = (".jsonl", ".ndjson", ".json")
 DOCUMENT_SUFFIXES = (".parquet", *(name + packed for name in LINES for packed in ("", ".gz", ".zst")))
@@ -25,66 +25,17 @@ MINIWEB = "miniweb:"
 INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+\.gz")
 
 
-class Digests:
-    """What identifies input files, and their bytes.
-
-    A local file by its sha256, remembered by path, size and change time so that a resume does not read it again; a
-    remote one by what its store says ("etag:…", "md5:…", which is no sha256), so that it is not read at all. Remote
-    files under `ours` were written by us and are read, so that they count as what they are.
-    """
-
-    def __init__(self, memory: Path | None = None, ours: Path | None = None) -> None:
-        self.memory, self.ours = memory, ours
-        try:
-            self._known: dict[str, list[Any]] = json.loads(memory.read_bytes()) if memory else {}
-        except (OSError, ValueError):
-            self._known = {}
-
-    def of(self, path: Path) -> str:
-        """What identifies a file; SettingsError in one line where it cannot be read."""
-        return self.facts([path])[0].identity
-
-    def facts(self, paths: list[Path]) -> list[Fact]:
-        """What identifies each file, and its bytes; SettingsError in one line where one cannot be read."""
-        remote = [path for path in paths if storage.is_remote(path)]
-        try:
-            told = dict(zip(remote, storage.facts(remote), strict=True))
-        except RemoteError as error:
-            raise SettingsError(str(error)) from None
-        except OSError as error:
-            raise SettingsError(f"{error.filename or remote[0]}: cannot read this input: {error}") from None
-        return [self._ours(path, told[path]) if path in told else self._local(path) for path in paths]
-
-    def _ours(self, path: Path, told: Fact) -> Fact:
-        if not self.ours or not str(path).startswith(f"{self.ours}/"):
-            return told
-        known = self._known.get(str(path))
-        if known is None or known[:2] != [told.size, told.identity]:
-            known = self._known[str(path)] = [told.size, told.identity, sha256_of(path)]
-        return Fact(told.size, known[2])
-
-    def _local(self, path: Path) -> Fact:
-        try:
-            status = path.stat()
-            stamp = [status.st_size, status.st_mtime_ns]
-            known = self._known.get(str(path))
-            if known is None or known[:2] != stamp:
-                known = [*stamp, sha256_of(path)]
-                self._known[str(path)] = known
-        except OSError as error:
-            raise SettingsError(f"{path}: cannot read this input: {error.strerror}") from None
-        return Fact(status.st_size, str(known[2]))
-
-    def save(self) -> None:
-        """Keep what was learnt for the next run."""
-        if self.memory:
-            write_json(self.memory, self._known)
-
-
 def files(pattern: str, *, miniweb: Path | None = None) -> list[Path]:
-    """The files that a glob, a folder or a path names, sorted; SettingsError if there is none."""
+    """Returns the files that a glob, a folder or a path names, sorted; SettingsError if there is none.
+
+    miniweb: the folder that holds the mini-web, for a pattern that begins with "miniweb:".
+    """
     if pattern.startswith(MINIWEB):
-        pattern = str(_miniweb(miniweb) / pattern.removeprefix(MINIWEB))
+        if miniweb is None:
+            raise SettingsError(
+                "miniweb: inputs belong to `curate run`; elsewhere name files that `curate miniweb DIR` wrote"
+            )
+        pattern = str(miniweb / pattern.removeprefix(MINIWEB))
     found = _crawled(pattern) or storage.glob(pattern)
     if not found:
         raise SettingsError(f"{pattern}: no such input file")
@@ -96,22 +47,8 @@ def _crawled(name: str) -> list[Path]:
     folder = storage.path(name)
     if storage.is_remote(name) or not (folder / "stage.json").is_file():
         return []
-    record = stage.read_stage(folder)
+    record = read_stage(folder)
     return [folder / each for each in record.outputs if record.stage == "crawl" and each.endswith(".warc.gz")]
-
-
-def _miniweb(folder: Path | None) -> Path:
-    if folder is None:
-        raise SettingsError(
-            "miniweb: inputs belong to `curate run`; elsewhere name files that `curate miniweb DIR` wrote"
-        )
-    from curate import miniweb
-
-    made_by = folder / "version"  # written last
-    if not made_by.exists() or made_by.read_text() != __version__:
-        storage.build(folder, miniweb.build)
-        made_by.write_text(__version__)
-    return folder
 
 
 def source_items(
@@ -197,7 +134,7 @@ def bytes_of(patterns: tuple[str, ...], base: str) -> int:
 
 def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
     """The kept parts of a finished stage as items for the stage that will write to `reader`."""
-    record = stage.read_stage(folder)
+    record = read_stage(folder)
     if record.stage in NO_DOCUMENTS:
         raise SettingsError(f"{folder}: the output of {record.stage} holds no documents; name a folder before it")
     decided = record.stage == "dedup"
@@ -213,7 +150,7 @@ def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
                 name=f"{record.stage}/{name}",
                 uri=storage.relative(folder / name, reader),
                 form="decided" if decided else "part",
-                sha256=stage.digest([output.sha256, item.sha256]) if decided else output.sha256,
+                sha256=plan.digest([output.sha256, item.sha256]) if decided else output.sha256,
                 bytes=output.bytes + (extra[number] if decided else 0),
                 source=item.source,
                 text_uri=storage.relative(texts[number], reader) if decided else "",
@@ -253,3 +190,19 @@ def moved(items: list[Item], reader: Path, other: Path) -> list[Item]:
         )
         for item in items
     ]
+
+
+def pieces(item: Item, limit: int) -> Iterator[Item]:
+    """A file of WARC records in pieces of equal size, none above the limit; what is no such file, or of a size that
+    nobody has told, stays whole."""
+    count = math.ceil(item.bytes / limit) if item.form == "warc" and not item.sha256.startswith(UNTOLD) else 1
+    if count <= 1:
+        yield item
+        return
+    for start, stop in pairwise(item.bytes * number // count for number in range(count + 1)):
+        yield replace(item, start=start, stop=stop, bytes=stop - start)
+
+
+def numbered(items: list[Item]) -> list[Item]:
+    """The items with the numbers that their order gives them."""
+    return [replace(item, number=number) for number, item in enumerate(items)]

@@ -6,9 +6,9 @@ from typing import Any
 
 from curate import settings
 from curate.dataset import manifest
-from curate.dataset.manifest import stage_folder
+from curate.errors import SettingsError
 from curate.recipe import STAGES
-from curate.settings import SettingsError
+from curate.stage.plan import stage_folder
 from curate.stage.record import StageRecord, read_stage
 
 

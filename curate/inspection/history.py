@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate import storage
+from curate.errors import SettingsError
 from curate.inputs.documents import given_id
 from curate.inspection.funnel import stage_folders
-from curate.settings import SettingsError
 from curate.stage.record import read_stage
-from curate.tokens import bpe
+from curate.tokens import load
 
 Row = dict[str, Any]
 PASSAGE = 40  # tokens
@@ -80,8 +80,8 @@ def passage(out: Path, shard: str, token: int, stop: int) -> str:
     """The text of a shard's tokens from this one on, a few before `stop`; SettingsError without their tokenizer."""
     folder = stage_folders(out).get("pack", out)
     settings = read_stage(folder).settings
-    stated = bpe.stated_in(settings)
-    tokenizer = bpe.of(stated, storage.join(folder, settings["parts"][0]).parent)
+    stated = load.stated_in(settings)
+    tokenizer = load.of(stated, storage.join(folder, settings["parts"][0]).parent)
     with storage.local(folder / f"{shard.removeprefix('shards/').removesuffix('.bin')}.bin") as copy:
         ids = np.memmap(copy, stated["dtype"], "r")[token : min(stop, token + PASSAGE)].tolist()
     return tokenizer.decode(ids)

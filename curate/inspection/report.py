@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.inspection import funnel
-from curate.stage.parts import write_bytes
 from curate.stage.record import read_stage
+from curate.storage.writing import write_bytes
 
 PER_REASON = 3
 KEPT = 8

@@ -15,14 +15,16 @@ import pyarrow.parquet as pq
 from curate import recipe, settings, storage
 from curate.crawl import conservation
 from curate.dataset import export, manifest
-from curate.dataset.manifest import stage_folder
+from curate.errors import SettingsError
 from curate.inputs.items import stage_items
 from curate.inspection.funnel import planned, stage_folders
-from curate.settings import SettingsError, Where
+from curate.settings import Where
 from curate.stage.ownership import strays
-from curate.stage.parts import Counts, receipt_path, sha256_of
-from curate.stage.record import StageRecord, base_of, digest, key_of, nested_stages, read_stage
-from curate.tokens import bpe
+from curate.stage.parts import Counts, receipt_path
+from curate.stage.plan import base_of, digest, key_of, stage_folder
+from curate.stage.record import StageRecord, nested_stages, read_stage
+from curate.storage.writing import sha256_of
+from curate.tokens import load
 from curate.tokens.shards import read_index
 
 
@@ -197,7 +199,7 @@ def _joined(folder: Path, record: StageRecord) -> Iterator[str]:
 def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
     """Each shard's three files against each other, and all documents against the tokenized parts."""
     packed, tokenized = 0, 0
-    dtype, eot = (bpe.stated_in(record.settings)[name] for name in ("dtype", "eot"))
+    dtype, eot = (load.stated_in(record.settings)[name] for name in ("dtype", "eot"))
     for cut in record.settings["cuts"]:
         stem = str(folder / cut["path"])
         ids = _tokens(storage.path(f"{stem}.bin"), dtype)

@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from curate.filters.rules import MEDIA_EXTENSIONS
 from curate.settings import Table, check, merge, to_table
-from curate.web.domains import KINDS
+from curate.web.domains import KINDS, MEDIA_EXTENSIONS
 
 FORMATS = ("auto", "submissions", "lines", "text", "csv", "parquet", "wat", "warc", "sitemap")
 PRESET_NAMES = ("webtext", "webtext2", "openwebtext", "openwebtext2")

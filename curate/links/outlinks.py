@@ -6,12 +6,12 @@ from typing import Any, BinaryIO
 from ada_url import join_url, parse_url
 from lxml import etree
 
-from curate.extract.page import decode
 from curate.links.sieve import LinkCandidate
 from curate.links.submissions import decoded
 from curate.records import Failure, Page, Refused, Skipped
 from curate.stage.plan import Item
 from curate.warc.reader import read_pages
+from curate.web.encoding import decode
 
 MAX_PAGE = 10_000_000  # bytes of a page, or of a WAT record
 MOST = 10_000  # links of one page

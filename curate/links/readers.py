@@ -12,15 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import storage
+from curate.errors import SettingsError
 from curate.inputs.documents import given_id
 from curate.links import outlinks, sitemaps
 from curate.links.config import Links
 from curate.links.sieve import LinkCandidate
 from curate.links.submissions import decoded, is_submission, submission
 from curate.records import Failure, Reason, Rejection, Skipped
-from curate.settings import SettingsError
-from curate.stage.plan import Item
-from curate.stage.record import Plan
+from curate.stage.plan import Item, Plan
 from curate.storage.lines import ERRORS, chunks, lines
 from curate.storage.patience import RemoteError
 from curate.web.urls import shown

@@ -3,6 +3,6 @@
 Reading order: mixture, sampler, streams, loader, lineage, torch_dataset.
 """
 
+from curate.loader.lineage import Place as Place
 from curate.loader.loader import Loader as Loader
-from curate.loader.loader import Place as Place
 from curate.loader.loader import Seen as Seen

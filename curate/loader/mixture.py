@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from curate import storage
-from curate.settings import SettingsError, check
+from curate.errors import SettingsError
+from curate.settings import check
 
 COMPUTED = ("recipe", "size", "uniform", "temperature", "unimax", "quality")
 EPOCHS = 4.0  # Muennighoff et al. 2023, arXiv:2305.16264: up to four epochs are about as good as new text

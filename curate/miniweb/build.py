@@ -16,7 +16,7 @@ from curate.extract.config import Extract
 from curate.extract.main_text import main_text
 from curate.miniweb.capture import Capture, warc
 from curate.miniweb.sites import articles, web
-from curate.stage.parts import write_bytes
+from curate.storage.writing import write_bytes
 
 CHUNK = 100  # words of a training text, about
 

@@ -4,9 +4,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-from curate.miniweb.capture import Capture
+from curate.miniweb.capture import Capture, gzip_member
 from curate.miniweb.markup import Site, cookies, document, footer, head, menu, newsletter, searching, share
-from curate.miniweb.serve import gzip_member
 from curate.miniweb.texts import table_rows
 
 GOODS = str.split(

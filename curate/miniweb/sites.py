@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from curate.miniweb.capture import Capture
+from curate.miniweb.capture import DELIVERIES, Capture
 from curate.miniweb.junk import (
     accounts,
     baskets,
@@ -18,11 +18,9 @@ from curate.miniweb.junk import (
     stubs,
     terms,
 )
-from curate.miniweb.machine import machine_pages
+from curate.miniweb.machine import machine_pages, spam_pages
 from curate.miniweb.markup import Link, Site
 from curate.miniweb.pages import TEMPLATES, front
-from curate.miniweb.serve import DELIVERIES
-from curate.miniweb.spam import spam_pages
 from curate.miniweb.texts import Text, edited, read_site
 
 SEED = 20260302

@@ -10,13 +10,14 @@ from importlib import metadata, resources
 from pathlib import Path
 
 from curate import __version__, settings, storage
-from curate.inputs.items import Digests, files
+from curate.errors import SettingsError
+from curate.inputs.digests import Digests
+from curate.inputs.items import files
 from curate.quality import classifier
+from curate.quality.config import Score
 from curate.quality.windows import labelled
-from curate.recipe import Score
-from curate.settings import SettingsError
-from curate.stage.parts import sha256_of, write_json
-from curate.stage.record import digest
+from curate.stage.plan import digest
+from curate.storage.writing import sha256_of, write_json
 
 MODEL, CARD = "model.bin", "model.json"
 KEEP_RULE = ("keep", "only", "alpha", "threshold", "fraction")  # settings of score that make no other model

@@ -6,7 +6,7 @@ from pathlib import Path
 import altair
 import vl_convert
 
-from curate.stage.parts import write_bytes
+from curate.storage.writing import write_bytes
 
 GPT_3 = 9.0  # its alpha
 PERFECT = "perfect calibration"

@@ -3,17 +3,19 @@
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
+import numpy.typing as npt
 
 from curate import __version__, settings, storage
-from curate.inputs.items import Digests
-from curate.quality import classifier, hashed_words, measure
+from curate.errors import SettingsError
+from curate.inputs.digests import Digests
+from curate.quality import classifier, measure
+from curate.quality.config import Score
 from curate.quality.windows import BINS, Window, prepared
-from curate.recipe import Score
-from curate.settings import SettingsError
-from curate.stage.parts import sha256_of, write_json
+from curate.storage.writing import sha256_of, write_json
 
 SETTINGS = Score(dim=16, epochs=5, learning_rate=0.2, word_ngrams=2, buckets=100_000, min_count=3)
 TRAINING = ("label", "dim", "epochs", "learning_rate", "word_ngrams", "buckets", "min_count")
@@ -104,9 +106,9 @@ def evaluate(model: Path, windows: list[Window], label: str) -> Evaluation:
 
 def baseline(known: list[Window], unseen: list[Window]) -> float:
     """The AUC of a linear model of the same windows."""
-    train, test = (hashed_words.hashed([window.text for window in part]) for part in (known, unseen))
-    weights = hashed_words.fit(train, np.array([window.positive for window in known]))
-    return measure.auc(hashed_words.logits(test, weights), np.array([window.positive for window in unseen]))
+    train, test = (hashed([window.text for window in part]) for part in (known, unseen))
+    weights = fit(train, np.array([window.positive for window in known]))
+    return measure.auc(logits(test, weights), np.array([window.positive for window in unseen]))
 
 
 def settings_of(assignments: list[str]) -> Score:
@@ -118,3 +120,49 @@ def settings_of(assignments: list[str]) -> Score:
             raise SettingsError(f"--set {text}: the settings of training are {', '.join(TRAINING)}")
         table = settings.assign(table, path, value)
     return settings.build(Score, table, where=settings.Where("--set", ""))
+
+
+BUCKETS = 2**18  # HashingTF's default
+STEPS, RATE, DECAY = 200, 0.05, 1e-5
+
+
+class Words(NamedTuple):
+    """Texts as their hashed words: of which text, which bucket, which share of the text's length."""
+
+    text: npt.NDArray[np.int64]
+    bucket: npt.NDArray[np.int64]
+    weight: npt.NDArray[np.float64]
+    texts: int
+
+
+def hashed(texts: list[str]) -> Words:
+    """The words of texts, each text of Euclidean length 1."""
+    known: dict[str, int] = {}
+    rows, buckets, weights = [], [], []
+    for number, text in enumerate(texts):
+        words = text.lower().split()
+        ids = [known.setdefault(word, crc32(word.encode("utf-8", "replace")) % BUCKETS) for word in words]
+        found, counts = np.unique(np.asarray(ids, dtype=np.int64), return_counts=True)
+        rows.append(np.full(len(found), number))
+        buckets.append(found)
+        weights.append(counts / max(1.0, float(np.linalg.norm(counts))))
+    return Words(np.concatenate(rows), np.concatenate(buckets), np.concatenate(weights), len(texts))
+
+
+def logits(words: Words, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What the weights say of each text; the last one is the bias."""
+    told = np.bincount(words.text, weights[words.bucket] * words.weight, minlength=words.texts)
+    return np.asarray(told + weights[-1])
+
+
+def fit(words: Words, positive: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Weights and bias by Adam over all texts at once, from zero: the same on every run."""
+    weights, mean, square = np.zeros((3, BUCKETS + 1))
+    for step in range(1, STEPS + 1):
+        error = (1 / (1 + np.exp(-logits(words, weights))) - positive) / words.texts
+        slope = np.bincount(words.bucket, error[words.text] * words.weight, minlength=BUCKETS + 1) + DECAY * weights
+        slope[-1] = error.sum()
+        mean += 0.1 * (slope - mean)
+        square += 0.001 * (slope * slope - square)
+        weights -= RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+    return weights

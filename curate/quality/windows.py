@@ -11,9 +11,9 @@ from typing import NamedTuple
 from ada_url import parse_url
 
 from curate import storage
+from curate.errors import SettingsError
 from curate.inputs.documents import user_documents
 from curate.records import Document, Failure, keyed_hash, uniform
-from curate.settings import SettingsError
 from curate.stage.plan import Item
 
 SHORTEST, LONGEST = 30, 480  # words of a window

@@ -10,8 +10,8 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from curate import storage
 from curate.records import Document, Failure, Rejection, lost_record
 from curate.stage.schemas import FAILED, KEPT, REJECTED
+from curate.storage.writing import write_json
 
 ROW_GROUP_ROWS = 4096
 ROW_GROUP_BYTES = 32 << 20  # of text, so that a row group of long documents stays small too
@@ -71,39 +72,6 @@ class Receipt:
     counts: Counts
     files: dict[str, FileRecord]
     seconds: float = 0.0
-
-
-def sha256_of(path: Path) -> str:
-    """The hex sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Write to the yielded temporary name; on success it becomes `path`, else it is removed."""
-    draft = storage.draft(path)
-    try:
-        yield draft
-        storage.publish(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a small file whole or not at all."""
-    with replacing(path) as draft:
-        draft.write_bytes(content)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON with sorted keys, whole or not at all."""
-    write_bytes(path, as_json(value))
-
-
-def as_json(value: Any) -> bytes:
-    """A value as indented JSON with sorted keys."""
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 class Table:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.settings import SettingsError
+from curate.errors import SettingsError
 
 # A checksum of the content first (GCS has both), then the etag (S3: of the content, unless it came in pieces).
 TOLD = (("md5", "md5Hash"), ("crc32c", "crc32c"), ("etag", "ETag"), ("etag", "etag"))

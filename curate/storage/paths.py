@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from curate.settings import SettingsError
+from curate.errors import SettingsError
 from curate.storage import identity
 from curate.storage.identity import Fact
 from curate.storage.remote import RangeReader, http_fact, is_http

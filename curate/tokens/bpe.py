@@ -6,70 +6,26 @@ downloads into the folder that TIKTOKEN_CACHE_DIR names.
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from curate.anchors import is_tokenizer_file
-from curate.loader.streams import read_manifest
-from curate.settings import SettingsError
+from curate.errors import SettingsError
+from curate.tokens.tokenizer import EOT_TOKEN, Tokenizer, whole
 
 if TYPE_CHECKING:
     import tiktoken
 
 END_OF_TEXT = 50256
 VOCABULARY = 50257
-EOT_TOKEN = "<|endoftext|>"
-FOLDER = "tokenize"
-FILE = "tokenizer.json"  # a Hugging Face tokenizer, as a tokenize stage keeps it beside its parts
 # The digests that tiktoken itself expects of OpenAI's files.
 DIGESTS = {
     "vocab.bpe": "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
     "encoder.json": "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
 }
-
-Stated = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokenizer:
-    """How text becomes ids; end-of-text, `eot`, follows each document and is never made from text.
-
-    ordinary: the ids of a text, in which the names of special tokens are plain text. decode: the text of ids, with
-    replacement characters where bytes are cut. library: the distribution beside ours that decides the ids.
-    """
-
-    name: str
-    vocabulary: int
-    eot: int
-    eot_token: str
-    sha256: Mapping[str, str]
-    ordinary: Callable[[str], npt.NDArray[np.uint32]]
-    decode: Callable[[list[int]], str]
-    library: str = ""
-
-    @property
-    def dtype(self) -> str:
-        """The ids' type in files."""
-        return "<u2" if self.vocabulary <= 2**16 else "<u4"
-
-    def encode(self, text: str) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:
-        """The ids of a document in the files' type, end-of-text last."""
-        ordinary = self.ordinary(text)
-        ids = np.empty(len(ordinary) + 1, self.dtype)
-        ids[:-1], ids[-1] = ordinary, self.eot
-        return ids
-
-    def stated(self) -> Stated:
-        """What a stage and a manifest say of it, as plain values."""
-        names = ("name", "vocabulary", "eot", "eot_token", "dtype", "sha256", "library")
-        return {name: getattr(self, name) for name in names} | {"sha256": dict(self.sha256)}
 
 
 @lru_cache(maxsize=1)
@@ -121,11 +77,6 @@ def named(name: str, eot: str | None = None) -> Tokenizer:
     )
 
 
-def whole(text: str) -> str:
-    """The text with a replacement character for each half of a surrogate pair that stands alone."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def _downloaded(name: str) -> "tiktoken.Encoding":
     import tiktoken
 
@@ -147,39 +98,6 @@ def _digest(encoding: "tiktoken.Encoding") -> str:
     ranks = sorted(encoding._mergeable_ranks.items(), key=lambda pair: pair[1])
     lines = (base64.b64encode(token) + b" %d\n" % rank for token, rank in ranks)
     return hashlib.sha256(b"".join(lines)).hexdigest()
-
-
-def load(encoding: str, eot: str | None = None) -> Tokenizer:
-    """The tokenizer of a name or a file; SettingsError in one line where there is none."""
-    if not is_tokenizer_file(encoding):
-        return named(encoding, eot)
-    from curate.tokens import tokenizer_json
-
-    return tokenizer_json.load(encoding, eot)
-
-
-def stated_in(settings: Mapping[str, Any]) -> Stated:
-    """What the settings of a tokenize or pack stage say of the tokenizer; before they did it was GPT-2's."""
-    return settings.get("tokenizer") or named("gpt2").stated()
-
-
-def of(stated: Stated, folder: Path) -> Tokenizer:
-    """The tokenizer that a stage or a manifest states; SettingsError where it is not to be had, or is another one here.
-
-    folder: that of the tokenize stage, where a file is kept.
-    """
-    name = stated["name"]
-    found = load(str(folder / FILE) if name == FILE else name, stated.get("eot_token"))
-    told = found.stated()
-    for key in ("vocabulary", "eot", "sha256"):
-        if stated.get(key, told[key]) != told[key]:
-            raise SettingsError(f"tokenizer {name}: its {key} is {told[key]} here, but {stated[key]} is stated")
-    return found
-
-
-def of_manifest(path: Path) -> Tokenizer:
-    """The tokenizer of a manifest's file."""
-    return of(stated_in(read_manifest(path)), path.parent / FOLDER)
 
 
 def encode(text: str) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:

@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.records import Document, keyed_hash, uniform
-from curate.stage.parts import Counts, FileRecord, Receipt, drop_other_receipt, replacing, sha256_of, write_receipt
-from curate.stage.plan import Item
-from curate.stage.record import Plan
-from curate.tokens.bpe import Stated, Tokenizer
+from curate.stage.parts import Counts, FileRecord, Receipt, drop_other_receipt, write_receipt
+from curate.stage.plan import Item, Plan
+from curate.storage.writing import replacing, sha256_of
 from curate.tokens.shards import META, write_index
+from curate.tokens.tokenizer import Stated, Tokenizer
 
 TOKENS = pa.schema(
     [

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from curate import storage
-from curate.settings import SettingsError
-from curate.tokens.bpe import FILE, Tokenizer, whole
+from curate.errors import SettingsError
+from curate.tokens.tokenizer import FILE, Tokenizer, whole
 
 # What ends a document, the first that a tokenizer has: GPT-2's, Llama 3's, Llama 2's and T5's, Gemma's, DeepSeek's.
 ENDS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eos|>", "[EOS]", "<｜end▁of▁sentence｜>")

@@ -118,3 +118,16 @@ SHORTENERS = frozenset(
         *("feedproxy.google.com", "1.usa.gov", "youtu.be"),
     )
 )
+
+
+# Extensions that never hold a text page, matched on the path alone (openwebtext's list, regrouped).
+# fmt: off
+MEDIA_EXTENSIONS = (
+    ".7z", ".aac", ".apk", ".avi", ".bin", ".bmp", ".bz2", ".css", ".deb", ".dmg", ".doc", ".docx", ".eps", ".exe",
+    ".flac", ".flv", ".gif", ".gifv", ".gz", ".ico", ".iso", ".jar", ".jpeg", ".jpg", ".js", ".json", ".m4a",
+    ".m4v", ".mid", ".mkv", ".mov", ".mp3", ".mp4", ".mpeg", ".mpg", ".msi", ".ogg", ".otf", ".pdf", ".png",
+    ".ppt", ".pptx", ".ps", ".psd", ".rar", ".rm", ".rpm", ".rss", ".svg", ".swf", ".tar", ".tgz", ".tif", ".tiff",
+    ".torrent", ".ttf", ".wav", ".webm", ".webp", ".wma", ".wmv", ".woff", ".woff2", ".xls", ".xlsx", ".xml",
+    ".xz", ".zip",
+)
+# fmt: on

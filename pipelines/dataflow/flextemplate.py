@@ -11,8 +11,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from curate.errors import SettingsError
 from curate.recipe import Recipe
-from curate.settings import SettingsError
 
 NAME = "curate"
 DESCRIPTION = "Make language-model training data: a recipe's stages, from crawled pages to token shards, as one job."

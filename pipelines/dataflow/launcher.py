@@ -6,10 +6,10 @@ The launcher gives every parameter as `--NAME=VALUE`, and options of Beam beside
 import logging
 import sys
 
+from curate.errors import SettingsError
 from curate.pipelines.dataflow import flextemplate, submit
 from curate.pipelines.engines.target import Target
 from curate.recipe import load
-from curate.settings import SettingsError
 from curate.storage import path
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from curate import storage
+from curate.errors import SettingsError
 from curate.inputs.items import MINIWEB
 from curate.pipelines import plans
 from curate.pipelines.engines.target import Target, parsed, pipeline_options, quiet_beam
 from curate.recipe import Recipe
-from curate.settings import SettingsError
-from curate.stage.claims import claim_run, held
-from curate.stage.record import digest
+from curate.stage.ownership import claim_run, held
+from curate.stage.plan import digest
 
 NEEDED = {  # of Beam's options, and what is good
     "project": "PROJECT",

@@ -15,9 +15,10 @@ from dataclasses import asdict
 from importlib import metadata, resources
 from pathlib import Path
 
-from curate.settings import SettingsError
-from curate.stage.parts import FileRecord, sha256_of, write_json
+from curate.errors import SettingsError
+from curate.stage.parts import FileRecord
 from curate.storage import cache
+from curate.storage.writing import sha256_of, write_json
 
 JAVA = ("spark", "flink")
 NAMES = (*JAVA, "prism")

@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from curate.errors import SettingsError
 from curate.pipelines.engines import installs
 from curate.pipelines.engines.worker import LOGS
-from curate.settings import SettingsError
 
 START_PATIENCE_S = 120.0
 POLL_S = 0.05

@@ -10,8 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from curate import storage
-from curate.cli.tables import say
-from curate.stage.record import Plan, StageRecord
+from curate.console import say
+from curate.stage.plan import Plan
+from curate.stage.record import StageRecord
 
 PATIENCE_S = 2.0  # a shorter stage shows no bar
 POLL_S = 0.25

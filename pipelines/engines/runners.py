@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from curate.errors import SettingsError
 from curate.pipelines.engines import nursery
 from curate.pipelines.engines.jobserver import JobServer
 from curate.pipelines.engines.target import (
@@ -26,7 +27,6 @@ from curate.pipelines.engines.target import (
     quiet_beam,
     server_settings,
 )
-from curate.settings import SettingsError
 
 CONNECT_PATIENCE_S = 30
 LOST_PATIENCE_S = 20.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.errors import SettingsError
 from curate.pipelines.engines import jobserver
-from curate.settings import SettingsError
 
 # Two worker processes cost about 4 s to start and stop, so they pay from some 10 s of work on.
 SMALL_SECONDS = 10.0

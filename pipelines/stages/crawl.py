@@ -28,12 +28,13 @@ from curate.crawl.lot_run import LotRun
 from curate.crawl.lot_writer import LotWriter
 from curate.crawl.lots import Lot, Target, floor, plan_wave, url_id, within_budget
 from curate.crawl.targets import read_inputs, read_targets, write_targets
-from curate.pipelines.run import Engine
+from curate.errors import SettingsError
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.stages.map_only import map_only
-from curate.settings import SettingsError
-from curate.stage.parts import read_receipt, write_json
-from curate.stage.plan import Item
-from curate.stage.record import Plan, StageRecord, begin_stage, close_stage, is_done, read_stage
+from curate.stage.parts import read_receipt
+from curate.stage.plan import Item, Plan
+from curate.stage.record import StageRecord, begin_stage, close_stage, is_done, read_stage
+from curate.storage.writing import write_json
 
 PAGES_PER_SECOND = 200  # of a core, to judge whether worker processes pay
 CONDUCT = "crawl.json"  # the settings that may change while a crawl is under way, with all others

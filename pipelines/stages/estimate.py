@@ -12,10 +12,10 @@ from pathlib import Path
 
 from curate import settings
 from curate.dedup import candidates, signatures
+from curate.dedup.config import Dedup
+from curate.errors import SettingsError
 from curate.pipelines.engines.target import Target, parsed, pipeline_options
-from curate.recipe import Dedup
-from curate.settings import SettingsError
-from curate.stage.record import Plan
+from curate.stage.plan import Plan
 
 VARIABLE = "CURATE_MEMORY"
 # Calibrated by tests/bench/memory.py so that no measured peak lies above the estimate. At 70 % duplicates it is

@@ -1,21 +1,25 @@
 """WARC and WET files to documents: one part per file, piece of a file, or group of pointers into files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import apache_beam as beam
 
 from curate import settings, storage
-from curate.extract.config import Extract, Extraction
+from curate.commoncrawl.indexes import resolved
+from curate.extract import quick_gate
+from curate.extract.config import Extract, Extraction, gates_of
 from curate.extract.reading import records, refused
 from curate.extract.sandbox import shared
 from curate.inputs.documents import USER_FORMS, user_documents
+from curate.inputs.items import numbered, pieces
 from curate.pipelines.stages.map_only import MakeParts
 from curate.pipelines.stages.repeats import MakePartsOnce
+from curate.recipe import Recipe
 from curate.records import Document, Failure, Page, Reason, Refused, Rejection, Skipped, document_id
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item
-from curate.stage.record import Plan
+from curate.stage.plan import Item, Plan
 
 NO_REPEATS: Mapping[int, bytes] = {}
 
@@ -104,3 +108,26 @@ def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | N
                 detail=outcome.detail,
             )
         )
+
+
+def quiet(_line: str) -> None:
+    """Tell nobody."""
+
+
+def plan_extract(recipe: Recipe, folder: Path, items: list[Item], say: Callable[[str], None] = quiet) -> Plan:
+    """The plan of extract over these items: what indexes select is looked up first, large files are cut."""
+    selects = {name: source.select for name, source in recipe.sources.items()}
+    whole = resolved(items, folder, selects, recipe.commoncrawl, say)
+    items = numbered([piece for item in whole for piece in pieces(item, recipe.extract.split_bytes)])
+    attached = tuple(sorted({item.uri for item in items if item.form == "pointers"}))
+    model = quick_gate.identified(recipe.extract.quality_model)
+    gates = {name: gates_of(source.filter, model) for name, source in recipe.sources.items()}
+    asked = Extraction(extract=recipe.extract, default=gates_of(recipe.filter, model), sources=gates)
+    return Plan(
+        stage="extract",
+        folder=folder,
+        settings=settings.to_table(asked),
+        items=tuple(items),
+        alone=recipe.extract.payload_duplicates == "keep",
+        attached=attached,
+    )

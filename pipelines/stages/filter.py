@@ -1,22 +1,19 @@
 """Documents to documents: the rules of their source in order, the first that fails names the reason."""
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import apache_beam as beam
 
 from curate import settings
-from curate.filters import c4, gopher, language, mime, urls
-from curate.filters.rules import Filter
+from curate.filters.rules import Filter, judge
 from curate.inputs.documents import read_documents
 from curate.pipelines.stages.map_only import map_only
-from curate.records import Document, Failure, Reason, reject
+from curate.recipe import Recipe
+from curate.records import Failure, reject
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item
-from curate.stage.record import Plan
-from curate.text.language import identify
+from curate.stage.plan import Item, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,40 +46,8 @@ def make_part(plan: Plan, item: Item) -> None:
                 part.note(name, number)
 
 
-class Verdict(NamedTuple):
-    """The document as the rules left it (language, text), why it is rejected, or None, and what they changed."""
-
-    document: Document
-    reason: Reason | None
-    notes: Mapping[str, int]
-
-
-def judge(document: Document, rules: Filter) -> Verdict:
-    """Apply the rules in order until one rejects; a rule that cleans the text does so for those after it."""
-    notes: Counter[str] = Counter()
-    for name in rules.rules:
-        reason = None
-        if name == "url":
-            reason = urls.reason(document.url, rules.url)
-        elif name == "mime":
-            reason = mime.reason(document.mime, rules.mime)
-        elif name == "language":
-            if document.language is None or document.language_score is None:  # extract tells it with the text
-                code, score = identify(document.text)
-                document = replace(document, language=code, language_score=score)
-            reason = language.reason(document.language or "", document.language_score or 0.0, rules.language)
-        elif name == "gopher_quality":
-            reason = gopher.quality(document.text, rules.gopher_quality)
-        elif name == "gopher_repetition":
-            reason = gopher.repetition(document.text, rules.gopher_repetition)
-        elif name in ("c4", "c4_fineweb"):
-            cleaned = c4.clean(document.text, getattr(rules, name), name)
-            if isinstance(cleaned, Reason):
-                reason = cleaned
-            elif cleaned.text != document.text:
-                document = replace(document, text=cleaned.text)
-                notes[f"{name}.changed"] += 1
-                notes.update({f"{name}.removed_{what}": number for what, number in cleaned.removed.items()})
-        if reason:
-            return Verdict(document, reason, notes)
-    return Verdict(document, None, notes)
+def plan_filter(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
+    """The plan of filter: the recipe's rules, and each source's own."""
+    sources = {name: settings.to_table(source.filter) for name, source in recipe.sources.items()}
+    table = {"default": settings.to_table(recipe.filter), "sources": sources}
+    return Plan(stage="filter", folder=folder, settings=table, items=tuple(items))

@@ -21,8 +21,8 @@ from curate.links.votes import CANDIDATES, GATHERED, Row, candidates, gathered, 
 from curate.pipelines.stages.map_only import map_only
 from curate.records import Failure, Reason, Rejection, Skipped
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item
-from curate.stage.record import Plan, digest, read_stage
+from curate.stage.plan import Item, Plan, digest
+from curate.stage.record import read_stage
 from curate.stage.sorting import in_order
 
 GATHERED_FOLDER = "gathered"

@@ -10,8 +10,7 @@ import apache_beam as beam
 
 from curate import storage
 from curate.stage.parts import read_receipt
-from curate.stage.plan import Item
-from curate.stage.record import Plan, load_plan
+from curate.stage.plan import Item, Plan, load_plan
 
 MakePart = Callable[[Plan, Item], None]
 # A process may be given several bundles at once, in threads; fastText and trafilatura promise nothing about threads.

@@ -1,12 +1,46 @@
 """Tokens to shards: one item per shard, which reads its range of the global order from every sorted part."""
 
-import apache_beam as beam
+from pathlib import Path
 
+import apache_beam as beam
+import numpy as np
+
+from curate import errors, storage
 from curate.pipelines.stages.map_only import map_only
-from curate.stage.record import Plan
-from curate.tokens.packing import pack_shard
+from curate.recipe import Recipe
+from curate.stage.plan import Item, Plan, digest
+from curate.stage.record import read_stage
+from curate.tokens import load
+from curate.tokens.packing import cuts_settings, pack_shard, plan_cuts
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wire the stage."""
     map_only(pipeline, plan, pack_shard)
+
+
+def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
+    """The plan of pack: the cuts of the global order, one item per shard."""
+    record = read_stage(tokenized)
+    if record.stage != "tokenize":
+        raise errors.SettingsError(f"{tokenized}: the output of {record.stage}; pack reads that of tokenize")
+    names = [name for name in record.outputs if name.startswith("part-")]
+    cuts = plan_cuts([tokenized / name for name in names], recipe.pack.max_tokens, recipe.pack.buckets)
+    tokenizer = load.stated_in(record.settings)
+    width = np.dtype(tokenizer["dtype"]).itemsize
+    inputs = digest([record.outputs[name].sha256 for name in names])
+    items = tuple(
+        Item(
+            number=number,
+            name=cut.path,
+            uri="",
+            form="shard",
+            sha256=inputs,
+            bytes=width * cut.tokens,
+            source=cut.source,
+        )
+        for number, cut in enumerate(cuts)
+    )
+    sources = [storage.relative(tokenized / name, folder) for name in names]
+    table = cuts_settings(cuts, sources, recipe.pack.buckets, tokenizer)
+    return Plan(stage="pack", folder=folder, settings=table, items=items)

@@ -14,8 +14,7 @@ from curate.extract.reading import records, refused
 from curate.extract.repeats import BUCKET_BYTES, bucketed, repeats, sighting
 from curate.pipelines.stages.map_only import Made, Pick, make_part, part_numbers
 from curate.records import Page
-from curate.stage.plan import Item
-from curate.stage.record import Plan, load_plan
+from curate.stage.plan import Item, Plan, load_plan
 
 Blob = tuple[bytes, bytes]
 ENTRY = struct.Struct(">I16s")  # a page's number within its item, and the id of the page that is kept for it

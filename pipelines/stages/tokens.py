@@ -1,19 +1,23 @@
 """Documents to tokens: one sorted Parquet part per part, so that packing is range reads and a merge."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 
+from curate import storage
 from curate.inputs.documents import read_documents
 from curate.pipelines.stages.map_only import map_only
+from curate.recipe import Recipe
 from curate.records import Failure
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item
-from curate.stage.record import Plan
+from curate.stage.plan import Item, Plan
 from curate.stage.sorting import in_order
-from curate.tokens import bpe
+from curate.storage.writing import write_bytes
+from curate.tokens import load
 from curate.tokens.packing import TOKENS, tokenized_row
+from curate.tokens.tokenizer import FILE, Tokenizer
 
 COLUMNS = ("id", "url", "source", "text", "quality")  # of a document, as many as its row needs
 
@@ -33,7 +37,7 @@ def make_part(plan: Plan, item: Item) -> None:
 
 def rows(plan: Plan, item: Item, part: PartWriter) -> Iterator[dict[str, Any]]:
     """The rows of the documents as they come; what is no document goes to the part's dead letters."""
-    tokenizer = bpe.of(plan.settings["tokenizer"], plan.folder)
+    tokenizer = load.of(plan.settings["tokenizer"], plan.folder)
     for document in read_documents(plan, item, columns=COLUMNS):
         if isinstance(document, Failure):
             part.fail(document, item.source)
@@ -44,3 +48,21 @@ def rows(plan: Plan, item: Item, part: PartWriter) -> Iterator[dict[str, Any]]:
 def place(row: dict[str, Any]) -> tuple[str, str, int, bytes]:
     """Where a row stands in its part."""
     return row["split"], row["source"], row["order"], row["id"]
+
+
+def plan_tokenize(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
+    """The plan of tokenize: the split and the global order are drawn here, so the seed is in the key."""
+    tokenizer = tokenizer_of(recipe)
+    table = {"tokenizer": tokenizer.stated(), "seed": recipe.seed, "valid_fraction": recipe.pack.valid_fraction}
+    if tokenizer.name != FILE:
+        return Plan(stage="tokenize", folder=folder, settings=table, items=tuple(items))
+    content = storage.path(recipe.tokenize.encoding).read_bytes()
+    if storage.contents([folder / FILE]) != [content]:
+        storage.make_folder(folder)
+        write_bytes(folder / FILE, content)
+    return Plan(stage="tokenize", folder=folder, settings=table, items=tuple(items), attached=(FILE,))
+
+
+def tokenizer_of(recipe: Recipe) -> Tokenizer:
+    """The recipe's tokenizer, ready for work; SettingsError where there is none."""
+    return load.load(recipe.tokenize.encoding, recipe.tokenize.eot)

@@ -234,9 +234,10 @@ def kernels(warc: Path, scratch: Path) -> None:
 
     from trafilatura import extract
 
-    from curate.extract.page import HTML_TYPES, decode
+    from curate.extract.page import HTML_TYPES
     from curate.records import Page
     from curate.warc.reader import read_file
+    from curate.web.encoding import decode
 
     found = (page for path in sorted(warc.iterdir()) for page in read_file(path))
     pages = [decode(page.body, page.charset) for page in found if isinstance(page, Page) and page.mime in HTML_TYPES]

@@ -20,8 +20,8 @@ from curate.links.sieve import LinkCandidate, Sieve, judged, sieve
 from curate.links.submissions import decoded, submission
 from curate.pipelines.stages.links import gather_part
 from curate.records import Reason
-from curate.stage.plan import Item
-from curate.stage.record import Plan, begin_stage
+from curate.stage.plan import Item, Plan
+from curate.stage.record import begin_stage
 from curate.storage.lines import chunks, lines
 from curate.web.urls import Address, address, dedupe_key, fetch_url
 

@@ -19,8 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.stage.plan import Item
-from curate.stage.record import Plan
+from curate.stage.plan import Item, Plan
 from curate.tokens.bpe import named
 from curate.tokens.packing import TOKENS, Cut, cuts_settings, pack_shard, plan_cuts
 

@@ -30,8 +30,9 @@ def recipe_of(files: list[str]):
 
 def by_beam(recipe, out: Path, workers: int) -> None:
     """The path as `curate run` takes it."""
+    from curate.pipelines.engines.engine import Engine
     from curate.pipelines.engines.target import Target
-    from curate.pipelines.run import Engine, run
+    from curate.pipelines.run import run
 
     run(recipe, out, Engine(target=Target(workers=workers)))
 
@@ -39,23 +40,26 @@ def by_beam(recipe, out: Path, workers: int) -> None:
 def by_loop(recipe, out: Path) -> None:
     """The same plans and the same functions, without Beam: a loop per stage, dicts for dedup's groups."""
     from curate.dataset import manifest
-    from curate.inputs.items import Digests, moved
+    from curate.inputs.digests import Digests
+    from curate.inputs.items import moved
     from curate.pipelines import plans
-    from curate.pipelines.stages import dedup, extract, tokens
+    from curate.pipelines.stages import dedup, extract, filter, pack, tokens
     from curate.pipelines.stages import filter as filters
+    from curate.pipelines.stages.dedup import plan_dedup, plan_sign
+    from curate.pipelines.stages.tokens import plan_tokenize
     from curate.tokens.packing import pack_shard
 
     digests = Digests()
-    records = {"extract": loop(plans.extract(recipe, out, digests), extract.make_part)}
+    records = {"extract": loop(plans.first_stage(recipe, out, digests), extract.make_part)}
     items = plans.next_items(out / "extract", out / "filter")
-    records["filter"] = loop(plans.plan_filter(recipe, out / "filter", items), filters.make_part)
+    records["filter"] = loop(filter.plan_filter(recipe, out / "filter", items), filters.make_part)
     items = plans.next_items(out / "filter", out / "dedup")
     signatures = out / "dedup" / "signatures"
-    loop(plans.plan_sign(recipe, signatures, moved(items, out / "dedup", signatures)), dedup.sign_part)
-    records["dedup"] = dedup_loop(plans.plan_dedup(recipe, out / "dedup", items, signatures))
+    loop(plan_sign(recipe, signatures, moved(items, out / "dedup", signatures)), dedup.sign_part)
+    records["dedup"] = dedup_loop(plan_dedup(recipe, out / "dedup", items, signatures))
     items = plans.next_items(out / "dedup", out / "tokenize")
-    records["tokenize"] = loop(plans.plan_tokenize(recipe, out / "tokenize", items), tokens.make_part)
-    records["pack"] = loop(plans.plan_pack(recipe, out / "shards", out / "tokenize"), pack_shard)
+    records["tokenize"] = loop(plan_tokenize(recipe, out / "tokenize", items), tokens.make_part)
+    records["pack"] = loop(pack.plan_pack(recipe, out / "shards", out / "tokenize"), pack_shard)
     manifest.write(manifest.make(recipe, out, records), out)
 
 
@@ -84,10 +88,10 @@ def flat(function, groups, *arguments):
 def dedup_loop(plan):
     """Dedup's second half with dicts and union-find."""
     from curate import settings
-    from curate.dedup import candidates
+    from curate.dedup import candidates, decisions
     from curate.dedup.clusters import components
+    from curate.dedup.config import Dedup
     from curate.pipelines.stages import dedup
-    from curate.recipe import Dedup
     from curate.stage.record import close_stage, open_stage
 
     open_stage(plan)
@@ -95,12 +99,12 @@ def dedup_loop(plan):
     numbers = [item.number for item in plan.items]
     same_text = grouped(flat(candidates.texts, numbers, folder))
     bands = grouped(flat(candidates.bands, same_text, folder))
-    evidence = grouped(flat(dedup.add_evidence, grouped(flat(candidates.candidate_pairs, bands)), folder))
+    evidence = grouped(flat(decisions.add_evidence, grouped(flat(candidates.candidate_pairs, bands)), folder))
     edges = flat(candidates.exact_edges, same_text, folder)
-    edges += flat(dedup.compare, evidence, folder, rules.similarity)
-    marks = grouped(map(dedup.to_winner, components(edges).items()))
+    edges += flat(decisions.compare, evidence, folder, rules.similarity)
+    marks = grouped(map(decisions.to_winner, components(edges).items()))
     every = [dedup.empty_mark(number) for number in numbers]
-    for group in grouped([*flat(dedup.winner_evidence, marks, folder), *every]):
+    for group in grouped([*flat(decisions.winner_evidence, marks, folder), *every]):
         dedup.decide(group, folder)
     return close_stage(plan)
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import fasttext_pybind
 
 from curate.extract.main_text import quick_text
-from curate.extract.page import decode
 from curate.quality import classifier, model_file
 from curate.records import Page
 from curate.warc.reader import read_file
+from curate.web.encoding import decode
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,8 +20,7 @@ from curate.extract.page import attempt
 from curate.pipelines.stages.tokens import make_part
 from curate.records import Document, Page
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item
-from curate.stage.record import Plan
+from curate.stage.plan import Item, Plan
 from curate.tokens import bpe
 from curate.warc.reader import read_file
 

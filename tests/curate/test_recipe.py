@@ -8,21 +8,21 @@ from hypothesis import settings as limited
 from hypothesis import strategies as st
 
 from curate import recipe, settings
+from curate.dedup.config import Dedup
+from curate.errors import SettingsError
 from curate.extract.config import Extract
-from curate.filters import rules
-from curate.filters.rules import (
-    LANGUAGES,
-    RULES,
-    Filter,
-    GopherQuality,
-    GopherRepetition,
-    LanguageRules,
-    MimeRules,
-    UrlRules,
-)
+from curate.filters import c4
+from curate.filters.gopher import GopherQuality, GopherRepetition
+from curate.filters.language import LANGUAGES, LanguageRules
+from curate.filters.mime import MimeRules
+from curate.filters.rules import RULES, Filter
+from curate.filters.urls import UrlRules
+from curate.gpt.config import Train
 from curate.loader.mixture import Mixture
-from curate.recipe import Dedup, Pack, Recipe, Score, Source, Train
-from curate.settings import SettingsError, Where
+from curate.quality.config import Score
+from curate.recipe import Recipe, Source
+from curate.settings import Where
+from curate.tokens.config import Pack
 
 words = st.text(alphabet="abcé -", min_size=1, max_size=8)
 lists = st.lists(words, max_size=3).map(tuple)
@@ -37,8 +37,8 @@ filters = st.builds(
     language=st.builds(LanguageRules, allowed=st.lists(codes, max_size=3).map(tuple), min_score=shares),
     gopher_quality=st.builds(GopherQuality, min_words=counts, max_bullet_lines=shares, stop_words=lists),
     gopher_repetition=st.builds(GopherRepetition, max_top_ngram_chars=st.tuples(shares, shares, shares)),
-    c4=st.builds(rules.C4, end_marks=lists, min_sentences=counts, citations=st.booleans()),
-    c4_fineweb=st.builds(rules.C4FineWeb, max_chars=counts),
+    c4=st.builds(c4.C4, end_marks=lists, min_sentences=counts, citations=st.booleans()),
+    c4_fineweb=st.builds(c4.C4FineWeb, max_chars=counts),
 )
 scores = st.builds(Score, model=words, keep=st.sampled_from(["all", "threshold", "pareto"]), alpha=st.floats(0.1, 99))
 recipes = st.builds(

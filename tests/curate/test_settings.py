@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.errors import SettingsError
 from curate.settings import (
-    SettingsError,
     Where,
     assign,
     build,

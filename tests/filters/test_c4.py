@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.filters.c4 import CITATION, Cleaned, clean, line_fault, sentences
-from curate.filters.rules import C4, C4FineWeb
+from curate.filters.c4 import C4, CITATION, C4FineWeb, Cleaned, clean, line_fault, sentences
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "c4.json").read_text(encoding="utf-8"))
 PUBLISHED = [case for case in CASES["cases"] if "TensorFlow" in case.get("source", "")]

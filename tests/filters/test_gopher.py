@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.filters.gopher import (
+    GopherQuality,
+    GopherRepetition,
     bare_words,
     line_duplicates,
     ngram_chars,
@@ -19,7 +21,6 @@ from curate.filters.gopher import (
     repetition,
     repetition_measures,
 )
-from curate.filters.rules import GopherQuality, GopherRepetition
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "gopher.json").read_text(encoding="utf-8"))
 LONGEST = range(2, 11)

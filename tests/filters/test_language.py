@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.filters import language, mime
-from curate.filters.rules import LanguageRules, MimeRules
+from curate.filters.language import LanguageRules
+from curate.filters.mime import MimeRules
 
 scores = st.floats(0, 1)
 

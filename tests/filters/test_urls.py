@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.filters import urls
-from curate.filters.rules import UrlRules
+from curate.filters.urls import UrlRules
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "urls.json").read_text(encoding="utf-8"))
 RULES = UrlRules(domains=tuple(CASES["domains"]))

@@ -13,9 +13,9 @@ import pytest
 
 from curate.extract.config import Extract
 from curate.extract.main_text import main_text
-from curate.extract.page import decode
 from curate.records import Page
 from curate.warc.reader import read_file
+from curate.web.encoding import decode
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "gold"
 WORD = re.compile(r"\w+")

@@ -30,10 +30,10 @@ from resiliparse.extract.html2text import extract_plain_text
 
 from curate.extract.config import Extract
 from curate.extract.main_text import main_text
-from curate.extract.page import decode
 from curate.records import Page
 from curate.text.language import identify
 from curate.warc.reader import read_file
+from curate.web.encoding import decode
 
 TYPES = re.compile(r'"@type"\s*:\s*\[?\s*"(\w+)"')
 OPEN_GRAPH = re.compile(r'<meta[^>]{0,99}og:type["\'][^>]{0,99}content=["\']?([\w.:]+)', re.IGNORECASE)

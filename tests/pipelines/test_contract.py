@@ -11,8 +11,9 @@ import pytest
 
 from curate.dataset import manifest
 from curate.inspection.verify import faults
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine, run
+from curate.pipelines.run import run
 from curate.recipe import from_table
 from curate.settings import Where
 

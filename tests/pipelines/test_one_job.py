@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from curate import recipe as recipes
-from curate.inputs.items import Digests
+from curate.errors import SettingsError
+from curate.inputs.digests import Digests
 from curate.pipelines import one_job
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine, run, run_as_one_job
-from curate.settings import SettingsError
-from curate.stage import record
+from curate.pipelines.run import run, run_as_one_job
+from curate.stage import plan
 
 ENGINE = Engine(target=Target(workers=1))
 RUN = ("run", "quickstart", "--no-train", "--workers", 1)
@@ -107,7 +108,7 @@ def test_an_opening_that_is_tried_again_leaves_finished_parts_drafts_and_the_pla
     out.mkdir()
     one_job.begin(recipes.to_toml(small()), str(out))
     assert list(one_job.open_stage(str(out), "extract")) == [str(out / "extract")]
-    one_job.extract.make_part(record.load_plan(out / "extract"), record.load_plan(out / "extract").items[0])
+    one_job.extract.make_part(plan.load_plan(out / "extract"), plan.load_plan(out / "extract").items[0])
     draft = out / "extract" / ".part-00001.parquet.1.abc.tmp"
     draft.write_bytes(b"another attempt writes here")
     before = {path: path.stat().st_mtime_ns for path in (out / "extract").rglob("*.*")}

@@ -10,15 +10,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate import recipe
+from curate.errors import SettingsError
 from curate.inputs.documents import read_documents
 from curate.inputs.items import stage_items
 from curate.inspection.verify import faults
 from curate.pipelines import verbs
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine, run
+from curate.pipelines.run import run
 from curate.recipe import STAGES
-from curate.settings import SettingsError
-from curate.stage.record import Plan, read_stage
+from curate.stage.plan import Plan
+from curate.stage.record import read_stage
 from curate.tokens import bpe
 
 ENGINE = Engine(target=Target(workers=1))

@@ -8,9 +8,9 @@ from faulty import Fault, serving
 
 from curate import storage
 from curate.commoncrawl import names
-from curate.commoncrawl.indexes import pieces
-from curate.inputs.items import Digests, bytes_of, source_items
-from curate.settings import SettingsError
+from curate.errors import SettingsError
+from curate.inputs.digests import Digests
+from curate.inputs.items import bytes_of, pieces, source_items
 from curate.stage.plan import Item
 
 NAMES = [f"crawl-data/CC-X/segments/1/warc/{number}.warc.gz" for number in range(20)]

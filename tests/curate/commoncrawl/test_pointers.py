@@ -26,8 +26,8 @@ from curate.commoncrawl.pointers import (
     selected,
 )
 from curate.commoncrawl.selection import IndexRow
+from curate.errors import SettingsError
 from curate.records import Failure, Page
-from curate.settings import SettingsError
 from curate.storage.patience import Patience
 from curate.storage.remote import RangeReader
 from curate.warc.reader import read_pages as pages

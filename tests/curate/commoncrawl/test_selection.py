@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from curate.commoncrawl import cdx, columnar
 from curate.commoncrawl.selection import IndexRow, Select, host_of
+from curate.errors import SettingsError
 from curate.recipe import from_table
-from curate.settings import SettingsError, Where
+from curate.settings import Where
 
 CAPTURE = {
     "url": "https://www.example.com/a",

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from curate.crawl.addressguard import AddressGuard
+from curate.crawl.politeness import AddressGuard
 
 SCRIPT = """
 import asyncio, sys, time

@@ -6,9 +6,8 @@ import pytest
 
 from curate.crawl.addresses import parse_cidrs
 from curate.crawl.config import Crawl
-from curate.crawl.fetch import ask, session
+from curate.crawl.fetch import INTERIM, ask, session
 from curate.crawl.resolver import Resolver
-from curate.crawl.responses import INTERIM
 
 RULES = Crawl(contact="https://operator.test/", first_byte_seconds=5)
 PATHS = ("/1", "/2", "/3", "/4")

@@ -12,11 +12,13 @@ from small_sets import write
 
 from curate import recipe, storage
 from curate.dataset import trainers
-from curate.dataset.export import Dataset, export
+from curate.dataset.export import export
+from curate.dataset.forms import Dataset
+from curate.errors import SettingsError
 from curate.inspection.verify import faults
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine, run
-from curate.settings import SettingsError
+from curate.pipelines.run import run
 from curate.tokens.shards import read_index
 
 FORMATS = ("croissant", "datacard", "hf", "llmc", "litdata", "nanotron", "npy")

@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 
 from curate import recipe, settings
 from curate.dataset import manifest
+from curate.errors import SettingsError
 from curate.loader.mixture import Mixture
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine, run
+from curate.pipelines.run import run
 from curate.recipe import Recipe, Source
-from curate.settings import SettingsError
-from curate.stage.parts import Counts, FileRecord, sha256_of
+from curate.stage import plan
+from curate.stage.parts import Counts, FileRecord
 from curate.stage.record import StageRecord, read_stage
+from curate.storage.writing import sha256_of
 
 SCHEMA = json.loads((resources.files("curate.manifests") / "manifest.schema.json").read_text(encoding="utf-8"))
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
@@ -263,7 +266,7 @@ def test_weights_that_are_all_0_are_refused(tmp_path):
 def test_the_same_run_gives_the_same_manifest(contract, finished):
     given = recipe.from_table(settings.parse_toml(contract["recipe"], ""), settings.Where("", ""))
     stages = ("extract", "filter", "dedup", "tokenize", "pack")
-    records = {name: read_stage(manifest.stage_folder(finished, name)) for name in stages}
+    records = {name: read_stage(plan.stage_folder(finished, name)) for name in stages}
     assert json.loads(json.dumps(manifest.make(given, finished, records))) == contract
     assert manifest.make(replace(given, seed=1), finished, records) != contract
 

@@ -10,9 +10,10 @@ from curate import recipe
 from curate.dataset import manifest
 from curate.inspection.verify import faults
 from curate.loader import Loader
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine, run
-from curate.stage.parts import sha256_of
+from curate.pipelines.run import run
+from curate.storage.writing import sha256_of
 
 SCHEMA = json.loads((resources.files("curate.manifests") / "manifest.schema.json").read_text(encoding="utf-8"))
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."

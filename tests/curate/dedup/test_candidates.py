@@ -5,18 +5,18 @@ import random
 
 import numpy as np
 
-from curate.dedup import packed
+from curate.dedup import candidates
 
 
 def records(count, distinct, width=20):
     drawn = random.Random(1)
     keys = [hashlib.blake2b(bytes([drawn.randrange(distinct)]), digest_size=16).digest() for _ in range(count)]
-    return packed.unpacked((key + row.to_bytes(width - 16) for row, key in enumerate(keys)), width)
+    return candidates.unpacked((key + row.to_bytes(width - 16) for row, key in enumerate(keys)), width)
 
 
 def test_every_record_lies_in_one_partition_and_equal_keys_in_the_same():
     found = records(500, 100)
-    blobs = dict(packed.spread(found, 0, 8))
+    blobs = dict(candidates.spread(found, 0, 8))
     assert len(blobs) == 8
     everything = b"".join(blobs.values())
     assert sorted(everything[at : at + 20] for at in range(0, len(everything), 20)) == sorted(
@@ -32,24 +32,24 @@ def test_repeated_keys_are_those_that_a_dictionary_finds():
     for row, record in enumerate(found):
         groups.setdefault(record[:16].tobytes(), set()).add(row)
     expected = {frozenset(rows) for rows in groups.values() if len(rows) > 1}
-    assert {frozenset(rows.tolist()) for rows in packed.repeated(found, 0, 16)} == expected
+    assert {frozenset(rows.tolist()) for rows in candidates.repeated(found, 0, 16)} == expected
     assert expected
 
 
 def test_keys_that_differ_only_in_their_second_half_are_not_the_same():
-    found = packed.unpacked([bytes(16), bytes(15) + b"\1"], 16)
-    assert list(packed.repeated(found, 0, 16)) == []
-    assert len(list(packed.repeated(found, 0, 8))) == 1
+    found = candidates.unpacked([bytes(16), bytes(15) + b"\1"], 16)
+    assert list(candidates.repeated(found, 0, 16)) == []
+    assert len(list(candidates.repeated(found, 0, 8))) == 1
 
 
 def test_no_records_are_in_no_partition_and_repeat_no_key():
-    empty = packed.unpacked([], 33)
+    empty = candidates.unpacked([], 33)
     assert empty.shape == (0, 33)
-    assert list(packed.spread(empty, 0, 4)) == []
-    assert list(packed.repeated(empty, 0, 8)) == []
+    assert list(candidates.spread(empty, 0, 4)) == []
+    assert list(candidates.repeated(empty, 0, 8)) == []
 
 
 def test_one_partition_takes_the_greatest_hash():
-    found = packed.unpacked([b"\xff" * 8], 8)
-    assert [number for number, _ in packed.spread(found, 0, 3)] == [2]
+    found = candidates.unpacked([b"\xff" * 8], 8)
+    assert [number for number, _ in candidates.spread(found, 0, 3)] == [2]
     assert isinstance(found, np.ndarray)

@@ -18,7 +18,7 @@ from curate.dedup.clusters import (
     small_star,
     star,
 )
-from curate.pipelines.stages.dedup import as_span, to_winner, widest
+from curate.dedup.decisions import as_span, to_winner, widest
 
 numbers = st.integers(0, 30)
 edges = st.lists(st.tuples(numbers, numbers).filter(lambda pair: pair[0] != pair[1]), max_size=60)

@@ -8,8 +8,8 @@ from datasketch import MinHash
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.dedup.config import Dedup
 from curate.dedup.minhash import SEED, band_keys, shingles, signature, similarity, text_hash
-from curate.recipe import Dedup
 
 FINEWEB = Dedup()
 WORDS = [f"w{number}" for number in range(500)]

@@ -7,9 +7,9 @@ from trafilatura import extract as plainly
 
 from curate.extract.config import Extract
 from curate.extract.main_text import SHORT, main_text, quick_text, tidy
-from curate.extract.page import decode
 from curate.records import Page
 from curate.warc.reader import read_file
+from curate.web.encoding import decode
 
 SENTENCE = "The lighthouse keeper walked down to the harbour every morning to look at the boats and the gulls. "
 ARTICLE = (

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from curate.extract import main_text as extracting
 from curate.extract.config import Extract, Gates
-from curate.extract.page import attempt, decode, extract, gate
+from curate.extract.page import attempt, extract, gate
 from curate.records import Document, Failure, Page, Pointer, document_id
+from curate.web.encoding import decode
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
 PARAGRAPH = "The lighthouse keeper walked down to the harbour every morning to look at the boats and the gulls. " * 3

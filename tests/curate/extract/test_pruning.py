@@ -7,10 +7,10 @@ from lxml.etree import XPath
 from lxml.html import fromstring
 from trafilatura import xpaths
 
-from curate.extract.page import decode
 from curate.extract.pruning import Matter, Remembered, hasten, is_local, remembered, trigger
 from curate.records import Page
 from curate.warc.reader import read_file
+from curate.web.encoding import decode
 
 NAMESPACES = {"re": "http://exslt.org/regular-expressions"}
 

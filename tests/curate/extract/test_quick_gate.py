@@ -4,10 +4,10 @@ import random
 
 import pytest
 
+from curate.errors import SettingsError
 from curate.extract.config import Extract, Gates
 from curate.extract.page import quick_gate
 from curate.extract.quick_gate import Seen, identified, part_of, score, share_below, train
-from curate.settings import SettingsError
 
 PROSE = [
     "keeper",

@@ -12,10 +12,10 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install 'curate-corpus[train]'")
 pytest.importorskip("altair", reason="the loss curve needs altair: pip install 'curate-corpus[train]'")
 
+from curate.gpt.config import Train  # noqa: E402
 from curate.gpt.model import GPT, Shape  # noqa: E402
 from curate.gpt.train import Row, Vocabulary, draw, learning_rate, train  # noqa: E402
 from curate.loader import Loader  # noqa: E402
-from curate.recipe import Train  # noqa: E402
 
 SETTINGS = Train(
     layers=1, heads=2, width=32, context=16, batch=8, steps=60, warmup=5, learning_rate=1e-2, valid_batches=2, threads=1

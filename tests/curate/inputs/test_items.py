@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from curate.inputs.items import Digests, files, moved, named_items, source_items, stage_items
+from curate.errors import SettingsError
+from curate.inputs.digests import Digests
+from curate.inputs.items import files, moved, named_items, source_items, stage_items
 from curate.records import EPOCH, Document
-from curate.settings import SettingsError
-from curate.stage.parts import PartWriter, sha256_of
-from curate.stage.plan import Item
-from curate.stage.record import Plan, close_stage, digest, open_stage
+from curate.stage.parts import PartWriter
+from curate.stage.plan import Item, Plan, digest
+from curate.stage.record import close_stage, open_stage
+from curate.storage.writing import sha256_of
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ import pytest
 from curate.inputs.documents import read_documents
 from curate.records import EPOCH, Document
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item
-from curate.stage.record import Plan
+from curate.stage.plan import Item, Plan
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
 

@@ -8,8 +8,9 @@ import pytest
 
 from curate import recipe
 from curate.inspection.verify import faults
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine, run
+from curate.pipelines.run import run
 
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
 STAGES = ("extract", "filter", "dedup", "dedup/signatures", "tokenize", "shards")

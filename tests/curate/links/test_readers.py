@@ -8,13 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from curate.errors import SettingsError
 from curate.links.config import Links
 from curate.links.readers import form_of, found_in
 from curate.links.sieve import LinkCandidate
 from curate.records import Failure, Rejection, Skipped
-from curate.settings import SettingsError
-from curate.stage.plan import Item
-from curate.stage.record import Plan
+from curate.stage.plan import Item, Plan
 
 ROW = {"id": "abc", "url": "http://a.example/x", "score": 5, "created_utc": 1, "is_self": False, "subreddit": "news"}
 

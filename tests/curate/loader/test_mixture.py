@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from small_sets import write_meta
 
+from curate.errors import SettingsError
 from curate.loader.mixture import PARTS, Given, Mixture, count, mean_quality, mix, presets, share_out
 from curate.loader.sampler import Blend, integer_weights
-from curate.settings import SettingsError
 
 BILLION = 10**9
 PAPER = {"common_crawl": 410, "webtext2": 19, "books1": 12, "books2": 55, "wikipedia": 3}

@@ -10,16 +10,16 @@ from warcio.archiveiterator import ArchiveIterator
 
 from curate import miniweb
 from curate.dedup import minhash
+from curate.dedup.config import Dedup
 from curate.extract.config import Extract, Gates
 from curate.extract.page import extract
 from curate.filters import gopher
 from curate.filters import language as languages
 from curate.filters.rules import Filter
 from curate.miniweb import build
-from curate.miniweb.serve import DELIVERIES, gzip_member, payload
+from curate.miniweb.capture import DELIVERIES, gzip_member, payload
 from curate.miniweb.sites import ARTICLES, WEB
 from curate.miniweb.texts import blocks, parse, read_site
-from curate.recipe import Dedup
 from curate.records import Document, Page
 from curate.text import language
 from curate.warc.reader import read_pages

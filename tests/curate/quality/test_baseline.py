@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.quality.hashed_words import BUCKETS, fit, hashed, logits
+from curate.quality.training import BUCKETS, fit, hashed, logits
 
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=10))

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate import recipe
-from curate.inputs.items import Digests
+from curate.errors import SettingsError
+from curate.inputs.digests import Digests
 from curate.quality import classifier, model_file
-from curate.quality.classifier import one_line, reason, train
-from curate.recipe import Score
+from curate.quality.classifier import one_line, train
+from curate.quality.config import Score
+from curate.quality.keep import reason
 from curate.records import Document, document_id
-from curate.settings import SettingsError
-from curate.stage.parts import sha256_of
+from curate.storage.writing import sha256_of
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
 GOOD = [f"the council said on day {number} that the bridge and the road would be open by spring" for number in range(9)]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.quality import scores
-from curate.quality.classifier import reason
-from curate.recipe import Score
+from curate.quality.config import Score
+from curate.quality.keep import reason
 from curate.records import Document, document_id
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.quality.quantile import threshold
-from curate.settings import SettingsError
+from curate.errors import SettingsError
+from curate.quality.scores import threshold
 
 SCORES = st.lists(st.floats(0, 1, width=32) | st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=60)
 

@@ -5,10 +5,10 @@ import random
 
 import pytest
 
+from curate.errors import SettingsError
 from curate.quality import classifier, training
 from curate.quality.windows import is_held_out
-from curate.settings import SettingsError
-from curate.stage.parts import sha256_of
+from curate.storage.writing import sha256_of
 
 WORDS = {
     "good": "the council said that a bridge over the river would be open to all people of the old town in spring",

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.errors import SettingsError
 from curate.quality.windows import (
     BINS,
     HOST_WINDOWS,
@@ -21,7 +22,6 @@ from curate.quality.windows import (
     windows,
 )
 from curate.records import EPOCH, Document, document_id
-from curate.settings import SettingsError
 
 HOSTS = [f"site{number}.example" for number in range(40)]
 

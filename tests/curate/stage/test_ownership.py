@@ -3,8 +3,8 @@
 from curate.records import EPOCH, Document, document_id
 from curate.stage.ownership import owners, strays
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item
-from curate.stage.record import Plan, close_stage, open_stage
+from curate.stage.plan import Item, Plan
+from curate.stage.record import close_stage, open_stage
 
 
 def plan_in(folder) -> Plan:

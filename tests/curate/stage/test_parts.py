@@ -14,17 +14,8 @@ from hypothesis import strategies as st
 from curate import storage
 from curate.records import EPOCH, Document, Failure, Rejection, document_id
 from curate.stage import parts
-from curate.stage.parts import (
-    Counts,
-    PartWriter,
-    Table,
-    read_receipt,
-    receipt_path,
-    replacing,
-    sha256_of,
-    write_bytes,
-    write_json,
-)
+from curate.stage.parts import Counts, PartWriter, Table, read_receipt, receipt_path
+from curate.storage.writing import replacing, sha256_of, write_bytes, write_json
 
 SMALL = pa.schema([pa.field("id", pa.binary(2)), pa.field("n", pa.int64())])
 

@@ -7,22 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from curate.errors import SettingsError
 from curate.records import EPOCH, Document, document_id
-from curate.settings import SettingsError
-from curate.stage.parts import PartWriter, write_bytes
-from curate.stage.plan import Item
-from curate.stage.record import (
-    Plan,
-    begin_stage,
-    close_stage,
-    digest,
-    is_done,
-    load_plan,
-    open_stage,
-    owned_files,
-    read_stage,
-    sweep,
-)
+from curate.stage.parts import PartWriter
+from curate.stage.plan import Item, Plan, digest, load_plan
+from curate.stage.record import begin_stage, close_stage, is_done, open_stage, owned_files, read_stage, sweep
+from curate.storage.writing import write_bytes
 
 
 def item(number, **changes):

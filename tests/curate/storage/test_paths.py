@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from curate import storage
-from curate.inputs.items import Digests, source_items
-from curate.settings import SettingsError
-from curate.stage.parts import replacing, sha256_of, write_bytes
+from curate.errors import SettingsError
+from curate.inputs.digests import Digests
+from curate.inputs.items import source_items
 from curate.stage.record import sweep
 from curate.storage.identity import identity as of_info
+from curate.storage.writing import replacing, sha256_of, write_bytes
 
 REMOTE = "memory://bucket/out"
 

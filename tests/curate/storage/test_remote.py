@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate import storage
-from curate.settings import SettingsError
+from curate.errors import SettingsError
 from curate.storage import patience
 from curate.storage.patience import BlockedError, ChangedError, Patience, RemoteError
 from curate.storage.remote import RangeReader

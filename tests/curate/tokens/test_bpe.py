@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.settings import SettingsError
-from curate.tokens import bpe
+from curate.errors import SettingsError
+from curate.tokens import bpe, load
 from curate.tokens.bpe import END_OF_TEXT, VOCABULARY, decode, encode, gpt2
 
 
@@ -69,12 +69,12 @@ def test_the_vocabulary_is_gpt_2_s():
 
 def test_an_encoding_that_tiktoken_has_not_is_refused_with_those_it_has():
     with pytest.raises(SettingsError, match=r"^tokenize.encoding: .* has no encoding 'gtp2'; it has gpt2, .*or give"):
-        bpe.load("gtp2")
+        load.load("gtp2")
 
 
 def test_an_end_of_text_that_the_encoding_has_not_is_refused_with_those_it_has():
     with pytest.raises(SettingsError, match=r"^tokenize.eot: gpt2 has no special token '</s>'; it has <\|endoftext\|>"):
-        bpe.load("gpt2", "</s>")
+        load.load("gpt2", "</s>")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_tiktoken_s_other_encodings_have_four_bytes_an_id_and_openai_s_digest(na
     if "TIKTOKEN_CACHE_DIR" not in os.environ:
         pytest.skip("TIKTOKEN_CACHE_DIR names no folder of ranks, and a test downloads none")
     try:
-        found = bpe.load(name)
+        found = load.load(name)
     except SettingsError as error:
         pytest.skip(str(error))
     assert (found.vocabulary, found.eot, found.dtype) == (vocabulary, eot, "<u4")

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import settings as limited
 from hypothesis import strategies as st
 
-from curate.pipelines.plans import plan_pack
-from curate.recipe import Pack, Recipe
+from curate.pipelines.stages.pack import plan_pack
+from curate.recipe import Recipe
 from curate.records import EPOCH, Document, document_id, keyed_hash, uniform
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item
-from curate.stage.record import Plan, close_stage, is_done, load_plan, open_stage
+from curate.stage.plan import Item, Plan, load_plan
+from curate.stage.record import close_stage, is_done, open_stage
 from curate.tokens import bpe
+from curate.tokens.config import Pack
 from curate.tokens.packing import TOKENS, Cut, pack_shard, plan_cuts, tokenized_row
 from curate.tokens.shards import META, read_index
 

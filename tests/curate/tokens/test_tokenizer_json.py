@@ -9,8 +9,8 @@ from hypothesis import settings as limited
 from hypothesis import strategies as st
 from own_tokenizers import LARGE, STORY, byte_level, unigram, word_level
 
-from curate.settings import SettingsError
-from curate.tokens import bpe
+from curate.errors import SettingsError
+from curate.tokens import load
 
 NAMES = ["<|endoftext|>", "<|im_start|>", "</s>", "<pad>", "<unk>", "<|endoftext", "|>"]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -18,17 +18,17 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    return bpe.load(str(byte_level(tmp_path_factory.mktemp("small") / "tokenizer.json")))
+    return load.load(str(byte_level(tmp_path_factory.mktemp("small") / "tokenizer.json")))
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
-    return bpe.load(str(byte_level(tmp_path_factory.mktemp("large") / "tokenizer.json", entries=LARGE)))
+    return load.load(str(byte_level(tmp_path_factory.mktemp("large") / "tokenizer.json", entries=LARGE)))
 
 
 @pytest.fixture(scope="module")
 def among_words(tmp_path_factory):
-    return bpe.load(str(unigram(tmp_path_factory.mktemp("unigram") / "tokenizer.json")))
+    return load.load(str(unigram(tmp_path_factory.mktemp("unigram") / "tokenizer.json")))
 
 
 def test_the_vocabulary_decides_how_many_bytes_an_id_has(small, large):
@@ -40,7 +40,7 @@ def test_the_vocabulary_decides_how_many_bytes_an_id_has(small, large):
 
 @pytest.mark.parametrize(("entries", "dtype"), [(2**16 - 2, "<u2"), (2**16 - 1, "<u4")])
 def test_65536_entries_fit_into_two_bytes_and_one_more_does_not(entries, dtype, tmp_path):
-    found = bpe.load(str(byte_level(tmp_path / "tokenizer.json", entries=entries)))
+    found = load.load(str(byte_level(tmp_path / "tokenizer.json", entries=entries)))
     assert (found.vocabulary, found.dtype) == (entries + 2, dtype)
 
 
@@ -89,27 +89,27 @@ def test_half_a_surrogate_pair_is_a_replacement_character(small):
 
 @pytest.mark.parametrize("name", ["<|end_of_text|>", "</s>", "<eos>", "<｜end▁of▁sentence｜>"])
 def test_the_usual_ends_of_text_are_found(name, tmp_path):
-    assert bpe.load(str(byte_level(tmp_path / "tokenizer.json", eot=name))).eot_token == name
+    assert load.load(str(byte_level(tmp_path / "tokenizer.json", eot=name))).eot_token == name
 
 
 def test_end_of_text_can_be_named(tmp_path):
     path = str(byte_level(tmp_path / "tokenizer.json"))
-    assert bpe.load(path, "<|im_start|>").eot == bpe.load(path).eot + 1
+    assert load.load(path, "<|im_start|>").eot == load.load(path).eot + 1
 
 
 def test_a_tokenizer_without_an_end_of_text_is_refused_with_its_special_tokens(tmp_path):
     path = str(byte_level(tmp_path / "tokenizer.json", eot="[STOP]"))
     with pytest.raises(SettingsError, match=r"^tokenize.eot: .*has none of the usual ends of text.*\[STOP\], <\|im_st"):
-        bpe.load(path)
+        load.load(path)
     with pytest.raises(SettingsError, match=r"^tokenize.eot: .* has no token '<none>'; .*are \[STOP\], <\|im_start"):
-        bpe.load(path, "<none>")
-    assert bpe.load(path, "[STOP]").eot_token == "[STOP]"
+        load.load(path, "<none>")
+    assert load.load(path, "[STOP]").eot_token == "[STOP]"
 
 
 def test_an_end_of_text_that_is_made_of_other_text_is_refused(tmp_path):
     path = word_level(tmp_path / "tokenizer.json", ["a", "</s>"], specials=["</s>"], unknown="</s>")
     with pytest.raises(SettingsError, match="makes '</s>' of other text too"):
-        bpe.load(str(path))
+        load.load(str(path))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_file_that_is_no_tokenizer_is_one_line_that_names_it(content, message,
     if content is not None:
         (tmp_path / "own.json").write_bytes(content)
     with pytest.raises(SettingsError, match=rf"^tokenize.encoding: .*own\.json: {message}") as error:
-        bpe.load(str(tmp_path / "own.json"))
+        load.load(str(tmp_path / "own.json"))
     assert len(str(error.value).splitlines()) == 1
 
 
@@ -134,12 +134,12 @@ def test_without_the_library_the_mend_is_named(tmp_path, monkeypatch):
     path = byte_level(tmp_path / "tokenizer.json")
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(SettingsError, match=r"pip install 'curate-corpus\[tokenizers\]'"):
-        bpe.load(str(path))
+        load.load(str(path))
 
 
 def test_another_file_than_the_stated_one_is_refused(tmp_path):
-    stated = bpe.load(str(byte_level(tmp_path / "tokenizer.json"))).stated()
-    assert bpe.of(stated, tmp_path).stated() == stated
+    stated = load.load(str(byte_level(tmp_path / "tokenizer.json"))).stated()
+    assert load.of(stated, tmp_path).stated() == stated
     word_level(tmp_path / "tokenizer.json", ["a"], specials=["<|endoftext|>"])
     with pytest.raises(SettingsError, match=r"tokenizer\.json: its vocabulary is \d+ here, but \d+ is stated"):
-        bpe.of(stated, tmp_path)
+        load.of(stated, tmp_path)

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.web.metatags import HEAD, from_html
-from curate.web.optouts import Preference, decide
+from curate.web.optouts import HEAD, Preference, decide, from_html
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 NOAI = '<meta name="robots" content="noai">'

@@ -8,8 +8,8 @@ import pytest
 
 from curate import recipe as recipes
 from curate import settings
+from curate.errors import SettingsError
 from curate.pipelines.dataflow import flextemplate, launcher
-from curate.settings import SettingsError
 
 OUT = "gs://bucket/out"
 

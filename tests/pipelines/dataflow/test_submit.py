@@ -18,9 +18,9 @@ from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineS
 from google.protobuf import json_format
 
 from curate import recipe as recipes
+from curate.errors import SettingsError
 from curate.pipelines.dataflow import launcher, submit
 from curate.pipelines.engines.target import Target, parsed
-from curate.settings import SettingsError
 from curate.storage import path
 
 ROOT = Path(__file__).parents[3]

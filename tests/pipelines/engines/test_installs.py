@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from curate.errors import SettingsError
 from curate.pipelines.engines import installs
-from curate.settings import SettingsError
-from curate.stage import parts
+from curate.storage import writing
 
 JAR = "lib/some.jar"
 
@@ -43,7 +43,7 @@ def test_a_fetched_runner_is_ready_and_its_files_are_recorded_with_digests(fetch
     assert installs.state("spark", thorough=True) == "ready"
     record = installs.recorded("spark")[JAR]
     assert record.bytes == 4
-    assert record.sha256 == parts.sha256_of(fetched / JAR)
+    assert record.sha256 == writing.sha256_of(fetched / JAR)
     assert installs.need("spark") == fetched
 
 

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
+from curate.errors import SettingsError
 from curate.pipelines.engines import installs
 from curate.pipelines.engines.target import Target, boot, parsed, pipeline_options, server_settings
-from curate.settings import SettingsError
 
 REFUSED = [
     (Target(runner="sparkle"), "--runner sparkle: no such runner; known are local, spark, flink, prism, portable"),

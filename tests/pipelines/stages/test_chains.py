@@ -5,10 +5,10 @@ import json
 import pyarrow.parquet as pq
 
 from curate.dedup import minhash
+from curate.dedup.config import Dedup
 from curate.pipelines import verbs
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine
-from curate.recipe import Dedup
 
 
 def lines(rows):

@@ -10,10 +10,12 @@ import pytest
 
 from curate.dedup import minhash
 from curate.dedup.clusters import components, make_node, node_id, star
+from curate.dedup.config import Dedup
 from curate.pipelines import verbs
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine, run
-from curate.recipe import Dedup, from_table
+from curate.pipelines.run import run
+from curate.recipe import from_table
 from curate.records import EPOCH, document_id
 from curate.settings import Where
 

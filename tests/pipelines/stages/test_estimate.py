@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from curate.dedup.config import Dedup
+from curate.errors import SettingsError
 from curate.pipelines.engines.target import Target
 from curate.pipelines.stages import estimate
 from curate.pipelines.stages.estimate import need
-from curate.recipe import Dedup
-from curate.settings import SettingsError, to_table
-from curate.stage.record import Plan
+from curate.settings import to_table
+from curate.stage.plan import Plan
 
 GIB = 2**30
 LONG = 1e6  # seconds of work, so that it runs in processes

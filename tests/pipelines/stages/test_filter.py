@@ -6,12 +6,13 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
-from curate.filters.rules import C4, Filter, GopherQuality
+from curate.filters.c4 import C4
+from curate.filters.gopher import GopherQuality
+from curate.filters.rules import Filter, judge
 from curate.inspection.verify import faults
 from curate.pipelines import verbs
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine
-from curate.pipelines.stages.filter import judge
 from curate.records import EPOCH, Document
 
 PROSE = "The ferry left the old harbor at noon.\nNobody on the deck said a word.\nBy evening the island was in sight."

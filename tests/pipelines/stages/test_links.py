@@ -108,7 +108,7 @@ def test_another_order_of_the_files_gives_the_same_candidates(curate, dumps, ref
 
 def test_ranges_of_keys_give_together_what_one_gives(reference, dumps, tmp_path, monkeypatch, capsys):
     from curate.pipelines import verbs
-    from curate.pipelines.run import Engine
+    from curate.pipelines.engines.engine import Engine
     from curate.pipelines.stages import links
 
     monkeypatch.setattr(links, "ROWS_A_PART", 100)

@@ -12,16 +12,19 @@ from own_tokenizers import LARGE, STORY, byte_level
 
 from curate import recipe
 from curate.dataset import manifest
-from curate.dataset.remix import remix
+from curate.dataset.manifest import remix
+from curate.errors import SettingsError
+from curate.gpt import config
 from curate.gpt.heldout import held_out, occurring_ids
+from curate.gpt.train import of_manifest
 from curate.inspection import history
 from curate.inspection.verify import faults
 from curate.loader import Loader
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine, run
-from curate.settings import SettingsError
+from curate.pipelines.run import run
 from curate.stage.record import read_stage
-from curate.tokens import bpe
+from curate.tokens import load
 from curate.tokens.shards import read_index
 
 SCHEMA = json.loads((resources.files("curate.manifests") / "manifest.schema.json").read_text())
@@ -58,7 +61,7 @@ def shards(out, split="train"):
 def test_the_manifest_states_the_tokenizer_and_fits_its_schema(folder):
     contract = manifest.read(folder / "out")
     jsonschema.validate(contract, SCHEMA)
-    stated = bpe.load(str(folder / "large.json"))
+    stated = load.load(str(folder / "large.json"))
     assert contract["dtype"] == "<u4"
     assert contract["tokenizer"] == {
         "name": "tokenizer.json",
@@ -75,7 +78,7 @@ def test_the_manifest_states_the_tokenizer_and_fits_its_schema(folder):
 
 
 def test_a_memory_map_of_the_stated_type_gives_back_every_text(folder):
-    decode, found = bpe.of_manifest(folder / "out" / "manifest.json").decode, {}
+    decode, found = of_manifest(folder / "out" / "manifest.json").decode, {}
     assert len(shards(folder / "out")) > 1
     for split in ("train", "valid"):
         for shard in shards(folder / "out", split):
@@ -93,7 +96,7 @@ def test_a_memory_map_of_the_stated_type_gives_back_every_text(folder):
 def test_the_loader_the_lineage_and_the_held_out_windows_read_it(folder):
     path = folder / "out" / "manifest.json"
     loader = Loader(path, context=64, batch=4, seed=0)
-    decode = bpe.of_manifest(path).decode
+    decode = of_manifest(path).decode
     for row, window in enumerate(loader.batch_at(0)):
         for place in loader.locate(0, row):
             ids = [each for each in window[place.start : place.stop].tolist() if each != LARGE]
@@ -110,7 +113,7 @@ def test_a_model_is_trained_on_it(folder, tmp_path):
     from curate.gpt.train import read_vocabulary, train
 
     path = folder / "out" / "manifest.json"
-    tiny = recipe.Train(layers=1, heads=1, width=8, context=32, batch=2, steps=2, sample_tokens=4)
+    tiny = config.Train(layers=1, heads=1, width=8, context=32, batch=2, steps=2, sample_tokens=4)
     assert train(path, tmp_path, tiny).sample
     assert len(read_vocabulary(path, "full").ids) == LARGE + 2
 
@@ -129,11 +132,11 @@ def test_a_lost_or_exchanged_tokenizer_is_named(out):
     byte_level(path)
     assert any(str(path) in fault for fault in faults(out))
     with pytest.raises(SettingsError, match="is stated"):
-        bpe.of_manifest(out / "manifest.json")
+        of_manifest(out / "manifest.json")
     path.unlink()
     assert f"{path}: missing" in list(faults(out))
     with pytest.raises(SettingsError, match=r"tokenizer\.json: cannot read it"):
-        bpe.of_manifest(out / "manifest.json")
+        of_manifest(out / "manifest.json")
 
 
 def test_trace_shows_the_text_from_the_token_on_to_its_document_s_end(folder, curate):

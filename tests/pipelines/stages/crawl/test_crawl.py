@@ -12,14 +12,15 @@ from crawl import CRAWL, Crawl, build, write_cdxj
 from faulty import SLOW_DOWN, Fault, Server, serving
 
 from curate import recipe
+from curate.errors import SettingsError
 from curate.inspection import history
 from curate.inspection.verify import faults
 from curate.pipelines import one_job, verbs
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine, run
-from curate.settings import SettingsError
-from curate.stage.record import StageRecord
-from curate.stage.retry import forget_failed
+from curate.pipelines.run import run
+from curate.settings import Where
+from curate.stage.record import StageRecord, forget_failed
 
 WHOLE = f"commoncrawl:{CRAWL}/warc"
 FAULTS = [
@@ -225,7 +226,7 @@ def test_a_run_that_was_killed_while_it_selected_begins_again(crawl, tmp_path):
     left.write_bytes(b"half")
     sources = {"web": {"inputs": [f"{crawl.root}/cdx-00000.gz"]}}
     table = {"name": "r", "commoncrawl": str(crawl.root), "sources": sources}
-    run(recipe.from_table(table, recipe.Where("r", "")), tmp_path / "out", Engine(target=Target(workers=1)))
+    run(recipe.from_table(table, Where("r", "")), tmp_path / "out", Engine(target=Target(workers=1)))
     assert not left.exists()
 
 

@@ -12,13 +12,13 @@ from loopback.plan import Host, Plan
 from loopback.process import running
 
 from curate import settings
-from curate.crawl.addressguard import AddressGuard
 from curate.crawl.config import DECIDING, Crawl
+from curate.crawl.politeness import AddressGuard
 from curate.crawl.targets import target
 from curate.pipelines.stages import crawl
-from curate.stage.parts import write_json
-from curate.stage.record import Plan as Stage
+from curate.stage.plan import Plan as Stage
 from curate.stage.record import begin_stage
+from curate.storage.writing import write_json
 
 PAGES = 4
 PLAN = Plan(hosts=(Host(name="d.test", address="127.40.0.1"),))

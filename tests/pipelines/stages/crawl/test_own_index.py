@@ -13,8 +13,8 @@ from polite import ask
 
 from curate.inspection.verify import faults
 from curate.pipelines import verbs
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import Target
-from curate.pipelines.run import Engine
 from curate.warc.cdxj import index, line
 from curate.warc.writer import Exchange, WarcWriter
 

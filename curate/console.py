@@ -1,0 +1,18 @@
+"""One line on a terminal, whatever a text holds."""
+
+from rich.console import Console
+from rich.text import Text
+
+
+def plain(text: object) -> str:
+    """A text that a terminal shows as it is: control characters, which could move the cursor or more, as escapes.
+
+    >>> plain("a\\x1b[2J")
+    'a\\\\x1b[2J'
+    """
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(text))
+
+
+def say(console: Console, text: object) -> None:
+    """Print one line as it is, unwrapped and without markup."""
+    console.print(Text(plain(text)), soft_wrap=True)
