@@ -53,7 +53,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusedRecord:
     """A record that holds no page of its own, for a reason worth a rejection; `bytes` is the size of its block."""
 
     url: str

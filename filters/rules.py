@@ -39,7 +39,7 @@ class Filter:
             raise ValueError(f"no rule is called {unknown[0]!r}; the rules are {', '.join(RULES)}")
 
 
-class Verdict(NamedTuple):
+class Judged(NamedTuple):
     """The document as the rules left it (language, text), why it is rejected, or None, and what they changed."""
 
     document: Document
@@ -47,7 +47,7 @@ class Verdict(NamedTuple):
     notes: Mapping[str, int]
 
 
-def judge(document: Document, rules: Filter) -> Verdict:
+def judge(document: Document, rules: Filter) -> Judged:
     """Apply the rules in order until one rejects; a rule that cleans the text does so for those after it."""
     notes: Counter[str] = Counter()
     for name in rules.rules:
@@ -74,5 +74,5 @@ def judge(document: Document, rules: Filter) -> Verdict:
                 notes[f"{name}.changed"] += 1
                 notes.update({f"{name}.removed_{what}": number for what, number in cleaned.removed.items()})
         if reason:
-            return Verdict(document, reason, notes)
-    return Verdict(document, None, notes)
+            return Judged(document, reason, notes)
+    return Judged(document, None, notes)

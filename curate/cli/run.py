@@ -230,9 +230,9 @@ def engine_of(
     """Where and how a command's pipelines run."""
     from curate.pipelines.engines.engine import Engine
     from curate.pipelines.engines.progress import Progress
-    from curate.pipelines.engines.target import Target
+    from curate.pipelines.engines.target import EngineOptions
 
-    target = Target(
+    target = EngineOptions(
         runner=runner,
         workers=workers,
         master=master,

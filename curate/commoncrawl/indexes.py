@@ -9,7 +9,7 @@ from curate.commoncrawl import cdx
 from curate.commoncrawl.pointers import pointer_items, selected
 from curate.commoncrawl.selection import IndexRow, Select
 from curate.errors import SettingsError
-from curate.stage.plan import Item, digest
+from curate.stage.plan import Item, json_digest
 
 
 def resolved(
@@ -39,7 +39,7 @@ def _pointers(
 ) -> Iterator[Item]:
     source = indexes[0].source
     made_by = [__version__, metadata.version("pyarrow")]
-    key = digest([[[item.name, item.sha256] for item in indexes], settings.to_table(select), made_by])
+    key = json_digest([[[item.name, item.sha256] for item in indexes], settings.to_table(select), made_by])
     path = selected(folder, source, key, lambda: _rows(indexes, select, say))
     yield from pointer_items(path, folder, source, storage.uri(storage.path(base)))
 

@@ -22,8 +22,8 @@ from curate import storage
 from curate.commoncrawl.selection import IndexRow
 from curate.errors import SettingsError
 from curate.records import Failure
-from curate.stage.parts import Table
-from curate.stage.plan import Item, digest
+from curate.stage.parts import TableWriter
+from curate.stage.plan import Item, json_digest
 from curate.stage.sorting import in_order
 from curate.storage.remote import RangeReader
 
@@ -49,7 +49,7 @@ Read = Callable[[BinaryIO, str, int], Iterator[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Target:
+class SelectedCapture:
     """Where a selected capture lies, and the URL that it must be of; fault: why its row cannot be used, or ''."""
 
     file: str
@@ -65,7 +65,7 @@ def selected(folder: Path, source: str, key: str, rows: Callable[[], Iterator[In
     if path.exists() and (pq.read_schema(storage.source(path)).metadata or {}).get(NOTE) == key.encode():
         return path
     storage.make_folder(path.parent)
-    table = Table(path, SCHEMA.with_metadata({NOTE: key.encode()}))
+    table = TableWriter(path, SCHEMA.with_metadata({NOTE: key.encode()}))
     try:
         last = None
         for row in in_order(map(_pointer, rows()), SCHEMA, _order, "url", path):
@@ -101,7 +101,7 @@ def pointer_items(path: Path, folder: Path, source: str, base: str) -> Iterator[
                 name=f"{source}/pointers",
                 uri=storage.relative(path, folder),
                 form="pointers",
-                sha256=digest([_order(row) for row in rows]),
+                sha256=json_digest([_order(row) for row in rows]),
                 bytes=sum(row["length"] for row in rows),
                 source=source,
                 text_uri=base,
@@ -111,27 +111,27 @@ def pointer_items(path: Path, folder: Path, source: str, base: str) -> Iterator[
             start = stop
 
 
-def read_targets(path: Path, start: int, stop: int) -> list[Target]:
+def read_targets(path: Path, start: int, stop: int) -> list[SelectedCapture]:
     """The rows of a pointers file from one up to another."""
-    found: list[Target] = []
+    found: list[SelectedCapture] = []
     first = 0
     with pq.ParquetFile(storage.source(path)) as file:
         for group in range(file.num_row_groups):
             size = file.metadata.row_group(group).num_rows
             if first < stop and first + size > start:
                 rows = file.read_row_group(group).to_pylist()[max(0, start - first) : stop - first]
-                found += [Target(**row) for row in rows]
+                found += [SelectedCapture(**row) for row in rows]
             first += size
     return found
 
 
-def captures(targets: Iterable[Target], base: str, read: Read) -> Iterator[Any]:
+def outcomes(targets: Iterable[SelectedCapture], base: str, read: Read) -> Iterator[Any]:
     """What becomes of each target: what `read` makes of its record alone, or a Failure; nothing is left out.
 
     read: from a file that holds one record, its name and its size to outcomes. Rows that cannot be used come first, the
     others in order.
     """
-    usable: list[Target] = []
+    usable: list[SelectedCapture] = []
     for target in targets:
         if message := target.fault or _refused(target):
             yield _failure(target, "malformed" if target.fault else "index_row", message)
@@ -145,15 +145,15 @@ def captures(targets: Iterable[Target], base: str, read: Read) -> Iterator[Any]:
             yield from _outcomes(group, content, read)
 
 
-def _refused(target: Target) -> str:
+def _refused(target: SelectedCapture) -> str:
     if target.length <= 0:
         return f"the index says {target.length} bytes"
     return f"the index says {target.length} bytes, at most {LONGEST} are read" if target.length > LONGEST else ""
 
 
-def batches(targets: Iterable[Target]) -> Iterator[list[Target]]:
+def batches(targets: Iterable[SelectedCapture]) -> Iterator[list[SelectedCapture]]:
     """Targets of one file, in order, grouped so that each group is worth one request."""
-    held: list[Target] = []
+    held: list[SelectedCapture] = []
     end = 0
     for target in targets:
         reach = max(end, target.offset + target.length)
@@ -166,13 +166,13 @@ def batches(targets: Iterable[Target]) -> Iterator[list[Target]]:
         yield held
 
 
-def fetched(groups: Iterable[list[Target]], root: Path) -> Iterator[tuple[list[Target], Content]]:
+def fetched(groups: Iterable[list[SelectedCapture]], root: Path) -> Iterator[tuple[list[SelectedCapture], Content]]:
     """Each group with the bytes from its first record to its last, or the error that there is no such file.
 
     A few requests are under way at a time, as most of their time is waiting; what they hold is bounded.
     """
     readers: list[RangeReader] = []
-    waiting: deque[tuple[list[Target], Future[Content]]] = deque()
+    waiting: deque[tuple[list[SelectedCapture], Future[Content]]] = deque()
     pool = ThreadPoolExecutor(PARALLEL)
     held, rest = 0, iter(groups)
     group = next(rest, None)
@@ -192,13 +192,13 @@ def fetched(groups: Iterable[list[Target]], root: Path) -> Iterator[tuple[list[T
         pool.shutdown()
 
 
-def _span(group: list[Target]) -> tuple[int, int]:
+def _span(group: list[SelectedCapture]) -> tuple[int, int]:
     """Where a group begins, and how long it is."""
     begin = group[0].offset
     return begin, max(target.offset + target.length for target in group) - begin
 
 
-def _fetch(group: list[Target], root: Path, readers: list[RangeReader]) -> Content:
+def _fetch(group: list[SelectedCapture], root: Path, readers: list[RangeReader]) -> Content:
     path, (begin, size) = storage.join(root, group[0].file), _span(group)
     try:
         if not storage.is_remote(path):
@@ -213,7 +213,7 @@ def _fetch(group: list[Target], root: Path, readers: list[RangeReader]) -> Conte
         return error
 
 
-def _outcomes(targets: list[Target], content: memoryview | bytes, read: Read) -> Iterator[Any]:
+def _outcomes(targets: list[SelectedCapture], content: memoryview | bytes, read: Read) -> Iterator[Any]:
     """The outcomes of targets that were fetched together."""
     begin = targets[0].offset
     for target in targets:
@@ -225,7 +225,7 @@ def _outcomes(targets: list[Target], content: memoryview | bytes, read: Read) ->
         yield _checked(next(read(io.BytesIO(record), target.file, len(record)), None), target)
 
 
-def _checked(outcome: Any, target: Target) -> Any:
+def _checked(outcome: Any, target: SelectedCapture) -> Any:
     """What was read where the target points, moved to its place in the file; a Failure where it is another capture."""
     if outcome is None:
         return _failure(target, "index_mismatch", "no record begins there")
@@ -241,7 +241,7 @@ def _checked(outcome: Any, target: Target) -> Any:
     return outcome
 
 
-def _failure(target: Target, error: str, message: str) -> Failure:
+def _failure(target: SelectedCapture, error: str, message: str) -> Failure:
     return Failure(
         file=target.file,
         offset=target.offset,

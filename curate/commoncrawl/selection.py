@@ -70,7 +70,7 @@ class Select:
             and (not self.mimes or row.mime in self.mimes)
             and (self.truncated or not row.truncated)
             and (not self.languages or not set(self.languages).isdisjoint(spoken))
-            and (not self.domains or self.holds(host_of(row.url)))
+            and (not self.domains or self.holds(index_host(row.url)))
         )
 
     def holds(self, host: str) -> bool:
@@ -85,7 +85,7 @@ class Select:
         return any(".".join(labels[start:]) in self.domains for start in range(len(labels)))
 
 
-def host_of(url: str) -> str:
+def index_host(url: str) -> str:
     """The host of a URL in lower case, '' where it has none."""
     try:
         return (urlsplit(url).hostname or "").rstrip(".")

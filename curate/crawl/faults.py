@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 from aiohttp import http_exceptions
 
-from curate.crawl.resolver import Refused
+from curate.crawl.resolver import RefusedAddress
 
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
 OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # our own trouble, which may pass
@@ -17,7 +17,7 @@ RESET = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
 LONG = 200
 
 
-class Broken(Exception):
+class ProtocolFault(Exception):
     """An answer that is not read on; `outcome` names why."""
 
     def __init__(self, outcome: str, detail: str) -> None:
@@ -33,7 +33,7 @@ def fault(error: BaseException, connecting: Any, secure: bool, *, reading: bool 
     chain = [*_chain(error)]
     detail = " ".join(f"{type(error).__name__}: {error}".split())[:LONG]
     for each in chain:
-        if isinstance(each, Refused | Broken):
+        if isinstance(each, RefusedAddress | ProtocolFault):
             return each.outcome, each.detail[:LONG]
     for each in chain:
         if found := _named(each, connecting, secure, reading):

@@ -19,7 +19,7 @@ from yarl import URL
 
 from curate import __version__
 from curate.crawl.config import Crawl
-from curate.crawl.faults import Broken, fault
+from curate.crawl.faults import ProtocolFault, fault
 from curate.crawl.resolver import Resolver
 
 PIECE = 1 << 16
@@ -175,11 +175,11 @@ def _head(answer: Answer, response: Any, rules: Crawl) -> Answer:
     named = f"HTTP/{version.major}.{version.minor}"
     size = sum(len(name) + len(value) + 4 for name, value in response.raw_headers)
     if size > rules.max_header or len(response.raw_headers) > FIELDS:
-        raise Broken("headers_too_large", f"{size} bytes in {len(response.raw_headers)} fields")
+        raise ProtocolFault("headers_too_large", f"{size} bytes in {len(response.raw_headers)} fields")
     if any(b"\0" in value for _, value in response.raw_headers):
-        raise Broken("protocol_header", "NUL in a field")
+        raise ProtocolFault("protocol_header", "NUL in a field")
     if not 100 <= response.status <= 999:
-        raise Broken("protocol_status", str(response.status))
+        raise ProtocolFault("protocol_status", str(response.status))
     info = response.request_info
     sent = "".join(f"{name}: {value}\r\n" for name, value in info.headers.items())
     line = f"{info.method} {info.url.raw_path_qs} HTTP/1.1\r\n{sent}\r\n"
@@ -251,12 +251,12 @@ async def _take(
                 now = loop.time()
                 spent = now - started
                 if spent > rules.min_rate_seconds and body.size < rules.min_rate * spent:
-                    raise Broken("too_slow", f"{body.size} bytes in {spent:.0f} s")
+                    raise ProtocolFault("too_slow", f"{body.size} bytes in {spent:.0f} s")
                 patience.reschedule(min(now + rules.idle_seconds, last))
     except TimeoutError:
         if loop.time() >= last - 0.01:
-            raise Broken("total_timeout", f"{rules.total_seconds:g} s") from None
-        raise Broken("read_timeout", f"nothing for {rules.idle_seconds:g} s") from None
+            raise ProtocolFault("total_timeout", f"{rules.total_seconds:g} s") from None
+        raise ProtocolFault("read_timeout", f"nothing for {rules.idle_seconds:g} s") from None
     return ""
 
 
@@ -316,7 +316,7 @@ def _counted(read: Any) -> Any:
 
     async def next_answer() -> Any:
         if next(answers) > INTERIM:
-            raise Broken("protocol_status", f"more than {INTERIM} answers of 1xx")
+            raise ProtocolFault("protocol_status", f"more than {INTERIM} answers of 1xx")
         return await read()
 
     return next_answer

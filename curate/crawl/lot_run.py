@@ -14,10 +14,10 @@ from curate.crawl.config import Crawl
 from curate.crawl.fetch import Answer, Glance, ask, session
 from curate.crawl.journal import Journal
 from curate.crawl.lot_writer import LotWriter
-from curate.crawl.lots import Target, host_of
+from curate.crawl.lots import Target, request_host
 from curate.crawl.outcomes import TROUBLE, next_step, of_status
 from curate.crawl.politeness import AddressGuard, Politeness
-from curate.crawl.resolver import Refused, Resolver
+from curate.crawl.resolver import RefusedAddress, Resolver
 from curate.crawl.robots_cache import Access, RobotsCache
 from curate.crawl.rows import Row, exchange_of, row_of
 from curate.warc.payloads import decoded
@@ -75,7 +75,7 @@ class LotRun:
     async def _all_hosts(self) -> None:
         queues: dict[str, list[Target]] = defaultdict(list)
         for target in self._targets:
-            queues["" if target.verdict else host_of(target.url)].append(target)
+            queues["" if target.verdict else request_host(target.url)].append(target)
         pending = {asyncio.create_task(self._host(host, queue)) for host, queue in queues.items()}
         try:
             while pending:
@@ -133,7 +133,7 @@ class LotRun:
     def _write(self, target: Target, row: Row, answer: Answer | None = None) -> None:
         row["refetched"] = target.id in self._lost
         wait = self.rules.defer_seconds if row["outcome"] != "http_429" else 0.0
-        then = max(self._away.get(host_of(target.url), 0.0), time.time() + wait)
+        then = max(self._away.get(request_host(target.url), 0.0), time.time() + wait)
         again = target.tries + 1 < self.rules.waves and then - time.time() <= self.rules.max_defer
         row["deferred"] = next_step(row["outcome"]) != "end" and again
         if row["deferred"]:
@@ -142,7 +142,7 @@ class LotRun:
 
     async def _visit(self, target: Target) -> tuple[Row, Answer | None]:
         """Ask for a target, and on, as far as it leads within its host."""
-        url, hops, host = target.url, list[str](), host_of(target.url)
+        url, hops, host = target.url, list[str](), request_host(target.url)
         while True:
             told, preferences, refusal = await self._allowed(url)
             if refusal:
@@ -169,8 +169,8 @@ class LotRun:
             return Settled(outcome="redirect_loop", detail=onward)
         if len(hops) + len(target.via) > self.rules.redirects:
             return Settled(outcome="redirect_too_many", detail=f"{len(hops) + len(target.via)} redirects")
-        if host_of(onward) != host:
-            if refused := self._resolver.refused_literal(host_of(onward)):
+        if request_host(onward) != host:
+            if refused := self._resolver.refused_literal(request_host(onward)):
                 return Settled(outcome="redirect_denied", detail=refused)
             return Settled(outcome="redirect_cross_host", detail=onward)
         if onward in self._seen:
@@ -192,7 +192,7 @@ class LotRun:
         delay = max(robots.crawl_delay(rules.agent) or 0.0, rate.seconds / rate.requests if rate else 0.0)
         if delay > rules.max_crawl_delay:
             return told, (), Settled(outcome="robots_delay_too_long", detail=f"{delay:g} s")
-        self._polite.ask_for_delay(host_of(url), delay)
+        self._polite.ask_for_delay(request_host(url), delay)
         preferences = robots.preferences(rules.agent, url)
         if rules.tdmrep:
             preferences = (*preferences, *from_tdmrep(await self._tdmrep(authority), url))
@@ -239,12 +239,12 @@ class LotRun:
 
     async def _request(self, url: str, limit: int, glance: Glance = lambda *_: "") -> Answer:
         """One request, when host and address are due; Stopped where the crawl is to stop before it."""
-        host, polite = host_of(url), self._polite
+        host, polite = request_host(url), self._polite
         async with self._locks[host]:
             await self._pause(host)
             try:
                 address = await self._resolver.address(host, _port(url))
-            except Refused as error:
+            except RefusedAddress as error:
                 return Answer.refused(url, error.outcome, error.detail)
             async with self._slots, self._guard.turn(address):
                 if self._stopping.is_set():

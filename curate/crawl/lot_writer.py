@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 from curate import __version__, storage
 from curate.crawl.config import Crawl
 from curate.crawl.rows import COMMITTED, DEFERRED, NAMES, ONWARD, OUTCOMES, Row, exchange_key
-from curate.stage.parts import Counts, FileRecord, Receipt, Table, drop_other_receipt, write_receipt
+from curate.stage.parts import Counts, FileRecord, Receipt, TableWriter, drop_other_receipt, write_receipt
 from curate.stage.schemas import REJECTED
 from curate.storage.writing import sha256_of, write_bytes
 from curate.warc import cdxj
-from curate.warc.writer import Earlier, Exchange, WarcWriter, digest, record_id
+from curate.warc.writer import Earlier, Exchange, WarcWriter, payload_digest, record_id
 
 REVISIT_BYTES = 1024  # of a payload that is worth a record of its own each time if it is smaller
 
@@ -99,7 +99,7 @@ class LotWriter:
         """The exchange, which names an earlier page of this lot if that has the same payload."""
         if not self._rules.revisits or len(exchange.body) < REVISIT_BYTES or exchange.truncated:
             return exchange
-        earlier = self._payloads.get(digest(exchange.body))
+        earlier = self._payloads.get(payload_digest(exchange.body))
         return replace(exchange, earlier=earlier) if earlier else exchange
 
     @property
@@ -117,7 +117,7 @@ class LotWriter:
             storage.publish(self._draft, self._path)
             write_bytes(self._path.with_name(f"{self._path.name}.cdxj"), cdxj.index(self._lines))
             _sync(self._path.parent)
-        table = Table(self._rows_path(), COMMITTED)
+        table = TableWriter(self._rows_path(), COMMITTED)
         for row in self._pending:
             table.add(row)
         table.close()
@@ -138,7 +138,9 @@ class LotWriter:
         counts = Counts()
         drop_other_receipt(self.out, number, key)
         names = {"part": OUTCOMES, "rejected": REJECTED, "deferred": DEFERRED}
-        tables = {name: Table(self.out / f"{name}-{number:05d}.parquet", schema) for name, schema in names.items()}
+        tables = {
+            name: TableWriter(self.out / f"{name}-{number:05d}.parquet", schema) for name, schema in names.items()
+        }
         try:
             for row in sorted(self.rows, key=lambda row: row["id"]):
                 _enter(row, tables, counts)
@@ -152,7 +154,7 @@ class LotWriter:
         write_receipt(self.out, Receipt(key=key, number=number, counts=counts, files=files, seconds=seconds))
 
 
-def _enter(row: Row, tables: dict[str, Table], counts: Counts) -> None:
+def _enter(row: Row, tables: dict[str, TableWriter], counts: Counts) -> None:
     """A committed outcome into the tables it belongs to."""
     counts.notes["requests"] = counts.notes.get("requests", 0) + len(row["hops"] or ())
     if row["deferred"]:

@@ -59,7 +59,7 @@ def url_id(url: str) -> bytes:
 
 
 @lru_cache(maxsize=1 << 12)
-def host_of(url: str) -> str:
+def request_host(url: str) -> str:
     """The host of a URL, '' where there is none."""
     try:
         return urlsplit(url).hostname or ""
@@ -102,7 +102,7 @@ def plan_wave(targets: Iterable[Target], rules: Crawl, *, wave: int, config: str
     distinct = {target.id: target for target in reversed([*targets])}
     by_host: dict[str, list[Target]] = defaultdict(list)
     for target in distinct.values():
-        by_host["" if target.verdict else host_of(target.url)].append(target)
+        by_host["" if target.verdict else request_host(target.url)].append(target)
     by_key: dict[str, list[str]] = defaultdict(list)
     for host in by_host:
         by_key[politeness_key(host) if host else ""].append(host)
@@ -127,7 +127,7 @@ def _lot(hosts: list[str], by_host: dict[str, list[Target]], rules: Crawl, wave:
 
 def floor(targets: Iterable[Target], rules: Crawl) -> tuple[float, str, int]:
     """The seconds that a wave takes at least, and the host that is to blame with its number of URLs."""
-    counts = Counter(host_of(target.url) for target in targets if not target.verdict)
+    counts = Counter(request_host(target.url) for target in targets if not target.verdict)
     if not counts:
         return 0.0, "", 0
     host, number = max(counts.items(), key=lambda pair: (pair[1], pair[0]))
@@ -140,7 +140,7 @@ def within_budget(targets: Iterable[Target], most: int) -> Iterator[Target]:
 
     counts: Counter[str] = Counter()
     for target in sorted(targets, key=lambda each: (-each.votes, each.id)) if most else targets:
-        host = host_of(target.url)
+        host = request_host(target.url)
         counts[host] += not target.verdict
         over = most and not target.verdict and counts[host] > most
         yield replace(target, verdict="skip_budget", detail=f"{most} of {host}") if over else target

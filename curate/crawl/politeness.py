@@ -25,7 +25,7 @@ MAX_RETRY_AFTER = 3600.0
 
 
 @dataclass(slots=True)
-class Host:
+class HostPauses:
     """ready: when the next request may start. asked: what robots.txt asks for. failures: in a row."""
 
     ready: float = 0.0
@@ -40,11 +40,11 @@ class Politeness:
 
     def __init__(self, rules: Crawl) -> None:
         self._rules = rules
-        self._hosts: dict[str, Host] = {}
+        self._hosts: dict[str, HostPauses] = {}
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str) -> HostPauses:
         """The state of a host."""
-        return self._hosts.setdefault(name, Host())
+        return self._hosts.setdefault(name, HostPauses())
 
     def ask_for_delay(self, name: str, seconds: float) -> None:
         """What the host's robots.txt asks for; it can only make the pauses longer."""
@@ -87,7 +87,7 @@ class Politeness:
         host.ready = max(host.ready, now + pause)
         return pause
 
-    def _pause(self, host: Host, seconds: float) -> float:
+    def _pause(self, host: HostPauses, seconds: float) -> float:
         rules = self._rules
         adaptive = min(max(rules.delay_factor * (seconds + LAG_S), rules.min_delay), rules.max_delay)
         backed_off = min(rules.min_delay * 2**host.failures, rules.max_delay) if host.failures else 0.0

@@ -18,7 +18,7 @@ AT_ONCE = 64
 NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
-class Refused(OSError):
+class RefusedAddress(OSError):
     """A name or address that is not connected to; `outcome` names why."""
 
     def __init__(self, outcome: str, detail: str) -> None:
@@ -31,7 +31,7 @@ class Resolver(AbstractResolver):
 
     def __init__(self, pinned: Mapping[tuple[str, int], Sequence[str]], allowed: Sequence[Network]) -> None:
         self._pinned, self._allowed = pinned, allowed
-        self._known: dict[str, tuple[float, str | Refused]] = {}
+        self._known: dict[str, tuple[float, str | RefusedAddress]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def address(self, host: str, port: int) -> str:
@@ -42,21 +42,21 @@ class Resolver(AbstractResolver):
         until, found = self._known.get(host, (0.0, ""))
         if until < time.monotonic():
             found = await self._looked_up(host)
-            keep = KEEP_FAILED_S if isinstance(found, Refused) else KEEP_S
+            keep = KEEP_FAILED_S if isinstance(found, RefusedAddress) else KEEP_S
             self._known[host] = (time.monotonic() + keep, found)
-        if isinstance(found, Refused):
-            raise Refused(found.outcome, found.detail)
+        if isinstance(found, RefusedAddress):
+            raise RefusedAddress(found.outcome, found.detail)
         return found
 
-    async def _looked_up(self, host: str) -> str | Refused:
+    async def _looked_up(self, host: str) -> str | RefusedAddress:
         try:
             try:
                 return self._checked(host, [str(ip_address(host))])
             except ValueError:
                 if reason := denied_host(host):
-                    raise Refused("ip_denied", f"{host}: {reason}") from None
+                    raise RefusedAddress("ip_denied", f"{host}: {reason}") from None
                 return self._checked(host, await self._asked(host))
-        except Refused as error:
+        except RefusedAddress as error:
             return error
 
     async def _asked(self, host: str) -> list[str]:
@@ -70,20 +70,20 @@ class Resolver(AbstractResolver):
                 return sorted(dict.fromkeys(found), key=lambda each: ":" in each)
             except socket.gaierror as error:
                 if error.errno in NO_NAME:
-                    raise Refused("dns_nxdomain", str(error.strerror)) from None
+                    raise RefusedAddress("dns_nxdomain", str(error.strerror)) from None
                 outcome, detail = "dns_servfail", str(error.strerror)
             except UnicodeError:
-                raise Refused("dns_nxdomain", "not a name that DNS can hold") from None
+                raise RefusedAddress("dns_nxdomain", "not a name that DNS can hold") from None
             except TimeoutError:
                 continue
-        raise Refused(outcome, detail)
+        raise RefusedAddress(outcome, detail)
 
     def _checked(self, host: str, addresses: Sequence[str]) -> str:
         if not addresses:
-            raise Refused("dns_no_address", host)
+            raise RefusedAddress("dns_no_address", host)
         for each in addresses:
             if reason := denied(each, self._allowed):
-                raise Refused("ip_denied", f"{each}: {reason}")
+                raise RefusedAddress("ip_denied", f"{each}: {reason}")
         return addresses[0]
 
     def refused_literal(self, host: str) -> str:
@@ -99,7 +99,7 @@ class Resolver(AbstractResolver):
         """A socket for an address that is about to be connected to, checked once more: literal ones come here only."""
         family, kind, protocol, _, where = info
         if reason := denied(str(where[0]), self._allowed):
-            raise Refused("ip_denied", f"{where[0]}: {reason}")
+            raise RefusedAddress("ip_denied", f"{where[0]}: {reason}")
         return socket.socket(family, kind, protocol)
 
     async def resolve(

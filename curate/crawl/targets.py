@@ -98,9 +98,9 @@ def target(raw: str, source: str) -> Target:
 
 def write_targets(path: Path, targets: tuple[Target, ...]) -> None:
     """The targets of a lot as a file, unless this very file is there."""
-    from curate.stage.parts import Table
+    from curate.stage.parts import TableWriter
 
-    table = Table(path, TARGETS)
+    table = TableWriter(path, TARGETS)
     for each in targets:
         table.add({name: getattr(each, name) for name in TARGETS.names})
     made = table.close()

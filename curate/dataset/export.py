@@ -75,7 +75,7 @@ def _check_place(name: str, out: Path, dest: Path) -> None:
 def outdated(out: Path) -> Iterator[str]:
     """A line where an output holds a description of another manifest than lies there."""
     record, described = (out / name for name in EXPORTED)
-    if record.exists() and described.exists() and _record(record).get("manifest") != _digest(out):
+    if record.exists() and described.exists() and _record(record).get("manifest") != _manifest_digest(out):
         yield f"{described}: describes an earlier manifest; curate export croissant writes it anew"
 
 
@@ -88,7 +88,7 @@ def _write(name: str, dataset: Dataset, files: dict[str, Write]) -> None:
             raise SettingsError(f"{dest / each}: not of an export to {name}; move it, or name another folder")
         if each in files and before[each] not in (None, size):
             raise SettingsError(f"{dest / each}: changed since it was exported; move it, or name another folder")
-    told = {"format": name, "splits": dataset.splits, "manifest": _digest(dataset.out)}
+    told = {"format": name, "splits": dataset.splits, "manifest": _manifest_digest(dataset.out)}
     storage.make_folder(dest)
     write_json(record, told | {"files": dict.fromkeys([*before, *files])})
     for each, write in files.items():
@@ -120,6 +120,6 @@ def _record(record: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _digest(out: Path) -> str:
+def _manifest_digest(out: Path) -> str:
     with storage.local(out / "manifest.json") as path:
         return sha256_of(path)

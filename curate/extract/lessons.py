@@ -9,7 +9,7 @@ from curate import settings, storage
 from curate.extract.config import Extraction
 from curate.extract.main_text import quick_text
 from curate.extract.page import TEXT_TYPES
-from curate.extract.quick_gate import Seen
+from curate.extract.quick_gate import JudgedPage
 from curate.extract.reading import records, refused
 from curate.records import Page, document_id, uniform
 from curate.stage.plan import load_plan
@@ -17,7 +17,7 @@ from curate.stage.record import read_stage
 from curate.web.encoding import decode
 
 
-def pages_of(out: Path, most: int) -> Iterator[Seen]:
+def pages_of(out: Path, most: int) -> Iterator[JudgedPage]:
     """Pages that a run extracted and its filter judged, drawn by their ids, at most about so many."""
     record = read_stage(out / "extract")
     kept = ids(out / "filter")
@@ -37,7 +37,7 @@ def pages_of(out: Path, most: int) -> Iterator[Seen]:
                 quick = (
                     content.strip() if page.mime in TEXT_TYPES else quick_text(content, comments=asked.extract.comments)
                 )
-                yield Seen(page.url, quick, identity in kept)
+                yield JudgedPage(page.url, quick, identity in kept)
 
 
 def ids(folder: Path) -> set[bytes]:

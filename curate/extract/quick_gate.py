@@ -35,7 +35,7 @@ MODEL = Score(
 )
 
 
-class Seen(NamedTuple):
+class JudgedPage(NamedTuple):
     """A page that was extracted: its address, its quick text, and whether the filter kept it."""
 
     url: str
@@ -85,12 +85,12 @@ def part_of(url: str) -> int:
     return (place >= TRAIN) + (place >= CALIBRATE)
 
 
-def train(pages: Iterable[Seen], path: Path, *, loss: float) -> Card:
+def train(pages: Iterable[JudgedPage], path: Path, *, loss: float) -> Card:
     """Train a gate that refuses less than the share `loss` of kept pages, write it, and say what it does.
 
     SettingsError where there are too few pages to tell.
     """
-    parts: tuple[list[Seen], ...] = ([], [], [])
+    parts: tuple[list[JudgedPage], ...] = ([], [], [])
     for page in pages:
         parts[part_of(page.url)].append(page)
     kept, rejected = ([page.quick for page in parts[0] if page.kept is kind] for kind in (True, False))
@@ -114,7 +114,7 @@ def train(pages: Iterable[Seen], path: Path, *, loss: float) -> Card:
     )
 
 
-def _judged(page: Seen, model: tuple[str, ...]) -> float:
+def _judged(page: JudgedPage, model: tuple[str, ...]) -> float:
     """The score of a page; 1 where its quick text is so short that no gate refuses it."""
     return score(page.quick, model) if len(page.quick) >= UNDECIDED else 1.0
 

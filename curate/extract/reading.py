@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from curate import storage
-from curate.commoncrawl.pointers import captures, read_targets
+from curate.commoncrawl.pointers import outcomes, read_targets
 from curate.extract.config import Extraction
 from curate.extract.page import gate
 from curate.filters import urls
@@ -23,7 +23,7 @@ def records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
     """What becomes of every record of an item: of a file, of a piece of one, or of those that pointers name."""
     if item.form == "pointers":
         targets = read_targets(plan.path(item.uri), item.start, item.stop or 0)
-        yield from captures(
+        yield from outcomes(
             targets,
             item.text_uri,
             lambda file, name, size: read_pages(file, name, size=size, max_bytes=max_bytes, stop=1),

@@ -25,7 +25,7 @@ class Repeat(NamedTuple):
     kept: bytes
 
 
-def digest(page: Page, gates: Gates) -> bytes:
+def payload_digest(page: Page, gates: Gates) -> bytes:
     """The hash of all that decides a page's text and whether it passes: payload, media type, charset, gates."""
     judged = repr((page.mime, page.charset, gates.languages)).encode()
     return hashlib.blake2b(
@@ -35,7 +35,7 @@ def digest(page: Page, gates: Gates) -> bytes:
 
 def sighting(page: Page, gates: Gates, *, rank: int, item: int, number: int) -> bytes:
     """The record of a page; `rank` is the place of its source, of which an earlier one wins."""
-    return SIGHTING.pack(digest(page, gates), rank, document_id(page.url, page.timestamp), item, number)
+    return SIGHTING.pack(payload_digest(page, gates), rank, document_id(page.url, page.timestamp), item, number)
 
 
 def bucketed(sightings: Iterable[bytes], number: int) -> dict[int, bytes]:

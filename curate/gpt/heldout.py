@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from curate.loader.sampler import Blend, integer_weights
-from curate.loader.streams import Source, Stream, Tokens, read_manifest, read_sources
+from curate.loader.streams import SourceShards, Stream, Tokens, read_manifest, read_sources
 
 NO_TOKEN = -100  # fills the end of a short window; torch's cross-entropy leaves these targets out
 
@@ -28,7 +28,7 @@ def held_out(manifest: Path, context: int, limit: int) -> tuple[Tokens, float | 
     return np.concatenate(windows), size if all(source.bytes for source in sources) else None
 
 
-def _ordered_windows(source: Source, context: int, limit: int) -> Tokens:
+def _ordered_windows(source: SourceShards, context: int, limit: int) -> Tokens:
     stream = Stream(source.shards)
     windows = np.full((min(limit, math.ceil((len(stream) - 1) / context)), context + 1), NO_TOKEN, np.int64)
     for row, window in enumerate(windows):

@@ -21,7 +21,7 @@ from curate.inspection.funnel import planned, stage_folders
 from curate.settings import Where
 from curate.stage.ownership import strays
 from curate.stage.parts import Counts, receipt_path
-from curate.stage.plan import base_of, digest, key_of, stage_folder
+from curate.stage.plan import base_of, json_digest, key_of, stage_folder
 from curate.stage.record import StageRecord, nested_stages, read_stage
 from curate.storage.writing import sha256_of
 from curate.tokens import load
@@ -101,7 +101,9 @@ def _origins(folder: Path, record: StageRecord, previous: StageRecord) -> Iterat
     """Was the stage made from the parts that the one before holds?"""
     before = stage_folder(folder.parent, previous.stage)
     if record.stage == "pack":
-        made_from = {digest([previous.outputs[name].sha256 for name in previous.outputs if name.startswith("part-")])}
+        made_from = {
+            json_digest([previous.outputs[name].sha256 for name in previous.outputs if name.startswith("part-")])
+        }
         same = {item.sha256 for item in record.items} <= made_from
     else:
         try:

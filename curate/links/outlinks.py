@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-from ada_url import join_url, parse_url
+from ada_url import join_url
 from lxml import etree
 
 from curate.links.sieve import LinkCandidate
 from curate.links.submissions import decoded
-from curate.records import Failure, Page, Refused, Skipped
+from curate.records import Failure, Page, RefusedRecord, Skipped
 from curate.stage.plan import Item
 from curate.warc.reader import read_pages
 from curate.web.encoding import decode
+from curate.web.urls import host_of
 
 MAX_PAGE = 10_000_000  # bytes of a page, or of a WAT record
 MOST = 10_000  # links of one page
@@ -27,7 +28,7 @@ def outlinks(file: BinaryIO, size: int, item: Item, *, internal: bool) -> Iterat
     for number, record in enumerate(read_pages(file, item.name, size=size, max_bytes=MAX_PAGE, wat=wat), start=1):
         if isinstance(record, Failure):
             yield stage_failure(record)
-        elif isinstance(record, Refused):
+        elif isinstance(record, RefusedRecord):
             yield Skipped(record.reason.removeprefix("extract."))
         elif isinstance(record, Skipped):
             yield record
@@ -51,7 +52,7 @@ def _links(
         yield Skipped("page without links")
         return
     url, base, hrefs = found
-    own, base = host_of(url), joined(url, base) or url
+    own, base = _site(url), joined(url, base) or url
     seen: set[str] = set()
     inside = beyond = 0
     for href in hrefs:
@@ -66,7 +67,7 @@ def _links(
             beyond += 1
             continue
         seen.add(link)
-        if not internal and host_of(link) == own:
+        if not internal and _site(link) == own:
             inside += 1
             continue
         time = int(page.timestamp.timestamp())
@@ -83,12 +84,9 @@ def joined(base: str, href: str) -> str:
         return ""
 
 
-def host_of(url: str) -> str:
-    """A URL's host without `www.`, or ''."""
-    try:
-        return str(parse_url(url, ("hostname",))["hostname"]).removeprefix("www.")
-    except ValueError:
-        return ""
+def _site(url: str) -> str:
+    """Returns a URL's host without `www.`, or ''."""
+    return host_of(url).removeprefix("www.")
 
 
 def _html(page: Page) -> tuple[str, str, Iterable[str]] | None:

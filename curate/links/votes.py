@@ -15,7 +15,7 @@ import pyarrow as pa
 from curate.links.config import Links
 from curate.links.sieve import SUBMISSION, LinkCandidate
 from curate.records import Reason
-from curate.web.urls import Address, dedupe_key, host_of, is_shortener, shown
+from curate.web.urls import Address, dedupe_key, fetch_host, is_shortener, shown
 
 Row = dict[str, Any]
 AMP = re.compile(r"//amp\.|/amp/?(?:\?|$)|[?&]amp=1(?:&|$)")
@@ -139,7 +139,7 @@ def joined(links: list[Row], rules: Links) -> Row:
         "kinds": sorted({row["kind"] for row in links}),
         "rewrites": best["rewrites"],
         "marks": sorted({mark for row in links for mark in row["marks"]}),
-        "shortener": is_shortener(host_of(best["fetch_url"])),
+        "shortener": is_shortener(fetch_host(best["fetch_url"])),
         "source": best["source"],
         "provenance": [
             {name: row[name] for name in ("kind", "subreddit", "score", "time", "found_url")}
@@ -152,7 +152,7 @@ def joined(links: list[Row], rules: Links) -> Row:
 def rank(row: Row) -> tuple[Any, ...]:
     """The least stands for all links of a page: https, few parameters, no shortener, AMP or archive, a high score."""
     url = row["fetch_url"]
-    indirect = is_shortener(host_of(url)) or "web_archive" in row["rewrites"] or AMP.search(url) is not None
+    indirect = is_shortener(fetch_host(url)) or "web_archive" in row["rewrites"] or AMP.search(url) is not None
     parameters = url.count("&") + url.count("?")
     return indirect, not url.startswith("https:"), parameters, -_known(row["score"]), url.encode(), order(row)
 

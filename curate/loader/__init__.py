@@ -5,4 +5,4 @@ Reading order: mixture, sampler, streams, loader, lineage, torch_dataset.
 
 from curate.loader.lineage import Place as Place
 from curate.loader.loader import Loader as Loader
-from curate.loader.loader import Seen as Seen
+from curate.loader.loader import SourceProgress as SourceProgress

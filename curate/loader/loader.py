@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from curate.loader.lineage import Place, places
 from curate.loader.sampler import GOLDEN, Blend, Keys, Whole, integer_weights, mix, permuted
-from curate.loader.streams import Source, Stream, Tokens, read_sources
+from curate.loader.streams import SourceShards, Stream, Tokens, read_sources
 from curate.records import keyed_hash
 from curate.storage.cache import Check
 
@@ -28,7 +28,7 @@ PLANS = 4  # and kept
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Placement:
     """Where samples lie: source and epoch, the first token in its source, and the shard and offset of that token.
 
     whole: does the window lie in that shard to its end?
@@ -43,7 +43,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class SourceProgress:
     """What a number of samples took from one source; `epochs` counts its windows, so it is exact."""
 
     source: str
@@ -89,7 +89,7 @@ class Loader:
         self._windows = self._sizes // context
         hashes = [keyed_hash(seed, "loader", source.name.encode()) for source in self.sources]
         self._keys: Keys = np.array([int.from_bytes(each) for each in hashes], np.uint64)
-        self._plans: dict[int, Plan] = {}
+        self._plans: dict[int, Placement] = {}
 
     def windows(self, source: int) -> int:
         """Windows in an epoch of a source."""
@@ -125,7 +125,7 @@ class Loader:
             yield self.part(seen, self.batch, rank, world)
             seen += self.batch
 
-    def _fill(self, out: Tokens, plan: Plan, skip: int) -> None:
+    def _fill(self, out: Tokens, plan: Placement, skip: int) -> None:
         """Copy one window per row: the only loop per sample."""
         chosen, width, shard_of = slice(skip, skip + len(out)), self.context + 1, self._stream.shard
         shards, offsets, whole = (each[chosen].tolist() for each in (plan.shards, plan.offsets, plan.whole))
@@ -142,14 +142,14 @@ class Loader:
         first = min(self.context + 1, size - start)
         return self._stream.pieces(begin + start, first) + self._stream.pieces(begin, self.context + 1 - first)
 
-    def _plan(self, block: int) -> Plan:
+    def _plan(self, block: int) -> Placement:
         if block not in self._plans:
             while len(self._plans) >= PLANS:
                 self._plans.pop(next(iter(self._plans)))
             self._plans[block] = self._planned(*self.blend.plan(block * PLAN, PLAN))
         return self._plans[block]
 
-    def _planned(self, sources: Whole, ordinals: Whole) -> Plan:
+    def _planned(self, sources: Whole, ordinals: Whole) -> Placement:
         """From each sample's source and number in it to the place of its window."""
         windows, sizes = self._windows[sources], self._sizes[sources]
         epochs = ordinals // windows
@@ -160,12 +160,14 @@ class Loader:
         shards = np.searchsorted(self._stream.ends, tokens, side="right")
         offsets = tokens - (self._stream.ends - self._stream.sizes)[shards]
         whole = offsets + self.context + 1 <= self._stream.sizes[shards]
-        return Plan(sources, epochs, starts, shards, offsets, whole)
+        return Placement(sources, epochs, starts, shards, offsets, whole)
 
-    def seen(self, samples: int) -> tuple[Seen, ...]:
+    def seen(self, samples: int) -> tuple[SourceProgress, ...]:
         """What the first `samples` samples take from each source, without reading any."""
         return tuple(
-            Seen(source=source.name, samples=count, tokens=count * self.context, epochs=count / self.windows(k))
+            SourceProgress(
+                source=source.name, samples=count, tokens=count * self.context, epochs=count / self.windows(k)
+            )
             for k, (source, count) in enumerate(zip(self.sources, self.blend.counts(samples), strict=True))
         )
 
@@ -204,7 +206,7 @@ class Loader:
         return samples
 
 
-def _identity(source: Source) -> dict[str, Any]:
+def _identity(source: SourceShards) -> dict[str, Any]:
     digest = hashlib.sha256()
     for shard in source.shards:
         digest.update(f"{shard.path}\0{shard.dtype}\0{shard.tokens}\0{shard.sha256}\0".encode())

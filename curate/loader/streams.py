@@ -41,7 +41,7 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class SourceShards:
     """One source's shards of one split, in manifest order; `weight` is its exact share relative to the others."""
 
     name: str
@@ -114,7 +114,7 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
     return table
 
 
-def read_sources(manifest: Path, split: str) -> tuple[Source, ...]:
+def read_sources(manifest: Path, split: str) -> tuple[SourceShards, ...]:
     """Every source of the manifest with its shards of this split; ValueError naming a shard that is not as stated.
 
     Of local shards the size is looked at here, and the digest when they are opened; of remote ones both are then.
@@ -130,7 +130,7 @@ def read_sources(manifest: Path, split: str) -> tuple[Source, ...]:
     return sources
 
 
-def _source(table: Mapping[str, Any], split: str, folder: Path, dtype: str) -> Source:
+def _source(table: Mapping[str, Any], split: str, folder: Path, dtype: str) -> SourceShards:
     weight = Fraction(str(table["weight"]))
     if weight < 0:
         raise ValueError(f"source {table['name']} has weight {weight}; weights are at least 0")
@@ -145,4 +145,4 @@ def _source(table: Mapping[str, Any], split: str, folder: Path, dtype: str) -> S
         )
         for shard in table["splits"].get(split, {}).get("shards", ())
     )
-    return Source(name=table["name"], weight=weight, shards=shards)
+    return SourceShards(name=table["name"], weight=weight, shards=shards)

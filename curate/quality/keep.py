@@ -7,7 +7,7 @@ from curate.records import Document, Reason, keyed_hash, uniform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class ScoreCut:
     """Kept is what scores more than `score`, and of what scores as much, the ids drawn at or below `draw`."""
 
     score: float
@@ -24,7 +24,7 @@ def drawn(seed: int, identity: bytes) -> int:
     return int.from_bytes(keyed_hash(seed, "fraction", identity))
 
 
-def reason(document: Document, settings: Score, seed: int, cut: Cut | None = None) -> Reason | None:
+def reason(document: Document, settings: Score, seed: int, cut: ScoreCut | None = None) -> Reason | None:
     """Why the keep rule drops a scored document, or None; cut: where the rule "fraction" cuts.
 
     "pareto" is GPT-3's: keep iff pareto(alpha) > 1 - score, with the draw taken from the document's id; so the chance

@@ -16,7 +16,7 @@ from curate.inputs.items import files
 from curate.quality import classifier
 from curate.quality.config import Score
 from curate.quality.windows import labelled
-from curate.stage.plan import digest
+from curate.stage.plan import json_digest
 from curate.storage.writing import sha256_of, write_json
 
 MODEL, CARD = "model.bin", "model.json"
@@ -36,7 +36,7 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
     inputs = {kind: [digests.of(path) for path in paths] for kind, paths in named.items()}
     versions = [__version__, metadata.version("fasttext-community")]
     making = {name: value for name, value in settings.to_table(plain).items() if name not in KEEP_RULE}
-    key = digest([making, inputs, versions])
+    key = json_digest([making, inputs, versions])
     path, draft = folder / MODEL, storage.draft(folder / MODEL)
     card = _card(folder)
     if card.get("key") == key and path.exists() and sha256_of(path) == card["sha256"]:

@@ -17,7 +17,7 @@ from curate.errors import SettingsError
 from curate.inputs.documents import BATCH_ROWS, read_documents
 from curate.quality.classifier import load
 from curate.quality.config import Score
-from curate.quality.keep import Cut, drawn
+from curate.quality.keep import ScoreCut, drawn
 from curate.records import Failure
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
@@ -51,7 +51,7 @@ def read_part(path: Path) -> Iterator[tuple[bytes, float]]:
             yield from zip(batch["id"].to_pylist(), batch["quality"].to_pylist(), strict=True)
 
 
-def cut(parts: list[Path], fraction: float, sources: tuple[str, ...], seed: int) -> Cut | None:
+def cut(parts: list[Path], fraction: float, sources: tuple[str, ...], seed: int) -> ScoreCut | None:
     """The cut that keeps ceil(fraction of the documents) of these sources, all where none is named; None without any.
 
     Takes memory for the ids of the documents that score exactly what the cut does. Equal ids stand or fall together.
@@ -61,7 +61,7 @@ def cut(parts: list[Path], fraction: float, sources: tuple[str, ...], seed: int)
         return None
     tied = np.sort(np.array([drawn(seed, each) for each in _tied(parts, found.score, sources)], dtype=np.uint64))
     surplus = found.kept - share(fraction, found.documents)
-    return Cut(score=found.score, draw=int(tied[len(tied) - 1 - surplus]))
+    return ScoreCut(score=found.score, draw=int(tied[len(tied) - 1 - surplus]))
 
 
 def _tied(parts: list[Path], score: float, sources: tuple[str, ...]) -> Iterator[bytes]:

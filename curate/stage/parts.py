@@ -74,7 +74,7 @@ class Receipt:
     seconds: float = 0.0
 
 
-class Table:
+class TableWriter:
     """One Parquet file, written by rows in groups of bounded size; nothing is visible before `publish`."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -127,7 +127,7 @@ class PartWriter:
     def __init__(self, folder: Path, number: int, key: str, *, schema: pa.Schema = KEPT) -> None:
         self.folder, self.number, self.key = folder, number, key
         self.counts = Counts()
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[str, TableWriter] = {}
         self._schemas = {"part": schema, "rejected": REJECTED, "failed": FAILED}
         self._started = time.thread_time()
         self.seconds_elsewhere = 0.0  # of CPU that other processes spent on this part
@@ -159,9 +159,9 @@ class PartWriter:
         )
         write_receipt(self.folder, self.receipt)
 
-    def _table(self, name: str) -> Table:
+    def _table(self, name: str) -> TableWriter:
         if name not in self._tables:
-            self._tables[name] = Table(self.folder / f"{name}-{self.number:05d}.parquet", self._schemas[name])
+            self._tables[name] = TableWriter(self.folder / f"{name}-{self.number:05d}.parquet", self._schemas[name])
         return self._tables[name]
 
     def keep(self, document: Document, read: int | None = None) -> None:

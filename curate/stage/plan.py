@@ -104,7 +104,7 @@ class Plan:
 
     def part_key(self, item: Item) -> str:
         """The key of one part: with it a receipt is valid."""
-        return digest([self.base, item.identity]) if self.alone else digest([self.key, item.number])
+        return json_digest([self.base, item.identity]) if self.alone else json_digest([self.key, item.number])
 
     def path(self, uri: str) -> Path:
         """The path of an item's uri, which may be relative to the stage's folder."""
@@ -129,15 +129,15 @@ class Plan:
 
 def base_of(stage: str, settings: dict[str, Any], versions: dict[str, str]) -> str:
     """The digest of what a stage does, whatever it does it to."""
-    return digest([stage, settings, versions])
+    return json_digest([stage, settings, versions])
 
 
 def key_of(base: str, items: Iterable[Item]) -> str:
     """The digest of what a stage does, and to what."""
-    return digest([base, [item.identity for item in items]])
+    return json_digest([base, [item.identity for item in items]])
 
 
-def digest(value: Any) -> str:
+def json_digest(value: Any) -> str:
     """The hex sha256 of a JSON value in canonical form."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -48,7 +48,7 @@ def _size(file: Path) -> int:
         raise ValueError(f"{file}: cannot read this shard: {error.strerror}") from None
 
 
-def _digest(file: Path) -> str:
+def _file_digest(file: Path) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
@@ -59,7 +59,7 @@ def _checked(file: Path, sha256: str, check: Check) -> None:
     note = home() / "checked" / hashlib.sha256(os.fsencode(told)).hexdigest()
     if check == "once" and note.exists():
         return
-    found = _digest(file)
+    found = _file_digest(file)
     if found != sha256:
         raise ValueError(f"{file}: damaged: its sha256 is {found}, but its manifest states {sha256}")
     with suppress(OSError):  # without a place for notes it is checked again next time
@@ -71,7 +71,7 @@ def _cached(file: Path, size: int, sha256: str | None, check: Check) -> Path:
     name = sha256 or hashlib.sha256(f"{paths.uri(file)}\0{size}".encode()).hexdigest()
     target = home() / "shards" / f"{name}.bin"
     sound = target.is_file() and target.stat().st_size == size
-    if not sound or (check == "always" and sha256 and _digest(target) != sha256):
+    if not sound or (check == "always" and sha256 and _file_digest(target) != sha256):
         _download(file, target, size, sha256)
     return target
 

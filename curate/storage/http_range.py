@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from curate import __version__
 from curate.storage.identity import Fact, identity
-from curate.storage.patience import Again, ChangedError, Host, Patience, RemoteError, host
+from curate.storage.patience import Again, ChangedError, HostPatience, Patience, RemoteError, host
 
 PIECE = 64 << 10
 LATER = (408, 429, 500, 502, 503, 504)
@@ -71,7 +71,7 @@ class HttpOrigin:
     def __init__(self, url: str, patience: Patience, stop: Event) -> None:
         parts = urlsplit(url)
         self.name = url
-        self.host: Host = host(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+        self.host: HostPatience = host(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
         self.fact: Fact | None = None
         self._patience, self._stop = patience, stop
         self._seen: dict[str, str] = {}

@@ -45,7 +45,7 @@ class Patience:
     timeout_s: float = 60.0  # without a byte
 
 
-class Host:
+class HostPatience:
     """What a process has seen of a host; shared by all readers of it."""
 
     def __init__(self, name: str) -> None:
@@ -92,15 +92,15 @@ class Host:
 
 
 @lru_cache(maxsize=1024)
-def host(name: str) -> Host:
+def host(name: str) -> HostPatience:
     """The one Host of this name in this process."""
-    return Host(name)
+    return HostPatience(name)
 
 
 class Attempts:
     """The tries of one reading; `moved` when bytes came, `again` when another try is due."""
 
-    def __init__(self, name: str, host: Host, patience: Patience) -> None:
+    def __init__(self, name: str, host: HostPatience, patience: Patience) -> None:
         self.name, self.host, self.patience = name, host, patience
         self._later = self._broken = 0
 

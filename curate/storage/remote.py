@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from curate.storage.http_range import HttpOrigin
 from curate.storage.identity import Fact, facts
-from curate.storage.patience import Again, Attempts, ChangedError, Host, Patience, RemoteError, host
+from curate.storage.patience import Again, Attempts, ChangedError, HostPatience, Patience, RemoteError, host
 
 CHUNK = 4 << 20
 GLANCE = 256 << 10  # what is fetched after a jump, of which nobody knows yet whether it is read on from
@@ -29,7 +29,7 @@ class Origin(Protocol):
     """Where ranges come from; `fact` is the file's size and identity, None before the first answer."""
 
     name: str
-    host: Host
+    host: HostPatience
     fact: Fact | None
 
     def pour(self, start: int, stop: int) -> Iterator[bytes]:
@@ -47,7 +47,7 @@ class StoreOrigin:
         self.fact: Fact | None = None
         self._path: Any = path
         self._stop = stop
-        self.host: Host = host("/".join(self.name.split("/")[:3]))
+        self.host: HostPatience = host("/".join(self.name.split("/")[:3]))
 
     def pour(self, start: int, stop: int) -> Iterator[bytes]:
         """The bytes of a range, once they are known to be of the version that was met first."""

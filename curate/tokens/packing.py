@@ -68,7 +68,7 @@ Columns = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class ShardRange:
     """One shard to be: the documents of a source's split with low <= order <= high."""
 
     path: str  # under the shards folder, without suffix
@@ -102,7 +102,7 @@ def in_bucket(bucket: int | None, edges: Sequence[float]) -> Any:
     return wanted & (quality < edges[bucket]) if bucket < len(edges) else wanted
 
 
-def plan_cuts(parts: list[Path], max_tokens: int, edges: Sequence[float] = ()) -> list[Cut]:
+def plan_cuts(parts: list[Path], max_tokens: int, edges: Sequence[float] = ()) -> list[ShardRange]:
     """The shards of tokenized parts: greedy runs of at most max_tokens, about 80 bytes of memory a document.
 
     One document longer than max_tokens is a shard of its own. edges: of the buckets of quality, ascending.
@@ -136,11 +136,11 @@ def _sorted(group: dict[str, list[npt.NDArray[Any]]]) -> Columns:
     return columns
 
 
-def _cuts(split: str, source: str, bucket: int | None, columns: Columns, max_tokens: int) -> list[Cut]:
+def _cuts(split: str, source: str, bucket: int | None, columns: Columns, max_tokens: int) -> list[ShardRange]:
     cuts, runs = [], _runs(columns, max_tokens)
     for number, (start, stop) in enumerate(runs):
         cuts.append(
-            Cut(
+            ShardRange(
                 path=f"{split}/{sub_source(source, bucket)}/part-{number:05d}-of-{len(runs):05d}",
                 split=split,
                 source=source,
@@ -171,7 +171,7 @@ def _runs(columns: Columns, max_tokens: int) -> list[tuple[int, int]]:
 def pack_shard(plan: Plan, item: Item) -> None:
     """Write one shard's three files and its receipt."""
     started = time.thread_time()
-    cut = Cut(**plan.settings["cuts"][item.number])
+    cut = ShardRange(**plan.settings["cuts"][item.number])
     table = _rows(plan, cut)
     if len(table) != cut.documents or pc.sum(table["tokens"]).as_py() != cut.tokens:
         raise _changed(cut)
@@ -198,11 +198,11 @@ def pack_shard(plan: Plan, item: Item) -> None:
     )
 
 
-def _changed(cut: Cut) -> RuntimeError:
+def _changed(cut: ShardRange) -> RuntimeError:
     return RuntimeError(f"{cut.path}: the tokenized parts changed after packing was planned; run it again")
 
 
-def _write_tokens(path: Path, plan: Plan, cut: Cut, table: pa.Table) -> None:
+def _write_tokens(path: Path, plan: Plan, cut: ShardRange, table: pa.Table) -> None:
     """Write each document's ids at its offset as the parts give them, so that few are in memory at a time."""
     width = np.dtype(plan.settings["tokenizer"]["dtype"]).itemsize
     sizes = width * table["tokens"].to_numpy().astype(np.int64)
@@ -223,7 +223,7 @@ def _write_tokens(path: Path, plan: Plan, cut: Cut, table: pa.Table) -> None:
         raise _changed(cut)
 
 
-def _rows(plan: Plan, cut: Cut) -> pa.Table:
+def _rows(plan: Plan, cut: ShardRange) -> pa.Table:
     """The rows of a shard in the global order, without their ids; `place` is their number as they are scanned."""
     table = pa.Table.from_batches(_scanned(plan, cut, LIGHT.names), LIGHT)
     table = table.append_column("place", pa.array(np.arange(len(table))))
@@ -239,7 +239,7 @@ def _rows(plan: Plan, cut: Cut) -> pa.Table:
     return table.sort_by([(key, "ascending") for key in keys])
 
 
-def _scanned(plan: Plan, cut: Cut, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _scanned(plan: Plan, cut: ShardRange, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """These columns of a shard's rows, from every tokenized part in turn; nothing is read ahead."""
     wanted = (
         (ds.field("split") == cut.split)
@@ -277,6 +277,8 @@ def _meta(table: pa.Table, lengths: npt.NDArray[np.int32], bucket: int | None) -
     return pa.table(columns, schema=META)
 
 
-def cuts_settings(cuts: list[Cut], parts: list[str], edges: Sequence[float], tokenizer: Stated) -> dict[str, Any]:
+def cuts_settings(
+    cuts: list[ShardRange], parts: list[str], edges: Sequence[float], tokenizer: Stated
+) -> dict[str, Any]:
     """The plan's settings: the first three are what `pack_shard` reads, besides the type of the ids."""
     return {"cuts": [asdict(cut) for cut in cuts], "parts": parts, "buckets": list(edges), "tokenizer": tokenizer}

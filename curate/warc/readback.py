@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from curate.warc.codec import GZIP
-from curate.warc.writer import digest
+from curate.warc.writer import payload_digest
 
 PIECE = 1 << 18
 
@@ -97,6 +97,6 @@ def _check(what: str, told: str, content: bytes) -> None:
     algorithm = told.partition(":")[0]
     if algorithm not in ("sha1", "sha256"):
         raise ValueError(f"no digest of the {what}")
-    found = digest(content, algorithm)
+    found = payload_digest(content, algorithm)
     if found != told:
         raise ValueError(f"the {what} is {found}, told is {told}")

@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from curate.records import Failure, Page, Pointer, Refused, Skipped
+from curate.records import Failure, Page, Pointer, RefusedRecord, Skipped
 from curate.warc.headers import MAX_HEADER, TYPES, Head, moment
 from curate.warc.members import Damaged, Framing, detect, why_not
 from curate.warc.payloads import response
 from curate.warc.raw import Raw
-from curate.warc.tape import Broken, Record, Tape, records, single
+from curate.warc.tape import BrokenRecord, Record, Tape, records, single
 
 MAX_DAMAGES = 1000  # in a file; then the rest is given up
 
-Outcome = Page | Failure | Refused | Skipped
+Outcome = Page | Failure | RefusedRecord | Skipped
 
 
 def read_pages(
@@ -98,7 +98,7 @@ class _Reading:
             return after
 
     def _plain(self, tape: Tape, stop: int) -> Generator[Outcome, None, int]:
-        waiting: Record | Broken | None = None  # for the next record's offset, which ends this one
+        waiting: Record | BrokenRecord | None = None  # for the next record's offset, which ends this one
         for found in records(tape, self.framing.dialect, self._keep):
             place = tape.place + found.start
             if waiting:
@@ -114,7 +114,7 @@ class _Reading:
         return self.framing.raw.size
 
     def _packed(self, tape: Tape) -> Generator[Outcome, None, int]:
-        waiting: Record | Broken | None = None  # for the end of the member, which proves it
+        waiting: Record | BrokenRecord | None = None  # for the end of the member, which proves it
         for found in records(tape, self.framing.dialect, self._keep):
             if waiting:
                 tape.told += 1
@@ -124,7 +124,7 @@ class _Reading:
                 raise Damaged("too_many_damages", f"{MAX_DAMAGES} damages; the rest of the member is given up")
         end = tape.unit.end
         if waiting and not tape.told:
-            if isinstance(waiting, Broken) and not waiting.record:
+            if isinstance(waiting, BrokenRecord) and not waiting.record:
                 end = self.framing.after(end)
             yield self._told(waiting, self._pointer(tape.place, end))
         elif waiting:
@@ -137,7 +137,7 @@ class _Reading:
     def _pointer(self, begin: int, end: int) -> Pointer:
         return Pointer(file=self.name, offset=begin, length=end - begin)
 
-    def _told(self, found: Record | Broken, pointer: Pointer, unit: int = 0) -> Outcome:
+    def _told(self, found: Record | BrokenRecord, pointer: Pointer, unit: int = 0) -> Outcome:
         """What becomes of a part of a unit; of records that share one, only the failures are said to lie there."""
         if isinstance(found, Record):
             outcome = capture(found, pointer, self.max_bytes, self.wat)
@@ -161,13 +161,15 @@ def is_wanted(kind: str, mime: str, wat: bool = False) -> bool:
     return kind == "conversion" or (kind == "response" and (not mime or mime.startswith("application/http")))
 
 
-def capture(record: Record, pointer: Pointer, max_bytes: int, wat: bool = False) -> Page | Failure | Refused | Skipped:
+def capture(
+    record: Record, pointer: Pointer, max_bytes: int, wat: bool = False
+) -> Page | Failure | RefusedRecord | Skipped:
     """What becomes of a record at this place; a payload is decoded to max_bytes + 1 bytes at most."""
     head = record.head
     if not head.kind:
         return failure(pointer, "header", "a record without WARC-Type", head.url)
     if head.kind == "revisit":
-        return Refused(
+        return RefusedRecord(
             url=head.url,
             timestamp=moment(head.date),
             reason="extract.revisit",
@@ -182,7 +184,7 @@ def capture(record: Record, pointer: Pointer, max_bytes: int, wat: bool = False)
     return _page(record, pointer, max_bytes)
 
 
-def _page(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure | Refused:
+def _page(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure | RefusedRecord:
     head, limit = record.head, max_bytes + 1
     flags: tuple[str, ...] = ("length_mismatch",) if record.mismatch else ()
     timestamp = moment(head.date)
@@ -198,7 +200,7 @@ def _page(record: Record, pointer: Pointer, max_bytes: int) -> Page | Failure | 
         status, mime, charset, body, flags = found.status, found.mime, found.charset, found.body, flags + found.flags
     if len(body) < limit and record.size > sum(map(len, record.block)):
         detail = f"a record of {record.size} bytes"
-        return Refused(
+        return RefusedRecord(
             url=head.url, timestamp=timestamp, reason="extract.size", detail=detail, bytes=record.size, pointer=pointer
         )
     return Page(

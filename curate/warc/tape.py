@@ -22,7 +22,7 @@ class Record(NamedTuple):
     mismatch: bool = False
 
 
-class Broken(NamedTuple):
+class BrokenRecord(NamedTuple):
     """A part of a unit that gives no record; `record` where it was one."""
 
     start: int
@@ -198,13 +198,13 @@ def single(framing: Framing, place: int) -> tuple[Record, int] | None:
     return Record(start=0, head=head, block=[block], size=head.length), unit.end
 
 
-def records(tape: Tape, dialect: Dialect, wanted: Callable[[Head], int]) -> Iterator[Record | Broken]:
+def records(tape: Tape, dialect: Dialect, wanted: Callable[[Head], int]) -> Iterator[Record | BrokenRecord]:
     """The records of a unit in order; of each block as many bytes are held as `wanted` says."""
     while tape.pass_blank():
         start = tape.position
         if not tape.looks_at(dialect):
             tape.until(dialect, 0)
-            yield Broken(start=start, error="garbage", message="bytes that are no record", record=False)
+            yield BrokenRecord(start=start, error="garbage", message="bytes that are no record", record=False)
             continue
         lines = tape.lines(dialect)
         cut = dialect.found.search(lines, 1) if lines and lines.find(dialect.hint, 1, -1) > 0 else None
@@ -220,21 +220,21 @@ def records(tape: Tape, dialect: Dialect, wanted: Callable[[Head], int]) -> Iter
             yield _mended(tape, dialect, Record(start=start, head=head, block=block, size=size), body, keep)
 
 
-def _headless(tape: Tape, dialect: Dialect, start: int, length: int) -> Broken:
+def _headless(tape: Tape, dialect: Dialect, start: int, length: int) -> BrokenRecord:
     """A record whose header has no end, or ends in that of the next record; the tape stands behind it."""
     if length:
         tape.rewind(start + length)
-        return Broken(start=start, error="header", message="a header without an end")
+        return BrokenRecord(start=start, error="header", message="a header without an end")
     tape.take(1, 0)
     _, size = tape.until(dialect, 0)
     if size >= MAX_HEADER:
-        return Broken(start=start, error="header_too_large", message=f"a header of more than {MAX_HEADER} bytes")
+        return BrokenRecord(start=start, error="header_too_large", message=f"a header of more than {MAX_HEADER} bytes")
     if not tape.framing.codec and not tape.fill(1):
-        return Broken(start=start, error="truncated", message="the file ends inside a header")
-    return Broken(start=start, error="header", message="a header without an end")
+        return BrokenRecord(start=start, error="truncated", message="the file ends inside a header")
+    return BrokenRecord(start=start, error="header", message="a header without an end")
 
 
-def _mended(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) -> Record | Broken:
+def _mended(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) -> Record | BrokenRecord:
     """A record whose length is missing or wrong: it ends where the next one begins, or the unit ends."""
     length, size, block = record.head.length, record.size, b"".join(record.block)
     inside = None
@@ -250,7 +250,7 @@ def _mended(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) 
         more, further = tape.until(dialect, keep - len(block))
         block, size = block + more, size + further
     if length is not None and size < length and not tape.framing.codec and not tape.fill(1):
-        return Broken(start=record.start, error="truncated", message=f"{size} of {length} bytes")
+        return BrokenRecord(start=record.start, error="truncated", message=f"{size} of {length} bytes")
     whole = len(block) == size
     shorter = block.removesuffix(dialect.tail) if whole else block
     size -= len(block) - len(shorter)

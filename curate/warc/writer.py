@@ -116,7 +116,7 @@ class WarcWriter:
         block = warc_fields({**fields, "format": "WARC File Format 1.1"})
         named = [("WARC-Filename", name), ("Content-Type", "application/warc-fields")]
         head = [("WARC-Type", "warcinfo"), ("WARC-Record-ID", self._info), ("WARC-Date", stamp(date))]
-        self._put([*head, *named, ("WARC-Block-Digest", digest(block, self._algorithm))], block)
+        self._put([*head, *named, ("WARC-Block-Digest", payload_digest(block, self._algorithm))], block)
         return self._info
 
     def write(self, exchange: Exchange) -> Written:
@@ -153,7 +153,7 @@ class WarcWriter:
 
     def _kind(self, exchange: Exchange) -> tuple[str, str, list[tuple[str, str]]]:
         """Response or revisit, the payload's digest, and the fields that follow from these."""
-        found, earlier = digest(exchange.body, self._algorithm), exchange.earlier
+        found, earlier = payload_digest(exchange.body, self._algorithm), exchange.earlier
         if earlier is None or exchange.truncated:
             return "response", found, [("WARC-Payload-Digest", found), ("WARC-Truncated", exchange.truncated)]
         unmodified = exchange.status_line.split(b" ")[1:2] == [b"304"]
@@ -170,7 +170,7 @@ class WarcWriter:
         return "revisit", earlier.payload_digest, fields
 
     def _record(self, kind: str, own: str, fields: list[tuple[str, str]], block: bytes) -> int:
-        checked = ("WARC-Block-Digest", digest(block, self._algorithm))
+        checked = ("WARC-Block-Digest", payload_digest(block, self._algorithm))
         return self._put([("WARC-Type", kind), ("WARC-Record-ID", own), *fields, checked], block)
 
     def _put(self, fields: Fields, block: bytes) -> int:
@@ -231,7 +231,7 @@ def record_id(prefix: str, key: str, kind: str) -> str:
     return f"<urn:uuid:{uuid5(NAMESPACE, chr(0).join((prefix, key, kind)))}>"
 
 
-def digest(content: bytes, algorithm: str = "sha1") -> str:
+def payload_digest(content: bytes, algorithm: str = "sha1") -> str:
     """The digest as archives write it: the algorithm and base32.
 
     >>> digest(b"")

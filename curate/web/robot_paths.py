@@ -33,7 +33,7 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RequestPath:
     """Path and query of a URL in the three spellings."""
 
     path: str
@@ -53,17 +53,17 @@ def pattern(text: str) -> Pattern:
     return Pattern(parts, written, folded, anchored, len(plain) + anchored)
 
 
-def target(url: str) -> Target:
+def target(url: str) -> RequestPath:
     """Path and query of a URL, spelt as patterns are; a `*` or `$` in it is an octet like any other."""
     rest = ORIGIN.sub("", url, count=1) if ORIGIN.match(url) else url
     path = rest.partition("#")[0]
     octets = (path if path.startswith("/") else f"/{path}").encode("utf-8", "replace").decode("latin-1")
     written = ASCII_ONLY.sub(_escape, octets).replace("*", "%2A").replace("$", "%24")
     plain = DECODE.sub(_plain, ENCODE.sub(_escape, written))
-    return Target(plain, written, _folded(plain))
+    return RequestPath(plain, written, _folded(plain))
 
 
-def matches(rule: Pattern, url: Target) -> bool:
+def matches(rule: Pattern, url: RequestPath) -> bool:
     """Whether the URL falls under the pattern, as RFC 9309 compares them."""
     if glob(rule.parts, rule.anchored, url.path):
         return True
@@ -72,7 +72,7 @@ def matches(rule: Pattern, url: Target) -> bool:
     return glob(rule.folded, rule.anchored, url.folded)
 
 
-def matches_strictly(rule: Pattern, url: Target) -> bool:
+def matches_strictly(rule: Pattern, url: RequestPath) -> bool:
     """Whether it does so as written too, the way Google's matcher compares; what an Allow must pass."""
     return glob(rule.parts, rule.anchored, url.path) and glob(rule.written, rule.anchored, url.written)
 

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-from ada_url import idna, normalize_url
+from ada_url import idna, normalize_url, parse_url
 
 from curate.records import Reason
 from curate.web.domains import SHORTENERS
@@ -106,13 +106,21 @@ def address(raw: str, *, amp_paths: bool = False) -> Address | Reason:
         rewrites = (*rewrites, "userinfo")
     copied = archived(url)
     if copied is None:
-        return Address(url, host_of(url), rewrites)
+        return Address(url, fetch_host(url), rewrites)
     inner = fetch_url(copied)
-    return Address(url, host_of(inner if isinstance(inner, str) else url), (*rewrites, "web_archive"))
+    return Address(url, fetch_host(inner if isinstance(inner, str) else url), (*rewrites, "web_archive"))
 
 
 def host_of(url: str) -> str:
-    """The host of a `fetch_url`, without its port."""
+    """Returns the host of any URL as browsers read it (WHATWG), in lower case; '' where there is none."""
+    try:
+        return str(parse_url(url, ("hostname",))["hostname"])
+    except ValueError:
+        return ""
+
+
+def fetch_host(url: str) -> str:
+    """Returns the host of a `fetch_url`, without its port: a quick cut, as its form is known."""
     host = url[url.find("/") + 2 : url.find("/", 8)]
     return host if host.startswith("[") else host.partition(":")[0]
 

@@ -8,7 +8,7 @@ import sys
 
 from curate.errors import SettingsError
 from curate.pipelines.dataflow import flextemplate, submit
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.recipe import load
 from curate.storage import path
 
@@ -31,7 +31,7 @@ def launch(arguments: list[str]) -> submit.Submitted:
             raise SettingsError(f"the template's parameter {parameter.name} is missing: {parameter.help}")
     recipe = load(given["recipe"], flextemplate.assignments(given))
     own = (*beam, f"--sdk_container_image={given['sdk_container_image']}")
-    return submit.submit(recipe, path(given["out"]), Target(runner="dataflow", beam=own), strict=False)
+    return submit.submit(recipe, path(given["out"]), EngineOptions(runner="dataflow", beam=own), strict=False)
 
 
 def split(arguments: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -12,10 +12,10 @@ from curate import storage
 from curate.errors import SettingsError
 from curate.inputs.items import MINIWEB
 from curate.pipelines import plans
-from curate.pipelines.engines.target import Target, parsed, pipeline_options, quiet_beam
+from curate.pipelines.engines.target import EngineOptions, parsed, pipeline_options, quiet_beam
 from curate.recipe import Recipe
 from curate.stage.ownership import claim_run, held
-from curate.stage.plan import digest
+from curate.stage.plan import json_digest
 
 NEEDED = {  # of Beam's options, and what is good
     "project": "PROJECT",
@@ -36,7 +36,7 @@ class Submitted:
     console: str
 
 
-def check(recipe: Recipe, out: Path, target: Target, *, strict: bool = True) -> None:
+def check(recipe: Recipe, out: Path, target: EngineOptions, *, strict: bool = True) -> None:
     """SettingsError, before any work, where Dataflow could not run this; strict: Beam's options must be known too."""
     for name in ELSEWHERE:
         if getattr(target, name):
@@ -68,7 +68,7 @@ def _inputs(recipe: Recipe) -> list[tuple[str, str]]:
     return found
 
 
-def _arguments(recipe: Recipe, out: Path, target: Target) -> list[str]:
+def _arguments(recipe: Recipe, out: Path, target: EngineOptions) -> list[str]:
     """Beam's options of a Dataflow job; the user's own come last and win.
 
     The name is that of the folder's job, as Dataflow refuses a second job of a name while the first runs.
@@ -77,17 +77,17 @@ def _arguments(recipe: Recipe, out: Path, target: Target) -> list[str]:
     fixed = ["--runner=DataflowRunner", "--no_save_main_session", "--sdk_location=container"]
     if not any(option.startswith("--job_name") for option in own):
         words = re.sub(r"[^a-z0-9]+", "-", recipe.name.lower()).strip("-")
-        fixed.append(f"--job_name=curate-{words[:40]}-{digest(str(out).rstrip('/'))[:8]}")
+        fixed.append(f"--job_name=curate-{words[:40]}-{json_digest(str(out).rstrip('/'))[:8]}")
     return [*fixed, *own]
 
 
-def _options(recipe: Recipe, out: Path, target: Target) -> Any:
+def _options(recipe: Recipe, out: Path, target: EngineOptions) -> Any:
     from apache_beam.options.pipeline_options import PipelineOptions
 
     return PipelineOptions(_arguments(recipe, out, target))
 
 
-def graph(recipe: Recipe, out: Path, target: Target) -> Any:
+def graph(recipe: Recipe, out: Path, target: EngineOptions) -> Any:
     """The job's proto as the runner gets it, for which nothing is read, written or asked."""
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PortableOptions
@@ -112,7 +112,7 @@ def graph(recipe: Recipe, out: Path, target: Target) -> Any:
     return pipeline.to_runner_api(default_environment=environment)
 
 
-def dry_run(recipe: Recipe, out: Path, target: Target, file: Path) -> int:
+def dry_run(recipe: Recipe, out: Path, target: EngineOptions, file: Path) -> int:
     """Write a recipe's graph to a .json or .pb file and submit nothing; its bytes."""
     if file.suffix not in FORMATS:
         raise SettingsError(f"--dry-run {file}: expected a name that ends with {' or '.join(FORMATS)}")
@@ -135,7 +135,7 @@ def dry_run(recipe: Recipe, out: Path, target: Target, file: Path) -> int:
     return len(content)
 
 
-def submit(recipe: Recipe, out: Path, target: Target, *, strict: bool = True) -> Submitted:
+def submit(recipe: Recipe, out: Path, target: EngineOptions, *, strict: bool = True) -> Submitted:
     """Hand a recipe's job to Dataflow and come back; SettingsError, before any work, where that cannot be."""
     quiet_beam()
     check(recipe, out, target, strict=strict)
@@ -149,7 +149,7 @@ def submit(recipe: Recipe, out: Path, target: Target, *, strict: bool = True) ->
     return launch(recipe, out, target, DataflowRunner())
 
 
-def launch(recipe: Recipe, out: Path, target: Target, runner: Any) -> Submitted:
+def launch(recipe: Recipe, out: Path, target: EngineOptions, runner: Any) -> Submitted:
     """Give the job to the runner and do not wait for its end."""
     import apache_beam as beam
 

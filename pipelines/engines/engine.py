@@ -10,7 +10,7 @@ from typing import Any
 from curate.errors import SettingsError
 from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.runners import Session
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.stage.plan import Item, Plan
 from curate.stage.record import StageRecord, close_stage, is_done, open_stage, read_stage
 
@@ -43,7 +43,7 @@ class Engine:
     outdated: files that say what the output holds, and go once a stage is to change it. session: see `started`.
     """
 
-    target: Target = Target()
+    target: EngineOptions = EngineOptions()
     progress: Progress = field(default_factory=Progress)
     outdated: tuple[Path, ...] = ()
     session: Session | None = None

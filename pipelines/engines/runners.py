@@ -20,7 +20,7 @@ from curate.errors import SettingsError
 from curate.pipelines.engines import nursery
 from curate.pipelines.engines.jobserver import JobServer
 from curate.pipelines.engines.target import (
-    Target,
+    EngineOptions,
     one_line_usage,
     parsed,
     pipeline_options,
@@ -36,7 +36,7 @@ FORKED = "curate:env:forked:v1"  # Beam's word for what runs the code: here proc
 class Session:
     """Runs pipelines on a target, one after another; its job server is started by the first and stopped at the end."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: EngineOptions) -> None:
         self.target = target
         self._server: JobServer | None = None
         self._nursery: nursery.Nursery | None = None

@@ -28,7 +28,7 @@ TASK_FAILURES = 4  # Spark's own default on a cluster; its local master would gi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class EngineOptions:
     """Where the stages run, as the command line says it.
 
     workers: worker processes, one per core where None. master: Spark's or Flink's; a local one where None. job_server:
@@ -63,7 +63,7 @@ class Target:
             boot()
 
 
-def _check_names(target: Target) -> None:
+def _check_names(target: EngineOptions) -> None:
     runner = target.runner
     if runner not in RUNNERS:
         raise SettingsError(f"--runner {runner}: no such runner; known are {', '.join(RUNNERS)}")
@@ -110,7 +110,7 @@ def boot() -> str:
     return found
 
 
-def server_settings(target: Target) -> jobserver.Settings:
+def server_settings(target: EngineOptions) -> jobserver.Settings:
     """The job server that a target needs: with a local master, of as many slots as there are workers."""
     count, master = target.count, target.master
     given = dict(setting.split("=", 1) for setting in target.conf)
@@ -129,7 +129,7 @@ def server_settings(target: Target) -> jobserver.Settings:
     return jobserver.Settings(name=target.runner, master=master or "", jar=target.job_server_jar, conf=conf | given)
 
 
-def pipeline_options(target: Target, seconds: float, endpoint: str = "") -> list[str]:
+def pipeline_options(target: EngineOptions, seconds: float, endpoint: str = "") -> list[str]:
     """The Beam options of one stage whose work is estimated at `seconds` of CPU; the user's own come last and win."""
     own = [*target.beam]
     common = ["--default_sdk_harness_log_level=ERROR", "--no_save_main_session"]
@@ -164,7 +164,7 @@ def pipeline_options(target: Target, seconds: float, endpoint: str = "") -> list
     return [*options, *own]
 
 
-def _workers_per_node(target: Target) -> int:
+def _workers_per_node(target: EngineOptions) -> int:
     """Worker processes per executor: all of them where there is one; 0, one less than its cores, on a cluster."""
     given = dict(setting.split("=", 1) for setting in target.conf)
     return target.count if is_local(target.master) else int(given.get("spark.executor.cores", 0))

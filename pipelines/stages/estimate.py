@@ -14,7 +14,7 @@ from curate import settings
 from curate.dedup import candidates, signatures
 from curate.dedup.config import Dedup
 from curate.errors import SettingsError
-from curate.pipelines.engines.target import Target, parsed, pipeline_options
+from curate.pipelines.engines.target import EngineOptions, parsed, pipeline_options
 from curate.stage.plan import Plan
 
 VARIABLE = "CURATE_MEMORY"
@@ -48,7 +48,7 @@ def need(documents: int, rules: Dedup, mode: str, workers: int) -> Need:
     return Need(memory=memory, message=message)
 
 
-def check(plan: Plan, target: Target, seconds: float) -> None:
+def check(plan: Plan, target: EngineOptions, seconds: float) -> None:
     """SettingsError, one line, where the local runner could not shuffle what a dedup plan over signed parts needs."""
     if target.runner != "local":
         return
@@ -69,7 +69,7 @@ def check(plan: Plan, target: Target, seconds: float) -> None:
         )
 
 
-def mode_of(target: Target, seconds: float) -> tuple[str, int]:
+def mode_of(target: EngineOptions, seconds: float) -> tuple[str, int]:
     """The mode in which the local runner would run a stage, and its worker processes."""
     options = parsed(pipeline_options(target, seconds))
     from apache_beam.options.pipeline_options import DirectOptions

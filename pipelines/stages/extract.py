@@ -17,7 +17,7 @@ from curate.inputs.items import numbered, pieces
 from curate.pipelines.stages.map_only import MakeParts
 from curate.pipelines.stages.repeats import MakePartsOnce
 from curate.recipe import Recipe
-from curate.records import Document, Failure, Page, Reason, Refused, Rejection, Skipped, document_id
+from curate.records import Document, Failure, Page, Reason, RefusedRecord, Rejection, Skipped, document_id
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 
@@ -52,7 +52,7 @@ def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS)
                 part.skip(record.kind)
             elif isinstance(record, Failure):
                 part.fail(record, item.source)
-            elif isinstance(record, Refused):
+            elif isinstance(record, RefusedRecord):
                 part.reject(refusal(record, item.source))
             else:
                 write(part, outcome(record, item.source, asked, part, repeats.get(pages)), record, item.source)
@@ -73,7 +73,7 @@ def outcome(
     return found
 
 
-def refusal(record: Refused, source: str) -> Rejection:
+def refusal(record: RefusedRecord, source: str) -> Rejection:
     """The rejection of a record that holds no page."""
     return Rejection(
         id=document_id(record.url, record.timestamp),

@@ -21,7 +21,7 @@ from curate.links.votes import CANDIDATES, GATHERED, Row, candidates, gathered, 
 from curate.pipelines.stages.map_only import map_only
 from curate.records import Failure, Reason, Rejection, Skipped
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item, Plan, digest
+from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.record import read_stage
 from curate.stage.sorting import in_order
 
@@ -48,7 +48,7 @@ def plan_join(rules: Links, folder: Path, gathered: Path) -> Plan:
     """The plan of the second half over a finished first one: as many ranges of keys as the links ask for."""
     record = read_stage(gathered)
     names = [name for name in record.outputs if name.startswith("part-")]
-    made_from = digest([record.outputs[name].sha256 for name in names])
+    made_from = json_digest([record.outputs[name].sha256 for name in names])
     size = sum(record.outputs[name].bytes for name in names)
     count = min(PLACES, 1 + record.counts.kept // ROWS_A_PART)
     bounds = [PLACES * number // count for number in range(count)] + [PLACES]

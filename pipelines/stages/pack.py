@@ -8,7 +8,7 @@ import numpy as np
 from curate import errors, storage
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
-from curate.stage.plan import Item, Plan, digest
+from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.record import read_stage
 from curate.tokens import load
 from curate.tokens.packing import cuts_settings, pack_shard, plan_cuts
@@ -28,7 +28,7 @@ def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
     cuts = plan_cuts([tokenized / name for name in names], recipe.pack.max_tokens, recipe.pack.buckets)
     tokenizer = load.stated_in(record.settings)
     width = np.dtype(tokenizer["dtype"]).itemsize
-    inputs = digest([record.outputs[name].sha256 for name in names])
+    inputs = json_digest([record.outputs[name].sha256 for name in names])
     items = tuple(
         Item(
             number=number,

@@ -16,7 +16,7 @@ from curate.inputs.items import moved
 from curate.pipelines.stages.map_only import map_only
 from curate.quality import classifier, keep, model_file, scores
 from curate.quality.config import Score
-from curate.quality.keep import Cut
+from curate.quality.keep import ScoreCut
 from curate.recipe import Recipe
 from curate.records import Document, Failure, reject
 from curate.settings import Table
@@ -38,7 +38,7 @@ def make_part(plan: Plan, item: Item) -> None:
     """Score one part."""
     rules, seed = settings.build(Score, plan.settings["score"]), plan.settings["seed"]
     scored = rated(plan, item) if rules.keep == "fraction" else judged(plan, item, rules)
-    cut = keep.Cut(**plan.settings["cut"]) if rules.keep == "fraction" else None
+    cut = keep.ScoreCut(**plan.settings["cut"]) if rules.keep == "fraction" else None
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         for document in scored:
             if isinstance(document, Failure):
@@ -88,7 +88,7 @@ def plan_score(recipe: Recipe, folder: Path, items: list[Item], digests: Digests
     if rules.keep == "fraction":
         parts = [folder / "scores" / f"part-{item.number:05d}.parquet" for item in items]
         found = scores.cut(parts, rules.fraction, rules.only, recipe.seed)
-        cut = asdict(found or Cut(score=0.0, draw=2**64 - 1))
+        cut = asdict(found or ScoreCut(score=0.0, draw=2**64 - 1))
         table |= {"cut": cut, "scores": [storage.relative(part, folder) for part in parts]}
     attached = (model_file.MODEL, model_file.CARD)
     return Plan(stage="score", folder=folder, settings=table, items=tuple(items), attached=attached)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from curate.stage.plan import Item, Plan
 from curate.tokens.bpe import named
-from curate.tokens.packing import TOKENS, Cut, cuts_settings, pack_shard, plan_cuts
+from curate.tokens.packing import TOKENS, ShardRange, cuts_settings, pack_shard, plan_cuts
 
 PART_TOKENS = 50_000_000
 SHARD_TOKENS = 100_000_000
@@ -67,14 +67,14 @@ def peak() -> float:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1000
 
 
-def planned(paths: list[Path]) -> tuple[list[Cut], float, float, float]:
+def planned(paths: list[Path]) -> tuple[list[ShardRange], float, float, float]:
     """The cuts, the memory before and at most, the seconds."""
     before, start = peak(), time.perf_counter()
     cuts = plan_cuts(paths, SHARD_TOKENS)
     return cuts, before, peak(), time.perf_counter() - start
 
 
-def packed(paths: list[Path], cut: Cut, folder: Path) -> tuple[float, float, float]:
+def packed(paths: list[Path], cut: ShardRange, folder: Path) -> tuple[float, float, float]:
     """The memory before and at most, the seconds."""
     settings = cuts_settings([cut], [str(path) for path in paths], (), named("gpt2").stated())
     item = Item(number=0, name=cut.path, uri="", form="shard", sha256="", bytes=0, source=cut.source)

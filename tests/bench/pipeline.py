@@ -31,10 +31,10 @@ def recipe_of(files: list[str]):
 def by_beam(recipe, out: Path, workers: int) -> None:
     """The path as `curate run` takes it."""
     from curate.pipelines.engines.engine import Engine
-    from curate.pipelines.engines.target import Target
+    from curate.pipelines.engines.target import EngineOptions
     from curate.pipelines.run import run
 
-    run(recipe, out, Engine(target=Target(workers=workers)))
+    run(recipe, out, Engine(target=EngineOptions(workers=workers)))
 
 
 def by_loop(recipe, out: Path) -> None:

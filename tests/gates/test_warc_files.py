@@ -15,7 +15,7 @@ import pytest
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from warcio.archiveiterator import ArchiveIterator as Warcio
 
-from curate.records import Failure, Page, Refused, Skipped
+from curate.records import Failure, Page, RefusedRecord, Skipped
 from curate.warc.reader import read_pages
 
 PINNED = Path(__file__).with_name("warc_files.json")
@@ -29,7 +29,7 @@ def ours(path):
         found = list(read_pages(file, path.name, size=path.stat().st_size, max_bytes=10_000_000))
     return {
         "pages": sum(isinstance(each, Page) for each in found),
-        "refused": sum(isinstance(each, Refused) for each in found),
+        "refused": sum(isinstance(each, RefusedRecord) for each in found),
         "skipped": dict(sorted(Counter(each.kind for each in found if isinstance(each, Skipped)).items())),
         "failures": [
             f"{each.error} {each.offset}+{each.length}" + ("" if each.record else " (no record)")

@@ -8,7 +8,7 @@ from backports import zstd
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from curate.records import Failure, Page, Refused
+from curate.records import Failure, Page, RefusedRecord
 from curate.warc.reader import read_pages
 
 BODY = b"<html><body>" + b"some text " * 500 + b"</body></html>"
@@ -87,7 +87,7 @@ def summary(found):
         else each.error
         if isinstance(each, Failure)
         else f"({each.reason})"
-        if isinstance(each, Refused)
+        if isinstance(each, RefusedRecord)
         else f"({each.kind})"
         for each in found
     ]

@@ -12,7 +12,7 @@ import pytest
 from curate.dataset import manifest
 from curate.inspection.verify import faults
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
 from curate.recipe import from_table
 from curate.settings import Where
@@ -46,7 +46,7 @@ def finished(tmp_path_factory) -> Path:
         rows.append({"url": f"http://{source}.example/short", "text": "short"})
         (folder / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         sources[source] = {"inputs": [str(folder / f"{source}.jsonl")], "weight": 3 if source == "books" else 1}
-    run(from_table(recipe(sources), Where("test", "")), folder / "out", Engine(target=Target(workers=1)))
+    run(from_table(recipe(sources), Where("test", "")), folder / "out", Engine(target=EngineOptions(workers=1)))
     return folder / "out"
 
 
@@ -56,7 +56,7 @@ def test_a_stage_made_from_other_parts_than_lie_beside_it_is_named(finished, tmp
     for path in finished.parent.glob("*.jsonl"):
         (tmp_path / path.name).write_text(path.read_text().replace("cold", "warm"))
         sources[path.stem] = {"inputs": [str(tmp_path / path.name)], "weight": 3 if path.stem == "books" else 1}
-    run(from_table(recipe(sources), Where("test", "")), tmp_path / "out", Engine(target=Target(workers=1)))
+    run(from_table(recipe(sources), Where("test", "")), tmp_path / "out", Engine(target=EngineOptions(workers=1)))
     shutil.rmtree(tmp_path / "out" / "extract")
     shutil.copytree(finished / "extract", tmp_path / "out" / "extract")
     assert any("made from other parts than those of" in fault for fault in faults(tmp_path / "out"))

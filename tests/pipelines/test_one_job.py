@@ -14,11 +14,11 @@ from curate.errors import SettingsError
 from curate.inputs.digests import Digests
 from curate.pipelines import one_job
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run, run_as_one_job
 from curate.stage import plan
 
-ENGINE = Engine(target=Target(workers=1))
+ENGINE = Engine(target=EngineOptions(workers=1))
 RUN = ("run", "quickstart", "--no-train", "--workers", 1)
 TEXT = "The council said that the bridge and the road would be open to all of the village in the spring of {} again."
 
@@ -129,7 +129,7 @@ def test_a_closing_that_is_tried_again_changes_nothing_and_one_without_its_parts
 
 @pytest.mark.parametrize("mode", ["in_memory", pytest.param("multi_processing", marks=pytest.mark.processes)])
 def test_a_stage_that_keeps_nothing_ends_the_job_in_one_line(small, tmp_path, mode):
-    engine = Engine(target=Target(workers=1, beam=(f"--direct_running_mode={mode}",)))
+    engine = Engine(target=EngineOptions(workers=1, beam=(f"--direct_running_mode={mode}",)))
     with pytest.raises(SettingsError, match=r"^filter kept none of 9 documents; curate inspect \S+ tells why$"):
         run_as_one_job(small("filter.gopher_quality.min_words=1000"), tmp_path / "out", engine)
 

@@ -16,15 +16,15 @@ from curate.inputs.items import stage_items
 from curate.inspection.verify import faults
 from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
 from curate.recipe import STAGES
 from curate.stage.plan import Plan
 from curate.stage.record import read_stage
 from curate.tokens import bpe
 
-ENGINE = Engine(target=Target(workers=1))
-REPEATED = Engine(target=Target(workers=1, beam=("--direct_runner_bundle_repeat=1",)))
+ENGINE = Engine(target=EngineOptions(workers=1))
+REPEATED = Engine(target=EngineOptions(workers=1, beam=("--direct_runner_bundle_repeat=1",)))
 GOOD = "The council said that the bridge and the road would be open to all of the village by the spring of that year."
 BAD = "buy pills now best price click here casino bonus offer the cheap deal of the day and that is to be had with it."
 SETTINGS = (

@@ -79,9 +79,9 @@ def write_cdxj(path: Path, captures: list[dict[str, Any]], block: int = 50) -> N
 
 def write_table(path: Path, captures: list[dict[str, Any]], *, without: tuple[str, ...] = (), **options: Any) -> None:
     """The captures as a columnar index."""
-    from curate.commoncrawl.selection import host_of
+    from curate.commoncrawl.selection import index_host
 
-    hosts = [host_of(each["url"]) for each in captures]
+    hosts = [index_host(each["url"]) for each in captures]
     statuses = [int(each["status"]) if each["status"].isdecimal() else None for each in captures]
     columns = {
         "url": [each["url"] for each in captures],

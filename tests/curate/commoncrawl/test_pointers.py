@@ -17,10 +17,10 @@ from curate.commoncrawl import pointers
 from curate.commoncrawl.pointers import (
     GAP,
     REQUEST,
-    Target,
+    SelectedCapture,
     batches,
-    captures,
     fetched,
+    outcomes,
     pointer_items,
     read_targets,
     selected,
@@ -52,10 +52,10 @@ def root(tmp_path_factory):
     return folder
 
 
-def targets_of(root, name: str) -> list[Target]:
+def targets_of(root, name: str) -> list[SelectedCapture]:
     tail = 4 if name.endswith(".warc") else 0  # warcio does not count the line ends after a plain record
     return [
-        Target(file=name, offset=int(each["offset"]), length=int(each["length"]) + tail, url=each["url"])
+        SelectedCapture(file=name, offset=int(each["offset"]), length=int(each["length"]) + tail, url=each["url"])
         for each in read_captures(root / name, name)
     ]
 
@@ -70,8 +70,8 @@ def test_a_pointer_gives_the_page_that_a_whole_read_gives(root, name):
         whole = list(pages(file, name, size=(root / name).stat().st_size, max_bytes=10_000))
     targets = targets_of(root, name)
     assert len(targets) == PAGES
-    assert list(captures(targets, str(root), read)) == whole
-    assert list(captures(targets[3:5], str(root), read)) == whole[3:5]
+    assert list(outcomes(targets, str(root), read)) == whole
+    assert list(outcomes(targets[3:5], str(root), read)) == whole[3:5]
 
 
 @pytest.mark.parametrize("cut", [1, 13, 700])
@@ -86,7 +86,7 @@ def test_a_connection_that_is_cut_again_and_again_gives_the_records_of_the_disk(
     assert isinstance(far[0], Page)
 
 
-def bad(good: Target, after: Target) -> list[tuple[Target, str, str]]:
+def bad(good: SelectedCapture, after: SelectedCapture) -> list[tuple[SelectedCapture, str, str]]:
     return [
         (replace(good, offset=10**9), "index_mismatch", "the file ends at byte"),
         (replace(good, offset=2**62), "index_mismatch", "the file ends at byte"),
@@ -98,7 +98,11 @@ def bad(good: Target, after: Target) -> list[tuple[Target, str, str]]:
         (replace(good, url="http://other.example/"), "index_mismatch", "the record is of http://a.example/"),
         (replace(good, offset=after.offset, length=after.length), "index_mismatch", "the record is of"),
         (replace(good, file="c.warc.gz"), "missing", "no such file"),
-        (Target(file="index", offset=7, length=0, url="", fault="offset is '-'"), "malformed", "offset is '-'"),
+        (
+            SelectedCapture(file="index", offset=7, length=0, url="", fault="offset is '-'"),
+            "malformed",
+            "offset is '-'",
+        ),
     ]
 
 
@@ -110,7 +114,7 @@ def test_a_wrong_row_is_a_failure_and_every_other_page_comes(root, case, remote)
     rows = sorted([*good, wrong])
     with serving() as server:
         server.put("a.warc.gz", (root / "a.warc.gz").read_bytes())
-        found = list(captures(rows, server.url if remote else str(root), read))
+        found = list(outcomes(rows, server.url if remote else str(root), read))
     fine = [each for each in found if isinstance(each, Page)]
     failures = [each for each in found if isinstance(each, Failure)]
     assert [page.url for page in fine] == [target.url for target in good]
@@ -124,7 +128,7 @@ def test_a_wrong_row_is_a_failure_and_every_other_page_comes(root, case, remote)
 def test_overlapping_rows_are_each_read_for_themselves(root):
     good = targets_of(root, "a.warc.gz")
     longer = replace(good[2], length=good[2].length + good[3].length)
-    found = list(captures([longer, good[3]], str(root), read))
+    found = list(outcomes([longer, good[3]], str(root), read))
     assert [page.url for page in found] == [good[2].url, good[3].url]
 
 
@@ -132,11 +136,11 @@ def test_near_records_are_one_request_and_faults_of_the_server_change_nothing(ro
     good = targets_of(root, "a.warc.gz")
     with serving() as server:
         server.put("a.warc.gz", (root / "a.warc.gz").read_bytes())
-        assert len(list(captures(good, server.url, read))) == PAGES
+        assert len(list(outcomes(good, server.url, read))) == PAGES
         assert len(server.asked) == 1
         server.faults.extend([Fault(cut=100), Fault(no_ranges=True, cut=400), Fault(no_ranges=True)])
-        found = list(captures(good[5:], server.url, read))
-    assert found == list(captures(good[5:], str(root), read))
+        found = list(outcomes(good[5:], server.url, read))
+    assert found == list(outcomes(good[5:], str(root), read))
 
 
 def test_requests_are_under_way_together_and_what_they_hold_is_bounded(root, monkeypatch):
@@ -163,7 +167,7 @@ def test_requests_are_under_way_together_and_what_they_hold_is_bounded(root, mon
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**7)), max_size=60))
 def test_batches_hold_every_target_once_in_order_near_each_other_and_not_too_large(places):
-    targets = sorted(Target(file="a", offset=offset, length=length, url="") for offset, length in places)
+    targets = sorted(SelectedCapture(file="a", offset=offset, length=length, url="") for offset, length in places)
     found = list(batches(targets))
     assert [target for group in found for target in group] == targets
     for group in found:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate.commoncrawl import cdx, columnar
-from curate.commoncrawl.selection import IndexRow, Select, host_of
+from curate.commoncrawl.selection import IndexRow, Select, index_host
 from curate.errors import SettingsError
 from curate.recipe import from_table
 from curate.settings import Where
@@ -103,7 +103,7 @@ def test_a_selection_that_cannot_be_meant_is_refused_before_any_work(setting, va
     ],
 )
 def test_the_host_of_a_url(url, host):
-    assert host_of(url) == host
+    assert index_host(url) == host
 
 
 def rows(tmp_path, *lines: str | bytes, select: Select | None = None) -> list[IndexRow]:

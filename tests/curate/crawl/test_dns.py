@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from curate.crawl.resolver import AT_ONCE, MOST, TRIES, Refused, Resolver
+from curate.crawl.resolver import AT_ONCE, MOST, TRIES, RefusedAddress, Resolver
 
 PUBLIC = ("8.8.8.8", "2001:4860:4860::8888")
 
@@ -52,7 +52,7 @@ def looked_up(known, *hosts):
 async def one(resolver, host):
     try:
         return await resolver.address(host, 80)
-    except Refused as refused:
+    except RefusedAddress as refused:
         return refused.outcome
 
 
@@ -81,7 +81,7 @@ def test_d48_a_name_is_asked_for_once_and_what_it_says_later_is_not_heard():
 def test_d48_an_address_that_slipped_through_is_still_not_dialled():
     resolver = Resolver({}, ())
     for inner in ("127.0.0.1", "::1", "::ffff:169.254.169.254"):
-        with pytest.raises(Refused, match=r"loopback|metadata"):
+        with pytest.raises(RefusedAddress, match=r"loopback|metadata"):
             resolver.open_socket(info(inner))
 
 

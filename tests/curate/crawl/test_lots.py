@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.crawl.config import Crawl
-from curate.crawl.lots import Target, floor, host_of, plan_wave, politeness_key, refused, within_budget
+from curate.crawl.lots import Target, floor, plan_wave, politeness_key, refused, request_host, within_budget
 
 RULES = Crawl(contact="a@b.test", hosts_per_lot=3)
 HOSTS = st.sampled_from(["a.test", "b.test", "www.b.test", "x.co.uk", "y.co.uk", "me.blogspot.com", "you.blogspot.com"])
@@ -33,7 +33,7 @@ def test_every_target_is_in_one_lot_and_every_domain_too(targets):
     homes = {}
     for lot in lots:
         for each in lot.targets:
-            assert homes.setdefault(politeness_key(host_of(each.url)), lot.id) == lot.id
+            assert homes.setdefault(politeness_key(request_host(each.url)), lot.id) == lot.id
 
 
 @given(TARGETS, st.randoms())
@@ -57,7 +57,7 @@ def test_equal_urls_count_once_and_the_first_of_them():
 def test_hosts_that_take_longest_come_first_and_a_lot_is_full_at_its_number_of_hosts():
     targets = [Target(url=f"http://h{host}.test/{page}") for host in range(1, 8) for page in range(host)]
     lots = planned(targets)
-    assert [len({host_of(each.url) for each in lot.targets}) for lot in lots] == [3, 3, 1]
+    assert [len({request_host(each.url) for each in lot.targets}) for lot in lots] == [3, 3, 1]
     assert [lot.floor for lot in lots] == [6.0, 3.0, 0.0]
     assert floor(targets, RULES) == (7.0, "h7.test", 7)
 

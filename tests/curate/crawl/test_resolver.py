@@ -13,8 +13,8 @@ from yarl import URL
 from curate.crawl.addresses import parse_cidrs
 from curate.crawl.config import Crawl
 from curate.crawl.fetch import ask, request_headers, session
-from curate.crawl.lots import host_of
-from curate.crawl.resolver import Refused, Resolver
+from curate.crawl.lots import request_host
+from curate.crawl.resolver import RefusedAddress, Resolver
 from curate.web.urls import fetch_url
 
 RULES = Crawl(contact="a@b.test", connect_seconds=2, first_byte_seconds=2)
@@ -31,7 +31,7 @@ def address(host, pinned=None, allowed=()):
 
 def test_a_name_with_one_denied_address_is_denied():
     mixed = {("mixed.test", 80): ("8.8.8.8", "127.0.0.1")}
-    with pytest.raises(Refused, match=r"127\.0\.0\.1: loopback"):
+    with pytest.raises(RefusedAddress, match=r"127\.0\.0\.1: loopback"):
         address("mixed.test", mixed)
     assert address("mixed.test", mixed, ["127.0.0.0/8"]) == "8.8.8.8"
 
@@ -40,14 +40,14 @@ def test_a_name_with_one_denied_address_is_denied():
     "host", ["169.254.169.254", "[::1]", "[64:ff9b::7f00:1]", "10.0.0.1", "a.local", "x.internal", "x.onion", "router"]
 )
 def test_inner_addresses_and_names_are_denied(host):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedAddress) as refused:
         address(host)
     assert refused.value.outcome == "ip_denied"
 
 
 def test_a_socket_is_opened_for_no_address_that_is_denied():
     resolver = Resolver({}, ())
-    with pytest.raises(Refused, match="loopback"):
+    with pytest.raises(RefusedAddress, match="loopback"):
         resolver.open_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
 
 
@@ -92,7 +92,7 @@ def test_an_odd_address_is_asked_for_as_it_is(url):
     asked = fetch_url(url)
 
     async def go():
-        async with session(RULES, Resolver({(host_of(asked), 80): ("192.0.2.1",)}, ())) as client:
+        async with session(RULES, Resolver({(request_host(asked), 80): ("192.0.2.1",)}, ())) as client:
             return await ask(client, asked, RULES, limit=1000)
 
     assert asyncio.run(go()).outcome == "ip_denied"  # not url_invalid, not internal_error
@@ -106,7 +106,7 @@ def test_every_part_of_the_crawler_sees_the_host_that_browsers_see(authority, pa
     url = fetch_url(f"http://{authority}.test/{path}")
     if isinstance(url, str):
         seen = ada_url.URL(url).hostname.strip("[]")
-        assert host_of(url) == urlsplit(url).hostname == URL(url, encoded=True).raw_host == seen
+        assert request_host(url) == urlsplit(url).hostname == URL(url, encoded=True).raw_host == seen
         assert min(url.encode(), default=33) > 32  # no blank and no control reaches a request
 
 

@@ -11,7 +11,7 @@ from curate.dataset import manifest
 from curate.inspection.verify import faults
 from curate.loader import Loader
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
 from curate.storage.writing import sha256_of
 
@@ -30,7 +30,7 @@ def finished(tmp_path_factory):
         'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\nweight = 3\n[sources.web]\ninputs = ["web.jsonl"]\n'
         '[filter]\nrules = ["gopher_quality"]\n[dedup]\nnear = false\n'
     )
-    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=Target(workers=1)))
+    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=EngineOptions(workers=1)))
     return folder / "out"
 
 
@@ -96,7 +96,7 @@ def test_buckets_of_quality_are_sources_of_their_own(tmp_path, curate):
         'name = "own"\n[sources.web]\ninputs = ["web.jsonl"]\n[filter]\nrules = []\n[dedup]\nnear = false\n'
         '[pack]\nbuckets = [0.5]\nvalid_fraction = 0\n[mixture]\npreset = "quality"\n'
     )
-    run(recipe.load(str(tmp_path / "own.toml")), tmp_path / "out", Engine(target=Target(workers=1)))
+    run(recipe.load(str(tmp_path / "own.toml")), tmp_path / "out", Engine(target=EngineOptions(workers=1)))
     contract = manifest.read(tmp_path / "out")
     jsonschema.validate(contract, SCHEMA)
     low, high = contract["sources"]

@@ -7,7 +7,7 @@ import pytest
 from curate.errors import SettingsError
 from curate.extract.config import Extract, Gates
 from curate.extract.page import quick_gate
-from curate.extract.quick_gate import Seen, identified, part_of, score, share_below, train
+from curate.extract.quick_gate import JudgedPage, identified, part_of, score, share_below, train
 
 PROSE = [
     "keeper",
@@ -48,7 +48,7 @@ def pages():
     draw = random.Random(7)
     kinds = ((True, PROSE), (False, SHOP))
     return [
-        Seen(f"http://{number}.example/", text(draw, words, 0.3), kept)
+        JudgedPage(f"http://{number}.example/", text(draw, words, 0.3), kept)
         for number in range(900)
         for kept, words in kinds
     ]

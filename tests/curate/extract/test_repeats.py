@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.extract.config import Gates
-from curate.extract.repeats import SIGHTING, bucketed, digest, repeats, sighting
+from curate.extract.repeats import SIGHTING, bucketed, payload_digest, repeats, sighting
 from curate.records import Page, Pointer, document_id
 
 NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
@@ -59,11 +59,11 @@ def test_a_repeat_names_the_page_that_is_kept_for_it():
 
 
 def test_pages_count_as_one_only_where_their_text_must_be_the_same_and_the_same_languages_are_asked_for():
-    same = digest(PAGE, Gates())
-    assert digest(replace(PAGE, url="http://b/", status=404), Gates()) == same
+    same = payload_digest(PAGE, Gates())
+    assert payload_digest(replace(PAGE, url="http://b/", status=404), Gates()) == same
     for other in (replace(PAGE, body=b"x"), replace(PAGE, mime="text/plain"), replace(PAGE, charset="koi8-r")):
-        assert digest(other, Gates()) != same
-    assert digest(PAGE, Gates(languages=("en",))) != same
+        assert payload_digest(other, Gates()) != same
+    assert payload_digest(PAGE, Gates(languages=("en",))) != same
 
 
 def test_a_bucket_holds_whole_records():

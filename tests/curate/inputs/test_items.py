@@ -12,7 +12,7 @@ from curate.inputs.digests import Digests
 from curate.inputs.items import files, moved, named_items, source_items, stage_items
 from curate.records import EPOCH, Document
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item, Plan, digest
+from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.record import close_stage, open_stage
 from curate.storage.writing import sha256_of
 
@@ -169,7 +169,7 @@ def test_a_dedup_s_items_join_the_decision_with_the_text_it_is_about(tmp_path):
     item = stage_items(tmp_path / "dedup", tmp_path / "deep" / "score")[1]
     assert (item.form, item.source, item.uri) == ("decided", "books", "../../dedup/part-00001.parquet")
     assert (tmp_path / "deep" / "score" / item.text_uri).resolve() == tmp_path / "filter" / "part-00001.parquet"
-    assert item.sha256 == digest([record.outputs["part-00001.parquet"].sha256, decided[1].sha256])
+    assert item.sha256 == json_digest([record.outputs["part-00001.parquet"].sha256, decided[1].sha256])
 
 
 @pytest.mark.parametrize("stage", ["sign", "tokenize", "pack"])

@@ -9,7 +9,7 @@ import pytest
 from curate import recipe
 from curate.inspection.verify import faults
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
 
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
@@ -28,7 +28,7 @@ def out(tmp_path_factory):
         'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\nweight = 3\n[sources.web]\ninputs = ["web.jsonl"]\n'
         '[filter]\nrules = ["gopher_quality"]\n[dedup]\nrounds = 1\n[pack]\nvalid_fraction = 0.4\n'
     )
-    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=Target(workers=1)))
+    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=EngineOptions(workers=1)))
     return folder / "out"
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from curate import storage
 from curate.records import EPOCH, Document, Failure, Rejection, document_id
 from curate.stage import parts
-from curate.stage.parts import Counts, PartWriter, Table, read_receipt, receipt_path
+from curate.stage.parts import Counts, PartWriter, TableWriter, read_receipt, receipt_path
 from curate.storage.writing import replacing, sha256_of, write_bytes, write_json
 
 SMALL = pa.schema([pa.field("id", pa.binary(2)), pa.field("n", pa.int64())])
@@ -226,7 +226,7 @@ def test_what_holds_for_two_parts_holds_for_their_sum(one, two):
 
 def test_row_groups_are_bounded_in_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "ROW_GROUP_ROWS", 10)
-    table = Table(tmp_path / "t.parquet", SMALL)
+    table = TableWriter(tmp_path / "t.parquet", SMALL)
     for number in range(25):
         table.add({"id": b"ab", "n": number})
     assert table.close().rows == 25

@@ -117,7 +117,9 @@ def test_who_never_checks_reads_a_damaged_local_shard(local):
 
 def test_a_sound_local_shard_is_checked_once_until_it_changes(local, monkeypatch):
     taken = []
-    monkeypatch.setattr(shardcache, "_digest", lambda path, real=shardcache._digest: taken.append(1) or real(path))
+    monkeypatch.setattr(
+        shardcache, "_file_digest", lambda path, real=shardcache._file_digest: taken.append(1) or real(path)
+    )
     for _ in range(3):
         Loader(local, **SETTINGS).samples(0, 200)
     assert len(taken) == 2

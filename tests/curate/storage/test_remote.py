@@ -189,7 +189,7 @@ def test_a_host_that_asks_for_patience_slows_every_reader(server, monkeypatch):
 
     monkeypatch.setattr(threading.Event, "wait", wait)
     monkeypatch.setattr(patience.time, "monotonic", lambda: now[0])
-    host, stop = patience.Host("h"), threading.Event()
+    host, stop = patience.HostPatience("h"), threading.Event()
     host.slow(Patience(), 7.0)
     host.wait(stop)  # any reader
     assert now[0] == 7.0

@@ -19,7 +19,7 @@ from curate.stage.plan import Item, Plan, load_plan
 from curate.stage.record import close_stage, is_done, open_stage
 from curate.tokens import bpe
 from curate.tokens.config import Pack
-from curate.tokens.packing import TOKENS, Cut, pack_shard, plan_cuts, tokenized_row
+from curate.tokens.packing import TOKENS, ShardRange, pack_shard, plan_cuts, tokenized_row
 from curate.tokens.shards import META, read_index
 
 EOT = bpe.END_OF_TEXT
@@ -79,7 +79,7 @@ def packed(folder, parts, max_tokens, buckets=()):
 
 
 def cuts_of(plan):
-    return [Cut(**cut) for cut in plan.settings["cuts"]]
+    return [ShardRange(**cut) for cut in plan.settings["cuts"]]
 
 
 def contents(plan):

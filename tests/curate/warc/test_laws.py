@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as limited
 from hypothesis import strategies as st
 
-from curate.records import Failure, Page, Refused, Skipped
+from curate.records import Failure, Page, RefusedRecord, Skipped
 from curate.warc import members, tape
 from curate.warc.reader import read_pages
 
@@ -39,7 +39,7 @@ def pages(found):
 
 def check(found, content):
     """What holds for every reading of any bytes."""
-    assert all(isinstance(each, Page | Failure | Refused | Skipped) for each in found)
+    assert all(isinstance(each, Page | Failure | RefusedRecord | Skipped) for each in found)
     for lost in failures(found):
         assert 0 <= lost.offset <= len(content)
         assert 0 <= lost.length <= len(content) - lost.offset

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.warc.readback import read_all, read_at
-from curate.warc.writer import digest
+from curate.warc.writer import payload_digest
 
 bodies = st.lists(st.binary(max_size=400), min_size=1, max_size=5)
 
@@ -23,7 +23,7 @@ def test_what_was_written_is_read_back_in_order_and_in_place(bodies, algorithm):
     assert [(each.url, each.payload) for each in responses] == [(page.url, page.body) for page in pages]
     assert [read_at(file, each.offset, each.length) for each in said] == responses
     assert [each.record_id for each in responses] == [each.record_id for each in said]
-    assert [each.payload_digest for each in responses] == [digest(body, algorithm) for body in bodies]
+    assert [each.payload_digest for each in responses] == [payload_digest(body, algorithm) for body in bodies]
 
 
 def test_records_of_all_kinds_are_read():
@@ -64,7 +64,10 @@ def test_a_file_that_is_cut_is_an_error_with_its_offset():
     ("change", "wrong"),
     [
         (lambda raw: raw.replace(b"some text some", b"some teXt some", 1), "the block is sha1:"),
-        (lambda raw: raw.replace(b"WARC-Block-Digest: sha1", b"WARC-Block-Digest: md5"), "no digest of the block"),
+        (
+            lambda raw: raw.replace(b"WARC-Block-Digest: sha1", b"WARC-Block-Digest: md5"),
+            "no digest of the block",
+        ),
         (lambda raw: raw.replace(b"WARC-Payload-Digest: sha1:6", b"WARC-Payload-Digest: sha1:7"), "the payload is"),
         (lambda raw: raw[:-8] + raw[-4:], "told are"),
         (lambda raw: raw.replace(b"WARC/1.1", b"WARC/9.9"), "no WARC 1.1 record"),

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from curate.records import Page, Refused
-from curate.warc.writer import HEAD_BYTES, IDENTICAL, NOT_MODIFIED, URL_BYTES, Earlier, digest, response_head
+from curate.records import Page, RefusedRecord
+from curate.warc.writer import HEAD_BYTES, IDENTICAL, NOT_MODIFIED, URL_BYTES, Earlier, payload_digest, response_head
 
-EARLIER = Earlier(record_id="<urn:uuid:1>", url="http://b.test/ü", date=NOON, payload_digest=digest(PAGE))
+EARLIER = Earlier(record_id="<urn:uuid:1>", url="http://b.test/ü", date=NOON, payload_digest=payload_digest(PAGE))
 DIGESTS = re.compile(rb"WARC-Payload-Digest: .*\r\n")
 NAMES = st.from_regex(rb"[A-Za-z][A-Za-z0-9-]{0,20}", fullmatch=True)
 VALUES = st.binary(max_size=60).filter(lambda value: value == value.strip() and not {*b"\r\n\0"} & {*value})
@@ -56,7 +56,7 @@ def test_a_file_holds_a_warcinfo_and_for_each_page_response_request_and_metadata
     assert {each["WARC-Warcinfo-ID"] for each in (response, request, metadata)} == {info["WARC-Record-ID"]}
     assert response["WARC-IP-Address"] == "127.0.0.1"
     assert (said.record_id, said.request_id) == (response["WARC-Record-ID"], request["WARC-Record-ID"])
-    assert response["WARC-Payload-Digest"] == said.payload_digest == digest(PAGE)
+    assert response["WARC-Payload-Digest"] == said.payload_digest == payload_digest(PAGE)
     assert records[3][3] == b"fetchTimeMs: 12\r\n"
 
 
@@ -82,7 +82,7 @@ def test_any_headers_and_any_body_are_read_back_byte_for_byte(body, headers, cod
     assert block(content, said) == b"\r\n".join(lines) + b"\r\n\r\n" + body
     assert by_warcio(content)[1][3] == body
     assert by_fastwarc(content)[1][3] == body
-    assert said.payload_digest == digest(body)
+    assert said.payload_digest == payload_digest(body)
     (page,) = (each for each in read(content) if isinstance(each, Page))
     assert page.status == 200
 
@@ -142,12 +142,12 @@ def test_what_was_cut_says_why():
 def test_the_same_payload_again_is_a_revisit_with_the_headers_and_no_body():
     content, (said,) = written(exchange(earlier=EARLIER))
     kind, fields, http, body = by_warcio(content)[1]
-    assert (kind, body, said.kind, said.payload_digest) == ("revisit", b"", "revisit", digest(PAGE))
+    assert (kind, body, said.kind, said.payload_digest) == ("revisit", b"", "revisit", payload_digest(PAGE))
     assert http.get_header("Content-Length") == str(len(PAGE))
     named = ("WARC-Profile", "WARC-Refers-To", "WARC-Refers-To-Target-URI", "WARC-Refers-To-Date", "WARC-Truncated")
     values = [IDENTICAL, "<urn:uuid:1>", "http://b.test/ü", "2026-01-02T12:00:00Z", "length"]
     assert [fields[name] for name in named] == values
-    (refused,) = (each for each in read(content) if isinstance(each, Refused))
+    (refused,) = (each for each in read(content) if isinstance(each, RefusedRecord))
     assert (refused.reason, refused.detail) == ("extract.revisit", "of http://b.test/ü")
     assert said.earlier(exchange(earlier=EARLIER)) == EARLIER
 

@@ -20,7 +20,7 @@ from google.protobuf import json_format
 from curate import recipe as recipes
 from curate.errors import SettingsError
 from curate.pipelines.dataflow import launcher, submit
-from curate.pipelines.engines.target import Target, parsed
+from curate.pipelines.engines.target import EngineOptions, parsed
 from curate.storage import path
 
 ROOT = Path(__file__).parents[3]
@@ -28,7 +28,7 @@ LIMIT = 10 << 20  # Dataflow's, of a job request in JSON
 INPUTS = 10_000
 OUT = "gs://bucket/out"
 BEAM = ("--project=my-project", "--region=here", "--temp_location=gs://bucket/tmp", "--sdk_container_image=image:1")
-TARGET = Target(runner="dataflow", beam=BEAM)
+TARGET = EngineOptions(runner="dataflow", beam=BEAM)
 MARKER = "xylophonequagga"
 TEXT = "The council said that the {} and the road would be open to all of the village in the spring of that year. "
 
@@ -72,7 +72,7 @@ def test_the_graph_of_ten_thousand_inputs_is_far_below_the_limit(tmp_path, named
     given = [f"gs://bucket/crawl/{number:05d}.warc.gz" for number in range(INPUTS)]
     inputs = given if named else [f"{tmp_path}/in/*.jsonl"]
     recipe = assigned(f"sources.webtext.inputs={json.dumps(inputs)}")
-    target = TARGET if named else Target()
+    target = TARGET if named else EngineOptions()
     size = submit.dry_run(recipe, path(OUT) if named else tmp_path / "out", target, tmp_path / "graph.json")
     print(f"{size:,} bytes of JSON")
     assert size == (tmp_path / "graph.json").stat().st_size < LIMIT / (4 if named else 20)
@@ -146,7 +146,7 @@ def test_the_written_graph_runs_and_no_text_of_a_document_enters_a_shuffle_of_it
     )
     out = tmp_path / "out"
     out.mkdir()
-    submit.dry_run(recipe, out, Target(), tmp_path / "graph.pb")
+    submit.dry_run(recipe, out, EngineOptions(), tmp_path / "graph.pb")
     graph = runner_api.Pipeline.FromString((tmp_path / "graph.pb").read_bytes())
 
     def run() -> None:
@@ -189,7 +189,7 @@ def test_a_launch_gives_the_whole_graph_to_the_runner_and_does_not_wait():
 
 def test_a_job_is_named_by_its_folder_so_that_dataflow_refuses_a_second_one_into_it():
     def name(out: str, *own: str) -> str:
-        target = Target(runner="dataflow", beam=(*BEAM, *own))
+        target = EngineOptions(runner="dataflow", beam=(*BEAM, *own))
         return submit._options(assigned(), path(out), target).get_all_options()["job_name"]
 
     assert re.fullmatch(r"curate-webtext-[0-9a-f]{8}", name(OUT))
@@ -212,22 +212,27 @@ def test_nothing_that_launches_names_a_wait():
     [
         ("/tmp/out", TARGET, (), r"^-o /tmp/out: Dataflow's workers write to gs://"),
         ("s3://b/out", TARGET, (), r"^-o s3://b/out: "),
-        (OUT, Target(runner="dataflow", beam=BEAM[1:]), (), r"needs -- --project=PROJECT$"),
-        (OUT, Target(runner="dataflow", beam=BEAM[:-1]), (), r"needs -- --sdk_container_image=IMAGE"),
+        (OUT, EngineOptions(runner="dataflow", beam=BEAM[1:]), (), r"needs -- --project=PROJECT$"),
+        (OUT, EngineOptions(runner="dataflow", beam=BEAM[:-1]), (), r"needs -- --sdk_container_image=IMAGE"),
         (
             OUT,
-            Target(runner="dataflow", beam=(*BEAM[:2], "--temp_location=/tmp/x", BEAM[3])),
+            EngineOptions(runner="dataflow", beam=(*BEAM[:2], "--temp_location=/tmp/x", BEAM[3])),
             (),
             r"^--temp_location=/tmp",
         ),
-        (OUT, Target(runner="dataflow", beam=(*BEAM, "--nonsense=1")), (), r"^--nonsense: Beam knows no such option$"),
         (
             OUT,
-            Target(runner="dataflow", beam=BEAM, workers=9),
+            EngineOptions(runner="dataflow", beam=(*BEAM, "--nonsense=1")),
+            (),
+            r"^--nonsense: Beam knows no such option$",
+        ),
+        (
+            OUT,
+            EngineOptions(runner="dataflow", beam=BEAM, workers=9),
             (),
             r"^--workers 9: Dataflow takes -- --max_num_workers=9$",
         ),
-        (OUT, Target(runner="dataflow", beam=BEAM, master="yarn"), (), r"^--master goes with other runners"),
+        (OUT, EngineOptions(runner="dataflow", beam=BEAM, master="yarn"), (), r"^--master goes with other runners"),
         (
             OUT,
             TARGET,

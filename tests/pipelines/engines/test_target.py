@@ -7,21 +7,30 @@ import pytest
 
 from curate.errors import SettingsError
 from curate.pipelines.engines import installs
-from curate.pipelines.engines.target import Target, boot, parsed, pipeline_options, server_settings
+from curate.pipelines.engines.target import EngineOptions, boot, parsed, pipeline_options, server_settings
 
 REFUSED = [
-    (Target(runner="sparkle"), "--runner sparkle: no such runner; known are local, spark, flink, prism, portable"),
-    (Target(workers=0), "--workers 0: need at least one worker"),
-    (Target(master="local[2]"), "--master goes with --runner spark or flink, not local"),
-    (Target(runner="prism", conf=("a=b",)), "--conf goes with --runner spark or flink, not prism"),
-    (Target(runner="flink", conf=("parallelism",)), "--conf parallelism: expected KEY=VALUE"),
-    (Target(runner="spark", conf=("executor.cores=2",)), "Spark's settings begin with spark."),
-    (Target(runner="spark", conf=("spark.executor.cores=x",)), "spark.executor.cores=x: expected a number of cores"),
-    (Target(runner="portable"), "--runner portable needs --job-server HOST:PORT"),
-    (Target(runner="portable", job_server="localhost"), "--job-server localhost: expected HOST:PORT"),
-    (Target(runner="spark", job_server="h:1", master="yarn"), "--master: the job server at h:1 has chosen that"),
-    (Target(beam=("--direct_num_workers=many",)), "Beam's options: argument --direct_num_workers: invalid int value"),
-    (Target(beam=("--directnumworkers=2",)), "--directnumworkers: Beam knows no such option"),
+    (
+        EngineOptions(runner="sparkle"),
+        "--runner sparkle: no such runner; known are local, spark, flink, prism, portable",
+    ),
+    (EngineOptions(workers=0), "--workers 0: need at least one worker"),
+    (EngineOptions(master="local[2]"), "--master goes with --runner spark or flink, not local"),
+    (EngineOptions(runner="prism", conf=("a=b",)), "--conf goes with --runner spark or flink, not prism"),
+    (EngineOptions(runner="flink", conf=("parallelism",)), "--conf parallelism: expected KEY=VALUE"),
+    (EngineOptions(runner="spark", conf=("executor.cores=2",)), "Spark's settings begin with spark."),
+    (
+        EngineOptions(runner="spark", conf=("spark.executor.cores=x",)),
+        "spark.executor.cores=x: expected a number of cores",
+    ),
+    (EngineOptions(runner="portable"), "--runner portable needs --job-server HOST:PORT"),
+    (EngineOptions(runner="portable", job_server="localhost"), "--job-server localhost: expected HOST:PORT"),
+    (EngineOptions(runner="spark", job_server="h:1", master="yarn"), "--master: the job server at h:1 has chosen that"),
+    (
+        EngineOptions(beam=("--direct_num_workers=many",)),
+        "Beam's options: argument --direct_num_workers: invalid int value",
+    ),
+    (EngineOptions(beam=("--directnumworkers=2",)), "--directnumworkers: Beam knows no such option"),
 ]
 
 
@@ -36,13 +45,13 @@ def test_what_cannot_be_used_is_refused_in_one_line_before_any_work(target, said
 def test_yarn_without_its_settings_is_refused(monkeypatch):
     monkeypatch.delenv("HADOOP_CONF_DIR", raising=False)
     with pytest.raises(SettingsError, match="set HADOOP_CONF_DIR to the folder of yarn-site"):
-        Target(runner="spark", master="yarn").check()
+        EngineOptions(runner="spark", master="yarn").check()
 
 
 def test_a_jar_that_is_not_there_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(installs, "java", lambda: "java")
     with pytest.raises(SettingsError, match=r"--job-server-jar .*absent\.jar: no such file"):
-        Target(runner="spark", job_server_jar=tmp_path / "absent.jar").check()
+        EngineOptions(runner="spark", job_server_jar=tmp_path / "absent.jar").check()
 
 
 @pytest.mark.parametrize("runner", ["spark", "flink", "prism"])
@@ -50,59 +59,61 @@ def test_a_runner_that_was_never_fetched_is_refused_with_the_command_that_fetche
     monkeypatch.setenv("CURATE_CACHE", str(tmp_path))
     monkeypatch.setattr(installs, "java", lambda: "java")
     with pytest.raises(SettingsError, match=f"get them with: curate runners fetch {runner}"):
-        Target(runner=runner).check()
+        EngineOptions(runner=runner).check()
 
 
 def test_small_work_stays_in_this_process_and_large_work_gets_a_process_per_worker():
-    assert "--direct_running_mode=in_memory" in pipeline_options(Target(workers=4), 1.0)
-    large = pipeline_options(Target(workers=4), 100.0)
+    assert "--direct_running_mode=in_memory" in pipeline_options(EngineOptions(workers=4), 1.0)
+    large = pipeline_options(EngineOptions(workers=4), 100.0)
     assert {"--direct_running_mode=multi_processing", "--direct_num_workers=4"} <= set(large)
-    assert "--direct_running_mode=in_memory" in pipeline_options(Target(workers=1), 100.0)
+    assert "--direct_running_mode=in_memory" in pipeline_options(EngineOptions(workers=1), 100.0)
 
 
 @pytest.mark.parametrize("runner", ["spark", "flink", "prism", "portable"])
 def test_worker_processes_are_started_by_our_boot_unless_the_user_names_an_environment(runner):
-    options = pipeline_options(Target(runner=runner, workers=3), 0.0, "h:1")
+    options = pipeline_options(EngineOptions(runner=runner, workers=3), 0.0, "h:1")
     config = next(option for option in options if option.startswith("--environment_config="))
     assert json.loads(config.partition("=")[2]) == {"command": boot()}
     assert os.access(boot(), os.X_OK)
     assert "--sdk_worker_parallelism=3" in options
     own = ("--environment_type=DOCKER",)
-    given = pipeline_options(Target(runner=runner, beam=own), 0.0, "h:1")
+    given = pipeline_options(EngineOptions(runner=runner, beam=own), 0.0, "h:1")
     assert [option for option in given if option.startswith("--environment_")][1:] == [*own]
 
 
 @pytest.mark.parametrize("runner", ["spark", "flink"])
 def test_spark_and_flink_get_a_graph_that_is_optimised_here(runner):
-    assert "--experiments=pre_optimize=all" in pipeline_options(Target(runner=runner), 0.0, "h:1")
+    assert "--experiments=pre_optimize=all" in pipeline_options(EngineOptions(runner=runner), 0.0, "h:1")
 
 
 def test_a_mode_that_the_user_names_gets_all_workers():
     own = ("--direct_running_mode=multi_processing",)
-    assert "--direct_num_workers=3" in pipeline_options(Target(workers=3, beam=own), 0.0)
+    assert "--direct_num_workers=3" in pipeline_options(EngineOptions(workers=3, beam=own), 0.0)
 
 
 def test_a_clusters_master_is_not_taken_for_a_local_one():
-    assert "--sdk_worker_parallelism=0" in pipeline_options(Target(runner="flink", master="localhost:8081"), 0.0, "h:1")
+    assert "--sdk_worker_parallelism=0" in pipeline_options(
+        EngineOptions(runner="flink", master="localhost:8081"), 0.0, "h:1"
+    )
     assert "--sdk_worker_parallelism=2" in pipeline_options(
-        Target(runner="spark", master="local[8]", workers=2), 0.0, "h:1"
+        EngineOptions(runner="spark", master="local[8]", workers=2), 0.0, "h:1"
     )
 
 
 def test_the_users_options_come_last_and_win():
-    options = pipeline_options(Target(workers=2, beam=("--direct_running_mode=multi_threading",)), 100.0)
+    options = pipeline_options(EngineOptions(workers=2, beam=("--direct_running_mode=multi_threading",)), 100.0)
     assert parsed(options).get_all_options()["direct_running_mode"] == "multi_threading"
 
 
 def test_a_local_spark_has_a_slot_per_worker_retries_and_more_tasks_than_workers():
-    settings = server_settings(Target(runner="spark", workers=3, conf=("spark.default.parallelism=50",)))
+    settings = server_settings(EngineOptions(runner="spark", workers=3, conf=("spark.default.parallelism=50",)))
     assert settings.master == "local[3,4]"
     assert settings.conf["spark.default.parallelism"] == "50"
-    assert server_settings(Target(runner="spark", workers=3)).conf["spark.default.parallelism"] == "12"
+    assert server_settings(EngineOptions(runner="spark", workers=3)).conf["spark.default.parallelism"] == "12"
 
 
 def test_on_a_cluster_the_workers_bound_sparks_cores_and_an_executor_has_a_process_per_core():
-    target = Target(runner="spark", workers=6, master="spark://h:7077", conf=("spark.executor.cores=3",))
+    target = EngineOptions(runner="spark", workers=6, master="spark://h:7077", conf=("spark.executor.cores=3",))
     assert server_settings(target).conf["spark.cores.max"] == "6"
     assert "spark.driver.host" not in server_settings(target).conf
     assert "--sdk_worker_parallelism=3" in pipeline_options(target, 0.0, "h:1")

@@ -8,7 +8,7 @@ from curate.dedup import minhash
 from curate.dedup.config import Dedup
 from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 
 
 def lines(rows):
@@ -20,7 +20,9 @@ def rows_of(path):
 
 
 def dedup(inputs, out, *settings):
-    return verbs.run("dedup", tuple(map(str, inputs)), out, None, settings, Engine(target=Target(workers=1)), "web")
+    return verbs.run(
+        "dedup", tuple(map(str, inputs)), out, None, settings, Engine(target=EngineOptions(workers=1)), "web"
+    )
 
 
 def chained():

@@ -13,7 +13,7 @@ from curate.dedup.clusters import components, make_node, node_id, star
 from curate.dedup.config import Dedup
 from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
 from curate.recipe import from_table
 from curate.records import EPOCH, document_id
@@ -62,7 +62,9 @@ def write(folder: Path, files: list[list[dict]]) -> list[str]:
 def dedup(folder: Path, files: list[list[dict]], *settings: str) -> list[dict]:
     """The decisions over these files, in order."""
     names = write(folder / "in", files)
-    record = verbs.run("dedup", tuple(names), folder / "out", None, settings, Engine(target=Target(workers=1)), "web")
+    record = verbs.run(
+        "dedup", tuple(names), folder / "out", None, settings, Engine(target=EngineOptions(workers=1)), "web"
+    )
     assert record.counts.read == record.counts.kept + record.counts.rejected
     parts = sorted((folder / "out").glob("part-*.parquet"))
     assert len(parts) == len(files)
@@ -156,7 +158,9 @@ def test_an_empty_file_is_a_part_without_decisions(tmp_path):
 def test_a_malformed_row_is_counted_once_and_the_rest_is_decided(tmp_path):
     names = write(tmp_path / "in", [corpus()[:4]])
     Path(names[0]).write_text(Path(names[0]).read_text() + '{"no text": 1}\n')
-    record = verbs.run("dedup", tuple(names), tmp_path / "out", None, (), Engine(target=Target(workers=1)), "web")
+    record = verbs.run(
+        "dedup", tuple(names), tmp_path / "out", None, (), Engine(target=EngineOptions(workers=1)), "web"
+    )
     imported = json.loads((tmp_path / "out" / "documents" / "stage.json").read_text())
     assert imported["counts"]["read"] == 5
     assert imported["counts"]["rejected"] == 1
@@ -173,7 +177,7 @@ def test_the_earlier_source_wins_whatever_the_ids(tmp_path):
         sources = {name: {"inputs": [str(tmp_path / name)]} for name in (first, second)}
         table = {"name": f"{first}-first", "sources": sources, "filter": {"rules": []}, "pack": {"valid_fraction": 0.0}}
         out = tmp_path / f"out-{first}"
-        run(from_table(table, Where("test", "")), out, Engine(target=Target(workers=1)))
+        run(from_table(table, Where("test", "")), out, Engine(target=EngineOptions(workers=1)))
         rows = [row for part in sorted((out / "dedup").glob("part-*")) for row in pq.read_table(part).to_pylist()]
         assert {row["url"].split(".")[0] for row in rows if row["kept"]} == {f"http://{first}"}
 

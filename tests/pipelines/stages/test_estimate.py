@@ -8,7 +8,7 @@ import pytest
 
 from curate.dedup.config import Dedup
 from curate.errors import SettingsError
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.stages import estimate
 from curate.pipelines.stages.estimate import need
 from curate.settings import to_table
@@ -125,13 +125,13 @@ def test_more_than_a_worker_can_be_sent_at_once_is_refused_whatever_the_memory(m
     monkeypatch.setenv(estimate.VARIABLE, str(10**15))
     monkeypatch.setattr(estimate.signatures, "documents", lambda plan: 8_000_000)
     with pytest.raises(SettingsError, match=r"each of 2 workers about 4112000000 bytes at once.*--runner spark"):
-        estimate.check(PLAN, Target(workers=2), LONG)
-    estimate.check(PLAN, Target(workers=8), LONG)
+        estimate.check(PLAN, EngineOptions(workers=2), LONG)
+    estimate.check(PLAN, EngineOptions(workers=8), LONG)
 
 
 def test_other_runners_are_not_held_back(monkeypatch):
     monkeypatch.setenv(estimate.VARIABLE, "1")
     monkeypatch.setattr(estimate.signatures, "documents", lambda plan: 8_000_000)
     with pytest.raises(SettingsError):
-        estimate.check(PLAN, Target(), 0.0)
-    estimate.check(PLAN, Target(runner="spark"), 0.0)
+        estimate.check(PLAN, EngineOptions(), 0.0)
+    estimate.check(PLAN, EngineOptions(runner="spark"), 0.0)

@@ -12,7 +12,7 @@ from curate.filters.rules import Filter, judge
 from curate.inspection.verify import faults
 from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.records import EPOCH, Document
 
 PROSE = "The ferry left the old harbor at noon.\nNobody on the deck said a word.\nBy evening the island was in sight."
@@ -27,7 +27,7 @@ def filtered(tmp_path_factory):
     rows = [{"text": text, "url": f"http://a.example/{number}"} for number, text in enumerate(TEXTS)]
     (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     chosen = ('filter.rules=["c4"]',)
-    engine = Engine(target=Target(workers=1))
+    engine = Engine(target=EngineOptions(workers=1))
     verbs.run("filter", (str(folder / "in.jsonl"),), folder / "out", None, chosen, engine, "web")
     return folder / "out"
 
@@ -91,7 +91,7 @@ def test_filter_uses_the_filter_of_a_document_s_own_source(tmp_path):
         "sources.a.filter.rules=[]",
         "sources.b.filter.gopher_quality.min_words=4",
     )
-    engine = Engine(target=Target(workers=1))
+    engine = Engine(target=EngineOptions(workers=1))
     made = verbs.run("filter", (str(tmp_path / "in.jsonl"),), tmp_path / "out", None, own, engine, "web")
     assert made.counts.by_source == {"a": [1, 1], "b": [1, 0], "c": [1, 0]}
     limits = {

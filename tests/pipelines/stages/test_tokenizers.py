@@ -21,7 +21,7 @@ from curate.inspection import history
 from curate.inspection.verify import faults
 from curate.loader import Loader
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
 from curate.stage.record import read_stage
 from curate.tokens import load
@@ -42,7 +42,7 @@ def folder(tmp_path_factory):
         'name = "own"\n[sources.web]\ninputs = ["documents.jsonl"]\n[filter]\nrules = []\n[dedup]\nnear = false\n'
         '[tokenize]\nencoding = "large.json"\n[pack]\nvalid_fraction = 0.2\nmax_tokens = 2000\n'
     )
-    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=Target(workers=1)))
+    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=EngineOptions(workers=1)))
     return folder
 
 
@@ -159,9 +159,11 @@ def test_another_mixture_keeps_type_and_tokenizer(out):
 def test_the_same_again_makes_nothing_and_another_tokenizer_makes_all_tokens_anew(folder, out):
     own = recipe.load(str(folder / "own.toml"))
     before = (out / "tokenize" / "stage.json").read_bytes()
-    run(own, out, Engine(target=Target(workers=1)))
+    run(own, out, Engine(target=EngineOptions(workers=1)))
     assert (out / "tokenize" / "stage.json").read_bytes() == before
-    run(recipe.load(str(folder / "own.toml"), ("tokenize.encoding=gpt2",)), out, Engine(target=Target(workers=1)))
+    run(
+        recipe.load(str(folder / "own.toml"), ("tokenize.encoding=gpt2",)), out, Engine(target=EngineOptions(workers=1))
+    )
     contract = manifest.read(out)
     assert (contract["dtype"], contract["tokenizer"]["name"]) == ("<u2", "gpt2")
     assert not (out / "tokenize" / "tokenizer.json").exists()

@@ -17,7 +17,7 @@ from curate.inspection import history
 from curate.inspection.verify import faults
 from curate.pipelines import one_job, verbs
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
 from curate.settings import Where
 from curate.stage.record import StageRecord, forget_failed
@@ -49,7 +49,9 @@ def server(crawl) -> Iterator[Server]:
 def extract(given: str | Path, out: Path, *settings: str, base: str | Path = "", workers: int = 1) -> StageRecord:
     """`curate extract GIVEN -o OUT --set commoncrawl=BASE --source web`, and nothing is wrong with what it leaves."""
     settings = (*settings, f"commoncrawl={base}") if base else settings
-    record = verbs.run("extract", (str(given),), out, None, settings, Engine(target=Target(workers=workers)), "web")
+    record = verbs.run(
+        "extract", (str(given),), out, None, settings, Engine(target=EngineOptions(workers=workers)), "web"
+    )
     assert list(faults(out)) == []
     return record
 
@@ -209,7 +211,7 @@ inputs = ["commoncrawl:{CRAWL}/index"]
 select = {{ statuses = [200], mimes = ["text/html"] }}
 """
     )
-    chosen, engine = recipe.load(str(tmp_path / "r.toml")), Engine(target=Target(workers=1))
+    chosen, engine = recipe.load(str(tmp_path / "r.toml")), Engine(target=EngineOptions(workers=1))
     run(chosen, tmp_path / "out", engine)
     before = stamps(tmp_path / "out")
     run(chosen, tmp_path / "out", engine)
@@ -226,7 +228,7 @@ def test_a_run_that_was_killed_while_it_selected_begins_again(crawl, tmp_path):
     left.write_bytes(b"half")
     sources = {"web": {"inputs": [f"{crawl.root}/cdx-00000.gz"]}}
     table = {"name": "r", "commoncrawl": str(crawl.root), "sources": sources}
-    run(recipe.from_table(table, Where("r", "")), tmp_path / "out", Engine(target=Target(workers=1)))
+    run(recipe.from_table(table, Where("r", "")), tmp_path / "out", Engine(target=EngineOptions(workers=1)))
     assert not left.exists()
 
 

@@ -14,7 +14,7 @@ from polite import ask
 from curate.inspection.verify import faults
 from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import Target
+from curate.pipelines.engines.target import EngineOptions
 from curate.warc.cdxj import index, line
 from curate.warc.writer import Exchange, WarcWriter
 
@@ -57,7 +57,7 @@ def documents(out: Path) -> dict[str, str]:
 
 
 def extract(given: Path, out: Path, *settings: str) -> dict[str, str]:
-    verbs.run("extract", (str(given),), out, None, settings, Engine(target=Target(workers=1)), "web")
+    verbs.run("extract", (str(given),), out, None, settings, Engine(target=EngineOptions(workers=1)), "web")
     assert list(faults(out)) == []
     return documents(out)
 
