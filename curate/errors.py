@@ -1,5 +1,13 @@
-"""What the user can mend, as one line."""
+"""What the user can mend: errors that the command line prints as one line, with exit code 2."""
 
 
-class SettingsError(ValueError):
-    """A setting that cannot be used; the message is one line that names it."""
+class UserError(ValueError):
+    """What the user asked for cannot be done; the message is one line that says why, and what to do instead."""
+
+
+class SettingsError(UserError):
+    """A setting or an input that cannot be used; the message is one line that names it."""
+
+
+class OlderOutput(UserError):
+    """An output that an older version of curate made, in a form that this one does not read."""

@@ -21,9 +21,8 @@ from curate.links.config import Links, with_preset
 from curate.loader.mixture import Mixture
 from curate.quality.config import Score
 from curate.settings import Table, Where, check
+from curate.stage.kinds import STAGES
 from curate.tokens.config import Pack, Tokenize, is_tokenizer_file
-
-STAGES = ("extract", "filter", "dedup", "score", "tokenize", "pack")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,36 +15,34 @@ import apache_beam as beam
 from curate import recipe as recipes
 from curate import settings, storage
 from curate.dataset import manifest
-from curate.errors import SettingsError
+from curate.errors import SettingsError, UserError
 from curate.inputs.items import bytes_of
 from curate.pipelines import plans
-from curate.pipelines.engines.engine import BYTES_PER_SECOND, Engine, kept_some
-from curate.pipelines.stages import dedup, extract, filter, score, tokens
+from curate.pipelines.engines.engine import Engine, kept_some, wiring
 from curate.pipelines.stages.map_only import ALL, Made, MakeParts
-from curate.quality import scores
 from curate.recipe import Recipe
 from curate.settings import Where
+from curate.stage.kinds import KINDS
 from curate.stage.ownership import claim_run, held
 from curate.stage.plan import load_plan, stage_folder
-from curate.stage.record import StageRecord, begin_stage, close_stage, is_done, read_stage
+from curate.stage.record import StageRecord, begin_stage, close_stage, done, read_stage
 from curate.storage.writing import write_bytes
-from curate.tokens.packing import pack_shard
 
 OUTDATED = ("manifest.json", "report.html")  # they say what the output holds, and go once a stage is to change it
-TOLD = re.compile(r"SettingsError: (.+?)(?: \[while running .*)?$", re.MULTILINE)
+TOLD = re.compile(r"(?:SettingsError|OlderOutput): (.+?)(?: \[while running .*)?$", re.MULTILINE)
 
 
 def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     """Run or resume a recipe as one job, to its end; the stages' records by name."""
     with engine.started() as engine, held(out):
-        seconds = check_inputs(recipe) / BYTES_PER_SECOND["extract"]
+        seconds = check_inputs(recipe) / KINDS[recipe.stages[0]].bytes_per_second
         claim_run(recipe.name, out)
         if engine.session is None:
             raise ValueError("an engine executes between `started` and the end of its block")
         try:
             engine.session.run(lambda pipeline: build(pipeline, recipe, out), seconds)
         except Exception as error:
-            if told := TOLD.findall(f"SettingsError: {error}" if isinstance(error, SettingsError) else str(error)):
+            if told := TOLD.findall(f"SettingsError: {error}" if isinstance(error, UserError) else str(error)):
                 raise SettingsError(told[-1]) from error
             raise
     records = {stage: read_stage(stage_folder(out, stage)) for stage in recipe.stages}
@@ -62,24 +60,20 @@ def check_inputs(recipe: Recipe) -> int:
 
 def build(pipeline: beam.Pipeline, recipe: Recipe, out: Path) -> None:
     """Wire every stage of a recipe."""
-    work = {
-        "extract": extract.parts(recipe.extract),
-        "filter": MakeParts(filter.make_part),
-        "sign": MakeParts(dedup.sign_part),
-        "dedup": dedup.Decisions(storage.uri(stage_folder(out, "dedup")), recipe.dedup),
-        "rate": MakeParts(scores.write_part),
-        "score": MakeParts(score.make_part),
-        "tokenize": MakeParts(tokens.make_part),
-        "pack": MakeParts(pack_shard),
-    }
     start = pipeline | "Recipe" >> beam.Create([recipes.to_toml(recipe)])
     gate = start | "Begin" >> beam.Map(begin, storage.uri(out))
-    rated = recipe.score is not None and recipe.score.keep == "fraction"
-    halves = {"sign", "rate"} if rated else {"sign"}
-    for stage, parts in work.items():
-        if stage in halves or stage in recipe.stages:
-            gate = gate | stage >> Stage(stage, storage.uri(out), parts)
+    for stage in recipe.stages:
+        half = KINDS[stage].first_half
+        for name in (half, stage) if half and wiring(half).needed(recipe) else (stage,):
+            parts = parts_of(name, recipe, storage.uri(stage_folder(out, name)))
+            gate = gate | name >> Stage(name, storage.uri(out), parts)
     gate | "Manifest" >> beam.Map(finish)
+
+
+def parts_of(stage: str, recipe: Recipe, folder: str) -> beam.PTransform:
+    """Returns what makes the parts of a stage in its folder, which is planned by then."""
+    module = wiring(stage)
+    return module.parts(recipe, folder) if hasattr(module, "parts") else MakeParts(module.make_part)
 
 
 class Stage(beam.PTransform):  # type: ignore[misc]
@@ -115,7 +109,7 @@ def open_stage(out: str, stage: str) -> Iterator[str]:
     digests = plans.open_digests(folder)
     plan = plans.planned(stage, _recipe(folder), folder, digests)
     digests.save()
-    if is_done(plan):
+    if done(plan):
         return
     for name in OUTDATED:
         (folder / name).unlink(missing_ok=True)
@@ -131,8 +125,8 @@ def arrive(_out: str) -> Made:
 def close(_words: tuple[bytes, Iterable[bytes]], out: str, stage: str) -> str:
     """Write a stage's record, unless it is done; the out folder."""
     folder = storage.path(out)
-    plan = load_plan(plans.half_folder(folder, stage))
-    kept_some(read_stage(plan.folder) if is_done(plan) else close_stage(plan), folder)
+    plan = load_plan(stage_folder(folder, stage))
+    kept_some(done(plan) or close_stage(plan), folder)
     return out
 
 

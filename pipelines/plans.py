@@ -6,17 +6,13 @@ from pathlib import Path
 
 from curate import __version__, errors, miniweb, storage
 from curate.inputs.digests import Digests
-from curate.inputs.items import MINIWEB, files, moved, source_items, stage_items
-from curate.pipelines.stages.dedup import plan_dedup, plan_sign
-from curate.pipelines.stages.extract import plan_extract, quiet
-from curate.pipelines.stages.filter import plan_filter
-from curate.pipelines.stages.pack import plan_pack
-from curate.pipelines.stages.score import plan_rate, plan_score
-from curate.pipelines.stages.tokens import plan_tokenize, tokenizer_of
+from curate.inputs.items import MINIWEB, files, source_items, stage_items
+from curate.pipelines.engines.engine import wiring
+from curate.pipelines.stages.given import Given, quiet
 from curate.recipe import Recipe
+from curate.stage.kinds import KINDS, WHOLES
 from curate.stage.plan import Item, Plan, stage_folder
-
-HALVES = {"sign": "dedup", "rate": "score"}  # the first half of a stage, which another half follows
+from curate.tokens import load
 
 
 def miniweb_folder(out: Path) -> Path:
@@ -43,34 +39,30 @@ def open_digests(out: Path) -> Digests:
     return Digests(out / "inputs.json", ours=miniweb_folder(out))
 
 
-def signatures_folder(out: Path) -> Path:
-    """Where dedup's first half lies: inside the second's folder."""
-    return half_folder(out, "sign")
+def planned(stage: str, recipe: Recipe, out: Path, digests: Digests, say: Callable[[str], None] = quiet) -> Plan:
+    """Returns the plan of any stage of a run, or of a first half; the stages before it are closed."""
+    folder = stage_folder(out, stage)
+    plan: Plan = wiring(stage).plan(recipe, folder, given(stage, recipe, out, digests, say))
+    return plan
 
 
-def half_folder(out: Path, stage: str) -> Path:
-    """Where a stage of a run, or the first half of one, lies."""
-    within = {"sign": "signatures", "rate": "scores"}
-    return stage_folder(out, HALVES[stage]) / within[stage] if stage in HALVES else stage_folder(out, stage)
+def given(stage: str, recipe: Recipe, out: Path, digests: Digests, say: Callable[[str], None] = quiet) -> Given:
+    """Returns what a stage of a run is planned from: input files for the first, else the parts of the stage before."""
+    shared = Given(digests=digests, miniweb=miniweb_folder(out), say=say)
+    whole = WHOLES.get(stage, stage)
+    if whole == recipe.stages[0]:
+        return replace(shared, items=_source_items(recipe, out, digests))
+    previous = stage_folder(out, recipe.stages[recipe.stages.index(whole) - 1])
+    if KINDS[stage].takes == "tokens":
+        return replace(shared, previous=previous)
+    return replace(shared, items=stage_items(previous, stage_folder(out, stage)))
 
 
-def planned(stage: str, recipe: Recipe, out: Path, digests: Digests) -> Plan:
-    """The plan of any stage of a run, the stages before being closed; "sign" is dedup's first half, "rate" score's."""
-    if stage == "extract":
-        return first_stage(recipe, out, digests)
-    named = HALVES.get(stage, stage)
-    folder, previous = (stage_folder(out, each) for each in (named, recipe.stages[recipe.stages.index(named) - 1]))
-    if stage == "pack":
-        return plan_pack(recipe, folder, previous)
-    items = next_items(previous, folder)
-    if stage == "sign":
-        return plan_sign(recipe, signatures_folder(out), moved(items, folder, signatures_folder(out)))
-    if stage == "dedup":
-        return plan_dedup(recipe, folder, items, signatures_folder(out))
-    if named == "score":
-        planner = plan_rate if stage == "rate" else plan_score
-        return planner(recipe, folder, items, digests, miniweb_folder(out))
-    return {"filter": plan_filter, "tokenize": plan_tokenize}[stage](recipe, folder, items)
+def _source_items(recipe: Recipe, out: Path, digests: Digests) -> list[Item]:
+    """Returns the input files of every source; the mini-web is written first if an input names it."""
+    build_miniweb(recipe, out)
+    items = source_items(given_inputs(recipe), digests, miniweb=miniweb_folder(out), base=recipe.commoncrawl)
+    return [replace(item, form="owned") if item.form == "documents" else item for item in items]
 
 
 def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
@@ -85,7 +77,7 @@ def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
 
 def check_model_files(recipe: Recipe, out: Path | None) -> None:
     """SettingsError where a later stage's model or tokenizer is missing; of the mini-web's if there is an out."""
-    tokenizer_of(recipe)
+    load.load(recipe.tokenize.encoding, recipe.tokenize.eot)
     if out:
         build_miniweb(recipe, out)
     if score := recipe.score:
@@ -96,16 +88,3 @@ def check_model_files(recipe: Recipe, out: Path | None) -> None:
         ):
             if out or not pattern.startswith(MINIWEB):
                 files(pattern, miniweb=miniweb_folder(out) if out else None)
-
-
-def first_stage(recipe: Recipe, out: Path, digests: Digests, say: Callable[[str], None] = quiet) -> Plan:
-    """The plan of extract over the input files of every source; say: told of work that takes its time."""
-    build_miniweb(recipe, out)
-    found = source_items(given_inputs(recipe), digests, miniweb=miniweb_folder(out), base=recipe.commoncrawl)
-    items = [replace(item, form="owned") if item.form == "documents" else item for item in found]
-    return plan_extract(recipe, stage_folder(out, "extract"), items, say)
-
-
-def next_items(previous: Path, folder: Path) -> list[Item]:
-    """The parts that the stage before has left, as the next one's items."""
-    return stage_items(previous, folder)

@@ -6,14 +6,13 @@ from pathlib import Path
 from curate import recipe as recipes
 from curate import settings, storage
 from curate.errors import SettingsError
-from curate.inputs.digests import Digests
-from curate.inputs.items import named_items, source_items
-from curate.pipelines import plans
-from curate.pipelines.engines.engine import Engine, execute
-from curate.pipelines.run import run_crawl, run_items, run_links, run_stage
-from curate.pipelines.stages import extract
+from curate.inputs.items import named_items, source_items, stage_items
+from curate.pipelines.engines.engine import Engine, wiring
+from curate.pipelines.run import run_stage
+from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe
 from curate.settings import Table, Where
+from curate.stage.kinds import KINDS
 from curate.stage.ownership import claim_stage, held
 from curate.stage.plan import Item
 from curate.stage.record import StageRecord
@@ -35,7 +34,7 @@ def run(
         raise SettingsError(f"--runner dataflow runs whole recipes only: curate run RECIPE, not curate {stage}")
     _check_settings(stage, assignments)
     loaded = recipes.load(recipe, assignments) if recipe else _plain(assignments)
-    if all_languages and "filter" not in READS[stage]:
+    if all_languages and "filter" not in KINDS[stage].reads:
         raise SettingsError(f"--all-languages: {stage} asks for no language")
     loaded = recipes.in_all_languages(loaded) if all_languages else loaded
     with engine.started() as engine, held(out):
@@ -44,24 +43,24 @@ def run(
 
 
 def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine: Engine, source: str) -> StageRecord:
-    digests = Digests()
-    if stage == "extract":
-        recipe = _of_source(recipe, source)
-        items = source_items({source: inputs}, digests, base=recipe.commoncrawl)
-        return execute(extract.plan_extract(recipe, out, items, engine.progress.say), engine)
-    if stage == "links":
-        items = source_items({source: inputs}, digests, base=recipe.commoncrawl)
-        return run_links(recipe, items, out, engine)
-    if stage == "crawl":
-        return run_crawl(recipe, inputs, out, engine, source)
-    if stage == "pack":
+    takes = KINDS[stage].takes
+    if takes == "links":
+        crawled: StageRecord = wiring(stage).run(recipe, inputs, out, engine, source)
+        return crawled
+    given = Given(say=engine.progress.say)
+    if takes == "tokens":
         if len(inputs) != 1:
-            raise SettingsError("pack takes one input, the folder that tokenize wrote")
-        return run_stage(stage, recipe, storage.path(inputs[0]), out, engine, digests)
-    items = named_items(inputs, out, digests, source)
-    if stage == "dedup" and any(item.form == "documents" for item in items):
-        items = _imported(items, recipe, out, engine)
-    return run_items(stage, recipe, items, out, engine, digests)
+            raise SettingsError(f"{stage} takes one input, the folder that tokenize wrote")
+        given = replace(given, previous=storage.path(inputs[0]))
+    elif takes == "files":
+        recipe = _of_source(recipe, source) if "sources" in KINDS[stage].reads else recipe
+        given = replace(given, items=source_items({source: inputs}, given.digests, base=recipe.commoncrawl))
+    else:
+        items = named_items(inputs, out, given.digests, source)
+        if KINDS[stage].leaves == "decisions" and any(item.form == "documents" for item in items):
+            items = _imported(items, recipe, out, engine)
+        given = replace(given, items=items)
+    return run_stage(stage, recipe, out, given, engine)
 
 
 def _of_source(recipe: Recipe, source: str) -> Recipe:
@@ -74,25 +73,12 @@ def _of_source(recipe: Recipe, source: str) -> Recipe:
     return replace(recipe, sources={name: each for name, each in recipe.sources.items() if name == source})
 
 
-# The tables of a recipe that a stage reads.
-READS = {
-    "links": {"links", "commoncrawl"},
-    "crawl": {"crawl"},
-    "extract": {"extract", "filter", "sources", "commoncrawl"},
-    "filter": {"filter", "sources"},
-    "dedup": {"dedup", "sources"},
-    "score": {"score", "seed"},
-    "tokenize": {"tokenize", "pack", "seed"},
-    "pack": {"pack"},
-}
-
-
 def _check_settings(stage: str, assignments: tuple[str, ...]) -> None:
     """SettingsError where an assignment would change nothing here."""
     for assignment in assignments:
         path, _ = settings.parse_assignment(assignment)
-        if path[0] not in READS[stage] and path[0] in Recipe.__slots__:
-            known = ", ".join(sorted(READS[stage]))
+        if path[0] not in KINDS[stage].reads and path[0] in Recipe.__slots__:
+            known = ", ".join(sorted(KINDS[stage].reads))
             raise SettingsError(f"--set {assignment}: {stage} does not read {path[0]}; it reads {known}")
 
 
@@ -109,5 +95,5 @@ def _imported(items: list[Item], recipe: Recipe, out: Path, engine: Engine) -> l
     if any(item.form != "documents" for item in items):
         raise SettingsError("dedup takes either stage folders or documents, not both at once")
     folder = out / "documents"
-    execute(extract.plan_extract(recipe, folder, items), engine)
-    return plans.next_items(folder, out)
+    run_stage("extract", recipe, folder, Given(items=items), engine)
+    return stage_items(folder, out)

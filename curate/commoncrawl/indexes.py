@@ -39,7 +39,7 @@ def _pointers(
 ) -> Iterator[Item]:
     source = indexes[0].source
     made_by = [__version__, metadata.version("pyarrow")]
-    key = json_digest([[[item.name, item.sha256] for item in indexes], settings.to_table(select), made_by])
+    key = json_digest([[[item.name, item.digest] for item in indexes], settings.to_table(select), made_by])
     path = selected(folder, source, key, lambda: _rows(indexes, select, say))
     yield from pointer_items(path, folder, source, storage.uri(storage.path(base)))
 

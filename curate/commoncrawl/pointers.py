@@ -101,10 +101,10 @@ def pointer_items(path: Path, folder: Path, source: str, base: str) -> Iterator[
                 name=f"{source}/pointers",
                 uri=storage.relative(path, folder),
                 form="pointers",
-                sha256=json_digest([_order(row) for row in rows]),
-                bytes=sum(row["length"] for row in rows),
+                digest=json_digest([_order(row) for row in rows]),
+                size=sum(row["length"] for row in rows),
                 source=source,
-                text_uri=base,
+                base_uri=base,
                 start=start,
                 stop=stop,
             )

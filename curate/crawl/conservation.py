@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from curate.crawl.lots import url_id
 from curate.crawl.outcomes import KEPT, NAMES
+from curate.stage.parts import part_name
 from curate.stage.record import StageRecord
 from curate.warc.readback import read_at
 
@@ -22,8 +23,8 @@ def faults(folder: Path, record: StageRecord) -> Iterator[str]:
     for item in record.items:
         asked = {url_id(url) for url in pq.read_table(folder / item.uri, columns=["url"])["url"].to_pylist()}
         planned |= asked
-        rows = pq.read_table(folder / f"part-{item.number:05d}.parquet", columns=COLUMNS).to_pylist()
-        later = pq.read_table(folder / f"deferred-{item.number:05d}.parquet", columns=["url", "tries"]).to_pylist()
+        rows = pq.read_table(folder / part_name(item.number), columns=COLUMNS).to_pylist()
+        later = pq.read_table(folder / part_name(item.number, "deferred"), columns=["url", "tries"]).to_pylist()
         left = {url_id(row["url"]) for row in later if row["tries"]}
         mine = {row["id"] for row in rows}
         if mine & left or mine | left != asked:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from curate import __version__, storage
 from curate.crawl.config import Crawl
 from curate.crawl.rows import COMMITTED, DEFERRED, NAMES, ONWARD, OUTCOMES, Row, exchange_key
-from curate.stage.parts import Counts, FileRecord, Receipt, TableWriter, drop_other_receipt, write_receipt
+from curate.stage.parts import Counts, FileRecord, Receipt, TableWriter, drop_other_receipt, part_name, write_receipt
 from curate.stage.schemas import REJECTED
 from curate.storage.writing import sha256_of, write_bytes
 from curate.warc import cdxj
@@ -138,9 +138,7 @@ class LotWriter:
         counts = Counts()
         drop_other_receipt(self.out, number, key)
         names = {"part": OUTCOMES, "rejected": REJECTED, "deferred": DEFERRED}
-        tables = {
-            name: TableWriter(self.out / f"{name}-{number:05d}.parquet", schema) for name, schema in names.items()
-        }
+        tables = {name: TableWriter(self.out / part_name(number, name), schema) for name, schema in names.items()}
         try:
             for row in sorted(self.rows, key=lambda row: row["id"]):
                 _enter(row, tables, counts)

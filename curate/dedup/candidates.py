@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from curate import settings, storage
+from curate import storage
 from curate.dedup import signatures
 from curate.dedup.clusters import node_part, star
 from curate.dedup.config import Dedup
@@ -62,13 +62,13 @@ def layout_of(folder: str) -> Layout:
 @lru_cache(maxsize=4)
 def _layout_of(folder: str, _key: str) -> Layout:
     plan = load_plan(storage.path(folder))
-    return layout(settings.build(Dedup, plan.settings["dedup"]), signatures.documents(plan))
+    return layout(plan.built(Dedup, "dedup"), signatures.documents(plan))
 
 
 def texts(number: int, folder: str) -> Iterator[Pair]:
     """(partition, text records) of a part's documents."""
     plan, layout = load_plan(storage.path(folder)), layout_of(folder)
-    rules = settings.build(Dedup, plan.settings["dedup"])
+    rules = plan.built(Dedup, "dedup")
     empty = bytes(1 + KEY * layout.bands)
     entries = (
         text + node + (b"\1" + b"".join(key[1:] for key in keys) if keys else empty)

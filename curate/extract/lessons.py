@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from curate import settings, storage
+from curate import storage
 from curate.extract.config import Extraction
 from curate.extract.main_text import quick_text
 from curate.extract.page import TEXT_TYPES
 from curate.extract.quick_gate import JudgedPage
 from curate.extract.reading import records, refused
 from curate.records import Page, document_id, uniform
+from curate.stage.parts import part_name
 from curate.stage.plan import load_plan
 from curate.stage.record import read_stage
 from curate.web.encoding import decode
@@ -22,7 +23,7 @@ def pages_of(out: Path, most: int) -> Iterator[JudgedPage]:
     record = read_stage(out / "extract")
     kept = ids(out / "filter")
     plan = load_plan(out / "extract")
-    asked = settings.build(Extraction, plan.settings)
+    asked = plan.built(Extraction)
     share = min(1.0, most / max(1, record.counts.kept))
     for item in plan.items:
         if item.form not in ("warc", "pointers"):
@@ -47,5 +48,5 @@ def ids(folder: Path) -> set[bytes]:
 
 def part_ids(folder: Path, number: int) -> set[bytes]:
     """The ids in one part of a stage."""
-    path = folder / f"part-{number:05d}.parquet"
+    path = folder / part_name(number)
     return set(pq.read_table(storage.source(path), columns=["id"])["id"].to_pylist())

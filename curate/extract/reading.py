@@ -25,16 +25,16 @@ def records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
         targets = read_targets(plan.path(item.uri), item.start, item.stop or 0)
         yield from outcomes(
             targets,
-            item.text_uri,
+            item.base_uri,
             lambda file, name, size: read_pages(file, name, size=size, max_bytes=max_bytes, stop=1),
         )
         return
     path = plan.path(item.uri)
     try:
-        with storage.opened(path, item.sha256) as (file, size):
+        with storage.opened(path, item.digest) as (file, size):
             yield from read_pages(file, item.name, size=size, max_bytes=max_bytes, start=item.start, stop=item.stop)
     except FileNotFoundError:
-        if not item.sha256.startswith(UNTOLD):
+        if not item.digest.startswith(UNTOLD):
             raise  # it was there when the stage was planned
         told = f"a list names it, but it is not there: {path}"
         yield Failure(file=item.name, offset=0, length=0, stage=plan.stage, error="missing", message=told)

@@ -30,7 +30,7 @@ def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = 
         yield from _parts(path, columns)
     elif item.form == "decided":
         decisions = pq.read_table(storage.source(path), columns=["kept"])["kept"].to_pylist()
-        documents = _parts(plan.path(item.text_uri), columns)
+        documents = _parts(plan.path(item.base_uri), columns)
         yield from (document for document, kept in zip(documents, decisions, strict=True) if kept)
     elif item.form in USER_FORMS:
         yield from user_documents(path, item, plan.stage)
@@ -117,7 +117,7 @@ def _user_document(row: Any, item: Item, number: int) -> Document:
     elif given not in (None, "", b""):
         identity = given_id(given if not isinstance(given, bytes) else given.hex())
     else:
-        identity = document_id(url or f"{item.sha256}#{number}", timestamp)
+        identity = document_id(url or f"{item.digest}#{number}", timestamp)
     known: dict[str, Any] = {key: _clean(row[key]) for key in OPTIONAL if row.get(key) is not None}
     return Document(
         id=identity,

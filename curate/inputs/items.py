@@ -14,13 +14,14 @@ from curate.errors import SettingsError
 from curate.inputs.digests import Digests
 from curate.records import SOURCE
 from curate.stage import plan
-from curate.stage.plan import Item
+from curate.stage.kinds import KINDS
+from curate.stage.parts import part_name
+from curate.stage.plan import Form, Item
 from curate.stage.record import read_stage
 from curate.storage.remote import UNTOLD
 
 LINES = (".jsonl", ".ndjson", ".json")
 DOCUMENT_SUFFIXES = (".parquet", *(name + packed for name in LINES for packed in ("", ".gz", ".zst")))
-NO_DOCUMENTS = ("gather", "links", "crawl", "sign", "rate", "tokenize", "pack")  # stages
 MINIWEB = "miniweb:"
 INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+\.gz")
 
@@ -80,8 +81,8 @@ def source_items(
                     name=entry.name or next(names),
                     uri=entry.uri,
                     form=_form(entry),
-                    sha256=fact.identity,
-                    bytes=fact.size,
+                    digest=fact.identity,
+                    size=fact.size,
                     source=source,
                 )
             )
@@ -107,7 +108,7 @@ def _entries(patterns: tuple[str, ...], miniweb: Path | None, base: str) -> list
     return [*{entry.uri: entry for entry in found}.values()]
 
 
-def _form(entry: Listed) -> str:
+def _form(entry: Listed) -> Form:
     """What is in a file, by its name; a Parquet file with the columns of an index is one."""
     name = entry.uri.rpartition("/")[2]
     name = name.partition("?")[0] if storage.is_remote(entry.uri) else name
@@ -135,14 +136,14 @@ def bytes_of(patterns: tuple[str, ...], base: str) -> int:
 def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
     """The kept parts of a finished stage as items for the stage that will write to `reader`."""
     record = read_stage(folder)
-    if record.stage in NO_DOCUMENTS:
-        raise SettingsError(f"{folder}: the output of {record.stage} holds no documents; name a folder before it")
     decided = record.stage == "dedup"
+    if KINDS[record.stage].leaves != "documents" and not decided:
+        raise SettingsError(f"{folder}: the output of {record.stage} holds no documents; name a folder before it")
     texts = [storage.join(folder, item.uri) for item in record.items] if decided else []
     extra = storage.sizes_of(texts)
     items = []
     for number, item in enumerate(record.items):
-        name = f"part-{item.number:05d}.parquet"
+        name = part_name(item.number)
         output = record.outputs[name]
         items.append(
             Item(
@@ -150,10 +151,10 @@ def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
                 name=f"{record.stage}/{name}",
                 uri=storage.relative(folder / name, reader),
                 form="decided" if decided else "part",
-                sha256=plan.json_digest([output.sha256, item.sha256]) if decided else output.sha256,
-                bytes=output.bytes + (extra[number] if decided else 0),
+                digest=plan.json_digest([output.sha256, item.digest]) if decided else output.sha256,
+                size=output.bytes + (extra[number] if decided else 0),
                 source=item.source,
-                text_uri=storage.relative(texts[number], reader) if decided else "",
+                base_uri=storage.relative(texts[number], reader) if decided else "",
             )
         )
     return items
@@ -186,7 +187,7 @@ def moved(items: list[Item], reader: Path, other: Path) -> list[Item]:
         replace(
             item,
             uri=storage.relative(storage.join(reader, item.uri), other),
-            text_uri=storage.relative(storage.join(reader, item.text_uri), other) if item.text_uri else "",
+            base_uri=storage.relative(storage.join(reader, item.base_uri), other) if item.base_uri else "",
         )
         for item in items
     ]
@@ -195,12 +196,12 @@ def moved(items: list[Item], reader: Path, other: Path) -> list[Item]:
 def pieces(item: Item, limit: int) -> Iterator[Item]:
     """A file of WARC records in pieces of equal size, none above the limit; what is no such file, or of a size that
     nobody has told, stays whole."""
-    count = math.ceil(item.bytes / limit) if item.form == "warc" and not item.sha256.startswith(UNTOLD) else 1
+    count = math.ceil(item.size / limit) if item.form == "warc" and not item.digest.startswith(UNTOLD) else 1
     if count <= 1:
         yield item
         return
-    for start, stop in pairwise(item.bytes * number // count for number in range(count + 1)):
-        yield replace(item, start=start, stop=stop, bytes=stop - start)
+    for start, stop in pairwise(item.size * number // count for number in range(count + 1)):
+        yield replace(item, start=start, stop=stop, size=stop - start)
 
 
 def numbered(items: list[Item]) -> list[Item]:

@@ -7,7 +7,7 @@ from typing import Any
 from curate import settings
 from curate.dataset import manifest
 from curate.errors import SettingsError
-from curate.recipe import STAGES
+from curate.stage.kinds import KINDS, STAGES
 from curate.stage.plan import stage_folder
 from curate.stage.record import StageRecord, read_stage
 
@@ -15,9 +15,12 @@ from curate.stage.record import StageRecord, read_stage
 def stage_folders(out: Path) -> dict[str, Path]:
     """The finished stages of a run folder, or of a stage's own folder; SettingsError if it is neither."""
     if (out / "stage.json").exists():
-        before = {"extract": out / "documents", "gather": out / "gathered"}
-        halves = {stage: folder for stage, folder in before.items() if (folder / "stage.json").exists()}
-        return {**halves, read_stage(out).stage: out}
+        stage = read_stage(out).stage
+        before = {"extract": out / "documents"}  # the user's own documents, which dedup brought into parts
+        if (half := KINDS[stage].first_half) and KINDS[half].takes == "files":
+            before[half] = out / KINDS[half].folder
+        halves = {name: folder for name, folder in before.items() if (folder / "stage.json").exists()}
+        return {**halves, stage: out}
     found = {stage: stage_folder(out, stage) for stage in planned(out)}
     done = {stage: folder for stage, folder in found.items() if (folder / "stage.json").exists()}
     if not done and not (out / "recipe.toml").exists():

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.inspection import funnel
+from curate.stage.parts import part_name
 from curate.stage.record import read_stage
 from curate.storage.writing import write_bytes
 
@@ -46,7 +47,7 @@ def rejected_samples(out: Path) -> dict[str, list[Row]]:
     for folder in funnel.stage_folders(out).values():
         record = read_stage(folder)
         for item in record.items[:PARTS]:
-            name = f"rejected-{item.number:05d}.parquet"
+            name = part_name(item.number, "rejected")
             if name not in record.outputs:
                 continue
             chosen = []
@@ -54,7 +55,7 @@ def rejected_samples(out: Path) -> dict[str, list[Row]]:
                 if len(samples[row["reason"]]) < PER_REASON:
                     samples[row["reason"]].append(row)
                     chosen.append(row)
-            source = item.text_uri or (item.uri if item.form == "part" else "")
+            source = item.base_uri or (item.uri if item.form == "part" else "")
             texts = _texts(storage.join(folder, source), [row["id"] for row in chosen]) if source else {}
             for row in chosen:
                 row["text"] = texts.get(row["id"], "")[:SNIPPET]
@@ -69,9 +70,9 @@ def kept_samples(out: Path) -> list[Row]:
         return rows
     record = read_stage(folders["tokenize"])
     for item in record.items[:PARTS]:
-        part = pq.read_table(storage.source(folders["tokenize"] / f"part-{item.number:05d}.parquet")).drop(["ids"])
+        part = pq.read_table(storage.source(folders["tokenize"] / part_name(item.number))).drop(["ids"])
         chosen = part.sort_by("order").slice(0, KEPT).to_pylist()
-        texts = _texts(storage.join(folders["tokenize"], item.text_uri or item.uri), [row["id"] for row in chosen])
+        texts = _texts(storage.join(folders["tokenize"], item.base_uri or item.uri), [row["id"] for row in chosen])
         rows += [{**row, "text": texts.get(row["id"], "")[:SNIPPET]} for row in chosen]
     return sorted(rows, key=lambda row: row["order"])[:KEPT]
 

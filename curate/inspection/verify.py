@@ -19,6 +19,7 @@ from curate.errors import SettingsError
 from curate.inputs.items import stage_items
 from curate.inspection.funnel import planned, stage_folders
 from curate.settings import Where
+from curate.stage.kinds import KINDS
 from curate.stage.ownership import strays
 from curate.stage.parts import Counts, receipt_path
 from curate.stage.plan import base_of, json_digest, key_of, stage_folder
@@ -104,10 +105,10 @@ def _origins(folder: Path, record: StageRecord, previous: StageRecord) -> Iterat
         made_from = {
             json_digest([previous.outputs[name].sha256 for name in previous.outputs if name.startswith("part-")])
         }
-        same = {item.sha256 for item in record.items} <= made_from
+        same = {item.digest for item in record.items} <= made_from
     else:
         try:
-            same = [item.sha256 for item in record.items] == [item.sha256 for item in stage_items(before, folder)]
+            same = [item.digest for item in record.items] == [item.digest for item in stage_items(before, folder)]
         except OSError:
             return  # a part is missing, which is named where it lay
     if not same:
@@ -173,7 +174,7 @@ def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
             rejected += rows
         elif name.startswith("failed-"):
             failed += rows
-        elif name.startswith("part-") and record.stage in ("dedup", "crawl"):
+        elif name.startswith("part-") and KINDS[record.stage].leaves == "decisions":
             kept += pc.sum(pq.read_table(storage.source(path), columns=["kept"])["kept"]).as_py() or 0
         elif name.startswith("part-") or record.stage == "pack":
             kept += rows

@@ -6,7 +6,7 @@ A line or row that cannot be read costs itself alone; what damage leaves unread 
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +19,7 @@ from curate.links.config import Links
 from curate.links.sieve import LinkCandidate
 from curate.links.submissions import decoded, is_submission, submission
 from curate.records import Failure, Reason, Rejection, Skipped
-from curate.stage.plan import Item, Plan
+from curate.stage.plan import Form, Item, Plan
 from curate.storage.lines import ERRORS, chunks, lines
 from curate.storage.patience import RemoteError
 from curate.web.urls import shown
@@ -27,7 +27,7 @@ from curate.web.urls import shown
 Found = LinkCandidate | Rejection | Failure | Skipped
 STAGE = "links"
 PACKINGS = (".gz", ".zst", ".zstd", ".xz", ".bz2")
-FORMS = {  # how a name ends, packing aside, and what is then in the file
+FORMS: dict[str, Form] = {  # how a name ends, packing aside, and what is then in the file
     **dict.fromkeys((".warc.wat", ".wat"), "wat"),
     **dict.fromkeys((".warc", ".arc"), "warc"),
     **dict.fromkeys((".csv", ".tsv"), "csv"),
@@ -39,10 +39,10 @@ FORMS = {  # how a name ends, packing aside, and what is then in the file
 SCORED = ("score", "created_utc", "id", "subreddit")  # what a row of the user's may bring besides its URL
 
 
-def form_of(name: str, asked: str = "auto") -> str:
+def form_of(name: str, asked: str = "auto") -> Form:
     """What is in a file by its name, or as asked; SettingsError where the name does not tell."""
     if asked != "auto":
-        return asked
+        return cast(Form, asked)
     base = name.partition("?")[0] if storage.is_remote(name) else name
     base = base.rpartition("/")[2]
     if base.startswith("RS_"):  # the dumps' own name
@@ -63,7 +63,7 @@ def found_in(plan: Plan, item: Item, rules: Links) -> Iterator[Found]:
             with storage.local(path) as copy:
                 yield from _parquet(str(copy), item, rules)
             return
-        with storage.opened(path, item.sha256) as (file, size):
+        with storage.opened(path, item.digest) as (file, size):
             if item.form in ("wat", "warc"):
                 yield from outlinks.outlinks(file, size, item, internal=rules.internal)
             else:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import settings, storage
+from curate import storage
 from curate.errors import SettingsError
 from curate.inputs.documents import BATCH_ROWS, read_documents
 from curate.quality.classifier import load
@@ -34,7 +34,7 @@ SCORES = pa.schema(
 
 def write_part(plan: Plan, item: Item) -> None:
     """Score the documents of one part; what is no document has no row, and is the second half's to report."""
-    rules = settings.build(Score, plan.settings["score"])
+    rules = plan.built(Score, "score")
     model = load(plan.path(plan.settings["model"]), plan.settings["model_sha256"])
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=SCORES) as part:
         for document in read_documents(plan, item):

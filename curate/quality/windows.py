@@ -36,7 +36,7 @@ def labelled(paths: list[Path]) -> Iterator[Document]:
     """The documents of files of one kind; SettingsError where one cannot be read, or there is none."""
     none = True
     for path in paths:
-        item = Item(number=0, name=path.name, uri=storage.uri(path), form="owned", sha256="", bytes=0, source="labels")
+        item = Item(number=0, name=path.name, uri=storage.uri(path), form="owned", digest="", size=0, source="labels")
         for found in user_documents(path, item, "score"):
             if isinstance(found, Failure):
                 raise SettingsError(f"{path}, line {found.offset}: {found.message}")

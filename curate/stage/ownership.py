@@ -10,6 +10,7 @@ from pathlib import Path
 
 from curate import settings, storage
 from curate.errors import SettingsError
+from curate.stage.kinds import KINDS
 from curate.stage.parts import receipt_path
 from curate.stage.plan import load_plan
 from curate.stage.record import owned_files, read_stage
@@ -53,7 +54,8 @@ def stage_owners(folder: Path) -> dict[Path, str]:
 
 def _open_files(folder: Path) -> set[Path]:
     try:
-        return owned_files(load_plan(folder))
+        plan = load_plan(folder)
+        return owned_files(plan, plan.receipts())
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return {folder / "plan.json"}
 
@@ -71,16 +73,8 @@ def strays(out: Path) -> Iterator[Path]:
     yield from (path for path, owner in owners(out).items() if not owner)
 
 
-# What a run killed before its recipe.toml, or a stage before its plan.json, may have left.
+# What a run killed before its recipe.toml may have left.
 STARTED_RUN = {"inputs.json", "miniweb"}
-STARTED_STAGE = {
-    "extract": {"pointers"},
-    "dedup": {"signatures", "documents"},
-    "score": {"model.bin", "model.json", "scores"},
-    "tokenize": {"tokenizer.json"},
-    "links": {"gathered"},
-    "crawl": {"lots", "warc", "work", "crawl.json"},
-}
 
 
 @contextmanager
@@ -137,9 +131,9 @@ def claim_stage(stage: str, out: Path) -> None:
         found = json.loads((out / "plan.json").read_bytes())["stage"] if (out / "plan.json").exists() else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{out / 'plan.json'}: cannot read what is there: {error}") from None
-    started = STARTED_STAGE.get(stage, set())
+    started = KINDS[stage].leftovers
     if found is None and "model.bin" in names(out) and "model.json" not in names(out):
-        started = set()  # a model without our card is the user's
+        started = frozenset()  # a model without our card is the user's
     if found not in (None, stage) or (found is None and not names(out) <= started | {"receipts"}):
         held_by = f"the output of {found}" if found else "other files"
         raise SettingsError(f"{out}: holds {held_by}, not of {stage}; name another folder")

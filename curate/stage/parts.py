@@ -116,6 +116,15 @@ class TableWriter:
         self._draft.unlink(missing_ok=True)
 
 
+def part_name(number: int, kind: str = "part") -> str:
+    """Returns the name of a part's file; kind: part, rejected, failed, or a stage's own.
+
+    >>> part_name(7, "rejected")
+    'rejected-00007.parquet'
+    """
+    return f"{kind}-{number:05d}.parquet"
+
+
 def as_row(record: Document | Rejection | Failure) -> dict[str, Any]:
     """A record as a Parquet row: its fields by name, in the schema's order."""
     return {name: getattr(record, name) for name in record.__slots__}
@@ -147,7 +156,7 @@ class PartWriter:
 
     def _publish(self) -> None:
         drop_other_receipt(self.folder, self.number, self.key)
-        files = {f"{name}-{self.number:05d}.parquet": table.close() for name, table in self._tables.items()}
+        files = {part_name(self.number, name): table.close() for name, table in self._tables.items()}
         for table in self._tables.values():
             table.publish()
         self.receipt = Receipt(
@@ -161,7 +170,7 @@ class PartWriter:
 
     def _table(self, name: str) -> TableWriter:
         if name not in self._tables:
-            self._tables[name] = TableWriter(self.folder / f"{name}-{self.number:05d}.parquet", self._schemas[name])
+            self._tables[name] = TableWriter(self.folder / part_name(self.number, name), self._schemas[name])
         return self._tables[name]
 
     def keep(self, document: Document, read: int | None = None) -> None:

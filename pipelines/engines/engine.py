@@ -1,6 +1,6 @@
 """How one plan is executed: opened, its missing parts made by a pipeline, closed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -11,29 +11,9 @@ from curate.errors import SettingsError
 from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.runners import Session
 from curate.pipelines.engines.target import EngineOptions
+from curate.stage.kinds import KINDS
 from curate.stage.plan import Item, Plan
-from curate.stage.record import StageRecord, close_stage, is_done, open_stage, read_stage
-
-# Bytes of input that one core gets through in a second, to judge whether worker processes pay (measured, 2 cores).
-BYTES_PER_SECOND = {
-    "gather": 5_000_000,
-    "links": 2_000_000,
-    "extract": 2_000_000,
-    "filter": 1_500_000,
-    "sign": 3_000_000,
-    "dedup": 3_000_000,
-    "rate": 3_000_000,
-    "score": 3_000_000,
-    "tokenize": 3_000_000,
-    "pack": 30_000_000,
-}
-# Where the first half of a stage of two is wired.
-HALVES = {
-    "sign": ("dedup", "build_signatures"),
-    "rate": ("score", "build_scores"),
-    "gather": ("links", "build_gather"),
-    "tokenize": ("tokens", "build"),
-}
+from curate.stage.record import StageRecord, close_stage, done, open_stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +37,9 @@ class Engine:
 
 def execute(plan: Plan, engine: Engine) -> StageRecord:
     """Bring a stage to its closing record, making only the parts that are missing."""
-    if is_done(plan):
+    if record := done(plan):
         engine.progress.skipped(plan)
-        return read_stage(plan.folder)
+        return record
     if engine.session is None:
         raise ValueError("an engine executes between `started` and the end of its block")
     engine.session.prepare()
@@ -67,7 +47,7 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
         path.unlink(missing_ok=True)
     pending = open_stage(plan)
     if pending:
-        build = _builder(plan.stage)
+        build = wiring(plan.stage).build
         with engine.progress.watching(plan):
             engine.session.run(lambda pipeline: build(pipeline, plan), cpu_seconds(plan, pending))
     record = close_stage(plan)
@@ -77,14 +57,16 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
 
 def cpu_seconds(plan: Plan, pending: list[Item]) -> float:
     """The CPU time that a stage takes over its pending items, about; over all where each part depends on all."""
-    return sum(item.bytes for item in (pending if plan.alone else plan.items)) / BYTES_PER_SECOND[plan.stage]
+    return sum(item.size for item in (pending if plan.per_item else plan.items)) / KINDS[plan.stage].bytes_per_second
 
 
-def _builder(stage: str) -> Callable[[Any, Plan], None]:
-    """What wires a stage; the other stages, and what they need, stay unimported."""
-    module, name = HALVES.get(stage, (stage, "build"))
-    build: Callable[[Any, Plan], None] = getattr(import_module(f"curate.pipelines.stages.{module}"), name)
-    return build
+def wiring(stage: str) -> Any:
+    """Imports the module of `pipelines/stages` that wires a stage; the others, and what they need, stay unimported.
+
+    It offers `plan(recipe, folder, given)`, `build(pipeline, plan)` and, where an item becomes a part,
+    `make_part(plan, item)`; where something must be done first, `prepare(recipe, folder, given, engine)`.
+    """
+    return import_module(f"curate.pipelines.stages.{KINDS[stage].wiring}")
 
 
 def kept_some(record: StageRecord, out: Path) -> StageRecord:

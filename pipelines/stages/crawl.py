@@ -31,9 +31,10 @@ from curate.crawl.targets import read_inputs, read_targets, write_targets
 from curate.errors import SettingsError
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.stages.map_only import map_only
-from curate.stage.parts import read_receipt
+from curate.recipe import Recipe
+from curate.stage.parts import part_name, read_receipt
 from curate.stage.plan import Item, Plan
-from curate.stage.record import StageRecord, begin_stage, close_stage, is_done, read_stage
+from curate.stage.record import StageRecord, begin_stage, close_stage, done
 from curate.storage.writing import write_json
 
 PAGES_PER_SECOND = 200  # of a core, to judge whether worker processes pay
@@ -64,9 +65,9 @@ def check(rules: Crawl, out: Path) -> Crawl:
     return replace(rules, resolve=told, authority=authority)
 
 
-def run(rules: Crawl, inputs: tuple[str, ...], out: Path, engine: Engine, source: str) -> StageRecord:
+def run(recipe: Recipe, inputs: tuple[str, ...], out: Path, engine: Engine, source: str) -> StageRecord:
     """Crawl what the inputs name, wave by wave, until nothing is left to try."""
-    rules = check(rules, out)
+    rules = check(recipe.crawl or Crawl(), out)
     table = settings.to_table(rules)
     plan = Plan(stage="crawl", folder=out, settings={name: table[name] for name in DECIDING}, items=())
     targets = [*within_budget(read_inputs(inputs, source), rules.max_urls_per_host)]
@@ -81,9 +82,9 @@ def run(rules: Crawl, inputs: tuple[str, ...], out: Path, engine: Engine, source
             _run_wave(plan, pending, targets, rules, wave, engine)
         targets = [*onward(plan, wave, seen)]
         wave += 1
-    if is_done(plan):
+    if record := done(plan):
         engine.progress.skipped(plan)
-        return read_stage(out)
+        return record
     record = close_stage(plan)
     engine.progress.done(record)
     return record
@@ -109,8 +110,8 @@ def _check_same(plan: Plan) -> None:
     if not (out / "plan.json").exists() or not ([*out.glob("receipts/*")] or [*out.glob(f"{WORK}/*/*.parquet")]):
         return
     stored = json.loads((out / "plan.json").read_bytes())
-    lots = [item["sha256"] for item in stored["items"] if wave_of(Item(**item)) == 0]
-    if lots == [item.sha256 for item in plan.items]:
+    lots = [item["digest"] for item in stored["items"] if item.get("wave") == 0]
+    if lots == [item.digest for item in plan.items]:
         return
     settled = json.loads(json.dumps(plan.settings))
     changed = [name for name, value in settled.items() if stored["settings"].get(name) != value]
@@ -124,23 +125,20 @@ def _item(lot: Lot, number: int, wave: int, source: str) -> Item:
         name=f"wave-{wave}/{lot.id}",
         uri=f"lots/{number:05d}.parquet",
         form="lot",
-        sha256=lot.id,
-        bytes=len(lot.targets),
+        digest=lot.id,
+        size=0,
         source=source,
+        urls=len(lot.targets),
+        wave=wave,
     )
-
-
-def wave_of(item: Item) -> int:
-    """The wave of a lot."""
-    return int(item.name.partition("/")[0].removeprefix("wave-"))
 
 
 def onward(plan: Plan, wave: int, seen: set[bytes]) -> Iterator[Target]:
     """What a wave has left for the next: URLs to try again, and where redirects led that nobody has asked for."""
     fresh: set[bytes] = set()
     for item in plan.items:
-        if wave_of(item) == wave:
-            for row in pq.read_table(plan.folder / f"deferred-{item.number:05d}.parquet").to_pylist():
+        if item.wave == wave:
+            for row in pq.read_table(plan.folder / part_name(item.number, "deferred")).to_pylist():
                 row["via"], row["dedupe_key"] = tuple(row["via"] or ()), row["dedupe_key"] or b""
                 del row["outcome"]
                 target, name = Target(**row), url_id(row["url"])
@@ -172,7 +170,7 @@ def _seconds(plan: Plan, pending: list[Item], rules: Crawl) -> float:
     """The time that lots take one after another, waiting included; for one lot no second process is of use."""
     if len(pending) == 1:
         return 0.0
-    working = sum(item.bytes for item in pending) / PAGES_PER_SECOND
+    working = sum(item.urls for item in pending) / PAGES_PER_SECOND
     return max(working, sum(floor(read_targets(plan.path(item.uri)), rules)[0] for item in pending))
 
 
@@ -223,7 +221,7 @@ def fetch_lot(plan: Plan, item: Item) -> None:
         if read_receipt(plan.folder, item.number, key) is not None:
             return
         started = time.thread_time()
-        writer = LotWriter(plan.folder, folder, item.sha256, wave_of(item), rules)
+        writer = LotWriter(plan.folder, folder, item.digest, item.wave or 0, rules)
         lot = LotRun(read_targets(plan.path(item.uri)), writer, rules, work, partial(_is_there, work / STOP))
         if asyncio.run(lot.run()):
             writer.seal(item.number, key, round(time.thread_time() - started, 3))

@@ -6,6 +6,7 @@ The output is one decision per document, aligned with the text; no text is copie
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
@@ -16,26 +17,28 @@ from curate.dedup.candidates import NODE, Grouped, Pair
 from curate.dedup.clusters import both_ways, large_star, node_id, node_row, small_star
 from curate.dedup.config import Dedup
 from curate.dedup.decisions import DECISIONS, add_evidence, as_span, compare, lost, to_winner, widest, winner_evidence
-from curate.pipelines.stages.map_only import Made, made, map_only
+from curate.errors import SettingsError
+from curate.inputs.items import moved
+from curate.pipelines.engines.engine import Engine, cpu_seconds, execute
+from curate.pipelines.stages import estimate, sign
+from curate.pipelines.stages.given import Given
+from curate.pipelines.stages.map_only import Made, made
 from curate.recipe import Recipe
-from curate.stage.parts import PartWriter
-from curate.stage.plan import Item, Plan, load_plan
-
-
-def build_signatures(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the map-only first half: a signature part per text part."""
-    map_only(pipeline, plan, sign_part)
-
-
-def sign_part(plan: Plan, item: Item) -> None:
-    """Sign one part."""
-    signatures.write_part(plan, item, settings.build(Dedup, plan.settings["dedup"]))
+from curate.stage.kinds import KINDS
+from curate.stage.parts import PartWriter, part_name
+from curate.stage.plan import Plan, load_plan
+from curate.stage.record import done
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wire the second half."""
     folder = storage.uri(plan.folder)
-    pipeline | "Plan" >> beam.Create([folder]) | Decisions(folder, settings.build(Dedup, plan.settings["dedup"]))
+    pipeline | "Plan" >> beam.Create([folder]) | Decisions(folder, plan.built(Dedup, "dedup"))
+
+
+def parts(recipe: Recipe, folder: str) -> beam.PTransform:
+    """Returns what makes the stage's parts of its folder, before there is a plan."""
+    return Decisions(folder, recipe.dedup)
 
 
 class Decisions(beam.PTransform):  # type: ignore[misc]
@@ -172,15 +175,21 @@ def decide(group: Grouped, folder: str) -> Made:
     return made(item.number)
 
 
-def plan_sign(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
-    """The plan of dedup's first half; only what decides a signature is in its key."""
-    dedup = settings.to_table(recipe.dedup)
-    table = {name: dedup[name] for name in ("near", "bands", "rows", "shingle")}
-    return Plan(stage="sign", folder=folder, settings={"dedup": table}, items=tuple(items))
-
-
-def plan_dedup(recipe: Recipe, folder: Path, items: list[Item], signatures: Path) -> Plan:
-    """The plan of dedup's second half, over finished signatures; every part depends on all items."""
-    paths = [storage.relative(signatures / f"part-{item.number:05d}.parquet", folder) for item in items]
+def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
+    """Returns the plan of dedup over signatures, which need not be there yet; every part depends on all items."""
+    if any(item.form == "decided" for item in given.items):
+        raise SettingsError("dedup reads documents, not the decisions of another dedup; name the folder before it")
+    signatures = folder / KINDS["sign"].folder
+    paths = [storage.relative(signatures / part_name(item.number), folder) for item in given.items]
     table = {"dedup": settings.to_table(recipe.dedup), "sources": list(recipe.sources), "signatures": paths}
-    return Plan(stage="dedup", folder=folder, settings=table, items=tuple(items), alone=False)
+    return Plan(stage="dedup", folder=folder, settings=table, items=tuple(given.items), per_item=False)
+
+
+def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:
+    """Signs every part, then checks that the shuffle fits into memory, unless the stage is done."""
+    whole = plan(recipe, folder, given)
+    if done(whole):
+        return
+    inside = folder / KINDS["sign"].folder
+    execute(sign.plan(recipe, inside, replace(given, items=moved(given.items, folder, inside))), engine)
+    estimate.check(whole, engine.target, cpu_seconds(whole, whole.pending()))

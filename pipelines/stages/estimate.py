@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate import settings
 from curate.dedup import candidates, signatures
 from curate.dedup.config import Dedup
 from curate.errors import SettingsError
@@ -54,7 +53,7 @@ def check(plan: Plan, target: EngineOptions, seconds: float) -> None:
         return
     mode, workers = mode_of(target, seconds)
     documents = signatures.documents(plan)
-    rules = settings.build(Dedup, plan.settings["dedup"])
+    rules = plan.built(Dedup, "dedup")
     needed, given = need(documents, rules, mode, workers), available()
     mend = "use --runner spark, which sorts on disk (the signatures are kept)"
     if given is not None and needed.memory > given:

@@ -1,6 +1,6 @@
 """WARC and WET files to documents: one part per file, piece of a file, or group of pointers into files."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from curate.extract.reading import records, refused
 from curate.extract.sandbox import shared
 from curate.inputs.documents import USER_FORMS, user_documents
 from curate.inputs.items import numbered, pieces
+from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import MakeParts
 from curate.pipelines.stages.repeats import MakePartsOnce
 from curate.recipe import Recipe
@@ -26,12 +27,15 @@ NO_REPEATS: Mapping[int, bytes] = {}
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wire the stage."""
-    asked = settings.build(Extraction, plan.settings)
-    pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | parts(asked.extract)
+    pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | _parts(plan.built(Extraction).extract)
 
 
-def parts(asked: Extract) -> beam.PTransform:
-    """What makes the stage's parts of its folder."""
+def parts(recipe: Recipe, _folder: str) -> beam.PTransform:
+    """Returns what makes the stage's parts of its folder, before there is a plan."""
+    return _parts(recipe.extract)
+
+
+def _parts(asked: Extract) -> beam.PTransform:
     return MakePartsOnce(make_part) if asked.payload_duplicates == "reject" else MakeParts(make_part)
 
 
@@ -40,7 +44,7 @@ def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS)
 
     repeats: of pages whose payload another page has, their numbers and the id of that other, which is kept.
     """
-    asked = settings.build(Extraction, plan.settings)
+    asked = plan.built(Extraction)
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         if item.form in USER_FORMS:
             for found in user_documents(plan.path(item.uri), item, plan.stage):
@@ -110,14 +114,10 @@ def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | N
         )
 
 
-def quiet(_line: str) -> None:
-    """Tell nobody."""
-
-
-def plan_extract(recipe: Recipe, folder: Path, items: list[Item], say: Callable[[str], None] = quiet) -> Plan:
-    """The plan of extract over these items: what indexes select is looked up first, large files are cut."""
+def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
+    """Returns the plan of extract: what indexes select is looked up first, large files are cut into pieces."""
     selects = {name: source.select for name, source in recipe.sources.items()}
-    whole = resolved(items, folder, selects, recipe.commoncrawl, say)
+    whole = resolved(given.items, folder, selects, recipe.commoncrawl, given.say)
     items = numbered([piece for item in whole for piece in pieces(item, recipe.extract.split_bytes)])
     attached = tuple(sorted({item.uri for item in items if item.form == "pointers"}))
     model = quick_gate.identified(recipe.extract.quality_model)
@@ -128,6 +128,6 @@ def plan_extract(recipe: Recipe, folder: Path, items: list[Item], say: Callable[
         folder=folder,
         settings=settings.to_table(asked),
         items=tuple(items),
-        alone=recipe.extract.payload_duplicates == "keep",
+        per_item=recipe.extract.payload_duplicates == "keep",
         attached=attached,
     )

@@ -9,6 +9,7 @@ import apache_beam as beam
 from curate import settings
 from curate.filters.rules import Filter, judge
 from curate.inputs.documents import read_documents
+from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
 from curate.records import Failure, reject
@@ -31,7 +32,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 def make_part(plan: Plan, item: Item) -> None:
     """Filter one part."""
-    filters = settings.build(Filters, plan.settings)
+    filters = plan.built(Filters)
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         for document in read_documents(plan, item):
             if isinstance(document, Failure):
@@ -46,8 +47,8 @@ def make_part(plan: Plan, item: Item) -> None:
                 part.note(name, number)
 
 
-def plan_filter(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
-    """The plan of filter: the recipe's rules, and each source's own."""
+def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
+    """Returns the plan of filter: the recipe's rules, and each source's own."""
     sources = {name: settings.to_table(source.filter) for name, source in recipe.sources.items()}
     table = {"default": settings.to_table(recipe.filter), "sources": sources}
-    return Plan(stage="filter", folder=folder, settings=table, items=tuple(items))
+    return Plan(stage="filter", folder=folder, settings=table, items=tuple(given.items))

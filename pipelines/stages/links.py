@@ -1,12 +1,10 @@
-"""Files of links to candidates: gather (one part per file, sorted by key), then join (one part per range of keys).
+"""Gathered links to candidates: one part per range of keys.
 
 No link goes through a shuffle: a part of the join reads its range of keys out of every gathered part, as pack does with
 tokens, so that neither half needs more memory for twenty years of dumps than for one month.
 """
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -14,38 +12,28 @@ import apache_beam as beam
 import pyarrow.parquet as pq
 
 from curate import settings, storage
-from curate.links.config import Links
-from curate.links.readers import form_of, found_in, rejection
-from curate.links.sieve import LinkCandidate, judged, sieve
-from curate.links.votes import CANDIDATES, GATHERED, Row, candidates, gathered, order
+from curate.links.config import WEBTEXT, Links
+from curate.links.votes import CANDIDATES, GATHERED, Row, candidates, order
+from curate.pipelines.engines.engine import Engine, execute
+from curate.pipelines.stages import gather
+from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
-from curate.records import Failure, Reason, Rejection, Skipped
+from curate.recipe import Recipe
+from curate.records import Reason, Rejection
+from curate.stage.kinds import KINDS
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.record import read_stage
 from curate.stage.sorting import in_order
 
-GATHERED_FOLDER = "gathered"
-JOIN_ONLY = {"score", "min_score", "unscored", "provenance"}
 PLACES = 1 << 16
 ROWS_A_PART = 500_000  # links that one part of the join reads, about
 READ_ROWS = 256  # of a gathered part in memory at a time
-TOO_YOUNG = 0.2  # the share of immature scores in a file that is worth a warning
 
 
-def items_of(items: list[Item], rules: Links) -> list[Item]:
-    """The items of input files with the form of links that each holds; SettingsError where one does not tell."""
-    return [replace(item, form=form_of(item.uri, rules.format)) for item in items]
-
-
-def plan_gather(rules: Links, folder: Path, items: list[Item]) -> Plan:
-    """The plan of the first half: all of the settings but what only the join reads."""
-    table = {name: value for name, value in settings.to_table(rules).items() if name not in JOIN_ONLY}
-    return Plan(stage="gather", folder=folder, settings=table, items=tuple(items_of(items, rules)))
-
-
-def plan_join(rules: Links, folder: Path, gathered: Path) -> Plan:
-    """The plan of the second half over a finished first one: as many ranges of keys as the links ask for."""
+def plan(recipe: Recipe, folder: Path, _given: Given) -> Plan:
+    """Returns the plan of links over what gather has left: as many ranges of keys as the links ask for."""
+    rules, gathered = recipe.links or WEBTEXT, folder / KINDS["gather"].folder
     record = read_stage(gathered)
     names = [name for name in record.outputs if name.startswith("part-")]
     made_from = json_digest([record.outputs[name].sha256 for name in names])
@@ -58,74 +46,36 @@ def plan_join(rules: Links, folder: Path, gathered: Path) -> Plan:
             name="keys",
             uri="",
             form="keys",
-            sha256=made_from,
-            bytes=size // count,
+            digest=made_from,
+            size=size // count,
             start=start,
             stop=stop,
         )
         for number, (start, stop) in enumerate(pairwise(bounds))
     )
     table = {
-        "links": {name: value for name, value in settings.to_table(rules).items() if name in JOIN_ONLY},
+        "links": {name: value for name, value in settings.to_table(rules).items() if name in gather.JOIN_ONLY},
         "gathered": [storage.relative(gathered / name, folder) for name in names],
     }
     return Plan(stage="links", folder=folder, settings=table, items=items)
 
 
-def warnings(plan: Plan) -> Iterator[str]:
-    """A line for each file of which many scores were read too soon after posting to mean anything."""
-    for item, receipt in zip(plan.items, plan.receipts(), strict=True):
-        young = receipt.counts.notes.get("immature scores", 0)
-        if young > TOO_YOUNG * receipt.counts.read:
-            hours = plan.settings["maturity_hours"]
-            yield f"{item.label}: {young:,} of {receipt.counts.read:,} scores were read within {hours} hours of posting"
-
-
-def build_gather(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the first half."""
-    map_only(pipeline, plan, gather_part)
+def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:
+    """Gathers the links of every file, and prints a line for each whose scores were read too soon."""
+    first = gather.plan(recipe, folder / KINDS["gather"].folder, given)
+    execute(first, engine)
+    for line in gather.warnings(first):
+        engine.progress.say(line)
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the second half."""
-    map_only(pipeline, plan, join_part)
+    """Wire the stage."""
+    map_only(pipeline, plan, make_part)
 
 
-def gather_part(plan: Plan, item: Item) -> None:
-    """The links of one file that pass the filters, sorted; all others are counted, and listed unless they are none."""
-    rules = settings.build(Links, plan.settings)
-    with PartWriter(plan.folder, item.number, plan.part_key(item), schema=GATHERED) as part:
-        near = plan.folder / f"sorting-{item.number:05d}"
-        for row in in_order(_passing(plan, item, rules, part), GATHERED, order, "fetch_url", near):
-            part.keep_row(row, item.source, len(row["fetch_url"]))
-
-
-def _passing(plan: Plan, item: Item, rules: Links, part: PartWriter) -> Iterator[Row]:
-    tables = sieve(rules)
-    marks: Counter[str] = Counter()
-    skipped: Counter[str] = Counter()
-    for found in found_in(plan, item, rules):
-        if isinstance(found, LinkCandidate):
-            marks.update(found.marks)
-            verdict = judged(found, tables)
-            if isinstance(verdict, Reason):
-                part.reject(rejection(item, found.url, found.id, verdict))
-            else:
-                yield gathered(found, verdict, item.source)
-        elif isinstance(found, Skipped):
-            skipped[found.kind] += 1
-        elif isinstance(found, Failure):
-            part.fail(found, item.source)
-        else:
-            part.reject(found)
-    for kind, number in sorted(skipped.items()):
-        part.skip(kind, number)
-    part.note("immature scores", marks["immature"])
-
-
-def join_part(plan: Plan, item: Item) -> None:
+def make_part(plan: Plan, item: Item) -> None:
     """The candidates of one range of keys."""
-    rules = settings.build(Links, plan.settings["links"])
+    rules = plan.built(Links, "links")
     parts = [storage.join(plan.folder, uri) for uri in plan.settings["gathered"]]
     found = chain.from_iterable(in_range(path, item.start, item.stop) for path in parts)
     rows = in_order(found, GATHERED, order, "fetch_url", plan.folder / f"sorting-{item.number:05d}")

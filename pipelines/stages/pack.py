@@ -6,6 +6,7 @@ import apache_beam as beam
 import numpy as np
 
 from curate import errors, storage
+from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
 from curate.stage.plan import Item, Plan, json_digest
@@ -16,11 +17,19 @@ from curate.tokens.packing import cuts_settings, pack_shard, plan_cuts
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wire the stage."""
-    map_only(pipeline, plan, pack_shard)
+    map_only(pipeline, plan, make_part)
 
 
-def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
-    """The plan of pack: the cuts of the global order, one item per shard."""
+def make_part(plan: Plan, item: Item) -> None:
+    """Pack one shard."""
+    pack_shard(plan, item)
+
+
+def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
+    """Returns the plan of pack: the cuts of the global order, one item per shard."""
+    if given.previous is None:
+        raise ValueError("pack is given the folder of tokenize")
+    tokenized = given.previous
     record = read_stage(tokenized)
     if record.stage != "tokenize":
         raise errors.SettingsError(f"{tokenized}: the output of {record.stage}; pack reads that of tokenize")
@@ -35,8 +44,8 @@ def plan_pack(recipe: Recipe, folder: Path, tokenized: Path) -> Plan:
             name=cut.path,
             uri="",
             form="shard",
-            sha256=inputs,
-            bytes=width * cut.tokens,
+            digest=inputs,
+            size=width * cut.tokens,
             source=cut.source,
         )
         for number, cut in enumerate(cuts)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import apache_beam as beam
 
-from curate import settings, storage
+from curate import storage
 from curate.extract.config import Extraction
 from curate.extract.reading import records, refused
 from curate.extract.repeats import BUCKET_BYTES, bucketed, repeats, sighting
@@ -56,7 +56,7 @@ def see(pick: Pick) -> Iterator[Blob]:
     """What is seen in an item of pages that pass the first tests: a blob for each bucket of payloads."""
     folder, number = pick
     plan = load_plan(storage.path(folder))
-    item, asked = plan.items[number], settings.build(Extraction, plan.settings)
+    item, asked = plan.items[number], plan.built(Extraction)
     if item.form in NO_PAGES:
         return
     rank = [*dict.fromkeys(each.source for each in plan.items)].index(item.source)
@@ -66,7 +66,7 @@ def see(pick: Pick) -> Iterator[Blob]:
         for place, page in enumerate(pages)
         if not refused(page, item.source, asked)
     )
-    buckets = 1 + sum(each.bytes for each in plan.items) // BUCKET_BYTES
+    buckets = 1 + sum(item.size for item in plan.items) // BUCKET_BYTES
     for bucket, blob in bucketed(seen, buckets).items():
         yield f"{folder}\0{bucket}".encode(), blob
 

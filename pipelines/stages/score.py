@@ -9,18 +9,20 @@ from pathlib import Path
 
 import apache_beam as beam
 
-from curate import settings, storage
-from curate.inputs.digests import Digests
+from curate import storage
 from curate.inputs.documents import read_documents
 from curate.inputs.items import moved
+from curate.pipelines.engines.engine import Engine, execute
+from curate.pipelines.stages import rate
+from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.quality import classifier, keep, model_file, scores
 from curate.quality.config import Score
 from curate.quality.keep import ScoreCut
 from curate.recipe import Recipe
 from curate.records import Document, Failure, reject
-from curate.settings import Table
-from curate.stage.parts import PartWriter
+from curate.stage.kinds import KINDS
+from curate.stage.parts import PartWriter, part_name
 from curate.stage.plan import Item, Plan
 
 
@@ -29,14 +31,9 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     map_only(pipeline, plan, make_part)
 
 
-def build_scores(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the first half of the stage: a part of scores per part of documents."""
-    map_only(pipeline, plan, scores.write_part)
-
-
 def make_part(plan: Plan, item: Item) -> None:
     """Score one part."""
-    rules, seed = settings.build(Score, plan.settings["score"]), plan.settings["seed"]
+    rules, seed = plan.built(Score, "score"), plan.settings["seed"]
     scored = rated(plan, item) if rules.keep == "fraction" else judged(plan, item, rules)
     cut = keep.ScoreCut(**plan.settings["cut"]) if rules.keep == "fraction" else None
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
@@ -73,27 +70,23 @@ def rated(plan: Plan, item: Item) -> Iterator[Document | Failure]:
         yield replace(document, quality=score)
 
 
-def plan_rate(recipe: Recipe, folder: Path, items: list[Item], digests: Digests, miniweb: Path | None) -> Plan:
-    """The plan of score's first half, from the items and the folder of the whole; the model is made first."""
-    table, inside = _model(recipe, folder, digests, miniweb), folder / "scores"
-    table["score"] = {"label": table["score"]["label"]}
-    table["model"] = storage.relative(folder / model_file.MODEL, inside)
-    return Plan(stage="rate", folder=inside, settings=table, items=tuple(moved(items, folder, inside)))
+def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
+    """Returns the plan of score; the model is made first, as its digest is in the key.
 
-
-def plan_score(recipe: Recipe, folder: Path, items: list[Item], digests: Digests, miniweb: Path | None) -> Plan:
-    """The plan of score; the model is made first, as its digest is in the key; "rate" is done if the rule needs it."""
+    Where the rule keeps a share of all documents, rate is done already.
+    """
     rules = recipe.score or Score()
-    table = _model(recipe, folder, digests, miniweb) | {"seed": recipe.seed}
+    table = rate.model_table(recipe, folder, given) | {"seed": recipe.seed}
     if rules.keep == "fraction":
-        parts = [folder / "scores" / f"part-{item.number:05d}.parquet" for item in items]
-        found = scores.cut(parts, rules.fraction, rules.only, recipe.seed)
-        cut = asdict(found or ScoreCut(score=0.0, draw=2**64 - 1))
-        table |= {"cut": cut, "scores": [storage.relative(part, folder) for part in parts]}
+        parts = [folder / KINDS["rate"].folder / part_name(item.number) for item in given.items]
+        cut = scores.cut(parts, rules.fraction, rules.only, recipe.seed) or ScoreCut(score=0.0, draw=2**64 - 1)
+        table |= {"cut": asdict(cut), "scores": [storage.relative(part, folder) for part in parts]}
     attached = (model_file.MODEL, model_file.CARD)
-    return Plan(stage="score", folder=folder, settings=table, items=tuple(items), attached=attached)
+    return Plan(stage="score", folder=folder, settings=table, items=tuple(given.items), attached=attached)
 
 
-def _model(recipe: Recipe, folder: Path, digests: Digests, miniweb: Path | None) -> Table:
-    plain, sha256 = model_file.prepare(recipe.score or Score(), folder, digests, miniweb=miniweb)
-    return {"score": settings.to_table(plain), "model": model_file.MODEL, "model_sha256": sha256}
+def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:
+    """Scores every part first, if the keep rule needs all scores before it keeps any document."""
+    if rate.needed(recipe):
+        inside = folder / KINDS["rate"].folder
+        execute(rate.plan(recipe, inside, replace(given, items=moved(given.items, folder, inside))), engine)

@@ -8,6 +8,7 @@ import apache_beam as beam
 
 from curate import storage
 from curate.inputs.documents import read_documents
+from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
 from curate.records import Failure
@@ -50,17 +51,18 @@ def place(row: dict[str, Any]) -> tuple[str, str, int, bytes]:
     return row["split"], row["source"], row["order"], row["id"]
 
 
-def plan_tokenize(recipe: Recipe, folder: Path, items: list[Item]) -> Plan:
-    """The plan of tokenize: the split and the global order are drawn here, so the seed is in the key."""
+def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
+    """Returns the plan of tokenize: the split and the global order are drawn here, so the seed is in the key."""
+    items = tuple(given.items)
     tokenizer = tokenizer_of(recipe)
     table = {"tokenizer": tokenizer.stated(), "seed": recipe.seed, "valid_fraction": recipe.pack.valid_fraction}
     if tokenizer.name != FILE:
-        return Plan(stage="tokenize", folder=folder, settings=table, items=tuple(items))
+        return Plan(stage="tokenize", folder=folder, settings=table, items=items)
     content = storage.path(recipe.tokenize.encoding).read_bytes()
     if storage.contents([folder / FILE]) != [content]:
         storage.make_folder(folder)
         write_bytes(folder / FILE, content)
-    return Plan(stage="tokenize", folder=folder, settings=table, items=tuple(items), attached=(FILE,))
+    return Plan(stage="tokenize", folder=folder, settings=table, items=items, attached=(FILE,))
 
 
 def tokenizer_of(recipe: Recipe) -> Tokenizer:

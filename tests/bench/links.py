@@ -70,7 +70,7 @@ def rate(work: Callable[[], object], size: int, rounds: int) -> float:
 def whole(path: Path) -> float:
     """Lines of a dump's file per second of CPU through the whole first half: unpacked, sorted, written."""
     with tempfile.TemporaryDirectory() as folder:
-        item = Item(number=0, name=path.name, uri=str(path), form="lines", sha256="", bytes=path.stat().st_size)
+        item = Item(number=0, name=path.name, uri=str(path), form="lines", digest="", size=path.stat().st_size)
         plan = Plan(stage="gather", folder=Path(folder), settings=settings.to_table(WEBTEXT), items=(item,))
         begin_stage(plan)
         begin = time.process_time()

@@ -77,7 +77,7 @@ def planned(paths: list[Path]) -> tuple[list[ShardRange], float, float, float]:
 def packed(paths: list[Path], cut: ShardRange, folder: Path) -> tuple[float, float, float]:
     """The memory before and at most, the seconds."""
     settings = cuts_settings([cut], [str(path) for path in paths], (), named("gpt2").stated())
-    item = Item(number=0, name=cut.path, uri="", form="shard", sha256="", bytes=0, source=cut.source)
+    item = Item(number=0, name=cut.path, uri="", form="shard", digest="", size=0, source=cut.source)
     plan = Plan(stage="pack", folder=folder, settings=settings, items=(item,))
     before, start = peak(), time.perf_counter()
     pack_shard(plan, item)

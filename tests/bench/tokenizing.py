@@ -51,7 +51,7 @@ def stage(folder: Path, chosen: list[Document]) -> Callable[[], object]:
                 part.keep(Document(**row))
     (folder / "stage").mkdir()
     (folder / "stage" / "receipts").mkdir()
-    item = Item(number=0, name="part", uri=str(folder / "part-00000.parquet"), form="part", sha256="", bytes=0)
+    item = Item(number=0, name="part", uri=str(folder / "part-00000.parquet"), form="part", digest="", size=0)
     settings = {"tokenizer": bpe.named("gpt2").stated(), "seed": 0, "valid_fraction": 0.005}
     plan = Plan(stage="tokenize", folder=folder / "stage", settings=settings, items=(item,))
     return lambda: make_part(plan, item)

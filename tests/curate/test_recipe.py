@@ -22,6 +22,7 @@ from curate.loader.mixture import Mixture
 from curate.quality.config import Score
 from curate.recipe import Recipe, Source
 from curate.settings import Where
+from curate.stage import kinds
 from curate.tokens.config import Pack
 
 words = st.text(alphabet="abcé -", min_size=1, max_size=8)
@@ -134,7 +135,7 @@ def test_gpt_3_judges_common_crawl_alone_by_a_pareto_draw_of_alpha_9_with_the_mo
     assert (found.score.keep, found.score.alpha, found.score.label) == ("pareto", 9, "positive")
     assert found.score.only == ("common_crawl",)
     assert found.score.is_default
-    assert found.stages == recipe.STAGES
+    assert found.stages == kinds.STAGES
 
 
 def test_webtext_leaves_wikipedia_out_as_the_paper_does():

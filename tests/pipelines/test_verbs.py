@@ -18,7 +18,7 @@ from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
-from curate.recipe import STAGES
+from curate.stage.kinds import STAGES
 from curate.stage.plan import Plan
 from curate.stage.record import read_stage
 from curate.tokens import bpe

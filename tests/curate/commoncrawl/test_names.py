@@ -39,7 +39,7 @@ def test_a_crawl_is_its_list_and_only_the_list_is_asked_for(server, choice, chos
     items = source_items({"web": (f"commoncrawl:CC-X/warc{choice}",)}, Digests(), base=server.url)
     assert [item.name for item in items] == chosen
     assert [item.uri for item in items] == [f"{server.url}/{name}" for name in chosen]
-    assert {item.sha256 for item in items} == {f"listed:{name}" for name in chosen}
+    assert {item.digest for item in items} == {f"listed:{name}" for name in chosen}
     assert {item.form for item in items} == {"warc"}
     assert [path for path, _ in server.asked if not path.endswith("warc.paths.gz")] == []
     assert bytes_of((f"commoncrawl:CC-X/warc{choice}",), server.url) == len(chosen) * 10**9
@@ -49,7 +49,7 @@ def test_a_crawl_is_its_list_and_only_the_list_is_asked_for(server, choice, chos
 def test_where_the_crawl_lies_is_no_part_of_its_identity(tmp_path, base):
     (tmp_path / "some.paths").write_text("\n".join(NAMES[:2]))
     items = source_items({"web": (f"{tmp_path}/some.paths",)}, Digests(), base=base)
-    assert [(item.name, item.sha256) for item in items] == [(name, f"listed:{name}") for name in NAMES[:2]]
+    assert [(item.name, item.digest) for item in items] == [(name, f"listed:{name}") for name in NAMES[:2]]
     assert items[0].uri == f"{base.rstrip('/')}/{NAMES[0]}"
 
 
@@ -58,7 +58,7 @@ def test_what_is_no_published_crawl_is_asked_for_or_read(server, tmp_path):
     (tmp_path / "all.paths").write_text(f"{tmp_path}/own.warc\nmine/b.warc.gz\n{server.put('c.warc.gz', b'c')}\n")
     server.put("mine/b.warc.gz", b"bb")
     items = source_items({"web": (f"{tmp_path}/all.paths",)}, Digests(), base=server.url)
-    assert [(item.name, item.bytes, item.sha256[:4]) for item in items] == [
+    assert [(item.name, item.size, item.digest[:4]) for item in items] == [
         (f"{tmp_path}/own.warc", 1, "2d71"),
         ("mine/b.warc.gz", 2, "etag"),
         (f"{server.url}/c.warc.gz", 1, "etag"),
@@ -120,8 +120,8 @@ def test_an_https_input_is_known_by_what_its_server_tells(server):
     url = server.put("a.warc.gz", b"abc")
     server.faults.append(Fault(status=503))
     (item,) = source_items({"web": (url,)}, Digests())
-    assert (item.name, item.uri, item.bytes, item.form) == ("a.warc.gz", url, 3, "warc")
-    assert item.sha256.startswith("etag:")
+    assert (item.name, item.uri, item.size, item.form) == ("a.warc.gz", url, 3, "warc")
+    assert item.digest.startswith("etag:")
     with pytest.raises(SettingsError, match="the web lists no files"):
         source_items({"web": (f"{server.url}/*.warc.gz",)}, Digests())
 
@@ -137,6 +137,6 @@ def test_a_large_file_is_cut_evenly_and_nothing_else_is():
     assert {each.bytes for each in cut} == {250}
     assert len({str(each.identity) for each in cut}) == 4
     assert [each.label for each in cut][:2] == ["a[0:250]", "a[250:500]"]
-    for whole in (item(bytes=300), item(form="owned"), item(sha256="listed:a")):
+    for whole in (item(size=300), item(form="owned"), item(digest="listed:a")):
         assert list(pieces(whole, 300)) == [whole]
         assert whole.identity == [whole.name, whole.form, whole.source, whole.sha256]

@@ -204,7 +204,7 @@ def test_pointers_are_sorted_once_each_and_kept_until_the_selection_changes(tmp_
     targets = [target for item in items for target in read_targets(path, item.start, item.stop)]
     assert targets == sorted(targets)
     assert len(targets) == len(set(targets)) == 9001
-    assert len({item.sha256 for item in items}) == 3
+    assert len({item.digest for item in items}) == 3
     assert items[0].label == "web/pointers[0:4096]"
     assert read_targets(path, 4000, 4200) == targets[4000:4200]
     selected(tmp_path, "web", "l" * 64, once)

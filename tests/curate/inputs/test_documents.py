@@ -38,7 +38,7 @@ def zstd(content):
 
 
 def own(path, source="web", form="documents"):
-    return Item(number=0, name=path.name, uri=str(path), form=form, sha256="digest", bytes=0, source=source)
+    return Item(number=0, name=path.name, uri=str(path), form=form, digest="digest", size=0, source=source)
 
 
 def read(path, **changes):

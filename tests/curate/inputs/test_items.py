@@ -27,8 +27,8 @@ def folder(tmp_path):
 
 def finished(folder, *, stage="extract", items=None):
     items = items or (
-        Item(number=0, name="a", uri="/in/a", form="documents", sha256="ab", bytes=1, source="web"),
-        Item(number=1, name="b", uri="/in/b", form="documents", sha256="cd", bytes=1, source="books"),
+        Item(number=0, name="a", uri="/in/a", form="documents", digest="ab", size=1, source="web"),
+        Item(number=1, name="b", uri="/in/b", form="documents", digest="cd", size=1, source="books"),
     )
     plan = Plan(stage=stage, folder=folder, settings={}, items=items)
     open_stage(plan)
@@ -92,7 +92,7 @@ def test_sources_become_items_in_their_order_with_names_below_their_common_folde
     ]
     for item in items:
         assert Path(item.uri).is_absolute()
-        assert (item.sha256, item.bytes) == (sha256_of(Path(item.uri)), Path(item.uri).stat().st_size)
+        assert (item.digest, item.size) == (sha256_of(Path(item.uri)), Path(item.uri).stat().st_size)
 
 
 def test_names_do_not_change_with_the_folder_that_all_inputs_lie_in(folder, tmp_path_factory):
@@ -158,7 +158,7 @@ def test_the_parts_of_a_stage_are_the_next_one_s_items(tmp_path):
         (0, "extract/part-00000.parquet", "part", "web"),
         (1, "extract/part-00001.parquet", "part", "books"),
     ]
-    assert [item.sha256 for item in items] == [record.outputs[f"part-0000{n}.parquet"].sha256 for n in (0, 1)]
+    assert [item.digest for item in items] == [record.outputs[f"part-0000{n}.parquet"].sha256 for n in (0, 1)]
     assert items[1].uri == "../extract/part-00001.parquet"
 
 
@@ -168,8 +168,8 @@ def test_a_dedup_s_items_join_the_decision_with_the_text_it_is_about(tmp_path):
     record = finished(tmp_path / "dedup", stage="dedup", items=decided)
     item = stage_items(tmp_path / "dedup", tmp_path / "deep" / "score")[1]
     assert (item.form, item.source, item.uri) == ("decided", "books", "../../dedup/part-00001.parquet")
-    assert (tmp_path / "deep" / "score" / item.text_uri).resolve() == tmp_path / "filter" / "part-00001.parquet"
-    assert item.sha256 == json_digest([record.outputs["part-00001.parquet"].sha256, decided[1].sha256])
+    assert (tmp_path / "deep" / "score" / item.base_uri).resolve() == tmp_path / "filter" / "part-00001.parquet"
+    assert item.digest == json_digest([record.outputs["part-00001.parquet"].sha256, decided[1].sha256])
 
 
 @pytest.mark.parametrize("stage", ["sign", "tokenize", "pack"])
@@ -204,8 +204,8 @@ def test_a_verb_refuses_what_is_neither(folder):
 
 
 def test_items_seen_from_another_folder_lead_to_the_same_files(tmp_path):
-    item = Item(number=0, name="a", uri="../x/a", form="decided", sha256="", bytes=0, text_uri="../y/t")
-    absolute = replace(item, uri=str(tmp_path / "x" / "a"), text_uri="")
+    item = Item(number=0, name="a", uri="../x/a", form="decided", digest="", size=0, base_uri="../y/t")
+    absolute = replace(item, uri=str(tmp_path / "x" / "a"), base_uri="")
     here, there = tmp_path / "dedup", tmp_path / "dedup" / "signatures"
     for before, after in zip([item, absolute], moved([item, absolute], here, there), strict=True):
         assert os.path.normpath(there / after.uri) == str(tmp_path / "x" / "a")

@@ -34,7 +34,7 @@ def plan(tmp_path):
 
 
 def item(form, uri, text_uri=""):
-    return Item(number=0, name="n", uri=uri, form=form, sha256="", bytes=0, source="web", text_uri=text_uri)
+    return Item(number=0, name="n", uri=uri, form=form, digest="", size=0, source="web", base_uri=text_uri)
 
 
 def test_a_part_is_read_as_it_was_written(plan):

@@ -35,7 +35,7 @@ def wat(links: list, **head: str) -> bytes:
 
 
 def found(content: bytes, form: str, *, internal: bool = False):
-    item = Item(number=0, name=f"x.{form}", uri="", form=form, sha256="", bytes=0, source="web")
+    item = Item(number=0, name=f"x.{form}", uri="", form=form, digest="", size=0, source="web")
     return [*outlinks(io.BytesIO(content), len(content), item, internal=internal)]
 
 

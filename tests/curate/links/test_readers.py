@@ -20,7 +20,7 @@ ROW = {"id": "abc", "url": "http://a.example/x", "score": 5, "created_utc": 1, "
 
 def found(path: Path, rules: Links = Links()):  # noqa: B008 - it is frozen
     form = form_of(path.name, rules.format)
-    item = Item(number=0, name=path.name, uri=str(path), form=form, sha256="", bytes=0, source="web")
+    item = Item(number=0, name=path.name, uri=str(path), form=form, digest="", size=0, source="web")
     return [*found_in(Plan(stage="gather", folder=path.parent, settings={}, items=(item,)), item, rules)]
 
 

@@ -8,7 +8,7 @@ from curate.stage.record import close_stage, open_stage
 
 
 def plan_in(folder) -> Plan:
-    item = Item(number=0, name="n", uri="/in", form="part", sha256="ab", bytes=9, source="web")
+    item = Item(number=0, name="n", uri="/in", form="part", digest="ab", size=9, source="web")
     return Plan(stage="filter", folder=folder, settings={}, items=(item,))
 
 

