@@ -141,7 +141,7 @@ class Link(asyncio.Protocol):
             whole = True
         finally:
             end = min(self._handed if whole else time.monotonic(), self._gone)
-            self.web.enter(entry | {"end": end, "sent": self.sent})
+            self.web.enter(entry | {"end": max(end, times["came"]), "sent": self.sent})
 
     async def _answered(self, host: str, path: str, fields: dict[str, str], entry: dict[str, Any]) -> None:
         known = self.web.hosts.get(host)
