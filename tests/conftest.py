@@ -1,6 +1,7 @@
 """What the tests share: the command as a user calls it, where the real data lies, and who runs beside whom."""
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -120,3 +121,38 @@ def miniweb(once) -> Path:
     from curate import miniweb as pages
 
     return once("miniweb", pages.build)
+
+
+@pytest.fixture(scope="session")
+def quickstart(once, curate) -> Path:
+    """A finished `curate run quickstart` by one worker, without a model; whoever changes it copies it first."""
+
+    def fill(folder: Path) -> None:
+        done = curate("run", "quickstart", "--no-train", "-o", folder / "out", "--workers", 1)
+        assert done.code == 0, done.err
+
+    return once("quickstart", fill) / "out"
+
+
+STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
+
+
+@pytest.fixture(scope="session")
+def several_shards(once) -> Path:
+    """A finished run of two sources through every stage but score, in several shards each; to be copied likewise."""
+    from curate import recipe
+    from curate.pipelines.run import Engine, run
+    from curate.pipelines.target import Target
+
+    def fill(folder: Path) -> None:
+        for source in ("books", "web"):
+            rows = [{"text": f"{STORY} {source} {n} " * 4, "url": f"http://{source}/{n}"} for n in range(9)]
+            (folder / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (folder / "own.toml").write_text(
+            'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\nweight = 3\n[sources.web]\n'
+            'inputs = ["web.jsonl"]\n[filter]\nrules = ["gopher_quality"]\n[dedup]\nnear = false\n'
+            "[pack]\nmax_tokens = 250\nvalid_fraction = 0.3\n"
+        )
+        run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=Target(workers=1)))
+
+    return once("several-shards", fill) / "out"

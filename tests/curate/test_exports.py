@@ -10,10 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from small_sets import write
 
-from curate import recipe, storage, token_formats
+from curate import storage, token_formats
 from curate.exports import Dataset, export
-from curate.pipelines.run import Engine, run
-from curate.pipelines.target import Target
 from curate.settings import SettingsError
 from curate.shards import read_index
 from curate.verify import faults
@@ -22,24 +20,9 @@ FORMATS = ("croissant", "datacard", "hf", "llmc", "litdata", "nanotron", "npy")
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
 
 
-@pytest.fixture(scope="module")
-def packed(tmp_path_factory) -> Path:
-    """A run of two sources, several shards each."""
-    folder = tmp_path_factory.mktemp("run")
-    for source in ("books", "web"):
-        rows = [{"text": f"{STORY} {source} {number} " * 4, "url": f"http://{source}/{number}"} for number in range(9)]
-        (folder / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "own.toml").write_text(
-        'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\nweight = 3\n[sources.web]\ninputs = ["web.jsonl"]\n'
-        '[filter]\nrules = ["gopher_quality"]\n[dedup]\nnear = false\n[pack]\nmax_tokens = 250\nvalid_fraction = 0.3\n'
-    )
-    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=Target(workers=1)))
-    return folder / "out"
-
-
 @pytest.fixture
-def out(packed, tmp_path) -> Path:
-    return shutil.copytree(packed, tmp_path / "out")
+def out(several_shards, tmp_path) -> Path:
+    return shutil.copytree(several_shards, tmp_path / "out")
 
 
 def shards(out: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from curate import manifest, recipe, settings
 from curate.parts import Counts, FileRecord, sha256_of
-from curate.pipelines.run import Engine, run
-from curate.pipelines.target import Target
 from curate.recipe import Mixture, Recipe, Source
 from curate.settings import SettingsError
 from curate.stage import StageRecord, read_stage
@@ -23,19 +21,9 @@ SCHEMA = json.loads((resources.files("curate.manifests") / "manifest.schema.json
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A run of two sources through every stage but score, in several shards."""
-    folder = tmp_path_factory.mktemp("run")
-    for source in ("books", "web"):
-        rows = [{"text": f"{STORY} {source} {number} " * 4, "url": f"http://{source}/{number}"} for number in range(9)]
-        (folder / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "own.toml").write_text(
-        'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\nweight = 3\n[sources.web]\ninputs = ["web.jsonl"]\n'
-        '[filter]\nrules = ["gopher_quality"]\n[dedup]\nnear = false\n[pack]\nmax_tokens = 250\nvalid_fraction = 0.3\n'
-    )
-    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=Target(workers=1)))
-    return folder / "out"
+@pytest.fixture
+def finished(several_shards):
+    return several_shards
 
 
 @pytest.fixture
