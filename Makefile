@@ -3,8 +3,9 @@
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 PIP := $(UV) pip install --quiet --python .venv/bin/python --constraint constraints.txt
 RUN := .venv/bin/
+SIDE_BY_SIDE := --numprocesses logical --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo demo-crawl test lint bench bench-peers bench-crawl readers runners conformance faults memory clean
+.PHONY: demo demo-crawl test quick lint bench bench-peers bench-crawl readers runners conformance faults memory clean
 
 demo: .venv/.train
 	$(RUN)curate run quickstart --out demo
@@ -14,7 +15,11 @@ demo-crawl: .venv/.dev
 	$(RUN)python tests/conformance/demo_crawl.py demo-crawl
 
 test: .venv/.dev .venv/.browser
-	UV=$(UV) $(RUN)pytest
+	UV=$(UV) $(RUN)pytest $(SIDE_BY_SIDE)
+
+# What needs no worker processes.
+quick: .venv/.dev .venv/.browser
+	UV=$(UV) $(RUN)pytest $(SIDE_BY_SIDE) -m 'not processes'
 
 lint: .venv/.dev
 	$(RUN)ruff check .

@@ -1,15 +1,39 @@
-"""What the tests share: the command as a user calls it, and where the real data lies."""
+"""What the tests share: the command as a user calls it, where the real data lies, and who runs beside whom."""
 
+import fcntl
+import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("CURATE_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+# No test depends on the speed of the machine.
+settings.register_profile("curate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("curate")
+
+# Compiled modules are kept, as for a user; without them each command compiles all its libraries.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who shares a worker of pytest-xdist: tests that look at one thing that a fixture of their module made."""
+    for item in items:
+        if item.get_closest_marker("xdist_group"):
+            continue
+        made = item._fixtureinfo.name2fixturedefs
+        if any(found[-1].scope in ("module", "class") for found in made.values()):
+            item.add_marker(pytest.mark.xdist_group(item.location[0]))
 
 
 @dataclass(frozen=True)
@@ -72,10 +96,64 @@ def data():
 
 
 @pytest.fixture(scope="session")
-def miniweb(tmp_path_factory) -> Path:
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Fills a folder that all workers of pytest-xdist share; whoever comes first does it, and nobody may change it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def filled(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, full = shared / f"once-{name}", shared / f"once-{name}.full"
+        with (shared / f"once-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not full.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                full.touch()
+        return folder
+
+    return filled
+
+
+@pytest.fixture(scope="session")
+def miniweb(once) -> Path:
     """The mini-web, built once."""
     from curate import miniweb as pages
 
-    folder = tmp_path_factory.mktemp("miniweb")
-    pages.build(folder)
-    return folder
+    return once("miniweb", pages.build)
+
+
+@pytest.fixture(scope="session")
+def quickstart(once, curate) -> Path:
+    """A finished `curate run quickstart` by one worker, without a model; whoever changes it copies it first."""
+
+    def fill(folder: Path) -> None:
+        done = curate("run", "quickstart", "--no-train", "-o", folder / "out", "--workers", 1)
+        assert done.code == 0, done.err
+
+    return once("quickstart", fill) / "out"
+
+
+STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
+
+
+@pytest.fixture(scope="session")
+def several_shards(once) -> Path:
+    """A finished run of two sources through every stage but score, in several shards each; to be copied likewise."""
+    from curate import recipe
+    from curate.pipelines.engines.engine import Engine
+    from curate.pipelines.engines.target import EngineOptions
+    from curate.pipelines.run import run
+
+    def fill(folder: Path) -> None:
+        for source in ("books", "web"):
+            rows = [{"text": f"{STORY} {source} {n} " * 4, "url": f"http://{source}/{n}"} for n in range(9)]
+            (folder / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (folder / "own.toml").write_text(
+            'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\nweight = 3\n[sources.web]\n'
+            'inputs = ["web.jsonl"]\n[filter]\nrules = ["gopher_quality"]\n[dedup]\nnear = false\n'
+            "[pack]\nmax_tokens = 250\nvalid_fraction = 0.3\n"
+        )
+        run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=EngineOptions(workers=1)))
+
+    return once("several-shards", fill) / "out"

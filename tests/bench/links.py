@@ -18,7 +18,7 @@ from curate import settings
 from curate.links.config import WEBTEXT
 from curate.links.sieve import LinkCandidate, Sieve, judged, sieve
 from curate.links.submissions import decoded, submission
-from curate.pipelines.stages.links import gather_part
+from curate.pipelines.stages import gather
 from curate.records import Reason
 from curate.stage.plan import Item, Plan
 from curate.stage.record import begin_stage
@@ -74,7 +74,7 @@ def whole(path: Path) -> float:
         plan = Plan(stage="gather", folder=Path(folder), settings=settings.to_table(WEBTEXT), items=(item,))
         begin_stage(plan)
         begin = time.process_time()
-        gather_part(plan, item)
+        gather.make_part(plan, item)
         return time.process_time() - begin
 
 

@@ -41,25 +41,16 @@ def by_loop(recipe, out: Path) -> None:
     """The same plans and the same functions, without Beam: a loop per stage, dicts for dedup's groups."""
     from curate.dataset import manifest
     from curate.inputs.digests import Digests
-    from curate.inputs.items import moved
     from curate.pipelines import plans
-    from curate.pipelines.stages import dedup, extract, filter, pack, tokens
-    from curate.pipelines.stages import filter as filters
-    from curate.pipelines.stages.dedup import plan_dedup, plan_sign
-    from curate.pipelines.stages.tokens import plan_tokenize
-    from curate.tokens.packing import pack_shard
+    from curate.pipelines.engines.engine import wiring
+    from curate.stage.kinds import KINDS
 
-    digests = Digests()
-    records = {"extract": loop(plans.first_stage(recipe, out, digests), extract.make_part)}
-    items = plans.next_items(out / "extract", out / "filter")
-    records["filter"] = loop(filter.plan_filter(recipe, out / "filter", items), filters.make_part)
-    items = plans.next_items(out / "filter", out / "dedup")
-    signatures = out / "dedup" / "signatures"
-    loop(plan_sign(recipe, signatures, moved(items, out / "dedup", signatures)), dedup.sign_part)
-    records["dedup"] = dedup_loop(plan_dedup(recipe, out / "dedup", items, signatures))
-    items = plans.next_items(out / "dedup", out / "tokenize")
-    records["tokenize"] = loop(plan_tokenize(recipe, out / "tokenize", items), tokens.make_part)
-    records["pack"] = loop(pack.plan_pack(recipe, out / "shards", out / "tokenize"), pack_shard)
+    digests, records = Digests(), {}
+    for stage in recipe.stages:
+        if half := KINDS[stage].first_half:
+            loop(plans.planned(half, recipe, out, digests), wiring(half).make_part)
+        plan = plans.planned(stage, recipe, out, digests)
+        records[stage] = dedup_loop(plan) if stage == "dedup" else loop(plan, wiring(stage).make_part)
     manifest.write(manifest.make(recipe, out, records), out)
 
 

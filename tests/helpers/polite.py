@@ -1,6 +1,7 @@
 """Small clients for the loopback web: a raw request, a crawler that keeps the rules, and one that keeps none."""
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -12,8 +13,11 @@ AGENT = "testbot/1.0 (+http://operator.test/bot)"
 WHOLE = 1 << 25
 
 
-def ask(web, host, path="/", *, context=None, agent=AGENT, headers="", limit=WHOLE, timeout=10.0) -> bytes:
-    """All bytes of the answer to one request on a connection of its own, until the server closes, or the limit."""
+def ask(web, host, path="/", *, context=None, agent=AGENT, headers="", limit=WHOLE, until=b"", timeout=30.0) -> bytes:
+    """All bytes of the answer to one request on a connection of its own.
+
+    Until the server closes, or the limit, or the pattern is in it; timeout: how long nothing may come.
+    """
     port = web.plan.https if context else web.plan.http
     found = b""
     with socket.create_connection((host.address, port), timeout=timeout) as raw, contextlib.ExitStack() as stack:
@@ -23,6 +27,8 @@ def ask(web, host, path="/", *, context=None, agent=AGENT, headers="", limit=WHO
         with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
             while len(found) < limit and (more := line.recv(1 << 16)):
                 found += more
+                if until and re.search(until, found):
+                    break
     return found
 
 
@@ -41,7 +47,7 @@ def crawl_politely(web, hosts, paths, rules) -> None:
                 continue
             time.sleep(wait)
             began = time.monotonic()
-            told = ask(web, host, path, timeout=1.0)
+            told = ask(web, host, path)
             adaptive = min(rules.factor * (time.monotonic() - began), rules.max_delay)
             wait = max(rules.min_delay, adaptive, crawl_delay)
             if b"\r\nRetry-After: " in told:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -19,15 +20,12 @@ def contents(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in [*chosen, out / "manifest.json"]}
 
 
-@pytest.fixture(scope="module")
-def reference(curate, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("reference") / "out"
-    done = curate(*RUN, out, "--workers", 1)
-    assert done.code == 0, done.err
-    return out
+@pytest.fixture
+def reference(quickstart, tmp_path) -> Path:
+    return shutil.copytree(quickstart, tmp_path / "reference")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def expected(reference) -> dict[str, bytes]:
     return contents(reference)
 

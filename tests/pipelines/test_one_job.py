@@ -29,12 +29,9 @@ def contents(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in [*chosen, out / "manifest.json"]}
 
 
-@pytest.fixture(scope="module")
-def expected(curate, tmp_path_factory) -> dict[str, bytes]:
-    out = tmp_path_factory.mktemp("staged") / "out"
-    done = curate(*RUN, "-o", out)
-    assert done.code == 0, done.err
-    return contents(out)
+@pytest.fixture
+def expected(quickstart) -> dict[str, bytes]:
+    return contents(quickstart)
 
 
 @pytest.mark.parametrize("beam", [(), ("--direct_runner_bundle_repeat=1",)], ids=["once", "every-bundle-repeated"])

@@ -128,12 +128,9 @@ def store(request) -> Iterator[Store]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def local(curate, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("local") / "out"
-    done = curate(*RUN, "-o", out)
-    assert done.code == 0, done.err
-    return out
+@pytest.fixture
+def local(quickstart) -> Path:
+    return quickstart
 
 
 def contents(out: Path) -> dict[str, bytes]:

@@ -58,6 +58,7 @@ class Server:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits until the client acknowledges its header
 
     def log_message(self, *_: object) -> None:
         """Nothing is printed."""

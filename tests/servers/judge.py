@@ -1,8 +1,9 @@
 """The judge of politeness: what a client did wrong by the ledger of the loopback web, and how fast it could have been.
 
-`python tests/servers/judge.py FOLDER [--min-delay 1]` judges a folder of the loopback web. Times are the server's: a
-request begins when its first byte arrives and ends when the last byte of its answer was handed over, so that the
-pauses which a client keeps are never shorter here than there.
+`python tests/servers/judge.py FOLDER [--min-delay 1]` judges a folder of the loopback web. Times are the server's, and
+such that no client is blamed for a busy machine: a request starts when the server notices it, at the latest, and ends
+just before the last bytes of its answer are handed over, at the earliest. So no pause that a client keeps is shorter
+here.
 """
 
 import argparse
@@ -16,12 +17,13 @@ from pathlib import Path
 from loopback.plan import Plan
 from loopback.robots import robots
 
-SLACK = 0.8  # of the pause between starts on one address, which a busy machine may bring closer together
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A line of the ledger, in seconds of a clock that only goes forward."""
+    """A line of the ledger, in seconds of a clock that only goes forward.
+
+    start: when the server noticed the request. came: when the system had it, earlier where the server was busy.
+    """
 
     start: float
     end: float
@@ -36,10 +38,21 @@ class Entry:
     status: int | None
     retry_after: float | None
     sent: int = 0  # bytes that the system took, some of which the client may not have read
+    came: float | None = None
 
     @property
     def authority(self) -> str:
         return f"{self.scheme}://{self.host}:{self.port}"
+
+    @property
+    def earliest(self) -> float:
+        """When the request was sent, at the earliest."""
+        return self.start if self.came is None else min(self.came, self.start)
+
+    @property
+    def seconds(self) -> float:
+        """What the client waited for its answer, at least."""
+        return max(0.0, self.end - self.start)
 
     @property
     def asks_robots(self) -> bool:
@@ -49,13 +62,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What is polite, in seconds. factor: of the last answer's duration, up to max_delay. address_*: of one address."""
+    """What is polite, in seconds. factor: of the last answer's duration, up to max_delay. address_*: of one address.
+
+    late: how long after its turn on an address a request may arrive, as connecting and a busy machine take time.
+    """
 
     min_delay: float = 1.0
     factor: float = 5.0
     max_delay: float = 30.0
     address_delay: float = 0.25
     address_requests: int = 2
+    late: float = 1.0
     max_retry_after: float = 3600.0
     contact: bool = True
 
@@ -126,7 +143,7 @@ def judge(ledger: Iterable[Entry], plan: Plan, rules: Rules) -> Verdict:
         hosts=len(by_host),
         violations=tuple(found),
         floor=max(floors, default=0.0),
-        wall=max((entry.end for entry in asked), default=0.0) - min((entry.start for entry in asked), default=0.0),
+        wall=max((entry.end for entry in asked), default=0.0) - min((entry.earliest for entry in asked), default=0.0),
         repeats=sum(times - 1 for times in urls.values()),
         sent=sum(entry.sent for entry in asked),
     )
@@ -141,7 +158,7 @@ def grouped(asked: Iterable[Entry], name: str) -> dict[str, list[Entry]]:
 
 def required(entry: Entry, rules: Rules, crawl_delay: float) -> float:
     """The pause that must follow a request, but for Retry-After."""
-    adaptive = min(rules.factor * (entry.end - entry.start), rules.max_delay)
+    adaptive = min(rules.factor * entry.seconds, rules.max_delay)
     return max(rules.min_delay, adaptive, crawl_delay)
 
 
@@ -190,17 +207,22 @@ def one_connection(group: list[Entry]) -> Iterator[Violation]:
 
 
 def on_address(group: list[Entry], rules: Rules) -> Iterator[Violation]:
-    """What is wrong on one address: starts too close together, too many requests at once."""
+    """What is wrong on one address: starts before their turn, too many requests at once.
+
+    Turns are apart by the pause, and a request may arrive late, so that the next seems too close. But all of them
+    together cannot be faster than their turns by more than the one that came latest was late.
+    """
     running: list[Entry] = []
-    last: Entry | None = None
+    turn = 0.0
     for entry in group:
         running = [each for each in running if each.end > entry.start] + [entry]
         if len(running) > rules.address_requests:
             yield Violation(kind="address_requests", host=entry.host, path=entry.path, detail=f"{len(running)} at once")
-        if last and entry.start - last.start < rules.address_delay * SLACK:
-            detail = f"{entry.start - last.start:.3f} s after {last.host}"
+        if entry.start < turn:
+            detail = f"{turn - entry.start:.3f} s before its turn"
             yield Violation(kind="address_delay", host=entry.host, path=entry.path, detail=detail)
-        last = entry
+        else:
+            turn = max(turn, entry.earliest - rules.late) + rules.address_delay
 
 
 def agents(asked: Iterable[Entry], rules: Rules) -> Iterator[Violation]:
@@ -216,7 +238,7 @@ def floor(group: list[Entry], rules: Rules, crawl_delay: float) -> float:
     for entry in group[:-1]:
         told = min(entry.retry_after or 0.0, rules.max_retry_after) if entry.status in (429, 503) else 0.0
         pauses += max(required(entry, rules, crawl_delay), told)
-    return pauses + sum(entry.end - entry.start for entry in group)
+    return pauses + sum(entry.seconds for entry in group)
 
 
 def main() -> None:

@@ -98,11 +98,27 @@ def test_a_crawl_delay_is_kept():
 
 
 def test_hosts_of_one_address_are_not_asked_all_at_once():
-    rules = replace(RULES, address_delay=0.25)
+    rules = replace(RULES, address_delay=0.25, late=0.0)
     others = [entry("/robots.txt", 0.1 * n, 5.0, host=f"{n}.test") for n in range(3)]
     assert kinds(*others, rules=rules) == {"address_delay": 2, "address_requests": 1}
     apart = [entry("/robots.txt", 0.3 * n, 0.3 * n + 0.1, host=f"{n}.test") for n in range(3)]
     assert kinds(*apart, rules=rules) == {}
+
+
+def test_a_start_on_an_address_that_came_late_is_no_fault_of_the_next_but_a_rate_above_the_rule_is():
+    rules = replace(RULES, address_delay=0.25, late=0.4)
+    late = [entry("/robots.txt", when, when + 0.01, host=f"{when}.test") for when in (1.3, 1.31, 1.5, 1.75)]
+    assert kinds(*late, rules=rules) == {}
+    soon = [entry("/robots.txt", 1 + 0.1 * n, 1 + 0.1 * n, host=f"{n}.test") for n in range(9)]
+    assert kinds(*soon, rules=rules) == {"address_delay": 4}
+
+
+def test_a_request_that_the_server_noticed_late_is_no_fault_of_the_client():
+    slow = entry("/a", 2.0, 1.9, came=1.0)  # noticed after its client had gone
+    assert kinds(ROBOTS, slow, entry("/b", 2.01, 2.02)) == {}
+    rules = replace(RULES, address_delay=0.25, late=0.0)
+    one = entry("/robots.txt", 1.2, 1.21, came=1.0)
+    assert kinds(one, entry("/robots.txt", 1.25, 1.26, host="b"), rules=rules) == {}
 
 
 def test_the_floor_is_the_slowest_hosts_pauses_and_durations_or_an_addresss():
@@ -121,5 +137,5 @@ def test_a_request_that_the_client_gave_up_is_in_the_ledger_until_it_did(tmp_pat
         ask(web, host, "/page/1")
         first, second = web.ledger()
     assert (first.path, second.path) == ("/robots.txt", "/page/1")
-    assert first.end - first.start > 0.25
+    assert first.end - first.came > 0.25
     assert first.end <= second.start

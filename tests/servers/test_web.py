@@ -5,7 +5,6 @@ import json
 import re
 import socket
 import ssl
-import time
 
 import pytest
 from loopback.pages import page
@@ -70,7 +69,8 @@ def test_robots_that_lead_elsewhere_reach_the_rules(web):
 @pytest.mark.parametrize("kind", ["silent", "slow", "endless", "reset", "truncated"])
 def test_robots_that_take_time_or_break_do_so(web, kind):
     host = BY_KIND[list(ROBOTS).index(kind)]
-    told = ask(web, host, "/robots.txt", limit=250 if kind == "slow" else 3_000_000, timeout=0.5)
+    more = {"timeout": 0.5} if kind == "silent" else {}
+    told = ask(web, host, "/robots.txt", limit=250 if kind == "slow" else 3_000_000, **more)
     if kind == "endless":
         assert len(told) >= 3_000_000
     elif kind == "silent":
@@ -110,7 +110,7 @@ def test_a_connection_is_kept_open_where_the_host_keeps_any(web):
         with socket.create_connection((host.address, web.plan.http)) as line:
             told = f"GET /same/1 HTTP/1.1\r\nHost: {host.name}\r\n\r\n".encode()
             line.sendall(told * 2)
-            line.settimeout(0.5)
+            line.settimeout(30)
             found = b""
             while found.count(b"</html>") < 2 and (more := line.recv(1 << 16)):
                 found += more
@@ -140,9 +140,9 @@ def test_each_fault_of_tls_is_one(tmp_path):
     with running(tmp_path, Plan(hosts=FAULTS, patience=0.05)) as web:
         context = ssl.create_default_context(cafile=str(web.authority))
         for host in FAULTS:
-            found = TimeoutError if host.tls in ("044-stall", "036-tls") else ssl.SSLError
-            with pytest.raises(found):
-                ask(web, host, context=context, timeout=0.5)
+            stalls = host.tls in ("044-stall", "036-tls")
+            with pytest.raises(TimeoutError if stalls else ssl.SSLError):
+                ask(web, host, context=context, timeout=0.5 if stalls else 30.0)
         lax = ssl.create_default_context()
         lax.check_hostname, lax.verify_mode = False, ssl.CERT_NONE
         for host in FAULTS:
@@ -193,6 +193,6 @@ def test_a_web_that_ends_enters_what_it_was_answering(tmp_path):
     host = Host(name="s.test", address="127.21.1.1", robots="silent")
     with running(tmp_path, Plan(hosts=(host,))) as web, socket.create_connection((host.address, web.plan.http)) as line:
         line.sendall(b"GET /robots.txt HTTP/1.1\r\nHost: s.test\r\n\r\n")
-        time.sleep(0.3)
-        assert web.ledger() == []
-    assert [entry.path for entry in web.ledger()] == ["/robots.txt"]
+        ask(web, host, "/page/1")  # which it reads after the other
+        assert [entry.path for entry in web.ledger()] == ["/page/1"]
+    assert [entry.path for entry in web.ledger()] == ["/robots.txt", "/page/1"]

@@ -2,7 +2,7 @@
 
 import gzip
 import io
-import time
+import threading
 from dataclasses import replace
 from itertools import pairwise
 
@@ -146,12 +146,14 @@ def test_near_records_are_one_request_and_faults_of_the_server_change_nothing(ro
 def test_requests_are_under_way_together_and_what_they_hold_is_bounded(root, monkeypatch):
     monkeypatch.setattr(pointers, "GAP", -1)  # each record for itself
     good = targets_of(root, "a.warc.gz")
-    under_way, most = [], []
+    under_way, most, together = [], [], threading.Event()
 
     def fetch(group, *_):
         under_way.append(group)
         most.append(len(under_way))
-        time.sleep(0.02)
+        if len(under_way) > 1:
+            together.set()
+        assert together.wait(60)
         under_way.remove(group)
         return b"x"
 

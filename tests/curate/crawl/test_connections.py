@@ -22,7 +22,7 @@ class Server:
     """Answers by a function of the connection's writer, its number of requests so far, and the path; counts them."""
 
     def __init__(self, answer):
-        self.answer, self.asked, self.connections = answer, [], 0
+        self.answer, self.asked, self.connections, self.answered = answer, [], 0, 0
 
     async def connected(self, reader, writer):
         self.connections += 1
@@ -32,7 +32,10 @@ class Server:
                 path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1]
                 self.asked.append(path.decode())
                 number += 1
-                await self.answer(writer, number, path)
+                try:
+                    await self.answer(writer, number, path)
+                finally:
+                    self.answered += 1
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -42,7 +45,9 @@ class Server:
         async with session(RULES, Resolver({}, parse_cidrs(["127.0.0.0/8"]))) as client:
             for path in PATHS:
                 told.append(await ask(client, f"http://127.0.0.1:{port}{path}", RULES, limit=1000))
-                await asyncio.sleep(0.15)
+                while self.answered < len(self.asked):
+                    await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)  # the loop reads what came before it looks at its timers
         server.close()
         return told
 

@@ -10,39 +10,21 @@ import pyarrow.parquet as pq
 import pytest
 from small_sets import write
 
-from curate import recipe, storage
+from curate import storage
 from curate.dataset import trainers
 from curate.dataset.export import export
 from curate.dataset.forms import Dataset
 from curate.errors import SettingsError
 from curate.inspection.verify import faults
-from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import EngineOptions
-from curate.pipelines.run import run
 from curate.tokens.shards import read_index
 
 FORMATS = ("croissant", "datacard", "hf", "llmc", "litdata", "nanotron", "npy")
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
 
 
-@pytest.fixture(scope="module")
-def packed(tmp_path_factory) -> Path:
-    """A run of two sources, several shards each."""
-    folder = tmp_path_factory.mktemp("run")
-    for source in ("books", "web"):
-        rows = [{"text": f"{STORY} {source} {number} " * 4, "url": f"http://{source}/{number}"} for number in range(9)]
-        (folder / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "own.toml").write_text(
-        'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\nweight = 3\n[sources.web]\ninputs = ["web.jsonl"]\n'
-        '[filter]\nrules = ["gopher_quality"]\n[dedup]\nnear = false\n[pack]\nmax_tokens = 250\nvalid_fraction = 0.3\n'
-    )
-    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=EngineOptions(workers=1)))
-    return folder / "out"
-
-
 @pytest.fixture
-def out(packed, tmp_path) -> Path:
-    return shutil.copytree(packed, tmp_path / "out")
+def out(several_shards, tmp_path) -> Path:
+    return shutil.copytree(several_shards, tmp_path / "out")
 
 
 def shards(out: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -15,9 +15,6 @@ from curate import recipe, settings
 from curate.dataset import manifest
 from curate.errors import SettingsError
 from curate.loader.mixture import Mixture
-from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import EngineOptions
-from curate.pipelines.run import run
 from curate.recipe import Recipe, Source
 from curate.stage import plan
 from curate.stage.parts import Counts, FileRecord
@@ -28,19 +25,9 @@ SCHEMA = json.loads((resources.files("curate.manifests") / "manifest.schema.json
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A run of two sources through every stage but score, in several shards."""
-    folder = tmp_path_factory.mktemp("run")
-    for source in ("books", "web"):
-        rows = [{"text": f"{STORY} {source} {number} " * 4, "url": f"http://{source}/{number}"} for number in range(9)]
-        (folder / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "own.toml").write_text(
-        'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\nweight = 3\n[sources.web]\ninputs = ["web.jsonl"]\n'
-        '[filter]\nrules = ["gopher_quality"]\n[dedup]\nnear = false\n[pack]\nmax_tokens = 250\nvalid_fraction = 0.3\n'
-    )
-    run(recipe.load(str(folder / "own.toml")), folder / "out", Engine(target=EngineOptions(workers=1)))
-    return folder / "out"
+@pytest.fixture
+def finished(several_shards):
+    return several_shards
 
 
 @pytest.fixture

@@ -220,6 +220,8 @@ def test_an_interrupt_is_no_failure_of_a_page(monkeypatch):
 )
 @pytest.mark.parametrize("url", ["http://a/", "", "http://[", "no url", "\ud800"])
 def test_hostile_markup_and_addresses_end_in_an_outcome(body, url):
+    if url != "http://a/":  # once as deep, as that takes a while
+        body = body[:5_000]
     assert attempt(page(body, url=url), "web", Extract()) is not None
 
 

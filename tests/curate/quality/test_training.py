@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,8 @@ WORDS = {
     "good": "the council said that a bridge over the river would be open to all people of the old town in spring",
     "bad": "buy cheap pills now best price click here casino bonus free offer log in cart share menu next page",
 }
+
+SMALL = replace(training.SETTINGS, buckets=10_000)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(files, tmp_path_factory):
     model = tmp_path_factory.mktemp("made") / "model.ftz"
-    return model, training.train(*files, model)
+    return model, training.train(*files, model, SMALL)
 
 
 def test_the_card_names_the_data_the_settings_and_what_the_model_does(made, files):
@@ -41,7 +44,7 @@ def test_the_card_names_the_data_the_settings_and_what_the_model_does(made, file
     assert json.loads(model.with_suffix(".json").read_text()) == json.loads(json.dumps(card))
     assert card["model"] == {"file": "model.ftz", "sha256": sha256_of(model), "bytes": model.stat().st_size}
     assert card["data"]["positive"] == [{"file": "good.jsonl", "digest": sha256_of(files[0][0])}]
-    assert card["settings"]["dim"] == 16
+    assert (card["settings"]["dim"], card["settings"]["buckets"]) == (16, 10_000)
     held_out = card["held_out"]
     hosts = {f"{name}{number}.example" for name in ("good", "bad") for number in range(60)}
     assert held_out["hosts"] == sum(map(is_held_out, hosts))
@@ -53,7 +56,7 @@ def test_the_card_names_the_data_the_settings_and_what_the_model_does(made, file
 
 
 def test_training_twice_gives_the_same_bytes(made, files, tmp_path):
-    again = training.train(*files, tmp_path / "model.ftz")
+    again = training.train(*files, tmp_path / "model.ftz", SMALL)
     assert (tmp_path / "model.ftz").read_bytes() == made[0].read_bytes()
     assert again == made[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.ftz", "model.json"]
@@ -62,7 +65,7 @@ def test_training_twice_gives_the_same_bytes(made, files, tmp_path):
 def test_quantising_makes_a_model_small_and_no_other(made, files, tmp_path):
     whole = tmp_path / "whole.bin"
     texts = [[json.loads(line)["text"] for line in paths[0].open()] for paths in files]
-    classifier.train(*texts, whole, training.SETTINGS)
+    classifier.train(*texts, whole, SMALL)
     assert made[0].stat().st_size < whole.stat().st_size / 4
     for text in texts[0][:20]:
         assert classifier.Model(made[0]).score(text, "positive") == pytest.approx(
@@ -98,6 +101,8 @@ def test_train_prints_what_the_card_says(files, curate, tmp_path):
         tmp_path / "m.ftz",
         "--set",
         "dim=4",
+        "--set",
+        "buckets=2000",
     )
     assert done.code == 0, done.err
     card = json.loads((tmp_path / "m.json").read_text())

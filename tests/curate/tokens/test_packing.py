@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import settings as limited
 from hypothesis import strategies as st
 
-from curate.pipelines.stages.pack import plan_pack
+from curate.pipelines.stages import pack
+from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe
 from curate.records import EPOCH, Document, document_id, keyed_hash, uniform
 from curate.stage.parts import PartWriter
@@ -69,7 +70,7 @@ def packed(folder, parts, max_tokens, buckets=()):
     """The finished plan of pack over these parts."""
     source = tokenized(folder / "tokenize", parts)
     recipe = Recipe(name="own", pack=Pack(max_tokens=max_tokens, buckets=buckets))
-    plan = plan_pack(recipe, folder / "shards", source)
+    plan = pack.plan(recipe, folder / "shards", Given(previous=source))
     open_stage(plan)
     loaded = load_plan(folder / "shards")
     for item in loaded.items:
@@ -190,7 +191,7 @@ def test_nothing_to_pack_is_a_plan_without_shards(tmp_path):
 
 def test_parts_that_changed_after_the_plan_are_an_error(tmp_path):
     source = tokenized(tmp_path / "tokenize", [[row(1), row(2)]])
-    plan = plan_pack(Recipe(name="own"), tmp_path / "shards", source)
+    plan = pack.plan(Recipe(name="own"), tmp_path / "shards", Given(previous=source))
     open_stage(plan)
     tokenized(tmp_path / "tokenize", [[row(1)]])
     with pytest.raises(RuntimeError, match="the tokenized parts changed after packing was planned"):

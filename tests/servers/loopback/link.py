@@ -17,10 +17,24 @@ from loopback.robots import hop, robots
 NUMBERS = count(1)
 MAX_HEAD = 1 << 16
 PIECE = 1 << 15
+SINCE_DATA, SINCE_ACK = 52, 56  # where Linux's tcp_info holds the milliseconds since the last of either came
+TICK_S = 0.01  # how coarse they are
 
 
 class Gone(Exception):
     """The client closed the connection."""
+
+
+def came(transport: Any, field: int) -> float:
+    """When the system took in the last data or ack of the client, which a busy server may notice later."""
+    now = time.monotonic()
+    if not hasattr(socket, "TCP_INFO"):
+        return now
+    try:
+        told = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SINCE_ACK + 4)
+    except (AttributeError, OSError):
+        return now
+    return now - struct.unpack_from("I", told, field)[0] / 1000 - TICK_S
 
 
 class Link(asyncio.Protocol):
@@ -30,7 +44,7 @@ class Link(asyncio.Protocol):
         self.web, self.scheme, self.number = web, scheme, next(NUMBERS)
         self.patience: float = web.plan.patience
         self.requests, self.keep, self.sent = 0, True, 0
-        self._held, self._began, self._gone = b"", 0.0, math.inf
+        self._held, self._came, self._began, self._handed, self._gone = b"", 0.0, 0.0, 0.0, math.inf
         self._more, self._room, self._lost = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
 
@@ -44,7 +58,7 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if not self._held:
-            self._began = time.monotonic()
+            self._came, self._began = came(self._transport, SINCE_DATA), time.monotonic()
         self._held += data
         self._more.set()
 
@@ -55,11 +69,11 @@ class Link(asyncio.Protocol):
         self._room.set()
 
     def eof_received(self) -> bool:
-        self._gone = min(self._gone, time.monotonic())
+        self._gone = min(self._gone, came(self._transport, SINCE_ACK))
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._gone = min(self._gone, time.monotonic())
+        self._gone = min(self._gone, came(self._transport, SINCE_ACK))
         for event in (self._lost, self._more, self._room):
             event.set()
 
@@ -69,6 +83,7 @@ class Link(asyncio.Protocol):
             if self._lost.is_set() or self._transport.is_closing():
                 raise Gone
             piece = content[start : start + PIECE] if len(content) > PIECE else content
+            self._handed = time.monotonic()
             self._transport.write(piece)
             self.sent += len(piece)
             await self._room.wait()
@@ -81,6 +96,7 @@ class Link(asyncio.Protocol):
         try:
             await asyncio.wait_for(self._lost.wait(), seconds)
         except TimeoutError:
+            self._handed = time.monotonic()
             return
         raise Gone
 
@@ -100,28 +116,32 @@ class Link(asyncio.Protocol):
                     self._more.clear()
                     await self._more.wait()
                 head, self._held = self._held[:end], self._held[end + 4 :]
-                began, self._began = self._began, time.monotonic()
-                await self._request(head.decode("latin-1"), began)
+                times = {"came": self._came, "start": self._began}
+                self._came = self._began = time.monotonic()
+                await self._request(head.decode("latin-1"), times)
         except Gone:
             return
         finally:
             self._transport.close()
 
-    async def _request(self, head: str, began: float) -> None:
+    async def _request(self, head: str, times: dict[str, float]) -> None:
         first, *lines = head.split("\r\n")
         words = first.split(" ")
         path = words[1] if len(words) > 1 else "/"
         fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         host = fields.get("host", "").partition(":")[0].lower()
-        entry = {"start": began, "scheme": self.scheme, "host": host, "port": self._port, "address": self._address}
+        entry = {**times, "scheme": self.scheme, "host": host, "port": self._port, "address": self._address}
         entry |= {"path": path, "method": words[0], "agent": fields.get("user-agent", ""), "connection": self.number}
         entry |= {"status": None, "retry_after": None}
         self.requests += 1
         self.keep, self.sent = False, 0
+        whole = False
         try:
             await self._answered(host, path, fields, entry)
+            whole = True
         finally:
-            self.web.enter(entry | {"end": min(time.monotonic(), self._gone), "sent": self.sent})
+            end = min(self._handed if whole else time.monotonic(), self._gone)
+            self.web.enter(entry | {"end": max(end, times["came"]), "sent": self.sent})
 
     async def _answered(self, host: str, path: str, fields: dict[str, str], entry: dict[str, Any]) -> None:
         known = self.web.hosts.get(host)
