@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from curate.cli import look, quality  # noqa: F401 - the commands register themselves
+from curate.cli import crawl, links, look, quality, run, runners  # noqa: F401 - the commands register themselves
 from curate.cli.app import app, beam_options, errors
 from curate.console import say
 from curate.errors import SettingsError
