@@ -16,6 +16,7 @@ from curate.pipelines import one_job
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run, run_as_one_job
+from curate.pipelines.stages import extract
 from curate.stage import plan
 
 ENGINE = Engine(target=EngineOptions(workers=1))
@@ -105,7 +106,8 @@ def test_an_opening_that_is_tried_again_leaves_finished_parts_drafts_and_the_pla
     out.mkdir()
     one_job.begin(recipes.to_toml(small()), str(out))
     assert list(one_job.open_stage(str(out), "extract")) == [str(out / "extract")]
-    one_job.extract.make_part(plan.load_plan(out / "extract"), plan.load_plan(out / "extract").items[0])
+    opened = plan.load_plan(out / "extract")
+    extract.make_part(opened, opened.items[0])
     draft = out / "extract" / ".part-00001.parquet.1.abc.tmp"
     draft.write_bytes(b"another attempt writes here")
     before = {path: path.stat().st_mtime_ns for path in (out / "extract").rglob("*.*")}

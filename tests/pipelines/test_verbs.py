@@ -18,7 +18,7 @@ from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
-from curate.stage.kinds import STAGES
+from curate.stage.kinds import KINDS, STAGES
 from curate.stage.plan import Plan
 from curate.stage.record import read_stage
 from curate.tokens import bpe
@@ -66,7 +66,7 @@ def contents(folder):
 
 def verb(stage, inputs, out, *settings, engine=ENGINE, source="web"):
     """The stage's record, run with those of the settings that it reads."""
-    chosen = tuple(each for each in settings if each.split(".")[0] in verbs.READS[stage])
+    chosen = tuple(each for each in settings if each.split(".")[0] in KINDS[stage].reads)
     found = verbs.run(stage, tuple(map(str, inputs)), out, None, chosen, engine, source)
     assert found.counts.read == found.counts.kept + found.counts.rejected
     return found

@@ -127,16 +127,16 @@ def test_an_https_input_is_known_by_what_its_server_tells(server):
 
 
 def item(**changes: object) -> Item:
-    return Item(**{"number": 0, "name": "a", "uri": "a", "form": "warc", "sha256": "5", "bytes": 1000, **changes})
+    return Item(**{"number": 0, "name": "a", "uri": "a", "form": "warc", "digest": "5", "size": 1000, **changes})
 
 
 def test_a_large_file_is_cut_evenly_and_nothing_else_is():
     cut = list(pieces(item(), 300))
     bounds = [0, 250, 500, 750, 1000]
     assert [(each.start, each.stop) for each in cut] == list(pairwise(bounds))
-    assert {each.bytes for each in cut} == {250}
+    assert {each.size for each in cut} == {250}
     assert len({str(each.identity) for each in cut}) == 4
     assert [each.label for each in cut][:2] == ["a[0:250]", "a[250:500]"]
     for whole in (item(size=300), item(form="owned"), item(digest="listed:a")):
         assert list(pieces(whole, 300)) == [whole]
-        assert whole.identity == [whole.name, whole.form, whole.source, whole.sha256]
+        assert whole.key_fields == [whole.name, whole.form, whole.source, whole.digest]

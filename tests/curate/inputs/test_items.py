@@ -132,7 +132,7 @@ def test_a_digest_is_remembered_until_the_file_changes(folder, monkeypatch):
     digests = Digests(memory)
     before = digests.of(path)
     digests.save()
-    monkeypatch.setattr("curate.inputs.items.sha256_of", lambda path: "read again")
+    monkeypatch.setattr("curate.inputs.digests.sha256_of", lambda path: "read again")
     assert Digests(memory).of(path) == before == sha256_of(path)
     path.write_bytes(b"longer than before")
     assert Digests(memory).of(path) == "read again"
@@ -169,7 +169,7 @@ def test_a_dedup_s_items_join_the_decision_with_the_text_it_is_about(tmp_path):
     item = stage_items(tmp_path / "dedup", tmp_path / "deep" / "score")[1]
     assert (item.form, item.source, item.uri) == ("decided", "books", "../../dedup/part-00001.parquet")
     assert (tmp_path / "deep" / "score" / item.base_uri).resolve() == tmp_path / "filter" / "part-00001.parquet"
-    assert item.digest == json_digest([record.outputs["part-00001.parquet"].sha256, decided[1].sha256])
+    assert item.digest == json_digest([record.outputs["part-00001.parquet"].sha256, decided[1].digest])
 
 
 @pytest.mark.parametrize("stage", ["sign", "tokenize", "pack"])
@@ -209,5 +209,5 @@ def test_items_seen_from_another_folder_lead_to_the_same_files(tmp_path):
     here, there = tmp_path / "dedup", tmp_path / "dedup" / "signatures"
     for before, after in zip([item, absolute], moved([item, absolute], here, there), strict=True):
         assert os.path.normpath(there / after.uri) == str(tmp_path / "x" / "a")
-        assert bool(after.text_uri) == bool(before.text_uri)
-    assert os.path.normpath(there / moved([item], here, there)[0].text_uri) == str(tmp_path / "y" / "t")
+        assert bool(after.base_uri) == bool(before.base_uri)
+    assert os.path.normpath(there / moved([item], here, there)[0].base_uri) == str(tmp_path / "y" / "t")

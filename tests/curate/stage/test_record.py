@@ -69,14 +69,14 @@ def test_the_key_changes_with_a_version(module, plan, monkeypatch):
     if module == "library":
         monkeypatch.setattr("importlib.metadata.version", lambda name: "99")
     else:
-        monkeypatch.setattr("curate.stage.record.__version__", "99")
+        monkeypatch.setattr("curate.stage.plan.__version__", "99")
     later = replace(plan)  # a plan of another process: it keeps its digests once they are known
     assert later.key != before
     assert "99" in later.versions.values()
 
 
 def test_the_key_does_not_change_with_where_things_lie(plan, tmp_path):
-    moved = tuple(replace(each, uri=f"/elsewhere/{each.number}", text_uri="x", bytes=1) for each in plan.items)
+    moved = tuple(replace(each, uri=f"/elsewhere/{each.number}", base_uri="x", size=1) for each in plan.items)
     assert replace(plan, items=moved, folder=tmp_path / "other", attached=("model.bin",)).key == plan.key
 
 
