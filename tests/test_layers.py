@@ -1,6 +1,9 @@
-"""Who may import whom, as the design's table says."""
+"""Who may import whom: the table below, no circles, and the sizes of files, functions and folders."""
 
 import ast
+from collections import Counter
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,82 +17,165 @@ FOLDERS = {
 }
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
-FORBIDDEN = {
-    "curate": ("apache_beam", "curate.filters", "curate.pipelines"),
-    "filters": ("apache_beam", "torch", "curate.pipelines"),
-    "pipelines": ("torch", "curate.gpt.train", "curate.gpt.model"),
-    "manifests": ("curate", "apache_beam", "torch"),
+# What every folder may import: errors, settings, records, console. It imports nothing of ours.
+GROUND = "curate"
+RECIPE = "curate/recipe.py"  # stands above all subjects, so that no subject imports it
+# Each folder, from the lowest floor up, and what it may import beside the ground and itself.
+ALLOWED: dict[str, tuple[str, ...]] = {
+    GROUND: (),
+    "manifests": (),
+    "curate/text": (),
+    "curate/storage": (),
+    "curate/warc": (),
+    "curate/web": (),
+    "curate/loader": ("curate/storage",),
+    "curate/stage": ("curate/storage",),
+    "filters": ("curate/text", "curate/web/domains.py"),
+    "curate/commoncrawl": ("curate/storage", "curate/stage"),
+    "curate/tokens": ("curate/storage", "curate/stage"),
+    "curate/gpt": ("curate/storage", "curate/loader", "curate/tokens"),
+    "curate/inputs": ("curate/storage", "curate/stage", "curate/commoncrawl"),
+    "curate/crawl": ("curate/storage", "curate/stage", "curate/inputs", "curate/web", "curate/warc"),
+    "curate/dedup": ("curate/storage", "curate/stage", "curate/inputs"),
+    "curate/links": ("curate/storage", "curate/stage", "curate/inputs", "curate/web", "curate/warc"),
+    "curate/quality": ("curate/text", "curate/storage", "curate/stage", "curate/inputs"),
+    "curate/extract": (
+        *("curate/text", "curate/storage", "curate/stage", "curate/web", "curate/warc", "curate/commoncrawl"),
+        *("curate/quality", "filters"),
+    ),
+    "curate/miniweb": ("curate/storage", "curate/extract"),
+    RECIPE: (
+        *("curate/storage", "curate/stage/kinds.py", "curate/commoncrawl", "curate/links", "curate/crawl"),
+        *(
+            "curate/extract",
+            "filters",
+            "curate/dedup",
+            "curate/quality",
+            "curate/tokens",
+            "curate/loader",
+            "curate/gpt",
+        ),
+    ),
+    "pipelines/engines": ("curate/storage", "curate/stage", "curate/extract"),
+    "curate/dataset": ("curate/storage", "curate/stage", "curate/tokens", "curate/loader", RECIPE),
+    "pipelines/stages": (
+        *("curate/storage", "curate/stage", "curate/inputs", "curate/commoncrawl", "curate/links", "curate/crawl"),
+        *("curate/extract", "filters", "curate/dedup", "curate/quality", "curate/tokens", RECIPE, "pipelines/engines"),
+    ),
+    "curate/inspection": (
+        *("curate/storage", "curate/stage", "curate/inputs", "curate/links", "curate/crawl", "curate/tokens"),
+        *("curate/dataset", RECIPE),
+    ),
+    "pipelines": (
+        *("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/miniweb", "curate/dataset"),
+        *(RECIPE, "pipelines/engines", "pipelines/stages"),
+    ),
+    "pipelines/dataflow": (
+        *("curate/storage", "curate/stage", "curate/inputs", RECIPE, "pipelines/engines", "pipelines"),
+    ),
+    "curate/cli": (
+        *("curate/storage", "curate/stage", "curate/inputs", "curate/loader", "curate/gpt", "curate/quality"),
+        *("curate/extract", "curate/miniweb", "curate/dataset", "curate/inspection", RECIPE),
+        *("pipelines/engines", "pipelines", "pipelines/dataflow"),
+    ),
 }
-FILTERS_MAY = ("curate.records", "curate.filters.rules")
-COMMAND_LINE = (
-    "curate/cli/look.py",
-    "curate/cli/run.py",
-    "curate/cli/links.py",
-    "curate/cli/crawl.py",
-    "curate/cli/runners.py",
-)  # reaches upwards, inside its commands
-ONE_MODULE = {  # a library that only one module knows
-    "trafilatura": "curate/extract/main_text.py curate/extract/pruning.py",
-    "tiktoken": "curate/tokens/bpe.py",
-    "tokenizers": "curate/tokens/tokenizer_json.py",
-    "isal": "curate/warc/codec.py curate/warc/payloads.py",
-    "backports.zstd": "curate/warc/codec.py curate/warc/payloads.py curate/storage/lines.py",
-    "orjson": "curate/links/submissions.py",
-    "aiohttp": "curate/crawl/fetch.py curate/crawl/faults.py curate/crawl/resolver.py curate/crawl/responses.py",
-    "yarl": "curate/crawl/fetch.py",
-    "tldextract": "curate/crawl/lots.py",
-    "lz4": "curate/warc/codec.py",
-    "brotli": "curate/warc/payloads.py",
-    "datasketch": "curate/dedup/minhash.py",
-    "fasttext": "curate/text/fasttext_binding.py",
-    "fasttext_pybind": "curate/text/fasttext_binding.py",
-    "jinja2": "curate/inspection/report.py",
-    "torch": "curate/gpt/model.py curate/loader/torch_dataset.py curate/gpt/train.py",
-    "apache_beam": "pipelines/",
+BEAM = ("pipelines/stages/", "pipelines/engines/", "pipelines/one_job.py", "pipelines/dataflow/")
+ONLY_IN = {  # a library that only these modules know
+    "apache_beam": BEAM,
+    "torch": ("curate/gpt/model.py", "curate/gpt/train.py", "curate/loader/torch_dataset.py"),
+    "trafilatura": ("curate/extract/main_text.py", "curate/extract/pruning.py"),
+    "tiktoken": ("curate/tokens/bpe.py",),
+    "tokenizers": ("curate/tokens/tokenizer_json.py",),
+    "isal": ("curate/warc/codec.py", "curate/warc/payloads.py"),
+    "backports.zstd": ("curate/warc/codec.py", "curate/warc/payloads.py", "curate/storage/lines.py"),
+    "orjson": ("curate/links/submissions.py",),
+    "aiohttp": ("curate/crawl/fetch.py", "curate/crawl/faults.py", "curate/crawl/resolver.py"),
+    "yarl": ("curate/crawl/fetch.py",),
+    "tldextract": ("curate/crawl/lots.py",),
+    "lz4": ("curate/warc/codec.py",),
+    "brotli": ("curate/warc/payloads.py",),
+    "datasketch": ("curate/dedup/minhash.py",),
+    "fasttext": ("curate/text/fasttext_binding.py",),
+    "fasttext_pybind": ("curate/text/fasttext_binding.py",),
+    "jinja2": ("curate/inspection/report.py",),
+    "rich": ("curate/console.py", "curate/cli/", "pipelines/engines/progress.py"),
 }
+LINES, FUNCTION_LINES, MODULES = 400, 40, 16
 
 
-def imports(path: Path) -> set[str]:
-    found = set()
+def name_of(path: Path) -> str:
+    """Returns the dotted name of a source file."""
+    folder, *inside = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join([FOLDERS[folder], *inside]).removesuffix(".__init__")
+
+
+MODULE_OF = {name_of(path): path for path in SOURCES}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yields every module or name that a file imports, inside functions too."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def under(name: str, module: str) -> bool:
-    return name == module or name.startswith(f"{module}.")
+def own_imports(path: Path) -> set[Path]:
+    """Returns the files of ours that a file imports."""
+    names = (name if name in MODULE_OF else name.rpartition(".")[0] for name in imports(path))
+    return {MODULE_OF[name] for name in names if name in MODULE_OF} - {path}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_folder_imports_only_what_lies_below_it(path):
+def place(path: Path) -> str:
+    """Returns a file's row in the table."""
     name = str(path.relative_to(ROOT))
-    if name in COMMAND_LINE:
-        return
-    forbidden = FORBIDDEN[path.relative_to(ROOT).parts[0]]
-    assert not [each for each in imports(path) if any(under(each, module) for module in forbidden)]
+    return name if name == RECIPE else str(path.relative_to(ROOT).parent)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "filters").glob("*.py")), ids=lambda path: path.name)
-def test_filters_know_only_records_and_rules(path):
-    own = [each for each in imports(path) if under(each, "curate")]
-    assert not [each for each in own if not any(under(each, module) for module in FILTERS_MAY)]
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_heavy_library_is_known_to_one_module(path):
-    name = str(path.relative_to(ROOT))
-    for library, homes in ONE_MODULE.items():
-        if any(under(each, library) for each in imports(path)):
-            assert any(name.startswith(home) for home in homes.split()), f"{name} imports {library}"
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_a_module_imports_only_what_its_folder_may(path):
+    allowed = {GROUND, place(path), *ALLOWED[place(path)]}
+    names = [relative(other) for other in own_imports(path) if place(other) not in allowed]
+    assert [name for name in names if name not in allowed] == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_files_stay_under_300_lines_and_functions_under_40(path):
+def test_a_folder_may_import_only_what_stands_above_it_in_the_table():
+    floors = list(ALLOWED)
+    for number, (folder, allowed) in enumerate(ALLOWED.items()):
+        for name in allowed:
+            row = name if name in ALLOWED else name.rpartition("/")[0]
+            assert floors.index(row) < number, f"{folder} imports {name}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    try:
+        list(TopologicalSorter({path: own_imports(path) for path in SOURCES}).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(map(relative, error.args[1])))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_a_heavy_library_is_known_to_few_modules(path):
+    names = list(imports(path))
+    for library, homes in ONLY_IN.items():
+        if any(name == library or name.startswith(f"{library}.") for name in names):
+            assert relative(path).startswith(homes), f"{relative(path)} imports {library}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_files_and_functions_stay_short(path):
     text = path.read_text()
-    assert len(text.splitlines()) <= 300
+    assert len(text.splitlines()) <= LINES
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef):
-            assert node.end_lineno - node.lineno < 40, f"{path.name}: {node.name}"
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < FUNCTION_LINES, f"{path.name}: {node.name}"
+
+
+def test_a_folder_holds_few_modules():
+    counts = Counter(place(path) for path in SOURCES if path.name != "__init__.py")
+    assert {folder: count for folder, count in counts.items() if count > MODULES} == {}

@@ -52,6 +52,33 @@ class Counts:
     notes: dict[str, int] = field(default_factory=dict)
     by_source: dict[str, list[int]] = field(default_factory=dict)  # source: [read, kept]
 
+    def keep(self, source: str, size: int, *, read: int | None = None, number: int = 1) -> None:
+        """Counts a record that stays; size: its bytes; read: those it came with, where its text was changed."""
+        self._enter(source, size if read is None else read, number, number)
+        self.kept += number
+        self.bytes_kept += size
+
+    def reject(self, source: str, size: int, reason: str) -> None:
+        """Counts a record that does not stay."""
+        self._enter(source, size, 1, 0)
+        self.rejected += 1
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+    def note(self, name: str, number: int = 1) -> None:
+        """Counts something worth reporting that is neither a document nor a rejection."""
+        if number:
+            self.notes[name] = self.notes.get(name, 0) + number
+
+    def skip(self, kind: str, number: int = 1) -> None:
+        """Counts records that are no documents by nature (requests, metadata)."""
+        self.skipped[kind] = self.skipped.get(kind, 0) + number
+
+    def _enter(self, source: str, size: int, read: int, kept: int) -> None:
+        self.read += read
+        self.bytes_read += size
+        before = self.by_source.get(source, [0, 0])
+        self.by_source[source] = [before[0] + read, before[1] + kept]
+
     def add(self, other: "Counts") -> None:
         """Add another part's counts to these."""
         for name in ("read", "kept", "rejected", "failed", "bytes_read", "bytes_kept"):
@@ -179,16 +206,12 @@ class PartWriter:
 
     def keep_row(self, row: dict[str, Any], source: str, size: int, read: int | None = None) -> None:
         """Count and write a row of the stage's own schema; `size` is the document's text in UTF-8 bytes."""
-        self._seen(source, size if read is None else read, kept=1)
-        self.counts.kept += 1
-        self.counts.bytes_kept += size
+        self.counts.keep(source, size, read=read)
         self._table("part").add(row, size)
 
     def reject(self, rejection: Rejection) -> None:
         """Count and write a record that does not stay."""
-        self._seen(rejection.source, rejection.bytes, kept=0)
-        self.counts.rejected += 1
-        self.counts.reasons[rejection.reason] = self.counts.reasons.get(rejection.reason, 0) + 1
+        self.counts.reject(rejection.source, rejection.bytes, rejection.reason)
         self._table("rejected").add(as_row(rejection), 256)
 
     def fail(self, failure: Failure, source: str) -> None:
@@ -203,19 +226,12 @@ class PartWriter:
         self._table("part").add(row)
 
     def note(self, name: str, number: int) -> None:
-        """Count something worth telling that is neither a document nor a rejection."""
-        if number:
-            self.counts.notes[name] = self.counts.notes.get(name, 0) + number
+        """Count something worth reporting that is neither a document nor a rejection."""
+        self.counts.note(name, number)
 
     def skip(self, kind: str, number: int = 1) -> None:
         """Count records that are no documents by nature (requests, metadata)."""
-        self.counts.skipped[kind] = self.counts.skipped.get(kind, 0) + number
-
-    def _seen(self, source: str, size: int, *, kept: int) -> None:
-        self.counts.read += 1
-        self.counts.bytes_read += size
-        read, before = self.counts.by_source.get(source, [0, 0])
-        self.counts.by_source[source] = [read + 1, before + kept]
+        self.counts.skip(kind, number)
 
 
 def receipt_path(folder: Path, number: int) -> Path:
@@ -244,13 +260,14 @@ def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:
 def read_receipts(folder: Path, wanted: Iterable[tuple[int, str]]) -> list[Receipt | None]:
     """For each part's number and key its receipt, if it has this key and its files have the sizes it states."""
     wanted = [*wanted]
-    found = [_receipt(content) for content in storage.contents(receipt_path(folder, number) for number, _ in wanted)]
-    sizes = _sizes(folder, found)
+    contents = storage.contents(receipt_path(folder, number) for number, _ in wanted)
+    receipts = [_receipt(content) for content in contents]
+    sizes = _sizes(folder, receipts)
     return [
         receipt
         if receipt and receipt.key == key and all(sizes.get(name) == file.bytes for name, file in receipt.files.items())
         else None
-        for receipt, (_, key) in zip(found, wanted, strict=True)
+        for receipt, (_, key) in zip(receipts, wanted, strict=True)
     ]
 
 

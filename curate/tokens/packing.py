@@ -189,8 +189,8 @@ def pack_shard(plan: Plan, item: Item) -> None:
         with replacing(plan.folder / name) as draft:
             write(draft)
             files[name] = FileRecord(rows=len(table), bytes=draft.stat().st_size, sha256=sha256_of(draft))
-    counts = Counts(read=len(table), kept=len(table), bytes_read=cut.bytes, bytes_kept=cut.bytes)
-    counts.by_source = {cut.source: [len(table), len(table)]}
+    counts = Counts()
+    counts.keep(cut.source, cut.bytes, number=len(table))
     seconds = round(time.thread_time() - started, 3)
     write_receipt(
         plan.folder,
