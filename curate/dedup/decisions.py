@@ -72,7 +72,7 @@ def winner_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
         yield group[0], winner
 
 
-def lost(text: SignaturePart, row: int, loss: bytes, limit: float) -> tuple[Rejection, dict[str, Any]]:
+def decide_loss(text: SignaturePart, row: int, loss: bytes, limit: float) -> tuple[Rejection, dict[str, Any]]:
     """The rejection of a row, and what its decision says, from its winner's node and evidence."""
     winner, evidence = node_id(loss), loss[NODE + 1 :]
     similarity = text.similarity(row, evidence)

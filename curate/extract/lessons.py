@@ -10,7 +10,7 @@ from curate.extract.config import Extraction
 from curate.extract.main_text import quick_text
 from curate.extract.page import TEXT_TYPES
 from curate.extract.quick_gate import JudgedPage
-from curate.extract.reading import records, refused
+from curate.extract.reading import early_reason, read_records
 from curate.records import Page, document_id, uniform
 from curate.stage.parts import part_name
 from curate.stage.plan import load_plan
@@ -29,8 +29,8 @@ def pages_of(out: Path, most: int) -> Iterator[JudgedPage]:
         if item.form not in ("warc", "pointers"):
             continue
         extracted = part_ids(out / "extract", item.number)
-        for page in records(plan, item, asked.extract.max_bytes):
-            if not isinstance(page, Page) or refused(page, item.source, asked):
+        for page in read_records(plan, item, asked.extract.max_bytes):
+            if not isinstance(page, Page) or early_reason(page, item.source, asked):
                 continue
             identity = document_id(page.url, page.timestamp)
             if identity in extracted and uniform(0, "gate", identity) < share:

@@ -60,7 +60,7 @@ def score(text: str, model: tuple[str, ...]) -> float:
     return classifier.load(storage.path(path), sha256).score(text[:CHARACTERS], LABEL)
 
 
-def identified(path: str | None) -> tuple[str, ...]:
+def checked_model(path: str | None) -> tuple[str, ...]:
     """A model's file and sha256, or nothing where there is no model; SettingsError where it is none of ours."""
     if path is None:
         return ()

@@ -13,13 +13,13 @@ from curate.storage.remote import UNTOLD
 from curate.warc.reader import Outcome, read_pages
 
 
-def refused(page: Page, source: str, asked: Extraction) -> Reason | None:
+def early_reason(page: Page, source: str, asked: Extraction) -> Reason | None:
     """Why a page is refused for what its headers, its address and its size say, or None."""
     rules = asked.gates(source).url
     return gate(page, asked.extract) or (urls.reason(page.url, rules) if rules else None)
 
 
-def records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
+def read_records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
     """What becomes of every record of an item: of a file, of a piece of one, or of those that pointers name."""
     if item.form == "pointers":
         targets = read_targets(plan.path(item.uri), item.start, item.stop or 0)

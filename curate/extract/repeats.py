@@ -38,7 +38,7 @@ def sighting(page: Page, gates: Gates, *, rank: int, item: int, number: int) -> 
     return SIGHTING.pack(payload_digest(page, gates), rank, document_id(page.url, page.timestamp), item, number)
 
 
-def bucketed(sightings: Iterable[bytes], number: int) -> dict[int, bytes]:
+def by_bucket(sightings: Iterable[bytes], number: int) -> dict[int, bytes]:
     """The records by the bucket of their digest, of so many buckets, as one blob each."""
     buckets: dict[int, list[bytes]] = {}
     for record in sightings:

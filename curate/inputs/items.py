@@ -181,7 +181,7 @@ def _holds(name: str, file: str) -> bool:
     return (storage.path(name) / file).exists()
 
 
-def moved(items: list[Item], reader: Path, other: Path) -> list[Item]:
+def rebase_items(items: list[Item], reader: Path, other: Path) -> list[Item]:
     """The same items as seen from another stage folder."""
     return [
         replace(
@@ -204,6 +204,6 @@ def pieces(item: Item, limit: int) -> Iterator[Item]:
         yield replace(item, start=start, stop=stop, size=stop - start)
 
 
-def numbered(items: list[Item]) -> list[Item]:
+def number_items(items: list[Item]) -> list[Item]:
     """The items with the numbers that their order gives them."""
     return [replace(item, number=number) for number, item in enumerate(items)]

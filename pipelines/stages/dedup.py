@@ -16,9 +16,18 @@ from curate.dedup import candidates, signatures
 from curate.dedup.candidates import NODE, Grouped, Pair
 from curate.dedup.clusters import both_ways, large_star, node_id, node_row, small_star
 from curate.dedup.config import Dedup
-from curate.dedup.decisions import DECISIONS, add_evidence, as_span, compare, lost, to_winner, widest, winner_evidence
+from curate.dedup.decisions import (
+    DECISIONS,
+    add_evidence,
+    as_span,
+    compare,
+    decide_loss,
+    to_winner,
+    widest,
+    winner_evidence,
+)
 from curate.errors import SettingsError
-from curate.inputs.items import moved
+from curate.inputs.items import rebase_items
 from curate.pipelines.engines.engine import Engine, cpu_seconds, execute
 from curate.pipelines.stages import estimate, sign
 from curate.pipelines.stages.given import Given
@@ -166,7 +175,7 @@ def decide(group: Grouped, folder: str) -> Made:
         for row, told in enumerate(text.rows("id", "url", "source", "bytes")):
             decision = dict.fromkeys(DECISIONS.names) | {"id": told["id"], "url": told["url"]}
             if row in losses:
-                rejection, loss = lost(text, row, losses[row], plan.settings["dedup"]["similarity"])
+                rejection, loss = decide_loss(text, row, losses[row], plan.settings["dedup"]["similarity"])
                 part.add_row({**decision, "kept": False, **loss})
                 part.reject(rejection)
             else:
@@ -191,5 +200,5 @@ def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:
     if done(whole):
         return
     inside = folder / KINDS["sign"].folder
-    execute(sign.plan(recipe, inside, replace(given, items=moved(given.items, folder, inside))), engine)
+    execute(sign.plan(recipe, inside, replace(given, items=rebase_items(given.items, folder, inside))), engine)
     estimate.check(whole, engine.target, cpu_seconds(whole, whole.pending()))

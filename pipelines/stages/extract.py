@@ -10,10 +10,10 @@ from curate import settings, storage
 from curate.commoncrawl.indexes import resolved
 from curate.extract import quick_gate
 from curate.extract.config import Extract, Extraction, gates_of
-from curate.extract.reading import records, refused
+from curate.extract.reading import early_reason, read_records
 from curate.extract.sandbox import shared
 from curate.inputs.documents import USER_FORMS, user_documents
-from curate.inputs.items import numbered, pieces
+from curate.inputs.items import number_items, pieces
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import MakeParts
 from curate.pipelines.stages.repeats import MakePartsOnce
@@ -51,7 +51,7 @@ def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS)
                 write(part, found, None, item.source)
             return
         pages = 0
-        for record in records(plan, item, asked.extract.max_bytes):
+        for record in read_records(plan, item, asked.extract.max_bytes):
             if isinstance(record, Skipped):
                 part.skip(record.kind)
             elif isinstance(record, Failure):
@@ -67,7 +67,7 @@ def outcome(
     page: Page, source: str, asked: Extraction, part: PartWriter, kept: bytes | None
 ) -> Document | Reason | Failure:
     """What becomes of a page: the tests that need no parser first, then the extractor's process."""
-    if reason := refused(page, source, asked):
+    if reason := early_reason(page, source, asked):
         return reason
     if kept is not None:
         return Reason("extract.payload", detail=f"the payload of {kept.hex()}")
@@ -118,9 +118,9 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     """Returns the plan of extract: what indexes select is looked up first, large files are cut into pieces."""
     selects = {name: source.select for name, source in recipe.sources.items()}
     whole = resolved(given.items, folder, selects, recipe.commoncrawl, given.say)
-    items = numbered([piece for item in whole for piece in pieces(item, recipe.extract.split_bytes)])
+    items = number_items([piece for item in whole for piece in pieces(item, recipe.extract.split_bytes)])
     attached = tuple(sorted({item.uri for item in items if item.form == "pointers"}))
-    model = quick_gate.identified(recipe.extract.quality_model)
+    model = quick_gate.checked_model(recipe.extract.quality_model)
     gates = {name: gates_of(source.filter, model) for name, source in recipe.sources.items()}
     asked = Extraction(extract=recipe.extract, default=gates_of(recipe.filter, model), sources=gates)
     return Plan(

@@ -10,8 +10,8 @@ import apache_beam as beam
 
 from curate import storage
 from curate.extract.config import Extraction
-from curate.extract.reading import records, refused
-from curate.extract.repeats import BUCKET_BYTES, bucketed, repeats, sighting
+from curate.extract.reading import early_reason, read_records
+from curate.extract.repeats import BUCKET_BYTES, by_bucket, repeats, sighting
 from curate.pipelines.stages.map_only import Made, Pick, make_part, part_numbers
 from curate.records import Page
 from curate.stage.plan import Item, Plan, load_plan
@@ -60,14 +60,14 @@ def see(pick: Pick) -> Iterator[Blob]:
     if item.form in NO_PAGES:
         return
     rank = [*dict.fromkeys(each.source for each in plan.items)].index(item.source)
-    pages = (record for record in records(plan, item, asked.extract.max_bytes) if isinstance(record, Page))
+    pages = (record for record in read_records(plan, item, asked.extract.max_bytes) if isinstance(record, Page))
     seen = (
         sighting(page, asked.gates(item.source), rank=rank, item=number, number=place)
         for place, page in enumerate(pages)
-        if not refused(page, item.source, asked)
+        if not early_reason(page, item.source, asked)
     )
     buckets = 1 + sum(item.size for item in plan.items) // BUCKET_BYTES
-    for bucket, blob in bucketed(seen, buckets).items():
+    for bucket, blob in by_bucket(seen, buckets).items():
         yield f"{folder}\0{bucket}".encode(), blob
 
 

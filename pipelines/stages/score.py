@@ -11,7 +11,7 @@ import apache_beam as beam
 
 from curate import storage
 from curate.inputs.documents import read_documents
-from curate.inputs.items import moved
+from curate.inputs.items import rebase_items
 from curate.pipelines.engines.engine import Engine, execute
 from curate.pipelines.stages import rate
 from curate.pipelines.stages.given import Given
@@ -89,4 +89,4 @@ def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:
     """Scores every part first, if the keep rule needs all scores before it keeps any document."""
     if rate.needed(recipe):
         inside = folder / KINDS["rate"].folder
-        execute(rate.plan(recipe, inside, replace(given, items=moved(given.items, folder, inside))), engine)
+        execute(rate.plan(recipe, inside, replace(given, items=rebase_items(given.items, folder, inside))), engine)

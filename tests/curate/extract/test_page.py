@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.extract import main_text as extracting
 from curate.extract.config import Extract, Gates
 from curate.extract.page import attempt, extract, gate
 from curate.records import Document, Failure, Page, Pointer, document_id
@@ -190,7 +189,7 @@ def test_an_extractor_that_raises_is_a_lost_record_that_points_at_the_page(monke
     def broken(*_):
         raise RecursionError("too deep")
 
-    monkeypatch.setattr(extracting, "main_text", broken)
+    monkeypatch.setattr("curate.extract.page.main_text", broken)
     found = attempt(page(), "web", Extract())
     assert found == Failure(
         file="f.warc",
@@ -208,7 +207,7 @@ def test_an_interrupt_is_no_failure_of_a_page(monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(extracting, "main_text", stopped)
+    monkeypatch.setattr("curate.extract.page.main_text", stopped)
     with pytest.raises(KeyboardInterrupt):
         attempt(page(), "web", Extract())
 

@@ -7,7 +7,7 @@ import pytest
 from curate.errors import SettingsError
 from curate.extract.config import Extract, Gates
 from curate.extract.page import quick_gate
-from curate.extract.quick_gate import JudgedPage, identified, part_of, score, share_below, train
+from curate.extract.quick_gate import JudgedPage, checked_model, part_of, score, share_below, train
 
 PROSE = [
     "keeper",
@@ -76,7 +76,7 @@ def test_the_same_pages_make_the_same_gate(pages, trained, tmp_path):
 
 def test_a_page_is_refused_by_its_score_and_a_text_of_a_few_words_is_not(trained):
     path, card = trained
-    gates = Gates(model=identified(str(path)))
+    gates = Gates(model=checked_model(str(path)))
     settings = Extract(quality_model=str(path), quality_gate=card.threshold)
     draw = random.Random(9)
     refused = quick_gate(text(draw, SHOP, 0.1), settings, gates)
@@ -102,11 +102,11 @@ def test_too_few_pages_are_no_ground_for_a_gate(pages, tmp_path):
 def test_a_file_that_is_no_gate_is_named(tmp_path):
     path = tmp_path / "gate.bin"
     with pytest.raises(SettingsError, match=r"gate\.bin"):
-        identified(str(path))
+        checked_model(str(path))
     path.write_bytes(b"no model")
     with pytest.raises(SettingsError, match=r"gate\.bin"):
-        identified(str(path))
-    assert identified(None) == ()
+        checked_model(str(path))
+    assert checked_model(None) == ()
 
 
 def test_a_threshold_without_a_model_is_refused():

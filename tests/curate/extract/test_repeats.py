@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.extract.config import Gates
-from curate.extract.repeats import SIGHTING, bucketed, payload_digest, repeats, sighting
+from curate.extract.repeats import SIGHTING, by_bucket, payload_digest, repeats, sighting
 from curate.records import Page, Pointer, document_id
 
 NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
@@ -31,7 +31,7 @@ def seen(pages, items):
     for number, ((url, body, rank), item) in enumerate(zip(pages, items, strict=False)):
         page = replace(PAGE, url=f"http://{url}/", body=body)
         where[item, number] = (rank, page)
-        for bucket, blob in bucketed([sighting(page, Gates(), rank=rank, item=item, number=number)], 3).items():
+        for bucket, blob in by_bucket([sighting(page, Gates(), rank=rank, item=item, number=number)], 3).items():
             blobs.setdefault(bucket, []).append(blob)
     return where, blobs
 

@@ -9,7 +9,7 @@ import pytest
 
 from curate.errors import SettingsError
 from curate.inputs.digests import Digests
-from curate.inputs.items import files, moved, named_items, source_items, stage_items
+from curate.inputs.items import files, named_items, rebase_items, source_items, stage_items
 from curate.records import EPOCH, Document
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan, json_digest
@@ -207,7 +207,7 @@ def test_items_seen_from_another_folder_lead_to_the_same_files(tmp_path):
     item = Item(number=0, name="a", uri="../x/a", form="decided", digest="", size=0, base_uri="../y/t")
     absolute = replace(item, uri=str(tmp_path / "x" / "a"), base_uri="")
     here, there = tmp_path / "dedup", tmp_path / "dedup" / "signatures"
-    for before, after in zip([item, absolute], moved([item, absolute], here, there), strict=True):
+    for before, after in zip([item, absolute], rebase_items([item, absolute], here, there), strict=True):
         assert os.path.normpath(there / after.uri) == str(tmp_path / "x" / "a")
         assert bool(after.base_uri) == bool(before.base_uri)
-    assert os.path.normpath(there / moved([item], here, there)[0].base_uri) == str(tmp_path / "y" / "t")
+    assert os.path.normpath(there / rebase_items([item], here, there)[0].base_uri) == str(tmp_path / "y" / "t")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from curate.errors import SettingsError
 from curate.quality.scores import threshold
+from curate.stage.plan import VERSION
 
 SCORES = st.lists(st.floats(0, 1, width=32) | st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=60)
 
@@ -27,8 +28,9 @@ def stage(folder, parts, keep="all", source="web"):
         pq.write_table(pa.table({"source": [source] * len(scores), "quality": column}), folder / name)
         outputs[name] = {"sha256": "", "rows": len(scores), "bytes": 1}
     counts = {"read": 0, "kept": 0, "failed": 0, "reasons": {}}
-    record = {"stage": "score", "key": "", "settings": {"score": {"keep": keep}}, "items": [], "outputs": outputs}
-    (folder / "stage.json").write_text(json.dumps(record | {"counts": counts, "seconds": 0, "versions": {}}))
+    record = {"version": VERSION, "stage": "score", "key": "", "settings": {"score": {"keep": keep}}, "items": []}
+    record |= {"outputs": outputs, "counts": counts, "seconds": 0, "versions": {}}
+    (folder / "stage.json").write_text(json.dumps(record))
     return folder
 
 
