@@ -1,4 +1,7 @@
-"""Who owns each file of an output: the run, a stage, or one part of a stage; a file that nobody owns is a stray."""
+"""Who may write into a folder, and which of its files belong to the run, to a stage, or to a part.
+
+A folder holds one run or one stage; it is locked while that is written. A file that nobody owns is a stray.
+"""
 
 import fcntl
 import json
@@ -9,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from curate import settings, storage
-from curate.errors import SettingsError
+from curate.errors import SettingsError, UserError
 from curate.stage.kinds import KINDS
 from curate.stage.parts import receipt_path
 from curate.stage.plan import load_plan
@@ -20,17 +23,19 @@ RUN_FILES = ("recipe.toml", "inputs.json", "manifest.json", "report.html")
 EXPORTED = (".curate-export-croissant.json", "croissant.json")  # the one export that may lie there too, and its record
 DEPTH = 2  # a stage lies in a run, another in it
 RUN_FOLDERS = {"miniweb": "mini-web", "train": "model"}
+STARTED_RUN = {"inputs.json", "miniweb"}  # what a run killed before its recipe.toml may have left
 
 
 def owners(out: Path) -> dict[Path, str]:
-    """Every file under a run's or a stage's folder with its owner, "" for a stray."""
+    """Returns every file under a run's or a stage's folder with its owner, "" for a stray."""
     names = sorted(storage.sizes(out))
     alone = not {"plan.json", "stage.json"}.isdisjoint(names)
     owned = {} if alone else {out / name: "run" for name in RUN_FILES}
     if not alone and EXPORTED[0] in names:
         owned |= {out / name: "export" for name in EXPORTED}
     folders = {} if alone else RUN_FOLDERS
-    for stage in {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in ("plan.json", "stage.json")}:
+    stages = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in ("plan.json", "stage.json")}
+    for stage in stages:
         if stage.count("/") < DEPTH:
             owned |= stage_owners(out / stage if stage else out)
     inside = {name: folders.get(name.partition("/")[0], "") if "/" in name else "" for name in names}
@@ -38,7 +43,10 @@ def owners(out: Path) -> dict[Path, str]:
 
 
 def stage_owners(folder: Path) -> dict[Path, str]:
-    """The files that a stage's folder may hold: a closed stage's by its record, an open one's by its whole parts."""
+    """Returns the files that belong in a stage's folder with their owners.
+
+    The record of a closed stage names them; of an open stage the parts that are whole count.
+    """
     try:
         record = read_stage(folder)
     except SettingsError:
@@ -61,7 +69,7 @@ def _open_files(folder: Path) -> set[Path]:
 
 
 def _named(receipt: bytes | None) -> set[str]:
-    """The files that a receipt names."""
+    """Returns the files that a receipt names."""
     try:
         return set(json.loads(receipt or b"")["files"])
     except (ValueError, KeyError, TypeError):
@@ -69,19 +77,15 @@ def _named(receipt: bytes | None) -> set[str]:
 
 
 def strays(out: Path) -> Iterator[Path]:
-    """The files under an output that nobody owns."""
+    """Yields the files under an output that nobody owns."""
     yield from (path for path, owner in owners(out).items() if not owner)
-
-
-# What a run killed before its recipe.toml may have left.
-STARTED_RUN = {"inputs.json", "miniweb"}
 
 
 @contextmanager
 def held(out: Path) -> Iterator[None]:
-    """The folder, made if need be and locked; a folder that a SettingsError leaves empty is removed again.
+    """Makes the folder, if it is not there, and locks it for the length of the block.
 
-    A remote folder is only tried; there are no locks there.
+    A new folder that a UserError leaves empty is removed again. A remote folder is not locked, only tried.
     """
     if storage.is_remote(out):
         storage.check_writable(out)
@@ -100,7 +104,7 @@ def held(out: Path) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise SettingsError(f"{out}: another run is writing there") from None
-    except SettingsError:
+    except UserError:
         if fresh and not any(path.is_file() for path in out.rglob("*")):
             shutil.rmtree(out)
         raise
@@ -109,49 +113,49 @@ def held(out: Path) -> Iterator[None]:
 
 
 def claim_run(name: str, out: Path) -> None:
-    """SettingsError where the folder holds another recipe's output, or anything else; leftovers of a kill go."""
+    """Removes the leftovers of a killed run; SettingsError where the folder holds another recipe's output, or else."""
     owner = out / "recipe.toml"
     if owner.exists():
-        found = settings.parse_toml(owner.read_bytes().decode(errors="replace"), str(owner)).get("name")
-        if found != name:
-            raise SettingsError(f"{out}: holds recipe {found!r}, not {name!r}; name another folder")
+        holds = settings.parse_toml(owner.read_bytes().decode(errors="replace"), str(owner)).get("name")
+        if holds != name:
+            raise SettingsError(f"{out}: holds recipe {holds!r}, not {name!r}; name another folder")
     elif not names(out) <= STARTED_RUN and not _only_pointers(out):
         raise SettingsError(f"{out}: not empty and no output of curate; name another folder")
     remove_temporaries(out)
 
 
 def _only_pointers(out: Path) -> bool:
-    """Was a run killed while it selected from indexes?"""
+    """Returns whether the folder holds nothing but what a run leaves that is killed while it selects from indexes."""
     return names(out) <= {*STARTED_RUN, "extract"} and storage.names(out / "extract") == {"pointers"}
 
 
 def claim_stage(stage: str, out: Path) -> None:
-    """SettingsError where the folder holds anything but this stage; leftovers of a kill go."""
+    """Removes the leftovers of a killed stage; SettingsError where the folder holds anything but this stage."""
     try:
-        found = json.loads((out / "plan.json").read_bytes())["stage"] if (out / "plan.json").exists() else None
+        planned = json.loads((out / "plan.json").read_bytes())["stage"] if (out / "plan.json").exists() else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{out / 'plan.json'}: cannot read what is there: {error}") from None
     started = KINDS[stage].leftovers
-    if found is None and "model.bin" in names(out) and "model.json" not in names(out):
+    if planned is None and "model.bin" in names(out) and "model.json" not in names(out):
         started = frozenset()  # a model without our card is the user's
-    if found not in (None, stage) or (found is None and not names(out) <= started | {"receipts"}):
-        held_by = f"the output of {found}" if found else "other files"
-        raise SettingsError(f"{out}: holds {held_by}, not of {stage}; name another folder")
+    if planned not in (None, stage) or (planned is None and not names(out) <= started | {"receipts"}):
+        holds = f"the output of {planned}" if planned else "other files"
+        raise SettingsError(f"{out}: holds {holds}, not of {stage}; name another folder")
     remove_temporaries(out)
 
 
 def names(out: Path) -> set[str]:
-    """What the folder holds, temporary files aside."""
+    """Returns the names in the folder, temporary files aside."""
     return {name for name in storage.names(out) if not is_temporary(name)}
 
 
 def is_temporary(name: str) -> bool:
-    """Is this a name that `curate.storage.draft` made?"""
+    """Returns whether `curate.storage.draft` made this name."""
     return name.startswith(".") and name.endswith(".tmp")
 
 
 def remove_temporaries(out: Path) -> None:
-    """Remove what a killed process was writing at the top of the folder."""
+    """Removes what a killed process was writing at the top of the folder."""
     for name in storage.names(out):
         if is_temporary(name):
             (out / name).unlink()

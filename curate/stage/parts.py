@@ -30,16 +30,16 @@ ROW_GROUP_BYTES = 32 << 20  # of text, so that a row group of long documents sta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord:
-    """One finished file: rows (0 where it is not a table), size and digest."""
+    """One finished file."""
 
-    rows: int
+    rows: int  # 0 where it is no table
     bytes: int
     sha256: str
 
 
 @dataclass(slots=True, kw_only=True)
 class Counts:
-    """What a part did with its records: read = kept + rejected; the rest is context."""
+    """How many records a part read, kept and rejected; read = kept + rejected."""
 
     read: int = 0
     kept: int = 0
@@ -47,10 +47,10 @@ class Counts:
     failed: int = 0
     bytes_read: int = 0
     bytes_kept: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    skipped: dict[str, int] = field(default_factory=dict)
-    notes: dict[str, int] = field(default_factory=dict)
-    by_source: dict[str, list[int]] = field(default_factory=dict)  # source: [read, kept]
+    reasons: dict[str, int] = field(default_factory=dict)  # rejections by reason
+    skipped: dict[str, int] = field(default_factory=dict)  # records that are no documents by nature, by kind
+    notes: dict[str, int] = field(default_factory=dict)  # whatever else is worth reporting
+    by_source: dict[str, list[int]] = field(default_factory=dict)  # of each source how many: [read, kept]
 
     def keep(self, source: str, size: int, *, read: int | None = None, number: int = 1) -> None:
         """Counts a record that stays; size: its bytes; read: those it came with, where its text was changed."""
@@ -92,13 +92,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The proof that a part is whole: its key, its files, its counts, its CPU seconds."""
+    """The proof that a part is whole."""
 
     key: str
-    number: int
+    number: int  # of the part
     counts: Counts
-    files: dict[str, FileRecord]
-    seconds: float = 0.0
+    files: dict[str, FileRecord]  # by name
+    seconds: float = 0.0  # of CPU
 
 
 class TableWriter:
@@ -112,7 +112,7 @@ class TableWriter:
         self._size = 0
 
     def add(self, row: dict[str, Any], size: int = 0) -> None:
-        """Append a row; `size` is its rough weight in bytes."""
+        """Appends a row; size: its bytes, about."""
         self._pending.append(row)
         self._size += size
         if len(self._pending) >= ROW_GROUP_ROWS or self._size >= ROW_GROUP_BYTES:
@@ -125,7 +125,7 @@ class TableWriter:
             self._pending, self._size = [], 0
 
     def close(self) -> FileRecord:
-        """Write what is pending, still under the temporary name; the record of the file."""
+        """Writes what is pending, still under the temporary name, and returns the file's record."""
         self._flush()
         self._writer.close()
         with self._draft.open("rb") as file:
@@ -133,11 +133,11 @@ class TableWriter:
         return FileRecord(rows=self.rows, bytes=self._draft.stat().st_size, sha256=digest)
 
     def publish(self) -> None:
-        """Give the closed file its name."""
+        """Gives the closed file its name."""
         storage.publish(self._draft, self.path)
 
     def abandon(self) -> None:
-        """Remove the file if it was not published; a disk too full to close it on is no reason to keep it."""
+        """Removes the file if it was not published, also where the disk is too full to close it."""
         with suppress(OSError):
             self._writer.close()
         self._draft.unlink(missing_ok=True)
@@ -153,12 +153,12 @@ def part_name(number: int, kind: str = "part") -> str:
 
 
 def as_row(record: Document | Rejection | Failure) -> dict[str, Any]:
-    """A record as a Parquet row: its fields by name, in the schema's order."""
+    """Returns a record as a Parquet row: its fields by name, in the schema's order."""
     return {name: getattr(record, name) for name in record.__slots__}
 
 
 class PartWriter:
-    """Writes the part `number` of a stage; use as a context, which publishes at the end and abandons on any error."""
+    """Writes one part of a stage. A context: it publishes the part at its end, and removes it on any error."""
 
     def __init__(self, folder: Path, number: int, key: str, *, schema: pa.Schema = KEPT) -> None:
         self.folder, self.number, self.key = folder, number, key
@@ -201,28 +201,28 @@ class PartWriter:
         return self._tables[name]
 
     def keep(self, document: Document, read: int | None = None) -> None:
-        """Count and write a document that stays; `read` is the bytes it came with, where its text was changed."""
+        """Counts and writes a document that stays; read: the bytes it came with, where its text was changed."""
         self.keep_row(as_row(document), document.source, len(document.text.encode("utf-8", "replace")), read)
 
     def keep_row(self, row: dict[str, Any], source: str, size: int, read: int | None = None) -> None:
-        """Count and write a row of the stage's own schema; `size` is the document's text in UTF-8 bytes."""
+        """Counts and writes a row of the stage's own schema; size: the document's text in UTF-8 bytes."""
         self.counts.keep(source, size, read=read)
         self._table("part").add(row, size)
 
     def reject(self, rejection: Rejection) -> None:
-        """Count and write a record that does not stay."""
+        """Counts and writes a record that does not stay."""
         self.counts.reject(rejection.source, rejection.bytes, rejection.reason)
         self._table("rejected").add(as_row(rejection), 256)
 
     def fail(self, failure: Failure, source: str) -> None:
-        """Write a dead letter; a failed *record* is rejected besides, so that read = kept + rejected holds."""
+        """Writes a dead letter; a failed *record* is rejected besides, so that read = kept + rejected holds."""
         self.counts.failed += 1
         self._table("failed").add(as_row(failure), 256)
         if failure.record:
             self.reject(lost_record(failure, source))
 
     def add_row(self, row: dict[str, Any]) -> None:
-        """Write a row to the part without counting it as kept (a dedup decision against a document)."""
+        """Writes a row to the part without counting it as kept (a dedup decision against a document)."""
         self._table("part").add(row)
 
     def note(self, name: str, number: int) -> None:
@@ -235,12 +235,12 @@ class PartWriter:
 
 
 def receipt_path(folder: Path, number: int) -> Path:
-    """Where the receipt of a part lies."""
+    """Returns where the receipt of a part lies."""
     return folder / "receipts" / f"{number:05d}.json"
 
 
 def drop_other_receipt(folder: Path, number: int, key: str) -> None:
-    """Remove a part's receipt of another key, which must not vouch for a mixture of old and new files."""
+    """Removes a part's receipt of another key, so that it cannot vouch for a mixture of old and new files."""
     path = receipt_path(folder, number)
     stored = storage.contents([path])[0]
     if stored is not None and f'"key": "{key}"'.encode() not in stored:
@@ -248,17 +248,17 @@ def drop_other_receipt(folder: Path, number: int, key: str) -> None:
 
 
 def write_receipt(folder: Path, receipt: Receipt) -> None:
-    """Write a receipt whole or not at all."""
+    """Writes a receipt whole or not at all."""
     write_json(receipt_path(folder, receipt.number), asdict(receipt))
 
 
 def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:
-    """The receipt of a part if it has this key and its files have the sizes it states, else None."""
+    """Reads the receipt of a part; None unless it has this key and its files have the sizes that it states."""
     return next(iter(read_receipts(folder, [(number, key)])))
 
 
 def read_receipts(folder: Path, wanted: Iterable[tuple[int, str]]) -> list[Receipt | None]:
-    """For each part's number and key its receipt, if it has this key and its files have the sizes it states."""
+    """Reads the receipts of parts, each given by number and key; None where one is not valid (see `read_receipt`)."""
     wanted = [*wanted]
     contents = storage.contents(receipt_path(folder, number) for number, _ in wanted)
     receipts = [_receipt(content) for content in contents]
@@ -281,7 +281,7 @@ def _receipt(content: bytes | None) -> Receipt | None:
 
 
 def _sizes(folder: Path, receipts: list[Receipt | None]) -> dict[str, int]:
-    """The bytes of the files that receipts name; a store is asked by one listing if they are many."""
+    """Returns the bytes of the files that receipts name; a store is asked for one listing if there are many."""
     names = [name for receipt in receipts if receipt for name in receipt.files]
     if storage.is_remote(folder) and len(receipts) > 1:
         return storage.sizes(folder)

@@ -62,12 +62,12 @@ class Item:
 
     @property
     def label(self) -> str:
-        """The name, with the piece if the item is one."""
+        """Returns the name, with the range if the item is a piece of a file."""
         return f"{self.name}[{self.start}:{self.stop or ''}]" if self.start or self.stop else self.name
 
     @property
     def key_fields(self) -> list[Any]:
-        """What of the item decides its part's bytes."""
+        """Returns what of the item decides its part's bytes."""
         piece = [self.start, self.stop] if self.start or self.stop else []
         return [self.name, self.form, self.source, self.digest, *piece]
 
@@ -80,18 +80,18 @@ def stage_folder(out: Path, stage: str) -> Path:
 
 @dataclass(frozen=True, kw_only=True)  # no slots: the digests are kept once they are known
 class Plan:
-    """What a stage will do: settings as plain tables, items in order, the key over both."""
+    """What a stage will do, and the keys over that."""
 
     stage: str
     folder: Path
-    settings: dict[str, Any]
-    items: tuple[Item, ...]
+    settings: dict[str, Any]  # as plain tables
+    items: tuple[Item, ...]  # in order; each makes the part of its number
     per_item: bool = True  # a part depends on its own item only; False: on all of them (dedup)
     attached: tuple[str, ...] = ()  # files that belong to the stage beside its parts (a model)
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """The versions in the key: of curate, pyarrow, the kind's libraries, and a tokenizer's own library."""
+        """Returns the versions in the key: of curate, pyarrow, the kind's libraries, and a tokenizer's own library."""
         kind = KINDS[self.stage]
         if not kind.versioned:
             return {}
@@ -101,20 +101,20 @@ class Plan:
 
     @cached_property
     def base(self) -> str:
-        """The digest of everything but the items."""
+        """Returns the digest of everything but the items."""
         return base_of(self.stage, self.settings, self.versions)
 
     @cached_property
     def key(self) -> str:
-        """The digest of settings, versions and every input."""
+        """Returns the digest of settings, versions and every input."""
         return key_of(self.base, self.items)
 
     def part_key(self, item: Item) -> str:
-        """The key of one part: with it a receipt is valid."""
+        """Returns the key of one part, which its receipt must state to be valid."""
         return json_digest([self.base, item.key_fields]) if self.per_item else json_digest([self.key, item.number])
 
     def path(self, uri: str) -> Path:
-        """The path of an item's uri, which may be relative to the stage's folder."""
+        """Returns the path of an item's uri, which may be relative to the stage's folder."""
         return storage.join(self.folder, uri)
 
     def built(self, table: type[T], name: str = "") -> T:
@@ -140,23 +140,23 @@ class Plan:
 
 
 def base_of(stage: str, settings: dict[str, Any], versions: dict[str, str]) -> str:
-    """The digest of what a stage does, whatever it does it to."""
+    """Returns the digest of a stage's kind, settings and versions."""
     return json_digest([stage, settings, versions])
 
 
 def key_of(base: str, items: Iterable[Item]) -> str:
-    """The digest of what a stage does, and to what."""
+    """Returns the key of a stage: the digest of its base and of its items."""
     return json_digest([base, [item.key_fields for item in items]])
 
 
 def json_digest(value: Any) -> str:
-    """The hex sha256 of a JSON value in canonical form."""
+    """Returns the hex sha256 of a JSON value in canonical form."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_plan(folder: Path) -> Plan:
-    """The plan that a stage folder holds; cached by the file's stamp, as each part asks for it.
+    """Reads the plan that a stage's folder holds; it is cached by the file's stamp, as each part asks for it.
 
     RuntimeError where a library here has another version than where the plan was made: the bytes could be others.
     """

@@ -116,7 +116,7 @@ def owned_files(plan: Plan, receipts: Receipts) -> set[Path]:
 
 
 def sweep(folder: Path, owned: set[Path]) -> None:
-    """Remove every file under the folder that is not owned, and the folders that this leaves empty.
+    """Removes every file under the folder that is not owned, and the folders that this leaves empty.
 
     A folder inside with a plan of its own is another stage's and stays.
     """
@@ -141,7 +141,7 @@ def _sweep_store(folder: Path, owned: set[Path]) -> None:
 
 
 def nested_stages(names: Iterable[str], *notes: str) -> tuple[str, ...]:
-    """The prefixes, such as "signatures/", of the folders inside a stage's that hold one of these files."""
+    """Returns the prefixes, such as "signatures/", of the folders inside a stage's that hold one of these files."""
     parts = {name.rpartition("/") for name in names if name.count("/") == 1}
     return tuple(sorted({f"{folder}/" for folder, _, note in parts if note in notes}))
 
@@ -184,7 +184,7 @@ def _files(receipts: Iterable[Receipt]) -> Iterable[tuple[str, FileRecord]]:
 
 
 def forget_failed(out: Path) -> int:
-    """Drop the receipts of parts that hold a dead letter, in a stage's folder or a run's; how many there were.
+    """Removes the receipts of parts that hold a dead letter, in a stage's folder or a run's; returns how many.
 
     The next run makes these parts again, and what depends on them if they turn out otherwise.
     """

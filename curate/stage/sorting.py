@@ -19,7 +19,7 @@ ROW_BYTES = 1000  # of a row in memory, its heavy column aside
 def in_order(
     rows: Iterable[Row], schema: pa.Schema, key: Callable[[Row], Any], heavy: str, near: Path, limit: int = RUN_BYTES
 ) -> Iterator[Row]:
-    """The rows sorted by a key, equal ones as they came; `heavy` is their large column.
+    """Yields the rows sorted by a key, equal ones as they came; heavy: the name of their large column.
 
     What does not fit in `limit` bytes lies in temporary files until the iteration ends: beside `near`, or among the
     machine's own where that is remote.
