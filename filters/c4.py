@@ -12,10 +12,11 @@ citation marks go; then the line goes if it has no end mark, too few words, "jav
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from curate.records import Reason
+from curate.filters.judged import Judged, Outcome
+from curate.records import Document, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,16 @@ class Cleaned(NamedTuple):
     removed: Counter[str]
 
 
+def judge_c4(document: Document, rules: C4) -> Outcome:
+    """Returns why the document is rejected, the document with a cleaned text, or None where the text is clean."""
+    return _judge(document, rules, "c4")
+
+
+def judge_c4_fineweb(document: Document, rules: C4FineWeb) -> Outcome:
+    """Does the same by FineWeb's reading of C4's rules."""
+    return _judge(document, rules, "c4_fineweb")
+
+
 def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
     """The text without the lines that the rules drop, or why the page is rejected; `name` is the rule's in the reason.
 
@@ -102,6 +113,16 @@ def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
     if found < rules.min_sentences:
         return Reason(f"{name}.too_few_sentences", found, rules.min_sentences)
     return Cleaned("\n".join(kept).strip(), +removed)
+
+
+def _judge(document: Document, rules: C4, name: str) -> Outcome:
+    cleaned = clean(document.text, rules, name)
+    if isinstance(cleaned, Reason):
+        return cleaned
+    if cleaned.text == document.text:
+        return None
+    removed = {f"{name}.removed_{what}": number for what, number in cleaned.removed.items()}
+    return Judged(replace(document, text=cleaned.text), None, {f"{name}.changed": 1, **removed})
 
 
 def without_citations(line: str) -> tuple[str, int]:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curate.records import Reason
+from curate.records import Document, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,16 @@ class Measure(NamedTuple):
     low: float = -inf
     high: float = inf
     detail: str = ""
+
+
+def judge_quality(document: Document, rules: GopherQuality) -> Reason | None:
+    """Returns the first quality rule that the document's text breaks, or None."""
+    return quality(document.text, rules)
+
+
+def judge_repetition(document: Document, rules: GopherRepetition) -> Reason | None:
+    """Returns the first repetition rule that the document's text breaks, or None."""
+    return repetition(document.text, rules)
 
 
 def quality(text: str, rules: GopherQuality) -> Reason | None:

@@ -1,8 +1,10 @@
 """Languages kept, by the code and score that an identifier gave; FineWeb asks 0.65 of lid.176 (arXiv:2406.17557)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from curate.records import Reason
+from curate.filters.judged import Judged, Outcome
+from curate.records import Document, Reason
+from curate.text.language import identify
 
 # What lid.176 can answer: ISO 639-1 codes, and 639-3 or Wikipedia's where there is none.
 # fmt: off
@@ -32,6 +34,15 @@ class LanguageRules:
                 near = [known for known in LANGUAGES if known == code[:2].lower()]
                 mend = f"did you mean {near[0]!r}?" if near else "it takes codes such as 'en'"
                 raise ValueError(f"allowed: lid.176 knows no language {code!r}; {mend}")
+
+
+def judge_language(document: Document, rules: LanguageRules) -> Outcome:
+    """Returns why the document's language is refused, or None; identifies the language where extract has not."""
+    if document.language is not None and document.language_score is not None:
+        return reason(document.language, document.language_score, rules)
+    language, score = identify(document.text)
+    identified = replace(document, language=language, language_score=score)
+    return Judged(identified, reason(language, score, rules), {})
 
 
 def reason(language: str, score: float, rules: LanguageRules) -> Reason | None:

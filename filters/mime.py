@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from curate.records import Reason
+from curate.records import Document, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,6 +10,11 @@ class MimeRules:
     """Media types that may become documents."""
 
     allowed: tuple[str, ...] = ("text/html", "application/xhtml+xml", "text/plain")
+
+
+def judge_mime(document: Document, rules: MimeRules) -> Reason | None:
+    """Returns why the document's media type is refused, or None."""
+    return reason(document.mime, rules)
 
 
 def reason(mime: str | None, rules: MimeRules) -> Reason | None:

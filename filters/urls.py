@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ada_url import parse_url
 
-from curate.records import Reason
+from curate.records import Document, Reason
 from curate.web.domains import MEDIA_EXTENSIONS
 
 
@@ -51,6 +51,11 @@ class Same:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Same) and self.rules is other.rules
+
+
+def judge_url(document: Document, rules: UrlRules) -> Reason | None:
+    """Returns why the document's address is refused, or None."""
+    return reason(document.url, rules)
 
 
 def reason(url: str, rules: UrlRules) -> Reason | None:
