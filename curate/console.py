@@ -1,11 +1,11 @@
-"""One line on a terminal, whatever a text holds."""
+"""Prints any text safely as one line on a terminal."""
 
 from rich.console import Console
 from rich.text import Text
 
 
 def plain(text: object) -> str:
-    """A text that a terminal shows as it is: control characters, which could move the cursor or more, as escapes.
+    """Returns the text with its control characters, which could move the cursor or more, as escapes.
 
     >>> plain("a\\x1b[2J")
     'a\\\\x1b[2J'
@@ -14,5 +14,5 @@ def plain(text: object) -> str:
 
 
 def say(console: Console, text: object) -> None:
-    """Print one line as it is, unwrapped and without markup."""
+    """Prints one line as it is, unwrapped and without markup."""
     console.print(Text(plain(text)), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What the user can mend: errors that the command line prints as one line, with exit code 2."""
+"""The errors that a user can mend; the command line prints them as one line and exits with code 2."""
 
 
 class UserError(ValueError):

@@ -1,4 +1,4 @@
-"""The recipe: every value that decides which tokens come out, as frozen dataclasses with the papers' defaults."""
+"""Holds the recipe: every value that decides which tokens come out, as frozen dataclasses with the papers' defaults."""
 
 import glob
 import math
@@ -24,19 +24,27 @@ from curate.settings import Table, Where, check
 from curate.stage.kinds import STAGES
 from curate.tokens.config import Pack, Tokenize, is_tokenizer_file
 
+PATH_KEYS: tuple[tuple[str, ...], ...] = (  # the settings that may hold a path, beside the inputs of sources
+    ("commoncrawl",),
+    ("extract", "quality_model"),
+    ("score", "model"),
+    ("score", "positive"),
+    ("score", "negative"),
+    ("tokenize", "encoding"),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One origin of documents: its inputs (globs or files), its share of the training tokens, its own filter.
+    """One origin of documents.
 
-    weight: the share of training tokens relative to the other sources' weights. An earlier source wins over a later
-    one when both hold the same document. select: what is taken of the inputs that are indexes of crawls.
+    An earlier source wins over a later one when both hold the same document.
     """
 
-    inputs: tuple[str, ...] = ()
-    select: Select | None = None
-    weight: float = 1.0
-    filter: Filter = Filter()
+    inputs: tuple[str, ...] = ()  # globs, files, folders, or names of crawls
+    select: Select | None = None  # which captures are taken, for inputs that are indexes of crawls
+    weight: float = 1.0  # the share of training tokens, relative to the other sources' weights
+    filter: Filter = Filter()  # the recipe's own filter with this source's values on top
 
     def __post_init__(self) -> None:
         check(0 <= self.weight < math.inf, f"weight is a number from 0 on, got {self.weight}")
@@ -44,14 +52,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A dataset from its sources to its shards; `name` marks the output folder as this recipe's.
+    """The settings of a dataset, from its sources to its shards; a stage whose table is None is not run."""
 
-    commoncrawl: the folder or URL under which the files of crawls lie; it decides nothing but that.
-    """
-
-    name: str
-    seed: int = 0
-    commoncrawl: str = names.BASE
+    name: str  # marks the output folder as this recipe's
+    seed: int = 0  # of every random draw
+    commoncrawl: str = names.BASE  # the folder or URL under which the files of crawls lie
     sources: Mapping[str, Source] = field(default_factory=dict)
     links: Links | None = None
     crawl: Crawl | None = None
@@ -68,24 +73,56 @@ class Recipe:
         for name in self.sources:
             check(name.isidentifier() or name.replace("-", "_").isidentifier(), f"source {name!r} is not a plain name")
         check(len(self.sources) <= 256, f"at most 256 sources, got {len(self.sources)}")
-        named = [("score.only", name) for name in (self.score.only if self.score else ())]
-        for setting, name in named + [("mixture.quality", name) for name in self.mixture.quality]:
+        references = [("score.only", name) for name in (self.score.only if self.score else ())]
+        references += [("mixture.quality", name) for name in self.mixture.quality]
+        for setting, name in references:
             check(name in self.sources, f"{setting} names {name!r}; the sources are {', '.join(self.sources)}")
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages that this recipe runs, in order."""
+        """Returns the names of the stages that this recipe runs, in order."""
         return tuple(stage for stage in STAGES if stage != "score" or self.score)
 
 
+def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = None) -> Recipe:
+    """Loads a recipe by bundled name or TOML path, with `--set` assignments on top; raises SettingsError on a fault.
+
+    Relative input paths of a file are taken from the file's folder, those of a bundled recipe from `folder` or else
+    the working folder, those of an assignment from the working folder.
+    """
+    if name.endswith(".toml") or "/" in name:
+        path = storage.path(name)
+        storage.need(path)
+        origin, folder, text = name, path.parent, _file_text(path, name)
+    elif name in bundled():
+        origin = f"recipe {name}"
+        text = (resources.files("curate.manifests") / f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        raise SettingsError(f"no recipe is called {name!r}; bundled are {', '.join(bundled())}, or give a .toml file")
+    table = with_absolute_paths(settings.parse_toml(text, origin), folder or Path())
+    for assignment in assignments:
+        keys, value = settings.parse_assignment(assignment)
+        table = settings.merge(table, with_absolute_paths(settings.assign({}, keys, value), Path()))
+    return from_table(table, Where(origin, text))
+
+
 def bundled() -> list[str]:
-    """The names of the recipes that ship with the package."""
+    """Returns the names of the recipes that ship with the package."""
     files = resources.files("curate.manifests").iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
+def from_table(table: Table, where: Where) -> Recipe:
+    """Builds a recipe from its tables; each source's filter is the recipe's own with the source's values on top."""
+    table = _with_shared_filter(table)
+    links = table.get("links")
+    if isinstance(links, dict):
+        table = {**table, "links": with_preset(links)}
+    return settings.build(Recipe, table, where=where)
+
+
 def to_toml(recipe: Recipe) -> str:
-    """The recipe with every default as TOML that `load` reads back; of a source's filter only what is its own."""
+    """Returns the recipe as TOML for `load`, with all defaults; of a source's filter only its own values."""
     table = settings.to_table(recipe)
     for source in table["sources"].values():
         source["filter"] = settings.difference(table["filter"], source["filter"])
@@ -94,92 +131,63 @@ def to_toml(recipe: Recipe) -> str:
     return settings.to_toml(table)
 
 
-def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = None) -> Recipe:
-    """A recipe by bundled name or TOML path, with `--set` assignments on top; SettingsError where it cannot be used.
-
-    Relative input paths of a file are taken from the file's folder, those of an assignment from the working folder.
-    """
-    if name.endswith(".toml") or "/" in name:
-        path = storage.path(name)
-        storage.need(path)
-        origin, folder = name, path.parent
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            cause = getattr(error, "strerror", None) or error
-            raise SettingsError(f"{name}: cannot read this recipe: {cause}") from None
-    elif name in bundled():
-        origin = f"recipe {name}"
-        text = (resources.files("curate.manifests") / f"{name}.toml").read_text(encoding="utf-8")
-    else:
-        raise SettingsError(f"no recipe is called {name!r}; bundled are {', '.join(bundled())}, or give a .toml file")
-    table = anchored(settings.parse_toml(text, origin), folder or Path())
-    for assignment in assignments:
-        keys, value = settings.parse_assignment(assignment)
-        table = settings.merge(table, anchored(settings.assign({}, keys, value), Path()))
-    return from_table(table, Where(origin, text))
-
-
-def from_table(table: Table, where: Where) -> Recipe:
-    """A recipe from its tables; each source's filter is the recipe's own with the source's values on top."""
-    shared = table.get("filter", {})
-    sources = table.get("sources", {})
-    if isinstance(sources, dict) and isinstance(shared, dict):
-        merged = {
-            name: settings.merge({"filter": shared}, source)
-            for name, source in sources.items()
-            if isinstance(source, dict)
-        }
-        first = {"filter": shared} if "filter" in table else {}  # so that its faults are not told of a source
-        table = {**first, **table, "sources": {**sources, **merged}}
-    if isinstance(links := table.get("links"), dict):
-        table = {**table, "links": with_preset(links)}
-    return settings.build(Recipe, table, where=where)
-
-
 def in_all_languages(recipe: Recipe) -> Recipe:
-    """The recipe without a word about languages: no source's filter, and no gate before it, asks for one."""
-    sources = {name: replace(source, filter=_in_all(source.filter)) for name, source in recipe.sources.items()}
-    return replace(recipe, filter=_in_all(recipe.filter), sources=sources)
+    """Returns the recipe for all languages: no filter, and so no gate before it, asks for a language."""
+    sources = {
+        name: replace(source, filter=_without_languages(source.filter)) for name, source in recipe.sources.items()
+    }
+    return replace(recipe, filter=_without_languages(recipe.filter), sources=sources)
 
 
-def _in_all(rules: Filter) -> Filter:
-    return replace(rules, language=replace(rules.language, allowed=()))
-
-
-PATH_KEYS: tuple[tuple[str, ...], ...] = (
-    ("commoncrawl",),
-    ("extract", "quality_model"),
-    ("score", "model"),
-    ("score", "positive"),
-    ("score", "negative"),
-    ("tokenize", "encoding"),
-)
-
-
-def anchored(table: Table, folder: Path) -> Table:
-    """The tables with every input path made absolute from this folder; URIs stay."""
-    paths = [*PATH_KEYS]
-    if isinstance(sources := table.get("sources"), dict):
-        paths += [("sources", name, "inputs") for name in sources]
-    for path in paths:
-        found: Any = table
-        for key in path:
-            found = found.get(key) if isinstance(found, dict) else None
-        if _is_name(path, found):
+def with_absolute_paths(table: Table, folder: Path) -> Table:
+    """Returns the tables with every input path made absolute from this folder; URIs stay."""
+    settings_keys = [*PATH_KEYS]
+    sources = table.get("sources")
+    if isinstance(sources, dict):
+        settings_keys += [("sources", name, "inputs") for name in sources]
+    for keys in settings_keys:
+        value: Any = table
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if _is_name(keys, value):
             continue
-        if isinstance(found, str):
-            table = settings.assign(table, path, _absolute(found, folder))
-        elif isinstance(found, list):
-            table = settings.assign(table, path, [_absolute(each, folder) for each in found])
+        if isinstance(value, str):
+            table = settings.assign(table, keys, _absolute(value, folder))
+        elif isinstance(value, list):
+            table = settings.assign(table, keys, [_absolute(path, folder) for path in value])
     return table
 
 
-def _is_name(path: tuple[str, ...], value: Any) -> bool:
-    """Is what may be a path the name of something that the package knows?"""
-    if path == ("score", "model"):
+def _file_text(path: Path, name: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise SettingsError(f"{name}: cannot read this recipe: {cause}") from None
+
+
+def _with_shared_filter(table: Table) -> Table:
+    """Returns the tables with the recipe's filter under each source's own; tables of a wrong type stay as they are."""
+    shared = table.get("filter", {})
+    sources = table.get("sources", {})
+    if not isinstance(sources, dict) or not isinstance(shared, dict):
+        return table
+    merged = {
+        name: settings.merge({"filter": shared}, source) for name, source in sources.items() if isinstance(source, dict)
+    }
+    first = {"filter": shared} if "filter" in table else {}  # built first, so that no source is blamed for its faults
+    return {**first, **table, "sources": {**sources, **merged}}
+
+
+def _without_languages(rules: Filter) -> Filter:
+    return replace(rules, language=replace(rules.language, allowed=()))
+
+
+def _is_name(keys: tuple[str, ...], value: Any) -> bool:
+    """Returns True where the value is no path but the name of something that the package has."""
+    if keys == ("score", "model"):
         return bool(value == "default")
-    return path == ("tokenize", "encoding") and isinstance(value, str) and not is_tokenizer_file(value)
+    return keys == ("tokenize", "encoding") and isinstance(value, str) and not is_tokenizer_file(value)
 
 
 def _absolute(path: Any, folder: Path) -> Any:

@@ -9,140 +9,166 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+Id = bytes  # 16 bytes: of a document, or of another record
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SOURCE = re.compile(r"[^./\\\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]{0,59}")  # a source names a folder of shards
+SOURCE = re.compile(r"[^./\\\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]{0,59}")  # it also names a folder of shards
 
 
 class Reason(NamedTuple):
-    """Why a rule rejects: its name, the value measured, the limit it broke, and words where a number is not enough."""
+    """The reason for which a rule rejects something."""
 
-    rule: str
-    value: float | None = None
-    threshold: float | None = None
-    detail: str = ""
+    rule: str  # its full name, such as "gopher_quality.stop_words"
+    value: float | None = None  # as measured
+    threshold: float | None = None  # the limit that the value broke
+    detail: str = ""  # words where a number is not enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
-    """Where a record lies: file name, offset and length in the (compressed) file, in bytes."""
+    """The place of a record in a file."""
 
-    file: str
-    offset: int
-    length: int
+    file: str  # its name
+    offset: int  # in the (compressed) file, in bytes
+    length: int  # in the (compressed) file, in bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One captured response, before extraction.
 
-    body: the payload with transfer and content coding removed.
-    mime: the media type without parameters, lower case; charset: as the HTTP header names it, or ''.
-    truncated: why the crawler cut the payload (WARC-Truncated), or ''. flags: what the reader had to mend, as
-    `length_mismatch` (the record's length is wrong) or `gzip:partial`, `chunked:raw` (the body is not in its coding).
+    flags: what the reader had to mend, such as `length_mismatch` (the record's length is wrong), or `gzip:partial` and
+    `chunked:raw` (the body is not in its coding).
     """
 
     url: str
-    timestamp: datetime
-    status: int
-    mime: str
-    charset: str
-    body: bytes
+    timestamp: datetime  # of the capture
+    status: int  # HTTP's
+    mime: str  # the media type without parameters, lower case
+    charset: str  # as the HTTP header names it, or ''
+    body: bytes  # the payload with transfer and content coding removed
     pointer: Pointer
-    truncated: str = ""
+    truncated: str = ""  # the crawler's reason for cutting the payload (WARC-Truncated), or ''
     flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRecord:
-    """A record that holds no page of its own, for a reason worth a rejection; `bytes` is the size of its block."""
+    """A record that holds no page of its own, for a reason worth a rejection."""
 
     url: str
-    timestamp: datetime
-    reason: str
+    timestamp: datetime  # of the capture
+    reason: str  # the rule's full name, such as "extract.revisit"
     detail: str
-    bytes: int
+    bytes: int  # of its block
     pointer: Pointer
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A record that is no document by nature; `kind` is its WARC type."""
+    """A record or row that is no document by nature; it is counted and not rejected."""
 
-    kind: str
+    kind: str  # a WARC type, or a word for what was skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """Text with its origin; `quality` is the classifier's score in [0, 1] where one was given.
+    """A text with its origin."""
 
-    extractor: what took the text out of the page: "trafilatura", "resiliparse", or "plain" where it was text already.
-    truncated, flags: as the page's, the flags with blanks between.
-    """
-
-    id: bytes
+    id: Id
     url: str
-    timestamp: datetime
-    source: str
+    timestamp: datetime  # of the capture
+    source: str  # the recipe's name for where it comes from
     text: str
     title: str | None = None
-    date: str | None = None
+    date: str | None = None  # as the page states it
     language: str | None = None
-    language_score: float | None = None
+    language_score: float | None = None  # in [0, 1]
     mime: str | None = None
     warc_file: str | None = None
-    warc_offset: int | None = None
-    warc_length: int | None = None
-    quality: float | None = None
-    extractor: str | None = None
-    truncated: str | None = None
-    flags: str | None = None
+    warc_offset: int | None = None  # bytes
+    warc_length: int | None = None  # bytes
+    quality: float | None = None  # the classifier's score in [0, 1]
+    extractor: str | None = None  # "trafilatura", "resiliparse", or "plain" where the page was text already
+    truncated: str | None = None  # as the page's
+    flags: str | None = None  # as the page's, with blanks between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A record that a stage did not keep; `bytes` is the size of what was judged (payload or UTF-8 text)."""
+    """A record that a stage did not keep."""
 
-    id: bytes
+    id: Id
     url: str
     source: str
     stage: str
-    reason: str
-    value: float | None
-    threshold: float | None
-    bytes: int
+    reason: str  # the full name of the rule that rejected it
+    value: float | None  # as measured
+    threshold: float | None  # the limit that the value broke
+    bytes: int  # of what was judged: a payload, a UTF-8 text, or a URL
     detail: str = ""
+
+    @classmethod
+    def of(cls, reason: Reason, *, id: Id, url: str, source: str, stage: str, size: int) -> "Rejection":
+        """Returns the rejection of a record of `size` bytes for this reason."""
+        return cls(
+            id=id,
+            url=url,
+            source=source,
+            stage=stage,
+            reason=reason.rule,
+            value=reason.value,
+            threshold=reason.threshold,
+            bytes=size,
+            detail=reason.detail,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A dead letter: what went wrong, and where the input lies so that it can be read again.
+    """A dead letter: it says what went wrong, and where the input lies so that it can be read again.
 
-    record: is it one record that was read and lost (so it counts as rejected too), or the rest of a file?
+    record: True for one record that was read and lost, which counts as rejected too; False for the rest of a file.
     """
 
-    file: str
-    offset: int
-    length: int
+    file: str  # its name
+    offset: int  # bytes, or the number of a row in a user's file
+    length: int  # bytes, or a number of rows in a user's file
     stage: str
-    error: str
+    error: str  # its kind in one word, such as "truncated"
     message: str
     url: str = ""
     record: bool = False
 
+    @classmethod
+    def at(
+        cls, pointer: Pointer, error: str, message: str, *, stage: str, url: str = "", record: bool = True
+    ) -> "Failure":
+        """Returns the dead letter for the input at this place."""
+        return cls(
+            file=pointer.file,
+            offset=pointer.offset,
+            length=pointer.length,
+            stage=stage,
+            error=error,
+            message=message,
+            url=url,
+            record=record,
+        )
+
 
 def document_id(url: str, timestamp: datetime) -> bytes:
-    """The 16-byte id of a capture: blake2b of url, NUL and the UTC time to the second (RFC 3339)."""
+    """Returns the 16-byte id of a capture: blake2b of url, NUL and the UTC time to the second (RFC 3339)."""
     moment = timestamp.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
     return hashlib.blake2b(f"{url}\0{moment}Z".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def keyed_hash(seed: int, purpose: str, key: bytes, size: int = 8) -> bytes:
-    """The project's only randomness: blake2b(seed, purpose, key), so a draw belongs to a document, not to a run."""
+    """Returns blake2b(seed, purpose, key), our only randomness: a draw belongs to a document, not to a run."""
     return hashlib.blake2b(f"{seed}\0{purpose}\0".encode() + key, digest_size=size).digest()
 
 
 def uniform(seed: int, purpose: str, key: bytes) -> float:
-    """A number in [0, 1) drawn from the key alone, with 53 bits.
+    """Returns a number in [0, 1) drawn from the key alone, with 53 bits.
 
     >>> 0 <= uniform(0, "pareto", b"x") < 1
     True
@@ -151,24 +177,22 @@ def uniform(seed: int, purpose: str, key: bytes) -> float:
 
 
 def reject(document: Document, stage: str, reason: Reason) -> Rejection:
-    """The rejection of a document, named `stage`-independently by its rule (`gopher_quality.stop_words`)."""
-    return Rejection(
+    """Returns the rejection of a document by this stage."""
+    return Rejection.of(
+        reason,
         id=document.id,
         url=document.url,
         source=document.source,
         stage=stage,
-        reason=reason.rule,
-        value=reason.value,
-        threshold=reason.threshold,
-        bytes=len(document.text.encode()),
-        detail=reason.detail,
+        size=len(document.text.encode()),
     )
 
 
 def lost_record(failure: Failure, source: str) -> Rejection:
-    """The rejection that stands for a record that failed; its id is the hash of where it lies."""
+    """Returns the rejection that stands for a failed record; its id is the hash of its place."""
+    url = failure.url if failure.offset < 0 else ""  # records that share a place are told apart by it
     return Rejection(
-        id=document_id(f"{source}/{failure.file}#{failure.offset}{failure.url if failure.offset < 0 else ''}", EPOCH),
+        id=document_id(f"{source}/{failure.file}#{failure.offset}{url}", EPOCH),
         url=failure.url,
         source=source,
         stage=failure.stage,

@@ -1,4 +1,4 @@
-"""Common Crawl by name and by index: which captures, where they lie.
+"""Finds captures of Common Crawl, by the names of its crawls and by its indexes.
 
 Reading order: names, selection, cdx, columnar, indexes, pointers.
 """

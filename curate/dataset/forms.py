@@ -33,7 +33,7 @@ class Piece:
     def tokens(self) -> Path:
         """Its tokens on this machine; ValueError where they are not those of the manifest."""
         width = np.dtype(self.shard.dtype).itemsize
-        return cache.here(self.shard.file, self.shard.tokens * width, self.shard.sha256)
+        return cache.local_file(self.shard.file, self.shard.tokens * width, self.shard.sha256)
 
     def beside(self, suffix: str) -> Path:
         """The `.idx` or `.meta.parquet` of the shard."""

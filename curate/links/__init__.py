@@ -1,4 +1,4 @@
-"""From files of links to candidates with votes.
+"""Turns files of links into candidates for crawling, with their votes.
 
 Reading order: config, sieve, readers, outlinks, submissions, sitemaps, votes.
 """

@@ -36,7 +36,7 @@ class Shard:
 
     def open(self, check: Check = "once") -> NDArray[Any]:
         """Its tokens, mapped rather than read; ValueError naming the file where it is not as stated."""
-        here = cache.here(self.file, self.tokens * TOKEN_BYTES[self.dtype], self.sha256, check)
+        here = cache.local_file(self.file, self.tokens * TOKEN_BYTES[self.dtype], self.sha256, check)
         return np.memmap(here, dtype=self.dtype, mode="r").view(np.ndarray)
 
 
@@ -126,7 +126,7 @@ def read_sources(manifest: Path, split: str) -> tuple[SourceShards, ...]:
         raise ValueError(f"{manifest}: malformed manifest: {error!r}") from error
     for shard in (shard for source in sources for shard in source.shards):
         if not storage.is_remote(shard.file):
-            cache.here(shard.file, shard.tokens * TOKEN_BYTES[shard.dtype], None)
+            cache.local_file(shard.file, shard.tokens * TOKEN_BYTES[shard.dtype], None)
     return sources
 
 

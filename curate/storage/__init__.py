@@ -1,4 +1,4 @@
-"""Where bytes lie, local or remote; how they are read by range and written whole.
+"""Reads files by range and writes them whole, in local folders and on remote stores.
 
 Reading order: paths, writing, identity, remote, http_range, patience, lines, cache.
 """

@@ -1,7 +1,7 @@
-"""A shard's tokens on this machine, as its manifest states them: a remote one is downloaded whole, once.
+"""Provides a shard of tokens as a local file that is checked against its manifest; a remote one is downloaded once.
 
 The cache is `$CURATE_CACHE`, else `curate` in the user's cache folder. A download is named by its digest, so several
-processes and datasets share it; nothing is ever removed from it. That a local shard was found sound is noted there too.
+processes and datasets share it; nothing is ever removed from it. A note there says which local shards were sound.
 """
 
 import hashlib
@@ -13,29 +13,29 @@ from typing import Literal
 from curate.storage import paths
 
 Check = Literal["once", "always", "never"]
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes of a download that are held at a time
 
 
 def home() -> Path:
-    """The folder of everything that is fetched once, runners' files too."""
+    """Returns the folder of everything that is fetched once, runners' files too."""
     own = os.environ.get("CURATE_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(own) if own else Path(base) / "curate"
 
 
-def here(file: Path, size: int, sha256: str | None, check: Check = "once") -> Path:
-    """The file to map, of this size and digest; ValueError naming the shard where it is missing or not so.
+def local_file(file: Path, size: int, sha256: str | None, check: Check = "once") -> Path:
+    """Returns the local file to map, of this size (bytes) and digest; raises ValueError naming the shard if it is not.
 
-    check: is the digest taken at the first opening of a file (as its size and time tell it), at each one, or never?
+    check: when the digest of a local shard is taken: "once" per size and time of the file, "always" or "never".
     A download is always checked.
     """
     if paths.is_remote(file):
         return _cached(file, size, sha256, check)
-    found = _size(file)
-    if found != size:
-        raise ValueError(f"{file}: {found} bytes, but its manifest states {size}")
+    actual_size = _size(file)
+    if actual_size != size:
+        raise ValueError(f"{file}: {actual_size} bytes, but its manifest states {size}")
     if sha256 and check != "never":
-        _checked(file, sha256, check)
+        _check_digest(file, sha256, check)
     return file
 
 
@@ -48,30 +48,32 @@ def _size(file: Path) -> int:
         raise ValueError(f"{file}: cannot read this shard: {error.strerror}") from None
 
 
+def _check_digest(file: Path, sha256: str, check: Check) -> None:
+    """Raises ValueError where a local shard has another digest; a sound one is noted, and then checked no more."""
+    status = file.stat()
+    version = f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{sha256}"
+    note = home() / "checked" / hashlib.sha256(os.fsencode(version)).hexdigest()
+    if check == "once" and note.exists():
+        return
+    digest = _file_digest(file)
+    if digest != sha256:
+        raise ValueError(f"{file}: damaged: its sha256 is {digest}, but its manifest states {sha256}")
+    with suppress(OSError):  # if the note cannot be written, the shard is checked again next time
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.touch()
+
+
 def _file_digest(file: Path) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _checked(file: Path, sha256: str, check: Check) -> None:
-    status = file.stat()
-    told = f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{sha256}"
-    note = home() / "checked" / hashlib.sha256(os.fsencode(told)).hexdigest()
-    if check == "once" and note.exists():
-        return
-    found = _file_digest(file)
-    if found != sha256:
-        raise ValueError(f"{file}: damaged: its sha256 is {found}, but its manifest states {sha256}")
-    with suppress(OSError):  # without a place for notes it is checked again next time
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.touch()
-
-
 def _cached(file: Path, size: int, sha256: str | None, check: Check) -> Path:
+    """Returns the copy of a remote shard in the cache; downloads it where there is none or it is not sound."""
     name = sha256 or hashlib.sha256(f"{paths.uri(file)}\0{size}".encode()).hexdigest()
     target = home() / "shards" / f"{name}.bin"
-    sound = target.is_file() and target.stat().st_size == size
-    if not sound or (check == "always" and sha256 and _file_digest(target) != sha256):
+    right_size = target.is_file() and target.stat().st_size == size
+    if not right_size or (check == "always" and sha256 and _file_digest(target) != sha256):
         _download(file, target, size, sha256)
     return target
 

@@ -1,7 +1,7 @@
-"""Ranges of a file over http:// and https://, each answer checked before a byte of it counts.
+"""Reads ranges of a file over http:// and https://, and checks each answer before a byte of it counts.
 
-urllib3 asks: it streams, is safe with threads, decodes nothing unasked, and tells a body that is cut. It follows
-redirects and retries nothing, since only the reader knows at which byte to go on.
+urllib3 makes the requests: it streams, is safe with threads, decodes nothing unasked, and raises where a body is cut.
+It follows redirects and retries nothing, since only the reader knows at which byte to go on.
 """
 
 import io
@@ -17,56 +17,58 @@ from urllib.request import getproxies, proxy_bypass
 
 from curate import __version__
 from curate.storage.identity import Fact, identity
-from curate.storage.patience import Again, ChangedError, HostPatience, Patience, RemoteError, host
+from curate.storage.patience import ChangedError, HostPatience, Patience, RemoteError, TryAgain, host
 
-PIECE = 64 << 10
-LATER = (408, 429, 500, 502, 503, 504)
-LATER_CODES = (
-    "SlowDown",
-    "InternalError",
-    "ServiceUnavailable",
-    "RequestTimeout",
-    "Throttling",
-    "RequestLimitExceeded",
+PIECE = 64 << 10  # bytes read from a connection at a time
+LATER = (408, 429, 500, 502, 503, 504)  # statuses that may pass
+# fmt: off
+LATER_CODES = (  # codes of a store's error in XML that may pass
+    "SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "Throttling", "RequestLimitExceeded",
 )
-RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+# fmt: on
+RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")  # of Content-Range: first and last byte, size
 CODE = re.compile(rb"<Code>\s*(\w+)\s*</Code>")
-REDIRECTS = 5
-SMALL = 64 << 10  # an answer to a range request that is no range and no longer than this may be an error page
+REDIRECTS = 5  # followed at most
+SMALL = 64 << 10  # bytes; an answer to a range request that is no range and no longer than this may be an error page
 
 
 class Body(Protocol):
-    """What bytes are read from."""
+    """A source of bytes: a response, or bytes in memory."""
 
     def read(self, size: int, /) -> bytes:
-        """At most this many bytes, none at the end."""
+        """Returns at most this many bytes, none at the end."""
 
     def close(self) -> None:
-        """Give it up."""
+        """Releases the source."""
 
 
 class Stream:
-    """An answer's body: `at` is the offset in the file of its next byte, `end` that after its last one."""
+    """The body of an answer, which is a range of the file."""
 
     def __init__(self, body: Body, at: int, end: int) -> None:
-        self.body, self.at, self.end = body, at, end
+        self.body = body
+        self.at = at  # the offset in the file of the next byte
+        self.end = end  # the offset in the file behind the last byte
 
     def read(self, size: int) -> bytes:
-        """At most this many bytes; Again where the body ends too soon or the connection breaks."""
+        """Returns at most this many bytes; raises TryAgain where the body ends too soon or the connection breaks."""
         from urllib3.exceptions import HTTPError
 
         try:
             piece = self.body.read(min(size, PIECE, self.end - self.at))
         except (HTTPError, OSError) as error:
-            raise Again(f"broken at byte {self.at}: {_told(error)}") from error
+            raise TryAgain(f"broken at byte {self.at}: {_cause(error)}") from error
         if not piece and self.at < self.end:
-            raise Again(f"the answer ends at byte {self.at}, not at {self.end}")
+            raise TryAgain(f"the answer ends at byte {self.at}, not at {self.end}")
         self.at += len(piece)
         return piece
 
 
 class HttpOrigin:
-    """One URL: `fact` is its size and identity, None before the first answer."""
+    """A file at a URL, read by range requests.
+
+    fact: its size and identity; None before the first answer.
+    """
 
     def __init__(self, url: str, patience: Patience, stop: Event) -> None:
         parts = urlsplit(url)
@@ -74,16 +76,16 @@ class HttpOrigin:
         self.host: HostPatience = host(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
         self.fact: Fact | None = None
         self._patience, self._stop = patience, stop
-        self._seen: dict[str, str] = {}
-        self._whole: Stream | None = None  # the answer of a server that ignores ranges, while it is read on
+        self._validators: dict[str, str] = {}  # ETag and Last-Modified of the first answer that had one
+        self._whole: Stream | None = None  # the answer of a server that ignores ranges, kept to be read on
 
     def pour(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from `start` up to `stop` or the end, in pieces; a server that ignores ranges is read past."""
+        """Yields the bytes from `start` up to `stop` or the end; skips what a server without ranges sends before."""
         whole, self._whole = self._whole, None
         if whole and whole.at > start:
             whole.body.close()
             whole = None
-        stream = whole or self._ask(start, stop)
+        stream = whole or self._request(start, stop)
         done = False
         try:
             while stream.at < min(stop, stream.end):
@@ -99,12 +101,13 @@ class HttpOrigin:
                 stream.body.close()
 
     def close(self) -> None:
-        """Give up what is open."""
+        """Closes the open answer."""
         if self._whole:
             self._whole.body.close()
             self._whole = None
 
-    def _ask(self, start: int, stop: int) -> Stream:
+    def _request(self, start: int, stop: int) -> Stream:
+        """Returns the answer to a range request; raises TryAgain or RemoteError where there is none to use."""
         from urllib3.exceptions import HTTPError
 
         self.host.wait(self._stop)
@@ -120,32 +123,33 @@ class HttpOrigin:
                 timeout=self._patience.timeout_s,
             )
         except (HTTPError, OSError) as error:
-            if "CERTIFICATE_VERIFY_FAILED" in str(error):  # asking again would not make it another
-                raise RemoteError(f"{self.name}: {_told(error)}") from error
-            raise Again(_told(error)) from error
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):  # a new try would meet the same certificate
+                raise RemoteError(f"{self.name}: {_cause(error)}") from error
+            raise TryAgain(_cause(error)) from error
         try:
-            return self._checked(answer, start, stop)
+            return self._stream(answer, start, stop)
         except BaseException:
             answer.close()
             raise
 
     def _condition(self) -> dict[str, str]:
-        """The header that makes the server refuse a range of another version; weak etags never match there."""
-        etag = self._seen.get("ETag", "")
+        """Returns the header that makes the server refuse a range of another version; weak etags never match there."""
+        etag = self._validators.get("ETag", "")
         if etag and not etag.startswith("W/"):
             return {"If-Match": etag}
-        return {"If-Unmodified-Since": self._seen["Last-Modified"]} if "Last-Modified" in self._seen else {}
+        return {"If-Unmodified-Since": self._validators["Last-Modified"]} if "Last-Modified" in self._validators else {}
 
-    def _checked(self, answer: Any, start: int, stop: int) -> Stream:
+    def _stream(self, answer: Any, start: int, stop: int) -> Stream:
+        """Returns the body of an answer by its status; raises where it is none of the file asked for."""
         status, headers = answer.status, answer.headers
         if status == 206:
-            return self._part(answer, start, stop)
+            return self._partial_content(answer, start, stop)
         if status == 200:
-            return self._all(answer)
+            return self._whole_file(answer)
         if status == 416:
-            return self._nothing(headers, start)
+            return self._unsatisfiable(headers, start)
         if status in LATER:
-            raise Again(f"{status} {answer.reason}", later=True, after=retry_after(headers.get("Retry-After")))
+            raise TryAgain(f"{status} {answer.reason}", later=True, after=retry_after(headers.get("Retry-After")))
         if status in (404, 410):
             raise FileNotFoundError(2, f"no such file ({status})", self.name)
         if status == 412:
@@ -154,59 +158,63 @@ class HttpOrigin:
             raise self.host.block(f"{self.name}{_first_line(answer)}")
         raise RemoteError(f"{self.name}: the server answers {status} {answer.reason}{_first_line(answer)}")
 
-    def _part(self, answer: Any, start: int, stop: int) -> Stream:
-        told = answer.headers.get("Content-Range", "")
-        match = RANGE.fullmatch(told.strip())
+    def _partial_content(self, answer: Any, start: int, stop: int) -> Stream:
+        """Returns the body of a 206; raises RemoteError where it is not the range asked for."""
+        content_range = answer.headers.get("Content-Range", "")
+        complaint = f"{self.name}: asked for bytes {start}-{stop - 1}, answered with Content-Range {content_range!r}"
+        match = RANGE.fullmatch(content_range.strip())
         if not match or match[1] is None or match[3] == "*":
-            raise RemoteError(f"{self.name}: asked for bytes {start}-{stop - 1}, answered with Content-Range {told!r}")
+            raise RemoteError(complaint)
         first, last, size = int(match[1]), int(match[2]), int(match[3])
         if first != start or not first <= last < min(stop, size):
-            raise RemoteError(f"{self.name}: asked for bytes {start}-{stop - 1}, answered with Content-Range {told!r}")
-        self._meet(answer.headers, size)
+            raise RemoteError(complaint)
+        self._check_version(answer.headers, size)
         return Stream(answer, first, last + 1)
 
-    def _all(self, answer: Any) -> Stream:
-        """The whole file, from a server that ignores ranges, unless it is an error in the guise of a file."""
+    def _whole_file(self, answer: Any) -> Stream:
+        """Returns the body of a 200, from a server without ranges; raises where it is an error page of a store."""
         length = answer.headers.get("Content-Length", "")
         if not length.isdecimal():
-            raise RemoteError(f"{self.name}: its server knows no ranges and tells no length of it; download it first")
-        size, body = int(length), answer
+            raise RemoteError(f"{self.name}: its server sends neither ranges nor a Content-Length; download it first")
+        size = int(length)
+        body = answer
         if size <= SMALL:
             body = io.BytesIO(Stream(answer, 0, size).read(SMALL) if size else b"")
             _refuse_error(self.name, body.getvalue())
-        self._meet(answer.headers, size)
+        self._check_version(answer.headers, size)
         return Stream(body, 0, size)
 
-    def _nothing(self, headers: Mapping[str, str], start: int) -> Stream:
-        """The answer to a range past the end, which is none where the file is known to be so short."""
+    def _unsatisfiable(self, headers: Mapping[str, str], start: int) -> Stream:
+        """Returns an empty body for a 416 to a range past the end; raises RemoteError if the file is longer."""
         match = RANGE.fullmatch(headers.get("Content-Range", "").strip())
         if not match or not match[3].isdecimal() or start < int(match[3]):
             raise RemoteError(f"{self.name}: the server answers 416 to a range from byte {start}")
         size = int(match[3])
         if "ETag" in headers or "Last-Modified" in headers or self.fact:
-            self._meet(headers, size)
+            self._check_version(headers, size)
         else:
             self.fact = Fact(size, f"size:{size}" if size else "empty:0")
         return Stream(io.BytesIO(), start, start)
 
-    def _meet(self, headers: Mapping[str, str], size: int) -> None:
-        """Take what the first answer tells of the file; ChangedError where a later one tells another thing."""
-        told = {key: headers[key] for key in ("ETag", "Last-Modified") if headers.get(key)}
-        if self.fact:
-            key = next((key for key in ("ETag", "Last-Modified") if key in told and key in self._seen), None)
-            if size != self.fact.size or (key and told[key] != self._seen[key]):
-                raise self._changed()
-            self._seen = self._seen or told
+    def _check_version(self, headers: Mapping[str, str], size: int) -> None:
+        """Notes the size and validators of the first answer; raises ChangedError where a later one has others."""
+        validators = {key: headers[key] for key in ("ETag", "Last-Modified") if headers.get(key)}
+        if self.fact is None:
+            info = {**validators, "ETag": validators.get("ETag", "").removeprefix("W/")}
+            self.fact = Fact(size, identity({**info, "name": self.name, "size": size}))
+            self._validators = validators
             return
-        plain = {**told, "ETag": told.get("ETag", "").removeprefix("W/"), "name": self.name, "size": size}
-        self.fact, self._seen = Fact(size, identity(plain)), told
+        shared = [key for key in validators if key in self._validators]  # ETag first; only the first is compared
+        if size != self.fact.size or (shared and validators[shared[0]] != self._validators[shared[0]]):
+            raise self._changed()
+        self._validators = self._validators or validators
 
     def _changed(self) -> ChangedError:
         return ChangedError(f"{self.name}: was changed while it was read; the same command begins it anew")
 
 
 def retry_after(value: str | None) -> float | None:
-    """The seconds that a Retry-After asks for, as a number or a date; None where it says nothing to be understood."""
+    """Returns the seconds that a Retry-After asks for, as a number or a date; None where it is neither."""
     if not value:
         return None
     try:
@@ -221,17 +229,20 @@ def retry_after(value: str | None) -> float | None:
 
 
 def _refuse_error(name: str, body: bytes) -> None:
-    """Again or RemoteError where an answer that should be a file is a store's error in XML."""
-    if not body.lstrip()[:6].startswith((b"<?xml", b"<Error")) or not (match := CODE.search(body)):
+    """Raises TryAgain or RemoteError where an answer that should be a file is a store's error in XML."""
+    if not body.lstrip()[:6].startswith((b"<?xml", b"<Error")):
+        return
+    match = CODE.search(body)
+    if not match:
         return
     code = match[1].decode()
     if code in LATER_CODES:
-        raise Again(f"200 with the error {code}", later=True)
+        raise TryAgain(f"200 with the error {code}", later=True)
     raise RemoteError(f"{name}: the server answers 200 with the error {code}")
 
 
 def _first_line(answer: Any) -> str:
-    """What an error page begins with, as an addition to a message."""
+    """Returns the first words of an error page, as an addition to a message."""
     from urllib3.exceptions import HTTPError
 
     try:
@@ -242,19 +253,20 @@ def _first_line(answer: Any) -> str:
     return f": {words}" if words else ""
 
 
-def _told(error: BaseException) -> str:
-    """The cause of a failed request, in few words."""
+def _cause(error: BaseException) -> str:
+    """Returns the cause of a failed request, in few words."""
     cause = getattr(error, "reason", None) or error
     return f"{type(cause).__name__}: {str(cause).rpartition(': ')[2]}"[:200]
 
 
 @lru_cache(maxsize=1)
 def _pools() -> dict[str, Any]:
+    """Returns the connection pools of this process by proxy; the cache makes it one dictionary."""
     return {}
 
 
 def _pool(url: str) -> Any:
-    """The connections of this process, by way of the environment's proxy if it names one for the URL."""
+    """Returns the connection pool for a URL, by way of the environment's proxy if it names one for it."""
     import urllib3
 
     parts = urlsplit(url)

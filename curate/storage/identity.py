@@ -1,4 +1,4 @@
-"""What a store says of a file without its being read: its size, and what changes when the content does."""
+"""Tells files apart without reading them: by the size and the checksum, etag or time that a store states."""
 
 import posixpath
 from dataclasses import dataclass
@@ -7,49 +7,49 @@ from typing import Any
 
 from curate.errors import SettingsError
 
-# A checksum of the content first (GCS has both), then the etag (S3: of the content, unless it came in pieces).
-TOLD = (("md5", "md5Hash"), ("crc32c", "crc32c"), ("etag", "ETag"), ("etag", "etag"))
-TIMES = (
-    "mtime",
-    "Last-Modified",
-    "LastModified",
-    "last_modified",
-    "modified",
-    "updated",
-    "created",
-)  # what other stores tell
+# Kind and key: a checksum of the content first (GCS has both), then the etag (S3: of the content, unless uploaded in
+# pieces).
+CHECKSUMS = (("md5", "md5Hash"), ("crc32c", "crc32c"), ("etag", "ETag"), ("etag", "etag"))
+# fmt: off
+TIMES = (  # the keys under which other stores state a time
+    "mtime", "Last-Modified", "LastModified", "last_modified", "modified", "updated", "created",
+)
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Bytes, and an identity that says what it is: "md5:…", "etag:…", or the sha256 of a file that was read."""
+    """The size of a file, and a string that changes when its content does."""
 
-    size: int
-    identity: str
+    size: int  # bytes
+    identity: str  # "md5:…", "etag:…" and so on, or the sha256 of a file that was read
 
 
 def facts(paths: list[Path]) -> list[Fact]:
-    """The facts of files in a store, by one listing per folder if they are many; FileNotFoundError if one is gone."""
+    """Returns the facts of files in a store, in order; raises FileNotFoundError if one is gone.
+
+    Costs one request for one file, else one listing per folder.
+    """
     remotes: list[Any] = [*paths]
     if len(remotes) == 1:
         infos = [remotes[0].fs.info(remotes[0].path)]
     else:
-        folders = {posixpath.dirname(each.path): each.fs for each in remotes}
+        folders = {posixpath.dirname(remote.path): remote.fs for remote in remotes}
         listed = {info["name"]: info for folder, fs in folders.items() for info in fs.ls(folder, detail=True)}
-        for each in remotes:
-            if each.path not in listed:
-                raise FileNotFoundError(2, "no such file", str(each))
-        infos = [listed[each.path] for each in remotes]
+        for remote in remotes:
+            if remote.path not in listed:
+                raise FileNotFoundError(2, "no such file", str(remote))
+        infos = [listed[remote.path] for remote in remotes]
     return [Fact(int(info["size"] or 0), identity(info)) for info in infos]
 
 
 def identity(info: dict[str, Any]) -> str:
-    """What a store tells of a file, and its size; SettingsError where nothing of it changes with the content."""
-    for kind, key in TOLD:
+    """Returns a file's identity from its store's answer; raises SettingsError where nothing there changes with it."""
+    for kind, key in CHECKSUMS:
         if value := info.get(key):
             text = str(value).strip('"')
             return f"{kind}:{text}:{info['size']}"
     for key in TIMES:
         if value := info.get(key):
             return f"{key}:{value}:{info['size']}"
-    raise SettingsError(f"{info.get('name')}: its server tells neither a checksum nor a time of it; download it first")
+    raise SettingsError(f"{info.get('name')}: its server states neither a checksum nor a time of it; download it first")

@@ -1,4 +1,4 @@
-"""Packed files as streams of bytes, and their lines: concatenated frames and members, a zstd window of 2 GiB.
+"""Reads compressed files as streams of bytes and of lines, with concatenated frames and a zstd window of 2 GiB.
 
 A dump is read once from its start to its end; what was unpacked before damage is handed on before the error is raised.
 """
@@ -12,9 +12,10 @@ from typing import Any, BinaryIO, NamedTuple
 
 from backports import zstd
 
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes unpacked at a time
 WINDOW_LOG = 31  # the dumps of submissions are packed with it; takes 2 GiB of memory where the content is that long
-BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"  # UTF-8's byte order mark
+# What a damaged file raises.
 ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError, MemoryError)
 
 
@@ -23,18 +24,18 @@ class TooLarge(EOFError):
 
 
 class Line(NamedTuple):
-    """A line without its end: its offset in the unpacked stream, its bytes (None where it is too long), its length."""
+    """A line without its end."""
 
-    offset: int
-    content: bytes | None
-    length: int
+    offset: int  # in the unpacked stream, in bytes
+    content: bytes | None  # None where the line is too long
+    length: int  # bytes
 
 
 def chunks(file: BinaryIO, most: int) -> Iterator[bytes]:
-    """The unpacked bytes of a file, whose first bytes tell how it is packed; TooLarge after `most` of them."""
+    """Yields the unpacked bytes of a file, whose first bytes tell its packing; raises TooLarge after `most` bytes."""
     total = 0
-    unpacked = _unpacked(file)
-    while piece := unpacked.read1(CHUNK):
+    stream = _unpacking(file)
+    while piece := stream.read1(CHUNK):
         total += len(piece)
         if total > most:
             yield piece[: len(piece) - (total - most)]
@@ -42,7 +43,8 @@ def chunks(file: BinaryIO, most: int) -> Iterator[bytes]:
         yield piece
 
 
-def _unpacked(file: BinaryIO) -> Any:
+def _unpacking(file: BinaryIO) -> Any:
+    """Returns a reader of the unpacked bytes, chosen by the first bytes of the file."""
     head = file.read(6)
     file.seek(0)
     if head[:4] == b"\x28\xb5\x2f\xfd" or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F):
@@ -57,7 +59,10 @@ def _unpacked(file: BinaryIO) -> Any:
 
 
 class _Streams:
-    """Streams of xz or bzip2, one after another; the library's own files take damage where one begins for the end."""
+    """A file of xz or bzip2 streams, one after another.
+
+    The library's own readers take damage at the start of a stream for the end of the file.
+    """
 
     def __init__(self, file: BinaryIO, new: Callable[[], Any]) -> None:
         self._file, self._new, self._stream = file, new, new()
@@ -91,11 +96,11 @@ class _Plain:
 
 
 def lines(pieces: Iterator[bytes], most: int) -> Iterator[Line]:
-    """The lines of a stream, however it is cut into pieces; of one longer than `most` bytes nothing is held.
+    """Yields the lines of a stream, however it is cut into pieces; of one longer than `most` bytes nothing is held.
 
-    A carriage return before the line's end goes too, and a byte order mark at the start.
+    A carriage return before the line's end is removed too, and a byte order mark at the start of the stream.
     """
-    start = size = 0  # of the line that is open
+    start = size = 0  # offset and bytes so far of the unfinished line
     held: list[bytes] = []
     for piece in pieces:
         first, *rest = piece.split(b"\n")
@@ -109,9 +114,9 @@ def lines(pieces: Iterator[bytes], most: int) -> Iterator[Line]:
         yield _line(start, held, size, most)
         start += size + 1
         last = rest.pop()
-        for each in rest:
-            length = len(each)
-            yield Line(start, each.removesuffix(b"\r"), length) if length <= most else Line(start, None, length)
+        for content in rest:
+            length = len(content)
+            yield Line(start, content.removesuffix(b"\r"), length) if length <= most else Line(start, None, length)
             start += length + 1
         held, size = [last], len(last)
     if size:
@@ -119,6 +124,7 @@ def lines(pieces: Iterator[bytes], most: int) -> Iterator[Line]:
 
 
 def _line(start: int, held: list[bytes], size: int, most: int) -> Line:
+    """Returns the line whose pieces are held."""
     if size > most:
         return Line(start, None, size)
     content = b"".join(held).removesuffix(b"\r")

@@ -1,9 +1,12 @@
-"""Where files lie: local paths, or `s3://`, `gs://` and whatever else fsspec knows. The only module that can tell.
+"""Handles local paths and remote ones (`s3://`, `gs://` and the like, by fsspec) with one set of functions.
+
+No other module tests whether a path is local.
 
 A local path stays a `pathlib.Path`; a URL becomes a `UPath`, which takes the same calls. On an object store a finished
 file is written to a local temporary file and uploaded whole, so a reader sees all of it or nothing. There are no
-folders, renames and locks there: nothing stops two runs into one folder, which is harm where their settings differ.
-What needs a name is downloaded, the rest is read by ranges; a broken connection never looks like a damaged file.
+folders, renames and locks there: nothing stops two runs into one folder, which does harm if their settings differ.
+A file that a library opens by name is downloaded, others are read by ranges; a broken connection never looks like a
+damaged file.
 """
 
 import glob as local_glob
@@ -22,16 +25,16 @@ from curate.storage import identity
 from curate.storage.identity import Fact
 from curate.storage.remote import RangeReader, http_fact, is_http
 
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # a protocol, and what of ours to install for it
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # a protocol, and the extra of our package that reads it
 
 
 def is_remote(path: Path | str) -> bool:
-    """Does this name something that is not in the local file system?"""
+    """Returns True for a URL, and False for a path of the local file system."""
     return not isinstance(path, Path) and "://" in str(path)
 
 
 def path(name: str) -> Path:
-    """The path of a name, for which no store is asked yet; SettingsError where its protocol is unknown."""
+    """Returns the path of a name without a request to a store; raises SettingsError where its protocol is unknown."""
     if not is_remote(name):
         return Path(name)
     if name.startswith("file:"):
@@ -39,14 +42,14 @@ def path(name: str) -> Path:
     from upath import UPath
 
     try:
-        found: Any = UPath(name, use_listings_cache=False)  # listings must show what other workers have written
+        remote: Any = UPath(name, use_listings_cache=False)  # listings must show what other workers have written
     except ValueError as error:
         raise SettingsError(f"{name}: {error}") from None
-    return found  # type: ignore[no-any-return]
+    return remote  # type: ignore[no-any-return]
 
 
 def need(path: Path) -> None:
-    """SettingsError where the library that reads this path is not installed."""
+    """Raises SettingsError where the library that reads this path is not installed."""
     if not is_remote(path):
         return
     import fsspec
@@ -57,18 +60,18 @@ def need(path: Path) -> None:
     except ImportError as error:
         extra = EXTRAS.get(protocol)
         mend = f"pip install 'curate-corpus[{extra}]'" if extra else str(error)
-        raise SettingsError(f"{path}: what reads {protocol}:// is not installed; {mend}") from None
+        raise SettingsError(f"{path}: the library that reads {protocol}:// is not installed; {mend}") from None
     except ValueError as error:
         raise SettingsError(f"{path}: {error}") from None
 
 
 def uri(path: Path) -> str:
-    """The name of a path that holds in any working folder; `path` reads it back."""
+    """Returns the name of a path that holds in any working folder; `path` reads it back."""
     return str(path if is_remote(path) else path.absolute())
 
 
 def join(folder: Path, name: str) -> Path:
-    """A name that `relative` made, or a whole one, as seen from a folder."""
+    """Returns the path of a name that `relative` made, as seen from a folder; a whole name stays as it is."""
     if is_remote(name) or os.path.isabs(name):
         return path(name)
     if not is_remote(folder):
@@ -78,38 +81,47 @@ def join(folder: Path, name: str) -> Path:
 
 
 def relative(target: Path, folder: Path) -> str:
-    """The name of a path as seen from a folder; whole where they lie in different stores."""
+    """Returns the name of a path as seen from a folder; whole where they lie in different stores."""
     if is_remote(target) or is_remote(folder):
-        roots = [str(each).split("/")[:3] if is_remote(each) else None for each in (target, folder)]
-        if roots[0] != roots[1]:
+        if _store(target) != _store(folder):
             return uri(target)
-        return posixpath.relpath(*("/" + str(each).partition("://")[2] for each in (target, folder)))
+        return posixpath.relpath(_path_in_store(target), _path_in_store(folder))
     return os.path.relpath(target, folder)
 
 
+def _store(path: Path) -> list[str] | None:
+    """Returns protocol and bucket or host; None for a local path."""
+    return str(path).split("/")[:3] if is_remote(path) else None
+
+
+def _path_in_store(path: Path) -> str:
+    return "/" + str(path).partition("://")[2]
+
+
 def absolute(path: Path) -> Path:
-    """The path from the root."""
+    """Returns the path from the root."""
     return path if is_remote(path) else path.absolute()
 
 
 def names_below(paths: list[Path]) -> list[str]:
-    """The names of absolute paths under the deepest folder that holds them all; whole if they share no store."""
-    if len({str(each).partition("://")[0] if is_remote(each) else None for each in paths}) > 1:
-        return [str(each) for each in paths]
-    bare = ["/" + str(each).partition("://")[2] if is_remote(each) else str(each) for each in paths]
-    above = posixpath.commonpath([posixpath.dirname(each) for each in bare])
-    return [posixpath.relpath(each, above) for each in bare]
+    """Returns the names of absolute paths under the deepest folder above them all; whole if they share no protocol."""
+    protocols = {str(path).partition("://")[0] if is_remote(path) else None for path in paths}
+    if len(protocols) > 1:
+        return [str(path) for path in paths]
+    names = [_path_in_store(path) if is_remote(path) else str(path) for path in paths]
+    above = posixpath.commonpath([posixpath.dirname(name) for name in names])
+    return [posixpath.relpath(name, above) for name in names]
 
 
 def glob(pattern: str) -> list[Path]:
-    """The files that a glob, a folder or a path names, sorted."""
+    """Returns the files that a glob, a folder or a path names, sorted."""
     if not is_remote(pattern):
         if os.path.isfile(pattern):
             return [Path(pattern)]
         if os.path.isdir(pattern):
             pattern = os.path.join(local_glob.escape(pattern), "*")
         return sorted(Path(name) for name in local_glob.glob(pattern, recursive=True) if os.path.isfile(name))
-    if is_http(pattern):  # where ? and [ may belong to the name
+    if is_http(pattern):  # in a URL ? and [ may belong to the name
         if "*" in pattern:
             raise SettingsError(f"{pattern}: the web lists no files; name each one, or a list of them (*.paths)")
         return [path(pattern)]
@@ -120,33 +132,33 @@ def glob(pattern: str) -> list[Path]:
             if start.fs.isfile(start.path):
                 return [start]
             pattern = pattern.rstrip("/") + "/*"
-        found = start.fs.glob(pattern, detail=True)
-    names = sorted(name for name, info in found.items() if info["type"] == "file")
+        infos = start.fs.glob(pattern, detail=True)
+    names = sorted(name for name, info in infos.items() if info["type"] == "file")
     return [path(start.fs.unstrip_protocol(name)) for name in names]
 
 
 def facts(paths: list[Path]) -> list[Fact]:
-    """The sizes and identities of remote files, in order; FileNotFoundError where one is missing."""
-    if any(is_http(str(each)) for each in paths):
-        return [http_fact(each) if is_http(str(each)) else identity.facts([each])[0] for each in paths]
+    """Returns the sizes and identities of remote files, in order; raises FileNotFoundError where one is missing."""
+    if any(is_http(str(path)) for path in paths):
+        return [http_fact(path) if is_http(str(path)) else identity.facts([path])[0] for path in paths]
     return identity.facts(paths)
 
 
 def stamp(path: Path) -> object:
-    """A value that changes when the file is written anew."""
+    """Returns a value that changes when the file is written anew."""
     if is_remote(path):
         return facts([path])[0]
     return path.stat().st_mtime_ns
 
 
 def draft(path: Path) -> Path:
-    """A local name that no other attempt uses: hidden beside a local path, else among the temporary files."""
+    """Returns a local name that no other attempt uses: hidden beside a local path, else among the temporary files."""
     name = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
     return Path(tempfile.gettempdir()) / f"curate{name}" if is_remote(path) else path.with_name(name)
 
 
 def publish(draft: Path, path: Path) -> None:
-    """Give a finished draft its name: a flush to disk and a rename, or an upload of the whole."""
+    """Gives a finished draft its name: by a flush to disk and a rename, or by one upload."""
     if is_remote(path):
         remote: Any = path
         remote.fs.put_file(str(draft), remote.path)
@@ -159,7 +171,7 @@ def publish(draft: Path, path: Path) -> None:
 
 @contextmanager
 def local(path: Path) -> Iterator[Path]:
-    """The file where a library can open it by name: itself, or a copy that goes with the block."""
+    """Yields a local file that a library can open by name: the file itself, or a copy that lasts for the block."""
     if not is_remote(path):
         yield path
         return
@@ -176,7 +188,7 @@ def local(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def opened(path: Path, identity: str = "") -> Iterator[tuple[BinaryIO, int]]:
-    """A file to seek and read in, and its bytes; RemoteError where a remote one is not what was planned for."""
+    """Yields a seekable file and its size in bytes; raises RemoteError if a remote one has another identity."""
     if not is_remote(path):
         with path.open("rb") as file:
             yield file, os.fstat(file.fileno()).st_size
@@ -187,60 +199,60 @@ def opened(path: Path, identity: str = "") -> Iterator[tuple[BinaryIO, int]]:
 
 
 def source(path: Path) -> Any:
-    """What pyarrow opens: a local path, or a file that fetches the ranges that are read."""
+    """Returns what pyarrow can open: a local path, or a file that fetches the ranges that are read."""
     return path.open("rb") if is_remote(path) else path
 
 
 def sources(paths: list[Path]) -> tuple[list[str], Any]:
-    """What a pyarrow dataset opens: names, and their file system if they are remote."""
+    """Returns what a pyarrow dataset can open: names, and their file system if they are remote."""
     if paths and is_remote(paths[0]):
         remotes: list[Any] = [*paths]
-        return [each.path for each in remotes], remotes[0].fs
-    return [str(each) for each in paths], None
+        return [remote.path for remote in remotes], remotes[0].fs
+    return [str(path) for path in paths], None
 
 
 def sizes_of(paths: list[Path]) -> list[int]:
-    """The bytes of files, in order; FileNotFoundError where one is missing."""
+    """Returns the sizes of files in bytes, in order; raises FileNotFoundError where one is missing."""
     if paths and is_remote(paths[0]):
         return [fact.size for fact in facts(paths)]
-    return [each.stat().st_size for each in paths]
+    return [path.stat().st_size for path in paths]
 
 
 def build(folder: Path, make: Callable[[Path], None]) -> None:
-    """Let `make` fill a folder, which is then uploaded if it is remote."""
+    """Calls `make` to fill a folder; a remote one is filled in a temporary folder and then uploaded."""
     if not is_remote(folder):
         make(folder)
         return
     with tempfile.TemporaryDirectory(prefix="curate-") as draft:
         make(Path(draft))
-        for each in sorted(Path(draft).rglob("*")):
-            if each.is_file():
-                publish(each, folder / str(each.relative_to(draft)))
+        for file in sorted(Path(draft).rglob("*")):
+            if file.is_file():
+                publish(file, folder / str(file.relative_to(draft)))
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder where there are such."""
+    """Makes a local folder with its parents; a store has no folders."""
     if not is_remote(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
 def names(folder: Path) -> set[str]:
-    """The names of what lies in a folder; none where it is not there."""
+    """Returns the names of the files and folders in a folder; none where it is not there."""
     if not is_remote(folder):
-        return {each.name for each in folder.iterdir()} if folder.is_dir() else set()
+        return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     remote: Any = folder
     try:
-        found = {posixpath.basename(info["name"].rstrip("/")) for info in remote.fs.ls(remote.path, detail=True)}
+        listed = {posixpath.basename(info["name"].rstrip("/")) for info in remote.fs.ls(remote.path, detail=True)}
     except FileNotFoundError:
         return set()
-    return found - {posixpath.basename(remote.path.rstrip("/"))}
+    return listed - {posixpath.basename(remote.path.rstrip("/"))}
 
 
 def sizes(folder: Path) -> dict[str, int]:
-    """Every file under a folder, by its name from there, and its bytes."""
+    """Returns the size in bytes of every file under a folder, by its name from there."""
     if not is_remote(folder):
-        found = {each: _size(each) for each in folder.rglob("*")}
-        return {str(each.relative_to(folder)): size for each, size in found.items() if size is not None}
+        local_sizes = {path: _size(path) for path in folder.rglob("*")}
+        return {str(path.relative_to(folder)): size for path, size in local_sizes.items() if size is not None}
     remote: Any = folder
     start = remote.path.rstrip("/") + "/"
     infos = remote.fs.find(remote.path, detail=True)
@@ -248,7 +260,7 @@ def sizes(folder: Path) -> dict[str, int]:
 
 
 def _size(path: Path) -> int | None:
-    """The bytes of a local file; None where it is none or has just gone."""
+    """Returns the size of a local file in bytes; None where it is no file or has just gone."""
     try:
         return path.stat().st_size if path.is_file() else None
     except FileNotFoundError:
@@ -256,16 +268,16 @@ def _size(path: Path) -> int | None:
 
 
 def contents(paths: Iterable[Path]) -> list[bytes | None]:
-    """The bytes of small files, in order, None where there is none; many requests at a time on a store."""
-    wanted: list[Any] = [*paths]
-    if wanted and is_remote(wanted[0]):
-        found = wanted[0].fs.cat([each.path for each in wanted], on_error="return")
-        values = [found.get(each.path) for each in wanted]
+    """Returns the bytes of small files, in order, None where there is none; a store gets many requests at a time."""
+    files: list[Any] = [*paths]
+    if files and is_remote(files[0]):
+        answers = files[0].fs.cat([file.path for file in files], on_error="return")
+        values = [answers.get(file.path) for file in files]
         for value in values:
             if isinstance(value, Exception) and not isinstance(value, FileNotFoundError):
                 raise value
         return [value if isinstance(value, bytes) else None for value in values]
-    return [_content(each) for each in wanted]
+    return [_content(file) for file in files]
 
 
 def _content(path: Path) -> bytes | None:
@@ -276,7 +288,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def check_writable(folder: Path) -> None:
-    """SettingsError in one line where a remote folder cannot be listed and written."""
+    """Raises SettingsError in one line where a remote folder cannot be written."""
     need(folder)
     remote: Any = folder
     probe = f"{remote.path.rstrip('/')}/.curate-{secrets.token_hex(4)}.tmp"
@@ -287,9 +299,9 @@ def check_writable(folder: Path) -> None:
 
 @contextmanager
 def one_line(name: str, complaint: str) -> Iterator[None]:
-    """SettingsError in one line, whatever a store raises: each has errors of its own."""
+    """Turns every error of a store into a SettingsError of one line, as each store has errors of its own."""
     try:
         yield
     except Exception as error:
-        told = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingsError(f"{name}: {complaint}: {told}") from error
+        message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SettingsError(f"{name}: {complaint}: {message}") from error

@@ -1,7 +1,7 @@
-"""When to ask a server again, and how all readers of one process slow down together.
+"""Decides when a server may be asked again, so that all readers of one process slow down together.
 
 Delays are drawn evenly from zero to a bound that doubles (full jitter), from one second to two minutes. They belong to
-the host: once one reader is told to wait, every reader of the process waits.
+the host: once it asks one reader to wait, every reader of the process waits.
 """
 
 import random
@@ -10,8 +10,8 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 
-BLOCK_S = 600.0  # after a 403 in the midst of good answers nothing is asked of the host for this long
-AFTER_LONGEST_S = 600.0  # of a Retry-After no more than this is waited
+BLOCK_S = 600.0  # seconds without a request to a host after a 403 in the midst of good answers
+AFTER_LONGEST_S = 600.0  # seconds; a longer Retry-After is cut to this
 
 
 class RemoteError(OSError):
@@ -26,91 +26,95 @@ class BlockedError(RemoteError):
     """A host that refuses this machine for the rate of its requests."""
 
 
-class Again(Exception):
-    """An answer that is worth another try; later: the server asks for patience, after: for how many seconds."""
+class TryAgain(Exception):
+    """A request failed in a way that is worth another try.
 
-    def __init__(self, told: str, *, later: bool = False, after: float | None = None) -> None:
-        super().__init__(told)
+    later: the server itself asks for patience. after: for how many seconds, or None where it does not say.
+    """
+
+    def __init__(self, message: str, *, later: bool = False, after: float | None = None) -> None:
+        super().__init__(message)
         self.later, self.after = later, after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a reader tries: in a row without one byte, where the server says "later", or the connection breaks."""
+    """The limits of a reader's tries; they are counted in a row, without one byte in between."""
 
-    tries_later: int = 100
-    tries_broken: int = 10
-    first_s: float = 1.0
-    longest_s: float = 120.0
-    timeout_s: float = 60.0  # without a byte
+    tries_later: int = 100  # answers in which the server asks for patience
+    tries_broken: int = 10  # connections that break
+    first_s: float = 1.0  # the bound of the first delay (s)
+    longest_s: float = 120.0  # the bound of the longest delay (s)
+    timeout_s: float = 60.0  # without a byte (s)
 
 
 class HostPatience:
-    """What a process has seen of a host; shared by all readers of it."""
+    """A host's state in this process, shared by all its readers: when it may be asked, and whether it blocks us."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.served = name, False
+        self.name = name
+        self.served = False  # True once it has sent bytes of a file
         self._lock = threading.Lock()
-        self._refusals = 0
-        self._not_before = 0.0
-        self._blocked_until = 0.0
+        self._refusals = 0  # in a row
+        self._not_before = 0.0  # seconds on the monotonic clock
+        self._blocked_until = 0.0  # seconds on the monotonic clock
 
     def wait(self, stop: threading.Event) -> None:
-        """Wait until the host may be asked; BlockedError where it refuses this machine, RemoteError after `stop`."""
+        """Waits until the host may be asked; raises BlockedError if it blocks this machine, RemoteError on `stop`."""
         while True:
             now = time.monotonic()
             if now < self._blocked_until:
-                raise self._block(f"nothing is asked of it for {self._blocked_until - now:.0f} s more")
+                raise self._blocked(f"nothing is asked of it for {self._blocked_until - now:.0f} s more")
             if stop.wait(max(0.0, self._not_before - now)):
                 raise RemoteError(f"{self.name}: the reader was closed")
             if time.monotonic() >= self._not_before:
                 return
 
     def answered(self) -> None:
-        """The host has sent bytes of a file."""
+        """Notes that the host has sent bytes of a file."""
         with self._lock:
             self.served, self._refusals = True, 0
 
     def slow(self, patience: Patience, after: float | None) -> None:
-        """Put off every request: by the host's own word, as far as it is bearable, else by the doubling bound."""
+        """Delays all requests to the host by `after` seconds, at most AFTER_LONGEST_S, else by the doubling bound."""
         with self._lock:
             bound = min(patience.longest_s, patience.first_s * 2.0 ** min(self._refusals, 30))
             self._refusals += 1
             delay = random.uniform(0, bound) if after is None else min(max(after, 0.0), AFTER_LONGEST_S)
             self._not_before = max(self._not_before, time.monotonic() + delay)
 
-    def block(self, told: str) -> BlockedError:
-        """Note that the host has begun to refuse this machine; the error to raise."""
+    def block(self, details: str) -> BlockedError:
+        """Notes that the host blocks this machine, and returns the error to raise."""
         self._blocked_until = time.monotonic() + BLOCK_S
-        return self._block(told)
+        return self._blocked(details)
 
-    def _block(self, told: str) -> BlockedError:
+    def _blocked(self, details: str) -> BlockedError:
         mend = f"wait {BLOCK_S / 60:.0f} minutes or more, then the same command with fewer --workers"
         return BlockedError(
-            f"{self.name}: refuses with 403 after good answers, so it blocks this machine ({told}); {mend}"
+            f"{self.name}: refuses with 403 after good answers, so it blocks this machine ({details}); {mend}"
         )
 
 
 @lru_cache(maxsize=1024)
 def host(name: str) -> HostPatience:
-    """The one Host of this name in this process."""
+    """Returns the one HostPatience of this name in this process."""
     return HostPatience(name)
 
 
 class Attempts:
-    """The tries of one reading; `moved` when bytes came, `again` when another try is due."""
+    """Counts the tries of one reading."""
 
     def __init__(self, name: str, host: HostPatience, patience: Patience) -> None:
         self.name, self.host, self.patience = name, host, patience
         self._later = self._broken = 0
 
     def moved(self) -> None:
-        """Bytes have come, so the tries are counted from the start."""
+        """Notes that bytes have come, so that the tries are counted from the start."""
         self._later = self._broken = 0
         self.host.answered()
 
-    def again(self, error: Again) -> None:
-        """Slow the host down; RemoteError where the tries are used up."""
+    def again(self, error: TryAgain) -> None:
+        """Delays the next request to the host; raises RemoteError where the tries are used up."""
         if error.later:
             self._later += 1
         else:

@@ -1,4 +1,4 @@
-"""A remote file as a seekable one, by ranges: `https://`, and every store that fsspec knows.
+"""Reads a remote file by ranges as a seekable one, from `https://` or any store that fsspec supports.
 
 A read that breaks goes on at the byte where it broke. Size and identity come with the first answer, and every later
 range must be of the same version. At most two chunks are held: the one that is read, and the one after it, which a
@@ -14,33 +14,34 @@ from typing import Any, Protocol
 
 from curate.storage.http_range import HttpOrigin
 from curate.storage.identity import Fact, facts
-from curate.storage.patience import Again, Attempts, ChangedError, HostPatience, Patience, RemoteError, host
+from curate.storage.patience import Attempts, ChangedError, HostPatience, Patience, RemoteError, TryAgain, host
 
-CHUNK = 4 << 20
-GLANCE = 256 << 10  # what is fetched after a jump, of which nobody knows yet whether it is read on from
-PROBE = Patience(tries_broken=3)  # a host that is not there should be told soon
-UNTOLD = "listed:"  # the identity of a file that was not asked for when it was planned
-# What the libraries below fsspec raise for a broken connection, by name, as not all are OSErrors.
+CHUNK = 4 << 20  # bytes fetched at a time while a file is read forward
+GLANCE = 256 << 10  # bytes fetched after a jump, which may not be read on from
+PROBE = Patience(tries_broken=3)  # so that the error of a host that is not there comes soon
+UNTOLD = "listed:"  # begins the identity of a file that was not asked for when it was planned
+# Names of the exceptions for a broken connection in the libraries below fsspec, as not all are OSErrors.
 BROKEN = {"OSError", "TimeoutError", "ClientError", "HTTPClientError", "IncompleteReadError", "HttpError"}
+# Words of a store that asks for patience.
 LATER_WORDS = ("slowdown", "slow down", "reduce your request rate", "toomanyrequests", "429", "503")
 
 
 class Origin(Protocol):
-    """Where ranges come from; `fact` is the file's size and identity, None before the first answer."""
+    """A file of which ranges can be read."""
 
-    name: str
+    name: str  # its URL
     host: HostPatience
-    fact: Fact | None
+    fact: Fact | None  # its size and identity; None before the first answer
 
     def pour(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from `start` up to `stop` or the end of the file, in pieces."""
+        """Yields the bytes from `start` up to `stop` or the end of the file."""
 
     def close(self) -> None:
-        """Give up what is open."""
+        """Closes what is open."""
 
 
 class StoreOrigin:
-    """A file of a store, by fsspec; the store is asked after every range whether it is still the same."""
+    """A file of a store, read by fsspec; after every range the store is asked for its identity again."""
 
     def __init__(self, path: Path, stop: threading.Event) -> None:
         self.name = str(path)
@@ -50,7 +51,7 @@ class StoreOrigin:
         self.host: HostPatience = host("/".join(self.name.split("/")[:3]))
 
     def pour(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes of a range, once they are known to be of the version that was met first."""
+        """Yields the bytes of a range in one piece, after a check that they are of the first version."""
         self.host.wait(self._stop)
         try:
             if self.fact is None:
@@ -59,44 +60,47 @@ class StoreOrigin:
             piece = self._path.fs.cat_file(self._path.path, start=start, end=stop) if start < stop else b""
             now = facts([self._path])[0]
         except Exception as error:
-            raise _translated(error, self.name) from error
+            raise _as_try_again(error) from error
         if now != self.fact:
             raise ChangedError(f"{self.name}: was changed while it was read; the same command begins it anew")
         yield piece
         if len(piece) < stop - start:
-            raise Again(f"{len(piece)} of {stop - start} bytes from {start}")
+            raise TryAgain(f"{len(piece)} of {stop - start} bytes from {start}")
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing, as nothing is open."""
 
 
-def _translated(error: Exception, name: str) -> Exception:
-    """Again for what may pass, the error itself for what will not."""
+def _as_try_again(error: Exception) -> Exception:
+    """Returns a TryAgain for an error that may pass, and the error itself for one that will not."""
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | RemoteError):
         return error
     if BROKEN.isdisjoint(kind.__name__ for kind in type(error).__mro__):
         return error
-    told = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
-    return Again(told, later=any(word in told.lower() for word in LATER_WORDS))
+    message = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+    return TryAgain(message, later=any(word in message.lower() for word in LATER_WORDS))
 
 
 class RangeReader(io.RawIOBase):
-    """A remote file that is read by ranges; use as a context."""
+    """A seekable remote file that is read by ranges; use it as a context manager."""
 
     def __init__(self, path: Path, *, chunk: int = CHUNK, patience: Patience | None = None) -> None:
         super().__init__()
-        self.name, self._chunk, self._patience = str(path), chunk, patience or Patience()
+        self.name = str(path)
+        self._chunk = chunk
+        self._patience = patience or Patience()
         self._stop = threading.Event()
         self._origin: Origin = (
             HttpOrigin(self.name, self._patience, self._stop) if is_http(self.name) else StoreOrigin(path, self._stop)
         )
-        self._position = self._start = 0
-        self._held = memoryview(b"")  # the chunk from _start on
-        self._next: tuple[int, Future[memoryview]] | None = None  # the chunk after it
+        self._position = 0  # of the next read
+        self._start = 0  # of the chunk in memory
+        self._held = memoryview(b"")  # the chunk in memory
+        self._next: tuple[int, Future[memoryview]] | None = None  # the start of the chunk after it, and its bytes
 
     @property
     def fact(self) -> Fact:
-        """Size and identity; one byte is asked for where no answer has told them yet."""
+        """Returns size and identity; asks for one byte where there was no answer yet."""
         if self._origin.fact is None:
             self.fetch(0, 1)
         assert self._origin.fact is not None
@@ -104,28 +108,28 @@ class RangeReader(io.RawIOBase):
 
     @property
     def size(self) -> int:
-        """The bytes of the file."""
+        """Returns the size of the file in bytes."""
         return self.fact.size
 
     def check(self, identity: str) -> None:
-        """ChangedError where a store has told another identity before; one that no store tells is not compared."""
+        """Raises ChangedError if the file has another identity than this; one that no store stated is not compared."""
         if ":" in identity and not identity.startswith(UNTOLD) and identity != self.fact.identity:
             raise ChangedError(f"{self.name}: was changed after the stage was planned; the same command plans anew")
 
     def readable(self) -> bool:
-        """It is."""
+        """Returns True."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Returns True."""
         return True
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """Returns the offset of the next read in bytes."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go elsewhere; nothing is asked for before it is read."""
+        """Moves the offset of the next read; makes no request unless the size is needed and unknown."""
         target = offset
         if whence != io.SEEK_SET:
             target += self._position if whence == io.SEEK_CUR else self.size
@@ -135,13 +139,13 @@ class RangeReader(io.RawIOBase):
         return target
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer, but for the end of the file."""
+        """Fills the buffer, up to the end of the file, and returns the number of bytes."""
         if self.closed:
             raise ValueError(f"{self.name}: read after close")
         target = memoryview(buffer).cast("B")
         done = 0
         while done < len(target):
-            piece = self._at(self._position, len(target) - done)
+            piece = self._piece(self._position, len(target) - done)
             if not piece:
                 break
             target[done : done + len(piece)] = piece
@@ -150,7 +154,7 @@ class RangeReader(io.RawIOBase):
         return done
 
     def close(self) -> None:
-        """Stop what is under way."""
+        """Stops the fetching ahead and closes the connection."""
         if not self.closed:
             self._stop.set()
             if self._next is None:
@@ -158,18 +162,18 @@ class RangeReader(io.RawIOBase):
             self._held = memoryview(b"")
         super().close()
 
-    def _at(self, position: int, wanted: int) -> memoryview:
-        """What is at hand from a position on, at most as much as wanted; none at the end."""
+    def _piece(self, position: int, wanted: int) -> memoryview:
+        """Returns at most `wanted` bytes from a position on, as many as one chunk holds; none at the end."""
         end = self._start + len(self._held)
         if not self._start <= position < end:
-            known = self._origin.fact
-            if known and position >= known.size:
+            fact = self._origin.fact
+            if fact and position >= fact.size:
                 return memoryview(b"")
             self._load(position, wanted, forward=position == end and bool(self._held))
         return self._held[position - self._start :][:wanted]
 
     def _load(self, position: int, wanted: int, *, forward: bool) -> None:
-        """Make the chunk that begins here the one at hand."""
+        """Replaces the chunk in memory by the one at this position; starts to fetch the next one if `forward`."""
         ahead, self._next = self._next, None
         self._held = memoryview(b"")
         if ahead and ahead[0] == position:
@@ -182,9 +186,10 @@ class RangeReader(io.RawIOBase):
         self._start = position
         following = position + len(self._held)
         if forward and following < self.size:
-            self._next = (following, self._ahead(following, following + self._chunk))
+            self._next = (following, self._fetch_ahead(following, following + self._chunk))
 
-    def _ahead(self, start: int, stop: int) -> "Future[memoryview]":
+    def _fetch_ahead(self, start: int, stop: int) -> "Future[memoryview]":
+        """Starts a thread that fetches a range, and returns the future of its bytes."""
         future: Future[memoryview] = Future()
 
         def work() -> None:
@@ -197,7 +202,7 @@ class RangeReader(io.RawIOBase):
         return future
 
     def fetch(self, start: int, stop: int) -> memoryview:
-        """The bytes from `start` up to `stop` or the end, and no others, tried again where they break."""
+        """Returns the bytes from `start` up to `stop` or the end; tries again where the connection breaks."""
         held = bytearray()
         attempts = Attempts(self.name, self._origin.host, self._patience)
         while start + len(held) < stop:
@@ -206,20 +211,20 @@ class RangeReader(io.RawIOBase):
                     held += piece
                     if piece:
                         attempts.moved()
-                known = self._origin.fact
-                if known and start + len(held) >= min(stop, max(known.size, start)):
+                fact = self._origin.fact
+                if fact and start + len(held) >= min(stop, max(fact.size, start)):
                     break
-            except Again as error:
+            except TryAgain as error:
                 attempts.again(error)
         return memoryview(held)
 
 
 def is_http(name: str) -> bool:
-    """Is this what the web's own protocol reads?"""
+    """Returns True for a URL of http:// or https://."""
     return name.startswith(("http://", "https://"))
 
 
 def http_fact(url: Path) -> Fact:
-    """Size and identity of a URL, by asking for its first byte."""
+    """Returns size and identity of a URL; costs a request for its first byte."""
     with RangeReader(url, patience=PROBE) as reader:
         return reader.fact

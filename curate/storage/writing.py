@@ -1,4 +1,4 @@
-"""Files written whole or not at all, JSON, and the sha256 of a file."""
+"""Writes files whole or not at all, as bytes or JSON, and takes the sha256 of a file."""
 
 import hashlib
 import json
@@ -11,14 +11,14 @@ from curate import storage
 
 
 def sha256_of(path: Path) -> str:
-    """The hex sha256 of a file."""
+    """Returns the hex sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write to the yielded temporary name; on success it becomes `path`, else it is removed."""
+    """Yields a temporary name to write to; on success the file becomes `path`, else it is removed."""
     draft = storage.draft(path)
     try:
         yield draft
@@ -28,16 +28,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a small file whole or not at all."""
+    """Writes a small file whole or not at all."""
     with replacing(path) as draft:
         draft.write_bytes(content)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON with sorted keys, whole or not at all."""
+    """Writes a value as indented JSON with sorted keys, whole or not at all."""
     write_bytes(path, as_json(value))
 
 
 def as_json(value: Any) -> bytes:
-    """A value as indented JSON with sorted keys."""
+    """Returns a value as indented JSON with sorted keys."""
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -98,7 +98,7 @@ def test_an_identity_says_what_it_is_and_prefers_the_checksum_of_the_content(inf
 
 
 def test_a_file_of_which_nothing_tells_a_change_is_refused():
-    with pytest.raises(SettingsError, match=r"^https://x/a: its server tells neither"):
+    with pytest.raises(SettingsError, match=r"^https://x/a: its server states neither"):
         of_info({"name": "https://x/a", "size": 3, "ETag": None})
 
 

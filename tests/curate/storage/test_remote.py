@@ -108,7 +108,7 @@ def test_twenty_times_503_and_then_an_answer_is_patience(server):
         (Fault(status=416), "416"),
         (Fault(status=206, body=b"x" * 10), "Content-Range ''"),
         (Fault(status=200, body=SLOW_DOWN.replace(b"SlowDown", b"AccessDenied")), "200 with the error AccessDenied"),
-        (Fault(status=200, body=b"<html>please log in</html>"), "tells neither|was changed"),
+        (Fault(status=200, body=b"<html>please log in</html>"), "states neither|was changed"),
         (Fault(status=401, body=b"<h1>Who are you?</h1>"), "401 Unauthorized: Who are you\\?"),
         (Fault(status=302), "302|redirect"),
     ],
@@ -148,7 +148,7 @@ def test_a_file_is_known_by_its_etag_or_its_time_and_refused_without(server):
     ):
         pass
     server.etags = False
-    with pytest.raises(SettingsError, match=rf"^{url}: its server tells neither"):
+    with pytest.raises(SettingsError, match=rf"^{url}: its server states neither"):
         storage.facts([storage.path(url)])
     with pytest.raises(FileNotFoundError) as missing:
         storage.facts([storage.path(f"{url}.not")])
