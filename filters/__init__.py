@@ -1,1 +1,4 @@
-"""Quality rules: pure functions of a document that return why it is rejected, or None; one published source a file."""
+"""Published filter rules: pure functions of a document, each beside its settings and its paper.
+
+Reading order: rules, judged, urls, mime, language, gopher, c4.
+"""

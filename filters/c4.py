@@ -4,9 +4,10 @@ They clean a page line by line and then judge what is left. A line goes if it ha
 citation marks go; then the line goes if it has no end mark, too few words, "javascript" or a phrase of site policies.
 "lorem ipsum" and "{" reject the page, but only in a line that has come so far. Last, the sentences left are counted.
 
-- Lines are stripped, and empty ones are layout: they go uncounted, as the code would drop them.
-- C4 counts sentences by NLTK's punkt, which is a model. Here one ends at an end mark that a blank and no lower-case
-  letter follow, and that is not the dot of an initial or of an abbreviation below; a line is one sentence at least.
+- Lines are stripped. Empty lines count as layout: the code takes them out too, but here no rule counts them.
+- C4 counts sentences by NLTK's punkt, which is a model. Here a sentence ends at an end mark that a blank and no
+  lower-case letter follow, and that is not the dot of an initial or of an abbreviation below; a line is one sentence at
+  least.
 - C4's list of bad words and its language rule (langdetect, 0.99) are not part of this.
 """
 
@@ -18,20 +19,26 @@ from typing import NamedTuple
 from curate.filters.judged import Judged, Outcome
 from curate.records import Document, Reason
 
+CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
+ELLIPSIS = "..."
+SENTENCE_END = re.compile(r"[.?!।۔؟]+[\"'”’»)\]]*(?=\s+[^\sa-z])|[。！？](?=.)")
+ABBREVIATION = re.compile(
+    r"(?:^|[\s(\"“'])(?:[A-Z]|[A-Z]\.[A-Z]|[a-z]\.[a-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Sen|Gov|Capt|Lt|Rev|Mt|vs)$"
+)
+SHOWN = 100  # characters of the line that a rejection shows
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class C4:
-    """C4's rules (Raffel et al. 2020, arXiv:1910.10683, section 2.2) and the numbers of its code (TensorFlow Datasets).
+    """C4's rules, with the numbers of the paper (arXiv:1910.10683, section 2.2) and of its code."""
 
-    An empty end_marks keeps lines however they end.
-    """
-
-    end_marks: tuple[str, ...] = (".", "?", "!", '"')
-    min_line_words: int = 5
-    max_word_length: int = 1000
-    citations: bool = True
-    javascript: bool = True
-    policy_phrases: tuple[str, ...] = (
+    # Of a line:
+    end_marks: tuple[str, ...] = (".", "?", "!", '"')  # a line ends with one of these; an empty list keeps any end
+    min_line_words: int = 5  # words that a line has at least
+    max_word_length: int = 1000  # characters of a word in a line
+    citations: bool = True  # Wikipedia's citation and edit marks are taken out
+    javascript: bool = True  # lines with "javascript" are taken out
+    policy_phrases: tuple[str, ...] = (  # lines with one of these are taken out; in lower case
         "terms of use",
         "privacy policy",
         "cookie policy",
@@ -39,10 +46,12 @@ class C4:
         "use of cookies",
         "use cookies",
     )
-    lorem_ipsum: bool = True
-    curly_bracket: bool = True
-    min_sentences: int = 3
-    max_chars: int = 190_000
+
+    # Of a page:
+    lorem_ipsum: bool = True  # pages with "lorem ipsum" are rejected
+    curly_bracket: bool = True  # pages with "{" are rejected
+    min_sentences: int = 3  # sentences that are left at least
+    max_chars: int = 190_000  # characters of the whole text, before anything is taken out
 
     def __post_init__(self) -> None:
         if self.min_sentences < 1:
@@ -61,34 +70,27 @@ class C4FineWeb(C4):
     max_chars: int = 2**63 - 1  # no limit
 
 
-CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
-ELLIPSIS = "..."
-SENTENCE_END = re.compile(r"[.?!।۔؟]+[\"'”’»)\]]*(?=\s+[^\sa-z])|[。！？](?=.)")
-ABBREVIATION = re.compile(
-    r"(?:^|[\s(\"“'])(?:[A-Z]|[A-Z]\.[A-Z]|[a-z]\.[a-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Sen|Gov|Capt|Lt|Rev|Mt|vs)$"
-)
-SHOWN = 100  # characters of the guilty line in a rejection
-
-
 class Cleaned(NamedTuple):
-    """What the line rules left of a text, and how many lines each took away; `citations` counts marks."""
+    """The text that the line rules left, and how much each of them took out."""
 
     text: str
-    removed: Counter[str]
+    removed: Counter[str]  # number of lines by rule; under `citations` the number of marks
 
 
 def judge_c4(document: Document, rules: C4) -> Outcome:
-    """Returns why the document is rejected, the document with a cleaned text, or None where the text is clean."""
+    """Returns why the page is rejected, the document with its text cleaned, or None where nothing is to clean."""
     return _judge(document, rules, "c4")
 
 
 def judge_c4_fineweb(document: Document, rules: C4FineWeb) -> Outcome:
-    """Does the same by FineWeb's reading of C4's rules."""
+    """Returns the same as `judge_c4`, by FineWeb's reading of the rules."""
     return _judge(document, rules, "c4_fineweb")
 
 
 def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
-    """The text without the lines that the rules drop, or why the page is rejected; `name` is the rule's in the reason.
+    """Returns the text without the lines that the rules take out, or why the page is rejected.
+
+    `name` is the name of the rule in the reason.
 
     >>> clean("Menu\\nIt was a cold day in May.\\nThe sea was calm and grey.\\nNobody said a word to us.", C4()).removed
     Counter({'no_end_mark': 1})
@@ -97,7 +99,7 @@ def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
         return Reason(f"{name}.too_long", len(text), rules.max_chars)
     kept: list[str] = []
     removed: Counter[str] = Counter()
-    found = 0
+    sentences = 0  # counted up to the number asked for
     for line in filter(None, map(str.strip, text.splitlines())):
         rest, marks = without_citations(line) if rules.citations and "[" in line else (line, 0)
         fault = line_fault(line, rest, rules)
@@ -108,10 +110,10 @@ def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
             continue
         removed["citations"] += marks
         kept.append(rest)
-        if found < rules.min_sentences:
-            found += sentences(rest)
-    if found < rules.min_sentences:
-        return Reason(f"{name}.too_few_sentences", found, rules.min_sentences)
+        if sentences < rules.min_sentences:
+            sentences += count_sentences(rest)
+    if sentences < rules.min_sentences:
+        return Reason(f"{name}.too_few_sentences", sentences, rules.min_sentences)
     return Cleaned("\n".join(kept).strip(), +removed)
 
 
@@ -126,32 +128,32 @@ def _judge(document: Document, rules: C4, name: str) -> Outcome:
 
 
 def without_citations(line: str) -> tuple[str, int]:
-    """A line without Wikipedia's citation and edit marks, and how many there were."""
+    """Returns the line without Wikipedia's citation and edit marks, and the number of marks."""
     return CITATION.subn("", line)
 
 
 def line_fault(line: str, rest: str, rules: C4) -> str | None:
-    """The first rule that this line breaks, or None; `rest` is the line without its citation marks."""
+    """Returns the first rule that this line breaks, or None; `rest` is the line without its citation marks."""
     if len(line) > rules.max_word_length and max(map(len, line.split())) > rules.max_word_length:
         return "long_word"
     if rules.end_marks and (not rest.endswith(rules.end_marks) or rest.endswith(ELLIPSIS)):
         return "no_end_mark"
     if len(rest.split()) < rules.min_line_words:
         return "too_short"
-    low = rest.lower()
-    if rules.lorem_ipsum and "lorem ipsum" in low:
+    lower = rest.lower()
+    if rules.lorem_ipsum and "lorem ipsum" in lower:
         return "lorem_ipsum"
-    if rules.javascript and "javascript" in low:
+    if rules.javascript and "javascript" in lower:
         return "javascript"
     if rules.curly_bracket and "{" in rest:
         return "curly_bracket"
-    return "policy" if any(phrase in low for phrase in rules.policy_phrases) else None
+    return "policy" if any(phrase in lower for phrase in rules.policy_phrases) else None
 
 
-def sentences(line: str) -> int:
-    """How many sentences a line holds: 0 if it is blank, else one more than the ends inside it.
+def count_sentences(line: str) -> int:
+    """Returns the number of sentences in a line: 0 if it is blank, else one more than the ends inside it.
 
-    >>> sentences("Dr. J. Roberts came at 5 p.m. today... but why? Nobody knows.")
+    >>> count_sentences("Dr. J. Roberts came at 5 p.m. today... but why? Nobody knows.")
     2
     """
     if not line or line.isspace():

@@ -1,6 +1,6 @@
 """Document rules of Gopher (Rae et al. 2021, arXiv:2112.11446, section A1.1 and Table A1).
 
-Where the paper leaves a detail open, it is read so:
+Where the paper leaves a detail open, it is read as follows:
 
 - A word is a whitespace-separated token with a letter or a digit. For stop words and n-grams it is lower-cased and
   stripped of outer punctuation and symbols; RedPajama-v2 removes inner punctuation too.
@@ -27,38 +27,44 @@ import numpy.typing as npt
 
 from curate.records import Document, Reason
 
+BULLETS = ("•", "-", "*", "●", "‣")
+ELLIPSES = ("...", "…")
+BLANK_LINE = re.compile(r"\n\s*\n")
+WORD_CHARACTER = re.compile(r"[^\W_]")
+NGRAM_RULES = tuple(f"top_{n}_gram" for n in range(2, 5)) + tuple(f"duplicate_{n}_gram" for n in range(5, 11))
+
+Integers = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GopherQuality:
-    """Document rules of Gopher (Rae et al. 2021, arXiv:2112.11446, section A1.1)."""
+    """Gopher's quality rules (arXiv:2112.11446, section A1.1); shares lie in [0, 1]."""
 
-    min_words: int = 50
-    max_words: int = 100_000
-    min_mean_word_length: float = 3.0
-    max_mean_word_length: float = 10.0
-    max_symbol_word_ratio: float = 0.1
-    max_bullet_lines: float = 0.9
-    max_ellipsis_lines: float = 0.3
-    min_alphabetic_words: float = 0.8
-    min_stop_words: int = 2
+    min_words: int = 50  # words of the text
+    max_words: int = 100_000  # words of the text
+    min_mean_word_length: float = 3.0  # characters
+    max_mean_word_length: float = 10.0  # characters
+    max_symbol_word_ratio: float = 0.1  # hashes for each word, and ellipses for each word
+    max_bullet_lines: float = 0.9  # share of lines that begin with a bullet
+    max_ellipsis_lines: float = 0.3  # share of lines that end in an ellipsis
+    min_alphabetic_words: float = 0.8  # share of words that have a letter
+    min_stop_words: int = 2  # number of different stop words in the text
     stop_words: tuple[str, ...] = ("the", "be", "to", "of", "and", "that", "have", "with")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GopherRepetition:
-    """Repetition rules of Gopher (arXiv:2112.11446, Table A1); fractions of lines, paragraphs and characters.
+    """Gopher's repetition rules (arXiv:2112.11446, Table A1); shares lie in [0, 1]."""
 
-    top_ngram_chars is for n = 2, 3, 4; duplicate_ngram_chars for n = 5 to 10. ngram_copies says which occurrences of a
-    repeated n-gram count: "later" those after the first, as for lines (datatrove, FineWeb), "all" each of them (DCLM,
-    RedPajama-v2); the paper can be read both ways.
-    """
-
+    # The occurrences of a repeated n-gram that count: "later" counts those after the first, as for lines (datatrove,
+    # FineWeb), "all" counts each of them (DCLM, RedPajama-v2). The paper can be read both ways.
     ngram_copies: str = "later"
 
-    max_duplicate_lines: float = 0.30
-    max_duplicate_paragraphs: float = 0.30
-    max_duplicate_line_chars: float = 0.20
-    max_duplicate_paragraph_chars: float = 0.20
+    max_duplicate_lines: float = 0.30  # share of lines
+    max_duplicate_paragraphs: float = 0.30  # share of paragraphs
+    max_duplicate_line_chars: float = 0.20  # share of the characters of all lines
+    max_duplicate_paragraph_chars: float = 0.20  # share of the characters of all paragraphs
+    # Shares of the characters of all words, for n = 2, 3, 4 and for n = 5 to 10.
     max_top_ngram_chars: tuple[float, ...] = (0.20, 0.18, 0.16)
     max_duplicate_ngram_chars: tuple[float, ...] = (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)
 
@@ -69,17 +75,8 @@ class GopherRepetition:
             raise ValueError("max_top_ngram_chars takes 3 limits (n = 2-4), max_duplicate_ngram_chars 6 (n = 5-10)")
 
 
-BULLETS = ("•", "-", "*", "●", "‣")
-ELLIPSES = ("...", "…")
-BLANK_LINE = re.compile(r"\n\s*\n")
-WORD_CHARACTER = re.compile(r"[^\W_]")
-NGRAM_RULES = tuple(f"top_{n}_gram" for n in range(2, 5)) + tuple(f"duplicate_{n}_gram" for n in range(5, 11))
-
-Integers = npt.NDArray[np.int64]
-
-
 class Measure(NamedTuple):
-    """A measured value and the bounds that it must keep."""
+    """A measured value and the bounds within which a text is kept."""
 
     rule: str
     value: float
@@ -99,7 +96,7 @@ def judge_repetition(document: Document, rules: GopherRepetition) -> Reason | No
 
 
 def quality(text: str, rules: GopherQuality) -> Reason | None:
-    """The first quality rule that this text breaks, or None.
+    """Returns the first quality rule that this text breaks, or None.
 
     >>> quality("too short", GopherQuality()).rule
     'gopher_quality.too_few_words'
@@ -108,12 +105,12 @@ def quality(text: str, rules: GopherQuality) -> Reason | None:
 
 
 def repetition(text: str, rules: GopherRepetition) -> Reason | None:
-    """The first repetition rule that this text breaks, or None; an empty text repeats nothing."""
+    """Returns the first repetition rule that this text breaks, or None; an empty text repeats nothing."""
     return first_broken("gopher_repetition", repetition_measures(text, rules))
 
 
 def first_broken(family: str, measures: Iterator[Measure]) -> Reason | None:
-    """The reason for the first value outside its bounds; what follows is not measured."""
+    """Returns the reason for the first value outside its bounds, or None; the values after it are not measured."""
     for rule, value, low, high, detail in measures:
         if not low <= value <= high:
             return Reason(f"{family}.{rule}", float(value), float(low if value < low else high), detail)
@@ -121,27 +118,27 @@ def first_broken(family: str, measures: Iterator[Measure]) -> Reason | None:
 
 
 def quality_measures(text: str, rules: GopherQuality) -> Iterator[Measure]:
-    """All values of the quality rules, each measured only when asked for."""
-    words = tokens(text)
+    """Yields the values of the quality rules, each measured only when it is asked for."""
+    words = word_tokens(text)
     count = max(len(words), 1)
     yield Measure("too_few_words", len(words), low=rules.min_words)
     yield Measure("too_many_words", len(words), high=rules.max_words)
     length = sum(map(len, words)) / count
     yield Measure("mean_word_length", length, rules.min_mean_word_length, rules.max_mean_word_length)
-    for symbol, found in (("#", text.count("#")), ("...", sum(map(text.count, ELLIPSES)))):
-        yield Measure("symbol_word_ratio", found / count, high=rules.max_symbol_word_ratio, detail=symbol)
-    parts = lines(text)
-    bullets = sum(line.startswith(BULLETS) for line in parts)
-    yield Measure("bullet_lines", bullets / max(len(parts), 1), high=rules.max_bullet_lines)
-    ellipses = sum(line.endswith(ELLIPSES) for line in parts)
-    yield Measure("ellipsis_lines", ellipses / max(len(parts), 1), high=rules.max_ellipsis_lines)
+    for symbol, occurrences in (("#", text.count("#")), ("...", sum(map(text.count, ELLIPSES)))):
+        yield Measure("symbol_word_ratio", occurrences / count, high=rules.max_symbol_word_ratio, detail=symbol)
+    lines = nonempty_lines(text)
+    bullets = sum(line.startswith(BULLETS) for line in lines)
+    yield Measure("bullet_lines", bullets / max(len(lines), 1), high=rules.max_bullet_lines)
+    ellipses = sum(line.endswith(ELLIPSES) for line in lines)
+    yield Measure("ellipsis_lines", ellipses / max(len(lines), 1), high=rules.max_ellipsis_lines)
     alphabetic = sum(word.isalpha() or any(map(str.isalpha, word)) for word in words)
     yield Measure("alphabetic_words", alphabetic / count, low=rules.min_alphabetic_words)
-    yield Measure("stop_words", stop_words(text, rules), low=rules.min_stop_words)
+    yield Measure("stop_words", count_stop_words(text, rules), low=rules.min_stop_words)
 
 
 def repetition_measures(text: str, rules: GopherRepetition) -> Iterator[Measure]:
-    """All values of the repetition rules, each measured only when asked for."""
+    """Yields the values of the repetition rules, each measured only when it is asked for."""
     line_share, line_chars = line_duplicates(text)
     paragraph_share, paragraph_chars = paragraph_duplicates(text)
     yield Measure("duplicate_lines", line_share, high=rules.max_duplicate_lines)
@@ -153,13 +150,13 @@ def repetition_measures(text: str, rules: GopherRepetition) -> Iterator[Measure]
         yield Measure(rule, value, high=limit)
 
 
-def tokens(text: str) -> list[str]:
-    """The whitespace-separated tokens that have a letter or a digit."""
+def word_tokens(text: str) -> list[str]:
+    """Returns the whitespace-separated tokens that have a letter or a digit."""
     return [token for token in text.split() if token.isalnum() or any(map(str.isalnum, token))]
 
 
 def bare_words(text: str) -> list[str]:
-    """The tokens in lower case, without punctuation and symbols around them.
+    """Returns the words in lower case, without punctuation and symbols around them.
 
     >>> bare_words("“Don't!” -- she said…")
     ["don't", 'she', 'said']
@@ -168,48 +165,52 @@ def bare_words(text: str) -> list[str]:
     marks = string.punctuation
     if not lower.isascii():
         marks += "".join(char for char in set(lower) if unicodedata.category(char)[0] in "PS")
-    return [token if token.isalnum() else token.strip(marks) for token in tokens(lower)]
+    return [token if token.isalnum() else token.strip(marks) for token in word_tokens(lower)]
 
 
-def stop_words(text: str, rules: GopherQuality) -> int:
-    """How many distinct stop words occur; where the tokens as they stand hold enough, only those are counted."""
-    wanted = lower_set(rules.stop_words)
-    found = len(wanted.intersection(text.split()))
-    return found if found >= rules.min_stop_words else len(wanted.intersection(bare_words(text)))
+def count_stop_words(text: str, rules: GopherQuality) -> int:
+    """Returns the number of different stop words in a text.
+
+    If the tokens as they stand hold enough of them, those are counted and the words are not stripped of punctuation,
+    which takes longer.
+    """
+    stop_words = lower_set(rules.stop_words)
+    count = len(stop_words.intersection(text.split()))
+    return count if count >= rules.min_stop_words else len(stop_words.intersection(bare_words(text)))
 
 
 @lru_cache(maxsize=64)
 def lower_set(words: tuple[str, ...]) -> frozenset[str]:
-    """These words in lower case, for look-up."""
+    """Returns these words in lower case, as a set; made once."""
     return frozenset(map(str.lower, words))
 
 
-def lines(text: str) -> list[str]:
-    """The stripped lines that are not empty."""
+def nonempty_lines(text: str) -> list[str]:
+    """Returns the stripped lines that are not empty."""
     return [line for line in map(str.strip, text.splitlines()) if line]
 
 
 def line_duplicates(text: str) -> tuple[float, float]:
-    """The shares of lines, and of their characters, that copy an earlier line.
+    """Returns the share of lines that copy an earlier line, and the share of all lines' characters in them.
 
     >>> line_duplicates("a\\nbcd\\na")
     (0.3333333333333333, 0.2)
     """
-    return duplicates(with_words(lines(text)))
+    return duplicate_shares(with_words(nonempty_lines(text)))
 
 
 def paragraph_duplicates(text: str) -> tuple[float, float]:
-    """The shares of paragraphs, and of their characters, that copy an earlier paragraph."""
-    return duplicates(with_words([part.strip() for part in BLANK_LINE.split(text)]))
+    """Returns the share of paragraphs that copy an earlier one, and the share of all paragraphs' characters in them."""
+    return duplicate_shares(with_words([part.strip() for part in BLANK_LINE.split(text)]))
 
 
 def with_words(parts: list[str]) -> list[str]:
-    """The parts that have a letter or a digit: empty table rows and lone bullets say nothing to repeat."""
+    """Returns the parts that have a letter or a digit; empty table rows and lone bullets say nothing to repeat."""
     return [part for part in parts if WORD_CHARACTER.search(part)]
 
 
-def duplicates(parts: list[str]) -> tuple[float, float]:
-    """The shares of non-empty parts, and of their characters, that copy an earlier part."""
+def duplicate_shares(parts: list[str]) -> tuple[float, float]:
+    """Returns the share of parts that copy an earlier part, and the share of all parts' characters in them."""
     distinct = set(parts)
     if len(distinct) == len(parts):
         return 0.0, 0.0
@@ -218,7 +219,10 @@ def duplicates(parts: list[str]) -> tuple[float, float]:
 
 
 def ngram_chars(words: list[str], copies: str = "all") -> Iterator[float]:
-    """Shares of characters in the top n-gram for n = 2-4, then in duplicate n-grams for n = 5-10 (lazily)."""
+    """Yields the share of characters in the most frequent n-gram for n = 2-4, then in duplicate n-grams for n = 5-10.
+
+    A share is measured only when it is asked for.
+    """
     ends = np.zeros(len(words) + 1, np.int64)  # characters before each word
     np.cumsum(np.fromiter(map(len, words), np.int64, len(words)), out=ends[1:])
     levels = repeated_ngrams(words)
@@ -236,27 +240,30 @@ def ngram_chars(words: list[str], copies: str = "all") -> Iterator[float]:
 
 
 def top_chars(starts: Integers, names: Integers, ends: Integers, n: int) -> int:
-    """Occurrences times characters of the most frequent n-gram, of those the longest."""
+    """Returns the number of characters under the most frequent n-gram, of several the longest."""
     counts = np.bincount(names)
     top = starts[counts[names] == counts.max()]
     return int(counts.max()) * int((ends[top + n] - ends[top]).max())
 
 
 def covered_chars(starts: Integers, ends: Integers, n: int) -> int:
-    """Characters of the words under n-grams at these starts, overlaps counted once."""
+    """Returns the number of characters under the n-grams at these starts, overlaps counted once."""
     stops = starts + n
     np.minimum(stops[:-1], starts[1:], out=stops[:-1])
     return int((ends[stops] - ends[starts]).sum())
 
 
 def repeated_ngrams(words: list[str]) -> Iterator[tuple[Integers, Integers]]:
-    """For n = 2, 3, …: the starts of n-grams that occur twice or more, and numbers equal where the n-grams are.
+    """Yields for n = 2, 3, … the starts of n-grams that occur twice or more, and a number for each n-gram.
 
-    Exact, without hashes: an n-gram repeats only where the (n-1)-grams at its start and one further do, so that their
-    two numbers are its key, and each n looks only at what the last one left; ends when nothing repeats.
+    Two starts have the same number where the same n-gram stands.
+
+    The result is exact, as no hashes are used: an n-gram repeats only where the (n-1)-grams at its start and one word
+    further do, so that their two numbers are its key. Each n looks only at the starts that the one before it left, and
+    the iterator ends when nothing repeats.
     """
-    last = dict(zip(words, range(len(words)), strict=True))
-    names = np.fromiter(map(last.__getitem__, words), np.int64, len(words))
+    numbers_of_words = dict(zip(words, range(len(words)), strict=True))
+    names = np.fromiter(map(numbers_of_words.__getitem__, words), np.int64, len(words))
     starts = np.arange(len(words))
     while len(starts) > 1:
         linked = np.flatnonzero(starts[1:] == starts[:-1] + 1)

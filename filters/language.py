@@ -1,4 +1,4 @@
-"""Languages kept, by the code and score that an identifier gave; FineWeb asks 0.65 of lid.176 (arXiv:2406.17557)."""
+"""The rule on languages: fastText's lid.176 names a text's language, with the least score that FineWeb asks of it."""
 
 from dataclasses import dataclass, replace
 
@@ -6,7 +6,7 @@ from curate.filters.judged import Judged, Outcome
 from curate.records import Document, Reason
 from curate.text.language import identify
 
-# What lid.176 can answer: ISO 639-1 codes, and 639-3 or Wikipedia's where there is none.
+# The codes that lid.176 gives: ISO 639-1, and where that has none, ISO 639-3 or Wikipedia's.
 # fmt: off
 LANGUAGES = frozenset((
     " af als am an ar arz as ast av az azb ba bar bcl be bg bh bn bo bpy br bs bxr ca cbk ce ceb ckb co cs cv cy"
@@ -21,23 +21,26 @@ LANGUAGES = frozenset((
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageRules:
-    """Languages kept, by lid.176's codes; FineWeb asks 0.65 (arXiv:2406.17557). An empty list keeps all."""
+    """The languages whose documents are kept."""
 
-    allowed: tuple[str, ...] = ("en",)
-    min_score: float = 0.65
+    allowed: tuple[str, ...] = ("en",)  # lid.176's codes; an empty list keeps all languages
+    min_score: float = 0.65  # least probability, in [0, 1], as FineWeb asks it (arXiv:2406.17557)
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_score <= 1:
             raise ValueError(f"min_score lies in [0, 1], got {self.min_score}")
         for code in self.allowed:
             if code not in LANGUAGES:
-                near = [known for known in LANGUAGES if known == code[:2].lower()]
-                mend = f"did you mean {near[0]!r}?" if near else "it takes codes such as 'en'"
+                short = code[:2].lower()
+                mend = f"did you mean {short!r}?" if short in LANGUAGES else "it takes codes such as 'en'"
                 raise ValueError(f"allowed: lid.176 knows no language {code!r}; {mend}")
 
 
 def judge_language(document: Document, rules: LanguageRules) -> Outcome:
-    """Returns why the document's language is refused, or None; identifies the language where extract has not."""
+    """Returns why the document's language is refused, or None.
+
+    Where extract has not identified the language, it is identified here, and the document returned names it.
+    """
     if document.language is not None and document.language_score is not None:
         return reason(document.language, document.language_score, rules)
     language, score = identify(document.text)
@@ -46,7 +49,7 @@ def judge_language(document: Document, rules: LanguageRules) -> Outcome:
 
 
 def reason(language: str, score: float, rules: LanguageRules) -> Reason | None:
-    """Why a document in this language, of this score in [0, 1], is refused, or None; an empty list keeps all.
+    """Returns why a document in this language, identified with this score in [0, 1], is refused, or None.
 
     >>> reason("fr", 0.9, LanguageRules()).rule
     'language.other'

@@ -1,4 +1,4 @@
-"""Media types that may become documents."""
+"""The rule on media types: only those that hold text become documents."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from curate.records import Document, Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MimeRules:
-    """Media types that may become documents."""
+    """The media types that may become documents."""
 
-    allowed: tuple[str, ...] = ("text/html", "application/xhtml+xml", "text/plain")
+    allowed: tuple[str, ...] = ("text/html", "application/xhtml+xml", "text/plain")  # in lower case, no parameters
 
 
 def judge_mime(document: Document, rules: MimeRules) -> Reason | None:
@@ -18,7 +18,9 @@ def judge_mime(document: Document, rules: MimeRules) -> Reason | None:
 
 
 def reason(mime: str | None, rules: MimeRules) -> Reason | None:
-    """Why this media type is refused, or None; parameters and case do not count, and an unknown type (None) passes.
+    """Returns why this media type is refused, or None; an unknown type (None) passes.
+
+    Parameters and the case of letters do not count.
 
     >>> reason("Text/HTML; charset=utf-8", MimeRules()) is None
     True

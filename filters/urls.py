@@ -1,4 +1,7 @@
-"""Rules on a document's address, parsed as browsers do (WHATWG URL standard, by ada)."""
+"""The rule on a document's address: scheme, host, file extension and length.
+
+Addresses are parsed as browsers parse them (WHATWG URL standard, by ada).
+"""
 
 import re
 from collections.abc import Iterator
@@ -11,15 +14,17 @@ from ada_url import parse_url
 from curate.records import Document, Reason
 from curate.web.domains import MEDIA_EXTENSIONS
 
+PARTS = ("protocol", "hostname", "pathname")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlRules:
-    """Which addresses are refused; a domain refuses its sub-domains too (label by label, case-folded)."""
+    """The addresses that are kept and refused; the case of letters does not count."""
 
-    schemes: tuple[str, ...] = ("http", "https")
-    domains: tuple[str, ...] = ()
-    extensions: tuple[str, ...] = MEDIA_EXTENSIONS
-    max_length: int = 2048
+    schemes: tuple[str, ...] = ("http", "https")  # an address has one of these
+    domains: tuple[str, ...] = ()  # refused with all their sub-domains
+    extensions: tuple[str, ...] = MEDIA_EXTENSIONS  # refused at the end of the path
+    max_length: int = 2048  # characters of the address
 
     def __post_init__(self) -> None:
         wrong = [name for name in self.domains if not re.fullmatch(r"[^\s/:@]+", name)]
@@ -27,19 +32,16 @@ class UrlRules:
             raise ValueError(f"domains holds bare host names, not {wrong[0]!r}")
 
 
-PARTS = ("protocol", "hostname", "pathname")
-
-
-class Sets(NamedTuple):
-    """The rules prepared for look-up: canonical domain or extension -> the entry as it was given."""
+class Lookup(NamedTuple):
+    """The rules prepared for look-up; both mappings lead from the canonical form to the entry of the settings."""
 
     schemes: frozenset[str]
     domains: dict[str, str]
     extensions: dict[str, str]
 
 
-class Same:
-    """Keys a cache by identity: to hash a list of a million domains takes 5 ms, for each address again."""
+class SameRules:
+    """A cache key that compares rules by identity; to hash a list of a million domains takes 5 ms for each address."""
 
     __slots__ = ("rules",)
 
@@ -50,7 +52,7 @@ class Same:
         return id(self.rules)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.rules is other.rules
+        return isinstance(other, SameRules) and self.rules is other.rules
 
 
 def judge_url(document: Document, rules: UrlRules) -> Reason | None:
@@ -59,7 +61,7 @@ def judge_url(document: Document, rules: UrlRules) -> Reason | None:
 
 
 def reason(url: str, rules: UrlRules) -> Reason | None:
-    """Why this address is refused, or None; a document without one ('') passes.
+    """Returns why this address is refused, or None; the empty address of a document that has none passes.
 
     >>> reason("https://x.evil.com/", UrlRules(domains=("evil.com",))).detail
     'evil.com'
@@ -73,34 +75,34 @@ def reason(url: str, rules: UrlRules) -> Reason | None:
     host = parsed["hostname"].strip(".")
     if not host:
         return Reason("url.invalid")
-    sets = prepared(Same(rules))
+    lookup = lookup_of(SameRules(rules))
     scheme = parsed["protocol"].removesuffix(":")
-    if scheme not in sets.schemes:
+    if scheme not in lookup.schemes:
         return Reason("url.scheme", detail=scheme)
     if len(url) > rules.max_length:
         return Reason("url.length", float(len(url)), float(rules.max_length))
     for suffix in suffixes(host):
-        if suffix in sets.domains:
-            return Reason("url.domain", detail=sets.domains[suffix])
+        if suffix in lookup.domains:
+            return Reason("url.domain", detail=lookup.domains[suffix])
     file = parsed["pathname"].rpartition("/")[2].casefold()
     for suffix in suffixes(file.partition(".")[2]):
-        if suffix in sets.extensions:
-            return Reason("url.extension", detail=sets.extensions[suffix])
+        if suffix in lookup.extensions:
+            return Reason("url.extension", detail=lookup.extensions[suffix])
     return None
 
 
 def suffixes(name: str) -> Iterator[str]:
-    """A dotted name and all that follows each of its dots, longest first: a.b.c, b.c, c."""
+    """Yields a dotted name and what follows each of its dots, longest first: a.b.c, b.c, c."""
     while name:
         yield name
         name = name.partition(".")[2]
 
 
 @lru_cache(maxsize=64)
-def prepared(same: Same) -> Sets:
-    """The look-up sets of these rules, made once."""
-    rules = same.rules
-    return Sets(
+def lookup_of(key: SameRules) -> Lookup:
+    """Returns these rules prepared for look-up, which is done once for a value of `UrlRules`."""
+    rules = key.rules
+    return Lookup(
         frozenset(scheme.casefold() for scheme in rules.schemes),
         {canonical_domain(domain): domain for domain in rules.domains},
         {extension.lstrip(".").casefold(): extension for extension in rules.extensions},
@@ -108,7 +110,10 @@ def prepared(same: Same) -> Sets:
 
 
 def canonical_domain(domain: str) -> str:
-    """The form in which hosts come from the parser: lower case, Punycode, no outer dots, no '*.' before it."""
+    """Returns a domain in the form of the parser's hosts: lower case, Punycode, no outer dots, no '*.' before it.
+
+    Raises ValueError where it is not a bare host name.
+    """
     bare = domain.strip().removeprefix("*").strip(".")
     try:
         parsed = parse_url(f"http://{bare}/", ("href", "hostname"))

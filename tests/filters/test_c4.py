@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.filters.c4 import C4, CITATION, C4FineWeb, Cleaned, clean, line_fault, sentences
+from curate.filters.c4 import C4, CITATION, C4FineWeb, Cleaned, clean, count_sentences, line_fault
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "c4.json").read_text(encoding="utf-8"))
 PUBLISHED = [case for case in CASES["cases"] if "TensorFlow" in case.get("source", "")]
@@ -52,7 +52,7 @@ def test_a_page_is_cleaned_or_rejected_as_the_case_says(case):
 
 @pytest.mark.parametrize(("text", "number"), CASES["sentences"])
 def test_sentences_end_where_a_reader_would_end_them(text, number):
-    assert sentences(text) == number
+    assert count_sentences(text) == number
 
 
 @pytest.mark.parametrize("case", named(PUBLISHED[:1]))
@@ -97,12 +97,12 @@ def test_a_value_breaks_its_limit(text, rules):
 
 @given(st.lists(st.sampled_from(["We saw it.", "“Why?”", "He went!", "It is 3.5 m.", "(So be it.)"]), max_size=20))
 def test_sentences_in_a_row_are_all_counted(parts):
-    assert sentences(" ".join(parts)) == len(parts)
+    assert count_sentences(" ".join(parts)) == len(parts)
 
 
 @given(st.text())
 def test_a_text_has_a_sentence_unless_it_is_blank(text):
-    assert (sentences(text) > 0) == bool(text.strip())
+    assert (count_sentences(text) > 0) == bool(text.strip())
 
 
 WRONG = [{"min_sentences": 0}, {"policy_phrases": ("Terms of Use",)}, {"policy_phrases": (" ",)}]
