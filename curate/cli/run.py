@@ -260,7 +260,7 @@ def gate(
 
     if model.suffix == ".json":
         raise SettingsError(f"{model}: the model's card is written beside it as .json; name the model otherwise")
-    card = quick_gate.train(lessons.pages_of(place(run), pages), model, loss=loss)
+    card = quick_gate.train(lessons.judged_pages(place(run), pages), model, loss=loss)
     write_json(model.with_suffix(".json"), asdict(card))
     if json:
         print_json({"model": str(model), **asdict(card)})

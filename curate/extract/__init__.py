@@ -1,4 +1,4 @@
 """From a page to its text.
 
-Reading order: config, reading, page, main_text, pruning, sandbox, quick_gate, lessons, repeats.
+Reading order: page, config, reading, main_text, pruning, sandbox, quick_gate, lessons, repeats.
 """

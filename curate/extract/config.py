@@ -1,4 +1,4 @@
-"""What decides how pages become text: a recipe's [extract] table, and what each source refuses before extraction."""
+"""The recipe's [extract] table, and the gates that a page must pass before its text is extracted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,39 +13,40 @@ EXTRACTORS = ("trafilatura", "resiliparse")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extract:
-    """How pages become text; trafilatura's own deduplication stays off, as it depends on what a process saw before.
+    """The settings by which pages become text.
 
-    split_bytes: a larger file is cut into pieces of equal size, so that several workers share it.
-    extractor: "trafilatura" or "resiliparse". fallback: what takes over where trafilatura's main extractor finds
-    little: "resiliparse" (its quick text), or "trafilatura", which is plain trafilatura with all its own fallbacks.
-    payload_duplicates: "reject" keeps one page of each payload, over all inputs, which are read twice for it.
-    language_gate: a page is refused early unless its quick text is, with at least this probability, in a language that
-    its source's filter will keep; 0 lets all through. quality_model, quality_gate: what `curate gate` makes;
-    a page is refused whose quick text scores less. max_seconds: of CPU for one page.
+    Trafilatura's own deduplication stays off, because its result depends on the pages that a process has seen before.
     """
 
-    statuses: tuple[int, ...] = (200,)
-    max_bytes: int = 10_000_000
-    split_bytes: int = 256 << 20
-    extractor: str = "trafilatura"
+    statuses: tuple[int, ...] = (200,)  # HTTP statuses of the pages that are extracted
+    max_bytes: int = 10_000_000  # of a page's body; a larger page is rejected
+    split_bytes: int = 256 << 20  # a larger input file is cut into pieces of equal size, which several workers share
+    extractor: str = "trafilatura"  # or "resiliparse"
+    # What replaces the text where trafilatura's main extractor finds little: "resiliparse" (its quick text), or
+    # "trafilatura", which is plain trafilatura with all its own fallbacks.
     fallback: str = "resiliparse"
+    # "reject" keeps one page of each payload over all inputs, and reads every input twice for that; "keep" keeps all.
     payload_duplicates: str = "keep"
+    # The least probability, in [0, 1], that a page's quick text is in a language which its source's filter keeps; a
+    # page below it is refused before extraction. 0 refuses no page.
     language_gate: float = 0.2
-    quality_model: str | None = None
-    quality_gate: float = 0.0
-    max_seconds: float = 30.0
-    precision: bool = False
-    recall: bool = False
-    comments: bool = False
-    tables: bool = True
+    quality_model: str | None = None  # the model file that `curate gate` writes
+    quality_gate: float = 0.0  # the least score in [0, 1] by that model; a page below it is refused before extraction
+    max_seconds: float = 30.0  # CPU seconds for one page; a page that takes longer is a failure
+    precision: bool = False  # trafilatura's favor_precision: less text, with less noise
+    recall: bool = False  # trafilatura's favor_recall: more text, with more noise
+    comments: bool = False  # whether readers' comments belong to the text
+    tables: bool = True  # whether tables belong to the text
 
     def __post_init__(self) -> None:
         for name, value in (("extractor", self.extractor), ("fallback", self.fallback)):
             check(value in EXTRACTORS, f"{name} is {' or '.join(EXTRACTORS)}, got {value!r}")
         check(not (self.precision and self.recall), "precision and recall exclude each other")
         check(self.max_bytes > 0, f"max_bytes is above 0, got {self.max_bytes}")
-        kept = ("keep", "reject")
-        check(self.payload_duplicates in kept, f"payload_duplicates is keep or reject, got {self.payload_duplicates!r}")
+        choices = ("keep", "reject")
+        check(
+            self.payload_duplicates in choices, f"payload_duplicates is keep or reject, got {self.payload_duplicates!r}"
+        )
         check(self.split_bytes >= 1000, f"split_bytes is at least 1000, got {self.split_bytes}")
         check(0 <= self.language_gate <= 1, f"language_gate lies in [0, 1], got {self.language_gate}")
         check(0 <= self.quality_gate <= 1, f"quality_gate lies in [0, 1], got {self.quality_gate}")
@@ -57,31 +58,31 @@ class Extract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:
-    """What is asked of a page before extraction, most of it from its source's filter.
+    """The tests that the pages of one source must pass before extraction; most come from the source's filter."""
 
-    url is None, and languages are empty, where the filter does not ask. model: the file and the sha256 of a classifier
-    of quick text, where there is one.
-    """
-
-    url: UrlRules | None = None
-    languages: tuple[str, ...] = ()
-    model: tuple[str, ...] = ()
+    url: UrlRules | None = None  # None: the filter has no rules about addresses
+    languages: tuple[str, ...] = ()  # codes that the filter keeps; empty: it keeps every language
+    model: tuple[str, ...] = ()  # the file of a classifier of quick text and its sha256; empty: there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
-    """The settings of the extract stage; `default` is for documents of a source that the recipe does not name."""
+    """The settings of the extract stage, as its plan holds them."""
 
     extract: Extract = Extract()
-    default: Gates = Gates()
-    sources: Mapping[str, Gates] = field(default_factory=dict)
+    default: Gates = Gates()  # for documents of a source that the recipe does not name
+    sources: Mapping[str, Gates] = field(default_factory=dict)  # by the name of the source
 
     def gates(self, source: str) -> Gates:
-        """The gates of a source."""
+        """Returns the gates of a source."""
         return self.sources.get(source, self.default)
 
 
 def gates_of(rules: Filter, model: tuple[str, ...] = ()) -> Gates:
-    """The gates that a filter amounts to."""
+    """Returns the gates that refuse early what a filter would reject later.
+
+    model: the file and the sha256 of a quality gate's model, or nothing.
+    """
     url = rules.url if "url" in rules.rules else None
-    return Gates(url=url, languages=rules.language.allowed if "language" in rules.rules else (), model=model)
+    languages = rules.language.allowed if "language" in rules.rules else ()
+    return Gates(url=url, languages=languages, model=model)

@@ -1,4 +1,4 @@
-"""What a run did to the pages that it extracted, for a gate to learn from."""
+"""The pages of a finished run with the filter's verdict on each, from which a quality gate is trained."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,35 +18,40 @@ from curate.stage.record import read_stage
 from curate.web.encoding import decode
 
 
-def pages_of(out: Path, most: int) -> Iterator[JudgedPage]:
-    """Pages that a run extracted and its filter judged, drawn by their ids, at most about so many."""
+def judged_pages(out: Path, most: int) -> Iterator[JudgedPage]:
+    """Yields pages that a run extracted, with what its filter made of them.
+
+    most: about how many pages at most, drawn by the ids of their documents.
+    """
     record = read_stage(out / "extract")
-    kept = ids(out / "filter")
+    kept_ids = stage_ids(out / "filter")
     plan = load_plan(out / "extract")
-    asked = plan.built(Extraction)
+    extraction = plan.built(Extraction)
     share = min(1.0, most / max(1, record.counts.kept))
     for item in plan.items:
         if item.form not in ("warc", "pointers"):
             continue
-        extracted = part_ids(out / "extract", item.number)
-        for page in read_records(plan, item, asked.extract.max_bytes):
-            if not isinstance(page, Page) or early_reason(page, item.source, asked):
+        extracted_ids = part_ids(out / "extract", item.number)
+        for page in read_records(plan, item, extraction.extract.max_bytes):
+            if not isinstance(page, Page) or early_reason(page, item.source, extraction):
                 continue
-            identity = document_id(page.url, page.timestamp)
-            if identity in extracted and uniform(0, "gate", identity) < share:
-                content = decode(page.body, page.charset)
-                quick = (
-                    content.strip() if page.mime in TEXT_TYPES else quick_text(content, comments=asked.extract.comments)
-                )
-                yield JudgedPage(page.url, quick, identity in kept)
+            page_id = document_id(page.url, page.timestamp)
+            if page_id in extracted_ids and uniform(0, "gate", page_id) < share:
+                quick = _quick_text(page, comments=extraction.extract.comments)
+                yield JudgedPage(page.url, quick, page_id in kept_ids)
 
 
-def ids(folder: Path) -> set[bytes]:
-    """The ids that a finished stage kept."""
-    return {each for item in read_stage(folder).items for each in part_ids(folder, item.number)}
+def stage_ids(folder: Path) -> set[bytes]:
+    """Returns the ids that a finished stage kept."""
+    return {document for item in read_stage(folder).items for document in part_ids(folder, item.number)}
 
 
 def part_ids(folder: Path, number: int) -> set[bytes]:
-    """The ids in one part of a stage."""
+    """Returns the ids in one part of a stage."""
     path = folder / part_name(number)
     return set(pq.read_table(storage.source(path), columns=["id"])["id"].to_pylist())
+
+
+def _quick_text(page: Page, *, comments: bool) -> str:
+    content = decode(page.body, page.charset)
+    return content.strip() if page.mime in TEXT_TYPES else quick_text(content, comments=comments)

@@ -1,9 +1,9 @@
-"""The main text of a page: trafilatura's main extractor, with resiliparse's quick text where that finds far more.
+"""The main text of a page: trafilatura's main extractor, or resiliparse's quick text where that is much longer.
 
 Plain trafilatura follows its main extractor with readability, jusText, a second pass and a measure of the whole page,
-which cost as much again. Here the quick text, which the language gate reads anyway, takes their part: where the main
-extractor finds less than SHORT of its length, the quick text is the page's. `fallback = "trafilatura"` is plain
-trafilatura, to the letter. What both score against text that people marked: tests/gates/test_extraction.py.
+which cost as much again. Here the quick text, which the language gate needs anyway, replaces these: a page's text is
+the quick text where the main extractor returns less than SHORT of its length. `fallback = "trafilatura"` gives exactly
+the text of plain trafilatura. tests/gates/test_extraction.py measures both against text that people marked.
 """
 
 import re
@@ -15,13 +15,13 @@ from resiliparse.extract.html2text import extract_plain_text
 
 from curate.extract.config import Extract
 
-SHORT = 0.4  # from 0.1 to 0.7 the scores hardly change
-BLANKS = re.compile(r"(?<=\S)\s{2,}(?=\S)")
+SHORT = 0.4  # of the quick text's characters; from 0.1 to 0.7 the scores hardly change
+BLANKS = re.compile(r"(?<=\S)\s{2,}(?=\S)")  # inside a line
 BAR = re.compile(r"(?<!\\)\|")  # between cells; one in a cell's text is escaped
 EMPTY_LINES = re.compile(r"\n{3,}")
 BULLET = re.compile(r"^[ \t]*•[ \t]+", re.M)
-LAYOUT = re.compile(r"^(?:\t+ *| +(?=\d+\. ))", re.M)
-MARKUP_DATES = (
+INDENT = re.compile(r"^(?:\t+ *| +(?=\d+\. ))", re.M)  # before an item of a list
+META_DATES = (  # names of <meta> elements that hold the day of publication
     "article:published_time",
     "datePublished",
     "date",
@@ -35,19 +35,51 @@ DAY = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)
 
 
 class MainText(NamedTuple):
-    """Text ('' where there is none), the page's title and day (as it states them), and who extracted the text."""
+    """A page's text, with what the page itself states of its title and its day."""
 
-    text: str
+    text: str  # "" where the page has none
     title: str | None
-    date: str | None
-    extractor: str
+    date: str | None  # YYYY-MM-DD
+    extractor: str  # "trafilatura", "resiliparse", or "plain" for a page of plain text
+
+
+def main_text(html: str, url: str, settings: Extract, quick: str | None = None) -> MainText:
+    """Returns the main text of a page; quick: its quick text, if the caller has it already."""
+    from trafilatura.utils import load_html
+
+    _hasten()
+    tree: Any = load_html(html)
+    if tree is None:  # not HTML: trafilatura has no text of it, the quick text may have
+        only_trafilatura = settings.fallback == "trafilatura" and settings.extractor == "trafilatura"
+        text = "" if only_trafilatura else tidy(quick or quick_text(html)).strip()
+        return MainText(text, None, None, "resiliparse")
+    title = " ".join((tree.findtext(".//title") or "").split()) or None
+    date = stated_date(tree)
+    if quick is None:
+        quick = quick_text(html, comments=settings.comments)
+    if settings.extractor == "resiliparse":
+        text, extractor = quick, "resiliparse"
+    elif settings.fallback == "trafilatura":
+        text, extractor = plain_trafilatura(tree, url, settings), "trafilatura"
+    else:
+        text, extractor = longer_text(html, tree, quick, settings)
+    return MainText(tidy(unicodedata.normalize("NFC", text)).strip(), title, date, extractor)
+
+
+def quick_text(html: str, *, comments: bool = False) -> str:
+    """Returns the text that resiliparse takes for the main content, with lists in trafilatura's form.
+
+    It takes a tenth of trafilatura's time and holds more of the page.
+    """
+    text = str(extract_plain_text(html, True, main_content=True, alt_texts=False, comments=comments))
+    return INDENT.sub("", BULLET.sub("- ", text))
 
 
 def tidy(text: str) -> str:
-    """Text without layout: line ends stripped, runs of blanks one blank, at most one empty line.
+    """Returns a text without layout: stripped line ends, one blank for a run of blanks, at most one empty line.
 
-    A line of nothing but a bullet or a table's bars is left out; a table's row of one filled cell is that cell's text,
-    since tables that lay out a page have such rows.
+    It leaves out lines that hold only a bullet or a table's bars. Of a table's row with one filled cell it keeps that
+    cell's text, since tables that lay out a page have such rows.
 
     >>> tidy("a  \\n\\n\\n  b\\t\\tc")
     'a\\n\\n  b c'
@@ -60,7 +92,7 @@ def tidy(text: str) -> str:
 
 
 def without_bars(line: str) -> str:
-    """The one filled cell of a table's row, or of the part of one that stands on a line; any other line as it is."""
+    """Returns the text of a table's row, or of a part of a row, if one cell is filled; any other line as it is."""
     bare = line.strip()
     if not (bare.startswith("| ") or bare.endswith(" |")):
         return line
@@ -69,51 +101,88 @@ def without_bars(line: str) -> str:
 
 
 def is_furniture(line: str) -> bool:
-    """Is a line nothing but a bullet, or a table's row of empty cells?"""
+    """Returns True for a line that is only a bullet, or a table's row of empty cells."""
     bare = line.strip()
     return bare in ("-", "•") or ("|" in bare and not bare.replace("|", "").strip())
 
 
-def quick_text(html: str, *, comments: bool = False) -> str:
-    """The text that resiliparse takes for the main content: a tenth of trafilatura's time, more of the page.
+def stated_date(tree: Any) -> str | None:
+    """Returns the day of publication that a page's metadata state, as YYYY-MM-DD, or None."""
+    for meta in tree.iter("meta"):
+        name = meta.get("property") or meta.get("name") or meta.get("itemprop")
+        if name in META_DATES and (day := DAY.search(meta.get("content") or "")):
+            return day[0]
+    for script in tree.iter("script"):
+        if script.get("type") == "application/ld+json" and (date := LINKED_DATE.search(script.text or "")):
+            day = DAY.search(date[1])
+            return day[0] if day else None
+    return None
 
-    Its lists look as trafilatura's do.
+
+def longer_text(html: str, tree: Any, quick: str, settings: Extract) -> tuple[str, str]:
+    """Returns the main extractor's text, or the quick text where the first is much shorter, and its extractor's name.
+
+    Where both are short, the text may also come from an article in the page's metadata (JSON-LD). The tree is used up.
     """
-    found = str(extract_plain_text(html, True, main_content=True, alt_texts=False, comments=comments))
-    return LAYOUT.sub("", BULLET.sub("- ", found))
-
-
-def main_text(html: str, url: str, settings: Extract, quick: str | None = None) -> MainText:
-    """What a page says; `quick` is its quick text, if that is known already."""
+    from trafilatura.baseline import baseline
     from trafilatura.utils import load_html
+    from trafilatura.xml import xmltotxt
 
-    _hasten()
-    tree: Any = load_html(html)
-    if tree is None:  # not HTML: what trafilatura gives up, the quick text may be
-        known = settings.fallback == "trafilatura" and settings.extractor == "trafilatura"
-        return MainText("" if known else tidy(quick or quick_text(html)).strip(), None, None, "resiliparse")
-    title, date = " ".join((tree.findtext(".//title") or "").split()) or None, stated_date(tree)
-    if quick is None:
-        quick = quick_text(html, comments=settings.comments)
-    if settings.extractor == "resiliparse":
-        text, extractor = quick, "resiliparse"
-    elif settings.fallback == "trafilatura":
-        text, extractor = plain(tree, url, settings), "trafilatura"
-    else:
-        text, extractor = better(html, tree, quick, settings)
-    return MainText(tidy(unicodedata.normalize("NFC", text)).strip(), title, date, extractor)
+    try:
+        body, comments, length = main_body(tree, settings)
+    except (TypeError, ValueError):  # control characters: lxml refuses them, and trafilatura gives the page up
+        return quick, "resiliparse"
+    if length < SHORT * len(" ".join(quick.split())):
+        return quick, "resiliparse"
+    if length < options(settings).min_extracted_size:
+        _, baseline_text, size = baseline(prune(load_html(html), settings))
+        if size > length:
+            return baseline_text, "trafilatura"
+    text = xmltotxt(body, False)
+    return f"{text}\n{xmltotxt(comments, False)}" if settings.comments else text, "trafilatura"
 
 
-@lru_cache(maxsize=1)
-def _hasten() -> None:
-    from curate.extract.pruning import hasten
+def main_body(tree: Any, settings: Extract) -> tuple[Any, Any, int]:
+    """Returns the body that trafilatura's main extractor finds, the comments, and the characters of the body.
 
-    hasten()
+    It does what `trafilatura.bare_extraction(fast=True)` does before its rescues. The tree is used up.
+    """
+    from trafilatura import htmlprocessing, main_extractor, xpaths
+
+    chosen = options(settings)
+    cleaned = htmlprocessing.convert_tags(htmlprocessing.tree_cleaning(prune(tree, settings), chosen), chosen, None)
+    comments = None
+    if chosen.comments:
+        comments, _, cleaned = main_extractor.extract_comments(cleaned, chosen)
+    if settings.precision:
+        cleaned = htmlprocessing.prune_unwanted_nodes(cleaned, xpaths.REMOVE_COMMENTS_XPATH)
+    body, text = main_extractor.extract_content(cleaned, chosen)
+    return body, comments, len(text)
+
+
+def prune(tree: Any, settings: Extract) -> Any:
+    """Returns the tree without elements that are never content; comments are content only if the settings say so."""
+    from trafilatura import htmlprocessing, xpaths
+
+    tree = htmlprocessing.prune_unwanted_nodes(tree, xpaths.RAW_TREE_PRUNE_XPATH)
+    if settings.comments:
+        return tree
+    return htmlprocessing.prune_unwanted_nodes(tree, xpaths.REMOVE_COMMENTS_AND_LISTS_XPATH)
+
+
+def plain_trafilatura(tree: Any, url: str, settings: Extract) -> str:
+    """Returns the text of trafilatura with all its own fallbacks."""
+    from trafilatura import bare_extraction
+
+    extracted: Any = bare_extraction(tree, url=url or None, options=options(settings))
+    if not extracted:
+        return ""
+    return f"{extracted.text or ''}\n{extracted.comments or ''}" if settings.comments else extracted.text or ""
 
 
 @lru_cache(maxsize=8)
 def options(settings: Extract) -> Any:
-    """Trafilatura's options, which it makes anew for each page otherwise."""
+    """Returns trafilatura's options for these settings; cached, as trafilatura would make them for every page."""
     from trafilatura.settings import Extractor
 
     return Extractor(
@@ -126,75 +195,9 @@ def options(settings: Extract) -> Any:
     )
 
 
-def plain(tree: Any, url: str, settings: Extract) -> str:
-    """The text by trafilatura's own course with all its fallbacks."""
-    from trafilatura import bare_extraction
+@lru_cache(maxsize=1)
+def _hasten() -> None:
+    """Replaces trafilatura's slow rules, once per process."""
+    from curate.extract.pruning import hasten
 
-    found: Any = bare_extraction(tree, url=url or None, options=options(settings))
-    if not found:
-        return ""
-    return f"{found.text or ''}\n{found.comments or ''}" if settings.comments else found.text or ""
-
-
-def better(html: str, tree: Any, quick: str, settings: Extract) -> tuple[str, str]:
-    """The main extractor's text, or the quick text where the first is far shorter; and which of them it is.
-
-    Where both are short, what the page's metadata hold of an article (JSON-LD) is looked at too. The tree is used up.
-    """
-    from trafilatura.baseline import baseline
-    from trafilatura.utils import load_html
-    from trafilatura.xml import xmltotxt
-
-    try:
-        body, comments, length = extracted(tree, settings)
-    except (TypeError, ValueError):  # control characters, at which lxml stops and trafilatura gives a page up
-        return quick, "resiliparse"
-    if length < SHORT * len(" ".join(quick.split())):
-        return quick, "resiliparse"
-    if length < options(settings).min_extracted_size:
-        _, rescued, size = baseline(pruned(load_html(html), settings))
-        if size > length:
-            return rescued, "trafilatura"
-    text = xmltotxt(body, False)
-    return f"{text}\n{xmltotxt(comments, False)}" if settings.comments else text, "trafilatura"
-
-
-def extracted(tree: Any, settings: Extract) -> tuple[Any, Any, int]:
-    """The body that trafilatura's main extractor finds, the comments, and how many characters the first has.
-
-    This is the course of `trafilatura.bare_extraction(fast=True)` up to its rescues. The tree is used up.
-    """
-    from trafilatura import htmlprocessing, main_extractor, xpaths
-
-    asked = options(settings)
-    cleaned = htmlprocessing.convert_tags(htmlprocessing.tree_cleaning(pruned(tree, settings), asked), asked, None)
-    comments = None
-    if asked.comments:
-        comments, _, cleaned = main_extractor.extract_comments(cleaned, asked)
-    if settings.precision:
-        cleaned = htmlprocessing.prune_unwanted_nodes(cleaned, xpaths.REMOVE_COMMENTS_XPATH)
-    body, text = main_extractor.extract_content(cleaned, asked)
-    return body, comments, len(text)
-
-
-def pruned(tree: Any, settings: Extract) -> Any:
-    """The tree without what is never content, which includes comments unless they are asked for."""
-    from trafilatura import htmlprocessing, xpaths
-
-    tree = htmlprocessing.prune_unwanted_nodes(tree, xpaths.RAW_TREE_PRUNE_XPATH)
-    if settings.comments:
-        return tree
-    return htmlprocessing.prune_unwanted_nodes(tree, xpaths.REMOVE_COMMENTS_AND_LISTS_XPATH)
-
-
-def stated_date(tree: Any) -> str | None:
-    """The day of publication that a page's metadata state, as YYYY-MM-DD."""
-    for meta in tree.iter("meta"):
-        name = meta.get("property") or meta.get("name") or meta.get("itemprop")
-        if name in MARKUP_DATES and (found := DAY.search(meta.get("content") or "")):
-            return found[0]
-    for script in tree.iter("script"):
-        if script.get("type") == "application/ld+json" and (stated := LINKED_DATE.search(script.text or "")):
-            found = DAY.search(stated[1])
-            return found[0] if found else None
-    return None
+    hasten()

@@ -1,9 +1,11 @@
-"""Pages to documents: the cheap tests first (status, media type, size, language of the quick text), then extraction.
+"""One page to a document: cheap tests first, then the text, its title, its day and its language.
 
-Each page ends as a Document or a Reason; an extractor that raises is a failure with the page's pointer.
+Each page ends as a Document, as a Reason why it is refused, or as a Failure that points at the page. Read this file
+first: `attempt` calls `extract`, and `extract` calls the tests `gate` and `quick_text_gate`, the last of which needs
+the quick text that `main_text` needs too.
 """
 
-from curate.extract import quick_gate as quickgate
+from curate.extract import quick_gate
 from curate.extract.config import UNDECIDED, Extract, Gates
 from curate.extract.main_text import MainText, main_text, quick_text
 from curate.records import Document, Failure, Page, Reason, document_id
@@ -12,10 +14,35 @@ from curate.web.encoding import decode
 
 HTML_TYPES = ("text/html", "application/xhtml+xml", "application/xml", "text/xml", "")
 TEXT_TYPES = ("text/plain",)
+NO_GATES = Gates()
+
+
+def attempt(page: Page, source: str, settings: Extract, gates: Gates = NO_GATES) -> Document | Reason | Failure:
+    """Returns what `extract` returns, or a failure that points at the page if the extractor raises."""
+    try:
+        return extract(page, source, settings, gates)
+    except Exception as error:  # whatever a parser raises on hostile markup belongs to this page alone
+        return failure_of(page, "extractor", f"{type(error).__name__}: {error}"[:500])
+
+
+def extract(page: Page, source: str, settings: Extract, gates: Gates = NO_GATES) -> Document | Reason:
+    """Returns a page's document, or the reason why it has none; raises what the extractor raises."""
+    if reason := gate(page, settings):
+        return reason
+    is_plain = page.mime in TEXT_TYPES
+    content = decode(page.body, page.charset)
+    quick = content.strip() if is_plain else quick_text(content, comments=settings.comments)
+    if reason := quick_text_gate(quick, settings, gates):
+        return reason
+    main = MainText(quick, None, None, "plain") if is_plain else main_text(content, page.url, settings, quick)
+    text = storable(main.text).replace("\0", "").strip()
+    if not text:
+        return Reason("extract.no_text", 0, None)
+    return document_of(page, source, text, main)
 
 
 def gate(page: Page, settings: Extract) -> Reason | None:
-    """Why a page is refused before its body is looked at, or None."""
+    """Returns why a page's status, media type or size refuses it, or None; the body is not decoded for this."""
     if page.status not in settings.statuses:
         return Reason("extract.status", page.status, None, f"status {page.status}")
     if page.mime not in HTML_TYPES and page.mime not in TEXT_TYPES:
@@ -27,89 +54,68 @@ def gate(page: Page, settings: Extract) -> Reason | None:
     return None
 
 
-def quick_gate(text: str, settings: Extract, gates: Gates) -> Reason | None:
-    """Why a page is refused for its quick text, or None: for its language or its quality, if that can be told."""
+def quick_text_gate(text: str, settings: Extract, gates: Gates) -> Reason | None:
+    """Returns why the language or the quality of a page's quick text refuses the page, or None.
+
+    A text shorter than UNDECIDED characters is never refused, because its language and quality are not reliable.
+    """
     if len(text) < UNDECIDED:
         return None
     if gates.languages and settings.language_gate:
-        share, likeliest = probability(text, gates.languages)
-        if share < settings.language_gate:
-            return Reason("extract.language", share, settings.language_gate, likeliest)
+        chance, likeliest = probability(text, gates.languages)
+        if chance < settings.language_gate:
+            return Reason("extract.language", chance, settings.language_gate, likeliest)
     if gates.model and settings.quality_gate:
-        score = quickgate.score(text, gates.model)
+        score = quick_gate.score(text, gates.model)
         if score < settings.quality_gate:
             return Reason("extract.quality", score, settings.quality_gate)
     return None
 
 
-def extract(page: Page, source: str, settings: Extract, gates: Gates = Gates()) -> Document | Reason:  # noqa: B008 - it is frozen
-    """One page's document, or why it has none; whatever the extractor raises passes through."""
-    refused = gate(page, settings)
-    if refused:
-        return refused
-    content, plain = decode(page.body, page.charset), page.mime in TEXT_TYPES
-    quick = content.strip() if plain else quick_text(content, comments=settings.comments)
-    if refused := quick_gate(quick, settings, gates):
-        return refused
-    found = MainText(quick, None, None, "plain") if plain else main_text(content, page.url, settings, quick)
-    text = storable(found.text).replace("\0", "").strip()
-    if not text:
-        return Reason("extract.no_text", 0, None)
+def document_of(page: Page, source: str, text: str, main: MainText) -> Document:
+    """Returns the document of a page; text: what is stored of `main.text`."""
     language, score = identify(text)
+    pointer = page.pointer
     return Document(
         id=document_id(page.url, page.timestamp),
         url=page.url,
         timestamp=page.timestamp,
         source=source,
         text=text,
-        title=storable(found.title) if found.title else None,
-        date=found.date,
+        title=storable(main.title) if main.title else None,
+        date=main.date,
         language=language or None,
         language_score=score if language else None,
         mime=page.mime or None,
-        warc_file=page.pointer.file,
-        warc_offset=page.pointer.offset if page.pointer.offset >= 0 else None,
-        warc_length=page.pointer.length if page.pointer.offset >= 0 else None,
-        extractor=found.extractor,
+        warc_file=pointer.file,
+        warc_offset=pointer.offset if pointer.offset >= 0 else None,
+        warc_length=pointer.length if pointer.offset >= 0 else None,
+        extractor=main.extractor,
         truncated=page.truncated or None,
         flags=" ".join(page.flags) or None,
     )
 
 
-def warm_up() -> None:
-    """Load what the first page would have to wait for."""
-    main_text("<html><body><p>Hello</p></body></html>", "", Extract())
-    identify("Hello")
-
-
 def storable(text: str) -> str:
-    """Text that UTF-8 can hold: a page may name half a surrogate pair."""
+    """Returns a text that UTF-8 can hold, as a page may name half a surrogate pair."""
     return text.encode("utf-8", "replace").decode()
 
 
-def attempt(
-    page: Page,
-    source: str,
-    settings: Extract,
-    gates: Gates = Gates(),  # noqa: B008 - it is frozen
-) -> Document | Reason | Failure:
-    """Like `extract`, but what the extractor raises becomes a failure that points at the page."""
-    try:
-        return extract(page, source, settings, gates)
-    except Exception as error:  # whatever a parser raises on hostile markup belongs to this page alone
-        return lost(page, "extractor", f"{type(error).__name__}: {error}"[:500])
-
-
-def lost(page: Page, error: str, message: str) -> Failure:
-    """The failure of a page whose extraction came to nothing."""
-    where = page.pointer
+def failure_of(page: Page, error: str, message: str) -> Failure:
+    """Returns the failure of a page whose extraction raised, took too long or killed its process."""
     return Failure(
-        file=where.file,
-        offset=where.offset,
-        length=where.length,
+        file=page.pointer.file,
+        offset=page.pointer.offset,
+        length=page.pointer.length,
         stage="extract",
         error=error,
         message=message,
         url=page.url,
         record=True,
     )
+
+
+def warm_up() -> None:
+    """Loads what the first page would have to wait for: libraries, rules and the language model."""
+    main_text("<html><body><p>Hello</p></body></html>", "", Extract())
+    identify("Hello")

@@ -1,4 +1,4 @@
-"""The records of an item of the extract stage, and the tests that a page must pass before anything parses it."""
+"""The records of one item of the extract stage, and the tests that a page must pass before it is parsed."""
 
 from collections.abc import Iterator
 
@@ -13,14 +13,11 @@ from curate.storage.remote import UNTOLD
 from curate.warc.reader import Outcome, read_pages
 
 
-def early_reason(page: Page, source: str, asked: Extraction) -> Reason | None:
-    """Why a page is refused for what its headers, its address and its size say, or None."""
-    rules = asked.gates(source).url
-    return gate(page, asked.extract) or (urls.reason(page.url, rules) if rules else None)
-
-
 def read_records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
-    """What becomes of every record of an item: of a file, of a piece of one, or of those that pointers name."""
+    """Yields the page, the refusal or the failure that each record of an item comes to.
+
+    An item is a file, a piece of a file, or a group of pointers to records in files. max_bytes: of a page's body.
+    """
     if item.form == "pointers":
         targets = read_targets(plan.path(item.uri), item.start, item.stop or 0)
         yield from outcomes(
@@ -35,6 +32,12 @@ def read_records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
             yield from read_pages(file, item.name, size=size, max_bytes=max_bytes, start=item.start, stop=item.stop)
     except FileNotFoundError:
         if not item.digest.startswith(UNTOLD):
-            raise  # it was there when the stage was planned
-        told = f"a list names it, but it is not there: {path}"
-        yield Failure(file=item.name, offset=0, length=0, stage=plan.stage, error="missing", message=told)
+            raise  # the file was there when the stage was planned
+        message = f"a list names it, but it is not there: {path}"
+        yield Failure(file=item.name, offset=0, length=0, stage=plan.stage, error="missing", message=message)
+
+
+def early_reason(page: Page, source: str, extraction: Extraction) -> Reason | None:
+    """Returns why a page's headers, size or address refuse it, or None; the page is not parsed for this."""
+    url_rules = extraction.gates(source).url
+    return gate(page, extraction.extract) or (urls.reason(page.url, url_rules) if url_rules else None)

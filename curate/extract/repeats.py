@@ -1,6 +1,7 @@
-"""Pages whose payload another page has too, whatever file it lies in: of the first source's, the least id is kept.
+"""Pages with the same payload: of each payload one page is kept, that of the first source and the least id.
 
-Only fixed records of 42 bytes are passed on: digest, source, id, item, and the page's number within the item.
+The pages of all files are compared by fixed records of 42 bytes: payload digest, source, document id, item, and the
+page's number within the item.
 """
 
 import hashlib
@@ -18,38 +19,40 @@ DIGEST_BYTES = 16
 
 
 class Repeat(NamedTuple):
-    """A page that is not kept: its item, its number within it, and the id of the page that is kept for it."""
+    """A page that is not kept, as another page has its payload."""
 
     item: int
-    page: int
-    kept: bytes
-
-
-def payload_digest(page: Page, gates: Gates) -> bytes:
-    """The hash of all that decides a page's text and whether it passes: payload, media type, charset, gates."""
-    judged = repr((page.mime, page.charset, gates.languages)).encode()
-    return hashlib.blake2b(
-        page.body, digest_size=DIGEST_BYTES, key=hashlib.blake2b(judged, digest_size=64).digest()
-    ).digest()
+    page: int  # its number within the item
+    kept: bytes  # the document id of the page that is kept
 
 
 def sighting(page: Page, gates: Gates, *, rank: int, item: int, number: int) -> bytes:
-    """The record of a page; `rank` is the place of its source, of which an earlier one wins."""
+    """Returns the record of a page.
+
+    rank: of its source; the page of the least rank is kept. number: of the page within its item.
+    """
     return SIGHTING.pack(payload_digest(page, gates), rank, document_id(page.url, page.timestamp), item, number)
 
 
-def by_bucket(sightings: Iterable[bytes], number: int) -> dict[int, bytes]:
-    """The records by the bucket of their digest, of so many buckets, as one blob each."""
+def payload_digest(page: Page, gates: Gates) -> bytes:
+    """Returns the digest of all that decides a page's text and its passing: payload, media type, charset, languages."""
+    conditions = repr((page.mime, page.charset, gates.languages)).encode()
+    key = hashlib.blake2b(conditions, digest_size=64).digest()
+    return hashlib.blake2b(page.body, digest_size=DIGEST_BYTES, key=key).digest()
+
+
+def by_bucket(sightings: Iterable[bytes], count: int) -> dict[int, bytes]:
+    """Returns the records of each bucket as one blob; their digest decides which of `count` buckets they lie in."""
     buckets: dict[int, list[bytes]] = {}
     for record in sightings:
-        buckets.setdefault(int.from_bytes(record[:4], "big") % number, []).append(record)
+        buckets.setdefault(int.from_bytes(record[:4], "big") % count, []).append(record)
     return {bucket: b"".join(records) for bucket, records in sorted(buckets.items())}
 
 
 def repeats(blobs: Iterable[bytes]) -> Iterator[Repeat]:
-    """The pages of a bucket that are not kept, in whatever order the blobs come."""
+    """Yields the pages of a bucket that are not kept; the order of the blobs does not matter."""
     records = sorted(blob[at : at + SIGHTING.size] for blob in blobs for at in range(0, len(blob), SIGHTING.size))
-    for _, same in groupby(records, key=lambda record: record[:DIGEST_BYTES]):
-        kept, *others = (SIGHTING.unpack(record) for record in same)
-        for other in others:
-            yield Repeat(item=other[3], page=other[4], kept=kept[2])
+    for _, same_payload in groupby(records, key=lambda record: record[:DIGEST_BYTES]):
+        (_, _, kept, _, _), *others = map(SIGHTING.unpack, same_payload)
+        for _, _, _, item, page in others:
+            yield Repeat(item=item, page=page, kept=kept)

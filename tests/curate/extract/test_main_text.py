@@ -34,19 +34,19 @@ def quiet():
 @pytest.fixture(scope="module")
 def pages(data):
     """The first real pages of one file: URL and markup."""
-    found = read_file(data("web") / "pages-00005.warc.gz")
-    return [(page.url, decode(page.body, page.charset)) for page in found if isinstance(page, Page)][:120]
+    outcomes = read_file(data("web") / "pages-00005.warc.gz")
+    return [(page.url, decode(page.body, page.charset)) for page in outcomes if isinstance(page, Page)][:120]
 
 
 @pytest.mark.parametrize("choice", [{}, {"precision": True}, {"recall": True}, {"comments": True}, {"tables": False}])
 def test_with_its_own_fallback_it_is_plain_trafilatura_to_the_letter(pages, choice):
     settings = Extract(fallback="trafilatura", **choice)
     renamed = {"precision": "favor_precision", "recall": "favor_recall", "comments": "include_comments"}
-    asked = {"include_comments": False} | {
+    options = {"include_comments": False} | {
         renamed.get(name, f"include_{name}"): value for name, value in choice.items()
     }
     for url, markup in pages[:40]:
-        assert main_text(markup, url, settings).text == tidy(plainly(markup, url=url, **asked) or "").strip(), url
+        assert main_text(markup, url, settings).text == tidy(plainly(markup, url=url, **options) or "").strip(), url
 
 
 def test_the_main_extractor_s_text_is_trafilatura_s_where_neither_has_to_be_rescued(pages):
@@ -58,16 +58,16 @@ def test_the_main_extractor_s_text_is_trafilatura_s_where_neither_has_to_be_resc
 
 
 def test_a_page_in_which_the_main_extractor_finds_nothing_gives_its_quick_text():
-    found = main_text(OLD, "", Extract())
-    assert found.extractor == "resiliparse"
-    assert found.text.count("lighthouse") == 16
-    assert main_text(OLD, "", Extract(extractor="resiliparse")).text == found.text
+    main = main_text(OLD, "", Extract())
+    assert main.extractor == "resiliparse"
+    assert main.text.count("lighthouse") == 16
+    assert main_text(OLD, "", Extract(extractor="resiliparse")).text == main.text
 
 
 def test_an_article_gives_the_main_extractor_s_text_and_its_title():
-    found = main_text(ARTICLE, "", Extract())
-    assert found == ((SENTENCE * 5).strip(), "The keeper", None, "trafilatura")
-    assert main_text(ARTICLE, "", Extract(), quick_text(ARTICLE)) == found
+    main = main_text(ARTICLE, "", Extract())
+    assert main == ((SENTENCE * 5).strip(), "The keeper", None, "trafilatura")
+    assert main_text(ARTICLE, "", Extract(), quick_text(ARTICLE)) == main
 
 
 def test_the_quick_text_takes_over_below_a_share_of_its_length_and_not_above():
@@ -79,9 +79,9 @@ def test_the_quick_text_takes_over_below_a_share_of_its_length_and_not_above():
 
 
 def test_an_article_in_the_metadata_alone_is_found_and_so_is_its_day():
-    found = main_text(SCRIPTED, "", Extract())
-    assert found.text.count("lighthouse") == 5
-    assert found.date == "2021-03-04"
+    main = main_text(SCRIPTED, "", Extract())
+    assert main.text.count("lighthouse") == 5
+    assert main.date == "2021-03-04"
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_what_is_hardly_a_page_has_hardly_a_text(markup):
 def test_a_page_with_control_characters_that_trafilatura_gives_up_gives_its_quick_text():
     markup = f"<html><body><article><ul><li>&#1;{SENTENCE}</li></ul><p>{SENTENCE * 4}</p></article></body></html>"
     assert plainly(markup) is None
-    found = main_text(markup, "", Extract())
-    assert found.extractor == "resiliparse"
-    assert found.text.count("lighthouse") >= 4
+    main = main_text(markup, "", Extract())
+    assert main.extractor == "resiliparse"
+    assert main.text.count("lighthouse") >= 4
 
 
 @pytest.mark.parametrize(

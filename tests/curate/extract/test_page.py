@@ -128,8 +128,8 @@ def test_any_bytes_are_some_text(body, charset):
     ],
 )
 def test_the_cheap_tests_name_the_first_reason_and_the_value(changes, rule, value):
-    found = gate(page("short", **changes) if "body" not in changes else page(**changes), Extract(max_bytes=100))
-    assert (found.rule, found.value) == (rule, value)
+    reason = gate(page("short", **changes) if "body" not in changes else page(**changes), Extract(max_bytes=100))
+    assert (reason.rule, reason.value) == (rule, value)
     assert extract(page(**{"body": b"short", **changes}), "web", Extract(max_bytes=100)).rule == rule
 
 
@@ -146,21 +146,26 @@ def test_other_statuses_pass_where_the_recipe_names_them():
 
 
 def test_a_page_is_a_document_with_its_text_title_and_place():
-    found = extract(page(), "web", Extract())
-    assert found.text == PARAGRAPH.strip()
-    assert found.title == "The keeper"
-    assert (found.id, found.url, found.timestamp, found.source) == (
+    document = extract(page(), "web", Extract())
+    assert document.text == PARAGRAPH.strip()
+    assert document.title == "The keeper"
+    assert (document.id, document.url, document.timestamp, document.source) == (
         document_id("http://a/", NOON),
         "http://a/",
         NOON,
         "web",
     )
-    assert (found.mime, found.warc_file, found.warc_offset, found.warc_length) == ("text/html", "f.warc", 7, 99)
+    assert (document.mime, document.warc_file, document.warc_offset, document.warc_length) == (
+        "text/html",
+        "f.warc",
+        7,
+        99,
+    )
 
 
 def test_plain_text_is_taken_as_it_stands():
-    found = extract(page("\n one\n\n  two <b>\n", mime="text/plain"), "web", Extract())
-    assert (found.text, found.title) == ("one\n\n  two <b>", None)
+    document = extract(page("\n one\n\n  two <b>\n", mime="text/plain"), "web", Extract())
+    assert (document.text, document.title) == ("one\n\n  two <b>", None)
 
 
 @pytest.mark.parametrize("body", ["<html></html>", "<html><body><script>x()</script></body></html>", "<!-- -->"])
@@ -175,14 +180,14 @@ def test_nul_characters_are_no_text():
 
 def test_text_and_title_can_be_written_as_utf_8():
     body = f"<title>&#xd800;x</title><p>&#xdfff;{PARAGRAPH}</p>"
-    found = extract(page(body), "web", Extract())
-    assert "The lighthouse" in found.text
-    assert (found.text + found.title).encode()
+    document = extract(page(body), "web", Extract())
+    assert "The lighthouse" in document.text
+    assert (document.text + document.title).encode()
 
 
 def test_extraction_does_not_depend_on_the_pages_before():
     twice = [extract(page(), "web", Extract()) for _ in range(4)]
-    assert all(found == twice[0] for found in twice)
+    assert all(document == twice[0] for document in twice)
 
 
 def test_an_extractor_that_raises_is_a_lost_record_that_points_at_the_page(monkeypatch):
@@ -190,8 +195,8 @@ def test_an_extractor_that_raises_is_a_lost_record_that_points_at_the_page(monke
         raise RecursionError("too deep")
 
     monkeypatch.setattr("curate.extract.page.main_text", broken)
-    found = attempt(page(), "web", Extract())
-    assert found == Failure(
+    outcome = attempt(page(), "web", Extract())
+    assert outcome == Failure(
         file="f.warc",
         offset=7,
         length=99,
@@ -226,8 +231,8 @@ def test_hostile_markup_and_addresses_end_in_an_outcome(body, url):
 
 @given(st.binary(max_size=200), st.sampled_from(["text/html", "text/plain", "image/png", ""]))
 def test_any_page_is_a_document_a_reason_or_a_failure(body, mime):
-    found = attempt(page(body, mime=mime), "web", Extract())
-    assert not isinstance(found, Document) or found.text.strip()
+    outcome = attempt(page(body, mime=mime), "web", Extract())
+    assert not isinstance(outcome, Document) or outcome.text.strip()
 
 
 GERMAN = "Der alte Leuchtturm steht seit vielen Jahren an der Küste, und niemand weiß genau, wer ihn gebaut hat. " * 5
@@ -254,12 +259,12 @@ def test_a_page_in_a_language_that_no_one_will_keep_is_refused_by_its_quick_text
     ],
 )
 def test_a_page_passes_the_language_gate_where_its_language_is_wanted_or_cannot_be_told(text, languages, least):
-    found = extract(page(in_html(text)), "web", Extract(language_gate=least), Gates(languages=languages))
-    assert isinstance(found, Document)
+    document = extract(page(in_html(text)), "web", Extract(language_gate=least), Gates(languages=languages))
+    assert isinstance(document, Document)
 
 
 def test_a_document_has_its_language_and_who_extracted_it():
-    found = extract(page(), "web", Extract())
-    assert (found.language, found.extractor) == ("en", "trafilatura")
-    assert found.language_score > 0.65
+    document = extract(page(), "web", Extract())
+    assert (document.language, document.extractor) == ("en", "trafilatura")
+    assert document.language_score > 0.65
     assert extract(page(GERMAN, mime="text/plain"), "web", Extract()).extractor == "plain"

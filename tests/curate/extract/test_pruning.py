@@ -1,4 +1,4 @@
-"""What is remembered of trafilatura's rules is what they say: on made-up elements, and on real pages whole."""
+"""Remembered rules match what trafilatura's own rules match, on made-up elements and on real pages."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from lxml.etree import XPath
 from lxml.html import fromstring
 from trafilatura import xpaths
 
-from curate.extract.pruning import Matter, Remembered, hasten, is_local, remembered, trigger
+from curate.extract.pruning import RelevantValues, Remembered, hasten, is_local, relevant_pattern, remember
 from curate.records import Page
 from curate.warc.reader import read_file
 from curate.web.encoding import decode
@@ -21,7 +21,7 @@ def rule(path):
 
 # Copies made before anything in this process replaces the originals (the expressions themselves stay what they are).
 OWN = {
-    name: [each for rule in getattr(xpaths, name) for each in getattr(rule, "expressions", (rule,))]
+    name: [expression for rule in getattr(xpaths, name) for expression in getattr(rule, "expressions", (rule,))]
     for name in dir(xpaths)
     if name.endswith(("_XPATH", "_ELEMENTS")) and isinstance(getattr(xpaths, name), list)
 }
@@ -29,29 +29,9 @@ TESTED = ("RAW_TREE_PRUNE_XPATH", "OVERALL_DISCARD_XPATH", "REMOVE_COMMENTS_AND_
 TESTED += ("PRECISION_DISCARD_XPATH", "DISCARD_IMAGE_ELEMENTS")
 
 TAGS = st.sampled_from(["div", "p", "section", "ul", "span", "article", "main", "h1", "aside", "fb:like", "header"])
-WORDS = st.sampled_from(
-    [
-        "nav",
-        "share",
-        "post-content",
-        "Footer",
-        "comment-list",
-        "x",
-        "infinite-scroll",
-        "teaser",
-        "bottom",
-        "hidden",
-        "a\x01b",
-        "",
-        "NAV",
-        "Main-Content",
-        "FullText",
-        "Commentary",
-        "comment-list commentary",
-        "display: none",
-        "wide page-Content",
-    ]
-)
+VALUES = ["nav", "share", "post-content", "Footer", "comment-list", "x", "infinite-scroll", "teaser", "bottom"]
+VALUES += ["hidden", "a\x01b", "", "NAV", "Main-Content", "FullText", "Commentary", "comment-list commentary"]
+WORDS = st.sampled_from([*VALUES, "display: none", "wide page-Content"])
 NAMES = st.sampled_from(["class", "id", "style", "role", "data-component", "aria-hidden", "title"])
 TREES = st.recursive(
     st.tuples(TAGS, st.dictionaries(NAMES, WORDS), st.just(())),
@@ -62,22 +42,22 @@ TREES = st.recursive(
 
 def markup(tree):
     tag, attributes, inner = tree
-    given = "".join(f' {name}="{value}"' for name, value in attributes.items())
-    return f"<{tag}{given}>text{''.join(map(markup, inner))}</{tag}>"
+    written = "".join(f' {name}="{value}"' for name, value in attributes.items())
+    return f"<{tag}{written}>text{''.join(map(markup, inner))}</{tag}>"
 
 
-def found_by(rules, tree):
+def matches_of(rules, tree):
     return [element for rule in rules for element in rule(tree)]
 
 
 @pytest.mark.parametrize("name", TESTED)
 @given(trees=st.lists(TREES, min_size=1, max_size=4))
 def test_a_remembered_list_finds_what_the_list_finds_in_the_same_order(name, trees):
-    rules = remembered(OWN[name])
+    rules = remember(OWN[name])
     assert isinstance(rules[0], Remembered)
     for tree in trees:
         root = fromstring(f"<html><body>{markup(tree)}</body></html>")
-        assert found_by(rules, root) == found_by(OWN[name], root)
+        assert matches_of(rules, root) == matches_of(OWN[name], root)
 
 
 @given(trees=st.lists(TREES, min_size=1, max_size=4))
@@ -109,7 +89,7 @@ def test_only_an_expression_that_looks_at_the_element_alone_is_remembered(path, 
 
 
 @pytest.mark.parametrize(
-    ("path", "mattering"),
+    ("path", "expected"),
     [
         (".//div[@id='a' or starts-with(@class, 'b')]", {"a", "B", "cab", "ab", "AB", "xAbx"}),
         (".//div[contains(translate(@id, 'AB', 'ab'), 'aB')]", {"cab", "ab", "AB", "xAbx"}),
@@ -117,11 +97,11 @@ def test_only_an_expression_that_looks_at_the_element_alone_is_remembered(path, 
         (".//div[@hidden]", set()),
     ],
 )
-def test_of_a_value_all_matters_where_some_test_may_find_something_in_it_else_nothing(path, mattering):
+def test_of_a_value_all_matters_where_some_test_may_find_something_in_it_else_nothing(path, expected):
     values = {"a", "B", "cab", "ab", "AB", "xAbx", "x-y", "FOO", "", "z", "-x-y"}
-    matter = Matter([path])
-    assert {value for value in values if matter[value]} == mattering
-    assert all(matter[value] in ("", value) for value in values)
+    relevant = RelevantValues([path])
+    assert {value for value in values if relevant[value]} == expected
+    assert all(relevant[value] in ("", value) for value in values)
 
 
 @pytest.mark.parametrize(
@@ -130,13 +110,13 @@ def test_of_a_value_all_matters_where_some_test_may_find_something_in_it_else_no
 def test_where_it_cannot_be_told_what_matters_everything_does(test):
     path = f".//div[{test}]"
     assert is_local(path)
-    assert trigger([path]) is None
-    assert Matter([path])["zzz"] == "zzz"
+    assert relevant_pattern([path]) is None
+    assert RelevantValues([path])["zzz"] == "zzz"
 
 
 def test_a_list_with_an_expression_that_looks_further_stays_as_it_is():
     rules = [rule(".//div[p]"), rule(".//p")]
-    assert remembered(rules) is rules
+    assert remember(rules) is rules
 
 
 def test_hastening_twice_is_hastening_once():
@@ -144,15 +124,15 @@ def test_hastening_twice_is_hastening_once():
     before = [*xpaths.OVERALL_DISCARD_XPATH, *xpaths.BODY_XPATH]
     hasten()
     assert [*xpaths.OVERALL_DISCARD_XPATH, *xpaths.BODY_XPATH] == before
-    assert all(isinstance(each, Remembered) for each in before)
+    assert all(isinstance(rule, Remembered) for rule in before)
 
 
 def test_real_pages_are_pruned_alike(data):
     from trafilatura.utils import load_html
 
-    rules = {name: remembered(OWN[name]) for name in TESTED}
+    rules = {name: remember(OWN[name]) for name in TESTED}
     pages = read_file(data("web") / "pages-00003.warc.gz")
     for page in pages:
         if isinstance(page, Page) and (tree := load_html(decode(page.body, page.charset))) is not None:
             for name in TESTED:
-                assert found_by(rules[name], tree) == found_by(OWN[name], tree), (page.url, name)
+                assert matches_of(rules[name], tree) == matches_of(OWN[name], tree), (page.url, name)

@@ -1,42 +1,21 @@
-"""The gate on quick text: trained on hosts of its own, its threshold and its loss told from other hosts."""
+"""The gate on quick text is trained on some hosts; its threshold and its loss are measured on others."""
 
 import random
 
 import pytest
 
-from curate.errors import SettingsError
+from curate.errors import SettingsError, UserError
 from curate.extract.config import Extract, Gates
-from curate.extract.page import quick_gate
+from curate.extract.page import quick_text_gate
 from curate.extract.quick_gate import JudgedPage, checked_model, part_of, score, share_below, train
 
-PROSE = [
-    "keeper",
-    "lighthouse",
-    "harbour",
-    "morning",
-    "boats",
-    "grey",
-    "sky",
-    "quiet",
-    "walked",
-    "looked",
-    "old",
-    "and",
-]
-SHOP = [
-    "cart",
-    "price",
-    "login",
-    "checkout",
-    "shipping",
-    "password",
-    "basket",
-    "sale",
-    "cookies",
-    "menu",
-    "next",
-    "item",
-]
+PROSE, SHOP = (
+    words.split()
+    for words in (
+        "keeper lighthouse harbour morning boats grey sky quiet walked looked old and",
+        "cart price login checkout shipping password basket sale cookies menu next item",
+    )
+)
 
 
 def text(draw, words, noise):
@@ -79,12 +58,12 @@ def test_a_page_is_refused_by_its_score_and_a_text_of_a_few_words_is_not(trained
     gates = Gates(model=checked_model(str(path)))
     settings = Extract(quality_model=str(path), quality_gate=card.threshold)
     draw = random.Random(9)
-    refused = quick_gate(text(draw, SHOP, 0.1), settings, gates)
+    refused = quick_text_gate(text(draw, SHOP, 0.1), settings, gates)
     assert (refused.rule, refused.threshold) == ("extract.quality", card.threshold)
     assert refused.value < card.threshold
-    assert quick_gate(text(draw, PROSE, 0.1), settings, gates) is None
-    assert quick_gate("cart price buy", settings, gates) is None
-    assert quick_gate(text(draw, SHOP, 0.1), Extract(), gates) is None
+    assert quick_text_gate(text(draw, PROSE, 0.1), settings, gates) is None
+    assert quick_text_gate("cart price buy", settings, gates) is None
+    assert quick_text_gate(text(draw, SHOP, 0.1), Extract(), gates) is None
 
 
 def test_pages_of_one_host_are_in_one_part():
@@ -95,7 +74,7 @@ def test_pages_of_one_host_are_in_one_part():
 
 
 def test_too_few_pages_are_no_ground_for_a_gate(pages, tmp_path):
-    with pytest.raises(SettingsError, match="too few pages"):
+    with pytest.raises(UserError, match="too few pages"):
         train(pages[:300], tmp_path / "gate.bin", loss=0.01)
 
 

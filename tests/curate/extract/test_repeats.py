@@ -1,4 +1,4 @@
-"""Which of the pages with one payload is kept: the same, however they are spread over files and in whatever order."""
+"""The page that is kept of each payload does not depend on the files that the pages lie in, nor on their order."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,8 +25,8 @@ PAGES = st.lists(
 )
 
 
-def seen(pages, items):
-    """The blobs of pages (URL, body, source) spread over items, by bucket, and what lies where."""
+def sightings(pages, items):
+    """Returns the source and the page at each place, and the blobs of each bucket, for pages spread over items."""
     where, blobs = {}, {}
     for number, ((url, body, rank), item) in enumerate(zip(pages, items, strict=False)):
         page = replace(PAGE, url=f"http://{url}/", body=body)
@@ -38,7 +38,7 @@ def seen(pages, items):
 
 @given(PAGES, st.lists(st.integers(0, 5), min_size=12, max_size=12), st.randoms(use_true_random=False))
 def test_one_page_of_each_payload_is_kept_that_of_the_first_source_and_least_id(pages, items, random):
-    where, blobs = seen(pages, items)
+    where, blobs = sightings(pages, items)
     gone = set()
     for bucket in blobs.values():
         random.shuffle(bucket)
@@ -53,9 +53,9 @@ def test_one_page_of_each_payload_is_kept_that_of_the_first_source_and_least_id(
 
 
 def test_a_repeat_names_the_page_that_is_kept_for_it():
-    _, blobs = seen([("a", b"1", 1), ("b", b"1", 0)], [7, 8])
-    (found,) = (repeat for bucket in blobs.values() for repeat in repeats(bucket))
-    assert (found.item, found.page, found.kept) == (7, 0, document_id("http://b/", NOON))
+    _, blobs = sightings([("a", b"1", 1), ("b", b"1", 0)], [7, 8])
+    (only,) = (repeat for bucket in blobs.values() for repeat in repeats(bucket))
+    assert (only.item, only.page, only.kept) == (7, 0, document_id("http://b/", NOON))
 
 
 def test_pages_count_as_one_only_where_their_text_must_be_the_same_and_the_same_languages_are_asked_for():
@@ -67,5 +67,5 @@ def test_pages_count_as_one_only_where_their_text_must_be_the_same_and_the_same_
 
 
 def test_a_bucket_holds_whole_records():
-    _, blobs = seen([("a", b"1", 0), ("b", b"2", 0), ("c", b"3", 0)], [0, 1, 2])
+    _, blobs = sightings([("a", b"1", 0), ("b", b"2", 0), ("c", b"3", 0)], [0, 1, 2])
     assert all(len(blob) == SIGHTING.size == 42 for bucket in blobs.values() for blob in bucket)
