@@ -12,7 +12,7 @@ from curate.crawl.config import Crawl
 from curate.crawl.fetch import Answer
 from curate.crawl.lots import refused
 from curate.crawl.outcomes import of_status
-from curate.warc.payloads import decoded
+from curate.warc.payloads import decode_body
 from curate.web.optouts import Preference, decide, from_headers, from_html
 from curate.web.sniff import identified
 from curate.web.urls import fetch_url
@@ -62,7 +62,7 @@ def glance(answer: Answer, head: bytes, rules: Crawl) -> str:
     """`content_type_unwanted` where both the header and the first bytes of a body tell so, else ''."""
     if not answer.mime or answer.mime in rules.types or answer.status not in (200, 203):
         return ""
-    plain, _ = decoded(head, codings(answer), FREE)
+    plain, _ = decode_body(head, codings(answer), FREE)
     if len(plain) < ENOUGH or identified(plain, answer.mime) in rules.types:
         return ""
     return "content_type_unwanted"
@@ -117,7 +117,7 @@ def _decoded(answer: Answer, rules: Crawl) -> tuple[bytes, str]:
     if len(names) > STACKED:
         return b"", "content_coding_unknown"
     limit = min(rules.max_decoded, max(FREE, rules.max_ratio * len(answer.body)))
-    plain, flags = decoded(answer.body, names, limit + 1)
+    plain, flags = decode_body(answer.body, names, limit + 1)
     if len(plain) > limit:
         return b"", "decompression_bomb"
     if any(flag.endswith(":unknown") for flag in flags):

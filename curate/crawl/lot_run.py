@@ -20,7 +20,7 @@ from curate.crawl.politeness import AddressGuard, Politeness
 from curate.crawl.resolver import RefusedAddress, Resolver
 from curate.crawl.robots_cache import Access, RobotsCache
 from curate.crawl.rows import Row, exchange_of, row_of
-from curate.warc.payloads import decoded
+from curate.warc.payloads import decode_body
 from curate.web.optouts import Preference, from_tdmrep
 from curate.web.robots import MAX_BYTES, access, cache_seconds
 
@@ -227,13 +227,13 @@ class LotRun:
             detail = error or of_status(answer.status)
             return self._closed.setdefault(authority, Access(outcome="robots_unreachable", detail=detail))
         until = time.time() + cache_seconds(answer.fields)
-        plain = decoded(answer.body, codings(answer), MAX_BYTES + 1)[0] if found == "rules" else None
+        plain = decode_body(answer.body, codings(answer), MAX_BYTES + 1)[0] if found == "rules" else None
         return self._cache.keep(authority, plain, until)
 
     async def _tdmrep(self, authority: str) -> bytes:
         if authority not in self._tdm:
             answer = await self._request(f"{authority}/.well-known/tdmrep.json", TDMREP_BYTES)
-            plain, _ = decoded(answer.body, codings(answer), TDMREP_BYTES)
+            plain, _ = decode_body(answer.body, codings(answer), TDMREP_BYTES)
             self._tdm[authority] = plain if answer.status == 200 else b""
         return self._tdm[authority]
 

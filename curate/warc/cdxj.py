@@ -1,4 +1,4 @@
-"""An index of what a crawl wrote: CDXJ lines as Common Crawl and pywb write them, sorted by key and time."""
+"""Writes the index of a crawl's files: CDXJ lines as Common Crawl and pywb write them, sorted by key and time."""
 
 import json
 import re
@@ -19,10 +19,10 @@ PLAIN = "!\"$&'()*+,-./:;<=>?@[\\]^_`{|}~"  # all of ASCII but controls, the bla
 
 
 def surt(url: str) -> str:
-    """The key under which an index sorts a URL: host reversed, without scheme, `www.`, case and session ids.
+    """Returns the key under which an index sorts a URL: host reversed, without scheme, `www.`, case and session ids.
 
-    As Common Crawl makes it, but that the URL is parsed as browsers do and an IPv6 address is not reversed. A URL that
-    cannot be parsed is its own key.
+    It differs from Common Crawl's in that the URL is parsed as browsers do and an IPv6 address is not reversed. A URL
+    that cannot be parsed is its own key.
 
     >>> surt("https://www.Example.com:443/A/?b=2&a=1#c")
     'com,example)/a?a=1&b=2'
@@ -36,21 +36,22 @@ def surt(url: str) -> str:
         host = ",".join(reversed(host.split(".")))
     path = SESSION_IN_PATH.sub("", re.sub("//+", "/", _escaped(parsed.pathname)).lower())
     query = SESSION.sub("", _escaped(parsed.search[1:]).lower())
-    query = "&".join("=".join(each) for each in sorted(part.split("=", 1) for part in query.split("&")))
+    parameters = sorted(part.split("=", 1) for part in query.split("&"))
+    query = "&".join("=".join(parameter) for parameter in parameters)
     port = f":{parsed.port}" if parsed.port else ""
     return f"{host}{port}){path if path == '/' else path.removesuffix('/')}{'?' if query else ''}{query}"
 
 
 def _escaped(text: str) -> str:
-    """Text with only those characters escaped that must be, however often others were."""
+    """Returns the text with only those characters escaped that must be, however often others were."""
     content = text.encode("utf-8", "surrogateescape")
-    while (plain := unquote_to_bytes(content)) != content:
-        content = plain
+    while (unescaped := unquote_to_bytes(content)) != content:
+        content = unescaped
     return quote_from_bytes(content, PLAIN)
 
 
 def line(exchange: Exchange, written: Written, filename: str) -> str:
-    """The index line of a capture, with its end; all values are strings."""
+    """Returns the index line of a capture, with its end; all values are strings."""
     fields = {name.lower(): value.decode("latin-1").strip() for name, value in reversed(exchange.headers)}
     status = exchange.status_line.decode("latin-1").partition(" ")[2][:3]
     mime = re.split(r"[;,\s]", fields.get(b"content-type", "").lower())[0] or "unk"
@@ -65,13 +66,14 @@ def line(exchange: Exchange, written: Written, filename: str) -> str:
         "filename": filename,
         "charset": exchange.charset,
         "truncated": exchange.truncated if written.kind == "response" else "",
-        "redirect": _target(exchange.url, fields.get(b"location", "")) if status.startswith("3") else "",
+        "redirect": _redirect(exchange.url, fields.get(b"location", "")) if status.startswith("3") else "",
     }
-    told = json.dumps({name: value for name, value in table.items() if value})
-    return f"{surt(exchange.url)} {exchange.date.astimezone(UTC):%Y%m%d%H%M%S} {told}\n"
+    values = json.dumps({name: value for name, value in table.items() if value})
+    return f"{surt(exchange.url)} {exchange.date.astimezone(UTC):%Y%m%d%H%M%S} {values}\n"
 
 
-def _target(url: str, location: str) -> str:
+def _redirect(url: str, location: str) -> str:
+    """Returns the address that a Location header leads to, or ''."""
     try:
         return urljoin(url, location) if location else ""
     except ValueError:
@@ -79,5 +81,5 @@ def _target(url: str, location: str) -> str:
 
 
 def index(lines: Iterable[str]) -> bytes:
-    """A whole index: the lines in the order of their bytes."""
-    return b"".join(sorted(each.encode() for each in lines))
+    """Returns a whole index: the lines in the order of their bytes."""
+    return b"".join(sorted(line.encode() for line in lines))

@@ -1,7 +1,7 @@
-"""HTTP responses out of blocks: status, media type, charset, and the body without its codings.
+"""Reads HTTP responses out of blocks: status, media type, charset, and the body without its codings.
 
-A body that is not in the coding its header names is taken as it stands, one that ends or breaks early as far as it
-goes; both are flagged. No coding inflates beyond the limit that is asked for.
+A body that is not in the coding its header names is taken as it stands, one that ends or breaks early up to there;
+both are flagged. No coding inflates beyond the limit of the call.
 """
 
 import re
@@ -21,7 +21,7 @@ FIELD = re.compile(
 MEDIA = re.compile(r"[^;,\s]*")
 CHARSET = re.compile(r"(?<![^;,\s])charset\s*=\s*[\"']?\s*([^\s;\"',]*)", re.I)
 CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")
-PIECE = 1 << 16
+PIECE = 1 << 16  # compressed bytes given to a decompressor at once
 MAX_HEAD = 1 << 12  # bytes in which almost every header ends
 CODINGS = 6  # of one body; more are an attack
 MEMBERS = 1000  # of one packed body: 64 MiB as bgzip packs; a MiB of empty ones would take seconds
@@ -29,40 +29,39 @@ ERRORS: tuple[type[Exception], ...] = (ISAL_ERROR, zstd.ZstdError, brotli.error,
 
 
 class Response(NamedTuple):
-    """An HTTP response; `flags` say where its body is not what its header says, `short` if it is shorter than that."""
+    """An HTTP response."""
 
     status: int
-    mime: str
-    charset: str
-    body: bytes
-    flags: tuple[str, ...]
-    short: bool
+    mime: str  # without parameters, in lower case
+    charset: str  # in lower case, or ''
+    body: bytes  # without its codings
+    flags: tuple[str, ...]  # codings in which the body is not, such as "gzip:partial"
+    short: bool  # True where the body is shorter than its Content-Length
 
 
 def response(block: Sequence[bytes | memoryview], limit: int) -> Response | None:
-    """The response in a block's pieces, its body decoded to `limit` bytes at most; None without a status line."""
+    """Reads the response in a block's pieces, its body decoded to `limit` bytes at most; None without a status line."""
     head = bytes(block[0][:MAX_HEAD])
-    begin = _body(head)
-    if begin == len(head):
-        block = [head := b"".join(block)]
-        begin = _body(head)
+    begin = _body_start(head)
+    if begin == len(head):  # the header may be longer
+        head = b"".join(block)
+        block = [head]
+        begin = _body_start(head)
     status = STATUS.match(head)
     if not status:
         return None
-    fields: dict[bytes, str] = {}
-    for name, value in FIELD.findall(head, 0, begin):
-        name, told = name.lower(), value.decode("latin-1").strip()
-        fields[name] = f"{fields[name]}, {told}" if name in fields else told
-    kind = fields.get(b"content-type", "")
-    charset = CHARSET.search(kind) if kind else None
+    fields = _fields(head, begin)
+    content_type = fields.get(b"content-type", "")
+    charset = CHARSET.search(content_type) if content_type else None
     length = fields.get(b"content-length", "")
-    transfer, content = _names(fields.get(b"transfer-encoding")), _names(fields.get(b"content-encoding"))
+    transfer = _coding_names(fields.get(b"transfer-encoding"))
+    content = _coding_names(fields.get(b"content-encoding"))
     body = b"".join([memoryview(block[0])[begin:], *block[1:]])
     short = not transfer and length.isdecimal() and len(length) < 19 and int(length) > len(body)
-    body, flags = decoded(body, (transfer[::-1] + content[::-1])[:CODINGS], limit)
+    body, flags = decode_body(body, (transfer[::-1] + content[::-1])[:CODINGS], limit)
     return Response(
         status=int(status[1]),
-        mime=MEDIA.match(kind)[0].lower(),  # type: ignore[index]
+        mime=MEDIA.match(content_type)[0].lower(),  # type: ignore[index]
         charset=charset[1].lower() if charset else "",
         body=body,
         flags=flags,
@@ -70,58 +69,67 @@ def response(block: Sequence[bytes | memoryview], limit: int) -> Response | None
     )
 
 
-def _body(block: bytes) -> int:
-    """Where the body begins: after the first empty line."""
+def _body_start(block: bytes) -> int:
+    """Returns the offset of the body, which begins after the first empty line."""
     first = block.find(b"\r\n\r\n")
     end = first + 4 if first >= 0 else len(block)
-    for other in (b"\n\n", b"\n\r\r\n"):
-        found = block.find(other, 0, end)
-        end = found + len(other) if found >= 0 else end
+    for empty_line in (b"\n\n", b"\n\r\r\n"):
+        start = block.find(empty_line, 0, end)
+        end = start + len(empty_line) if start >= 0 else end
     return end
 
 
-def _names(value: str | None) -> list[str]:
+def _fields(head: bytes, end: int) -> dict[bytes, str]:
+    """Returns the values of the header's fields that are read, by lower-case name, equal names joined by a comma."""
+    fields: dict[bytes, str] = {}
+    for raw_name, raw_value in FIELD.findall(head, 0, end):
+        name, value = raw_name.lower(), raw_value.decode("latin-1").strip()
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
+
+
+def _coding_names(value: str | None) -> list[str]:
     if not value:
         return []
-    names = [each.strip(" \t\r\n\"'") for each in value.lower().split(",")]
+    names = [name.strip(" \t\r\n\"'") for name in value.lower().split(",")]
     return [name for name in names if name not in ("", "identity", "none")]
 
 
-def decoded(body: bytes, codings: list[str], limit: int) -> tuple[bytes, tuple[str, ...]]:
-    """A body without its codings, the outermost first, and what was wrong with them."""
+def decode_body(body: bytes, codings: list[str], limit: int) -> tuple[bytes, tuple[str, ...]]:
+    """Returns a body without its codings, the outermost first, and a flag for each that was wrong."""
     flags: list[str] = []
     for coding in codings:
         if coding == "chunked":
-            body, wrong = dechunked(body)
+            body, fault = dechunk(body)
         elif coding in INFLATERS:
-            body, wrong = inflated(body, INFLATERS[coding](body), limit)
+            body, fault = inflate(body, INFLATERS[coding](body), limit)
         else:
-            wrong = "unknown"
-        if wrong:
-            flags.append(f"{coding[:20]}:{wrong}")
-    if body.startswith(GZIP.magic):  # with the coding's name left out
-        found, wrong = inflated(body, GZIP.new, limit)
-        if found is not body:
-            body = found
-            flags.append(f"gzip:{wrong or 'unnamed'}")
+            fault = "unknown"
+        if fault:
+            flags.append(f"{coding[:20]}:{fault}")
+    if body.startswith(GZIP.magic):  # the header does not name this coding
+        content, fault = inflate(body, GZIP.new, limit)
+        if content is not body:
+            body = content
+            flags.append(f"gzip:{fault or 'unnamed'}")
     return body[:limit], tuple(flags)
 
 
-def dechunked(body: bytes) -> tuple[bytes, str]:
-    """A body without the chunks' sizes, and '' or what was wrong: "raw" if it has none, "partial" if they end early."""
+def dechunk(body: bytes) -> tuple[bytes, str]:
+    """Returns a body without the sizes of chunks, and its fault: '', "raw" (no chunks), "partial" (they end early)."""
     parts: list[bytes] = []
     at, end = 0, len(body)
     while True:
-        found = CHUNK.match(body, at)
-        if not found:
+        match = CHUNK.match(body, at)
+        if not match:
             if not parts:
                 return body, "raw" if body else ""
             parts.append(body[at:])
             return b"".join(parts), "partial"
-        size = int(found[1], 16)
+        size = int(match[1], 16)
         if not size:
             return b"".join(parts), ""
-        begin = found.end()
+        begin = match.end()
         parts.append(body[begin : begin + size])
         at = begin + size
         if at > end:
@@ -129,10 +137,15 @@ def dechunked(body: bytes) -> tuple[bytes, str]:
         at += 2 if body.startswith(b"\r\n", at) else body.startswith(b"\n", at)
 
 
-def inflated(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, str]:
-    """A body inflated to `limit` bytes, and '' or what was wrong: "raw" if nothing came out, "partial" if it breaks."""
+def inflate(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, str]:
+    """Inflates a body to `limit` bytes; returns it with its fault: '', "raw" (nothing came out), "partial" (it breaks).
+
+    new: makes a decompressor.
+    """
     parts: list[bytes] = []
-    size, at, members, inflater = 0, 0, 1, new()
+    inflater = new()
+    size = at = 0
+    members = 1
     try:
         while size < limit and not inflater.eof:
             piece = body[at : at + PIECE] if inflater.needs_input else b""
@@ -143,7 +156,7 @@ def inflated(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, st
             size += len(parts[-1])
             if inflater.eof:
                 at -= len(inflater.unused_data or b"")
-                if body.startswith(MAGICS.get(new, b"no more"), at):  # what is packed in several members
+                if body.startswith(MAGICS.get(new, b"no more"), at):  # a body may be packed in several members
                     if members == MEMBERS:
                         return b"".join(parts), "partial"
                     members, inflater = members + 1, new()
@@ -171,12 +184,12 @@ class _Brotli:
         return bool(self._inner.can_accept_more_data())
 
     def decompress(self, data: bytes, length: int) -> bytes:
-        found: bytes = self._inner.process(data, output_buffer_limit=length)
-        return found
+        content: bytes = self._inner.process(data, output_buffer_limit=length)
+        return content
 
 
 def _deflate(body: bytes) -> Callable[[], Any]:
-    """zlib's format where the first two bytes are its header, else deflate's own."""
+    """Returns the maker of a decompressor: zlib's format if the first two bytes are its header, else deflate's own."""
     zlib = len(body) > 1 and body[0] & 15 == 8 and not (body[0] << 8 | body[1]) % 31
     flag = igzip_lib.DECOMP_ZLIB if zlib else igzip_lib.DECOMP_DEFLATE
     return lambda: igzip_lib.IgzipDecompressor(flag=flag)

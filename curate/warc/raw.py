@@ -1,4 +1,4 @@
-"""A file as bytes at offsets: what the reader asks of a local file or a remote one is read, seek and nothing else."""
+"""Reads the bytes of a local or remote file at any offset; it needs nothing of the file but `read` and `seek`."""
 
 import re
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ WINDOW = 1 << 20  # bytes read from the file at once
 
 
 class Raw:
-    """A file of known size as random bytes, read mostly forward through a window."""
+    """A file of known size (bytes), read at any offset, mostly forward, through a window."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self.size = file, size
         self._window, self._begin, self._position = b"", 0, -1
 
     def at(self, offset: int, length: int) -> bytes:
-        """The bytes at an offset, fewer only at the end of the file."""
+        """Returns the bytes at an offset, fewer only at the end of the file."""
         length = min(length, self.size - offset)
         if length <= 0:
             return b""
@@ -28,7 +28,7 @@ class Raw:
         return self._window[first : first + length]
 
     def piece(self, offset: int) -> bytes:
-        """Some bytes at an offset, as many as there are without copying them, none at the end of the file."""
+        """Returns some bytes at an offset, as many as the window holds, none at the end of the file."""
         first = offset - self._begin
         if not 0 <= first < len(self._window) and offset < self.size:
             self._load(offset, 1)
@@ -36,6 +36,7 @@ class Raw:
         return self._window[first:] if offset < self.size else b""
 
     def _load(self, offset: int, length: int) -> None:
+        """Moves the window so that it begins at an offset and holds this many bytes, if the file has them."""
         first = offset - self._begin
         parts = [self._window[first:]] if 0 <= first < len(self._window) else []
         have = sum(map(len, parts))
@@ -44,20 +45,20 @@ class Raw:
         while have < length:
             part = self._file.read(max(WINDOW, length - have))
             if not part:
-                self.size = offset + have  # shorter than was said: then it ends here
+                self.size = offset + have  # the file is shorter than its size said
             parts.append(part)
             have += len(part)
             length = min(length, self.size - offset)
         self._window = parts[0] if len(parts) == 1 else b"".join(parts)
         self._begin, self._position = offset, offset + have
 
-    def find(self, pattern: re.Pattern[bytes], place: int) -> Iterator[int]:
-        """Where the pattern begins, from an offset on; a match is at most LOOK bytes long."""
-        while place < self.size:
-            before = min(place, 1)  # for what the pattern looks back at
-            window = self.at(place - before, WINDOW // 2)
-            last = place - before + len(window) >= self.size
+    def find(self, pattern: re.Pattern[bytes], offset: int) -> Iterator[int]:
+        """Yields the offsets of a pattern from an offset on; a match is at most LOOK bytes long."""
+        while offset < self.size:
+            before = min(offset, 1)  # bytes that the pattern looks back at
+            window = self.at(offset - before, WINDOW // 2)
+            last = offset - before + len(window) >= self.size
             for match in pattern.finditer(window, before):
                 if last or match.start() < len(window) - LOOK:
-                    yield place - before + match.start()
-            place += len(window) - before if last else len(window) - before - LOOK
+                    yield offset - before + match.start()
+            offset += len(window) - before if last else len(window) - before - LOOK

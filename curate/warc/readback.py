@@ -1,4 +1,4 @@
-"""What the WARC writer wrote, read back record by record: is each whole, and are its digests those of its bytes?"""
+"""Reads back what the WARC writer wrote, and checks that each record is whole and has the digests of its bytes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,29 +7,26 @@ from typing import BinaryIO
 from curate.warc.codec import GZIP
 from curate.warc.writer import payload_digest
 
-PIECE = 1 << 18
+PIECE = 1 << 18  # bytes read from the file at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A record as it lies in a file; payload: the body of an HTTP message, the block of any other record.
+    """A record as it lies in a file."""
 
-    offset, length: of its gzip member. head: the HTTP header with its empty line, b"" of a record without one.
-    """
-
-    kind: str
+    kind: str  # WARC-Type
     url: str
-    date: str
+    date: str  # WARC-Date
     record_id: str
     payload_digest: str
-    offset: int
-    length: int
-    head: bytes
-    payload: bytes
+    offset: int  # of its gzip member, in bytes
+    length: int  # of its gzip member, in bytes
+    head: bytes  # the HTTP header with its empty line; b"" where the record has none
+    payload: bytes  # the body of an HTTP message, or the block of any other record
 
 
 def read_at(file: BinaryIO, offset: int, length: int) -> Stored:
-    """The record at a place that an index or an outcome names; ValueError saying what is wrong with it."""
+    """Reads the record at an offset that an index or an outcome names; raises ValueError that names its fault."""
     file.seek(offset)
     member = file.read(length)
     if len(member) < length:
@@ -45,20 +42,23 @@ def read_at(file: BinaryIO, offset: int, length: int) -> Stored:
 
 
 def read_all(file: BinaryIO) -> Iterator[Stored]:
-    """The records of a whole file in order; ValueError with the offset of the first that is not as it was written."""
-    offset, waiting = 0, b""
-    while waiting or (waiting := file.read(PIECE)):
-        inflater, parts, length = GZIP.new(), [], 0
+    """Yields the records of a whole file in order; raises ValueError with the offset of the first faulty one."""
+    offset = 0
+    unread = b""  # bytes that are read and belong to the next record
+    while unread or (unread := file.read(PIECE)):
+        inflater = GZIP.new()
+        parts: list[bytes] = []
+        length = 0
         try:
             while not inflater.eof:
-                piece = waiting or file.read(PIECE)
+                piece = unread or file.read(PIECE)
                 if not piece:
                     raise ValueError("the file ends in a record")
                 parts.append(inflater.decompress(piece))
                 length += len(piece)
-                waiting = b""
-            waiting = bytes(inflater.unused_data or b"")
-            length -= len(waiting)
+                unread = b""
+            unread = bytes(inflater.unused_data or b"")
+            length -= len(unread)
             yield _record(b"".join(parts), offset, length)
         except GZIP.errors as error:  # a ValueError among them
             raise ValueError(f"at {offset}: {error}") from None
@@ -66,14 +66,15 @@ def read_all(file: BinaryIO) -> Iterator[Stored]:
 
 
 def _record(content: bytes, offset: int, length: int) -> Stored:
-    head, found, rest = content.partition(b"\r\n\r\n")
+    """Parses the inflated bytes of a member; raises ValueError where they are not one sound record."""
+    head, end_of_head, rest = content.partition(b"\r\n\r\n")
     version, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
-    if version != "WARC/1.1" or not found:
+    if version != "WARC/1.1" or not end_of_head:
         raise ValueError("no WARC 1.1 record")
     fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     block = rest[:-4]
     if fields.get("content-length") != str(len(block)) or not rest.endswith(b"\r\n\r\n"):
-        raise ValueError(f"a block of {len(block)} bytes, told are {fields.get('content-length')}")
+        raise ValueError(f"a block of {len(block)} bytes, its Content-Length is {fields.get('content-length')}")
     http = fields.get("content-type", "").startswith("application/http")
     end = block.find(b"\r\n\r\n") + 4 if http else 0
     stored = Stored(
@@ -87,16 +88,17 @@ def _record(content: bytes, offset: int, length: int) -> Stored:
         head=block[:end],
         payload=block[end:],
     )
-    _check("block", fields.get("warc-block-digest", ""), block)
+    _check_digest("block", fields.get("warc-block-digest", ""), block)
     if stored.kind == "response":
-        _check("payload", stored.payload_digest, stored.payload)
+        _check_digest("payload", stored.payload_digest, stored.payload)
     return stored
 
 
-def _check(what: str, told: str, content: bytes) -> None:
-    algorithm = told.partition(":")[0]
+def _check_digest(part: str, stated: str, content: bytes) -> None:
+    """Raises ValueError where the content has another digest than its header states."""
+    algorithm = stated.partition(":")[0]
     if algorithm not in ("sha1", "sha256"):
-        raise ValueError(f"no digest of the {what}")
-    found = payload_digest(content, algorithm)
-    if found != told:
-        raise ValueError(f"the {what} is {found}, told is {told}")
+        raise ValueError(f"no digest of the {part}")
+    actual = payload_digest(content, algorithm)
+    if actual != stated:
+        raise ValueError(f"the digest of the {part} is {actual}, its header states {stated}")

@@ -1,4 +1,4 @@
-"""Records out of the bytes of a unit: where each begins and ends, whatever its Content-Length says."""
+"""Reads records out of the bytes of a unit, and finds where each begins and ends, whatever its Content-Length says."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -13,50 +13,57 @@ Block = list[bytes | memoryview]
 
 
 class Record(NamedTuple):
-    """A record as it lies in its unit; `block`, in pieces, is cut to what was asked for, `size` is not."""
+    """A record as it lies in its unit."""
 
-    start: int
+    start: int  # bytes of the unit before it
     head: Head
-    block: Block
-    size: int
-    mismatch: bool = False
+    block: Block  # in pieces, cut to as many bytes as were wanted
+    size: int  # of the whole block, in bytes
+    mismatch: bool = False  # True where its Content-Length is missing or wrong
 
 
 class BrokenRecord(NamedTuple):
-    """A part of a unit that gives no record; `record` where it was one."""
+    """A part of a unit that gives no record."""
 
-    start: int
+    start: int  # bytes of the unit before it
     error: str
     message: str
-    record: bool = True
+    record: bool = True  # False where it was none in the first place
 
 
 class Tape:
     """The bytes of the unit at an offset, with a look ahead."""
 
-    def __init__(self, framing: Framing, place: int) -> None:
-        self.framing, self.place = framing, place
-        self.unit = framing.open(place)
-        self._held, self._at, self._passed = b"", 0, 0
-        self.rewinds = self.told = 0  # told: records of the unit that were handed on before its end
+    def __init__(self, framing: Framing, offset: int) -> None:
+        self.framing = framing
+        self.offset = offset  # of the unit in the file
+        self.unit = framing.open(offset)
+        self.rewinds = 0  # that read the unit again
+        self.handed_on = 0  # records of the unit whose outcomes were yielded before its end
+        self._held = b""  # the bytes in memory
+        self._at = 0  # the position of the next byte among them
+        self._passed = 0  # bytes of the unit before them
 
     @property
     def position(self) -> int:
-        """The bytes of the unit before the next one."""
+        """Returns how many bytes of the unit lie before the next byte."""
         return self._passed + self._at
 
     def rewind(self, position: int) -> None:
-        """Go back to a position: at once where it is still held, else by reading from the unit's start."""
+        """Goes back to a position: at once where it is still held, else by reading from the unit's start."""
         if position >= self._passed:
             self._at = position - self._passed
             return
         self.rewinds += 1
-        self.unit = self.framing.open(self.place)
+        self.unit = self.framing.open(self.offset)
         self._held, self._at, self._passed = b"", 0, self.unit.skip(position)
         self.take(position - self._passed, 0)
 
     def fill(self, length: int, *, further: bool = False) -> bool:
-        """Hold this many bytes ahead; False where there are fewer. further: also of members that continue a record."""
+        """Reads until this many bytes lie ahead; returns False where there are fewer.
+
+        further: goes on into the members that continue a record.
+        """
         have = len(self._held) - self._at
         if have >= length:
             return True
@@ -74,12 +81,12 @@ class Tape:
         return True
 
     def ahead(self, length: int) -> bytes:
-        """The next bytes, which stay."""
+        """Returns the next bytes and stays before them."""
         self.fill(length)
         return self._held[self._at : self._at + length]
 
     def pass_blank(self) -> bool:
-        """Leave out blanks; False at the end of the unit."""
+        """Skips blanks; returns False at the end of the unit."""
         while self._at < len(self._held) or self.fill(1):
             ahead = self._held[self._at : self._at + 64]
             left = ahead.lstrip(BLANK)
@@ -89,7 +96,7 @@ class Tape:
         return False
 
     def looks_at(self, dialect: Dialect) -> bool:
-        """Is this a record's first line?"""
+        """Returns True where a record's first line comes next."""
         self.fill(64)
         if not self._held.startswith(b"WARC/", self._at):
             self.fill(LOOK)
@@ -101,23 +108,23 @@ class Tape:
         return False
 
     def lines(self, dialect: Dialect) -> bytes | None:
-        """The header at this place with its last line end; None where it has no end."""
+        """Takes the header that comes next, with its last line end; returns None where it has no end."""
         look, further = 1 << 13, False
         while True:
             more = self.fill(look, further=further)
             limit, end = self._at + look, 0
-            for each in dialect.ends:
-                found = self._held.find(each, self._at, end or limit)
-                end = found + len(each) if found >= 0 else end
+            for header_end in dialect.ends:
+                start = self._held.find(header_end, self._at, end or limit)
+                end = start + len(header_end) if start >= 0 else end
             if end:
                 begin, self._at = self._at, end
                 return self._held[begin:end]
-            if look >= MAX_HEADER or dialect.found.search(self._held, self._at + 1, limit) or further > more:
+            if look >= MAX_HEADER or dialect.searched.search(self._held, self._at + 1, limit) or further > more:
                 return None
             look, further = (2 * look, further) if more else (look, True)
 
     def take(self, length: int, keep: int) -> tuple[Block, int]:
-        """The next bytes, the first `keep` of them held, and how many there were."""
+        """Takes the next bytes; returns the first `keep` of them, in pieces, and how many there were."""
         have = len(self._held) - self._at
         got = min(length, have)
         parts: Block = [memoryview(self._held)[self._at : self._at + min(got, keep)]]
@@ -143,41 +150,46 @@ class Tape:
         return parts, got
 
     def until(self, dialect: Dialect, keep: int) -> tuple[bytes, int]:
-        """The bytes before the next record's first line or the unit's end, the first `keep` of them held; how many."""
+        """Takes the bytes before the next record's first line or the unit's end.
+
+        Returns the first `keep` of them and how many there were.
+        """
         parts: list[bytes] = []
         kept = got = 0
         while True:
             more = self.fill(8 * LOOK)
-            found = dialect.found.search(self._held, self._at)
-            end = found.start() if found else len(self._held)
+            match = dialect.searched.search(self._held, self._at)
+            end = match.start() if match else len(self._held)
             if more and end > len(self._held) - LOOK:
-                end, found = len(self._held) - LOOK, None
+                end, match = len(self._held) - LOOK, None
             parts.append(self._held[self._at : min(end, self._at + keep - kept)])
             kept += len(parts[-1])
             got += end - self._at
             self._at = end
-            if found or not more:
+            if match or not more:
                 return b"".join(parts), got
 
     def ended(self, dialect: Dialect) -> bool:
-        """Does a block end here, followed by blank lines and a record or by nothing?"""
+        """Returns True where a block ends: blank lines and a record follow, or nothing."""
         self.fill(64)
         if self._held.startswith(dialect.tail, self._at):
             return True
         left = self._held[self._at : self._at + 64].lstrip(BLANK)
-        return not left or dialect.line.match(left) is not None or (dialect.name == "ARC" and self._looks_on(dialect))
+        return not left or dialect.line.match(left) is not None or (dialect.name == "ARC" and self._line_ahead(dialect))
 
-    def _looks_on(self, dialect: Dialect) -> bool:
+    def _line_ahead(self, dialect: Dialect) -> bool:
         self.fill(LOOK)
         return dialect.line.match(self._held[self._at : self._at + LOOK].lstrip(BLANK)) is not None
 
 
-def single(framing: Framing, place: int) -> tuple[Record, int] | None:
-    """The record of a member that is one small whole record, as almost all are, and the member's end; else None.
+def single(framing: Framing, offset: int) -> tuple[Record, int] | None:
+    """Returns the record of a member that is one small whole record, as almost all are, and its end; else None.
 
     It only saves time: `records` reads the same of such a member, and whatever there is of all others.
     """
-    unit, dialect, parts, size = framing.open(place), framing.dialect, [], 0
+    unit, dialect = framing.open(offset), framing.dialect
+    parts: list[bytes] = []
+    size = 0
     try:
         while more := unit.read():
             parts.append(more)
@@ -199,7 +211,7 @@ def single(framing: Framing, place: int) -> tuple[Record, int] | None:
 
 
 def records(tape: Tape, dialect: Dialect, wanted: Callable[[Head], int]) -> Iterator[Record | BrokenRecord]:
-    """The records of a unit in order; of each block as many bytes are held as `wanted` says."""
+    """Yields the records of a unit in order; of each block as many bytes are held as `wanted` says."""
     while tape.pass_blank():
         start = tape.position
         if not tape.looks_at(dialect):
@@ -207,7 +219,7 @@ def records(tape: Tape, dialect: Dialect, wanted: Callable[[Head], int]) -> Iter
             yield BrokenRecord(start=start, error="garbage", message="bytes that are no record", record=False)
             continue
         lines = tape.lines(dialect)
-        cut = dialect.found.search(lines, 1) if lines and lines.find(dialect.hint, 1, -1) > 0 else None
+        cut = dialect.searched.search(lines, 1) if lines and lines.find(dialect.hint, 1, -1) > 0 else None
         if lines is None or cut:
             yield _headless(tape, dialect, start, cut.start() if cut else 0)
             continue
@@ -221,7 +233,10 @@ def records(tape: Tape, dialect: Dialect, wanted: Callable[[Head], int]) -> Iter
 
 
 def _headless(tape: Tape, dialect: Dialect, start: int, length: int) -> BrokenRecord:
-    """A record whose header has no end, or ends in that of the next record; the tape stands behind it."""
+    """Passes a record whose header has no end, or ends in that of the next record, and returns it as broken.
+
+    length: the bytes of the header before the next record's, 0 where it does not run into one.
+    """
     if length:
         tape.rewind(start + length)
         return BrokenRecord(start=start, error="header", message="a header without an end")
@@ -235,15 +250,15 @@ def _headless(tape: Tape, dialect: Dialect, start: int, length: int) -> BrokenRe
 
 
 def _mended(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) -> Record | BrokenRecord:
-    """A record whose length is missing or wrong: it ends where the next one begins, or the unit ends."""
+    """Returns a record whose length is missing or wrong: it ends where the next one begins, or the unit ends."""
     length, size, block = record.head.length, record.size, b"".join(record.block)
     inside = None
     if size == len(block):
-        inside = dialect.found.search(block, 1, NEAR) or dialect.found.search(block + tape.ahead(LOOK), 1)
+        inside = dialect.searched.search(block, 1, NEAR) or dialect.searched.search(block + tape.ahead(LOOK), 1)
     if inside and inside.start() < size:
         tape.rewind(body + inside.start())
         block, size = block[: inside.start()], inside.start()
-    elif size > len(block):  # not all of it is held, so it is read again
+    elif size > len(block):  # only a part of the block is held, so it is read again
         tape.rewind(body)
         block, size = tape.until(dialect, keep)
     elif length is None or size == length:

@@ -1,8 +1,8 @@
-"""Exchanges with servers to WARC 1.1 records, a gzip member each: response or revisit, request, metadata.
+"""Writes exchanges with servers as WARC 1.1 records, a gzip member each: response or revisit, request, metadata.
 
 A body is kept as it came in its content codings, without chunks: `Transfer-Encoding` is stored as
-`X-Crawler-Transfer-Encoding`, a `Content-Length` that is not the body's as `X-Crawler-Content-Length`. What a record is
-called depends on what it is of and on nothing else, so that an exchange written again has the same record ids.
+`X-Crawler-Transfer-Encoding`, a `Content-Length` that is not the body's as `X-Crawler-Content-Length`. A record's id
+depends on the file's prefix, the exchange's key and the kind, so that an exchange written again has the same ids.
 """
 
 import base64
@@ -16,15 +16,16 @@ from uuid import UUID, uuid5
 
 from curate.warc.codec import gzip_member
 
-NAMESPACE = UUID("6b0f4f0c-8f0a-5d5e-9a1e-3c6f1b7f2f41")
+NAMESPACE = UUID("6b0f4f0c-8f0a-5d5e-9a1e-3c6f1b7f2f41")  # of record ids
 IDENTICAL = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 HEAD_BYTES = 32_000  # of a stored HTTP header: readers give a file up at 32 KiB
-URL_BYTES = 8_190
-REASONS = ("", "length", "time", "disconnect", "unspecified")
+URL_BYTES = 8_190  # of a stored URL
+REASONS = ("", "length", "time", "disconnect", "unspecified")  # the values of WARC-Truncated
 BREAKS = re.compile(rb"[\r\n\0]")
 UNSAFE = re.compile(r"[\x00-\x20\x7f]")
-DROPPED = b"X-Crawler-Dropped-Headers"
+DROPPED = b"X-Crawler-Dropped-Headers"  # holds the number of lines for which a header had no room
+# The beginnings of header lines that a reader needs.
 ESSENTIAL = (b"content-type", b"content-encoding", b"content-length", b"location", b"x-crawler-", b"x-robots-tag")
 
 Fields = Iterable[tuple[str, str]]
@@ -37,33 +38,28 @@ class Earlier:
     record_id: str
     url: str
     date: datetime
-    payload_digest: str
+    payload_digest: str  # algorithm and base32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request and its answer.
+    """One request and its answer."""
 
-    key: what the record ids depend on beside the file's prefix: the URL's id and the hop. request: its head as sent.
-    body: without chunks, in its content codings. truncated: why the body is cut, one of REASONS. mime: as sniffed.
-    protocols: as in WARC-Protocol, such as "http/1.1". earlier: makes this a revisit, unless it is truncated.
-    """
-
-    key: str
+    key: str  # the URL's id and the hop; the record ids depend on it
     url: str
-    date: datetime
+    date: datetime  # with a zone
     status_line: bytes
     headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
-    ip: str = ""
-    request: bytes = b""
-    truncated: str = ""
-    mime: str = ""
+    body: bytes  # without chunks, in its content codings
+    ip: str = ""  # the server's address
+    request: bytes = b""  # the request's head as sent
+    truncated: str = ""  # the reason for which the body is cut, one of REASONS
+    mime: str = ""  # as sniffed
     charset: str = ""
-    protocols: tuple[str, ...] = ()
-    cipher: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    earlier: Earlier | None = None
+    protocols: tuple[str, ...] = ()  # as in WARC-Protocol, such as "http/1.1"
+    cipher: str = ""  # as in WARC-Cipher-Suite
+    metadata: Mapping[str, str] = field(default_factory=dict)  # the fields of the metadata record
+    earlier: Earlier | None = None  # makes this a revisit, unless it is truncated
 
     def __post_init__(self) -> None:
         if self.truncated not in REASONS:
@@ -76,89 +72,90 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """Where the response or revisit lies, which other records came with it, and what an index says of it.
+    """The place and the ids of the records of an exchange, once they are written."""
 
-    offset, length: of its gzip member. end: the offset behind the last record of the exchange.
-    """
-
-    kind: str
-    offset: int
-    length: int
-    end: int
+    kind: str  # response or revisit
+    offset: int  # of its gzip member, in bytes
+    length: int  # of its gzip member, in bytes
+    end: int  # the offset behind the last record of the exchange
     payload_digest: str
     record_id: str
-    request_id: str = ""
-    metadata_id: str = ""
+    request_id: str = ""  # '' where no request was written
+    metadata_id: str = ""  # '' where no metadata was written
 
     def earlier(self, exchange: Exchange) -> Earlier:
-        """This capture as a later one of the same payload names it; of a revisit the capture that it names."""
+        """Returns this capture as a later one of the same payload names it; of a revisit the capture that it names."""
         if exchange.earlier and self.kind == "revisit":
             return exchange.earlier
         return Earlier(
-            record_id=self.record_id, url=exchange.url, date=exchange.date, payload_digest=self.payload_digest
+            record_id=self.record_id,
+            url=exchange.url,
+            date=exchange.date,
+            payload_digest=self.payload_digest,
         )
 
 
 class WarcWriter:
-    """Writes records one after another to a binary file; prefix: what ids depend on first, a lot's id.
+    """Writes records one after another to a binary file.
 
-    algorithm: of the digests, "sha1" as everywhere or "sha256".
+    prefix: begins the name from which every record id is made; a lot's id. algorithm: of the digests, "sha1" (as
+    archives use it) or "sha256".
     """
 
     def __init__(self, file: BinaryIO, *, prefix: str, algorithm: str = "sha1") -> None:
         self._file, self._prefix, self._algorithm = file, prefix, algorithm
-        self._info = ""
-        self.offset = 0
+        self._info = ""  # the id of the record that opens the file
+        self.offset = 0  # of the next record, in bytes
 
     def write_info(self, name: str, date: datetime, fields: Mapping[str, str]) -> str:
-        """The record that opens a file of this name and says who wrote it and how; its id."""
+        """Writes the record that opens a file of this name and says who wrote it and how; returns its id."""
         self._info = record_id(self._prefix, name, "warcinfo")
         block = warc_fields({**fields, "format": "WARC File Format 1.1"})
-        named = [("WARC-Filename", name), ("Content-Type", "application/warc-fields")]
+        about = [("WARC-Filename", name), ("Content-Type", "application/warc-fields")]
         head = [("WARC-Type", "warcinfo"), ("WARC-Record-ID", self._info), ("WARC-Date", stamp(date))]
-        self._put([*head, *named, ("WARC-Block-Digest", payload_digest(block, self._algorithm))], block)
+        self._put([*head, *about, ("WARC-Block-Digest", payload_digest(block, self._algorithm))], block)
         return self._info
 
     def write(self, exchange: Exchange) -> Written:
-        """The records of an exchange; ValueError where `earlier` is of another payload."""
+        """Writes the records of an exchange; raises ValueError where `earlier` is of another payload."""
         kind, payload_digest, fields = self._kind(exchange)
-        about = _shared(exchange, self._info)
-        own = record_id(self._prefix, exchange.key, kind)
+        shared = _shared_fields(exchange, self._info)
+        own_id = record_id(self._prefix, exchange.key, kind)
         fields += [("WARC-IP-Address", exchange.ip), ("WARC-Identified-Payload-Type", exchange.mime)]
-        fields += [("WARC-Protocol", each) for each in exchange.protocols]
+        fields += [("WARC-Protocol", protocol) for protocol in exchange.protocols]
         fields += [("WARC-Cipher-Suite", exchange.cipher), ("Content-Type", "application/http; msgtype=response")]
         block = response_head(exchange) + (exchange.body if kind == "response" else b"")
         offset = self.offset
-        length = self._record(kind, own, about + fields, block)
-        beside = [*about, ("WARC-Concurrent-To", own)]
+        length = self._record(kind, own_id, shared + fields, block)
+        concurrent = [*shared, ("WARC-Concurrent-To", own_id)]
         request_id = metadata_id = ""
         if exchange.request:
             request_id = record_id(self._prefix, exchange.key, "request")
             more = [("WARC-IP-Address", exchange.ip), ("Content-Type", "application/http; msgtype=request")]
-            self._record("request", request_id, beside + more, exchange.request)
+            self._record("request", request_id, concurrent + more, exchange.request)
         if exchange.metadata:
             metadata_id = record_id(self._prefix, exchange.key, "metadata")
             more = [("Content-Type", "application/warc-fields")]
-            self._record("metadata", metadata_id, beside + more, warc_fields(exchange.metadata))
+            self._record("metadata", metadata_id, concurrent + more, warc_fields(exchange.metadata))
         return Written(
             kind=kind,
             offset=offset,
             length=length,
             end=self.offset,
             payload_digest=payload_digest,
-            record_id=own,
+            record_id=own_id,
             request_id=request_id,
             metadata_id=metadata_id,
         )
 
     def _kind(self, exchange: Exchange) -> tuple[str, str, list[tuple[str, str]]]:
-        """Response or revisit, the payload's digest, and the fields that follow from these."""
-        found, earlier = payload_digest(exchange.body, self._algorithm), exchange.earlier
+        """Returns "response" or "revisit", the payload's digest, and the fields that follow from these."""
+        digest, earlier = payload_digest(exchange.body, self._algorithm), exchange.earlier
         if earlier is None or exchange.truncated:
-            return "response", found, [("WARC-Payload-Digest", found), ("WARC-Truncated", exchange.truncated)]
+            return "response", digest, [("WARC-Payload-Digest", digest), ("WARC-Truncated", exchange.truncated)]
         unmodified = exchange.status_line.split(b" ")[1:2] == [b"304"]
-        if not unmodified and earlier.payload_digest != found:
-            raise ValueError(f"{exchange.url}: its payload is {found}, the earlier one {earlier.payload_digest}")
+        if not unmodified and earlier.payload_digest != digest:
+            raise ValueError(f"{exchange.url}: its payload is {digest}, the earlier one {earlier.payload_digest}")
         fields = [
             ("WARC-Profile", NOT_MODIFIED if unmodified else IDENTICAL),
             ("WARC-Refers-To", earlier.record_id),
@@ -169,11 +166,13 @@ class WarcWriter:
         ]
         return "revisit", earlier.payload_digest, fields
 
-    def _record(self, kind: str, own: str, fields: list[tuple[str, str]], block: bytes) -> int:
-        checked = ("WARC-Block-Digest", payload_digest(block, self._algorithm))
-        return self._put([("WARC-Type", kind), ("WARC-Record-ID", own), *fields, checked], block)
+    def _record(self, kind: str, own_id: str, fields: list[tuple[str, str]], block: bytes) -> int:
+        """Writes a record with its type, id and digest, and returns the length of its member in bytes."""
+        block_digest = ("WARC-Block-Digest", payload_digest(block, self._algorithm))
+        return self._put([("WARC-Type", kind), ("WARC-Record-ID", own_id), *fields, block_digest], block)
 
     def _put(self, fields: Fields, block: bytes) -> int:
+        """Writes a record of these fields, but the empty ones, and returns the length of its member in bytes."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields if value)
         head = f"WARC/1.1\r\n{lines}Content-Length: {len(block)}\r\n\r\n".encode("utf-8", "surrogateescape")
         member = gzip_member(b"".join((head, block, b"\r\n\r\n")))
@@ -182,7 +181,7 @@ class WarcWriter:
         return len(member)
 
 
-def _shared(exchange: Exchange, info: str) -> list[tuple[str, str]]:
+def _shared_fields(exchange: Exchange, info: str) -> list[tuple[str, str]]:
     return [
         ("WARC-Date", stamp(exchange.date)),
         ("WARC-Target-URI", safe(exchange.url)),
@@ -191,71 +190,73 @@ def _shared(exchange: Exchange, info: str) -> list[tuple[str, str]]:
 
 
 def response_head(exchange: Exchange) -> bytes:
-    """The response's header as it is stored: lines in their order, below HEAD_BYTES, the length the body's own."""
+    """Returns the response's header as stored: lines in their order, at most HEAD_BYTES, the length the body's own."""
     length = b"%d" % len(exchange.body)
-    lines, told = [], False
+    lines = []
+    has_length = False
     for name, value in exchange.headers:
         name, value = BREAKS.sub(b"", name).strip(), BREAKS.sub(b" ", value)
         lower = name.lower()
         if lower == b"transfer-encoding" or (lower == b"content-length" and value.strip() != length):
             name = b"X-Crawler-" + name
-        told = told or (lower == b"content-length" and value.strip() == length)
+        has_length = has_length or (lower == b"content-length" and value.strip() == length)
         if name:
             lines.append(b"%s: %s\r\n" % (name, value))
-    if not told and (exchange.body or not _bodiless(exchange.status_line)):
+    if not has_length and (exchange.body or not _bodiless(exchange.status_line)):
         lines.append(b"Content-Length: %s\r\n" % length)
     first = BREAKS.sub(b" ", exchange.status_line)[:1000] + b"\r\n"
     return b"".join((first, *_fitting(lines, HEAD_BYTES - len(first) - 2), b"\r\n"))
 
 
 def _bodiless(status_line: bytes) -> bool:
-    """Has an answer of this status no body, so that a length would be wrong?"""
+    """Returns True for a status whose answers have no body, so that a length would be wrong."""
     return status_line.split(b" ")[1:2] in ([b"204"], [b"304"])
 
 
 def _fitting(lines: list[bytes], room: int) -> list[bytes]:
-    """The lines that fit, those that a reader needs first, and a last one that counts the others."""
+    """Returns the lines that fit into so many bytes, essential ones first, and a last one that counts the others."""
     if sum(map(len, lines)) <= room:
         return lines
     room -= len(DROPPED) + 20
     kept = set()
-    for number in sorted(range(len(lines)), key=lambda each: not lines[each].lower().startswith(ESSENTIAL)):
+    essential_first = sorted(range(len(lines)), key=lambda number: not lines[number].lower().startswith(ESSENTIAL))
+    for number in essential_first:
         if len(lines[number]) <= room:
             room -= len(lines[number])
             kept.add(number)
-    return [lines[each] for each in sorted(kept)] + [b"%s: %d\r\n" % (DROPPED, len(lines) - len(kept))]
+    return [lines[number] for number in sorted(kept)] + [b"%s: %d\r\n" % (DROPPED, len(lines) - len(kept))]
 
 
 def record_id(prefix: str, key: str, kind: str) -> str:
-    """The id of the record of this kind, the same whenever and wherever it is made."""
+    """Returns the id of the record of this kind, the same whenever and wherever it is made."""
     return f"<urn:uuid:{uuid5(NAMESPACE, chr(0).join((prefix, key, kind)))}>"
 
 
 def payload_digest(content: bytes, algorithm: str = "sha1") -> str:
-    """The digest as archives write it: the algorithm and base32.
+    """Returns the digest as archives write it: the algorithm and base32.
 
-    >>> digest(b"")
+    >>> payload_digest(b"")
     'sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ'
     """
-    found = hashlib.new(algorithm, content, usedforsecurity=False).digest()
-    return f"{algorithm}:{base64.b32encode(found).decode()}"
+    digest = hashlib.new(algorithm, content, usedforsecurity=False).digest()
+    return f"{algorithm}:{base64.b32encode(digest).decode()}"
 
 
 def warc_fields(fields: Mapping[str, str]) -> bytes:
-    """Lines of `name: value`, a value with line ends on one line."""
+    """Returns lines of `name: value`; line ends within a value become blanks."""
     lines = (f"{name}: {' '.join(value.split())}\r\n" for name, value in fields.items())
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
 def safe(url: str) -> str:
-    """A URL that fits into a header line: blanks and controls as %-escapes.
+    """Returns a URL that fits into a header line: blanks and controls as %-escapes.
 
     >>> safe("http://a/x y")
     'http://a/x%20y'
     """
-    return UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", url)
+    return UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", url)
 
 
 def stamp(date: datetime) -> str:
-    """A time as WARC writes it, in seconds."""
+    """Returns a time as WARC writes it: in UTC, to the second."""
     return date.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

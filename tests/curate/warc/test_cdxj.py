@@ -97,7 +97,7 @@ def test_a_line_tells_what_common_crawl_tells_of_a_capture():
     tables = [json.loads(each.split(" ", 2)[2]) for each in told]
     assert tables[2]["redirect"] == "http://a.test/there"
     assert tables[3]["truncated"] == "length"
-    assert (tables[4]["mime"], tables[4]["payload_digest"]) == ("warc/revisit", page["payload_digest"])
+    assert (tables[4]["mime"], tables[4]["digest"]) == ("warc/revisit", page["digest"])
 
 
 def test_our_own_selection_reads_the_index_and_finds_the_records(tmp_path):
@@ -131,14 +131,14 @@ def test_the_indexers_of_webrecorder_and_pywb_make_the_same_lines(tmp_path, inde
     if indexer == "pywb":  # in an environment of its own: it asks for older libraries than the rest
         command = [shutil.which("cdx-indexer") or pytest.skip("no pywb on the path"), "-j", "-s", "a.warc.gz"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    kept = ("url", "mime", "status", "payload_digest", "length", "offset", "filename")
+    kept = ("url", "mime", "status", "digest", "length", "offset", "filename")
     parsed = [[each.split(" ", 2) for each in text.splitlines()] for text in (done.stdout, index(told).decode())]
     theirs, ours = (
         [(key, time, {name: json.loads(table).get(name) for name in kept}) for key, time, table in rows]
         for rows in parsed
     )
     for _, _, table in theirs:
-        table["payload_digest"] = table["payload_digest"].removeprefix("sha1:")
+        table["digest"] = table["digest"].removeprefix("sha1:")
         table["mime"] = table["mime"] or "unk"
         table["status"] = table["status"] or "200"  # pywb tells none of a revisit
     assert theirs == ours

@@ -69,7 +69,7 @@ def test_a_file_that_is_cut_is_an_error_with_its_offset():
             "no digest of the block",
         ),
         (lambda raw: raw.replace(b"WARC-Payload-Digest: sha1:6", b"WARC-Payload-Digest: sha1:7"), "the payload is"),
-        (lambda raw: raw[:-8] + raw[-4:], "told are"),
+        (lambda raw: raw[:-8] + raw[-4:], "its Content-Length is"),
         (lambda raw: raw.replace(b"WARC/1.1", b"WARC/9.9"), "no WARC 1.1 record"),
     ],
 )
