@@ -1,5 +1,6 @@
-"""`python -m curate.cli`."""
+"""Runs the command line as `python -m curate.cli`."""
 
 from curate.cli.entry import main
 
-main()
+if __name__ == "__main__":
+    main()

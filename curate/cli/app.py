@@ -1,17 +1,25 @@
-"""What the commands share: the application, its consoles, the options of several commands, how a run is told."""
+"""The application without its commands, its two consoles, and what several commands do alike."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from curate import __version__, storage
+from curate import __version__
 from curate.console import say
-from curate.errors import SettingsError
+from curate.errors import SettingsError, UserError
 
-DATASET, STAGES, LOOK, MODEL, MACHINE = "Make a dataset", "One stage", "Look at an output", "Train", "Runners"
+# The panels of `curate --help`.
+DATASET = "Make a dataset"
+STAGES = "One stage"
+LOOK = "Look at an output"
+MODEL = "Train"
+MACHINE = "Runners"
+
+SHOWN_FAILURES = 5  # of the dead letters, which may be thousands
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,32 +31,6 @@ app = typer.Typer(
 )
 console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
 errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
-beam_options: list[str] = []
-
-
-def named(name: str) -> Path:
-    """A path or a URL of the command line, whatever may be needed to read it."""
-    try:
-        return storage.path(name)
-    except SettingsError as error:  # a ValueError, of which the parser would tell only the value
-        raise typer.BadParameter(str(error)) from None
-
-
-def place(name: str) -> Path:
-    """A path or a URL of the command line that can be read here."""
-    path = named(name)
-    try:
-        storage.need(path)
-    except SettingsError as error:
-        raise typer.BadParameter(str(error)) from None
-    return path
-
-
-OutOption = typer.Option("-o", "--out", metavar="PATH", parser=named, help="The folder to write.", show_default=False)
-Out = Annotated[Path, OutOption]
-Set = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Change one setting, as in TOML.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Output = Annotated[Path, typer.Argument(metavar="OUT", parser=place, help="The folder of a run or of a stage.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -64,68 +46,57 @@ def common(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
 ) -> None:
-    """Options of every command; --debug may stand anywhere and is read in `main`."""
-
-
-def train_model(manifest: Path, out: Path, chosen: Any, console: Console = console) -> None:
-    """Train, unless this very model of this very dataset is there; then tell what came of it."""
-    from curate.gpt import result
-
-    if result.is_done(manifest, out, chosen):
-        console.print("train     done before")
-    else:
-        from curate.gpt.train import train as fit
-
-        def tell(step: int, loss: float) -> None:
-            if step % chosen.log_every == 0 or step == 1:
-                console.print(f"train     step {step:>5}  loss {loss:.3f}")
-
-        fit(manifest, out, chosen, report=tell)
-    for line in result.lines(out):
-        say(console, line)
+    """Takes the options of every command; `main` reads --debug itself, since it may stand anywhere."""
 
 
 def need_torch(mend: str) -> None:
-    """SettingsError where what trains is not installed."""
+    """Raises UserError where a library that training needs is not installed; `mend` says what else can be done."""
     _need(("torch", "altair", "vl_convert"), mend)
 
 
 def need_charts(mend: str) -> None:
-    """SettingsError where what draws is not installed."""
+    """Raises UserError where a library that drawing needs is not installed; `mend` says what else can be done."""
     _need(("altair", "vl_convert"), mend)
 
 
-def _need(modules: tuple[str, ...], mend: str) -> None:
-    from importlib.util import find_spec
-
-    for module in modules:
-        if find_spec(module) is None:
-            raise SettingsError(f"{module} is not installed: pip install 'curate-corpus[train]', or {mend}")
-
-
 def need_local(path: Path) -> None:
-    """SettingsError where training would write elsewhere than on this machine."""
+    """Raises SettingsError where training would write elsewhere than on this machine."""
+    from curate import storage
+
     if storage.is_remote(path):
         raise SettingsError(
             f"{path}: a model is written to a local folder; --no-train, then: curate train {path} -o DIR"
         )
 
 
+def forget_failures(out: Path) -> None:
+    """Lets the parts with dead letters be made again, and says how many they are."""
+    from curate.stage.record import forget_failed
+
+    say(errors, f"retry: {forget_failed(out)} parts with dead letters are made again")
+
+
 def print_json(value: Any) -> None:
-    """Print a value as JSON."""
+    """Prints a value as JSON."""
     import json
 
     typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 def exit_by_failures(out: Path) -> None:
-    """Exit code 1 where some input failed, with the first dead letters."""
+    """Exits with code 1 where an input of a run or stage failed, and prints its first dead letters."""
     from curate.inspection import history
 
     letters = history.dead_letters(out)
-    for letter in letters[:5]:
+    for letter in letters[:SHOWN_FAILURES]:
         say(errors, f"curate: {letter}")
-    if len(letters) > 5:
-        say(errors, f"curate: and {len(letters) - 5} more in the failed-*.parquet of {out}")
+    if len(letters) > SHOWN_FAILURES:
+        say(errors, f"curate: and {len(letters) - SHOWN_FAILURES} more in the failed-*.parquet of {out}")
     if letters:
         raise typer.Exit(1)
+
+
+def _need(modules: tuple[str, ...], mend: str) -> None:
+    for module in modules:
+        if find_spec(module) is None:
+            raise UserError(f"{module} is not installed: pip install 'curate-corpus[train]', or {mend}")

@@ -1,4 +1,4 @@
-"""The entry point of `curate`: exit codes, and every error as one line that names the value and the mend."""
+"""The entry point of `curate`: its commands, its exit codes, and every error as one line."""
 
 import os
 import re
@@ -9,66 +9,54 @@ import traceback
 
 import typer
 
-from curate.cli import crawl, links, look, quality, run, runners  # noqa: F401 - the commands register themselves
-from curate.cli.app import app, beam_options, errors
+from curate.cli import dataset, look, quality, run, runners, stages
+from curate.cli.app import MACHINE, MODEL, app, errors
 from curate.console import say
-from curate.errors import SettingsError
+from curate.errors import UserError
 
 INTERRUPTED = "interrupted; the same command resumes where it stopped"
-INTERRUPT_PATIENCE_S = 10.0
+INTERRUPTED_CODE = 130
+INTERRUPT_PATIENCE_S = 10.0  # for a runner that waits for a worker that has gone
+
+# The order of the panels of `curate --help`, and of the commands in a panel.
+for _module in (run, stages, look, dataset):
+    app.add_typer(_module.commands)
+app.add_typer(quality.commands, name="quality", rich_help_panel=MODEL)
+app.add_typer(runners.runners, name="runners", rich_help_panel=MACHINE)
+app.add_typer(runners.dataflow, name="dataflow", rich_help_panel=MACHINE)
 
 
 def main() -> None:
-    """The entry point: exit codes, and errors as one line."""
-    arguments = sys.argv[1:]
-    if "--" in arguments:
-        lone = arguments.index("--")
-        beam_options[:] = arguments[lone + 1 :]
-        arguments = arguments[:lone]
+    """Runs the command that the arguments name, and exits with its code; an error is one line on standard error."""
+    arguments, beam_options = _split(sys.argv[1:])
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a scheduler's way to interrupt
     try:
-        code = app(args=arguments, prog_name="curate", standalone_mode=False)
-        if code == 130:  # typer's own answer to an interrupt
+        code = app(args=arguments, prog_name="curate", standalone_mode=False, obj=beam_options)
+        if code == INTERRUPTED_CODE:  # typer's own answer to an interrupt
             raise KeyboardInterrupt
         sys.exit(code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail(INTERRUPTED, 130, debug)
-    except SettingsError as error:
-        _fail(str(error), 2, debug)
+        _fail(INTERRUPTED, INTERRUPTED_CODE, debug=debug)
+    except UserError as error:
+        _fail(str(error), 2, debug=debug)
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}; the same command resumes once that is mended", 1, debug)
+        file = f"{error.filename}: " if error.filename else ""
+        _fail(f"{file}{error.strerror or error}; the same command resumes once that is mended", 1, debug=debug)
     except Exception as error:
         usage = getattr(error, "format_message", None)  # a usage error, whose class typer keeps to itself
-        if usage and usage():
-            _fail(f"{usage()} (curate --help)", 2, debug)
-        if usage:  # no command at all, which has printed the help
+        if usage is None:
+            _fail(one_line(error), 1, debug=debug)
+        elif message := usage():
+            _fail(f"{message} (curate --help)", 2, debug=debug)
+        else:  # no command at all, which has printed the help
             sys.exit(2)
-        _fail(one_line(error), 1, debug)
-
-
-def _interrupt(*_: object) -> None:
-    """Interrupt; should a runner then wait for a worker that has gone, end all the same: parts are whole or absent."""
-    over = threading.Timer(INTERRUPT_PATIENCE_S, _fail, (INTERRUPTED, 130, False))
-    over.daemon = True
-    over.start()
-    raise KeyboardInterrupt
-
-
-def _fail(message: str, code: int, debug: bool) -> None:
-    if debug:
-        traceback.print_exc()
-    say(errors, f"curate: {message}")
-    sys.stderr.flush()
-    sys.stdout.flush()
-    os._exit(code) if code == 130 else sys.exit(code)
 
 
 def one_line(error: BaseException) -> str:
-    """The last line of an error that names an exception, which is the cause where Beam wraps a worker's trace."""
+    """Returns an error as one line; of a worker's trace, which Beam wraps, the last line that names an exception."""
     text = str(error).strip() or type(error).__name__
     cause = r"^(?:\w+\.)*(\w*(?:Error|Exception|Interrupt)): (.*?)(?: \[while running.*)?$"
     causes = re.findall(cause, text, re.MULTILINE)
@@ -78,5 +66,29 @@ def one_line(error: BaseException) -> str:
     return f"{text.splitlines()[0]} ({type(error).__name__}); --debug shows the trace"
 
 
-if __name__ == "__main__":
-    main()
+def _split(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Returns the arguments before a lone `--`, which are ours, and those behind it, which are Beam's."""
+    if "--" not in arguments:
+        return arguments, ()
+    lone = arguments.index("--")
+    return arguments[:lone], tuple(arguments[lone + 1 :])
+
+
+def _interrupt(*_: object) -> None:
+    """Raises KeyboardInterrupt, and ends the process if a runner still waits later: parts are whole or absent."""
+    end = threading.Timer(INTERRUPT_PATIENCE_S, _fail, (INTERRUPTED, INTERRUPTED_CODE), {"debug": False})
+    end.daemon = True
+    end.start()
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, code: int, *, debug: bool) -> None:
+    """Prints a message, with the trace if that is wanted, and exits; at once after an interrupt, whoever still runs."""
+    if debug:
+        traceback.print_exc()
+    say(errors, f"curate: {message}")
+    sys.stderr.flush()
+    sys.stdout.flush()
+    if code == INTERRUPTED_CODE:
+        os._exit(code)
+    sys.exit(code)

@@ -1,4 +1,4 @@
-"""The commands about the machine: what Spark, Flink, Prism and Dataflow need on it."""
+"""The commands that say and fetch what Spark, Flink and Prism need on this machine, and what Dataflow needs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,16 +6,50 @@ from typing import Annotated
 import typer
 
 from curate.cli import tables
-from curate.cli.app import MACHINE, Json, app, console, print_json
+from curate.cli.app import console, print_json
+from curate.cli.options import Json
 from curate.console import say
 from curate.errors import SettingsError
 
 runners = typer.Typer(no_args_is_help=True, help="What Spark, Flink and Prism need on this machine.")
-app.add_typer(runners, name="runners", rich_help_panel=MACHINE)
-
-
 dataflow = typer.Typer(no_args_is_help=True, help="What Google Cloud's Dataflow needs of a recipe.")
-app.add_typer(dataflow, name="dataflow", rich_help_panel=MACHINE)
+
+
+@runners.command("list")
+def list_runners(json: Json = False) -> None:
+    """Print which runners are ready, and what they are made of."""
+    from curate.pipelines.engines import installs
+
+    rows = [
+        {
+            "runner": name,
+            "state": installs.state(name, thorough=True),
+            "versions": installs.versions(name),
+            "folder": str(installs.folder(name)),
+        }
+        for name in installs.NAMES
+    ]
+    if json:
+        print_json(rows)
+    else:
+        tables.print_runners(rows, console)
+
+
+@runners.command("fetch")
+def fetch_runners(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="spark, flink or prism.")],
+) -> None:
+    """Fetch what a runner needs: a class path by Maven, or a binary built by Go."""
+    from curate.pipelines.engines import installs
+
+    for name in names:
+        if name not in installs.NAMES:
+            raise SettingsError(f"{name}: nothing to fetch for it; known are {', '.join(installs.NAMES)}")
+    for name in names:
+        folder = installs.fetch(name)
+        files = installs.recorded(name)
+        size = sum(record.bytes for record in files.values()) / 1e6
+        say(console, f"{name}: ready, {len(files)} files, {size:.0f} MB in {folder}")
 
 
 @dataflow.command("template")
@@ -40,37 +74,3 @@ def folder() -> None:
     from importlib import resources
 
     say(console, str(resources.files("curate.pipelines") / "dataflow"))
-
-
-@runners.command("list")
-def list_runners(json: Json = False) -> None:
-    """Print which runners are ready, and what they are made of."""
-    from curate.pipelines.engines import installs
-
-    rows = [
-        {
-            "runner": name,
-            "state": installs.state(name, thorough=True),
-            "versions": installs.versions(name),
-            "folder": str(installs.folder(name)),
-        }
-        for name in installs.NAMES
-    ]
-    print_json(rows) if json else tables.runners(rows, console)
-
-
-@runners.command("fetch")
-def fetch_runners(
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="spark, flink or prism.")],
-) -> None:
-    """Fetch what a runner needs: a class path by Maven, or a binary built by Go."""
-    from curate.pipelines.engines import installs
-
-    for name in names:
-        if name not in installs.NAMES:
-            raise SettingsError(f"{name}: nothing to fetch for it; known are {', '.join(installs.NAMES)}")
-    for name in names:
-        folder = installs.fetch(name)
-        files = installs.recorded(name)
-        size = sum(record.bytes for record in files.values()) / 1e6
-        say(console, f"{name}: ready, {len(files)} files, {size:.0f} MB in {folder}")

@@ -1,4 +1,4 @@
-"""The tables that the command line prints, made with Rich from plain values."""
+"""The tables that the command line prints, made with Rich of plain values."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from rich.text import Text
 from curate.console import plain
 
 
-def funnel(summary: dict[str, Any], console: Console) -> None:
-    """Per stage: read, kept, rejected, and each reason with its share of what the stage read."""
+def print_funnel(summary: dict[str, Any], console: Console) -> None:
+    """Prints per stage: read, kept, rejected, and each reason with its share of what the stage read."""
     table = Table(title=Text(f"funnel of {plain(summary['output'])}"), title_justify="left")
     table.add_column("stage")
     for name in ("read", "kept", "rejected", "share of read"):
@@ -35,8 +35,8 @@ def funnel(summary: dict[str, Any], console: Console) -> None:
         console.print("not finished: there is no manifest.json yet")
 
 
-def sources(summary: dict[str, Any], console: Console) -> None:
-    """Per source: documents, tokens, weight, and epochs at the recipe's token budget."""
+def print_sources(summary: dict[str, Any], console: Console) -> None:
+    """Prints per source: documents, tokens, weight, and epochs at the recipe's token budget."""
     table = Table(title=f"sources (epochs at {summary['budget']:,} tokens)", title_justify="left")
     table.add_column("source")
     for name in ("documents", "train tokens", "valid tokens", "weight", "share", "epochs"):
@@ -55,7 +55,7 @@ def sources(summary: dict[str, Any], console: Console) -> None:
 
 
 def portions(contract: dict[str, Any]) -> dict[str, Any]:
-    """A manifest's mixture as plain values: the budget, the preset, and each source's portion."""
+    """Returns a manifest's mixture as plain values: the budget, the preset, and each source's portion."""
     names = ("name", "quality", "weight", "share", "epochs", "capped")
     sources = [
         {"tokens": source["splits"].get("train", {}).get("tokens", 0)}
@@ -65,8 +65,8 @@ def portions(contract: dict[str, Any]) -> dict[str, Any]:
     return {**contract["mixture"], "sources": sources}
 
 
-def mixture(contract: dict[str, Any], console: Console) -> None:
-    """Per source: train tokens, quality where the preset goes by it, weight, share, epochs, capped or not."""
+def print_mixture(contract: dict[str, Any], console: Console) -> None:
+    """Prints per source: train tokens, quality where the preset goes by it, weight, share, epochs, capped or not."""
     stated = portions(contract)
     cap = f", at most {stated['max_epochs']:g}" if stated["max_epochs"] else ""
     title = f"mixture {stated['preset']} (epochs at {stated['tokens']:,} tokens{cap})"
@@ -87,8 +87,8 @@ def mixture(contract: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
-def shards(summary: dict[str, Any], console: Console, *, most: int = 20) -> None:
-    """Per shard: path, documents, tokens."""
+def print_shards(summary: dict[str, Any], console: Console, *, most: int = 20) -> None:
+    """Prints per shard: path, documents, tokens; the first `most` of them."""
     table = Table(title=f"{len(summary['shards'])} shards", title_justify="left")
     table.add_column("shard", overflow="fold")
     for name in ("documents", "tokens"):
@@ -101,7 +101,7 @@ def shards(summary: dict[str, Any], console: Console, *, most: int = 20) -> None
 
 
 def share(part: float, whole: float) -> str:
-    """A part in percent.
+    """Returns a part of a whole in percent.
 
     >>> share(1, 8)
     '12.5 %'
@@ -109,8 +109,8 @@ def share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
-def runners(rows: list[dict[str, Any]], console: Console) -> None:
-    """Per runner: whether what it needs is there, in which versions, where."""
+def print_runners(rows: list[dict[str, Any]], console: Console) -> None:
+    """Prints per runner: whether what it needs is installed, in which versions, and where."""
     table = Table(title="runners", title_justify="left")
     for name in ("runner", "state", "versions", "folder"):
         table.add_column(name, overflow="fold")

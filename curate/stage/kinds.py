@@ -16,6 +16,7 @@ class Kind:
     """What all parts of the program must know of one kind of stage."""
 
     name: str
+    summary: str = ""  # the help of its verb; a first half has no verb
     folder: str  # where it lies in a run's folder, or a first half in its stage's folder
     takes: Literal["files", "links", "documents", "tokens"]  # what its verb is given: files, or a stage's folder
     leaves: Literal["documents", "decisions", "links", "other"]  # what a row of a part is
@@ -48,6 +49,7 @@ KINDS = {
         ),
         Kind(
             name="links",
+            summary="Files of links to candidates with votes, each page once.",
             folder="links",
             takes="files",
             leaves="links",
@@ -60,6 +62,7 @@ KINDS = {
         ),
         Kind(
             name="crawl",
+            summary="Links to WARC files, by robots.txt and at each host's pace.",
             folder="crawl",
             takes="links",
             leaves="decisions",
@@ -70,6 +73,7 @@ KINDS = {
         ),
         Kind(
             name="extract",
+            summary="WARC or WET files to documents.",
             folder="extract",
             takes="files",
             leaves="documents",
@@ -80,6 +84,7 @@ KINDS = {
         ),
         Kind(
             name="filter",
+            summary="Documents to those that the rules let pass.",
             folder="filter",
             takes="documents",
             leaves="documents",
@@ -90,6 +95,7 @@ KINDS = {
         Kind(name="sign", folder="signatures", takes="documents", leaves="other", libraries=("datasketch",)),
         Kind(
             name="dedup",
+            summary="Documents to decisions: exact text, then MinHash-LSH.",
             folder="dedup",
             takes="documents",
             leaves="decisions",
@@ -101,6 +107,7 @@ KINDS = {
         Kind(name="rate", folder="scores", takes="documents", leaves="other", libraries=("fasttext-community",)),
         Kind(
             name="score",
+            summary="Documents to scored documents, by a fastText classifier.",
             folder="score",
             takes="documents",
             leaves="documents",
@@ -111,6 +118,7 @@ KINDS = {
         ),
         Kind(
             name="tokenize",
+            summary="Documents to sorted parts of tokens.",
             folder="tokenize",
             module="tokens",
             takes="documents",
@@ -121,6 +129,7 @@ KINDS = {
         ),
         Kind(
             name="pack",
+            summary="Tokens to shards.",
             folder="shards",
             takes="tokens",
             leaves="other",

@@ -1,0 +1,127 @@
+"""The commands that state a recipe, make a finished dataset anew or for others, and train on one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from curate.cli import tables
+from curate.cli.app import DATASET, MODEL, console, need_local, need_torch, print_json
+from curate.cli.options import Json, Out, Output, RecipeArgument, Set, readable_path
+from curate.console import say
+
+if TYPE_CHECKING:
+    from curate.gpt.config import Train
+
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=DATASET)
+def recipe(name: RecipeArgument, set_: Set = []) -> None:
+    """Print a recipe with all its defaults, as TOML that can be run."""
+    from curate import recipe as recipes
+
+    typer.echo(recipes.to_toml(recipes.load(name, tuple(set_))), nl=False)
+
+
+@commands.command(rich_help_panel=DATASET)
+def mix(
+    out: Output,
+    tokens: Annotated[str | None, typer.Option(help="The token budget, such as 300B.", show_default=False)] = None,
+    preset: Annotated[str | None, typer.Option(help="The rule that makes the weights.", show_default=False)] = None,
+    max_epochs: Annotated[float | None, typer.Option(help="The cap on every source.", show_default=False)] = None,
+    set_: Set = [],
+    json: Json = False,
+) -> None:
+    """Mix the sources of a finished run anew: print tokens, weight and epochs of each; write the manifest, no shard."""
+    from curate.dataset.manifest import remix
+    from curate.loader import mixture
+
+    options = {"preset": preset, "max_epochs": max_epochs, "tokens": mixture.count(tokens) if tokens else None}
+    assignments = [f"mixture.{name}={value}" for name, value in options.items() if value is not None]
+    contract = remix(out, (*assignments, *set_))
+    if json:
+        print_json(tables.portions(contract))
+    else:
+        tables.print_mixture(contract, console)
+
+
+@commands.command(rich_help_panel=DATASET)
+def export(
+    form: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="croissant, datacard, hf, llmc, litdata, nanotron or npy.")
+    ],
+    out: Output,
+    dest: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DEST", parser=readable_path, help="The folder to write.")
+    ],
+    split: Annotated[str | None, typer.Option(help="Only this split: train or valid.", show_default=False)] = None,
+    license_: Annotated[
+        str | None, typer.Option("--license", help="What croissant or datacard state.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a finished run's dataset in the form of others; files that are the same are linked, not copied."""
+    from dataclasses import asdict
+
+    from curate.dataset.export import export
+
+    written = export(form, out, dest, split=split, license=license_)
+    if json:
+        print_json(asdict(written) | {"folder": str(written.folder)})
+        return
+    sizes = f"{written.files:,} files, {written.shards:,} shards, {written.tokens:,} tokens"
+    say(console, f"export: {form} in {written.folder} ({sizes})")
+
+
+@commands.command(rich_help_panel=DATASET)
+def miniweb(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write.")]) -> None:
+    """Write the mini-web that quickstart runs on: WARC files, labels, and the truth about every page."""
+    from curate.miniweb import build
+
+    build(folder)
+    say(console, f"mini-web: {folder}")
+
+
+@commands.command(rich_help_panel=MODEL)
+def train(
+    manifest: Annotated[
+        Path,
+        typer.Argument(metavar="MANIFEST", parser=readable_path, help="manifest.json, or the folder that holds it."),
+    ],
+    out: Out,
+    set_: Set = [],
+) -> None:
+    """Train a small GPT-2-shaped model on the shards."""
+    from curate import settings
+    from curate.dataset import manifest as manifests
+    from curate.gpt.config import Train
+
+    table: settings.Table = {}
+    for assignment in set_:
+        path, value = settings.parse_assignment(assignment)
+        table = settings.assign(table, path, value)
+    chosen = settings.build(Train, table, where=settings.Where("--set", ""))
+    need_local(out)
+    manifests.read(manifest)
+    need_torch("it is needed to train")
+    train_model(manifest / "manifest.json" if manifest.is_dir() else manifest, out, chosen, console)
+
+
+def train_model(manifest: Path, out: Path, settings: "Train", console: Console) -> None:
+    """Trains a model, unless this very model of this very dataset is there, and prints its losses."""
+    from curate.gpt import result
+
+    if result.is_done(manifest, out, settings):
+        console.print("train     done before")
+    else:
+        from curate.gpt.train import train as fit
+
+        def report(step: int, loss: float) -> None:
+            if step % settings.log_every == 0 or step == 1:
+                console.print(f"train     step {step:>5}  loss {loss:.3f}")
+
+        fit(manifest, out, settings, report=report)
+    for line in result.lines(out):
+        say(console, line)

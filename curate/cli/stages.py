@@ -1,0 +1,169 @@
+"""One verb for each kind of stage that is no first half of another."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.cli import tables
+from curate.cli.app import STAGES, console, exit_by_failures, forget_failures, print_json
+from curate.cli.options import (
+    BEAM_HELP,
+    AllLanguages,
+    Json,
+    Out,
+    RecipeOption,
+    RetryFailed,
+    Set,
+    Source,
+    engine_of,
+    takes_engine,
+)
+from curate.errors import SettingsError
+from curate.stage import kinds
+
+if TYPE_CHECKING:
+    from curate.pipelines.engines.target import EngineOptions
+
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, globs, or the folder of an earlier stage.")]
+
+
+def _stage_verb(stage: str) -> Callable[..., None]:
+    """Returns the verb of a stage that has no options of its own."""
+
+    def verb(
+        inputs: Inputs,
+        out: Out,
+        engine: "EngineOptions",
+        recipe: RecipeOption = None,
+        set_: Set = [],
+        all_languages: AllLanguages = False,
+        retry_failed: RetryFailed = False,
+        source: Source = "web",
+        json: Json = False,
+    ) -> None:
+        if retry_failed:
+            forget_failures(out)
+        _run(stage, inputs, out, engine, recipe, set_, source, all_languages=all_languages, json=json)
+        exit_by_failures(out)
+
+    return verb
+
+
+def _crawl(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LINKS…", help="The folder of curate links, Parquet with fetch_url or url, lists of URLs."
+        ),
+    ],
+    out: Out,
+    engine: "EngineOptions",
+    contact: Annotated[
+        str | None,
+        typer.Option(metavar="URL|MAIL", help="Who asks; every request names it. Required.", show_default=False),
+    ] = None,
+    allow_network: Annotated[
+        list[str],
+        typer.Option(metavar="CIDR", help="Connect to these addresses too, though they are private or local."),
+    ] = [],
+    resolve: Annotated[
+        list[str],
+        typer.Option(metavar="HOST:PORT:ADDRESS", help="An address for a name, as curl's; @FILE has one a line."),
+    ] = [],
+    recipe: RecipeOption = None,
+    set_: Set = [],
+    source: Source = "web",
+    json: Json = False,
+) -> None:
+    """Runs `crawl`, whose own options are settings of the table [crawl]; the last word on a setting wins."""
+    assignments = [*set_]
+    if contact:
+        assignments.append(f"crawl.contact={_toml_text(contact)}")
+    if allow_network:
+        assignments.append(f"crawl.allow_networks={_toml_texts(allow_network)}")
+    if resolve:
+        assignments.append(f"crawl.resolve={_toml_texts(resolve)}")
+    _run("crawl", inputs, out, engine, recipe, assignments, source, json=json)
+
+
+def _links(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT…", help="Dumps of submissions, lists of URLs, WAT, WARC, sitemaps."),
+    ],
+    out: Out,
+    engine: "EngineOptions",
+    preset: Annotated[
+        str | None, typer.Option(help="webtext, webtext2, openwebtext or openwebtext2.", show_default="webtext")
+    ] = None,
+    recipe: RecipeOption = None,
+    set_: Set = [],
+    retry_failed: RetryFailed = False,
+    source: Source = "web",
+    json: Json = False,
+) -> None:
+    """Runs `links` by a preset, webtext if none is named; a recipe brings its own."""
+    if preset and recipe:
+        raise SettingsError("--preset and --recipe: give one; a recipe names its own with links.preset")
+    assignments = [*set_] if recipe else [f"links.preset={preset or 'webtext'}", *set_]
+    if retry_failed:
+        forget_failures(out)
+    _run("links", inputs, out, engine, recipe, assignments, source, json=json)
+    exit_by_failures(out)
+
+
+def _run(
+    stage: str,
+    inputs: list[str],
+    out: Path,
+    engine: "EngineOptions",
+    recipe: str | None,
+    assignments: list[str],
+    source: str,
+    *,
+    json: bool,
+    all_languages: bool = False,
+) -> None:
+    """Runs one stage, and prints what it read and kept."""
+    from curate.inspection import funnel
+    from curate.pipelines import verbs
+
+    verbs.run(
+        stage,
+        tuple(inputs),
+        out=out,
+        recipe=recipe,
+        assignments=tuple(assignments),
+        engine=engine_of(engine, json=json),
+        source=source,
+        all_languages=all_languages,
+    )
+    summary = funnel.summary(out)
+    if json:
+        print_json(summary)
+    else:
+        tables.print_funnel(summary, console)
+
+
+def _toml_texts(texts: list[str]) -> str:
+    """Returns a TOML list of strings."""
+    return f"[{', '.join(map(_toml_text, texts))}]"
+
+
+def _toml_text(text: str) -> str:
+    """Returns a TOML string, which is written as JSON's is."""
+    from json import dumps
+
+    return dumps(text)
+
+
+OWN_OPTIONS: dict[str, Callable[..., None]] = {"crawl": _crawl, "links": _links}
+# The order of the help: a recipe's stages, then the others by name. A first half is run by its stage's verb.
+VERBS = (*kinds.STAGES, *sorted(kinds.KINDS.keys() - kinds.WHOLES.keys() - set(kinds.STAGES)))
+
+commands = typer.Typer()
+for _stage in VERBS:
+    _verb = takes_engine(OWN_OPTIONS.get(_stage) or _stage_verb(_stage))
+    commands.command(_stage, help=kinds.KINDS[_stage].summary, rich_help_panel=STAGES, epilog=BEAM_HELP)(_verb)
