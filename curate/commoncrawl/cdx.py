@@ -1,7 +1,7 @@
-"""Indexes in lines: CDXJ, as Common Crawl and pywb write it, and classic CDX with its columns named in the first line.
+"""Reads indexes in lines: CDXJ, as Common Crawl and pywb write it, and classic CDX, which names its columns first.
 
-All values of CDXJ are strings ("offset": "0012"), and "-" stands for nothing. gzip is told by the first bytes; Common
-Crawl's blocks of 3,000 lines are members of one file and are read on.
+All values of CDXJ are strings ("offset": "0012"), and "-" stands for nothing. gzip is recognised by the first bytes;
+Common Crawl's blocks of 3,000 lines are members of one file and are read on.
 """
 
 import gzip
@@ -16,27 +16,29 @@ from curate import storage
 from curate.commoncrawl.selection import IndexRow, Select
 from curate.errors import SettingsError
 
-LINE_BYTES = 1 << 20
+LINE_BYTES = 1 << 20  # a longer line is cut there; no index has any
 # The letters of a classic CDX header that are read, and what CDXJ calls them.
 LETTERS = {"a": "url", "m": "mime", "s": "status", "S": "length", "V": "offset", "g": "filename"}
 
 
 def rows(path: Path, name: str, select: Select) -> Iterator[IndexRow]:
-    """The rows of an index that are taken, in its order; SettingsError where it is damaged or none at all."""
-    number, useful = 0, 0
-    wanted = [domain.encode() for domain in select.domains]
+    """Yields the taken rows of an index, in its order; raises SettingsError where it is damaged or no index."""
+    number = 0  # of the line
+    useful = 0  # lines that look like rows
+    domains = [domain.encode() for domain in select.domains]
     try:
         with storage.opened(path) as (file, _):
             columns: list[str] | None = None
             for number, line in enumerate(_lines(file), start=1):
-                if header := _header(line):
+                header = _header(line)
+                if header:
                     columns = header
                     continue
                 if not line.strip() or line.startswith(b"!"):
                     continue
-                if wanted and b"\\u" not in line and not any(domain in line.lower() for domain in wanted):
+                if domains and b"\\u" not in line and not any(domain in line.lower() for domain in domains):
                     useful += b"{" in line or columns is not None
-                    continue  # quicker than to parse it
+                    continue  # without parsing the line, which takes longer
                 row = _row(line, number, name, columns)
                 useful += not row.fault
                 if select.takes(row):
@@ -48,19 +50,22 @@ def rows(path: Path, name: str, select: Select) -> Iterator[IndexRow]:
 
 
 def _lines(file: Any) -> Iterator[bytes]:
-    """Lines without their ends, a longer one than any index has cut off."""
+    """Yields lines without their ends; one that is longer than LINE_BYTES is cut off there."""
     packed = file.read(2) == b"\x1f\x8b"
     file.seek(0)
     stream: Any = gzip.GzipFile(fileobj=file) if packed else io.BufferedReader(file, 1 << 18)
     while line := stream.readline(LINE_BYTES):
-        whole = line
+        kept = line
         while len(line) == LINE_BYTES and not line.endswith(b"\n"):
             line = stream.readline(LINE_BYTES)
-        yield whole.rstrip(b"\r\n")
+        yield kept.rstrip(b"\r\n")
 
 
 def _header(line: bytes) -> list[str] | None:
-    """The columns that a classic CDX file names, in CDXJ's words, '' for those that are not read."""
+    """Returns the columns that the first line of a classic CDX names, in CDXJ's words, '' for those that are not read.
+
+    None where the line is no such header.
+    """
     words = line.decode("utf-8", "replace").split()
     if words[:1] != ["CDX"] or not {"a", "V", "g"} <= {*words[1:]}:
         return None
@@ -68,6 +73,7 @@ def _header(line: bytes) -> list[str] | None:
 
 
 def _row(line: bytes, number: int, name: str, columns: list[str] | None) -> IndexRow:
+    """Returns the row of a line; one that cannot be read holds its fault."""
     text = line.decode("utf-8", "replace")
     try:
         if columns:
@@ -84,14 +90,14 @@ def _row(line: bytes, number: int, name: str, columns: list[str] | None) -> Inde
 
 
 def from_strings(table: dict[str, Any]) -> IndexRow:
-    """The row of a CDXJ object; ValueError where the record's place is not told."""
-    url, file = _told(table, "url"), _told(table, "filename")
+    """Returns the row of a CDXJ object; raises ValueError where it does not state the record's place."""
+    url, file = _string(table, "url"), _string(table, "filename")
     if not file:
         raise ValueError("no filename")
     if ".." in file.split("/"):
         raise ValueError(f"the filename {file!r} leads out of the crawl")
-    mime = _told(table, "mime-detected") or _told(table, "mime")
-    status = _told(table, "status")
+    mime = _string(table, "mime-detected") or _string(table, "mime")
+    status = _string(table, "status")
     return IndexRow(
         url=url,
         file=file,
@@ -99,24 +105,24 @@ def from_strings(table: dict[str, Any]) -> IndexRow:
         length=_number(table, "length"),
         status=int(status) if status.isdecimal() else None,
         mime=mime.lower(),
-        languages=languages_of(_told(table, "languages")),
-        truncated=bool(_told(table, "truncated") or _told(table, "warc-truncated")),
+        languages=languages_of(_string(table, "languages")),
+        truncated=bool(_string(table, "truncated") or _string(table, "warc-truncated")),
     )
 
 
 def languages_of(text: str) -> tuple[str, ...]:
-    """The codes of a list with commas."""
+    """Returns the codes of a list with commas."""
     return tuple(code.strip() for code in text.split(",") if code.strip())
 
 
-def _told(table: dict[str, Any], key: str) -> str:
-    """A value as a string; '' where there is none."""
+def _string(table: dict[str, Any], key: str) -> str:
+    """Returns a value as a string; '' where there is none."""
     value = table.get(key)
     return "" if value in (None, "-") else str(value).strip()
 
 
 def _number(table: dict[str, Any], key: str) -> int:
-    text = _told(table, key)
+    text = _string(table, key)
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
         raise ValueError(f"{key} is {table.get(key)!r}, not a number")
     return int(text)

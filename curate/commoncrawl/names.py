@@ -1,7 +1,7 @@
-"""Common Crawl's crawls by name, `commoncrawl:CC-MAIN-2024-30/warc[0:10]`, and lists of paths (`warc.paths.gz`).
+"""Lists the files of a crawl by its name, `commoncrawl:CC-MAIN-2024-30/warc[0:10]`, or by a list of paths.
 
-A published crawl never changes, so its files are known by their names alone: planning asks for the list and for none of
-the many thousand files in it. Whatever else a list names is asked for one by one.
+A published crawl never changes, so a file's name is its identity: planning requests the list (`warc.paths.gz`) and none
+of the many thousand files in it. Every other file of a list is requested for its size and identity.
 """
 
 import gzip
@@ -18,77 +18,77 @@ from curate.storage.remote import UNTOLD
 PREFIX = "commoncrawl:"
 BASE = "https://data.commoncrawl.org"
 NAME = re.compile(r"commoncrawl:([\w-]+(?:/\d+)*)/(\w+)(?:\[(-?\d*)(?::(-?\d*))?(?::(-?\d*))?\])?", re.ASCII)
-# The list of each kind, and the bytes of one file of it, about, as nobody is asked for them (CC-MAIN-2024-30).
+# The list of each kind of file, and the size of one such file in bytes, roughly, from CC-MAIN-2024-30.
 KINDS = {
     "warc": ("warc.paths.gz", 1_000_000_000),
     "wet": ("wet.paths.gz", 100_000_000),
     "wat": ("wat.paths.gz", 250_000_000),
     "index": ("cc-index-table.paths.gz", 700_000_000),
 }
-INDEXED = "/subset=warc/"  # of the columnar index the part whose captures are pages
-PUBLISHED = ("crawl-data/", "cc-index/")
-LISTS = (".paths", ".paths.gz")
+INDEXED = "/subset=warc/"  # the part of the columnar index whose captures are pages
+PUBLISHED = ("crawl-data/", "cc-index/")  # the folders of Common Crawl's own files
+LISTS = (".paths", ".paths.gz")  # the ends of a list's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A file of a list: its name there ('' where that is a place of its own), and what is known without asking."""
+    """A file of a list."""
 
-    name: str
+    name: str  # its line in the list; '' where that is an absolute path or URL
     uri: str
-    fact: Fact | None = None
+    fact: Fact | None = None  # size and identity, if they are stated without a request
     index: bool = False
 
     @property
     def path(self) -> Path:
-        """Where it lies; made when it is needed, as a list may be long."""
+        """Returns its path, which is made on demand, as a list may be long."""
         return storage.path(self.uri)
 
 
-def listed(name: str, base: str) -> list[Listed]:
-    """The files of a crawl or of a list, in the list's order; SettingsError where there is none."""
+def list_files(name: str, base: str) -> list[Listed]:
+    """Returns the files of a crawl or of a list, in the list's order; raises SettingsError where there is none."""
     if not name.startswith(PREFIX):
-        return [_listed(line, base, "warc") for line in _lines(storage.path(name), name)]
-    crawl, kind, chosen = parsed(name)
+        return [_listed_file(line, base, "warc") for line in _lines(storage.path(name), name)]
+    crawl, kind, choice = parse_name(name)
     path = storage.join(_root(base), f"crawl-data/{crawl}/{KINDS[kind][0]}")
-    lines = [line for line in _lines(path, name) if kind != "index" or INDEXED in line][chosen]
+    lines = [line for line in _lines(path, name) if kind != "index" or INDEXED in line][choice]
     if not lines:
         raise SettingsError(f"{name}: chooses no file of {path}")
-    return [_listed(line, base, kind) for line in lines]
+    return [_listed_file(line, base, kind) for line in lines]
 
 
-def parsed(name: str) -> tuple[str, str, slice]:
-    """The crawl, the kind and the choice of files in a crawl's name; SettingsError where it is none."""
+def parse_name(name: str) -> tuple[str, str, slice]:
+    """Splits a crawl's name into the crawl, the kind and the choice of files; raises SettingsError where it is none."""
     match = NAME.fullmatch(name)
     if not match or match[2] not in KINDS:
-        known = ", ".join(KINDS)
-        raise SettingsError(f"{name}: not like commoncrawl:CC-MAIN-2024-30/warc[0:10]; the kinds are {known}")
+        kinds = ", ".join(KINDS)
+        raise SettingsError(f"{name}: not like commoncrawl:CC-MAIN-2024-30/warc[0:10]; the kinds are {kinds}")
     crawl, kind, *numbers = match.groups()
     if numbers[1] is None and numbers[0] is not None:
         raise SettingsError(f"{name}: give a range of files, such as [{numbers[0] or 0}:{int(numbers[0] or 0) + 1}]")
     try:
-        chosen = slice(*(int(number) if number else None for number in numbers))
-        range(0)[chosen]
+        choice = slice(*(int(number) if number else None for number in numbers))
+        range(0)[choice]  # raises ValueError for a step of 0
     except ValueError as error:
         raise SettingsError(f"{name}: {error}") from None
-    return crawl, kind, chosen
+    return crawl, kind, choice
 
 
 def _root(base: str) -> Path:
     return storage.absolute(storage.path(base.rstrip("/")))
 
 
-def _listed(line: str, base: str, kind: str) -> Listed:
+def _listed_file(line: str, base: str, kind: str) -> Listed:
     index = kind == "index"
     if line.startswith(PUBLISHED) and storage.is_remote(base):
         fact = Fact(KINDS[kind][1], f"{UNTOLD}{line}")
         return Listed(name=line, uri=f"{base.rstrip('/')}/{line}", fact=fact, index=index)
-    own = storage.is_remote(line) or line.startswith("/")
-    return Listed(name="" if own else line, uri=str(storage.join(_root(base), line)), index=index)
+    absolute = storage.is_remote(line) or line.startswith("/")
+    return Listed(name="" if absolute else line, uri=str(storage.join(_root(base), line)), index=index)
 
 
 def _lines(path: Path, name: str) -> list[str]:
-    """The lines of a list; SettingsError in one line where it cannot be read."""
+    """Returns the lines of a list; raises SettingsError in one line where it cannot be read."""
     try:
         with storage.opened(path) as (file, _):
             content = file.read()

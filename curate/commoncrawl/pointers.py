@@ -1,8 +1,8 @@
-"""Selected captures: from the rows of indexes to pointers on disk, sorted by file; and from pointers to records.
+"""Writes pointers to selected captures on disk, sorted by file, and fetches the records that they point to.
 
-The pointers of a source are one Parquet file in the stage's folder, whose name and note hold the digest of what they
-were selected from and by, so that a resume does not read the indexes again. An item is one row group of it. Records
-that lie near each other are fetched by one request.
+The pointers of a source are one Parquet file in the stage's folder, whose name and note hold the digest of the indexes
+and the selection, so that a resume does not read the indexes again. An item is one row group of it. Records that lie
+near each other are fetched by one request.
 """
 
 import io
@@ -21,19 +21,19 @@ import pyarrow.parquet as pq
 from curate import storage
 from curate.commoncrawl.selection import IndexRow
 from curate.errors import SettingsError
-from curate.records import Failure
+from curate.records import Failure, Pointer
 from curate.stage.parts import TableWriter
 from curate.stage.plan import Item, json_digest
 from curate.stage.sorting import in_order
 from curate.storage.remote import RangeReader
 
 FOLDER = "pointers"
-NOTE = b"curate.selection"
-GAP = 64 << 10  # of bytes between two records that are fetched all the same
-REQUEST = 16 << 20
-PARALLEL = 4  # requests at a time, as Common Crawl bears them
-AHEAD = 32 << 20  # of bytes that are fetched before they are read
-LONGEST = 64 << 20  # of one record, compressed
+NOTE = b"curate.selection"  # the key of the digest in the file's metadata
+GAP = 64 << 10  # bytes between two records up to which one request fetches both
+REQUEST = 16 << 20  # bytes of the longest request for more than one record
+PARALLEL = 4  # requests at a time; Common Crawl answers so many without slowing us down
+AHEAD = 32 << 20  # bytes that are fetched before they are read
+LONGEST = 64 << 20  # bytes of one record, compressed
 STAGE = "extract"
 SCHEMA = pa.schema(
     [
@@ -50,17 +50,20 @@ Read = Callable[[BinaryIO, str, int], Iterator[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class SelectedCapture:
-    """Where a selected capture lies, and the URL that it must be of; fault: why its row cannot be used, or ''."""
+    """The place of a selected capture, and the URL that it must have."""
 
-    file: str
-    offset: int
-    length: int
+    file: str  # its name below the crawl's folder
+    offset: int  # bytes
+    length: int  # bytes
     url: str
-    fault: str = ""
+    fault: str = ""  # the reason for which its row cannot be used, or ''
 
 
-def selected(folder: Path, source: str, key: str, rows: Callable[[], Iterator[IndexRow]]) -> Path:
-    """The file of a source's pointers, made of the rows unless it is there; SettingsError where none is taken."""
+def pointers_file(folder: Path, source: str, key: str, rows: Callable[[], Iterator[IndexRow]]) -> Path:
+    """Returns the file of a source's pointers; writes it from the rows unless it is there.
+
+    key: the digest of indexes and selection. Raises SettingsError where there is no row.
+    """
     path = folder / FOLDER / f"{source}-{key[:12]}.parquet"
     if path.exists() and (pq.read_schema(storage.source(path)).metadata or {}).get(NOTE) == key.encode():
         return path
@@ -68,7 +71,7 @@ def selected(folder: Path, source: str, key: str, rows: Callable[[], Iterator[In
     table = TableWriter(path, SCHEMA.with_metadata({NOTE: key.encode()}))
     try:
         last = None
-        for row in in_order(map(_pointer, rows()), SCHEMA, _order, "url", path):
+        for row in in_order(map(_row, rows()), SCHEMA, _values, "url", path):
             if row != last:
                 table.add(row)
             last = row
@@ -81,16 +84,16 @@ def selected(folder: Path, source: str, key: str, rows: Callable[[], Iterator[In
     return path
 
 
-def _pointer(row: IndexRow) -> dict[str, Any]:
+def _row(row: IndexRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in SCHEMA.names}
 
 
-def _order(row: dict[str, Any]) -> tuple[Any, ...]:
+def _values(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in SCHEMA.names)
 
 
 def pointer_items(path: Path, folder: Path, source: str, base: str) -> Iterator[Item]:
-    """One item per row group of a pointers file, known by what it holds and not by where the crawl lies."""
+    """Yields one item per row group of a pointers file; its digest is that of its rows, wherever the crawl lies."""
     start = 0
     with pq.ParquetFile(storage.source(path)) as file:
         for group in range(file.num_row_groups):
@@ -101,7 +104,7 @@ def pointer_items(path: Path, folder: Path, source: str, base: str) -> Iterator[
                 name=f"{source}/pointers",
                 uri=storage.relative(path, folder),
                 form="pointers",
-                digest=json_digest([_order(row) for row in rows]),
+                digest=json_digest([_values(row) for row in rows]),
                 size=sum(row["length"] for row in rows),
                 source=source,
                 base_uri=base,
@@ -112,47 +115,49 @@ def pointer_items(path: Path, folder: Path, source: str, base: str) -> Iterator[
 
 
 def read_targets(path: Path, start: int, stop: int) -> list[SelectedCapture]:
-    """The rows of a pointers file from one up to another."""
-    found: list[SelectedCapture] = []
+    """Returns the rows [start, stop) of a pointers file."""
+    targets: list[SelectedCapture] = []
     first = 0
     with pq.ParquetFile(storage.source(path)) as file:
         for group in range(file.num_row_groups):
             size = file.metadata.row_group(group).num_rows
             if first < stop and first + size > start:
                 rows = file.read_row_group(group).to_pylist()[max(0, start - first) : stop - first]
-                found += [SelectedCapture(**row) for row in rows]
+                targets += [SelectedCapture(**row) for row in rows]
             first += size
-    return found
+    return targets
 
 
 def outcomes(targets: Iterable[SelectedCapture], base: str, read: Read) -> Iterator[Any]:
-    """What becomes of each target: what `read` makes of its record alone, or a Failure; nothing is left out.
+    """Yields one outcome of each target: the first that `read` makes of its record, or a Failure.
 
-    read: from a file that holds one record, its name and its size to outcomes. Rows that cannot be used come first, the
-    others in order.
+    read: takes a file that holds one record, its name and its size. Rows that cannot be used come first, the others in
+    order.
     """
     usable: list[SelectedCapture] = []
     for target in targets:
-        if message := target.fault or _refused(target):
+        message = target.fault or _length_fault(target)
+        if message:
             yield _failure(target, "malformed" if target.fault else "index_row", message)
         else:
             usable.append(target)
-    groups = [batch for _, group in groupby(usable, lambda target: target.file) for batch in batches(group)]
-    for group, content in fetched(groups, storage.path(base)):
+    groups = [group for _, of_file in groupby(usable, lambda target: target.file) for group in batches(of_file)]
+    for group, content in fetch_groups(groups, storage.path(base)):
         if isinstance(content, FileNotFoundError):
             yield from (_failure(target, "missing", f"no such file: {content.filename}") for target in group)
         else:
             yield from _outcomes(group, content, read)
 
 
-def _refused(target: SelectedCapture) -> str:
+def _length_fault(target: SelectedCapture) -> str:
+    """Returns what is wrong with the length that the index states, or ''."""
     if target.length <= 0:
         return f"the index says {target.length} bytes"
     return f"the index says {target.length} bytes, at most {LONGEST} are read" if target.length > LONGEST else ""
 
 
 def batches(targets: Iterable[SelectedCapture]) -> Iterator[list[SelectedCapture]]:
-    """Targets of one file, in order, grouped so that each group is worth one request."""
+    """Groups targets of one file, which come in order, so that each group is worth one request."""
     held: list[SelectedCapture] = []
     end = 0
     for target in targets:
@@ -166,15 +171,18 @@ def batches(targets: Iterable[SelectedCapture]) -> Iterator[list[SelectedCapture
         yield held
 
 
-def fetched(groups: Iterable[list[SelectedCapture]], root: Path) -> Iterator[tuple[list[SelectedCapture], Content]]:
-    """Each group with the bytes from its first record to its last, or the error that there is no such file.
+def fetch_groups(
+    groups: Iterable[list[SelectedCapture]], root: Path
+) -> Iterator[tuple[list[SelectedCapture], Content]]:
+    """Yields each group with the bytes from its first record to its last, or with the error of a missing file.
 
-    A few requests are under way at a time, as most of their time is waiting; what they hold is bounded.
+    At most PARALLEL requests are under way at a time, and AHEAD bytes are held unless one group alone is larger.
     """
     readers: list[RangeReader] = []
     waiting: deque[tuple[list[SelectedCapture], Future[Content]]] = deque()
     pool = ThreadPoolExecutor(PARALLEL)
-    held, rest = 0, iter(groups)
+    held = 0  # bytes of the waiting groups
+    rest = iter(groups)
     group = next(rest, None)
     try:
         while waiting or group:
@@ -193,13 +201,15 @@ def fetched(groups: Iterable[list[SelectedCapture]], root: Path) -> Iterator[tup
 
 
 def _span(group: list[SelectedCapture]) -> tuple[int, int]:
-    """Where a group begins, and how long it is."""
+    """Returns the offset and the length in bytes of the range that holds a group."""
     begin = group[0].offset
     return begin, max(target.offset + target.length for target in group) - begin
 
 
 def _fetch(group: list[SelectedCapture], root: Path, readers: list[RangeReader]) -> Content:
-    path, (begin, size) = storage.join(root, group[0].file), _span(group)
+    """Returns the bytes of a group; a remote reader is among `readers` while it reads, so that it can be closed."""
+    path = storage.join(root, group[0].file)
+    begin, size = _span(group)
     try:
         if not storage.is_remote(path):
             with path.open("rb") as file:
@@ -214,19 +224,19 @@ def _fetch(group: list[SelectedCapture], root: Path, readers: list[RangeReader])
 
 
 def _outcomes(targets: list[SelectedCapture], content: memoryview | bytes, read: Read) -> Iterator[Any]:
-    """The outcomes of targets that were fetched together."""
+    """Yields the outcomes of targets that were fetched together."""
     begin = targets[0].offset
     for target in targets:
         record = memoryview(content)[target.offset - begin :][: target.length]
         if len(record) < target.length:
-            told = f"the file ends at byte {begin + len(content)}, before the record does"
-            yield _failure(target, "index_mismatch", told)
+            message = f"the file ends at byte {begin + len(content)}, before the record does"
+            yield _failure(target, "index_mismatch", message)
             continue
-        yield _checked(next(read(io.BytesIO(record), target.file, len(record)), None), target)
+        yield _moved(next(read(io.BytesIO(record), target.file, len(record)), None), target)
 
 
-def _checked(outcome: Any, target: SelectedCapture) -> Any:
-    """What was read where the target points, moved to its place in the file; a Failure where it is another capture."""
+def _moved(outcome: Any, target: SelectedCapture) -> Any:
+    """Returns the outcome of a record with its place in the file; a Failure where it is of another capture."""
     if outcome is None:
         return _failure(target, "index_mismatch", "no record begins there")
     if isinstance(outcome, Failure):
@@ -235,20 +245,12 @@ def _checked(outcome: Any, target: SelectedCapture) -> Any:
     url = getattr(outcome, "url", target.url)
     if url != target.url:
         return _failure(target, "index_mismatch", f"the record is of {url[:300]}")
-    place = getattr(outcome, "pointer", None)
-    if place and place.offset >= 0:
-        return replace(outcome, pointer=replace(place, offset=target.offset + place.offset))
+    pointer = getattr(outcome, "pointer", None)
+    if pointer and pointer.offset >= 0:
+        return replace(outcome, pointer=replace(pointer, offset=target.offset + pointer.offset))
     return outcome
 
 
 def _failure(target: SelectedCapture, error: str, message: str) -> Failure:
-    return Failure(
-        file=target.file,
-        offset=target.offset,
-        length=target.length,
-        stage=STAGE,
-        error=error,
-        message=message,
-        url=target.url,
-        record=True,
-    )
+    pointer = Pointer(file=target.file, offset=target.offset, length=target.length)
+    return Failure.at(pointer, error, message, stage=STAGE, url=target.url)

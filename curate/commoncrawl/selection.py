@@ -1,4 +1,4 @@
-"""Which rows of an index are read: `[sources.NAME.select]`, and the row that it judges.
+"""Selects rows of an index by the settings of `[sources.NAME.select]`.
 
 One rule judges rows of every kind of index, so that CDXJ and Parquet of one crawl select the same captures.
 """
@@ -13,38 +13,29 @@ HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRow:
-    """One capture as an index tells of it; fault: why the row cannot be used, or ''.
-
-    languages: Common Crawl's codes, the main one first. file, offset, length: where the record lies; of a row that
-    cannot be used the index, the line, and 0.
-    """
+    """One capture as an index states it; of a row that cannot be used, its place in the index and its fault."""
 
     url: str
-    file: str
-    offset: int
-    length: int
-    status: int | None = None
-    mime: str = ""
-    languages: tuple[str, ...] = ()
+    file: str  # of the record; the index where the row cannot be used
+    offset: int  # of the record in bytes; the number of the line or row where it cannot be used
+    length: int  # of the record in bytes; 0 where the row cannot be used
+    status: int | None = None  # HTTP's
+    mime: str = ""  # as detected, else as the server names it
+    languages: tuple[str, ...] = ()  # Common Crawl's codes, the main one first
     truncated: bool = False
-    fault: str = ""
+    fault: str = ""  # the reason for which the row cannot be used, or ''
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Select:
-    """What is taken of an index; an empty list takes all, and what an index does not tell fits no list.
+    """The captures that are taken of an index; an empty list takes all, and a value that is missing fits no list."""
 
-    domains: host names, each with all hosts below it. languages: codes such as "eng", of the page's first language, or
-    of any of its languages where `any_language`. mimes: the detected media type, else the server's. truncated: are
-    captures taken that the crawler cut?
-    """
-
-    domains: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    any_language: bool = False
-    mimes: tuple[str, ...] = ()
-    statuses: tuple[int, ...] = ()
-    truncated: bool = True
+    domains: tuple[str, ...] = ()  # host names, each with all hosts below it
+    languages: tuple[str, ...] = ()  # codes such as "eng", of the page's first language
+    any_language: bool = False  # compare all languages of a page and not the first alone
+    mimes: tuple[str, ...] = ()  # media types: the detected one of a page, else the server's
+    statuses: tuple[int, ...] = ()  # HTTP's
+    truncated: bool = True  # take captures that the crawler cut
 
     def __post_init__(self) -> None:
         for domain in self.domains:
@@ -61,7 +52,7 @@ class Select:
                 raise ValueError(f"statuses holds HTTP status codes, got {status}")
 
     def takes(self, row: IndexRow) -> bool:
-        """Is this capture taken? A row that cannot be used is, so that it is told of."""
+        """Returns True where a capture is taken; also for a row that cannot be used, so that it becomes a failure."""
         if row.fault:
             return True
         spoken = row.languages if self.any_language else row.languages[:1]
@@ -74,7 +65,7 @@ class Select:
         )
 
     def holds(self, host: str) -> bool:
-        """Is a host one of the domains, or below one, label by label?
+        """Returns True where a host is one of the domains, or below one, label by label.
 
         >>> Select(domains=("example.com",)).holds("www.example.com")
         True
@@ -86,7 +77,7 @@ class Select:
 
 
 def index_host(url: str) -> str:
-    """The host of a URL in lower case, '' where it has none."""
+    """Returns the host of a URL in lower case, '' where it has none."""
     try:
         return (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:

@@ -100,11 +100,11 @@ def _entries(patterns: tuple[str, ...], miniweb: Path | None, base: str) -> list
     found: list[Listed] = []
     for pattern in patterns:
         if pattern.startswith(crawls.PREFIX):
-            found += crawls.listed(pattern, base)
+            found += crawls.list_files(pattern, base)
             continue
         for path in files(pattern, miniweb=miniweb):
             named_by_list = path.name.endswith(crawls.LISTS)
-            found += crawls.listed(str(path), base) if named_by_list else [Listed(name="", uri=storage.uri(path))]
+            found += crawls.list_files(str(path), base) if named_by_list else [Listed(name="", uri=storage.uri(path))]
     return [*{entry.uri: entry for entry in found}.values()]
 
 

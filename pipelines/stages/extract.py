@@ -7,7 +7,7 @@ from pathlib import Path
 import apache_beam as beam
 
 from curate import settings, storage
-from curate.commoncrawl.indexes import resolved
+from curate.commoncrawl.indexes import resolve_indexes
 from curate.extract import quick_gate
 from curate.extract.config import Extract, Extraction, gates_of
 from curate.extract.reading import early_reason, read_records
@@ -117,7 +117,7 @@ def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | N
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     """Returns the plan of extract: what indexes select is looked up first, large files are cut into pieces."""
     selects = {name: source.select for name, source in recipe.sources.items()}
-    whole = resolved(given.items, folder, selects, recipe.commoncrawl, given.say)
+    whole = resolve_indexes(given.items, folder, selects, recipe.commoncrawl, given.say)
     items = number_items([piece for item in whole for piece in pieces(item, recipe.extract.split_bytes)])
     attached = tuple(sorted({item.uri for item in items if item.form == "pointers"}))
     model = quick_gate.checked_model(recipe.extract.quality_model)

@@ -105,12 +105,12 @@ def test_a_name_of_no_crawl_is_refused_in_one_line(server, name):
 def test_a_list_that_is_none_is_refused_in_one_line(server, content, told):
     server.put("crawl-data/CC-Z/warc.paths.gz", content)
     with pytest.raises(SettingsError, match=told):
-        names.listed("commoncrawl:CC-Z/warc", server.url)
+        names.list_files("commoncrawl:CC-Z/warc", server.url)
 
 
 def test_a_real_list_of_common_crawl_is_read(data):
     path = data("warc/whirlwind-python__CC-MAIN-2024-22.warc.paths.gz")
-    found = names.listed(str(path), names.BASE)
+    found = names.list_files(str(path), names.BASE)
     assert len(found) == 300  # in spite of its name it lists the Parquet files of the index, without their folder
     assert {entry.fact for entry in found} == {None}
     assert found[0].path.parent == storage.path(names.BASE + "/")
@@ -135,7 +135,7 @@ def test_a_large_file_is_cut_evenly_and_nothing_else_is():
     bounds = [0, 250, 500, 750, 1000]
     assert [(each.start, each.stop) for each in cut] == list(pairwise(bounds))
     assert {each.size for each in cut} == {250}
-    assert len({str(each.identity) for each in cut}) == 4
+    assert len({str(each.key_fields) for each in cut}) == 4
     assert [each.label for each in cut][:2] == ["a[0:250]", "a[250:500]"]
     for whole in (item(size=300), item(form="owned"), item(digest="listed:a")):
         assert list(pieces(whole, 300)) == [whole]

@@ -19,11 +19,11 @@ from curate.commoncrawl.pointers import (
     REQUEST,
     SelectedCapture,
     batches,
-    fetched,
+    fetch_groups,
     outcomes,
     pointer_items,
+    pointers_file,
     read_targets,
-    selected,
 )
 from curate.commoncrawl.selection import IndexRow
 from curate.errors import SettingsError
@@ -159,11 +159,11 @@ def test_requests_are_under_way_together_and_what_they_hold_is_bounded(root, mon
 
     monkeypatch.setattr(pointers, "_fetch", fetch)
     groups = [[target] for target in good]
-    assert [group for group, _ in fetched(groups, root)] == groups
+    assert [group for group, _ in fetch_groups(groups, root)] == groups
     assert 1 < max(most) <= pointers.PARALLEL
     most.clear()
     monkeypatch.setattr(pointers, "AHEAD", 0)
-    assert [group for group, _ in fetched(groups, root)] == groups
+    assert [group for group, _ in fetch_groups(groups, root)] == groups
     assert max(most) == 1
 
 
@@ -198,8 +198,8 @@ def test_pointers_are_sorted_once_each_and_kept_until_the_selection_changes(tmp_
         made.append(1)
         return iter(rows(9001) + rows(9001)[::3])
 
-    path = selected(tmp_path, "web", "k" * 64, once)
-    assert selected(tmp_path, "web", "k" * 64, once) == path
+    path = pointers_file(tmp_path, "web", "k" * 64, once)
+    assert pointers_file(tmp_path, "web", "k" * 64, once) == path
     assert len(made) == 1
     items = list(pointer_items(path, tmp_path, "web", "https://base"))
     assert [(item.start, item.stop) for item in items] == [(0, 4096), (4096, 8192), (8192, 9001)]
@@ -209,11 +209,11 @@ def test_pointers_are_sorted_once_each_and_kept_until_the_selection_changes(tmp_
     assert len({item.digest for item in items}) == 3
     assert items[0].label == "web/pointers[0:4096]"
     assert read_targets(path, 4000, 4200) == targets[4000:4200]
-    selected(tmp_path, "web", "l" * 64, once)
+    pointers_file(tmp_path, "web", "l" * 64, once)
     assert len(made) == 2
 
 
 def test_a_selection_that_takes_nothing_is_told(tmp_path):
     with pytest.raises(SettingsError, match=r"^sources\.web\.select: takes no row"):
-        selected(tmp_path, "web", "k" * 64, lambda: iter(()))
+        pointers_file(tmp_path, "web", "k" * 64, lambda: iter(()))
     assert list((tmp_path / pointers.FOLDER).iterdir()) == []

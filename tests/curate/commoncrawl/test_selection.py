@@ -261,7 +261,7 @@ def test_only_the_row_groups_that_may_hold_a_domain_are_read(tmp_path):
     write_table(path, captures)  # 50 row groups
     table = pq.ParquetFile(path)
     fragment = columnar.ds.ParquetFileFormat().make_fragment(path.open("rb"))
-    wanted = fragment.subset(columnar.pushed(Select(domains=("host0500.example.com",)), table.schema_arrow))
+    wanted = fragment.subset(columnar.condition(Select(domains=("host0500.example.com",)), table.schema_arrow))
     assert len(wanted.row_groups) == 1
 
 
