@@ -14,7 +14,7 @@ from curate.crawl.lots import refused
 from curate.crawl.outcomes import of_status
 from curate.warc.payloads import decode_body
 from curate.web.optouts import Preference, decide, from_headers, from_html
-from curate.web.sniff import identified
+from curate.web.sniff import media_type
 from curate.web.urls import fetch_url
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -63,7 +63,7 @@ def glance(answer: Answer, head: bytes, rules: Crawl) -> str:
     if not answer.mime or answer.mime in rules.types or answer.status not in (200, 203):
         return ""
     plain, _ = decode_body(head, codings(answer), FREE)
-    if len(plain) < ENOUGH or identified(plain, answer.mime) in rules.types:
+    if len(plain) < ENOUGH or media_type(plain, answer.mime) in rules.types:
         return ""
     return "content_type_unwanted"
 
@@ -89,7 +89,7 @@ def settled(answer: Answer, rules: Crawl, told_before: tuple[Preference, ...] = 
     plain, fault = _decoded(answer, rules)
     if fault:
         return Settled(outcome=fault, detail=answer.field("content-encoding")[:80], preferences=found)
-    mime = identified(plain, answer.mime)
+    mime = media_type(plain, answer.mime)
     if mime not in rules.types:
         return Settled(outcome="content_type_unwanted", detail=mime, mime=mime, preferences=found)
     charset = CHARSET.search(answer.field("content-type"))

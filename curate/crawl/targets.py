@@ -14,7 +14,7 @@ from curate.inputs.items import files
 from curate.records import Reason
 from curate.stage.record import read_stage
 from curate.storage import lines
-from curate.web.urls import fetch_url, shown
+from curate.web.urls import fetch_url, stored_form
 
 MAX_LINE = 1 << 16
 MAX_LIST = 1 << 34
@@ -91,9 +91,13 @@ def target(raw: str, source: str) -> Target:
     """A link as found as a target."""
     url = fetch_url(raw)
     if isinstance(url, Reason):
-        return Target(url=shown(raw), source=source, verdict=VERDICTS.get(url.rule, "url_invalid"), detail=url.detail)
+        return Target(
+            url=stored_form(raw), source=source, verdict=VERDICTS.get(url.rule, "url_invalid"), detail=url.detail
+        )
     verdict, detail = refused(url)
-    return Target(url=shown(url) if verdict == "url_too_long" else url, source=source, verdict=verdict, detail=detail)
+    return Target(
+        url=stored_form(url) if verdict == "url_too_long" else url, source=source, verdict=verdict, detail=detail
+    )
 
 
 def write_targets(path: Path, targets: tuple[Target, ...]) -> None:

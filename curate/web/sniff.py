@@ -1,4 +1,4 @@
-"""What a body is, by its first bytes: the part of the WHATWG MIME sniffing standard that a crawler of text needs."""
+"""Tells a body's media type by its first bytes: the part of the WHATWG MIME sniffing standard that text needs."""
 
 import re
 
@@ -30,13 +30,16 @@ MARKS = (
     (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
     (b"{\\rtf", "application/rtf"),
 )
+RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wave", b"AVI ": "video/avi"}
 TEXT_MARKS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
 
 
-def identified(body: bytes, told: str = "") -> str:
-    """The media type of a body, told: what the header says of it, which counts where the bytes are mere text.
+def media_type(body: bytes, declared: str = "") -> str:
+    """Returns the media type of a body, '' if it is empty.
 
-    >>> identified(b"<!DOCTYPE html><p>x", "image/png"), identified(b"plain words", "text/csv"), identified(b"")
+    declared: the type that the header names, which counts where the bytes are mere text.
+
+    >>> media_type(b"<!DOCTYPE html><p>x", "image/png"), media_type(b"plain words", "text/csv"), media_type(b"")
     ('text/html', 'text/csv', '')
     """
     head = body[:HEAD]
@@ -47,19 +50,20 @@ def identified(body: bytes, told: str = "") -> str:
         return "application/xhtml+xml" if b"http://www.w3.org/1999/xhtml" in head else "text/xml"
     if HTML.match(bare):
         return "text/html"
-    for mark, kind in MARKS:
+    for mark, type_ in MARKS:
         if head.startswith(mark):
-            return kind
+            return type_
     if head[:4] == b"RIFF":
-        return {b"WEBP": "image/webp", b"WAVE": "audio/wave", b"AVI ": "video/avi"}.get(head[8:12], "application/riff")
+        return RIFF.get(head[8:12], "application/riff")
     if head[4:8] == b"ftyp":
         return "video/mp4"
     if head.startswith(TEXT_MARKS) or not BINARY.search(head):
-        return told if told.startswith("text/") or told == "application/xhtml+xml" else _texts(told)
-    return told if told and not told.startswith("text/") else "application/octet-stream"
+        return _text_type(declared)
+    return declared if declared and not declared.startswith("text/") else "application/octet-stream"
 
 
-def _texts(told: str) -> str:
-    """The type of text that its header calls something else."""
-    kind = told.partition("/")[2]
-    return told if kind in ("json", "xml", "javascript") or kind.endswith(("+json", "+xml")) else "text/plain"
+def _text_type(declared: str) -> str:
+    """Returns the type of bytes that are text: the declared type if it is one of text, else text/plain."""
+    subtype = declared.partition("/")[2]
+    is_text = declared.startswith("text/") or subtype in ("json", "xml", "javascript")
+    return declared if is_text or subtype.endswith(("+json", "+xml")) else "text/plain"

@@ -12,7 +12,7 @@ from curate.crawl.config import Crawl
 from curate.crawl.fetch import Answer
 from curate.crawl.outcomes import KEPT, NAMES, TERMINAL, TRANSIENT, next_step, of_status
 from curate.web.optouts import Preference
-from curate.web.sniff import identified
+from curate.web.sniff import media_type
 
 RULES = Crawl(contact="a@b.test", max_bytes=1 << 16, max_decoded=1 << 22)
 PAGE = b"<!DOCTYPE html><html><head><title>A</title></head><body>" + b"<p>some words</p>" * 100
@@ -125,7 +125,7 @@ def test_an_outcome_is_an_end_or_worth_another_try():
 
 @given(st.binary(max_size=2000), st.sampled_from(["", "text/html", "image/png", "application/json", "text/plain"]))
 def test_any_bytes_are_something(body, told):
-    assert bool(identified(body, told)) == bool(body)
+    assert bool(media_type(body, told)) == bool(body)
 
 
 @pytest.mark.parametrize(
@@ -145,4 +145,4 @@ def test_any_bytes_are_something(body, told):
     ],
 )
 def test_what_a_body_is(body, told, kind):
-    assert identified(body, told) == kind
+    assert media_type(body, told) == kind

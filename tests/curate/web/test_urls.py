@@ -13,13 +13,13 @@ from curate.web.urls import (
     MAX_RAW,
     Address,
     address,
-    archived,
+    archived_url,
     comparable,
     dedupe_key,
     fetch_url,
     is_shortener,
     repeats_itself,
-    shown,
+    stored_form,
 )
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "links_urls.json").read_text())
@@ -71,8 +71,8 @@ def test_u10_userinfo_is_neither_fetched_nor_shown():
     assert found == Address("http://example.com/", "example.com", ("userinfo",))
     wrapped = address("https://www.google.com/url?q=http%3A%2F%2Fme%3Asecret%40example.com%2F")
     assert wrapped == Address("http://example.com/", "example.com", ("google", "userinfo"))
-    assert shown("x http://me:secret@example.com/ y") == "x http://example.com/ y"
-    assert shown("http://example.com/a@b") == "http://example.com/a@b"
+    assert stored_form("x http://me:secret@example.com/ y") == "x http://example.com/ y"
+    assert stored_form("http://example.com/a@b") == "http://example.com/a@b"
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_a_copy_in_the_web_archive_is_fetched_there_and_compared_as_the_page():
     assert (found.fetch_url, found.host, found.rewrites) == (copy, "www.a.example", ("web_archive",))
     assert dedupe_key(copy) == dedupe_key("https://a.example/x?b=1")
     assert dedupe_key("https://web.archive.org/web/2012/a.example/x") == dedupe_key("http://a.example/x")
-    assert archived("https://web.archive.org/web/*/http://a.example/") is None
-    assert archived("https://archive.org/details/x") is None
+    assert archived_url("https://web.archive.org/web/*/http://a.example/") is None
+    assert archived_url("https://archive.org/details/x") is None
     nested = copy
     for _ in range(50):
         nested = f"https://web.archive.org/web/2012/{nested}"
@@ -204,7 +204,7 @@ def test_nothing_raises_and_what_is_fetched_stays_as_it_is(raw):
             assert len(dedupe_key(found.fetch_url)) == 16
         else:
             assert found.rule in ("links.invalid", "links.scheme", "links.length")
-        shown(text)
+        stored_form(text)
 
 
 @settings(deadline=None)
