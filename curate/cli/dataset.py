@@ -102,11 +102,11 @@ def train(
     for assignment in set_:
         path, value = settings.parse_assignment(assignment)
         table = settings.assign(table, path, value)
-    chosen = settings.build(Train, table, where=settings.Where("--set", ""))
+    train_settings = settings.build(Train, table, where=settings.Where("--set", ""))
     need_local(out)
     manifests.read(manifest)
     need_torch("it is needed to train")
-    train_model(manifest / "manifest.json" if manifest.is_dir() else manifest, out, chosen, console)
+    train_model(manifest / "manifest.json" if manifest.is_dir() else manifest, out, train_settings, console)
 
 
 def train_model(manifest: Path, out: Path, settings: "Train", console: Console) -> None:

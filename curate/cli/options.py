@@ -65,7 +65,7 @@ AllLanguages = Annotated[
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Make the parts with dead letters again.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-
+# Those of `engine_options`.
 Runner = Annotated[str, typer.Option(help="local, spark, flink, prism, portable or dataflow.", rich_help_panel=ENGINE)]
 Workers = Annotated[
     int | None,
@@ -116,16 +116,19 @@ def engine_options(
     )
 
 
-def takes_engine(command: Callable[..., None]) -> Callable[..., None]:
-    """Returns the command as typer shall see it: the options of `engine_options` stand for its parameter `engine`."""
+def takes_engine_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Returns a command that has the options of `engine_options` in place of its parameter `target`, made of them.
+
+    So each of these options is stated once, and a command has one value for all of them.
+    """
     options = inspect.signature(engine_options).parameters
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command).parameters.values():
-        parameters += options.values() if parameter.name == "engine" else [parameter]
+        parameters += options.values() if parameter.name == "target" else [parameter]
 
     def with_options(**values: Any) -> None:
-        engine = engine_options(**{name: values.pop(name) for name in options})
-        command(engine=engine, **values)
+        target = engine_options(**{name: values.pop(name) for name in options})
+        command(target=target, **values)
 
     with_options.__name__ = command.__name__
     with_options.__doc__ = command.__doc__
@@ -133,9 +136,9 @@ def takes_engine(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def engine_of(options: "EngineOptions", *, json: bool) -> "Engine":
+def engine_of(target: "EngineOptions", *, json: bool) -> "Engine":
     """Returns the engine that runs a command's pipelines; it reports on standard error if the command prints JSON."""
     from curate.pipelines.engines.engine import Engine
     from curate.pipelines.engines.progress import Progress
 
-    return Engine(target=options, progress=Progress(errors if json else console))
+    return Engine(target=target, progress=Progress(errors if json else console))

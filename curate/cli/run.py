@@ -28,7 +28,7 @@ from curate.cli.options import (
     Set,
     engine_of,
     readable_path,
-    takes_engine,
+    takes_engine_options,
 )
 from curate.console import say
 from curate.errors import SettingsError
@@ -55,11 +55,11 @@ commands = typer.Typer()
 
 
 @commands.command(rich_help_panel=DATASET, epilog=BEAM_HELP)
-@takes_engine
+@takes_engine_options
 def run(
     recipe: RecipeArgument,
     out: Out,
-    engine: "EngineOptions",
+    target: "EngineOptions",
     set_: Set = [],
     all_languages: AllLanguages = False,
     retry_failed: RetryFailed = False,
@@ -76,10 +76,10 @@ def run(
     if all_languages:
         loaded = recipes.in_all_languages(loaded)
     if dry_run:
-        _write_graph(loaded, out, engine, dry_run, json=json)
+        _write_graph(loaded, out, target, dry_run, json=json)
         return
-    if engine.runner == "dataflow":
-        _submit(loaded, out, engine, json=json)
+    if target.runner == "dataflow":
+        _submit(loaded, out, target, json=json)
         return
     settings = loaded.train if train else None
     if settings:
@@ -88,29 +88,29 @@ def run(
     if retry_failed:
         forget_failures(out)
     run_recipe = pipelines.run_as_one_job if one_job else pipelines.run
-    run_recipe(loaded, out, engine_of(engine, json=json))
+    run_recipe(loaded, out, engine_of(target, json=json))
     if settings:
         train_model(out / "manifest.json", out / "train", settings, errors if json else console)
     _print_run(out, json=json)
     exit_by_failures(out)
 
 
-def _write_graph(recipe: "Recipe", out: Path, engine: "EngineOptions", file: Path, *, json: bool) -> None:
+def _write_graph(recipe: "Recipe", out: Path, target: "EngineOptions", file: Path, *, json: bool) -> None:
     """Writes the graph of a recipe as one job, and runs nothing."""
     from curate.pipelines.dataflow import submit
 
-    size = submit.dry_run(recipe, out, engine, file)
+    size = submit.dry_run(recipe, out, target, file)
     if json:
         print_json({"graph": str(file), "bytes": size})
     else:
         say(console, f"graph: {file}, {size:,} bytes; nothing was run")
 
 
-def _submit(recipe: "Recipe", out: Path, engine: "EngineOptions", *, json: bool) -> None:
+def _submit(recipe: "Recipe", out: Path, target: "EngineOptions", *, json: bool) -> None:
     """Hands a recipe over to Dataflow, and does not wait for it."""
     from curate.pipelines.dataflow import submit
 
-    job = submit.submit(recipe, out, engine)
+    job = submit.submit(recipe, out, target)
     if json:
         print_json({"job": job.id, "console": job.console, "output": str(out)})
         return

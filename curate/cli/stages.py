@@ -1,4 +1,7 @@
-"""One verb for each kind of stage that is no first half of another."""
+"""One verb for each kind of stage that is no first half of another.
+
+The table of kinds names the verbs; `crawl` and `links` have options of their own, the others are alike.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +21,7 @@ from curate.cli.options import (
     Set,
     Source,
     engine_of,
-    takes_engine,
+    takes_engine_options,
 )
 from curate.errors import SettingsError
 from curate.stage import kinds
@@ -35,7 +38,7 @@ def _stage_verb(stage: str) -> Callable[..., None]:
     def verb(
         inputs: Inputs,
         out: Out,
-        engine: "EngineOptions",
+        target: "EngineOptions",
         recipe: RecipeOption = None,
         set_: Set = [],
         all_languages: AllLanguages = False,
@@ -45,7 +48,7 @@ def _stage_verb(stage: str) -> Callable[..., None]:
     ) -> None:
         if retry_failed:
             forget_failures(out)
-        _run(stage, inputs, out, engine, recipe, set_, source, all_languages=all_languages, json=json)
+        _run(stage, inputs, out, target, recipe, set_, source, all_languages=all_languages, json=json)
         exit_by_failures(out)
 
     return verb
@@ -59,7 +62,7 @@ def _crawl(
         ),
     ],
     out: Out,
-    engine: "EngineOptions",
+    target: "EngineOptions",
     contact: Annotated[
         str | None,
         typer.Option(metavar="URL|MAIL", help="Who asks; every request names it. Required.", show_default=False),
@@ -77,7 +80,7 @@ def _crawl(
     source: Source = "web",
     json: Json = False,
 ) -> None:
-    """Runs `crawl`, whose own options are settings of the table [crawl]; the last word on a setting wins."""
+    """Runs `crawl`, whose own options are settings of the table [crawl] and win over --set."""
     assignments = [*set_]
     if contact:
         assignments.append(f"crawl.contact={_toml_text(contact)}")
@@ -85,7 +88,7 @@ def _crawl(
         assignments.append(f"crawl.allow_networks={_toml_texts(allow_network)}")
     if resolve:
         assignments.append(f"crawl.resolve={_toml_texts(resolve)}")
-    _run("crawl", inputs, out, engine, recipe, assignments, source, json=json)
+    _run("crawl", inputs, out, target, recipe, assignments, source, json=json)
 
 
 def _links(
@@ -94,7 +97,7 @@ def _links(
         typer.Argument(metavar="INPUT…", help="Dumps of submissions, lists of URLs, WAT, WARC, sitemaps."),
     ],
     out: Out,
-    engine: "EngineOptions",
+    target: "EngineOptions",
     preset: Annotated[
         str | None, typer.Option(help="webtext, webtext2, openwebtext or openwebtext2.", show_default="webtext")
     ] = None,
@@ -110,7 +113,7 @@ def _links(
     assignments = [*set_] if recipe else [f"links.preset={preset or 'webtext'}", *set_]
     if retry_failed:
         forget_failures(out)
-    _run("links", inputs, out, engine, recipe, assignments, source, json=json)
+    _run("links", inputs, out, target, recipe, assignments, source, json=json)
     exit_by_failures(out)
 
 
@@ -118,7 +121,7 @@ def _run(
     stage: str,
     inputs: list[str],
     out: Path,
-    engine: "EngineOptions",
+    target: "EngineOptions",
     recipe: str | None,
     assignments: list[str],
     source: str,
@@ -136,7 +139,7 @@ def _run(
         out=out,
         recipe=recipe,
         assignments=tuple(assignments),
-        engine=engine_of(engine, json=json),
+        engine=engine_of(target, json=json),
         source=source,
         all_languages=all_languages,
     )
@@ -165,5 +168,5 @@ VERBS = (*kinds.STAGES, *sorted(kinds.KINDS.keys() - kinds.WHOLES.keys() - set(k
 
 commands = typer.Typer()
 for _stage in VERBS:
-    _verb = takes_engine(OWN_OPTIONS.get(_stage) or _stage_verb(_stage))
+    _verb = takes_engine_options(OWN_OPTIONS.get(_stage) or _stage_verb(_stage))
     commands.command(_stage, help=kinds.KINDS[_stage].summary, rich_help_panel=STAGES, epilog=BEAM_HELP)(_verb)

@@ -19,13 +19,14 @@ def print_funnel(summary: dict[str, Any], console: Console) -> None:
         read = stage["read"]
         row = (stage["stage"], f"{read:,}", f"{stage['kept']:,}", f"{stage['rejected']:,}", share(stage["kept"], read))
         table.add_row(*row, style="bold")
-        for source, (came, stayed) in stage["by_source"].items() if len(stage["by_source"]) > 1 else ():
-            table.add_row(
-                Text(f"  of {plain(source)}"), f"{came:,}", f"{stayed:,}", f"{came - stayed:,}", share(stayed, came)
-            )
+        by_source = stage["by_source"] if len(stage["by_source"]) > 1 else {}
+        for source, (came, stayed) in by_source.items():
+            counts = (f"{came:,}", f"{stayed:,}", f"{came - stayed:,}")
+            table.add_row(Text(f"  of {plain(source)}"), *counts, share(stayed, came))
         for reason, number in sorted(stage["reasons"].items(), key=lambda pair: (-pair[1], pair[0])):
             table.add_row(f"  {reason}", "", "", f"{number:,}", share(number, read))
-        for name, number in (stage["notes"] | {f"skipped {k}": n for k, n in stage["skipped"].items()}).items():
+        skipped = {f"skipped {kind}": number for kind, number in stage["skipped"].items()}
+        for name, number in (stage["notes"] | skipped).items():
             table.add_row(f"  {name}", "", "", f"({number:,})", "", style="dim")
         if stage["failed"]:
             table.add_row("  dead letters", "", "", f"({stage['failed']:,})", "", style="red")
@@ -54,27 +55,16 @@ def print_sources(summary: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
-def portions(contract: dict[str, Any]) -> dict[str, Any]:
-    """Returns a manifest's mixture as plain values: the budget, the preset, and each source's portion."""
-    names = ("name", "quality", "weight", "share", "epochs", "capped")
-    sources = [
-        {"tokens": source["splits"].get("train", {}).get("tokens", 0)}
-        | {name: source[name] for name in names if name in source}
-        for source in contract["sources"]
-    ]
-    return {**contract["mixture"], "sources": sources}
-
-
 def print_mixture(contract: dict[str, Any], console: Console) -> None:
     """Prints per source: train tokens, quality where the preset goes by it, weight, share, epochs, capped or not."""
-    stated = portions(contract)
-    cap = f", at most {stated['max_epochs']:g}" if stated["max_epochs"] else ""
-    title = f"mixture {stated['preset']} (epochs at {stated['tokens']:,} tokens{cap})"
+    mixture = portions(contract)
+    cap = f", at most {mixture['max_epochs']:g}" if mixture["max_epochs"] else ""
+    title = f"mixture {mixture['preset']} (epochs at {mixture['tokens']:,} tokens{cap})"
     table = Table(title=title, title_justify="left")
     table.add_column("source")
     for name in ("train tokens", "quality", "weight", "share", "epochs", "capped"):
         table.add_column(name, justify="right")
-    for source in stated["sources"]:
+    for source in mixture["sources"]:
         table.add_row(
             Text(plain(source["name"])),
             f"{source['tokens']:,}",
@@ -100,15 +90,6 @@ def print_shards(summary: dict[str, Any], console: Console, *, most: int = 20) -
         console.print(f"… and {len(summary['shards']) - most} more (--json lists all)")
 
 
-def share(part: float, whole: float) -> str:
-    """Returns a part of a whole in percent.
-
-    >>> share(1, 8)
-    '12.5 %'
-    """
-    return f"{100 * part / whole:.1f} %" if whole else "-"
-
-
 def print_runners(rows: list[dict[str, Any]], console: Console) -> None:
     """Prints per runner: whether what it needs is installed, in which versions, and where."""
     table = Table(title="runners", title_justify="left")
@@ -118,3 +99,22 @@ def print_runners(rows: list[dict[str, Any]], console: Console) -> None:
         versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
         table.add_row(row["runner"], row["state"], versions, Text(plain(row["folder"])))
     console.print(table)
+
+
+def portions(contract: dict[str, Any]) -> dict[str, Any]:
+    """Returns a manifest's mixture as plain values: the budget, the preset, and each source's portion."""
+    names = ("name", "quality", "weight", "share", "epochs", "capped")
+    sources = []
+    for source in contract["sources"]:
+        tokens = source["splits"].get("train", {}).get("tokens", 0)
+        sources.append({"tokens": tokens} | {name: source[name] for name in names if name in source})
+    return {**contract["mixture"], "sources": sources}
+
+
+def share(part: float, whole: float) -> str:
+    """Returns a part of a whole in percent.
+
+    >>> share(1, 8)
+    '12.5 %'
+    """
+    return f"{100 * part / whole:.1f} %" if whole else "-"

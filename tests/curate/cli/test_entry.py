@@ -1,0 +1,42 @@
+"""What every command has alike: how it ends, and what starting it costs."""
+
+import json
+import subprocess
+import sys
+
+NOT_AT_START = ("curate.storage", "curate.pipelines", "fsspec", "upath", "http.client", "asyncio", "numpy", "pyarrow")
+
+
+def test_importing_the_command_line_loads_only_what_parses_and_prints():
+    code = f"import curate.cli, sys; print([name for name in {NOT_AT_START!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_importing_main_as_a_module_runs_nothing():
+    done = subprocess.run([sys.executable, "-c", "import curate.cli.__main__"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_output_of_an_older_version_is_one_line_and_exit_code_2(curate, tmp_path):
+    stage = {"format": "curate.stage", "version": 1, "stage": "extract"}
+    (tmp_path / "stage.json").write_text(json.dumps(stage))
+    done = curate("inspect", tmp_path)
+    assert done.code == 2
+    assert "made by an older version of curate" in done.error
+
+
+def test_what_no_stage_has_seen_is_exit_code_2(curate, tmp_path, miniweb):
+    assert curate("extract", miniweb / "articles-00000.warc.gz", "-o", tmp_path / "out").code == 0
+    done = curate("why", tmp_path / "out", "http://nobody.example/")
+    assert done.code == 2
+    assert "no stage of" in done.error
+
+
+def test_beams_own_options_follow_a_lone_dash_and_are_the_only_ones_there(curate, tmp_path):
+    done = curate("extract", tmp_path / "none.warc", "-o", tmp_path / "out", "--", "--no_such_option=1")
+    assert done.code == 2
+    assert "--no_such_option: Beam knows no such option" in done.error
+    done = curate("extract", tmp_path / "none.warc", "-o", tmp_path / "out", "--no_such_option=1")
+    assert done.code == 2
+    assert "No such option: --no_such_option" in done.error
