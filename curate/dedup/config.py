@@ -7,19 +7,20 @@ from curate.settings import check
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dedup:
-    """Exact text, then MinHash-LSH: 14 bands of 8 rows over 5-word shingles, as FineWeb (arXiv:2406.17557).
+    """The settings by which duplicates are found: equal texts, then MinHash-LSH as FineWeb has it (arXiv:2406.17557).
 
-    similarity: a candidate pair counts as duplicates when its signatures agree in at least this share of places.
-    rounds: of large-star, small-star (Kiveris et al. 2014); too few only keep a duplicate, never lose a document.
+    The defaults are FineWeb's: 14 bands of 8 rows over shingles of 5 words.
     """
 
-    exact: bool = True
-    near: bool = True
-    bands: int = 14
-    rows: int = 8
-    shingle: int = 5
-    similarity: float = 0.75
-    rounds: int = 6
+    exact: bool = True  # whether documents of equal text are duplicates (case and white space count for nothing)
+    near: bool = True  # whether documents of similar text are duplicates
+    bands: int = 14  # documents that agree in one band are candidates
+    rows: int = 8  # hashes of a band
+    shingle: int = 5  # words of a shingle
+    similarity: float = (
+        0.75  # least share of equal hashes in two signatures, in [0, 1], that makes candidates duplicates
+    )
+    rounds: int = 6  # of large-star and small-star (Kiveris et al. 2014); too few only keep a duplicate
 
     def __post_init__(self) -> None:
         check(self.bands >= 1 and self.rows >= 1, f"need a band and a row, got {self.bands} x {self.rows}")
@@ -29,5 +30,5 @@ class Dedup:
         check(self.rounds >= 1, f"rounds is at least 1, got {self.rounds}")
 
     def catch_probability(self, similarity: float) -> float:
-        """The chance that two documents of this Jaccard similarity share a band: 1 - (1 - s^rows)^bands."""
+        """Returns the chance that two documents of this Jaccard similarity share a band: 1 - (1 - s^rows)^bands."""
         return float(1 - (1 - similarity**self.rows) ** self.bands)

@@ -1,4 +1,8 @@
-"""Verified pairs, winners and losers, and the columns of a decision."""
+"""Decisions: candidate pairs are verified, clusters get their winner, and each loser is rejected with its evidence.
+
+The functions are the steps between dedup's shuffles. Evidence is what one part sends to another for a comparison, see
+`SignaturePart.evidence`.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,16 +22,16 @@ DECISIONS = pa.schema(
         pa.field("id", pa.binary(16), nullable=False),
         pa.field("url", pa.string(), nullable=False),
         pa.field("kept", pa.bool_(), nullable=False),
-        pa.field("kind", pa.string()),
+        pa.field("kind", pa.string()),  # exact or near
         pa.field("winner", pa.binary(16)),
-        pa.field("similarity", pa.float32()),
-        pa.field("cluster", pa.binary(16)),
+        pa.field("similarity", pa.float32()),  # to the winner
+        pa.field("cluster", pa.binary(16)),  # the id of its winner
     ]
 )
 
 
 def add_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
-    """(part of the lower node, pair and the higher node's evidence), each pair once."""
+    """Yields (part of the lower node, pair and the higher node's evidence) for the pairs of a part, each once."""
     plan = load_plan(storage.path(folder))
     part = signatures.read_part(plan, int.from_bytes(group[0]))
     for pair in sorted(set(group[1])):
@@ -35,7 +39,7 @@ def add_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
 
 
 def compare(group: Grouped, folder: str, limit: float) -> Iterator[Pair]:
-    """The pairs that are similar enough."""
+    """Yields the pairs whose similarity is at least the limit."""
     part = signatures.read_part(load_plan(storage.path(folder)), int.from_bytes(group[0]))
     for entry in group[1]:
         lower, higher, evidence = entry[:NODE], entry[NODE : 2 * NODE], entry[2 * NODE :]
@@ -44,24 +48,30 @@ def compare(group: Grouped, folder: str, limit: float) -> Iterator[Pair]:
 
 
 def as_span(edge: Pair) -> Pair:
-    """(higher node, lower node twice), so that the least and the greatest can be told of all."""
+    """Returns (higher node, lower node twice): a span of nodes, which `widest` makes wider."""
     return edge[0], 2 * edge[1]
 
 
 def widest(spans: Iterable[bytes]) -> bytes:
-    """The least and the greatest node of all spans."""
-    both_ends = [(span[:NODE], span[NODE:]) for span in spans]
-    return min(low for low, _ in both_ends) + max(high for _, high in both_ends)
+    """Returns the span from the least to the greatest node of all spans."""
+    ends = [(span[:NODE], span[NODE:]) for span in spans]
+    return min(least for least, _ in ends) + max(greatest for _, greatest in ends)
 
 
 def to_winner(label: Pair) -> Pair:
-    """(part of the winner, loser and winner and whether there is another, which more rounds would have joined)."""
+    """Returns (part of the winner, loser and winner and a flag) for a loser and the span of its cluster's least nodes.
+
+    The flag is 1 if the span has two ends: another winner remains, which more rounds would have joined to this one.
+    """
     loser, winner, greatest = label[0], label[1][:NODE], label[1][NODE:]
     return node_part(winner), loser + winner + bytes([greatest != winner])
 
 
 def winner_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
-    """To each loser's part its loss with the winner's evidence; to the winner's own part the mark that it has won."""
+    """Yields (part of the loser, loss and the winner's evidence) for each loss, and (part, winner) for each winner.
+
+    The group holds what `to_winner` has sent to one part of winners.
+    """
     part = signatures.read_part(load_plan(storage.path(folder)), int.from_bytes(group[0]))
     winners = set()
     for pair in group[1]:
@@ -72,21 +82,24 @@ def winner_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
         yield group[0], winner
 
 
-def decide_loss(text: SignaturePart, row: int, loss: bytes, limit: float) -> tuple[Rejection, dict[str, Any]]:
-    """The rejection of a row, and what its decision says, from its winner's node and evidence."""
+def decide_loss(part: SignaturePart, row: int, loss: bytes, limit: float) -> tuple[Rejection, dict[str, Any]]:
+    """Returns the rejection of a row and the columns of its decision.
+
+    loss: the winner's node, the flag of `to_winner`, and the winner's evidence.
+    """
     winner, evidence = node_id(loss), loss[NODE + 1 :]
-    similarity = text.similarity(row, evidence)
-    kind = "exact" if text.value("text_hash", row) == evidence[:16] else "near"
+    similarity = part.similarity(row, evidence)
+    kind = "exact" if part.value("text_hash", row) == evidence[:16] else "near"
     chained = " through a chain of near duplicates" if kind == "near" and similarity < limit else ""
     rejection = Rejection(
-        id=text.value("id", row),
-        url=text.value("url", row),
-        source=text.value("source", row),
+        id=part.value("id", row),
+        url=part.value("url", row),
+        source=part.value("source", row),
         stage="dedup",
         reason=f"dedup.{kind}",
         value=similarity,
         threshold=limit if kind == "near" else None,
-        bytes=text.value("bytes", row),
+        bytes=part.value("bytes", row),
         detail=f"duplicate of {winner.hex()}{chained}",
     )
     return rejection, {"kind": kind, "winner": winner, "similarity": similarity, "cluster": winner}

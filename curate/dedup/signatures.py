@@ -1,4 +1,4 @@
-"""Signature parts on disk: row-aligned with the text parts, read back whole when a duplicate is to be verified."""
+"""Signature parts on disk: one row per document of a text part, in its order; read whole to verify duplicates."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,10 @@ from curate.stage.record import read_stage
 
 
 def schema(settings: Dedup) -> pa.Schema:
-    """Rows of a signature part; `signature` is uint32[bands * rows], null for a text shorter than a shingle."""
+    """Returns the columns of a signature part.
+
+    `signature` is uint32[bands * rows], little-endian, and null for a text shorter than a shingle.
+    """
     return pa.schema(
         [
             pa.field("id", pa.binary(16), nullable=False),
@@ -35,75 +38,78 @@ def schema(settings: Dedup) -> pa.Schema:
 
 
 def write_part(plan: Plan, item: Item, settings: Dedup) -> None:
-    """Sign the documents of one part."""
+    """Writes the signatures of the documents of one part."""
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=schema(settings)) as part:
         for document in read_documents(plan, item):
             if isinstance(document, Failure):
                 raise ValueError(f"{item.name}: row {document.offset}: {document.message}; run filter on it first")
             size = len(document.text.encode())
-            values = minhash.signature(document.text, settings) if settings.near else None
+            signature = minhash.signature(document.text, settings) if settings.near else None
             row = {
                 "id": document.id,
                 "url": document.url,
                 "source": document.source,
                 "bytes": size,
                 "text_hash": minhash.text_hash(document.text),
-                "signature": None if values is None else values.astype("<u4").tobytes(),
+                "signature": None if signature is None else signature.astype("<u4").tobytes(),
             }
             part.keep_row(row, document.source, size)
 
 
 @dataclass(frozen=True, slots=True)
 class SignaturePart:
-    """One part's rows, as Arrow columns: some 500 bytes a row, where Python values would be three times as many."""
+    """The rows of one signature part, as Arrow columns: about 500 bytes a row, a third of what Python values take."""
 
     table: pa.Table
 
     def value(self, name: str, row: int) -> Any:
-        """One value of a row."""
+        """Returns one value of a row."""
         return self.table[name][row].as_py()
 
     def rows(self, *names: str) -> Iterator[dict[str, Any]]:
-        """These values of every row, in order."""
+        """Yields these values of every row, in order."""
         for batch in self.table.select(names).to_batches(BATCH_ROWS):
             yield from batch.to_pylist()
 
     def evidence(self, row: int) -> bytes:
-        """What another part needs to compare itself with a row: the text hash, then the signature if there is one."""
+        """Returns what another part needs for a comparison with a row: its text hash, then its signature if it has one."""
         return bytes(self.value("text_hash", row) + (self.value("signature", row) or b""))
 
     def similarity(self, row: int, evidence: bytes) -> float:
-        """1 for the same text, else the share of agreeing places of the two signatures, 0 without signatures."""
+        """Returns 1 for the same text, else the share of places where both signatures agree, 0 without signatures."""
         if self.value("text_hash", row) == evidence[:16]:
             return 1.0
-        mine, other = self.value("signature", row), evidence[16:]
-        if not mine or not other:
+        own, other = self.value("signature", row), evidence[16:]
+        if not own or not other:
             return 0.0
-        return minhash.similarity(np.frombuffer(mine, "<u4"), np.frombuffer(other, "<u4"))
-
-
-def _path(plan: Plan, number: int) -> Path:
-    return plan.path(plan.settings["signatures"][number])
+        return minhash.similarity(np.frombuffer(own, "<u4"), np.frombuffer(other, "<u4"))
 
 
 def read_part(plan: Plan, number: int) -> SignaturePart:
-    """A signature part of the dedup plan's items."""
-    return SignaturePart(pq.read_table(storage.source(_path(plan, number)), use_threads=False))
+    """Reads the signature part of one item of a dedup plan."""
+    return SignaturePart(pq.read_table(storage.source(_part_path(plan, number)), use_threads=False))
 
 
 def entries(plan: Plan, number: int, settings: Dedup) -> Iterator[tuple[bytes, bytes, list[bytes]]]:
-    """The text hash, the node and the band keys of each document of a part."""
-    order = {name: place for place, name in enumerate(plan.settings["sources"])}
+    """Yields the text hash, the node and the band keys of each document of a part; no keys without a signature."""
+    priorities = {name: priority for priority, name in enumerate(plan.settings["sources"])}
     columns = ["id", "source", "text_hash", "signature"]
-    with pq.ParquetFile(storage.source(_path(plan, number))) as file:
+    with pq.ParquetFile(storage.source(_part_path(plan, number))) as file:
         rows = (row for batch in file.iter_batches(BATCH_ROWS, columns=columns) for row in batch.to_pylist())
-        for place, row in enumerate(rows):
-            node = make_node(min(order.get(row["source"], 255), 255), row["id"], number, place)
-            stored = row["signature"]
-            yield row["text_hash"], node, minhash.band_keys(np.frombuffer(stored, "<u4"), settings) if stored else []
+        for row_number, row in enumerate(rows):
+            priority = min(priorities.get(row["source"], 255), 255)
+            node = make_node(priority, row["id"], number, row_number)
+            signature = row["signature"]
+            keys = minhash.band_keys(np.frombuffer(signature, "<u4"), settings) if signature else []
+            yield row["text_hash"], node, keys
 
 
 def documents(plan: Plan) -> int:
-    """The documents that a dedup plan is over, as the finished signature stage has counted them."""
-    folders = {_path(plan, item.number).parent for item in plan.items}
+    """Returns the number of documents of a dedup plan, as the finished signature stage has counted them."""
+    folders = {_part_path(plan, item.number).parent for item in plan.items}
     return sum(read_stage(folder).counts.kept for folder in folders)
+
+
+def _part_path(plan: Plan, number: int) -> Path:
+    """Returns where the signature part of an item lies."""
+    return plan.path(plan.settings["signatures"][number])

@@ -1,4 +1,4 @@
-"""Packed records: spread over partitions, and grouped within one."""
+"""Packed records are split over partitions, and grouped by key within one."""
 
 import hashlib
 import random
@@ -9,47 +9,47 @@ from curate.dedup import candidates
 
 
 def records(count, distinct, width=20):
-    drawn = random.Random(1)
-    keys = [hashlib.blake2b(bytes([drawn.randrange(distinct)]), digest_size=16).digest() for _ in range(count)]
-    return candidates.unpacked((key + row.to_bytes(width - 16) for row, key in enumerate(keys)), width)
+    draw = random.Random(1)
+    keys = [hashlib.blake2b(bytes([draw.randrange(distinct)]), digest_size=16).digest() for _ in range(count)]
+    return candidates.unpack((key + row.to_bytes(width - 16) for row, key in enumerate(keys)), width)
 
 
 def test_every_record_lies_in_one_partition_and_equal_keys_in_the_same():
-    found = records(500, 100)
-    blobs = dict(candidates.spread(found, 0, 8))
+    packed = records(500, 100)
+    blobs = dict(candidates.split_by_hash(packed, 0, 8))
     assert len(blobs) == 8
     everything = b"".join(blobs.values())
     assert sorted(everything[at : at + 20] for at in range(0, len(everything), 20)) == sorted(
-        row.tobytes() for row in found
+        row.tobytes() for row in packed
     )
     homes = [{blob[at : at + 16] for at in range(0, len(blob), 20)} for blob in blobs.values()]
     assert sum(map(len, homes)) == len(set.union(*homes))
 
 
 def test_repeated_keys_are_those_that_a_dictionary_finds():
-    found = records(300, 200)
+    packed = records(300, 200)
     groups: dict[bytes, set[int]] = {}
-    for row, record in enumerate(found):
+    for row, record in enumerate(packed):
         groups.setdefault(record[:16].tobytes(), set()).add(row)
     expected = {frozenset(rows) for rows in groups.values() if len(rows) > 1}
-    assert {frozenset(rows.tolist()) for rows in candidates.repeated(found, 0, 16)} == expected
+    assert {frozenset(rows.tolist()) for rows in candidates.equal_rows(packed, 0, 16)} == expected
     assert expected
 
 
 def test_keys_that_differ_only_in_their_second_half_are_not_the_same():
-    found = candidates.unpacked([bytes(16), bytes(15) + b"\1"], 16)
-    assert list(candidates.repeated(found, 0, 16)) == []
-    assert len(list(candidates.repeated(found, 0, 8))) == 1
+    packed = candidates.unpack([bytes(16), bytes(15) + b"\1"], 16)
+    assert list(candidates.equal_rows(packed, 0, 16)) == []
+    assert len(list(candidates.equal_rows(packed, 0, 8))) == 1
 
 
 def test_no_records_are_in_no_partition_and_repeat_no_key():
-    empty = candidates.unpacked([], 33)
+    empty = candidates.unpack([], 33)
     assert empty.shape == (0, 33)
-    assert list(candidates.spread(empty, 0, 4)) == []
-    assert list(candidates.repeated(empty, 0, 8)) == []
+    assert list(candidates.split_by_hash(empty, 0, 4)) == []
+    assert list(candidates.equal_rows(empty, 0, 8)) == []
 
 
 def test_one_partition_takes_the_greatest_hash():
-    found = candidates.unpacked([b"\xff" * 8], 8)
-    assert [number for number, _ in candidates.spread(found, 0, 3)] == [2]
-    assert isinstance(found, np.ndarray)
+    packed = candidates.unpack([b"\xff" * 8], 8)
+    assert [number for number, _ in candidates.split_by_hash(packed, 0, 3)] == [2]
+    assert isinstance(packed, np.ndarray)

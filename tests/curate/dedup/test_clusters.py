@@ -42,18 +42,18 @@ def grouped(pairs):
 
 def one_round(pairs):
     """(lower, higher) pairs or (higher, lower) pairs to (higher, lower) pairs, as dedup's Connect wires them."""
-    around = grouped(each for pair in pairs for each in both_ways(pair))
+    around = grouped(edge for pair in pairs for edge in both_ways(pair))
     below = grouped(edge for key, group in around.items() for edge in large_star(key, group))
     return [edge for key, group in below.items() for edge in small_star(key, group)]
 
 
 def rounds(pairs, limit=50):
     """The pairs after each round until they stay the same."""
-    found = [one_round(pairs)]
-    while len(found) < 2 or set(found[-1]) != set(found[-2]):
-        found.append(one_round(found[-1]))
-        assert len(found) < limit
-    return found
+    steps = [one_round(pairs)]
+    while len(steps) < 2 or set(steps[-1]) != set(steps[-2]):
+        steps.append(one_round(steps[-1]))
+        assert len(steps) < limit
+    return steps
 
 
 def labels(pairs):
@@ -78,9 +78,9 @@ def test_stopping_early_keeps_every_component_s_least_node_and_joins_no_two(pair
     pairs = as_nodes(pairs)
     truth = components(pairs)
     for step in rounds(pairs):
-        found = labels(step)
-        assert found.keys() <= truth.keys()  # the least node of a component never loses
-        assert all(truth.get(winner, winner) == truth[loser] for loser, winner in found.items())
+        winners = labels(step)
+        assert winners.keys() <= truth.keys()  # the least node of a component never loses
+        assert all(truth.get(winner, winner) == truth[loser] for loser, winner in winners.items())
 
 
 def seen(pairs):
@@ -127,17 +127,17 @@ def test_a_chain_is_one_cluster_within_the_default_rounds(length):
 @given(edges)
 def test_union_find_labels_are_least_and_agree_along_every_edge(pairs):
     pairs = as_nodes(pairs)
-    found = components(pairs)
+    least = components(pairs)
     for one, other in pairs:
-        assert found.get(one, one) == found.get(other, other) <= min(one, other)
-    assert all(label not in found for label in found.values())
+        assert least.get(one, one) == least.get(other, other) <= min(one, other)
+    assert all(label not in least for label in least.values())
 
 
 @given(st.lists(numbers, min_size=1, max_size=40))
-def test_a_star_is_one_edge_less_than_its_nodes(found):
-    nodes = [node(number) for number in found]
+def test_a_star_is_one_edge_less_than_its_nodes(values):
+    nodes = [node(number) for number in values]
     made = list(star(nodes))
-    assert len(made) == sum(each != min(nodes) for each in nodes)
+    assert len(made) == sum(end != min(nodes) for end in nodes)
     assert all(lower == min(nodes) for lower, _ in made)
     assert {higher for _, higher in made} == set(nodes) - {min(nodes)}
 

@@ -38,9 +38,9 @@ def long_text(seed, length=400):
     return " ".join(random.Random(seed).choices(WORDS, k=length))
 
 
-@given(words.filter(lambda found: len(found) >= 5), st.sampled_from([FINEWEB, Dedup(bands=4, rows=2, shingle=3)]))
-def test_a_signature_is_datasketch_s_over_the_same_hashes(found, settings):
-    text = " ".join(found)
+@given(words.filter(lambda drawn: len(drawn) >= 5), st.sampled_from([FINEWEB, Dedup(bands=4, rows=2, shingle=3)]))
+def test_a_signature_is_datasketch_s_over_the_same_hashes(drawn, settings):
+    text = " ".join(drawn)
     oracle = MinHash(num_perm=settings.bands * settings.rows, seed=SEED, scheme="affine32", hashfunc=int)
     oracle.update_batch(shingles(text, settings.shingle))
     mine = signature(text, settings)
@@ -67,9 +67,9 @@ def test_the_estimated_similarity_is_near_the_exact_one(share):
 
 
 @given(words, st.integers(1, 7))
-def test_shingles_are_one_hash_per_distinct_run_of_words(found, size):
-    expected = runs(found, size)
-    hashes = shingles(" ".join(found), size)
+def test_shingles_are_one_hash_per_distinct_run_of_words(drawn, size):
+    expected = runs(drawn, size)
+    hashes = shingles(" ".join(drawn), size)
     assert len(hashes) == len(expected)
     assert np.array_equal(hashes, np.unique(hashes))
 
@@ -85,8 +85,8 @@ def test_shingles_of_many_runs_hardly_collide():
 
 
 @given(words)
-def test_case_and_punctuation_change_no_shingle(found):
-    plain, dressed = " ".join(found), " — ".join(f"“{word.upper()}!”" for word in found)
+def test_case_and_punctuation_change_no_shingle(drawn):
+    plain, dressed = " ".join(drawn), " — ".join(f"“{word.upper()}!”" for word in drawn)
     assert np.array_equal(shingles(plain, 3), shingles(dressed, 3))
 
 
