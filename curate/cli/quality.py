@@ -64,7 +64,7 @@ def evaluate(
 
     if plot:
         need_charts("leave out --plot")
-    windows = labelled.unseen(_files(positive), _files(negative), every_host=every_host)
+    windows = labelled.held_out_windows(_files(positive), _files(negative), every_host=every_host)
     path = model_file.DEFAULT if model == "default" else readable_path(model)
     evaluation = asdict(training.evaluate(path, windows, label))
     if json:

@@ -72,7 +72,7 @@ class SignaturePart:
             yield from batch.to_pylist()
 
     def evidence(self, row: int) -> bytes:
-        """Returns what another part needs for a comparison with a row: its text hash, then its signature if it has one."""
+        """Returns what a comparison with a row needs: its text hash, then its signature if it has one."""
         return bytes(self.value("text_hash", row) + (self.value("signature", row) or b""))
 
     def similarity(self, row: int, evidence: bytes) -> float:

@@ -1,4 +1,4 @@
-"""The quality classifier: fastText supervised (Joulin et al. 2016), its training, its score, and the keep rules."""
+"""The quality classifier: a supervised fastText model (Joulin et al. 2016), loaded, asked for scores, and trained."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from curate.records import keyed_hash
 from curate.storage.writing import replacing, sha256_of
 from curate.text import fasttext_binding
 
-# Beyond those of ASCII, which fastText knows itself.
+# White space beyond ASCII's; fastText itself parts words only at the latter.
 BLANKS = (
     "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
@@ -24,19 +24,19 @@ class Model:
 
     @property
     def labels(self) -> list[str]:
-        """The labels that it knows."""
+        """The labels of the model, sorted."""
         return sorted(name.removeprefix("__label__") for _, name in self._model.predict("\n", -1, 0.0, "replace"))
 
     def score(self, text: str, label: str) -> float:
-        """The probability in [0, 1] that the text is of the label."""
-        found = self._model.predict(one_line(text) + "\n", -1, 0.0, "strict")
+        """Returns the probability in [0, 1] that a text has a label; 0 for a label that the model does not know."""
+        predictions = self._model.predict(one_line(text) + "\n", -1, 0.0, "strict")
         wanted = f"__label__{label}"
-        return min(1.0, next((float(chance) for chance, name in found if name == wanted), 0.0))
+        return min(1.0, next((float(chance) for chance, name in predictions if name == wanted), 0.0))
 
 
 @lru_cache(maxsize=2)
 def load(path: Path, sha256: str) -> Model:
-    """The model of a file, which must have this digest; RuntimeError if another run has replaced it."""
+    """Loads the model of a file; RuntimeError if the file has another digest, as another run has replaced it."""
     with storage.local(path) as file:
         if sha256_of(file) != sha256:
             raise RuntimeError(f"{path}: the quality model is not the one that this stage was planned with")
@@ -44,7 +44,7 @@ def load(path: Path, sha256: str) -> Model:
 
 
 def one_line(text: str) -> str:
-    """A text as fastText reads it: one line, with blanks that it knows between the words.
+    """Returns a text in the form that fastText reads: one line, with ASCII blanks between the words.
 
     >>> one_line("Two\\nlines,\\xa0 three")
     'Two lines,  three'
@@ -57,26 +57,26 @@ def one_line(text: str) -> str:
 
 
 def train(positive: list[str], negative: list[str], path: Path, settings: Score, *, quantised: bool = False) -> None:
-    """Train on texts of both kinds and write the model file; one thread and a fixed seed, so it is reproducible.
+    """Trains a model on texts of both kinds and writes its file; reproducible, by one thread and a fixed seed.
 
-    quantised: a tenth of the size (product quantisation, Joulin et al. 2016b), and hardly less sure.
+    quantised: makes the file a tenth of the size (product quantisation, Joulin et al. 2016b), at hardly any loss.
     """
     fasttext = fasttext_binding.training()
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = storage.draft(path)
+    training_file = storage.draft(path)
     try:
-        labelled = [
+        lines = [
             f"__label__{label} {one_line(text.replace('__label__', 'label '))}\n"
             for label, texts in ((settings.label, positive), (f"not-{settings.label}", negative))
             for text in texts
             if text.strip()
         ]
-        # fastText takes the lines as they come: a kind that came last would be what it remembers.
-        labelled.sort(key=lambda line: keyed_hash(0, "quality-order", line.encode("utf-8", "replace")))
-        with lines.open("w", encoding="utf-8") as file:
-            file.writelines(labelled)
+        # fastText learns from the lines in their order, and would lean to the kind that comes last.
+        lines.sort(key=lambda line: keyed_hash(0, "quality-order", line.encode("utf-8", "replace")))
+        with training_file.open("w", encoding="utf-8") as file:
+            file.writelines(lines)
         model = fasttext.train_supervised(
-            input=str(lines),
+            input=str(training_file),
             dim=settings.dim,
             epoch=settings.epochs,
             lr=settings.learning_rate,
@@ -90,6 +90,6 @@ def train(positive: list[str], negative: list[str], path: Path, settings: Score,
         if quantised:
             model.quantize(dsub=2, qnorm=True, thread=1)
     finally:
-        lines.unlink(missing_ok=True)
+        training_file.unlink(missing_ok=True)
     with replacing(path) as draft:
         model.save_model(str(draft))

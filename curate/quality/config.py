@@ -8,33 +8,33 @@ from curate.settings import check
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """fastText quality, and who is kept: all, by threshold, by fraction, by GPT-3's draw (arXiv:2005.14165, A).
+    """The settings of the quality model (fastText), and of the rule by which scored documents are kept.
 
-    Give a model file, or documents of both kinds to train one on; without either, or with model "default", it is the
-    English model that ships with the package. alpha 9 is GPT-3's. only: the sources that the keep rule judges, all
-    where it is empty; the others are scored and kept, as GPT-3 did with everything but Common Crawl. fraction: of the
-    judged documents, all together; those of equal score are drawn by their ids.
+    The model is the file `model`, or one trained on `positive` and `negative`. Without these, or with model "default",
+    it is the English model that ships with the package.
     """
 
-    model: str | None = None
-    positive: tuple[str, ...] = ()
-    negative: tuple[str, ...] = ()
-    label: str = "positive"
+    model: str | None = None  # a model file, or "default"
+    positive: tuple[str, ...] = ()  # files of good documents to train on
+    negative: tuple[str, ...] = ()  # files of documents of the other kind
+    label: str = "positive"  # the model's label of good documents, whose probability is the score
+    # The sources that the keep rule judges; empty: all. Documents of other sources are scored and kept, as GPT-3 did
+    # with everything but Common Crawl.
     only: tuple[str, ...] = ()
-    keep: str = "pareto"
-    alpha: float = 9.0
-    threshold: float = 0.5
-    fraction: float = 0.1
-    dim: int = 32
-    epochs: int = 10
-    learning_rate: float = 0.3
-    word_ngrams: int = 2
-    buckets: int = 100_000
-    min_count: int = 1
+    keep: str = "pareto"  # "all", "threshold", "fraction", or "pareto", which is GPT-3's draw (arXiv:2005.14165, A)
+    alpha: float = 9.0  # of the rule "pareto"; 9 is GPT-3's
+    threshold: float = 0.5  # of the rule "threshold": the least score that is kept, in [0, 1]
+    fraction: float = 0.1  # of the rule "fraction": share of all judged documents; ties are drawn by the documents' ids
+    dim: int = 32  # numbers in a word's vector; this and the settings below train the model
+    epochs: int = 10  # passes over the training documents
+    learning_rate: float = 0.3  # at the start; it falls to 0
+    word_ngrams: int = 2  # words of the longest run that has a vector
+    buckets: int = 100_000  # vectors that the hashes of runs of words share
+    min_count: int = 1  # occurrences; a rarer word has no vector of its own
 
     def __post_init__(self) -> None:
-        known = ("all", "threshold", "fraction", "pareto")
-        check(self.keep in known, f"keep is all, threshold, fraction or pareto, got {self.keep!r}")
+        rules = ("all", "threshold", "fraction", "pareto")
+        check(self.keep in rules, f"keep is all, threshold, fraction or pareto, got {self.keep!r}")
         check(0 < self.fraction <= 1, f"fraction lies above 0 and up to 1, got {self.fraction}")
         check(0 < self.alpha < math.inf, f"alpha is a number above 0, got {self.alpha}")
         check(0 <= self.threshold <= 1, f"threshold lies in [0, 1], got {self.threshold}")
@@ -47,5 +47,5 @@ class Score:
 
     @property
     def is_default(self) -> bool:
-        """Whether the model is the one that ships with the package."""
+        """True if the model is the one that ships with the package."""
         return self.model == "default" or not (self.model or self.positive)

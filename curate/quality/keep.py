@@ -1,4 +1,4 @@
-"""The keep rules of the score stage: which documents of a given score are kept."""
+"""The keep rules of the score stage: they decide which scored documents are kept."""
 
 from dataclasses import dataclass
 
@@ -8,26 +8,21 @@ from curate.records import Document, Reason, keyed_hash, uniform
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreCut:
-    """Kept is what scores more than `score`, and of what scores as much, the ids drawn at or below `draw`."""
+    """The cut of the rule "fraction": it keeps higher scores, and of equal scores the documents of low draws."""
 
-    score: float
-    draw: int
+    score: float  # a document that scores more is kept
+    draw: int  # a document that scores as much is kept if `tie_draw` of its id is not above this
 
     def keeps(self, document: Document, seed: int) -> bool:
-        """Whether a scored document stays."""
+        """Returns True if a scored document is kept."""
         score = document.quality or 0.0
-        return score > self.score or (score == self.score and drawn(seed, document.id) <= self.draw)
-
-
-def drawn(seed: int, identity: bytes) -> int:
-    """The number by which a document takes its place among those of equal score."""
-    return int.from_bytes(keyed_hash(seed, "fraction", identity))
+        return score > self.score or (score == self.score and tie_draw(seed, document.id) <= self.draw)
 
 
 def reason(document: Document, settings: Score, seed: int, cut: ScoreCut | None = None) -> Reason | None:
-    """Why the keep rule drops a scored document, or None; cut: where the rule "fraction" cuts.
+    """Returns why the keep rule drops a scored document, or None if it is kept; cut: of the rule "fraction".
 
-    "pareto" is GPT-3's: keep iff pareto(alpha) > 1 - score, with the draw taken from the document's id; so the chance
+    "pareto" is GPT-3's rule: keep iff pareto(alpha) > 1 - score, with the draw taken from the document's id. The chance
     to be kept is (2 - score)^-alpha.
     """
     if settings.only and document.source not in settings.only:
@@ -42,3 +37,8 @@ def reason(document: Document, settings: Score, seed: int, cut: ScoreCut | None 
         draw = float((1.0 - uniform(seed, "pareto", document.id)) ** (-1.0 / settings.alpha) - 1.0)
         return None if draw > 1.0 - score else Reason("score.pareto", score, 1.0 - draw)
     return None
+
+
+def tie_draw(seed: int, document_id: bytes) -> int:
+    """Returns the number that orders a document among those of equal score."""
+    return int.from_bytes(keyed_hash(seed, "fraction", document_id))

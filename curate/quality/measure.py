@@ -1,4 +1,4 @@
-"""What a quality model is worth: ranks (AUC), calibration, and the Pareto rule's alpha that fits it. numpy only."""
+"""Measures of a quality model: ranks (AUC), calibration, and the alpha of the Pareto rule that fits it. numpy only."""
 
 import re
 
@@ -13,37 +13,41 @@ NO_LETTER = re.compile(r"[^\w\s]|[\d_]")
 
 
 def auc(scores: Floats, positive: Flags) -> float:
-    """The chance that a positive scores above a negative, ties counting half (Mann-Whitney); nan without both kinds.
+    """Returns the chance that a positive scores above a negative, ties as half (Mann-Whitney); nan without both kinds.
 
     >>> auc(np.array([0.1, 0.4, 0.4, 0.9]), np.array([False, False, True, True]))
     0.875
     """
-    above = int(positive.sum())
-    below = len(positive) - above
-    if not above or not below:
+    positives = int(positive.sum())
+    negatives = len(positive) - positives
+    if not positives or not negatives:
         return float("nan")
-    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
-    return float((ranks[positive].sum() - above * (above + 1) / 2) / (above * below))
+    _, index, count = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[index]
+    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def calibration(scores: Floats, positive: Flags, bins: int = 10) -> list[tuple[float, float, int]]:
-    """Per tenth of the score that is not empty: its mean score, its share of positives, its size."""
-    place = np.minimum((scores * bins).astype(int), bins - 1)
-    found = [(scores[place == number], positive[place == number]) for number in range(bins)]
-    return [(float(score.mean()), float(flag.mean()), len(score)) for score, flag in found if len(score)]
+    """Returns (mean score, share of positives, size) of every bin of the scores in [0, 1] that is not empty."""
+    bin_of = np.minimum((scores * bins).astype(int), bins - 1)
+    rows = []
+    for number in range(bins):
+        own = bin_of == number
+        if own.any():
+            rows.append((float(scores[own].mean()), float(positive[own].mean()), int(own.sum())))
+    return rows
 
 
 def calibration_error(rows: list[tuple[float, float, int]]) -> float:
-    """The mean distance of score and share of positives (expected calibration error)."""
+    """Returns the mean distance of score and share of positives (expected calibration error), from `calibration`."""
     total = sum(size for _, _, size in rows)
     return sum(abs(score - share) * size for score, share, size in rows) / total
 
 
-def masked(text: str) -> str:
-    """A text without names (every capitalised word), digits and punctuation, so that only its plain words can tell.
+def mask(text: str) -> str:
+    """Returns a text without names (every capitalised word), digits and punctuation, so that only plain words are left.
 
-    >>> masked("In 1999, Mr. Bell said: wait a minute!").split()
+    >>> mask("In 1999, Mr. Bell said: wait a minute!").split()
     ['said', 'wait', 'a', 'minute']
     """
     plain = NO_LETTER.sub(" ", CAPITALISED.sub(" ", text))
@@ -51,22 +55,22 @@ def masked(text: str) -> str:
 
 
 def pareto_keeps(scores: Floats, alpha: float) -> Floats:
-    """The chance that the Pareto rule keeps a document of each score: (2 - score)^-alpha."""
+    """Returns the chance that the Pareto rule keeps a document of each score: (2 - score)^-alpha."""
     return np.asarray((2.0 - scores) ** -alpha)
 
 
 def distance(wanted: Floats, scores: Floats, alpha: float) -> float:
-    """How far what the rule keeps is from what is wanted: the greatest gap between the two distributions of scores."""
-    order = np.sort(scores)
-    weight = np.cumsum(pareto_keeps(order, alpha))
-    places = np.unique(np.concatenate([wanted, scores]))
-    have = np.concatenate([[0.0], weight / weight[-1]])[np.searchsorted(order, places, side="right")]
-    want = np.searchsorted(np.sort(wanted), places, side="right") / len(wanted)
-    return float(np.abs(have - want).max())
+    """Returns the greatest gap between two distributions: the wanted scores, and the scores that the rule keeps."""
+    ordered = np.sort(scores)
+    weight = np.cumsum(pareto_keeps(ordered, alpha))
+    points = np.unique(np.concatenate([wanted, scores]))
+    kept_share = np.concatenate([[0.0], weight / weight[-1]])[np.searchsorted(ordered, points, side="right")]
+    wanted_share = np.searchsorted(np.sort(wanted), points, side="right") / len(wanted)
+    return float(np.abs(kept_share - wanted_share).max())
 
 
 def fitted_alpha(wanted: Floats, scores: Floats) -> float:
-    """The alpha with which what the rule keeps of `scores` is nearest in distribution to `wanted`, from 0.1 to 100.
+    """Returns the alpha, from 0.1 to 100, for which the scores that the rule keeps are distributed most like `wanted`.
 
     GPT-3 "chose alpha to match the distribution of scores from our classifier on WebText" (arXiv:2005.14165, app. A).
     """

@@ -1,6 +1,6 @@
-"""The model file of a score stage: trained from labelled documents or copied from the user's, with a card beside it.
+"""The model file of a score stage: trained from labelled documents, or a copy of the user's, with a card beside it.
 
-The card names the digests of what it was made from, so that a resume does not train again.
+The card holds the digests of the model's inputs, so that a resumed run does not train again.
 """
 
 import json
@@ -15,52 +15,66 @@ from curate.inputs.digests import Digests
 from curate.inputs.items import files
 from curate.quality import classifier
 from curate.quality.config import Score
-from curate.quality.windows import labelled
+from curate.quality.windows import labelled_documents
 from curate.stage.plan import json_digest
 from curate.storage.writing import sha256_of, write_json
 
 MODEL, CARD = "model.bin", "model.json"
-KEEP_RULE = ("keep", "only", "alpha", "threshold", "fraction")  # settings of score that make no other model
+KEEP_RULE = ("keep", "only", "alpha", "threshold", "fraction")  # settings of score that do not change the model
 DEFAULT = Path(str(resources.files("curate.manifests") / "quality" / "english.ftz"))
 
 
 def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | None) -> tuple[Score, str]:
-    """Put model and card into the stage's folder; the settings without paths, and the model's sha256."""
+    """Puts the model and its card into a stage's folder; returns the settings without paths, and the model's sha256.
+
+    Nothing is made anew if the card there has the same settings, inputs and versions, and the model its digest.
+    """
     storage.make_folder(folder)
-    named = {
-        "positive": [path for pattern in score.positive for path in files(pattern, miniweb=miniweb)],
-        "negative": [path for pattern in score.negative for path in files(pattern, miniweb=miniweb)],
-        "model": [DEFAULT if score.is_default else storage.path(str(score.model))] if not score.positive else [],
-    }
-    plain = replace(score, model=MODEL, positive=(), negative=())
-    inputs = {kind: [digests.of(path) for path in paths] for kind, paths in named.items()}
+    sources = _source_files(score, miniweb)
+    placed = replace(score, model=MODEL, positive=(), negative=())
+    inputs = {kind: [digests.of(path) for path in paths] for kind, paths in sources.items()}
     versions = [__version__, metadata.version("fasttext-community")]
-    making = {name: value for name, value in settings.to_table(plain).items() if name not in KEEP_RULE}
-    key = json_digest([making, inputs, versions])
+    training = {name: value for name, value in settings.to_table(placed).items() if name not in KEEP_RULE}
+    key = json_digest([training, inputs, versions])
     path, draft = folder / MODEL, storage.draft(folder / MODEL)
-    card = _card(folder)
+    card = _read_card(folder)
     if card.get("key") == key and path.exists() and sha256_of(path) == card["sha256"]:
-        return plain, card["sha256"]
-    numbers: dict[str, int] = {}
+        return placed, card["sha256"]
     try:
-        if named["model"]:
-            with storage.local(named["model"][0]) as model:
-                shutil.copyfile(model, draft)
-        else:
-            positive, negative = ([found.text for found in labelled(named[kind])] for kind in ("positive", "negative"))
-            numbers = {"positive": len(positive), "negative": len(negative)}
-            classifier.train(positive, negative, draft, score)
+        documents = _write_model(score, sources, draft)
         sha256 = sha256_of(draft)
         _check_label(score, draft, sha256)
         storage.publish(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-    write_json(folder / CARD, {"key": key, "sha256": sha256, "inputs": inputs, "documents": numbers})
-    return plain, sha256
+    write_json(folder / CARD, {"key": key, "sha256": sha256, "inputs": inputs, "documents": documents})
+    return placed, sha256
+
+
+def _source_files(score: Score, miniweb: Path | None) -> dict[str, list[Path]]:
+    """Returns the files that a model is made from: those of either kind of documents, or one model."""
+    models = [] if score.positive else [DEFAULT if score.is_default else storage.path(str(score.model))]
+    return {
+        "positive": [path for pattern in score.positive for path in files(pattern, miniweb=miniweb)],
+        "negative": [path for pattern in score.negative for path in files(pattern, miniweb=miniweb)],
+        "model": models,
+    }
+
+
+def _write_model(score: Score, sources: dict[str, list[Path]], draft: Path) -> dict[str, int]:
+    """Copies or trains a model; returns the numbers of documents of either kind that it was trained on, if any."""
+    if sources["model"]:
+        with storage.local(sources["model"][0]) as model:
+            shutil.copyfile(model, draft)
+        return {}
+    positive = [document.text for document in labelled_documents(sources["positive"])]
+    negative = [document.text for document in labelled_documents(sources["negative"])]
+    classifier.train(positive, negative, draft, score)
+    return {"positive": len(positive), "negative": len(negative)}
 
 
 def _check_label(score: Score, path: Path, sha256: str) -> None:
-    """SettingsError where the file is no model or its model does not know the label: every score would be 0."""
+    """Raises SettingsError if a file is no model, or if its model has not the label, as every score would be 0."""
     try:
         labels = classifier.load(path, sha256).labels
     except ValueError as error:
@@ -69,7 +83,8 @@ def _check_label(score: Score, path: Path, sha256: str) -> None:
         raise SettingsError(f"score.label: {score.model or path} has no label {score.label!r}; it has {labels}")
 
 
-def _card(folder: Path) -> dict[str, str]:
+def _read_card(folder: Path) -> dict[str, str]:
+    """Reads the card in a folder; empty if there is none that can be read."""
     try:
         return dict(json.loads((folder / CARD).read_bytes()))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""A quality model from labelled documents, and its card: what it was made of, and what it does on hosts unseen."""
+"""A quality model from labelled documents, with its card: its training data, and its results on hosts not seen."""
 
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -14,45 +14,67 @@ from curate.errors import SettingsError
 from curate.inputs.digests import Digests
 from curate.quality import classifier, measure
 from curate.quality.config import Score
-from curate.quality.windows import BINS, Window, prepared
+from curate.quality.windows import BINS, Window, train_and_test_windows
 from curate.storage.writing import sha256_of, write_json
 
 SETTINGS = Score(dim=16, epochs=5, learning_rate=0.2, word_ngrams=2, buckets=100_000, min_count=3)
 TRAINING = ("label", "dim", "epochs", "learning_rate", "word_ngrams", "buckets", "min_count")
+BUCKETS = 2**18  # of the baseline's hashed words; HashingTF's default
+STEPS, RATE, DECAY = 200, 0.05, 1e-5  # of the baseline's training
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What a model does on windows of hosts that did not train it.
-
-    auc_by_words: of windows from .. to .. words. auc_masked: without capitalised words, digits and punctuation.
-    calibration: mean score, share of positives, windows of each tenth of the score. alpha: of the Pareto rule, so that
-    what it keeps of the negatives has scores like the positives'; GPT-3's negatives were the unfiltered crawl.
-    """
+    """The results of a model on windows of hosts that did not train it."""
 
     windows: int
     words: int
     hosts: int
     auc: float
-    auc_by_words: tuple[tuple[int, int, float], ...]
-    auc_masked: float
-    calibration: tuple[tuple[float, float, int], ...]
+    auc_by_words: tuple[
+        tuple[int, int, float], ...
+    ]  # (least words, words that are too many, AUC) of a class of lengths
+    auc_masked: float  # of texts without capitalised words, digits and punctuation
+    calibration: tuple[tuple[float, float, int], ...]  # (mean score, share of positives, windows) of a tenth of scores
     calibration_error: float
+    # Of the Pareto rule, such that the negatives that it keeps have scores like the positives'. GPT-3's negatives were
+    # the unfiltered crawl.
     alpha: float
 
 
-def card_path(model: Path) -> Path:
-    """Where the card of a model lies."""
-    return model.with_suffix(".json")
+class HashedWords(NamedTuple):
+    """The words of some texts, as three columns with a row per text and bucket."""
+
+    text: npt.NDArray[np.int64]  # the number of the text
+    bucket: npt.NDArray[np.int64]  # of the word's hash
+    weight: Floats  # share of the text's Euclidean length, which is 1
+    texts: int  # number of all texts
+
+
+def settings_of(assignments: list[str]) -> Score:
+    """Returns the settings of training, changed by PATH=VALUE assignments.
+
+    SettingsError for a setting that has no effect on training.
+    """
+    table = {name: getattr(SETTINGS, name) for name in TRAINING}
+    for text in assignments:
+        path, value = settings.parse_assignment(text)
+        if path[0] not in TRAINING:
+            raise SettingsError(f"--set {text}: the settings of training are {', '.join(TRAINING)}")
+        table = settings.assign(table, path, value)
+    return settings.build(Score, table, where=settings.Where("--set", ""))
 
 
 def train(positive: list[Path], negative: list[Path], model: Path, chosen: Score = SETTINGS) -> dict[str, Any]:
-    """Train, quantise, evaluate on held-out hosts; write the model and its card, and return the card."""
+    """Trains and quantises a model, evaluates it on held-out hosts, writes it with its card, and returns the card."""
     if card_path(model) == model:
         raise SettingsError(f"{model}: the model's card would have this name; give it another ending, such as .ftz")
-    known, unseen = prepared(positive, negative)
+    training, held_out = train_and_test_windows(positive, negative)
     digests = Digests()
-    good, rest = ([window.text for window in known if window.positive is kind] for kind in (True, False))
+    good = [window.text for window in training if window.positive]
+    rest = [window.text for window in training if not window.positive]
     classifier.train(good, rest, model, chosen, quantised=True)
     card = {
         "model": {"file": model.name, "sha256": sha256_of(model), "bytes": model.stat().st_size},
@@ -62,9 +84,9 @@ def train(positive: list[Path], negative: list[Path], model: Path, chosen: Score
             name: [{"file": path.name, "digest": digests.of(path)} for path in paths]
             for name, paths in (("positive", positive), ("negative", negative))
         },
-        "trained_on": counts(known),
-        "held_out": asdict(evaluate(model, unseen, chosen.label)),
-        "baseline": {"name": "logistic regression on hashed words", "auc": baseline(known, unseen)},
+        "trained_on": counts(training),
+        "held_out": asdict(evaluate(model, held_out, chosen.label)),
+        "baseline": {"name": "logistic regression on hashed words", "auc": baseline(training, held_out)},
         "reproducible": "one thread, seed 1: the same bytes from the same files and binding on the same kind of "
         "processor; another compiler or instruction set may round differently",
     }
@@ -72,14 +94,13 @@ def train(positive: list[Path], negative: list[Path], model: Path, chosen: Score
     return card
 
 
-def counts(windows: list[Window]) -> dict[str, int]:
-    """Windows, words and hosts."""
-    words, hosts = sum(window.words for window in windows), len({window.host for window in windows})
-    return {"windows": len(windows), "words": words, "hosts": hosts}
+def card_path(model: Path) -> Path:
+    """Returns the path of a model's card."""
+    return model.with_suffix(".json")
 
 
 def evaluate(model: Path, windows: list[Window], label: str) -> Evaluation:
-    """What a model file does on windows."""
+    """Returns the results of a model file on windows; SettingsError if it is no model or does not know the label."""
     with storage.local(model) as file:
         try:
             loaded = classifier.Model(file)
@@ -90,73 +111,51 @@ def evaluate(model: Path, windows: list[Window], label: str) -> Evaluation:
     positive = np.array([window.positive for window in windows])
     length = np.array([window.words for window in windows])
     scores = np.array([loaded.score(window.text, label) for window in windows])
-    plain = np.array([loaded.score(measure.masked(window.text), label) for window in windows])
+    masked_scores = np.array([loaded.score(measure.mask(window.text), label) for window in windows])
     classes = [(low, high, (low <= length) & (length < high)) for low, high in BINS]
     rows = measure.calibration(scores, positive)
     return Evaluation(
         **counts(windows),
         auc=measure.auc(scores, positive),
         auc_by_words=tuple((low, high, measure.auc(scores[own], positive[own])) for low, high, own in classes),
-        auc_masked=measure.auc(plain, positive),
+        auc_masked=measure.auc(masked_scores, positive),
         calibration=tuple(rows),
         calibration_error=measure.calibration_error(rows),
         alpha=measure.fitted_alpha(scores[positive], scores[~positive]),
     )
 
 
-def baseline(known: list[Window], unseen: list[Window]) -> float:
-    """The AUC of a linear model of the same windows."""
-    train, test = (hashed([window.text for window in part]) for part in (known, unseen))
-    weights = fit(train, np.array([window.positive for window in known]))
-    return measure.auc(logits(test, weights), np.array([window.positive for window in unseen]))
+def counts(windows: list[Window]) -> dict[str, int]:
+    """Returns the numbers of windows, words and hosts."""
+    words = sum(window.words for window in windows)
+    hosts = {window.host for window in windows}
+    return {"windows": len(windows), "words": words, "hosts": len(hosts)}
 
 
-def settings_of(assignments: list[str]) -> Score:
-    """The settings of training with PATH=VALUE assignments on top; SettingsError for one that does not train."""
-    table = {name: getattr(SETTINGS, name) for name in TRAINING}
-    for text in assignments:
-        path, value = settings.parse_assignment(text)
-        if path[0] not in TRAINING:
-            raise SettingsError(f"--set {text}: the settings of training are {', '.join(TRAINING)}")
-        table = settings.assign(table, path, value)
-    return settings.build(Score, table, where=settings.Where("--set", ""))
+def baseline(training: list[Window], held_out: list[Window]) -> float:
+    """Returns the AUC of a linear model that is trained and tested on the same windows."""
+    positive = np.array([window.positive for window in training])
+    weights = fit(hash_words([window.text for window in training]), positive)
+    scores = logits(hash_words([window.text for window in held_out]), weights)
+    return measure.auc(scores, np.array([window.positive for window in held_out]))
 
 
-BUCKETS = 2**18  # HashingTF's default
-STEPS, RATE, DECAY = 200, 0.05, 1e-5
-
-
-class Words(NamedTuple):
-    """Texts as their hashed words: of which text, which bucket, which share of the text's length."""
-
-    text: npt.NDArray[np.int64]
-    bucket: npt.NDArray[np.int64]
-    weight: npt.NDArray[np.float64]
-    texts: int
-
-
-def hashed(texts: list[str]) -> Words:
-    """The words of texts, each text of Euclidean length 1."""
-    known: dict[str, int] = {}
-    rows, buckets, weights = [], [], []
+def hash_words(texts: list[str]) -> HashedWords:
+    """Returns the hashed words of texts."""
+    bucket_of: dict[str, int] = {}
+    numbers, buckets, weights = [], [], []
     for number, text in enumerate(texts):
         words = text.lower().split()
-        ids = [known.setdefault(word, crc32(word.encode("utf-8", "replace")) % BUCKETS) for word in words]
-        found, counts = np.unique(np.asarray(ids, dtype=np.int64), return_counts=True)
-        rows.append(np.full(len(found), number))
-        buckets.append(found)
+        hashes = [bucket_of.setdefault(word, crc32(word.encode("utf-8", "replace")) % BUCKETS) for word in words]
+        distinct, counts = np.unique(np.asarray(hashes, dtype=np.int64), return_counts=True)
+        numbers.append(np.full(len(distinct), number))
+        buckets.append(distinct)
         weights.append(counts / max(1.0, float(np.linalg.norm(counts))))
-    return Words(np.concatenate(rows), np.concatenate(buckets), np.concatenate(weights), len(texts))
+    return HashedWords(np.concatenate(numbers), np.concatenate(buckets), np.concatenate(weights), len(texts))
 
 
-def logits(words: Words, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """What the weights say of each text; the last one is the bias."""
-    told = np.bincount(words.text, weights[words.bucket] * words.weight, minlength=words.texts)
-    return np.asarray(told + weights[-1])
-
-
-def fit(words: Words, positive: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Weights and bias by Adam over all texts at once, from zero: the same on every run."""
+def fit(words: HashedWords, positive: npt.NDArray[np.bool_]) -> Floats:
+    """Returns a weight per bucket and, last, the bias; by Adam over all texts at once, from zero: always the same."""
     weights, mean, square = np.zeros((3, BUCKETS + 1))
     for step in range(1, STEPS + 1):
         error = (1 / (1 + np.exp(-logits(words, weights))) - positive) / words.texts
@@ -166,3 +165,9 @@ def fit(words: Words, positive: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64
         square += 0.001 * (slope * slope - square)
         weights -= RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
     return weights
+
+
+def logits(words: HashedWords, weights: Floats) -> Floats:
+    """Returns the log-odds that the weights give each text to be positive."""
+    sums = np.bincount(words.text, weights[words.bucket] * words.weight, minlength=words.texts)
+    return np.asarray(sums + weights[-1])

@@ -1,7 +1,7 @@
-"""Labelled documents to what a quality model trains and is judged on: windows of like lengths, split by host.
+"""Windows of labelled documents, on which a quality model trains and is tested: of equal lengths, split by host.
 
 A model that saw articles against log-in forms would learn that long is good. So every document is cut into windows of
-30 to 480 words, and of each class of lengths both kinds give the same number of words.
+30 to 480 words, and in each class of lengths both kinds give the same number of words.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,81 +11,104 @@ from typing import NamedTuple
 from ada_url import parse_url
 
 from curate import storage
-from curate.errors import SettingsError
+from curate.errors import SettingsError, UserError
 from curate.inputs.documents import user_documents
 from curate.records import Document, Failure, keyed_hash, uniform
 from curate.stage.plan import Item
 
 SHORTEST, LONGEST = 30, 480  # words of a window
-BINS = ((30, 60), (60, 120), (120, 240), (240, 481))
+BINS = ((30, 60), (60, 120), (120, 240), (240, 481))  # classes of lengths: least words, words that are too many
 HOST_WINDOWS = 24  # of one host and kind at most, so that no host is a kind by itself
 TRAIN = 70  # hosts of a hundred that train
 
 
 class Window(NamedTuple):
-    """A piece of a document, with its number of words, its host and its kind."""
+    """A run of a document's words."""
 
     text: str
     words: int
-    host: str
+    host: str  # the document's host, or its id if it has none
     positive: bool
-    order: bytes
+    order: bytes  # a hash; windows are taken in its order
 
 
-def labelled(paths: list[Path]) -> Iterator[Document]:
-    """The documents of files of one kind; SettingsError where one cannot be read, or there is none."""
-    none = True
+def train_and_test_windows(positive: list[Path], negative: list[Path]) -> tuple[list[Window], list[Window]]:
+    """Returns the windows of labelled files that train, and those of the held-out hosts; each with matched lengths."""
+    train, test = [], []
+    for paths, kind in ((positive, True), (negative, False)):
+        cut = windows(labelled_documents(paths), positive=kind)
+        train.append([window for window in cut if not is_held_out(window.host)])
+        test.append([window for window in cut if is_held_out(window.host)])
+    return _of_both_kinds(match_lengths(*train), "train on"), _of_both_kinds(match_lengths(*test), "evaluate on")
+
+
+def held_out_windows(positive: list[Path], negative: list[Path], *, every_host: bool) -> list[Window]:
+    """Returns the windows of the held-out hosts of labelled files, or of every host, with matched lengths."""
+    kinds = [windows(labelled_documents(paths), positive=kind) for paths, kind in ((positive, True), (negative, False))]
+    chosen = [[window for window in kind if every_host or is_held_out(window.host)] for kind in kinds]
+    return _of_both_kinds(match_lengths(*chosen), "evaluate on")
+
+
+def labelled_documents(paths: list[Path]) -> Iterator[Document]:
+    """Yields the documents of files of one kind; SettingsError if a row is no document, or if there is none."""
+    empty = True
     for path in paths:
         item = Item(number=0, name=path.name, uri=storage.uri(path), form="owned", digest="", size=0, source="labels")
-        for found in user_documents(path, item, "score"):
-            if isinstance(found, Failure):
-                raise SettingsError(f"{path}, line {found.offset}: {found.message}")
-            none = False
-            yield found
-    if none:
+        for document in user_documents(path, item, "score"):
+            if isinstance(document, Failure):
+                raise SettingsError(f"{path}, line {document.offset}: {document.message}")
+            empty = False
+            yield document
+    if empty:
         raise SettingsError(f"{', '.join(map(str, paths))}: no labelled documents to train on")
 
 
-def host(document: Document) -> str:
-    """What is held out as one: the document's host, or itself where it has no address."""
-    try:
-        name = parse_url(document.url, ("hostname",))["hostname"]
-    except ValueError:
-        name = ""
-    return str(name or document.id.hex())
+def windows(documents: Iterable[Document], *, positive: bool) -> list[Window]:
+    """Returns the windows of documents of one kind, at most HOST_WINDOWS of a host, in the order of their hashes."""
+    of_host: dict[str, list[Window]] = {}
+    for document in documents:
+        host = host_or_id(document)
+        for number, text in enumerate(cut_text(document.text, document.id)):
+            order = keyed_hash(0, "quality-order", document.id + number.to_bytes(8))
+            window = Window(text=text, words=text.count(" ") + 1, host=host, positive=positive, order=order)
+            of_host.setdefault(host, []).append(window)
+    chosen: list[Window] = []
+    for host_windows in of_host.values():
+        chosen += sorted(host_windows, key=lambda window: window.order)[:HOST_WINDOWS]
+    return sorted(chosen, key=lambda window: window.order)
 
 
-def is_held_out(host: str) -> bool:
-    """Whether a host is not trained on; by its name alone, so that any two files agree."""
-    return uniform(0, "quality-split", host.encode()) >= TRAIN / 100
-
-
-def cut(text: str, key: bytes) -> Iterator[str]:
-    """The windows of a text, each of a length drawn evenly over the logarithms of 30 to 480 words."""
+def cut_text(text: str, key: bytes) -> Iterator[str]:
+    """Yields the windows of a text; their lengths are drawn evenly over the logarithms of 30 to 480 words."""
     words = text.split()
     start = 0
     while len(words) - start >= SHORTEST:
-        drawn = uniform(0, "quality-window", key + start.to_bytes(8))
-        length = int(SHORTEST * (LONGEST / SHORTEST) ** drawn)
+        draw = uniform(0, "quality-window", key + start.to_bytes(8))
+        length = int(SHORTEST * (LONGEST / SHORTEST) ** draw)
         yield " ".join(words[start : start + length])
         start += length
 
 
-def windows(documents: Iterable[Document], *, positive: bool) -> list[Window]:
-    """The windows of documents of one kind, at most HOST_WINDOWS of a host, in an order drawn from their hosts."""
-    of_host: dict[str, list[Window]] = {}
-    for document in documents:
-        name = host(document)
-        for number, text in enumerate(cut(document.text, document.id)):
-            order = keyed_hash(0, "quality-order", document.id + number.to_bytes(8))
-            of_host.setdefault(name, []).append(Window(text, text.count(" ") + 1, name, positive, order))
-    chosen = (sorted(found, key=lambda window: window.order)[:HOST_WINDOWS] for found in of_host.values())
-    return sorted((window for found in chosen for window in found), key=lambda window: window.order)
+def host_or_id(document: Document) -> str:
+    """Returns the host of a document, or its id if it has no address: documents of one host are held out together."""
+    try:
+        host = parse_url(document.url, ("hostname",))["hostname"]
+    except ValueError:
+        host = ""
+    return str(host or document.id.hex())
 
 
-def matched(positive: list[Window], negative: list[Window]) -> list[Window]:
-    """As many words of both kinds in each class of lengths: the larger kind gives up its last windows."""
-    found: list[Window] = []
+def is_held_out(host: str) -> bool:
+    """Returns True if a host does not train; its name alone decides, so that all files agree."""
+    return uniform(0, "quality-split", host.encode()) >= TRAIN / 100
+
+
+def match_lengths(positive: list[Window], negative: list[Window]) -> list[Window]:
+    """Returns windows with as many words of both kinds in each class of lengths.
+
+    The kind that has more words in a class gives up its last windows there.
+    """
+    chosen: list[Window] = []
     for low, high in BINS:
         kinds = [[window for window in kind if low <= window.words < high] for kind in (positive, negative)]
         least = min(sum(window.words for window in kind) for kind in kinds)
@@ -95,28 +118,12 @@ def matched(positive: list[Window], negative: list[Window]) -> list[Window]:
                 words += window.words
                 if words > least:
                     break
-                found.append(window)
-    return sorted(found, key=lambda window: window.order)
+                chosen.append(window)
+    return sorted(chosen, key=lambda window: window.order)
 
 
-def prepared(positive: list[Path], negative: list[Path]) -> tuple[list[Window], list[Window]]:
-    """The matched windows of labelled files: those that train, and those of the hosts that are held out."""
-    train, test = [], []
-    for paths, kind in ((positive, True), (negative, False)):
-        found = windows(labelled(paths), positive=kind)
-        train.append([window for window in found if not is_held_out(window.host)])
-        test.append([window for window in found if is_held_out(window.host)])
-    return _both(matched(*train), "train on"), _both(matched(*test), "evaluate on")
-
-
-def unseen(positive: list[Path], negative: list[Path], *, every_host: bool) -> list[Window]:
-    """The matched windows of the held-out hosts of labelled files, or of every host."""
-    kinds = [windows(labelled(paths), positive=kind) for paths, kind in ((positive, True), (negative, False))]
-    chosen = [[window for window in kind if every_host or is_held_out(window.host)] for kind in kinds]
-    return _both(matched(*chosen), "evaluate on")
-
-
-def _both(found: list[Window], purpose: str) -> list[Window]:
-    if len({window.positive for window in found}) < 2:
-        raise SettingsError(f"too few documents or hosts of either kind to {purpose}: no windows of like lengths")
-    return found
+def _of_both_kinds(chosen: list[Window], purpose: str) -> list[Window]:
+    """Returns the windows, or raises UserError if one kind has none."""
+    if len({window.positive for window in chosen}) < 2:
+        raise UserError(f"too few documents or hosts of either kind to {purpose}: no windows of like lengths")
+    return chosen

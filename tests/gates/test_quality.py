@@ -17,7 +17,7 @@ from curate.quality.classifier import Model
 from curate.quality.measure import auc
 from curate.quality.model_file import DEFAULT
 from curate.quality.training import Evaluation, card_path, evaluate
-from curate.quality.windows import Window, host, is_held_out, matched, windows
+from curate.quality.windows import Window, host_or_id, is_held_out, match_lengths, windows
 from curate.records import Document, document_id
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -31,7 +31,7 @@ def document(url: str, text: str) -> Document:
 
 
 def unseen(url: str) -> bool:
-    return is_held_out(host(document(url, "")))
+    return is_held_out(host_or_id(document(url, "")))
 
 
 def held_out(data: Path) -> list[Window]:
@@ -40,7 +40,7 @@ def held_out(data: Path) -> list[Window]:
     for found in english.labelled(data, unseen):
         if unseen(found.url):
             kinds[found.positive].append(document(found.url, found.text))
-    return matched(*(windows(kinds[kind], positive=kind) for kind in (True, False)))
+    return match_lengths(*(windows(kinds[kind], positive=kind) for kind in (True, False)))
 
 
 def same_pages(found: list[Window]) -> float:

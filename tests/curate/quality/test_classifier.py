@@ -65,12 +65,12 @@ def test_a_document_kept_at_one_score_is_kept_at_every_higher_one():
 
 
 def test_a_pareto_rejection_tells_the_score_that_would_have_been_kept():
-    found = next(filter(None, (reason(document(number, 0.5), PARETO, 0) for number in range(99))))
-    number = next(number for number in range(99) if reason(document(number, 0.5), PARETO, 0) == found)
-    assert (found.rule, found.value) == ("score.pareto", 0.5)
-    assert found.threshold > 0.5
-    assert reason(document(number, found.threshold + 1e-6), PARETO, 0) is None
-    assert reason(document(number, found.threshold - 1e-6), PARETO, 0) is not None
+    dropped = next(filter(None, (reason(document(number, 0.5), PARETO, 0) for number in range(99))))
+    number = next(number for number in range(99) if reason(document(number, 0.5), PARETO, 0) == dropped)
+    assert (dropped.rule, dropped.value) == ("score.pareto", 0.5)
+    assert dropped.threshold > 0.5
+    assert reason(document(number, dropped.threshold + 1e-6), PARETO, 0) is None
+    assert reason(document(number, dropped.threshold - 1e-6), PARETO, 0) is not None
 
 
 @pytest.mark.parametrize(("score", "why"), [(0.49, ("score.threshold", 0.49, 0.5, "")), (0.5, None), (0.51, None)])
@@ -160,8 +160,6 @@ def test_without_a_model_of_ones_own_it_is_the_one_that_ships(name, tmp_path):
     shipped = classifier.load(tmp_path / "score" / "model.bin", sha256)
     prose = (
         "In the spring of that year the council met to decide what should become of the old bridge, which had stood "
-    )
-    prose += (
         "for two centuries and which, in the opinion of most of its members, would not stand for another ten years."
     )
     assert shipped.score(prose, "positive") > 0.8

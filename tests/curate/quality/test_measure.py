@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from curate.quality.measure import auc, calibration, calibration_error, distance, fitted_alpha, masked, pareto_keeps
+from curate.quality.measure import auc, calibration, calibration_error, distance, fitted_alpha, mask, pareto_keeps
 
 SCORES = st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0]), st.booleans()), min_size=2, max_size=40)
 
@@ -31,10 +31,10 @@ def test_auc_knows_only_the_order(rows):
 
 @given(SCORES)
 def test_the_tenths_hold_every_score_once(rows):
-    found = calibration(*arrays(rows))
-    assert sum(size for _, _, size in found) == len(rows)
-    assert sum(share * size for _, share, size in found) == pytest.approx(sum(flag for _, flag in rows))
-    assert sum(score * size for score, _, size in found) == pytest.approx(sum(score for score, _ in rows))
+    tenths = calibration(*arrays(rows))
+    assert sum(size for _, _, size in tenths) == len(rows)
+    assert sum(share * size for _, share, size in tenths) == pytest.approx(sum(flag for _, flag in rows))
+    assert sum(score * size for score, _, size in tenths) == pytest.approx(sum(score for score, _ in rows))
 
 
 def test_a_model_whose_scores_are_the_shares_has_no_calibration_error():
@@ -65,7 +65,7 @@ def test_distance_is_the_greatest_gap_of_two_distributions():
 @given(st.text(max_size=200))
 @example("0A")
 def test_a_masked_text_has_no_digit_no_sign_and_no_capital_at_the_start_of_a_word(text):
-    words = masked(text).split()
+    words = mask(text).split()
     assert all(word.replace("_", "").isalnum() or not word.isascii() for word in words)
     assert not any(character in "0123456789" for word in words for character in word)
     assert not any("A" <= word[0] <= "Z" for word in words)

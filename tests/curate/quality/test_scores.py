@@ -28,7 +28,7 @@ def parts(folder, documents, places=(10, 30)):
     """The documents as parts of scores, cut at these places."""
     edges, paths = [0, *places, len(documents)], []
     for number, (start, stop) in enumerate(pairwise(edges)):
-        rows = [{"id": each.id, "source": each.source, "quality": each.quality} for each in documents[start:stop]]
+        rows = [{"id": row.id, "source": row.source, "quality": row.quality} for row in documents[start:stop]]
         paths.append(folder / f"part-{number:05d}.parquet")
         pq.write_table(pa.Table.from_pylist(rows, schema=scores.SCORES), paths[-1])
     return paths
@@ -36,7 +36,7 @@ def parts(folder, documents, places=(10, 30)):
 
 def kept(documents, cut, seed=0, only=()):
     rules = Score(model="m", keep="fraction", only=only)
-    return [each for each in documents if reason(each, rules, seed, cut) is None]
+    return [judged for judged in documents if reason(judged, rules, seed, cut) is None]
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def test_exactly_the_share_is_kept_and_none_scores_less_than_one_that_is_dropped
     cut = scores.cut(parts(folder, documents), fraction, (), seed)
     stay = kept(documents, cut, seed)
     assert len(stay) == math.ceil(Fraction(str(fraction)) * len(values))
-    gone = [each.quality for each in documents if each not in stay]
-    assert min(each.quality for each in stay) >= max(gone, default=0.0)
+    gone = [dropped.quality for dropped in documents if dropped not in stay]
+    assert min(keeper.quality for keeper in stay) >= max(gone, default=0.0)
 
 
 @pytest.mark.parametrize(("fraction", "count"), [(0.07, 7), (0.14, 14), (0.28, 28), (0.55, 55), (1.0, 100)])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.errors import SettingsError
+from curate.errors import UserError
 from curate.quality.scores import threshold
 from curate.stage.plan import VERSION
 
@@ -41,11 +41,11 @@ def place(tmp_path_factory):
 
 @given(SCORES, st.integers(0, 60), st.floats(0.001, 1))
 def test_the_threshold_is_the_score_of_the_last_document_of_the_top_share(place, scores, cut, fraction):
-    found = threshold(stage(place / "score", [scores[:cut], scores[cut:]]), fraction)
+    top = threshold(stage(place / "score", [scores[:cut], scores[cut:]]), fraction)
     exact = sorted((float(np.float32(score)) for score in scores), reverse=True)
-    assert found.score == exact[math.ceil(Fraction(str(fraction)) * len(exact)) - 1]
-    assert found.kept == sum(score >= found.score for score in exact) >= fraction * len(exact)
-    assert found.documents == len(scores)
+    assert top.score == exact[math.ceil(Fraction(str(fraction)) * len(exact)) - 1]
+    assert top.kept == sum(score >= top.score for score in exact) >= fraction * len(exact)
+    assert top.documents == len(scores)
 
 
 def test_a_document_without_a_score_counts_as_0(tmp_path):
@@ -71,5 +71,5 @@ def test_the_command_prints_what_the_rule_takes(curate, tmp_path):
     ],
 )
 def test_what_has_no_threshold_is_refused(keep, fraction, source, message, tmp_path):
-    with pytest.raises(SettingsError, match=message):
+    with pytest.raises(UserError, match=message):
         threshold(stage(tmp_path / "score", [[0.5]], keep), fraction, source)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from curate.errors import SettingsError
+from curate.errors import UserError
 from curate.quality import classifier, training
 from curate.quality.windows import is_held_out
 from curate.storage.writing import sha256_of
@@ -22,12 +22,12 @@ SMALL = replace(training.SETTINGS, buckets=10_000)
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("labelled")
-    drawn = random.Random(0)
+    draw = random.Random(0)
     for name, other in (("good", "bad"), ("bad", "good")):
         vocabulary = WORDS[name].split() * 3 + WORDS[other].split()
         with (folder / f"{name}.jsonl").open("w") as file:
             for number in range(240):
-                words = drawn.choices(vocabulary, k=drawn.randint(40, 400))
+                words = draw.choices(vocabulary, k=draw.randint(40, 400))
                 row = {"text": " ".join(words), "url": f"http://{name}{number % 60}.example/{number}"}
                 file.write(json.dumps(row) + "\n")
     return [folder / "good.jsonl"], [folder / "bad.jsonl"]
@@ -76,8 +76,8 @@ def test_quantising_makes_a_model_small_and_no_other(made, files, tmp_path):
 def test_eval_tells_on_held_out_hosts_what_the_card_says(made, files, curate, tmp_path):
     model, card = made
     options = ("--positive", files[0][0], "--negative", files[1][0], "--json")
-    found = json.loads(curate("quality", "eval", model, *options, "--plot", tmp_path / "plot.png").out)
-    assert found == json.loads(json.dumps(card["held_out"]))
+    printed = json.loads(curate("quality", "eval", model, *options, "--plot", tmp_path / "plot.png").out)
+    assert printed == json.loads(json.dumps(card["held_out"]))
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     every = json.loads(curate("quality", "eval", model, *options, "--all-hosts").out)
     assert every["hosts"] == 120
@@ -90,20 +90,8 @@ def test_eval_knows_the_model_that_ships(files, curate):
 
 
 def test_train_prints_what_the_card_says(files, curate, tmp_path):
-    done = curate(
-        "quality",
-        "train",
-        "--positive",
-        files[0][0],
-        "--negative",
-        files[1][0],
-        "-o",
-        tmp_path / "m.ftz",
-        "--set",
-        "dim=4",
-        "--set",
-        "buckets=2000",
-    )
+    options = ("--positive", files[0][0], "--negative", files[1][0], "--set", "dim=4", "--set", "buckets=2000")
+    done = curate("quality", "train", *options, "-o", tmp_path / "m.ftz")
     assert done.code == 0, done.err
     card = json.loads((tmp_path / "m.json").read_text())
     assert card["settings"]["dim"] == 4
@@ -133,5 +121,5 @@ def test_what_cannot_be_done_is_one_line(arguments, message, files, curate, tmp_
 def test_one_host_alone_cannot_be_held_out(tmp_path):
     for name in ("good", "bad"):
         (tmp_path / f"{name}.jsonl").write_text(json.dumps({"text": "word " * 90, "url": f"http://{name}.example/"}))
-    with pytest.raises(SettingsError, match="too few documents or hosts of either kind"):
+    with pytest.raises(UserError, match="too few documents or hosts of either kind"):
         training.train([tmp_path / "good.jsonl"], [tmp_path / "bad.jsonl"], tmp_path / "m.ftz")

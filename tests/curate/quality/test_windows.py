@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.errors import SettingsError
+from curate.errors import UserError
 from curate.quality.windows import (
     BINS,
     HOST_WINDOWS,
     LONGEST,
     SHORTEST,
-    cut,
-    host,
+    cut_text,
+    held_out_windows,
+    host_or_id,
     is_held_out,
-    matched,
-    prepared,
-    unseen,
+    match_lengths,
+    train_and_test_windows,
     windows,
 )
 from curate.records import EPOCH, Document, document_id
@@ -38,16 +38,16 @@ def made(count, words, start=0):
 @given(st.integers(0, 3000), st.binary(max_size=16))
 def test_windows_are_the_words_in_order_but_for_a_tail_too_short(words, key):
     text = " ".join(map(str, range(words)))
-    found = list(cut(text, key))
-    together = " ".join(found).split()
+    pieces = list(cut_text(text, key))
+    together = " ".join(pieces).split()
     assert together == text.split()[: len(together)]
     assert words - len(together) < SHORTEST
-    assert all(SHORTEST <= len(each.split()) <= LONGEST for each in found)
+    assert all(SHORTEST <= len(piece.split()) <= LONGEST for piece in pieces)
 
 
 def test_windows_of_long_texts_have_every_class_of_lengths():
-    found = windows([document(number, 5000) for number in range(20)], positive=True)
-    classes = Counter(next(low for low, high in BINS if low <= window.words < high) for window in found)
+    cut = windows([document(number, 5000) for number in range(20)], positive=True)
+    classes = Counter(next(low for low, high in BINS if low <= window.words < high) for window in cut)
     assert all(classes[low] > 20 for low, _ in BINS)
 
 
@@ -57,19 +57,19 @@ def test_matched_kinds_have_like_many_words_of_each_class_of_lengths(positive, n
         windows([document(f"{kind} {number}", size) for number, size in enumerate(sizes)], positive=kind)
         for kind, sizes in ((True, positive), (False, negative))
     ]
-    found = matched(*kinds)
+    matched = match_lengths(*kinds)
     for low, high in BINS:
         words = [
-            sum(window.words for window in found if window.positive is kind and low <= window.words < high)
+            sum(window.words for window in matched if window.positive is kind and low <= window.words < high)
             for kind in (True, False)
         ]
         assert abs(words[0] - words[1]) < high
-    assert set(found) <= {*kinds[0], *kinds[1]}
+    assert set(matched) <= {*kinds[0], *kinds[1]}
 
 
 def test_no_host_is_a_kind_by_itself():
-    found = windows(made(400, 2000), positive=True)
-    assert max(Counter(window.host for window in found).values()) == HOST_WINDOWS
+    cut = windows(made(400, 2000), positive=True)
+    assert max(Counter(window.host for window in cut).values()) == HOST_WINDOWS
 
 
 def test_the_order_of_the_documents_changes_nothing():
@@ -82,12 +82,12 @@ def test_the_order_of_the_documents_changes_nothing():
     [("https://A.Example:8/x?y", "a.example"), ("http://xn--bcher-kva.example/", "xn--bcher-kva.example")],
 )
 def test_a_host_is_that_of_the_address(url, name):
-    assert host(document(1, 1, url)) == name
+    assert host_or_id(document(1, 1, url)) == name
 
 
 @pytest.mark.parametrize("url", ["", "no address", "mailto:a@b.example", "http://[broken/"])
 def test_a_document_without_a_host_is_its_own(url):
-    assert host(document(1, 1, url)) == document_id("1", EPOCH).hex()
+    assert host_or_id(document(1, 1, url)) == document_id("1", EPOCH).hex()
 
 
 def test_three_of_ten_hosts_are_held_out():
@@ -102,15 +102,15 @@ def write(path, documents):
 
 def test_a_host_that_is_held_out_trains_nothing(tmp_path):
     files = write(tmp_path / "p.jsonl", made(200, 90)), write(tmp_path / "n.jsonl", made(200, 300))
-    train, test = prepared(*files)
+    train, test = train_and_test_windows(*files)
     assert {window.host for window in train} | {window.host for window in test} == set(HOSTS)
     assert not any(is_held_out(window.host) for window in train)
     assert all(is_held_out(window.host) for window in test)
-    assert unseen(*files, every_host=False) == test
-    assert len(unseen(*files, every_host=True)) > len(test)
+    assert held_out_windows(*files, every_host=False) == test
+    assert len(held_out_windows(*files, every_host=True)) > len(test)
 
 
 def test_kinds_without_a_length_in_common_are_refused(tmp_path):
     files = write(tmp_path / "p.jsonl", made(200, 31)), write(tmp_path / "n.jsonl", made(200, 20))
-    with pytest.raises(SettingsError, match="too few documents or hosts of either kind to train on"):
-        prepared(*files)
+    with pytest.raises(UserError, match="too few documents or hosts of either kind to train on"):
+        train_and_test_windows(*files)
