@@ -29,11 +29,11 @@ from curate.stage.record import StageRecord, begin_stage, close_stage, done, rea
 from curate.storage.writing import write_bytes
 
 OUTDATED = ("manifest.json", "report.html")  # they say what the output holds, and go once a stage is to change it
-TOLD = re.compile(r"(?:SettingsError|OlderOutput): (.+?)(?: \[while running .*)?$", re.MULTILINE)
+USER_ERROR = re.compile(r"(?:SettingsError|OlderOutput): (.+?)(?: \[while running .*)?$", re.MULTILINE)
 
 
 def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
-    """Run or resume a recipe as one job, to its end; the stages' records by name."""
+    """Runs or resumes a recipe as one job, to its end; returns the stages' records by name."""
     with engine.started() as engine, held(out):
         seconds = check_inputs(recipe) / KINDS[recipe.stages[0]].bytes_per_second
         claim_run(recipe.name, out)
@@ -42,8 +42,9 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
         try:
             engine.session.run(lambda pipeline: build(pipeline, recipe, out), seconds)
         except Exception as error:
-            if told := TOLD.findall(f"SettingsError: {error}" if isinstance(error, UserError) else str(error)):
-                raise SettingsError(told[-1]) from error
+            text = f"SettingsError: {error}" if isinstance(error, UserError) else str(error)
+            if messages := USER_ERROR.findall(text):
+                raise SettingsError(messages[-1]) from error
             raise
     records = {stage: read_stage(stage_folder(out, stage)) for stage in recipe.stages}
     for record in records.values():
@@ -52,7 +53,7 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
 
 
 def check_inputs(recipe: Recipe) -> int:
-    """The bytes of the inputs, mini-web aside; SettingsError, before any work, where one is missing."""
+    """Returns the bytes of the inputs, mini-web aside; SettingsError, before any work, where one is missing."""
     patterns = [pattern for inputs in plans.given_inputs(recipe).values() for pattern in inputs]
     plans.check_model_files(recipe, None)
     return bytes_of(tuple(patterns), recipe.commoncrawl)
@@ -84,7 +85,7 @@ class Stage(beam.PTransform):  # type: ignore[misc]
         self.stage, self.out, self.parts = stage, out, parts
 
     def expand(self, gate: beam.PCollection) -> beam.PCollection:
-        """The out folder (str) to itself, once every part is made and the record is written."""
+        """Takes the out folder (str) and returns it, once every part is made and the record is written."""
         made = gate | "Open" >> beam.FlatMap(open_stage, self.stage) | "Parts" >> self.parts
         arrived = gate | "Arrive" >> beam.Map(arrive)  # so that there is something to wait for in a stage done before
         return (
@@ -118,7 +119,7 @@ def open_stage(out: str, stage: str) -> Iterator[str]:
 
 
 def arrive(_out: str) -> Made:
-    """A word among those of the parts."""
+    """Returns an element like those of the parts, so that there is one to wait for where all parts are made."""
     return ALL, b""
 
 

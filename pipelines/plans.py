@@ -1,4 +1,4 @@
-"""From a recipe to the plan of each stage: its settings as tables, its items, its folder."""
+"""From a recipe to the plan of each of its stages; inputs and models are checked before any work."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ from curate.tokens import load
 
 
 def miniweb_folder(out: Path) -> Path:
-    """Where a run keeps the mini-web that its `miniweb:` inputs name."""
+    """Returns where a run keeps the mini-web that its `miniweb:` inputs name."""
     return out / "miniweb"
 
 
@@ -35,7 +35,7 @@ def build_miniweb(recipe: Recipe, out: Path) -> None:
 
 
 def open_digests(out: Path) -> Digests:
-    """What a run remembers of its inputs."""
+    """Reads what a run remembers of its inputs."""
     return Digests(out / "inputs.json", ours=miniweb_folder(out))
 
 
@@ -66,7 +66,7 @@ def _source_items(recipe: Recipe, out: Path, digests: Digests) -> list[Item]:
 
 
 def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
-    """The inputs of the sources that have some; SettingsError where none has."""
+    """Returns the inputs of the sources that have some; SettingsError where none has."""
     inputs = {name: source.inputs for name, source in recipe.sources.items() if source.inputs}
     if recipe.sources and not inputs:
         name = next(iter(recipe.sources))
@@ -76,7 +76,10 @@ def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
 
 
 def check_model_files(recipe: Recipe, out: Path | None) -> None:
-    """SettingsError where a later stage's model or tokenizer is missing; of the mini-web's if there is an out."""
+    """Raises SettingsError where a later stage's model or tokenizer is missing.
+
+    out: the run's folder, into which the mini-web is written first; None leaves `miniweb:` inputs unchecked.
+    """
     load.load(recipe.tokenize.encoding, recipe.tokenize.eot)
     if out:
         build_miniweb(recipe, out)

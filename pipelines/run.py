@@ -19,7 +19,7 @@ from curate.storage.writing import write_bytes
 
 
 def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
-    """Run or resume every stage of a recipe into `out` and write its manifest; the stages' records by name."""
+    """Runs or resumes every stage of a recipe into a folder, writes its manifest, and returns the records by stage."""
     with engine.started() as engine, held(out):
         claim_run(recipe.name, out)
         plans.check_model_files(recipe, out)
@@ -41,7 +41,7 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
 
 
 def run_as_one_job(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
-    """The same as `run`, as one Beam job whose stages are planned by workers."""
+    """Runs a recipe as `run` does, but as one Beam job, whose stages are planned by workers."""
     quiet_beam()
     from curate.pipelines import one_job
 
@@ -49,7 +49,7 @@ def run_as_one_job(recipe: Recipe, out: Path, engine: Engine) -> dict[str, Stage
 
 
 def run_stage(stage: str, recipe: Recipe, folder: Path, given: Given, engine: Engine) -> StageRecord:
-    """Run or resume one stage, its first half included."""
+    """Runs or resumes one stage, its first half included."""
     module = wiring(stage)
     if prepare := getattr(module, "prepare", None):
         prepare(recipe, folder, given, engine)

@@ -29,7 +29,7 @@ def run(
     *,
     all_languages: bool = False,
 ) -> StageRecord:
-    """Run or resume one stage into its own folder; SettingsError where the inputs or the folder do not fit it."""
+    """Runs or resumes one stage into its own folder; SettingsError where the inputs or the folder do not fit it."""
     if engine.target.runner == "dataflow":
         raise SettingsError(f"--runner dataflow runs whole recipes only: curate run RECIPE, not curate {stage}")
     _check_settings(stage, assignments)
@@ -64,22 +64,25 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
 
 
 def _of_source(recipe: Recipe, source: str) -> Recipe:
-    """The recipe with this source alone, as which all inputs are read; SettingsError where only another one selects."""
-    selecting = [name for name, each in recipe.sources.items() if each.select]
+    """Returns the recipe with this source alone, as which all inputs are read.
+
+    SettingsError where only another source selects captures.
+    """
+    selecting = [name for name, table in recipe.sources.items() if table.select]
     if selecting and source not in recipe.sources:
         raise SettingsError(
             f"sources.{selecting[0]}.select: the inputs are read as --source {source}; name that source"
         )
-    return replace(recipe, sources={name: each for name, each in recipe.sources.items() if name == source})
+    return replace(recipe, sources={name: table for name, table in recipe.sources.items() if name == source})
 
 
 def _check_settings(stage: str, assignments: tuple[str, ...]) -> None:
-    """SettingsError where an assignment would change nothing here."""
+    """Raises SettingsError where an assignment would change nothing in this stage."""
     for assignment in assignments:
         path, _ = settings.parse_assignment(assignment)
         if path[0] not in KINDS[stage].reads and path[0] in Recipe.__slots__:
-            known = ", ".join(sorted(KINDS[stage].reads))
-            raise SettingsError(f"--set {assignment}: {stage} does not read {path[0]}; it reads {known}")
+            tables = ", ".join(sorted(KINDS[stage].reads))
+            raise SettingsError(f"--set {assignment}: {stage} does not read {path[0]}; it reads {tables}")
 
 
 def _plain(assignments: tuple[str, ...]) -> Recipe:
@@ -91,7 +94,7 @@ def _plain(assignments: tuple[str, ...]) -> Recipe:
 
 
 def _imported(items: list[Item], recipe: Recipe, out: Path, engine: Engine) -> list[Item]:
-    """The user's own documents as parts in `documents/`, since decisions are aligned with parts."""
+    """Writes the user's own documents as parts into `documents/`, since decisions are aligned with parts."""
     if any(item.form != "documents" for item in items):
         raise SettingsError("dedup takes either stage folders or documents, not both at once")
     folder = out / "documents"

@@ -45,7 +45,7 @@ SPARE_FILES = 200  # that a process has open beside its connections
 
 
 def check(rules: Crawl, out: Path) -> Crawl:
-    """The settings with files of addresses read; SettingsError where a crawl cannot begin with them."""
+    """Reads the files of addresses that the settings name; SettingsError where a crawl cannot begin with them."""
     if storage.is_remote(out):
         raise SettingsError(f"{out}: a crawl is written to local files; copy it afterwards")
     if not rules.contact:
@@ -60,13 +60,13 @@ def check(rules: Crawl, out: Path) -> Crawl:
     if limit < rules.connections + SPARE_FILES:
         mend = f"ulimit -n {rules.connections + SPARE_FILES}, or --set crawl.connections={max(1, limit - SPARE_FILES)}"
         raise SettingsError(f"crawl.connections: {rules.connections} need more open files than {limit}; {mend}")
-    told = tuple(f"{host}:{port}:{','.join(each)}" for (host, port), each in sorted(pinned.items()))
+    resolve = tuple(f"{host}:{port}:{','.join(addresses)}" for (host, port), addresses in sorted(pinned.items()))
     authority = str(Path(rules.authority).absolute()) if rules.authority else ""
-    return replace(rules, resolve=told, authority=authority)
+    return replace(rules, resolve=resolve, authority=authority)
 
 
 def run(recipe: Recipe, inputs: tuple[str, ...], out: Path, engine: Engine, source: str) -> StageRecord:
-    """Crawl what the inputs name, wave by wave, until nothing is left to try."""
+    """Crawls what the inputs name, wave by wave, until nothing is left to try."""
     rules = check(recipe.crawl or Crawl(), out)
     table = settings.to_table(rules)
     plan = Plan(stage="crawl", folder=out, settings={name: table[name] for name in DECIDING}, items=())
@@ -91,7 +91,7 @@ def run(recipe: Recipe, inputs: tuple[str, ...], out: Path, engine: Engine, sour
 
 
 def _with_wave(plan: Plan, targets: list[Target], rules: Crawl, wave: int, source: str) -> Plan:
-    """The plan with the lots of one more wave, whose files are written."""
+    """Returns the plan with the lots of one more wave, whose files it writes."""
     lots = [*plan_wave(targets, rules, wave=wave, config=plan.base)]
     more = [_item(lot, number, wave, source) for number, lot in enumerate(lots, len(plan.items))]
     items = (*plan.items, *more)
@@ -105,7 +105,7 @@ def _with_wave(plan: Plan, targets: list[Target], rules: Crawl, wave: int, sourc
 
 
 def _check_same(plan: Plan) -> None:
-    """SettingsError where pages lie in the folder that were fetched for other links or under other settings."""
+    """Raises SettingsError where the folder holds pages of other links, or fetched under other settings."""
     out = plan.folder
     if not (out / "plan.json").exists() or not ([*out.glob("receipts/*")] or [*out.glob(f"{WORK}/*/*.parquet")]):
         return
@@ -134,7 +134,7 @@ def _item(lot: Lot, number: int, wave: int, source: str) -> Item:
 
 
 def onward(plan: Plan, wave: int, seen: set[bytes]) -> Iterator[Target]:
-    """What a wave has left for the next: URLs to try again, and where redirects led that nobody has asked for."""
+    """Yields what a wave has left for the next: URLs to try again, and targets of redirects not asked for yet."""
     fresh: set[bytes] = set()
     for item in plan.items:
         if item.wave == wave:
@@ -167,7 +167,7 @@ def _run_wave(plan: Plan, pending: list[Item], targets: list[Target], rules: Cra
 
 
 def _seconds(plan: Plan, pending: list[Item], rules: Crawl) -> float:
-    """The time that lots take one after another, waiting included; for one lot no second process is of use."""
+    """Returns the seconds that lots take one after another, waiting included; 0 for one lot, which is one process's."""
     if len(pending) == 1:
         return 0.0
     working = sum(item.urls for item in pending) / PAGES_PER_SECOND
@@ -210,7 +210,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 
 def fetch_lot(plan: Plan, item: Item) -> None:
-    """Fetch one lot and seal it, or stop when that is asked for; one attempt at a time, whoever makes it."""
+    """Fetches one lot and seals it, or stops when asked to; a lock keeps other attempts at the lot away."""
     key = plan.part_key(item)
     rules = settings.build(Crawl, json.loads((plan.folder / CONDUCT).read_bytes()))
     work = plan.folder / WORK

@@ -51,7 +51,7 @@ def parts(recipe: Recipe, folder: str) -> beam.PTransform:
 
 
 class Decisions(beam.PTransform):  # type: ignore[misc]
-    """The second half: candidates, verification, components, decisions.
+    """Documents' signatures to decisions: candidates, verification, components, decisions.
 
     It does nothing before the folder arrives, whose plan and signatures are then in place.
     """
@@ -61,7 +61,7 @@ class Decisions(beam.PTransform):  # type: ignore[misc]
         self.folder, self.rules = folder, rules
 
     def expand(self, folders: beam.PCollection) -> beam.PCollection:
-        """PCollection of the folder, or of nothing, to the word of each part; the output proper is files."""
+        """Takes a PCollection of the folder, or of none; returns one of the parts made. The output proper is files."""
         parts = folders | "Part numbers" >> beam.FlatMap(numbers) | "Spread over workers" >> beam.Reshuffle()
         stars = self._edges(parts) | "Connect" >> Connect(self.rules.rounds) | "As spans" >> beam.Map(as_span)
         labels = stars | "Least of each" >> beam.CombinePerKey(widest)
@@ -92,7 +92,7 @@ class Decisions(beam.PTransform):  # type: ignore[misc]
 
 
 class Verify(beam.PTransform):  # type: ignore[misc]
-    """Candidate pairs to the pairs whose signatures agree in at least `limit` of their places."""
+    """Keeps the candidate pairs whose signatures agree in at least `limit` of their places."""
 
     def __init__(self, folder: str, limit: float) -> None:
         super().__init__()
@@ -131,13 +131,13 @@ class Connect(beam.PTransform):  # type: ignore[misc]
 
 
 def numbers(folder: str) -> Iterator[int]:
-    """The numbers of the planned parts."""
+    """Yields the numbers of the planned parts."""
     for item in load_plan(storage.path(folder)).items:
         yield item.number
 
 
 def both(edge: Pair) -> Iterator[Pair]:
-    """An edge from either end."""
+    """Yields an edge from either end."""
     yield from both_ways(edge)
 
 
@@ -152,7 +152,7 @@ def small(group: Grouped) -> Iterator[Pair]:
 
 
 def empty_mark(number: int) -> Pair:
-    """A mark that makes sure that every part is decided."""
+    """Returns a mark for a part, so that it is decided even if nothing in it wins or loses."""
     return number.to_bytes(4, "big"), b""
 
 
@@ -172,15 +172,15 @@ def decide(group: Grouped, folder: str) -> Made:
         part.note("clusters", len(winners.keys() - losses.keys()))
         torn = {row for row, loss in losses.items() if loss[NODE]}
         part.note("unconverged clusters", len(winners.keys() & losses.keys() | torn))
-        for row, told in enumerate(text.rows("id", "url", "source", "bytes")):
-            decision = dict.fromkeys(DECISIONS.names) | {"id": told["id"], "url": told["url"]}
+        for row, columns in enumerate(text.rows("id", "url", "source", "bytes")):
+            decision = dict.fromkeys(DECISIONS.names) | {"id": columns["id"], "url": columns["url"]}
             if row in losses:
                 rejection, loss = decide_loss(text, row, losses[row], plan.settings["dedup"]["similarity"])
                 part.add_row({**decision, "kept": False, **loss})
                 part.reject(rejection)
             else:
                 kept = {"kept": True, "cluster": winners.get(row)}
-                part.keep_row({**decision, **kept}, told["source"], told["bytes"])
+                part.keep_row({**decision, **kept}, columns["source"], columns["bytes"])
     return made(item.number)
 
 

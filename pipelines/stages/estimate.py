@@ -1,4 +1,4 @@
-"""Would dedup's largest shuffle fit into memory? Judged from counts, before the stage begins.
+"""An estimate of the memory that dedup's largest shuffle takes, made from counts before the stage begins.
 
 Beam's local runner keeps a shuffle in memory, with several copies of it at the peak, and dies where that does not fit.
 Spark and Flink sort on disk, so they are not held back.
@@ -28,14 +28,14 @@ MESSAGE = 2**31 - 100  # a worker process is sent its share of a shuffle as one 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What dedup is estimated to take, in bytes: of memory at the peak, and of one worker's message."""
+    """An estimate of what dedup takes, in bytes."""
 
-    memory: int
-    message: int
+    memory: int  # at the peak
+    message: int  # the largest that one worker is sent
 
 
 def need(documents: int, rules: Dedup, mode: str, workers: int) -> Need:
-    """The estimate for this many documents in a mode of the local runner, never below what was measured."""
+    """Returns the estimate for this many documents in a mode of the local runner; no measured peak was above it."""
     layout = candidates.layout(rules, documents)
     texts = layout.width
     bands = layout.bands * (candidates.KEY + candidates.NODE)
@@ -48,7 +48,7 @@ def need(documents: int, rules: Dedup, mode: str, workers: int) -> Need:
 
 
 def check(plan: Plan, target: EngineOptions, seconds: float) -> None:
-    """SettingsError, one line, where the local runner could not shuffle what a dedup plan over signed parts needs."""
+    """Raises SettingsError where the local runner could not shuffle what a dedup plan over signed parts needs."""
     if target.runner != "local":
         return
     mode, workers = mode_of(target, seconds)
@@ -69,7 +69,7 @@ def check(plan: Plan, target: EngineOptions, seconds: float) -> None:
 
 
 def mode_of(target: EngineOptions, seconds: float) -> tuple[str, int]:
-    """The mode in which the local runner would run a stage, and its worker processes."""
+    """Returns the mode in which the local runner would run a stage, and how many worker processes it would start."""
     options = parsed(pipeline_options(target, seconds))
     from apache_beam.options.pipeline_options import DirectOptions
 
@@ -79,7 +79,7 @@ def mode_of(target: EngineOptions, seconds: float) -> tuple[str, int]:
 
 
 def available() -> int | None:
-    """The bytes of memory that this process may use: what the user states, else the least of all limits known."""
+    """Returns the bytes of memory that this process may use: what the user states, else the least of its limits."""
     if stated := os.environ.get(VARIABLE):
         if not stated.isdecimal():
             raise SettingsError(f"{VARIABLE}={stated}: expected a number of bytes")
@@ -88,7 +88,7 @@ def available() -> int | None:
 
 
 def limits(root: Path) -> Iterator[int]:
-    """The machine's available memory, what each control group above this process leaves, and the address space."""
+    """Yields the machine's available memory, what each control group above this process leaves, the address space."""
     for line in _lines(root / "proc/meminfo"):
         if line.startswith("MemAvailable:"):
             yield 1024 * int(line.split()[1])
@@ -104,7 +104,7 @@ def limits(root: Path) -> Iterator[int]:
 
 
 def _left(mount: Path, path: str, limit: str, used: str) -> Iterator[int]:
-    """What a control group and those above it leave, files that the kernel may drop not counted as used."""
+    """Yields what a control group and those above it leave; files that the kernel may drop do not count as used."""
     below = mount / path.lstrip("/")
     for group in (below, *below.parents):
         if not group.is_relative_to(mount):

@@ -26,7 +26,7 @@ NO_REPEATS: Mapping[int, bytes] = {}
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the stage."""
+    """Wires the stage."""
     pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | _parts(plan.built(Extraction).extract)
 
 
@@ -35,23 +35,23 @@ def parts(recipe: Recipe, _folder: str) -> beam.PTransform:
     return _parts(recipe.extract)
 
 
-def _parts(asked: Extract) -> beam.PTransform:
-    return MakePartsOnce(make_part) if asked.payload_duplicates == "reject" else MakeParts(make_part)
+def _parts(chosen: Extract) -> beam.PTransform:
+    return MakePartsOnce(make_part) if chosen.payload_duplicates == "reject" else MakeParts(make_part)
 
 
 def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS) -> None:
-    """Extract one file; the user's own documents among the inputs pass through as they are.
+    """Extracts one file; the user's own documents among the inputs pass through as they are.
 
     repeats: of pages whose payload another page has, their numbers and the id of that other, which is kept.
     """
-    asked = plan.built(Extraction)
+    chosen = plan.built(Extraction)
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         if item.form in USER_FORMS:
-            for found in user_documents(plan.path(item.uri), item, plan.stage):
-                write(part, found, None, item.source)
+            for document in user_documents(plan.path(item.uri), item, plan.stage):
+                write(part, document, None, item.source)
             return
         pages = 0
-        for record in read_records(plan, item, asked.extract.max_bytes):
+        for record in read_records(plan, item, chosen.extract.max_bytes):
             if isinstance(record, Skipped):
                 part.skip(record.kind)
             elif isinstance(record, Failure):
@@ -59,26 +59,26 @@ def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS)
             elif isinstance(record, RefusedRecord):
                 part.reject(refusal(record, item.source))
             else:
-                write(part, outcome(record, item.source, asked, part, repeats.get(pages)), record, item.source)
+                write(part, outcome(record, item.source, chosen, part, repeats.get(pages)), record, item.source)
                 pages += 1
 
 
 def outcome(
-    page: Page, source: str, asked: Extraction, part: PartWriter, kept: bytes | None
+    page: Page, source: str, chosen: Extraction, part: PartWriter, kept: bytes | None
 ) -> Document | Reason | Failure:
-    """What becomes of a page: the tests that need no parser first, then the extractor's process."""
-    if reason := early_reason(page, source, asked):
+    """Makes a document of a page, or says why not: tests that need no parser first, then the extractor's process."""
+    if reason := early_reason(page, source, chosen):
         return reason
     if kept is not None:
         return Reason("extract.payload", detail=f"the payload of {kept.hex()}")
-    gates = replace(asked.gates(source), url=None)  # asked already, and it may hold a long list of domains
-    found, seconds = shared().extract(page, source, asked.extract, gates)
+    gates = replace(chosen.gates(source), url=None)  # asked already, and it may hold a long list of domains
+    document, seconds = shared().extract(page, source, chosen.extract, gates)
     part.seconds_elsewhere += seconds
-    return found
+    return document
 
 
 def refusal(record: RefusedRecord, source: str) -> Rejection:
-    """The rejection of a record that holds no page."""
+    """Returns the rejection of a record that holds no page."""
     return Rejection(
         id=document_id(record.url, record.timestamp),
         url=record.url,
@@ -93,7 +93,7 @@ def refusal(record: RefusedRecord, source: str) -> Rejection:
 
 
 def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | None, source: str) -> None:
-    """Put what became of a page where it belongs."""
+    """Writes what became of a page to the part: kept, rejected or failed."""
     if isinstance(outcome, Document):
         part.keep(outcome)
     elif isinstance(outcome, Failure):
@@ -122,11 +122,11 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     attached = tuple(sorted({item.uri for item in items if item.form == "pointers"}))
     model = quick_gate.checked_model(recipe.extract.quality_model)
     gates = {name: gates_of(source.filter, model) for name, source in recipe.sources.items()}
-    asked = Extraction(extract=recipe.extract, default=gates_of(recipe.filter, model), sources=gates)
+    chosen = Extraction(extract=recipe.extract, default=gates_of(recipe.filter, model), sources=gates)
     return Plan(
         stage="extract",
         folder=folder,
-        settings=settings.to_table(asked),
+        settings=settings.to_table(chosen),
         items=tuple(items),
         per_item=recipe.extract.payload_duplicates == "keep",
         attached=attached,

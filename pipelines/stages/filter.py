@@ -19,14 +19,14 @@ from curate.stage.plan import Item, Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """The filter of each source; `default` is for documents of a source that the recipe does not name."""
+    """The filter of each source."""
 
-    default: Filter = Filter()
+    default: Filter = Filter()  # for documents of a source that the recipe does not name
     sources: Mapping[str, Filter] = field(default_factory=dict)
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the stage."""
+    """Wires the stage."""
     map_only(pipeline, plan, make_part)
 
 

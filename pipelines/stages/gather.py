@@ -33,7 +33,7 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
 
 
 def warnings(plan: Plan) -> Iterator[str]:
-    """A line for each file of which many scores were read too soon after posting to mean anything."""
+    """Yields a line for each file of which many scores were read too soon after posting to mean anything."""
     for item, receipt in zip(plan.items, plan.receipts(), strict=True):
         if receipt is None:
             continue
@@ -44,12 +44,12 @@ def warnings(plan: Plan) -> Iterator[str]:
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the stage."""
+    """Wires the stage."""
     map_only(pipeline, plan, make_part)
 
 
 def make_part(plan: Plan, item: Item) -> None:
-    """The links of one file that pass the filters, sorted; all others are counted, and listed unless they are none."""
+    """Writes the links of one file that pass the filters, sorted; the others are counted, and listed as rejections."""
     rules = plan.built(Links)
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=GATHERED) as part:
         near = plan.folder / f"sorting-{item.number:05d}"
@@ -61,20 +61,20 @@ def _passing(plan: Plan, item: Item, rules: Links, part: PartWriter) -> Iterator
     tables = sieve(rules)
     marks: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
-    for found in found_in(plan, item, rules):
-        if isinstance(found, LinkCandidate):
-            marks.update(found.marks)
-            verdict = judged(found, tables)
+    for link in found_in(plan, item, rules):
+        if isinstance(link, LinkCandidate):
+            marks.update(link.marks)
+            verdict = judged(link, tables)
             if isinstance(verdict, Reason):
-                part.reject(rejection(item, found.url, found.id, verdict))
+                part.reject(rejection(item, link.url, link.id, verdict))
             else:
-                yield gathered(found, verdict, item.source)
-        elif isinstance(found, Skipped):
-            skipped[found.kind] += 1
-        elif isinstance(found, Failure):
-            part.fail(found, item.source)
+                yield gathered(link, verdict, item.source)
+        elif isinstance(link, Skipped):
+            skipped[link.kind] += 1
+        elif isinstance(link, Failure):
+            part.fail(link, item.source)
         else:
-            part.reject(found)
+            part.reject(link)
     for kind, number in sorted(skipped.items()):
         part.skip(kind, number)
     part.note("immature scores", marks["immature"])

@@ -26,7 +26,7 @@ from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.record import read_stage
 from curate.stage.sorting import in_order
 
-PLACES = 1 << 16
+RANGES = 1 << 16
 ROWS_A_PART = 500_000  # links that one part of the join reads, about
 READ_ROWS = 256  # of a gathered part in memory at a time
 
@@ -38,8 +38,8 @@ def plan(recipe: Recipe, folder: Path, _given: Given) -> Plan:
     names = [name for name in record.outputs if name.startswith("part-")]
     made_from = json_digest([record.outputs[name].sha256 for name in names])
     size = sum(record.outputs[name].bytes for name in names)
-    count = min(PLACES, 1 + record.counts.kept // ROWS_A_PART)
-    bounds = [PLACES * number // count for number in range(count)] + [PLACES]
+    count = min(RANGES, 1 + record.counts.kept // ROWS_A_PART)
+    bounds = [RANGES * number // count for number in range(count)] + [RANGES]
     items = tuple(
         Item(
             number=number,
@@ -69,16 +69,16 @@ def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the stage."""
+    """Wires the stage."""
     map_only(pipeline, plan, make_part)
 
 
 def make_part(plan: Plan, item: Item) -> None:
-    """The candidates of one range of keys."""
+    """Writes the candidates of one range of keys."""
     rules = plan.built(Links, "links")
     parts = [storage.join(plan.folder, uri) for uri in plan.settings["gathered"]]
-    found = chain.from_iterable(in_range(path, item.start, item.stop) for path in parts)
-    rows = in_order(found, GATHERED, order, "fetch_url", plan.folder / f"sorting-{item.number:05d}")
+    links = chain.from_iterable(in_range(path, item.start, item.stop) for path in parts)
+    rows = in_order(links, GATHERED, order, "fetch_url", plan.folder / f"sorting-{item.number:05d}")
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=CANDIDATES) as part:
         for candidate, reason, repeated in candidates(rows, rules):
             part.note("repeated submissions", repeated)
@@ -90,7 +90,7 @@ def make_part(plan: Plan, item: Item) -> None:
 
 
 def refusal(candidate: Row, reason: Reason) -> Rejection:
-    """The rejection of a page; its id is its key."""
+    """Returns the rejection of a page; its id is its key."""
     return Rejection(
         id=candidate["dedupe_key"],
         url=candidate["fetch_url"],
@@ -105,22 +105,22 @@ def refusal(candidate: Row, reason: Reason) -> Rejection:
 
 
 def in_range(path: Path, start: int, stop: int | None) -> Iterator[Row]:
-    """The rows of a gathered part whose key's first two bytes lie in [start, stop), read group by group."""
+    """Yields the rows of a gathered part whose key's first two bytes lie in [start, stop), group by group."""
     with pq.ParquetFile(storage.source(path)) as file:
-        for number in range(file.num_row_groups):
-            bounds = file.metadata.row_group(number).column(0).statistics
+        for group in range(file.num_row_groups):
+            bounds = file.metadata.row_group(group).column(0).statistics
             if bounds is not None and bounds.has_min_max:
-                if place(bounds.max) < start:
+                if key_range(bounds.max) < start:
                     continue
-                if stop is not None and place(bounds.min) >= stop:
+                if stop is not None and key_range(bounds.min) >= stop:
                     return
-            for batch in file.iter_batches(READ_ROWS, row_groups=[number]):
+            for batch in file.iter_batches(READ_ROWS, row_groups=[group]):
                 for row in batch.to_pylist():
-                    at = place(row["dedupe_key"])
-                    if at >= start and (stop is None or at < stop):
+                    number = key_range(row["dedupe_key"])
+                    if number >= start and (stop is None or number < stop):
                         yield row
 
 
-def place(key: bytes) -> int:
-    """Where a key lies in the order of all, from 0 to 65,535."""
+def key_range(key: bytes) -> int:
+    """Returns the first two bytes of a key as a number, which tells the range that it lies in."""
     return int.from_bytes(key[:2])

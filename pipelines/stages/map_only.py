@@ -1,4 +1,4 @@
-"""The shape of a map-only stage: every item of the plan becomes a part, wherever a worker is free.
+"""The wiring of a map-only stage: every item of the plan becomes a part, wherever a worker is free.
 
 Only item numbers cross Beam; a worker reads the plan and the item, and writes the part itself.
 """
@@ -21,13 +21,13 @@ ALL = b"all"
 
 
 def part_numbers(folder: str) -> Iterator[Pick]:
-    """Every item of a planned stage, made or not, so that a retried bundle emits the same."""
+    """Yields every item of a planned stage, made or not, so that a retried bundle emits the same."""
     for item in load_plan(storage.path(folder)).items:
         yield folder, item.number
 
 
 def make_part(pick: Pick, make: MakePart) -> Made:
-    """Make one part, unless it is there already."""
+    """Makes one part, unless it is there already."""
     folder, number = pick
     plan = load_plan(storage.path(folder))
     item = plan.items[number]
@@ -38,7 +38,7 @@ def make_part(pick: Pick, make: MakePart) -> Made:
 
 
 def made(number: int) -> Made:
-    """The word that a part is whole."""
+    """Returns the element that stands for a part that was made."""
     return ALL, number.to_bytes(4, "big")
 
 
@@ -50,7 +50,7 @@ class MakeParts(beam.PTransform):  # type: ignore[misc]
         self.make = make
 
     def expand(self, folders: beam.PCollection) -> beam.PCollection:
-        """PCollection of folders (str) to the word of each part; the output proper is files."""
+        """Takes a PCollection of folders (str); returns one of the parts made. The output proper is files."""
         return (
             folders
             | "Items" >> beam.FlatMap(part_numbers)

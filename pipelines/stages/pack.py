@@ -16,7 +16,7 @@ from curate.tokens.packing import cuts_settings, pack_shard, plan_cuts
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the stage."""
+    """Wires the stage."""
     map_only(pipeline, plan, make_part)
 
 

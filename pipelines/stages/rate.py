@@ -34,7 +34,7 @@ def model_table(recipe: Recipe, folder: Path, given: Given) -> Table:
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the stage."""
+    """Wires the stage."""
     map_only(pipeline, plan, make_part)
 
 

@@ -29,7 +29,7 @@ class MakePartsOnce(beam.PTransform):  # type: ignore[misc]
         self.make = make
 
     def expand(self, folders: beam.PCollection) -> beam.PCollection:
-        """PCollection of folders (str) to the word of each part; the output proper is files."""
+        """Takes a PCollection of folders (str); returns one of the parts made. The output proper is files."""
         picks = folders | "Items" >> beam.FlatMap(part_numbers) | "Spread over workers" >> beam.Reshuffle()
         repeated = (
             picks
@@ -47,24 +47,24 @@ class MakePartsOnce(beam.PTransform):  # type: ignore[misc]
 
 
 def named(pick: Pick) -> Blob:
-    """An item's key, so that an item without repeats is made too."""
+    """Returns an item's key, so that an item without repeats is made too."""
     folder, number = pick
     return f"{folder}\0{number}".encode(), b""
 
 
 def see(pick: Pick) -> Iterator[Blob]:
-    """What is seen in an item of pages that pass the first tests: a blob for each bucket of payloads."""
+    """Yields the payload digests of an item's pages that pass the first tests: a blob for each bucket."""
     folder, number = pick
     plan = load_plan(storage.path(folder))
-    item, asked = plan.items[number], plan.built(Extraction)
+    item, chosen = plan.items[number], plan.built(Extraction)
     if item.form in NO_PAGES:
         return
-    rank = [*dict.fromkeys(each.source for each in plan.items)].index(item.source)
-    pages = (record for record in read_records(plan, item, asked.extract.max_bytes) if isinstance(record, Page))
+    rank = [*dict.fromkeys(planned.source for planned in plan.items)].index(item.source)
+    pages = (record for record in read_records(plan, item, chosen.extract.max_bytes) if isinstance(record, Page))
     seen = (
-        sighting(page, asked.gates(item.source), rank=rank, item=number, number=place)
-        for place, page in enumerate(pages)
-        if not early_reason(page, item.source, asked)
+        sighting(page, chosen.gates(item.source), rank=rank, item=number, number=page_number)
+        for page_number, page in enumerate(pages)
+        if not early_reason(page, item.source, chosen)
     )
     buckets = 1 + sum(item.size for item in plan.items) // BUCKET_BYTES
     for bucket, blob in by_bucket(seen, buckets).items():
@@ -72,19 +72,19 @@ def see(pick: Pick) -> Iterator[Blob]:
 
 
 def find(bucket: tuple[bytes, Iterable[bytes]]) -> Iterator[Blob]:
-    """The pages of a bucket that repeat another's payload, as a blob for each item that holds some."""
+    """Yields the pages of a bucket that repeat another's payload, as a blob for each item that holds some."""
     key, blobs = bucket
     folder = key.partition(b"\0")[0]
-    found: dict[int, list[bytes]] = {}
+    by_item: dict[int, list[bytes]] = {}
     for repeat in repeats(blobs):
-        found.setdefault(repeat.item, []).append(ENTRY.pack(repeat.page, repeat.kept))
-    for item, entries in sorted(found.items()):
+        by_item.setdefault(repeat.item, []).append(ENTRY.pack(repeat.page, repeat.kept))
+    for item, entries in sorted(by_item.items()):
         yield folder + f"\0{item}".encode(), b"".join(entries)
 
 
-def make_one(found: tuple[bytes, Iterable[bytes]], make: Callable[[Plan, Item, Mapping[int, bytes]], None]) -> Made:
+def make_one(group: tuple[bytes, Iterable[bytes]], make: Callable[[Plan, Item, Mapping[int, bytes]], None]) -> Made:
     """Make one part, unless it is there already."""
-    key, blobs = found
+    key, blobs = group
     folder, _, number = key.partition(b"\0")
     pages = {page: kept for blob in blobs for page, kept in ENTRY.iter_unpack(blob)}
     return make_part((folder.decode(), int(number)), lambda plan, item: make(plan, item, pages))

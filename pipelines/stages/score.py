@@ -27,14 +27,14 @@ from curate.stage.plan import Item, Plan
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the stage."""
+    """Wires the stage."""
     map_only(pipeline, plan, make_part)
 
 
 def make_part(plan: Plan, item: Item) -> None:
     """Score one part."""
     rules, seed = plan.built(Score, "score"), plan.settings["seed"]
-    scored = rated(plan, item) if rules.keep == "fraction" else judged(plan, item, rules)
+    scored = with_rates(plan, item) if rules.keep == "fraction" else with_scores(plan, item, rules)
     cut = keep.ScoreCut(**plan.settings["cut"]) if rules.keep == "fraction" else None
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         for document in scored:
@@ -47,8 +47,8 @@ def make_part(plan: Plan, item: Item) -> None:
                 part.keep(document)
 
 
-def judged(plan: Plan, item: Item, rules: Score) -> Iterator[Document | Failure]:
-    """The documents of a part with the scores that the model gives them."""
+def with_scores(plan: Plan, item: Item, rules: Score) -> Iterator[Document | Failure]:
+    """Yields the documents of a part with the scores that the model gives them."""
     model = classifier.load(plan.path(plan.settings["model"]), plan.settings["model_sha256"])
     for document in read_documents(plan, item):
         if isinstance(document, Failure):
@@ -57,15 +57,15 @@ def judged(plan: Plan, item: Item, rules: Score) -> Iterator[Document | Failure]
             yield replace(document, quality=model.score(document.text, rules.label))
 
 
-def rated(plan: Plan, item: Item) -> Iterator[Document | Failure]:
-    """The documents of a part with the scores of the first half."""
-    found = scores.read_part(plan.path(plan.settings["scores"][item.number]))
+def with_rates(plan: Plan, item: Item) -> Iterator[Document | Failure]:
+    """Yields the documents of a part with the scores of the first half."""
+    rated = scores.read_part(plan.path(plan.settings["scores"][item.number]))
     for document in read_documents(plan, item):
         if isinstance(document, Failure):
             yield document
             continue
-        identity, score = next(found, (b"", 0.0))
-        if identity != document.id:
+        id_, score = next(rated, (b"", 0.0))
+        if id_ != document.id:
             raise RuntimeError(f"{item.name}: it changed after it was scored; run it again")
         yield replace(document, quality=score)
 

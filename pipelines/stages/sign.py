@@ -28,7 +28,7 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the stage."""
+    """Wires the stage."""
     map_only(pipeline, plan, make_part)
 
 

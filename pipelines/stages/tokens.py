@@ -24,7 +24,7 @@ COLUMNS = ("id", "url", "source", "text", "quality")  # of a document, as many a
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the stage."""
+    """Wires the stage."""
     map_only(pipeline, plan, make_part)
 
 
@@ -32,12 +32,12 @@ def make_part(plan: Plan, item: Item) -> None:
     """Tokenize one part; rows are sorted by split, source, place in the global order, id."""
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=TOKENS) as part:
         near = plan.folder / f"run-{item.number:05d}"
-        for row in in_order(rows(plan, item, part), TOKENS, place, "ids", near):
+        for row in in_order(rows(plan, item, part), TOKENS, sort_key, "ids", near):
             part.keep_row(row, row["source"], row["bytes"])
 
 
 def rows(plan: Plan, item: Item, part: PartWriter) -> Iterator[dict[str, Any]]:
-    """The rows of the documents as they come; what is no document goes to the part's dead letters."""
+    """Yields the rows of the documents as they come; what is no document goes to the part's dead letters."""
     tokenizer = load.of(plan.settings["tokenizer"], plan.folder)
     for document in read_documents(plan, item, columns=COLUMNS):
         if isinstance(document, Failure):
@@ -46,8 +46,8 @@ def rows(plan: Plan, item: Item, part: PartWriter) -> Iterator[dict[str, Any]]:
             yield tokenized_row(document, plan.settings["seed"], plan.settings["valid_fraction"], tokenizer)
 
 
-def place(row: dict[str, Any]) -> tuple[str, str, int, bytes]:
-    """Where a row stands in its part."""
+def sort_key(row: dict[str, Any]) -> tuple[str, str, int, bytes]:
+    """Returns what a part's rows are sorted by."""
     return row["split"], row["source"], row["order"], row["id"]
 
 
@@ -66,5 +66,5 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
 
 
 def tokenizer_of(recipe: Recipe) -> Tokenizer:
-    """The recipe's tokenizer, ready for work; SettingsError where there is none."""
+    """Returns the recipe's tokenizer; SettingsError where there is none."""
     return load.load(recipe.tokenize.encoding, recipe.tokenize.eot)
