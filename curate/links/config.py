@@ -1,4 +1,4 @@
-"""Which links become candidates: a recipe's [links] table, and the presets that it can begin from."""
+"""Defines a recipe's [links] table, the rules by which links become candidates, and the presets for it."""
 
 import re
 from dataclasses import dataclass, replace
@@ -26,45 +26,37 @@ OPENWEBTEXT_EXTENSIONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
-    """Which links become candidates; a preset's values come first, then those named beside it.
+    """The rules by which links become candidates; a value that a table names replaces its preset's.
 
-    format: what the inputs are, "auto" by their names. column: where a URL stands in rows that are no submissions, a
-    name or a number from 0. score: what counts as a page's votes, over all submissions of it: "any" and "max" take the
-    highest score, "sum" adds them up, a link and its crossposts once. unscored: the score of a link whose source has
-    none (lists, outlinks, sitemaps). since, until: days (UTC) of submissions, both included.
-    maturity_hours: a score read sooner after posting is immature; immature, over_18, quarantined, removed, promoted:
-    "keep" or "drop" such submissions. subreddits: left out, without case. exclude: kinds of hosts
-    (`curate.web.domains`); domains: more of them; allow: hosts that are kept all the same.
-    internal: also links of a page to its own host.
-    amp_paths: `/amp/` and `?amp=1` are taken off. provenance: how many submissions are listed of one page.
-    max_line_bytes, max_dump_bytes: a longer line is left out, a longer (unpacked) file is left off there.
+    score: how the scores of all submissions of a page become its votes. "any" and "max" take the highest score, "sum"
+    adds them up, where a link and its crossposts count once.
     """
 
-    preset: str = ""
-    format: str = "auto"
-    column: str = "url"
-    score: str = "any"
-    min_score: int = 3
-    unscored: int = 3
-    since: str = ""
-    until: str = ""
-    maturity_hours: int = 24
-    immature: str = "keep"
-    over_18: str = "drop"
-    quarantined: str = "drop"
-    removed: str = "drop"
-    promoted: str = "drop"
-    subreddits: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ("wikipedia", "media", "social", "adult")
-    domains: tuple[str, ...] = ()
-    allow: tuple[str, ...] = ()
-    extensions: tuple[str, ...] = MEDIA_EXTENSIONS
-    max_length: int = 2048
-    internal: bool = False
-    amp_paths: bool = False
-    provenance: int = 100
-    max_line_bytes: int = 16 << 20
-    max_dump_bytes: int = 1 << 42
+    preset: str = ""  # one of PRESET_NAMES, or '' for the values below
+    format: str = "auto"  # the form of the inputs, one of FORMATS; "auto" tells it by their names
+    column: str = "url"  # the column of URLs in rows that are no submissions: its name, or its number from 0
+    score: str = "any"  # "any", "max" or "sum"
+    min_score: int = 3  # a page with fewer votes is no candidate
+    unscored: int = 3  # the score of a link whose source has none (lists, outlinks, sitemaps)
+    since: str = ""  # the first day (UTC) of submissions, such as 2017-12-31; '' for no limit
+    until: str = ""  # the last day (UTC) of submissions; '' for no limit
+    maturity_hours: int = 24  # a score that is read sooner after posting is immature (hours)
+    immature: str = "keep"  # "keep" or "drop" submissions whose score is immature
+    over_18: str = "drop"  # "keep" or "drop" submissions that are marked over 18
+    quarantined: str = "drop"  # "keep" or "drop" submissions that are quarantined
+    removed: str = "drop"  # "keep" or "drop" submissions that were removed
+    promoted: str = "drop"  # "keep" or "drop" submissions that are advertisements
+    subreddits: tuple[str, ...] = ()  # names of subreddits that are dropped, whatever their case
+    exclude: tuple[str, ...] = ("wikipedia", "media", "social", "adult")  # kinds of hosts (`curate.web.domains`)
+    domains: tuple[str, ...] = ()  # more hosts that are dropped, each with all hosts below it
+    allow: tuple[str, ...] = ()  # hosts that are kept although a list or a kind names them
+    extensions: tuple[str, ...] = MEDIA_EXTENSIONS  # ends of paths that are dropped, such as ".jpg"
+    max_length: int = 2048  # characters of an address
+    internal: bool = False  # keep also the links of a page to its own host
+    amp_paths: bool = False  # take `/amp/` and `?amp=1` off an address
+    provenance: int = 100  # submissions that are listed with one candidate
+    max_line_bytes: int = 16 << 20  # a longer line is dropped (bytes)
+    max_dump_bytes: int = 1 << 42  # a file is read no further (bytes, unpacked)
 
     def __post_init__(self) -> None:
         names = ("", *PRESET_NAMES)
@@ -89,16 +81,20 @@ class Links:
 
     @property
     def first_second(self) -> int | None:
-        """The first second since 1970 that `since` lets in."""
+        """Returns the first second of `since`, in seconds since 1970, or None."""
         return int(_day("since", self.since).timestamp()) if self.since else None
 
     @property
     def last_second(self) -> int | None:
-        """The last second since 1970 that `until` lets in."""
-        return int((_day("until", self.until) + timedelta(days=1)).timestamp()) - 1 if self.until else None
+        """Returns the last second of `until`, in seconds since 1970, or None."""
+        if not self.until:
+            return None
+        next_day = _day("until", self.until) + timedelta(days=1)
+        return int(next_day.timestamp()) - 1
 
 
 def _day(name: str, text: str) -> datetime:
+    """Returns the start of a day; raises ValueError that names the setting."""
     try:
         return datetime.strptime(text or "1970-01-01", "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
@@ -148,10 +144,11 @@ Our reading: the sum counts a link and its crossposts once, and runs over addres
 theirs compares the strings.
 """
 
-PRESETS = {each.preset: each for each in (WEBTEXT, WEBTEXT2, OPENWEBTEXT, OPENWEBTEXT2)}
+PRESETS = {preset.preset: preset for preset in (WEBTEXT, WEBTEXT2, OPENWEBTEXT, OPENWEBTEXT2)}
 
 
 def with_preset(table: Table) -> Table:
-    """A [links] table with the values of the preset that it names underneath."""
-    preset = PRESETS.get(table.get("preset", "")) if isinstance(table.get("preset", ""), str) else None
+    """Returns a [links] table with the values of the preset that it names underneath."""
+    name = table.get("preset", "")
+    preset = PRESETS.get(name) if isinstance(name, str) else None
     return merge(to_table(preset), table) if preset else table

@@ -1,6 +1,6 @@
-"""Files of links, whatever their form: each yields links, rejections, dead letters and counts, and never raises.
+"""Reads files of links in every form; yields links, rejections, dead letters and skipped rows, and raises on no damage.
 
-A line or row that cannot be read costs itself alone; what damage leaves unread of a file is a dead letter.
+A line or row that cannot be read costs itself alone; the part of a file that cannot be read is one dead letter.
 """
 
 import csv
@@ -17,17 +17,17 @@ from curate.inputs.documents import given_id
 from curate.links import outlinks, sitemaps
 from curate.links.config import Links
 from curate.links.sieve import LinkCandidate
-from curate.links.submissions import decoded, is_submission, submission
-from curate.records import Failure, Reason, Rejection, Skipped
+from curate.links.submissions import is_submission, parse_row, submission
+from curate.records import Failure, Pointer, Reason, Rejection, Skipped
 from curate.stage.plan import Form, Item, Plan
-from curate.storage.lines import ERRORS, chunks, lines
+from curate.storage.lines import ERRORS, Line, chunks, lines
 from curate.storage.patience import RemoteError
 from curate.web.urls import stored_form
 
-Found = LinkCandidate | Rejection | Failure | Skipped
+Outcome = LinkCandidate | Rejection | Failure | Skipped
 STAGE = "links"
 PACKINGS = (".gz", ".zst", ".zstd", ".xz", ".bz2")
-FORMS: dict[str, Form] = {  # how a name ends, packing aside, and what is then in the file
+FORMS: dict[str, Form] = {  # the end of a name without its packing, and the form of the file
     **dict.fromkeys((".warc.wat", ".wat"), "wat"),
     **dict.fromkeys((".warc", ".arc"), "warc"),
     **dict.fromkeys((".csv", ".tsv"), "csv"),
@@ -36,16 +36,16 @@ FORMS: dict[str, Form] = {  # how a name ends, packing aside, and what is then i
     **dict.fromkeys((".xml", ".rss", ".atom"), "sitemap"),
     ".parquet": "parquet",
 }
-SCORED = ("score", "created_utc", "id", "subreddit")  # what a row of the user's may bring besides its URL
+OPTIONAL = ("score", "created_utc", "id", "subreddit", "over_18")  # columns of a user's row besides its URL
 
 
-def form_of(name: str, asked: str = "auto") -> Form:
-    """What is in a file by its name, or as asked; SettingsError where the name does not tell."""
-    if asked != "auto":
-        return cast(Form, asked)
+def form_of(name: str, chosen: str = "auto") -> Form:
+    """Returns the form of a file by its name, unless one is chosen; raises SettingsError where the name tells none."""
+    if chosen != "auto":
+        return cast(Form, chosen)
     base = name.partition("?")[0] if storage.is_remote(name) else name
     base = base.rpartition("/")[2]
-    if base.startswith("RS_"):  # the dumps' own name
+    if base.startswith("RS_"):  # as dumps of Reddit are named
         return "submissions"
     for packing in PACKINGS:
         base = base.removesuffix(packing)
@@ -55,8 +55,8 @@ def form_of(name: str, asked: str = "auto") -> Form:
     raise SettingsError(f"{name}: its name does not tell what is in it; say it with --set links.format=…")
 
 
-def found_in(plan: Plan, item: Item, rules: Links) -> Iterator[Found]:
-    """Everything that an item's file holds, in order."""
+def read_links(plan: Plan, item: Item, rules: Links) -> Iterator[Outcome]:
+    """Yields everything that an item's file holds, in order."""
     path = plan.path(item.uri)
     try:
         if item.form == "parquet":
@@ -71,51 +71,46 @@ def found_in(plan: Plan, item: Item, rules: Links) -> Iterator[Found]:
     except RemoteError:
         raise
     except (*ERRORS, ValueError, pa.ArrowException) as error:
-        yield unreadable(item, error)
+        yield unread_rest(item, error)
 
 
-def unreadable(item: Item, error: BaseException, offset: int = 0) -> Failure:
-    """The dead letter of what is left of a file."""
-    told = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
-    return Failure(file=item.name, offset=offset, length=0, stage=STAGE, error="unreadable", message=told)
+def unread_rest(item: Item, error: BaseException, offset: int = 0) -> Failure:
+    """Returns the dead letter of the rest of a file, from an offset on."""
+    message = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
+    pointer = Pointer(file=item.name, offset=offset, length=0)
+    return Failure.at(pointer, "unreadable", message, stage=STAGE, record=False)
 
 
 def rejection(item: Item, url: str, place: str, reason: Reason) -> Rejection:
-    """The rejection of a link; its id is that of its submission, or of its place in a file."""
-    kept = stored_form(url)
-    return Rejection(
-        id=given_id(place),
-        url=kept,
-        source=item.source,
-        stage=STAGE,
-        reason=reason.rule,
-        value=reason.value,
-        threshold=reason.threshold,
-        bytes=len(url),
-        detail=reason.detail,
+    """Returns the rejection of a link; its id is that of its submission, or of its place in a file."""
+    return Rejection.of(
+        reason, id=given_id(place), url=stored_form(url), source=item.source, stage=STAGE, size=len(url)
     )
 
 
-def json_lines(file: BinaryIO, item: Item, rules: Links) -> Iterator[Found]:
-    """Lines of JSON: submissions, or rows with a column of URLs, told apart row by row where the form is open."""
-    only = item.form == "submissions"
+def json_lines(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
+    """Reads lines of JSON: submissions, or rows with a column of URLs, told apart row by row unless the form says."""
+    only_submissions = item.form == "submissions"
     maturity = 3600 * rules.maturity_hours
     offset = 0
     try:
         for line in lines(chunks(file, rules.max_dump_bytes), rules.max_line_bytes):
             offset = line.offset
-            if not line.content or line.content.isspace():
-                if line.content is None:
-                    told = f"a line of {line.length} bytes in the unpacked file"
-                    yield _lost(item, offset, line.length, "too_long", told)
+            if line.content is None:
+                message = f"a line of {line.length} bytes in the unpacked file"
+                yield _lost_line(item, line, "too_long", message)
                 continue
-            row = decoded(line.content)
+            if not line.content or line.content.isspace():
+                continue
+            row = parse_row(line.content)
             if isinstance(row, Reason):
-                yield _lost(item, offset, line.length, row.rule.removeprefix("links."), row.detail)
+                yield _lost_line(item, line, row.rule.removeprefix("links."), row.detail)
                 continue
             place = f"{item.name}#{offset}"
-            submitted = only or is_submission(row)
-            link = submission(row, place, maturity) if submitted else plain(row, rules.column, place)
+            if only_submissions or is_submission(row):
+                link = submission(row, place, maturity)
+            else:
+                link = link_of_row(row, rules.column, place)
             if isinstance(link, Reason):
                 yield rejection(item, str(row.get("url") or ""), str(row.get("id") or place), link)
             else:
@@ -123,15 +118,17 @@ def json_lines(file: BinaryIO, item: Item, rules: Links) -> Iterator[Found]:
     except RemoteError:
         raise
     except ERRORS as error:
-        yield unreadable(item, error, offset)
+        yield unread_rest(item, error, offset)
 
 
-def _lost(item: Item, offset: int, length: int, error: str, message: str) -> Failure:
-    return Failure(file=item.name, offset=offset, length=length, stage=STAGE, error=error, message=message, record=True)
+def _lost_line(item: Item, line: Line, error: str, message: str) -> Failure:
+    """Returns the dead letter of one line."""
+    pointer = Pointer(file=item.name, offset=line.offset, length=line.length)
+    return Failure.at(pointer, error, message, stage=STAGE)
 
 
-def plain(row: dict[str, Any], column: str, place: str) -> LinkCandidate | Reason:
-    """The link of a row of the user's own: a URL, and a score, a time, an id, a subreddit where it has them."""
+def link_of_row(row: dict[str, Any], column: str, place: str) -> LinkCandidate | Reason:
+    """Returns the link of a row of the user's own: a URL, and a score, a time, an id, a subreddit where it has them."""
     url = row.get(column)
     if url is None or url == "":
         return Reason(f"links.missing:{column}")
@@ -152,7 +149,7 @@ def plain(row: dict[str, Any], column: str, place: str) -> LinkCandidate | Reaso
 
 
 def _number(value: Any) -> Any:
-    """A whole number, None where there is none, False where the value is another."""
+    """Returns a whole number, None where there is no value, False where the value is no number."""
     if value is None or value == "":
         return None
     try:
@@ -162,8 +159,8 @@ def _number(value: Any) -> Any:
     return int(number) if number == number and abs(number) < 1 << 53 else False
 
 
-def url_list(file: BinaryIO, item: Item, rules: Links) -> Iterator[Found]:
-    """One URL on a line; empty lines and those that begin with # are none."""
+def url_list(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
+    """Reads one URL from each line; empty lines and those that begin with # are none."""
     for number, text in _text_lines(file, item, rules):
         if isinstance(text, Failure):
             yield text
@@ -172,27 +169,28 @@ def url_list(file: BinaryIO, item: Item, rules: Links) -> Iterator[Found]:
 
 
 def _text_lines(file: BinaryIO, item: Item, rules: Links) -> Iterator[tuple[int, Any]]:
-    """The lines of a text from 1; one that is too long or no UTF-8 as a Failure."""
+    """Yields the lines of a text with their numbers from 1; one that is too long or no UTF-8 as a Failure."""
     offset = number = 0
     try:
         for number, line in enumerate(lines(chunks(file, rules.max_dump_bytes), rules.max_line_bytes), start=1):
             offset = line.offset
+            if line.content is None:
+                yield number, _lost_line(item, line, "too_long", f"a line of {line.length} bytes")
+                continue
             try:
-                yield number, (line.content or b"").decode() if line.content is not None else _too_long(item, line)
+                text = line.content.decode()
             except UnicodeDecodeError as error:
-                yield number, _lost(item, offset, line.length, "utf8", f"byte {error.start} of line {number}")
+                yield number, _lost_line(item, line, "utf8", f"byte {error.start} of line {number}")
+                continue
+            yield number, text
     except RemoteError:
         raise
     except ERRORS as error:
-        yield number + 1, unreadable(item, error, offset)
+        yield number + 1, unread_rest(item, error, offset)
 
 
-def _too_long(item: Item, line: Any) -> Failure:
-    return _lost(item, line.offset, line.length, "too_long", f"a line of {line.length} bytes")
-
-
-def table(file: BinaryIO, item: Item, rules: Links) -> Iterator[Found]:
-    """Rows of a CSV or TSV file: a column by its name in the first row, or by its number, and then no names."""
+def csv_table(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
+    """Reads rows of a CSV or TSV file; the first row names the columns unless the column of URLs is a number."""
     failures: list[Failure] = []
 
     def texts() -> Iterable[str]:
@@ -203,41 +201,41 @@ def table(file: BinaryIO, item: Item, rules: Links) -> Iterator[Found]:
                 yield f"{text}\n"
 
     csv.field_size_limit(rules.max_line_bytes)
-    stem = item.uri.partition("?")[0].casefold()
-    rows = csv.reader(texts(), delimiter="\t" if any(f".tsv{end}" in stem for end in ("", *PACKINGS)) else ",")
+    tabs = ".tsv" in item.uri.partition("?")[0].casefold()
+    rows = csv.reader(texts(), delimiter="\t" if tabs else ",")
     names: list[str] | None = None
     try:
         for row in rows:
             if names is None:
-                names = [str(place) for place in range(len(row))] if rules.column.isdecimal() else row
+                names = [str(number) for number in range(len(row))] if rules.column.isdecimal() else row
                 if rules.column not in names:
                     raise ValueError(f"no column {rules.column!r} in its first row; --set links.column=…")
                 if names is row:
                     continue
             place = f"{item.name}#{rows.line_num}"
-            link = plain(dict(zip(names, row, strict=False)), rules.column, place)
+            link = link_of_row(dict(zip(names, row, strict=False)), rules.column, place)
             yield rejection(item, "", place, link) if isinstance(link, Reason) else link
     except (csv.Error, ValueError) as error:
-        yield unreadable(item, error, rows.line_num)
+        yield unread_rest(item, error, rows.line_num)
     yield from failures
 
 
-def _parquet(name: str, item: Item, rules: Links) -> Iterator[Found]:
+def _parquet(name: str, item: Item, rules: Links) -> Iterator[Outcome]:
     with pq.ParquetFile(name) as file:
         present = file.schema_arrow.names
         if rules.column not in present:
             raise ValueError(f"no column {rules.column!r}; it has {', '.join(present)[:200]}")
-        columns = [rules.column, *(each for each in (*SCORED, "over_18") if each in present and each != rules.column)]
+        columns = [rules.column, *(name for name in OPTIONAL if name in present and name != rules.column)]
         batches = file.iter_batches(4096, columns=columns)
         rows = chain.from_iterable(batch.to_pylist() for batch in batches)
         for number, row in enumerate(rows, start=1):
             place = f"{item.name}#{number}"
-            link = plain(row, rules.column, place)
+            link = link_of_row(row, rules.column, place)
             yield rejection(item, "", place, link) if isinstance(link, Reason) else link
 
 
-def sitemap(file: BinaryIO, item: Item, rules: Links) -> Iterator[Found]:
-    """The pages of a sitemap or a feed; sitemaps that an index names are rejections, for nobody has read them."""
+def sitemap(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
+    """Reads the pages of a sitemap or a feed; a sitemap that an index names is a rejection, as it is not fetched."""
     try:
         for number, entry in enumerate(sitemaps.entries(chunks(file, rules.max_dump_bytes)), start=1):
             place = f"{item.name}#{number}"
@@ -248,13 +246,13 @@ def sitemap(file: BinaryIO, item: Item, rules: Links) -> Iterator[Found]:
     except RemoteError:
         raise
     except (*ERRORS, sitemaps.NotXml) as error:
-        yield unreadable(item, error)
+        yield unread_rest(item, error)
 
 
-READERS: dict[str, Callable[[BinaryIO, Item, Links], Iterator[Found]]] = {
+READERS: dict[str, Callable[[BinaryIO, Item, Links], Iterator[Outcome]]] = {
     "submissions": json_lines,
     "lines": json_lines,
     "text": url_list,
-    "csv": table,
+    "csv": csv_table,
     "sitemap": sitemap,
 }

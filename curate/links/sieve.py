@@ -1,4 +1,4 @@
-"""Links and their filters: what a source yields, whether it may become a candidate, and why not.
+"""Filters links: each is refused for a reason or keeps the address that it leads to.
 
 The filters stand in a fixed order, and the first that refuses names the reason: reddit-internal, scheme, unparsable,
 marks (over 18, quarantined, removed, promoted, immature), time, subreddit, domain by kind, extension, length, a path
@@ -16,52 +16,50 @@ SUBMISSION = "submission"  # the kind of a link with a score; the other kinds ar
 
 
 class LinkCandidate(NamedTuple):
-    """A link as a source has it, before any test; a tuple because one is made of every submission.
+    """A link as a source has it, before any test.
 
-    url: as found. kind: submission, list, wat, warc or sitemap. id: the submission's, else the place in its file.
-    score: None where the source has none, or a dump has null. time, seen: seconds since 1970 of posting, and of
-    reading the score, as far as known. marks: those of over_18, quarantined, removed, promoted, immature that hold.
-    parent: the id of the submission that this one repeats, or "". context: the page that the link was found on.
+    It is a tuple because one is made of every submission.
     """
 
-    url: str
-    kind: str
-    id: str
-    score: int | None = None
-    time: int | None = None
-    seen: int | None = None
+    url: str  # as the source writes it
+    kind: str  # submission, list, wat, warc or sitemap
+    id: str  # the submission's, else the place in its file
+    score: int | None = None  # None where the source has none, or a dump has null
+    time: int | None = None  # of posting, in seconds since 1970
+    seen: int | None = None  # of reading the score, in seconds since 1970
     subreddit: str = ""
-    marks: tuple[str, ...] = ()
-    parent: str = ""
-    context: str = ""
+    marks: tuple[str, ...] = ()  # those of over_18, quarantined, removed, promoted, immature that hold
+    parent: str = ""  # the id of the submission that this one repeats, or ''
+    context: str = ""  # the page that holds the link
 
 
 class Sieve(NamedTuple):
     """The rules of a recipe's [links] table, prepared for look-up."""
 
-    hosts: dict[str, str]  # host: its kind
-    allowed: frozenset[str]
-    extensions: frozenset[str]
-    subreddits: frozenset[str]
-    marks: frozenset[str]
-    first: int | None
-    last: int | None
-    max_length: int
+    hosts: dict[str, str]  # a refused host: its kind
+    allowed: frozenset[str]  # hosts
+    extensions: frozenset[str]  # refused, without the first dot
+    subreddits: frozenset[str]  # refused
+    marks: frozenset[str]  # refused
+    first: int | None  # second of posting, since 1970
+    last: int | None  # second of posting, since 1970
+    max_length: int  # characters
     amp_paths: bool
 
 
 def sieve(rules: Links) -> Sieve:
-    """The look-up tables of these rules; a host that two kinds name counts to the one named first."""
+    """Returns the look-up tables of these rules; a host of two kinds counts to the one named first."""
     hosts: dict[str, str] = {}
-    for kind, names in (("listed", rules.domains), *((kind, KINDS[kind]) for kind in rules.exclude)):
+    kinds = [("listed", rules.domains), *((kind, KINDS[kind]) for kind in rules.exclude)]
+    for kind, names in kinds:
         for name in names:
             hosts.setdefault(plain_host(name), kind)
     marks = ("over_18", "quarantined", "removed", "promoted", "immature")
     return Sieve(
         hosts=hosts,
         allowed=frozenset(map(plain_host, rules.allow)),
-        extensions=frozenset(each.lstrip(".").casefold() for each in rules.extensions),
-        subreddits=frozenset(each.removeprefix("r/").casefold() for each in rules.subreddits),
+        extensions=frozenset(extension.lstrip(".").casefold() for extension in rules.extensions),
+        subreddits=frozenset(name.removeprefix("r/").casefold() for name in rules.subreddits),
         marks=frozenset(mark for mark in marks if getattr(rules, mark) == "drop"),
         first=rules.first_second,
         last=rules.last_second,
@@ -71,34 +69,34 @@ def sieve(rules: Links) -> Sieve:
 
 
 def plain_host(name: str) -> str:
-    """A listed host as the parser writes hosts: lower case, Punycode, no outer dots, no `*.` before it."""
+    """Returns a listed host as the parser writes hosts: lower case, Punycode, no outer dots, no `*.` before it."""
     bare = name.strip().removeprefix("*").strip(".")
     parsed = fetch_url(f"http://x.{bare}/")  # so that a whole top-level domain can be listed
     return parsed[len("http://x.") : -1] if isinstance(parsed, str) else bare.casefold()
 
 
-def judged(candidate: LinkCandidate, rules: Sieve) -> Address | Reason:
-    """Where the link leads, or why it is refused."""
+def judge(candidate: LinkCandidate, rules: Sieve) -> Address | Reason:
+    """Returns the address that a link leads to, or the reason to refuse it."""
     raw = candidate.url
     if raw.startswith("/") and not raw.startswith("//"):
         return Reason("links.reddit") if candidate.kind == SUBMISSION else Reason("links.invalid", detail="no base")
-    found = address(raw, amp_paths=rules.amp_paths)
-    if isinstance(found, Reason):
-        return found
-    if is_reddit(found.host):
+    target = address(raw, amp_paths=rules.amp_paths)
+    if isinstance(target, Reason):
+        return target
+    if is_reddit(target.host):
         return Reason("links.reddit")
-    if candidate.kind == SUBMISSION and (reason := _record(candidate, rules)):
+    if candidate.kind == SUBMISSION and (reason := _submission_fault(candidate, rules)):
         return reason
-    return _place(found, rules) or found
+    return _address_fault(target, rules) or target
 
 
 def is_reddit(host: str) -> bool:
-    """Is this a host of reddit's own pages? Its hosts of pictures and films are media."""
+    """Returns True for a host of reddit's own pages; its hosts of pictures and films are media."""
     return host == "redd.it" or host == "reddit.com" or host.endswith(".reddit.com")
 
 
-def _record(candidate: LinkCandidate, rules: Sieve) -> Reason | None:
-    """Why a submission is refused for what its record says."""
+def _submission_fault(candidate: LinkCandidate, rules: Sieve) -> Reason | None:
+    """Returns the reason to refuse a submission for its marks, its time or its subreddit, or None."""
     for mark in candidate.marks:
         if mark in rules.marks:
             return Reason(f"links.{mark}")
@@ -114,9 +112,9 @@ def _record(candidate: LinkCandidate, rules: Sieve) -> Reason | None:
     return None
 
 
-def _place(found: Address, rules: Sieve) -> Reason | None:
-    """Why an address is refused for its host, its path or its length."""
-    url, name = found.fetch_url, found.host
+def _address_fault(target: Address, rules: Sieve) -> Reason | None:
+    """Returns the reason to refuse an address for its host, its path or its length, or None."""
+    url, name = target.fetch_url, target.host
     while name:
         if name in rules.allowed:
             break

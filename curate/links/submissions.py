@@ -1,6 +1,6 @@
-"""Submissions of Reddit dumps (Pushshift, Arctic Shift) out of lines of JSON, through twenty years of their schema.
+"""Reads submissions of Reddit dumps (Pushshift, Arctic Shift) from lines of JSON, in all schemas of twenty years.
 
-What changed when is in Arctic Shift's schemas, month by month: `url` null in 2022-08 and 2022-09, `score` null in
+Arctic Shift's schemas list the changes month by month: `url` null in 2022-08 and 2022-09, `score` null in
 2017-10 and 2017-11, `created_utc` a string in 2014 and 2015, `retrieved_utc` for `retrieved_on` from 2020-05 to
 2022-06, `url_overridden_by_dest` from 2020-05, crossposts from 2017-08, `_meta.retrieved_2nd_on` from 2023-11.
 """
@@ -15,12 +15,12 @@ from curate.records import Reason, Skipped
 
 Row = dict[str, Any]
 OWN_KEYS = ("is_self", "permalink")  # a row that has one of them is a submission
-SELF = Skipped("self")
-NUMBER = "t3_"
+SELF = Skipped("self")  # a submission that is a text and no link
+FULL_NAME = "t3_"  # begins the full name of a submission, before its id
 
 
-def decoded(line: bytes) -> Row | Reason:
-    """The object on a line, or why there is none: `links.utf8` or `links.json`."""
+def parse_row(line: bytes) -> Row | Reason:
+    """Returns the JSON object on a line, or the reason why there is none: `links.utf8` or `links.json`."""
     try:
         row = orjson.loads(line)
     except ValueError as error:
@@ -28,23 +28,26 @@ def decoded(line: bytes) -> Row | Reason:
     return row if type(row) in (dict, Reason) else Reason("links.json", detail=f"no object but {type(row).__name__}")
 
 
-def _second_try(line: bytes, told: str) -> Any:
-    """What the standard library makes of it, which also takes half a surrogate pair and NaN."""
+def _second_try(line: bytes, message: str) -> Any:
+    """Parses a line with the standard library, which also takes half a surrogate pair and NaN.
+
+    message: the first parser's error, for the reason.
+    """
     try:
         return json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         return Reason("links.utf8", detail=f"byte {error.start} of the line")
     except (ValueError, RecursionError):
-        return Reason("links.json", detail=told[:200])
+        return Reason("links.json", detail=message[:200])
 
 
 def is_submission(row: Row) -> bool:
-    """Does a row look like a submission, and not like a row of the user's own?"""
+    """Returns True for a row that looks like a submission and not like a row of the user's own."""
     return any(key in row for key in OWN_KEYS)
 
 
 def submission(row: Row, place: str, maturity: int) -> LinkCandidate | Reason | Skipped:
-    """The link of a submission; `Skipped("self")` where it is none by nature, a Reason where a field cannot be used.
+    """Returns the link of a submission; `Skipped("self")` where it has none, a Reason where a field cannot be used.
 
     place: the id of a row that has none. maturity: seconds after posting, before which a score is immature.
     """
@@ -56,27 +59,27 @@ def submission(row: Row, place: str, maturity: int) -> LinkCandidate | Reason | 
         if score is row:
             return Reason("links.missing:score")
         if not isinstance(score, float) or not score.is_integer():
-            return Reason("links.type:score", detail=_told(score))
+            return Reason("links.type:score", detail=_excerpt(score))
         score = int(score)
     url = target(row)
     if isinstance(url, Reason):
         return url
     time = _seconds(get("created_utc"))
-    seen = _seconds(_seen(row))
+    seen = _seconds(_time_seen(row))
     if time is False or seen is False:
         return Reason("links.type:created_utc" if time is False else "links.type:retrieved_on")
-    identity = get("id") or get("name")
+    id_or_name = get("id") or get("name")
     parent = get("crosspost_parent")
     return LinkCandidate(
         url=url,
         kind=SUBMISSION,
-        id=_text(identity).removeprefix(NUMBER) if identity else place,
+        id=_text(id_or_name).removeprefix(FULL_NAME) if id_or_name else place,
         score=score,
         time=time,
         seen=seen,
         subreddit=_text(get("subreddit") or ""),
         marks=_marks(row, time, seen, maturity),
-        parent=parent.removeprefix(NUMBER) if isinstance(parent, str) else "",
+        parent=parent.removeprefix(FULL_NAME) if isinstance(parent, str) else "",
     )
 
 
@@ -85,7 +88,7 @@ def _is_self_domain(domain: Any) -> bool:
 
 
 def target(row: Row) -> str | Reason:
-    """The address that a submission leads to: `url`, or what stands for it where that is null or reddit's own."""
+    """Returns the address that a submission leads to: `url`, or another field where that is null or reddit's own."""
     url = row.get("url")
     if isinstance(url, str) and url and not _is_own(url):
         return url
@@ -94,7 +97,7 @@ def target(row: Row) -> str | Reason:
             return other
     if isinstance(url, str) and url:
         return url
-    return Reason("links.missing:url") if url is None or url == "" else Reason("links.type:url", detail=_told(url))
+    return Reason("links.missing:url") if url is None or url == "" else Reason("links.type:url", detail=_excerpt(url))
 
 
 def _is_own(url: str) -> bool:
@@ -106,15 +109,15 @@ def _parent_url(row: Row) -> Any:
     return parents[0].get("url") if isinstance(parents, list) and parents and isinstance(parents[0], dict) else None
 
 
-def _seen(row: Row) -> Any:
-    """When the score was read, as far as the row tells."""
+def _time_seen(row: Row) -> Any:
+    """Returns the time at which the score was read, as the row states it, or None."""
     meta = row.get("_meta")
-    again = meta.get("retrieved_2nd_on") if isinstance(meta, dict) else None
-    return again or row.get("retrieved_on") or row.get("retrieved_utc")
+    second_time = meta.get("retrieved_2nd_on") if isinstance(meta, dict) else None
+    return second_time or row.get("retrieved_on") or row.get("retrieved_utc")
 
 
 def _seconds(value: Any) -> Any:
-    """Seconds since 1970, None where there are none, False where the value is no number."""
+    """Returns seconds since 1970, None where there is no value, False where the value is no number."""
     if type(value) is int or value is None:
         return value if value is None or abs(value) < 1 << 40 else False
     try:
@@ -143,9 +146,9 @@ def _removed_later(meta: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    """A value as a string that UTF-8 can hold."""
+    """Returns a value as a string that UTF-8 can hold."""
     return value if isinstance(value, str) and value.isascii() else str(value).encode("utf-8", "replace").decode()
 
 
-def _told(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     return _text(repr(value)[:80])

@@ -1,4 +1,4 @@
-"""From links to candidates: all links of one page, joined by their key, its votes, and which address stands for it.
+"""Joins all links of one page by its key into a candidate with its votes and one of its addresses.
 
 Nothing here depends on the order or the number of files that the links came from.
 """
@@ -67,12 +67,12 @@ CANDIDATES = pa.schema(
 )
 
 
-def gathered(link: LinkCandidate, found: Address, source: str) -> Row:
-    """The row of a link that passed the filters; found_url: as it was found, where it was rewritten."""
-    rewritten = found.rewrites and "userinfo" not in found.rewrites
+def gathered_row(link: LinkCandidate, target: Address, source: str) -> Row:
+    """Returns the row of a link that passed the filters; `found_url` holds the original URL where it was rewritten."""
+    rewritten = target.rewrites and "userinfo" not in target.rewrites
     return {
-        "dedupe_key": dedupe_key(found.fetch_url),
-        "fetch_url": found.fetch_url,
+        "dedupe_key": dedupe_key(target.fetch_url),
+        "fetch_url": target.fetch_url,
         "kind": link.kind,
         "submission": link.id,
         "parent": link.parent,
@@ -82,21 +82,21 @@ def gathered(link: LinkCandidate, found: Address, source: str) -> Row:
         "subreddit": link.subreddit,
         "marks": list(link.marks),
         "context": stored_form(link.context),
-        "rewrites": list(found.rewrites),
+        "rewrites": list(target.rewrites),
         "found_url": stored_form(link.url) if rewritten else None,
         "source": source,
     }
 
 
 def order(row: Row) -> tuple[Any, ...]:
-    """The order of links within a part and over all parts: by key, then by all that tells two of them apart."""
+    """Returns the sort key of links within a part and over all parts: the page's key, then all that may differ."""
     return (
         row["dedupe_key"],
         row["kind"],
         row["submission"],
-        _known(row["seen"]),
-        _known(row["score"]),
-        _known(row["time"]),
+        _or_least(row["seen"]),
+        _or_least(row["score"]),
+        _or_least(row["time"]),
         row["fetch_url"],
         row["subreddit"],
         row["parent"],
@@ -106,30 +106,34 @@ def order(row: Row) -> tuple[Any, ...]:
     )
 
 
-def _known(value: int | None) -> int:
+def _or_least(value: int | None) -> int:
+    """Returns a number for sorting; None comes first."""
     return -(1 << 62) if value is None else value
 
 
 def candidates(rows: Iterable[Row], rules: Links) -> Iterator[tuple[Row, Reason | None, int]]:
-    """Each page's candidate out of rows in `order`, why it is refused or None, and how many rows told of one
-    submission that another told of too.
+    """Yields each page's candidate from rows in `order`, the reason to refuse it or None, and its repeated rows.
+
+    A row is repeated where another row is of the same submission.
     """
     for _, group in groupby(rows, key=itemgetter("dedupe_key")):
-        every = list(group)
-        links = distinct(every)
-        candidate = joined(links, rules)
-        yield candidate, too_few(candidate, links, rules), len(every) - len(links)
+        of_page = list(group)
+        links = latest_rows(of_page)
+        candidate = candidate_row(links, rules)
+        yield candidate, vote_reason(candidate, links, rules), len(of_page) - len(links)
 
 
-def distinct(rows: list[Row]) -> list[Row]:
-    """Each submission once, as it was read last; rows come in `order`."""
+def latest_rows(rows: list[Row]) -> list[Row]:
+    """Returns one row of each submission, the one that was read last; rows come in `order`."""
     return list({(row["kind"], row["submission"]): row for row in rows}.values())
 
 
-def joined(links: list[Row], rules: Links) -> Row:
-    """The candidate of all links of a page."""
+def candidate_row(links: list[Row], rules: Links) -> Row:
+    """Returns the candidate of all links of a page."""
     best = min(links, key=rank)
-    listed = sorted(links, key=lambda row: (-_known(row["score"]), _known(row["time"]), row["kind"], row["submission"]))
+    listed = sorted(
+        links, key=lambda row: (-_or_least(row["score"]), _or_least(row["time"]), row["kind"], row["submission"])
+    )
     return {
         "dedupe_key": best["dedupe_key"],
         "fetch_url": best["fetch_url"],
@@ -150,15 +154,18 @@ def joined(links: list[Row], rules: Links) -> Row:
 
 
 def rank(row: Row) -> tuple[Any, ...]:
-    """The least stands for all links of a page: https, few parameters, no shortener, AMP or archive, a high score."""
+    """Returns a sort key; the link with the least one gives the page its address.
+
+    First come links that are no shortener, AMP or archive, then https, few parameters, a high score.
+    """
     url = row["fetch_url"]
     indirect = is_shortener(fetch_host(url)) or "web_archive" in row["rewrites"] or AMP.search(url) is not None
     parameters = url.count("&") + url.count("?")
-    return indirect, not url.startswith("https:"), parameters, -_known(row["score"]), url.encode(), order(row)
+    return indirect, not url.startswith("https:"), parameters, -_or_least(row["score"]), url.encode(), order(row)
 
 
 def votes(links: list[Row], rules: Links) -> int:
-    """The votes of a page: its highest score, or the sum of scores, in which a link and its crossposts count once."""
+    """Returns the votes of a page: its highest score, or the sum of scores; a link and its crossposts count once."""
     scores: dict[str, int] = {}
     for row in links:
         score = row["score"]
@@ -173,13 +180,13 @@ def votes(links: list[Row], rules: Links) -> int:
     return sum(scores.values()) if rules.score == "sum" else max(scores.values())
 
 
-def too_few(candidate: Row, links: list[Row], rules: Links) -> Reason | None:
-    """Why a page has not votes enough, or None."""
+def vote_reason(candidate: Row, links: list[Row], rules: Links) -> Reason | None:
+    """Returns the reason to refuse a page that has too few votes, or None."""
     if candidate["votes"] >= rules.min_score:
         return None
     unknown = all(row["score"] is None and row["kind"] == SUBMISSION for row in links)
     rule = "links.score_unknown" if unknown else "links.votes"
-    reposts = Counter(row["subreddit"] for row in links)
-    most = max(sorted(reposts), key=reposts.__getitem__)
-    told = f"{len(links)} submissions, most in {most or 'no subreddit'}" if len(links) > 1 else ""
-    return Reason(rule, float(candidate["votes"]), float(rules.min_score), told)
+    subreddits = Counter(row["subreddit"] for row in links)
+    most = max(sorted(subreddits), key=subreddits.__getitem__)
+    detail = f"{len(links)} submissions, most in {most or 'no subreddit'}" if len(links) > 1 else ""
+    return Reason(rule, float(candidate["votes"]), float(rules.min_score), detail)

@@ -9,9 +9,9 @@ import apache_beam as beam
 
 from curate import settings
 from curate.links.config import WEBTEXT, Links
-from curate.links.readers import form_of, found_in, rejection
-from curate.links.sieve import LinkCandidate, judged, sieve
-from curate.links.votes import GATHERED, Row, gathered, order
+from curate.links.readers import form_of, read_links, rejection
+from curate.links.sieve import LinkCandidate, judge, sieve
+from curate.links.votes import GATHERED, Row, gathered_row, order
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
@@ -61,14 +61,14 @@ def _passing(plan: Plan, item: Item, rules: Links, part: PartWriter) -> Iterator
     tables = sieve(rules)
     marks: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
-    for link in found_in(plan, item, rules):
+    for link in read_links(plan, item, rules):
         if isinstance(link, LinkCandidate):
             marks.update(link.marks)
-            verdict = judged(link, tables)
+            verdict = judge(link, tables)
             if isinstance(verdict, Reason):
                 part.reject(rejection(item, link.url, link.id, verdict))
             else:
-                yield gathered(link, verdict, item.source)
+                yield gathered_row(link, verdict, item.source)
         elif isinstance(link, Skipped):
             skipped[link.kind] += 1
         elif isinstance(link, Failure):

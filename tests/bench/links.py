@@ -16,8 +16,8 @@ from pathlib import Path
 
 from curate import settings
 from curate.links.config import WEBTEXT
-from curate.links.sieve import LinkCandidate, Sieve, judged, sieve
-from curate.links.submissions import decoded, submission
+from curate.links.sieve import LinkCandidate, Sieve, judge, sieve
+from curate.links.submissions import parse_row, submission
 from curate.pipelines.stages import gather
 from curate.records import Reason
 from curate.stage.plan import Item, Plan
@@ -50,7 +50,7 @@ def kept(rows: list[bytes], decode: Callable[[bytes], object], tables: Sieve) ->
         row = decode(line)
         link = submission(row, "", DAY) if isinstance(row, dict) else row
         if isinstance(link, LinkCandidate):
-            found = judged(link, tables)
+            found = judge(link, tables)
             if isinstance(found, Address):
                 dedupe_key(found.fetch_url)
                 number += 1
@@ -87,8 +87,8 @@ def main() -> None:
     tables = sieve(WEBTEXT)
     dumps = {name: rows_of(asked.data / "reddit" / file) for name, file in DUMPS.items()}
     for name, rows in {**dumps, "all fields, links of 2013": mixed(*dumps.values())}.items():
-        share = kept(rows, decoded, tables) / len(rows)
-        ours = rate(lambda rows=rows: kept(rows, decoded, tables), len(rows), asked.rounds)  # type: ignore[misc]
+        share = kept(rows, parse_row, tables) / len(rows)
+        ours = rate(lambda rows=rows: kept(rows, parse_row, tables), len(rows), asked.rounds)  # type: ignore[misc]
         plain = rate(lambda rows=rows: kept(rows, json.loads, tables), len(rows), asked.rounds)  # type: ignore[misc]
         size = sum(map(len, rows)) / len(rows)
         print(f"{name} ({size:.0f} bytes a row, {share:.0%} kept): {ours:,.0f} submissions/s; json.loads {plain:,.0f}")

@@ -10,7 +10,7 @@ import pytest
 
 from curate.errors import SettingsError
 from curate.links.config import Links
-from curate.links.readers import form_of, found_in
+from curate.links.readers import form_of, read_links
 from curate.links.sieve import LinkCandidate
 from curate.records import Failure, Rejection, Skipped
 from curate.stage.plan import Item, Plan
@@ -21,7 +21,7 @@ ROW = {"id": "abc", "url": "http://a.example/x", "score": 5, "created_utc": 1, "
 def found(path: Path, rules: Links = Links()):  # noqa: B008 - it is frozen
     form = form_of(path.name, rules.format)
     item = Item(number=0, name=path.name, uri=str(path), form=form, digest="", size=0, source="web")
-    return [*found_in(Plan(stage="gather", folder=path.parent, settings={}, items=(item,)), item, rules)]
+    return [*read_links(Plan(stage="gather", folder=path.parent, settings={}, items=(item,)), item, rules)]
 
 
 def written(folder: Path, name: str, content: bytes) -> Path:

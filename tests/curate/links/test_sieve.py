@@ -3,7 +3,7 @@
 import pytest
 
 from curate.links.config import PRESETS, Links, with_preset
-from curate.links.sieve import LinkCandidate, judged, plain_host, sieve
+from curate.links.sieve import LinkCandidate, judge, plain_host, sieve
 from curate.settings import build, to_table
 from curate.web.domains import KINDS
 from curate.web.urls import Address
@@ -13,7 +13,7 @@ DEC_2017 = 1_514_764_799  # the last second of it
 
 def verdict(url, rules=PRESETS["webtext"], *, kind="submission", **fields):
     link = LinkCandidate(url=url, kind=kind, id="x", **({"time": 1_400_000_000} | fields))
-    found = judged(link, sieve(rules))
+    found = judge(link, sieve(rules))
     return "kept" if isinstance(found, Address) else found.rule
 
 

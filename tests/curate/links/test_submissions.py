@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.links.sieve import LinkCandidate
-from curate.links.submissions import SELF, decoded, is_submission, submission, target
+from curate.links.submissions import SELF, is_submission, parse_row, submission, target
 from curate.records import Reason, Skipped
 
 DAY = 86_400
@@ -142,7 +142,7 @@ def test_a_missing_score_costs_the_row_and_is_named():
     ],
 )
 def test_a_line_is_an_object_or_told_why_not(line, expected):
-    found = decoded(line)
+    found = parse_row(line)
     if isinstance(expected, str):
         assert found.rule == expected
     elif expected is not None:
@@ -168,7 +168,7 @@ def test_no_row_whatever_raises(fields):
 @settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), st.integers(-(2**53), 2**53) | st.text(max_size=5) | st.booleans()))
 def test_a_line_that_json_wrote_is_read_back(row):
-    assert decoded(json.dumps(row).encode()) == row
+    assert parse_row(json.dumps(row).encode()) == row
 
 
 def test_a_row_of_the_users_own_is_no_submission():

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from curate.links.config import Links
 from curate.links.sieve import LinkCandidate
-from curate.links.votes import candidates, gathered, order
+from curate.links.votes import candidates, gathered_row, order
 from curate.web.urls import Address, address
 
 SUM, HIGHEST = Links(score="sum"), Links(score="any")
@@ -15,7 +15,7 @@ def row(url="http://a.example/x", number=1, score=1, *, kind="submission", paren
     link = LinkCandidate(url=url, kind=kind, id=f"{number}", score=score, parent=parent, **fields)
     found = address(url)
     assert isinstance(found, Address)
-    return gathered(link, found, "web")
+    return gathered_row(link, found, "web")
 
 
 def joined(rows, rules=HIGHEST):
