@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from curate.errors import SettingsError
+from curate import storage
+from curate.errors import OlderOutput, SettingsError
+from curate.filters.rules import Filter
 from curate.records import EPOCH, Document, document_id
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan, json_digest, load_plan
@@ -284,3 +286,57 @@ def make_until_published(plan):
 
 def killed():
     raise KeyError("killed")
+
+
+def older(path):
+    """Writes a plan or a closing record as version 1 did: with the fields of items under their old names."""
+    stored = json.loads(path.read_bytes())
+    stored.pop("format", None)
+    stored["version"] = 1
+    if path.name == "plan.json":
+        del stored["version"]
+    names = {"digest": "sha256", "size": "bytes", "base_uri": "text_uri"}
+    stored["items"] = [{names.get(name, name): value for name, value in item.items()} for item in stored["items"]]
+    path.write_text(json.dumps(stored))
+
+
+def test_the_record_of_an_older_version_is_named_as_such_and_is_not_replaced(plan):
+    finish(plan)
+    older(plan.folder / "stage.json")
+    before = (plan.folder / "stage.json").read_bytes()
+    for call in (lambda: read_stage(plan.folder), lambda: done(plan), lambda: begin_stage(plan)):
+        with pytest.raises(OlderOutput, match="made by an older version of curate; make it anew, in another folder"):
+            call()
+    assert (plan.folder / "stage.json").read_bytes() == before
+
+
+def test_an_open_stage_of_an_older_version_is_left_alone(plan):
+    open_stage(plan)
+    make(plan, 0)
+    older(plan.folder / "plan.json")
+    before = sorted(path.name for path in plan.folder.rglob("*"))
+    for call in (lambda: load_plan(plan.folder), lambda: open_stage(plan), lambda: begin_stage(plan)):
+        with pytest.raises(OlderOutput):
+            call()
+    assert sorted(path.name for path in plan.folder.rglob("*")) == before
+
+
+def test_one_opening_and_one_closing_read_each_receipt_once(plan, monkeypatch):
+    reads = []
+    real = storage.contents
+    monkeypatch.setattr(storage, "contents", lambda paths: reads.extend(paths := list(paths)) or real(paths))
+    assert done(plan) is None
+    open_stage(plan)
+    make(plan, 0, 1)
+    reads.clear()
+    assert open_stage(plan) == []
+    assert sum(path.parent.name == "receipts" for path in reads) == 2
+    reads.clear()
+    close_stage(plan)
+    assert sum(path.parent.name == "receipts" for path in reads) == 2
+
+
+def test_settings_are_built_once_for_a_plan(plan):
+    loaded = replace(plan, settings={"filter": {"rules": ["mime"]}})
+    assert loaded.built(Filter, "filter").rules == ("mime",)
+    assert loaded.built(Filter, "filter") is loaded.built(Filter, "filter")
