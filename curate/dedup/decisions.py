@@ -14,7 +14,7 @@ from curate.dedup import signatures
 from curate.dedup.candidates import NODE, Grouped, Pair
 from curate.dedup.clusters import node_id, node_part, node_row
 from curate.dedup.signatures import SignaturePart
-from curate.records import Rejection
+from curate.records import Reason, Rejection
 from curate.stage.plan import load_plan
 
 DECISIONS = pa.schema(
@@ -91,15 +91,13 @@ def decide_loss(part: SignaturePart, row: int, loss: bytes, limit: float) -> tup
     similarity = part.similarity(row, evidence)
     kind = "exact" if part.value("text_hash", row) == evidence[:16] else "near"
     chained = " through a chain of near duplicates" if kind == "near" and similarity < limit else ""
-    rejection = Rejection(
+    detail = f"duplicate of {winner.hex()}{chained}"
+    rejection = Rejection.of(
+        Reason(f"dedup.{kind}", similarity, limit if kind == "near" else None, detail),
         id=part.value("id", row),
         url=part.value("url", row),
         source=part.value("source", row),
         stage="dedup",
-        reason=f"dedup.{kind}",
-        value=similarity,
-        threshold=limit if kind == "near" else None,
-        bytes=part.value("bytes", row),
-        detail=f"duplicate of {winner.hex()}{chained}",
+        size=part.value("bytes", row),
     )
     return rejection, {"kind": kind, "winner": winner, "similarity": similarity, "cluster": winner}

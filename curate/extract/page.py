@@ -103,16 +103,7 @@ def storable(text: str) -> str:
 
 def failure_of(page: Page, error: str, message: str) -> Failure:
     """Returns the failure of a page whose extraction raised, took too long or killed its process."""
-    return Failure(
-        file=page.pointer.file,
-        offset=page.pointer.offset,
-        length=page.pointer.length,
-        stage="extract",
-        error=error,
-        message=message,
-        url=page.url,
-        record=True,
-    )
+    return Failure.at(page.pointer, error, message, stage="extract", url=page.url)
 
 
 def warm_up() -> None:

@@ -1,4 +1,4 @@
-"""What identifies an input file, remembered between runs."""
+"""The digests and sizes of input files, remembered between runs so that unchanged files are not read again."""
 
 import json
 from pathlib import Path
@@ -12,56 +12,65 @@ from curate.storage.writing import sha256_of, write_json
 
 
 class Digests:
-    """What identifies input files, and their bytes.
+    """Identifies input files, and remembers the sha256 of those that it has read.
 
-    A local file by its sha256, remembered by path, size and change time so that a resume does not read it again; a
-    remote one by what its store says ("etag:…", "md5:…", which is no sha256), so that it is not read at all. Remote
-    files under `ours` were written by us and are read, so that they count as what they are.
+    A local file is identified by its sha256, remembered by path, size and change time. A remote file is identified by
+    what its store states ("etag:…", "md5:…", which is no sha256), so it is not read at all. Remote files under `ours`,
+    which earlier stages wrote, are read once, so that their digest is that of their content wherever they lie.
+
+    memory: the JSON file in which digests are remembered; None: they are forgotten.
     """
 
     def __init__(self, memory: Path | None = None, ours: Path | None = None) -> None:
         self.memory, self.ours = memory, ours
-        try:
-            self._known: dict[str, list[Any]] = json.loads(memory.read_bytes()) if memory else {}
-        except (OSError, ValueError):
-            self._known = {}
+        # A path's key, then its sha256. The key is [size, change time in ns] of a local file, else [size, identity].
+        self._entries: dict[str, list[Any]] = _read_memory(memory) if memory else {}
 
     def of(self, path: Path) -> str:
-        """What identifies a file; SettingsError in one line where it cannot be read."""
+        """Returns the identity of a file; SettingsError in one line if the file cannot be read."""
         return self.facts([path])[0].identity
 
     def facts(self, paths: list[Path]) -> list[Fact]:
-        """What identifies each file, and its bytes; SettingsError in one line where one cannot be read."""
+        """Returns the identity and the size of each file; SettingsError in one line if one cannot be read."""
         remote = [path for path in paths if storage.is_remote(path)]
         try:
-            told = dict(zip(remote, storage.facts(remote), strict=True))
+            stated = dict(zip(remote, storage.facts(remote), strict=True))
         except RemoteError as error:
             raise SettingsError(str(error)) from None
         except OSError as error:
             raise SettingsError(f"{error.filename or remote[0]}: cannot read this input: {error}") from None
-        return [self._ours(path, told[path]) if path in told else self._local(path) for path in paths]
-
-    def _ours(self, path: Path, told: Fact) -> Fact:
-        if not self.ours or not str(path).startswith(f"{self.ours}/"):
-            return told
-        known = self._known.get(str(path))
-        if known is None or known[:2] != [told.size, told.identity]:
-            known = self._known[str(path)] = [told.size, told.identity, sha256_of(path)]
-        return Fact(told.size, known[2])
-
-    def _local(self, path: Path) -> Fact:
-        try:
-            status = path.stat()
-            stamp = [status.st_size, status.st_mtime_ns]
-            known = self._known.get(str(path))
-            if known is None or known[:2] != stamp:
-                known = [*stamp, sha256_of(path)]
-                self._known[str(path)] = known
-        except OSError as error:
-            raise SettingsError(f"{path}: cannot read this input: {error.strerror}") from None
-        return Fact(status.st_size, str(known[2]))
+        return [self._remote_fact(path, stated[path]) if path in stated else self._local_fact(path) for path in paths]
 
     def save(self) -> None:
-        """Keep what was learnt for the next run."""
+        """Writes the remembered digests for the next run."""
         if self.memory:
-            write_json(self.memory, self._known)
+            write_json(self.memory, self._entries)
+
+    def _remote_fact(self, path: Path, stated: Fact) -> Fact:
+        """Returns what the store states of a file, with the file's sha256 in place of its identity if it is ours."""
+        if not self.ours or not str(path).startswith(f"{self.ours}/"):
+            return stated
+        return Fact(stated.size, self._sha256(path, [stated.size, stated.identity]))
+
+    def _local_fact(self, path: Path) -> Fact:
+        try:
+            status = path.stat()
+            return Fact(status.st_size, self._sha256(path, [status.st_size, status.st_mtime_ns]))
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot read this input: {error.strerror}") from None
+
+    def _sha256(self, path: Path, key: list[Any]) -> str:
+        """Returns the sha256 of a file, which is read if its key is not the remembered one."""
+        entry = self._entries.get(str(path))
+        if entry is None or entry[:2] != key:
+            entry = self._entries[str(path)] = [*key, sha256_of(path)]
+        return str(entry[2])
+
+
+def _read_memory(memory: Path) -> dict[str, list[Any]]:
+    """Reads the remembered digests; a file that cannot be read counts as empty."""
+    try:
+        entries: dict[str, list[Any]] = json.loads(memory.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return entries

@@ -1,4 +1,4 @@
-"""Documents from disk, whatever wrote them: a stage's parts, a dedup stage's decisions over parts, the user's files."""
+"""Documents read from disk: from a stage's parts, from dedup's decisions over parts, and from the user's own files."""
 
 import gzip
 import io
@@ -24,13 +24,16 @@ OPTIONAL = ("title", "date", "language", "mime", "warc_file")  # strings that a 
 
 
 def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = None) -> Iterator[Document | Failure]:
-    """The documents of an item in their order; a row of the user's that is none comes as a Failure."""
+    """Yields the documents of an item in their order; a row of the user's that is no document comes as a Failure.
+
+    columns: of a part that are read, the others are blank; None: all.
+    """
     path = plan.path(item.uri)
     if item.form == "part":
-        yield from _parts(path, columns)
+        yield from _part_documents(path, columns)
     elif item.form == "decided":
         decisions = pq.read_table(storage.source(path), columns=["kept"])["kept"].to_pylist()
-        documents = _parts(plan.path(item.base_uri), columns)
+        documents = _part_documents(plan.path(item.base_uri), columns)
         yield from (document for document, kept in zip(documents, decisions, strict=True) if kept)
     elif item.form in USER_FORMS:
         yield from user_documents(path, item, plan.stage)
@@ -38,7 +41,22 @@ def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = 
         raise ValueError(f"{item.name}: {plan.stage} reads documents, not {item.form} files; run extract first")
 
 
-def _parts(path: Path, columns: tuple[str, ...] | None) -> Iterator[Document]:
+def user_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
+    """Yields the documents of a user's file of Parquet or JSON lines.
+
+    A row needs `text`, and may have `id`, `url`, `timestamp`, `source`, `quality` and the columns of OPTIONAL. A row
+    that is no document comes as a Failure whose offset is the line, or the row of a Parquet file, counted from 1.
+    """
+    with storage.local(path) as copy:
+        yield from _local_documents(copy, item, stage)
+
+
+def given_id(value: object) -> bytes:
+    """Returns the 16-byte id of a document whose row brings an id of another form."""
+    return document_id(f"id:{value}", EPOCH)
+
+
+def _part_documents(path: Path, columns: tuple[str, ...] | None) -> Iterator[Document]:
     blank: dict[str, Any] = {"timestamp": EPOCH, "text": "", "url": "", "source": ""}
     names = list(columns) if columns else KEPT.names
     with storage.local(path) as copy, pq.ParquetFile(copy) as file:
@@ -47,30 +65,21 @@ def _parts(path: Path, columns: tuple[str, ...] | None) -> Iterator[Document]:
                 yield Document(**(blank | row if columns else row))
 
 
-def user_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
-    """Documents of the user's Parquet or JSON lines: `text`, and if known `id`, `url`, `timestamp`, `source`.
-
-    A failure's offset is the line, or the row of a Parquet file, counted from 1.
-    """
-    with storage.local(path) as copy:
-        yield from _user_documents(copy, item, stage)
-
-
-def _user_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
+def _local_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
+    """Yields the documents and the failures of a user's local file; a damaged file ends in one failure."""
     number = 0
     try:
-        for number, row in _user_rows(path):
+        for number, row in _numbered_rows(path):
             try:
-                yield _user_document(row, item, number)
+                yield _document(row, item, number)
             except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
-                message = _clean(str(error)[:500])
                 yield Failure(
                     file=item.name,
                     offset=number,
                     length=1,
                     stage=stage,
                     error="malformed",
-                    message=message,
+                    message=_utf8(str(error)[:500]),
                     record=True,
                 )
     except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
@@ -78,13 +87,14 @@ def _user_documents(path: Path, item: Item, stage: str) -> Iterator[Document | F
         yield Failure(file=item.name, offset=number + 1, length=0, stage=stage, error="unreadable", message=message)
 
 
-def _user_rows(path: Path) -> Iterator[tuple[int, Any]]:
+def _numbered_rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yields the number and the value of each row; the value of a line that is no JSON is the error."""
     if path.name.endswith(".parquet"):
         with pq.ParquetFile(path) as file:
             batches = (batch.to_pylist() for batch in file.iter_batches(BATCH_ROWS))
             yield from enumerate(chain.from_iterable(batches), start=1)
         return
-    with _text(path) as lines:
+    with _open_text(path) as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
@@ -93,7 +103,7 @@ def _user_rows(path: Path) -> Iterator[tuple[int, Any]]:
                     yield number, error
 
 
-def _text(path: Path) -> IO[str]:
+def _open_text(path: Path) -> IO[str]:
     if path.name.endswith(".gz"):
         return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace")
     if path.name.endswith(".zst"):
@@ -101,47 +111,46 @@ def _text(path: Path) -> IO[str]:
     return path.open(encoding="utf-8-sig", errors="replace")
 
 
-def _user_document(row: Any, item: Item, number: int) -> Document:
+def _document(row: Any, item: Item, number: int) -> Document:
+    """Returns the document of a user's row; raises an error that says what is wrong with the row."""
     if isinstance(row, Exception):
         raise ValueError(str(row))
     if not isinstance(row, dict) or not isinstance(row.get("text"), str):
         raise ValueError("a document needs a string `text`")
-    url = _clean(row.get("url") or "")
-    origin = item.source if item.form == "owned" else _clean(row.get("source") or item.source)
-    if not SOURCE.fullmatch(origin):
-        raise ValueError(f"the source {origin!r} cannot name a folder")
-    timestamp = _moment(row.get("timestamp"))
-    given = row.get("id")
-    if isinstance(given, bytes) and len(given) == 16:
-        identity = given
-    elif given not in (None, "", b""):
-        identity = given_id(given if not isinstance(given, bytes) else given.hex())
-    else:
-        identity = document_id(url or f"{item.digest}#{number}", timestamp)
-    known: dict[str, Any] = {key: _clean(row[key]) for key in OPTIONAL if row.get(key) is not None}
+    url = _utf8(row.get("url") or "")
+    source = item.source if item.form == "owned" else _utf8(row.get("source") or item.source)
+    if not SOURCE.fullmatch(source):
+        raise ValueError(f"the source {source!r} cannot name a folder")
+    timestamp = _utc(row.get("timestamp"))
+    strings: dict[str, Any] = {name: _utf8(row[name]) for name in OPTIONAL if row.get(name) is not None}
     return Document(
-        id=identity,
+        id=_row_id(row.get("id")) or document_id(url or f"{item.digest}#{number}", timestamp),
         url=url,
         timestamp=timestamp,
-        source=origin,
-        text=_clean(row["text"]),
+        source=source,
+        text=_utf8(row["text"]),
         quality=float(row["quality"]) if row.get("quality") is not None else None,
-        **known,
+        **strings,
     )
 
 
-def given_id(given: object) -> bytes:
-    """The 16-byte id of a document whose row brings an id of another shape."""
-    return document_id(f"id:{given}", EPOCH)
+def _row_id(value: Any) -> bytes | None:
+    """Returns the id that a row brings, as 16 bytes; None if it brings none."""
+    if value in (None, "", b""):
+        return None
+    if isinstance(value, bytes):
+        return value if len(value) == 16 else given_id(value.hex())
+    return given_id(value)
 
 
-def _moment(value: Any) -> datetime:
+def _utc(value: Any) -> datetime:
+    """Returns a row's time in UTC, which it is in if it names no zone; the epoch if there is none."""
     if value is None:
         return EPOCH
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _clean(value: Any) -> str:
-    """A value as a string that UTF-8 can hold: JSON may escape half a surrogate pair."""
+def _utf8(value: Any) -> str:
+    """Returns a value as a string that UTF-8 can hold, as JSON may escape half a surrogate pair."""
     return str(value).encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""From what a user names (files, globs, stage folders, mini-web pages) to the items of a stage."""
+"""The items of a stage, made from what a user names: files, globs, lists, stage folders, pages of the mini-web."""
 
 import math
 import re
@@ -8,28 +8,28 @@ from itertools import pairwise
 from pathlib import Path
 
 from curate import storage
-from curate.commoncrawl import names as crawls
+from curate.commoncrawl import names
 from curate.commoncrawl.names import Listed
 from curate.errors import SettingsError
 from curate.inputs.digests import Digests
 from curate.records import SOURCE
-from curate.stage import plan
 from curate.stage.kinds import KINDS
 from curate.stage.parts import part_name
-from curate.stage.plan import Form, Item
+from curate.stage.plan import Form, Item, json_digest
 from curate.stage.record import read_stage
 from curate.storage.remote import UNTOLD
 
 LINES = (".jsonl", ".ndjson", ".json")
 DOCUMENT_SUFFIXES = (".parquet", *(name + packed for name in LINES for packed in ("", ".gz", ".zst")))
-MINIWEB = "miniweb:"
-INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+\.gz")
+MINIWEB = "miniweb:"  # the prefix of an input that names pages of the mini-web
+INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+\.gz")  # names of indexes in lines
 
 
 def files(pattern: str, *, miniweb: Path | None = None) -> list[Path]:
     """Returns the files that a glob, a folder or a path names, sorted; SettingsError if there is none.
 
-    miniweb: the folder that holds the mini-web, for a pattern that begins with "miniweb:".
+    A finished crawl's folder names its WARC files. miniweb: the folder that holds the mini-web, for a pattern that
+    begins with "miniweb:".
     """
     if pattern.startswith(MINIWEB):
         if miniweb is None:
@@ -37,19 +37,10 @@ def files(pattern: str, *, miniweb: Path | None = None) -> list[Path]:
                 "miniweb: inputs belong to `curate run`; elsewhere name files that `curate miniweb DIR` wrote"
             )
         pattern = str(miniweb / pattern.removeprefix(MINIWEB))
-    found = _crawled(pattern) or storage.glob(pattern)
-    if not found:
+    paths = _crawl_outputs(pattern) or storage.glob(pattern)
+    if not paths:
         raise SettingsError(f"{pattern}: no such input file")
-    return found
-
-
-def _crawled(name: str) -> list[Path]:
-    """The WARC files of a finished crawl's folder; none where it is none."""
-    folder = storage.path(name)
-    if storage.is_remote(name) or not (folder / "stage.json").is_file():
-        return []
-    record = read_stage(folder)
-    return [folder / each for each in record.outputs if record.stage == "crawl" and each.endswith(".warc.gz")]
+    return paths
 
 
 def source_items(
@@ -57,11 +48,12 @@ def source_items(
     digests: Digests,
     *,
     miniweb: Path | None = None,
-    base: str = crawls.BASE,
+    base: str = names.BASE,
 ) -> list[Item]:
-    """One item per input file, source by source, a file that is named twice once; SettingsError where there is none.
+    """Returns one item per input file, source by source; SettingsError if a source or the recipe has no input.
 
-    base: where the files of crawls lie.
+    A file that a source names twice is one item. sources: the inputs of each source, by its name. base: the address or
+    the folder of Common Crawl's files.
     """
     items: list[Item] = []
     for source, patterns in sources.items():
@@ -72,13 +64,13 @@ def source_items(
             raise SettingsError(f"sources.{source}.inputs: no inputs; {mend}")
         entries = _entries(patterns, miniweb, base)
         facts = iter(digests.facts([entry.path for entry in entries if not entry.fact]))
-        names = iter(_names([entry.path for entry in entries if not entry.name]))
+        short_names = iter(_names_below([entry.path for entry in entries if not entry.name]))
         for entry in entries:
             fact = entry.fact or next(facts)
             items.append(
                 Item(
                     number=len(items),
-                    name=entry.name or next(names),
+                    name=entry.name or next(short_names),
                     uri=entry.uri,
                     form=_form(entry),
                     digest=fact.identity,
@@ -91,83 +83,34 @@ def source_items(
     return items
 
 
-def _names(paths: list[Path]) -> list[str]:
-    return storage.names_below(paths) if paths else []
-
-
-def _entries(patterns: tuple[str, ...], miniweb: Path | None, base: str) -> list[Listed]:
-    """The files that inputs name, by lists too, each once."""
-    found: list[Listed] = []
-    for pattern in patterns:
-        if pattern.startswith(crawls.PREFIX):
-            found += crawls.list_files(pattern, base)
-            continue
-        for path in files(pattern, miniweb=miniweb):
-            named_by_list = path.name.endswith(crawls.LISTS)
-            found += crawls.list_files(str(path), base) if named_by_list else [Listed(name="", uri=storage.uri(path))]
-    return [*{entry.uri: entry for entry in found}.values()]
-
-
-def _form(entry: Listed) -> Form:
-    """What is in a file, by its name; a Parquet file with the columns of an index is one."""
-    name = entry.uri.rpartition("/")[2]
-    name = name.partition("?")[0] if storage.is_remote(entry.uri) else name
-    if entry.index or INDEX.fullmatch(name):
-        return "index"
-    if name.endswith(".parquet"):
-        from curate.commoncrawl.columnar import is_index
-
-        return "index" if is_index(entry.path) else "documents"
-    return "documents" if name.endswith(DOCUMENT_SUFFIXES) else "warc"
-
-
 def bytes_of(patterns: tuple[str, ...], base: str) -> int:
-    """The bytes of inputs, mini-web aside, about where a list does not tell; SettingsError where one is missing."""
+    """Returns the bytes of inputs without the mini-web's; SettingsError if a file is missing.
+
+    It is an estimate where a list of Common Crawl names the files, whose sizes are not requested.
+    """
     entries = _entries(tuple(pattern for pattern in patterns if not pattern.startswith(MINIWEB)), None, base)
-    asked = [entry.path for entry in entries if not entry.fact]
-    remote = [path for path in asked if storage.is_remote(path)]
+    unsized = [entry.path for entry in entries if not entry.fact]
+    remote = [path for path in unsized if storage.is_remote(path)]
+    local = [path for path in unsized if not storage.is_remote(path)]
     try:
-        sizes = storage.sizes_of(remote) + storage.sizes_of([path for path in asked if not storage.is_remote(path)])
+        sizes = storage.sizes_of(remote) + storage.sizes_of(local)
     except FileNotFoundError as error:
         raise SettingsError(f"{error.filename}: no such input file") from None
     return sum(sizes) + sum(entry.fact.size for entry in entries if entry.fact)
 
 
-def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
-    """The kept parts of a finished stage as items for the stage that will write to `reader`."""
-    record = read_stage(folder)
-    decided = record.stage == "dedup"
-    if KINDS[record.stage].leaves != "documents" and not decided:
-        raise SettingsError(f"{folder}: the output of {record.stage} holds no documents; name a folder before it")
-    texts = [storage.join(folder, item.uri) for item in record.items] if decided else []
-    extra = storage.sizes_of(texts)
-    items = []
-    for number, item in enumerate(record.items):
-        name = part_name(item.number)
-        output = record.outputs[name]
-        items.append(
-            Item(
-                number=first + number,
-                name=f"{record.stage}/{name}",
-                uri=storage.relative(folder / name, reader),
-                form="decided" if decided else "part",
-                digest=plan.json_digest([output.sha256, item.digest]) if decided else output.sha256,
-                size=output.bytes + (extra[number] if decided else 0),
-                source=item.source,
-                base_uri=storage.relative(texts[number], reader) if decided else "",
-            )
-        )
-    return items
+def named_items(inputs: tuple[str, ...], reader: Path, digests: Digests, source: str) -> list[Item]:
+    """Returns the items of a verb's arguments: first the parts of stage folders, then the user's own documents.
 
-
-def named_items(names: tuple[str, ...], reader: Path, digests: Digests, source: str) -> list[Item]:
-    """The items of a verb's arguments: folders of earlier stages, then files of the user's own documents."""
+    reader: the folder of the stage that will read them. source: of the user's own documents. SettingsError for an
+    argument that is neither a stage folder nor documents.
+    """
     items: list[Item] = []
-    own = tuple(name for name in names if not _holds(name, "stage.json"))
+    own = tuple(name for name in inputs if not _holds(name, "stage.json"))
     for name in own:
         if _holds(name, "recipe.toml"):
             raise SettingsError(f"{name}: a run's folder; name one of its stages, such as {name.rstrip('/')}/filter")
-    for name in names:
+    for name in inputs:
         if name not in own:
             items += stage_items(storage.path(name), reader, first=len(items))
     for item in source_items({source: own}, digests) if own else ():
@@ -177,12 +120,41 @@ def named_items(names: tuple[str, ...], reader: Path, digests: Digests, source: 
     return items
 
 
-def _holds(name: str, file: str) -> bool:
-    return (storage.path(name) / file).exists()
+def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
+    """Returns one item per part of kept documents in a finished stage's folder; SettingsError if it has no documents.
+
+    An item of dedup joins a part of decisions with the part of text that they are about.
+
+    reader: the folder of the stage that will read the items, to which their paths are relative. first: the number of
+    the first item.
+    """
+    record = read_stage(folder)
+    is_dedup = record.stage == "dedup"
+    if KINDS[record.stage].leaves != "documents" and not is_dedup:
+        raise SettingsError(f"{folder}: the output of {record.stage} holds no documents; name a folder before it")
+    texts = [storage.join(folder, item.uri) for item in record.items] if is_dedup else []
+    text_sizes = storage.sizes_of(texts)
+    items = []
+    for number, item in enumerate(record.items):
+        name = part_name(item.number)
+        output = record.outputs[name]
+        items.append(
+            Item(
+                number=first + number,
+                name=f"{record.stage}/{name}",
+                uri=storage.relative(folder / name, reader),
+                form="decided" if is_dedup else "part",
+                digest=json_digest([output.sha256, item.digest]) if is_dedup else output.sha256,
+                size=output.bytes + (text_sizes[number] if is_dedup else 0),
+                source=item.source,
+                base_uri=storage.relative(texts[number], reader) if is_dedup else "",
+            )
+        )
+    return items
 
 
 def rebase_items(items: list[Item], reader: Path, other: Path) -> list[Item]:
-    """The same items as seen from another stage folder."""
+    """Returns items whose paths are relative to the folder `other` instead of the folder `reader`."""
     return [
         replace(
             item,
@@ -194,9 +166,12 @@ def rebase_items(items: list[Item], reader: Path, other: Path) -> list[Item]:
 
 
 def pieces(item: Item, limit: int) -> Iterator[Item]:
-    """A file of WARC records in pieces of equal size, none above the limit; what is no such file, or of a size that
-    nobody has told, stays whole."""
-    count = math.ceil(item.size / limit) if item.form == "warc" and not item.digest.startswith(UNTOLD) else 1
+    """Yields a WARC file in pieces of equal size, none above the limit in bytes.
+
+    Any other item stays whole, as does a file of a list whose size was not requested.
+    """
+    is_sized_warc = item.form == "warc" and not item.digest.startswith(UNTOLD)
+    count = math.ceil(item.size / limit) if is_sized_warc else 1
     if count <= 1:
         yield item
         return
@@ -205,5 +180,57 @@ def pieces(item: Item, limit: int) -> Iterator[Item]:
 
 
 def number_items(items: list[Item]) -> list[Item]:
-    """The items with the numbers that their order gives them."""
+    """Returns items numbered from 0 in their order."""
     return [replace(item, number=number) for number, item in enumerate(items)]
+
+
+def _crawl_outputs(name: str) -> list[Path]:
+    """Returns the WARC files of a finished crawl's folder; nothing for any other name."""
+    folder = storage.path(name)
+    if storage.is_remote(name) or not (folder / "stage.json").is_file():
+        return []
+    record = read_stage(folder)
+    if record.stage != "crawl":
+        return []
+    return [folder / output for output in record.outputs if output.endswith(".warc.gz")]
+
+
+def _entries(patterns: tuple[str, ...], miniweb: Path | None, base: str) -> list[Listed]:
+    """Returns the files that the inputs of a source name, directly or by lists, each once and in order."""
+    entries: list[Listed] = []
+    for pattern in patterns:
+        if pattern.startswith(names.PREFIX):
+            entries += names.list_files(pattern, base)
+            continue
+        for path in files(pattern, miniweb=miniweb):
+            if path.name.endswith(names.LISTS):
+                entries += names.list_files(str(path), base)
+            else:
+                entries.append(Listed(name="", uri=storage.uri(path)))
+    return [*{entry.uri: entry for entry in entries}.values()]
+
+
+def _names_below(paths: list[Path]) -> list[str]:
+    return storage.names_below(paths) if paths else []
+
+
+def _form(entry: Listed) -> Form:
+    """Returns the form of a file by its name: WARC unless the name is one of documents or of an index.
+
+    A Parquet file is opened, as its columns tell an index from documents.
+    """
+    name = entry.uri.rpartition("/")[2]
+    if storage.is_remote(entry.uri):
+        name = name.partition("?")[0]
+    if entry.index or INDEX.fullmatch(name):
+        return "index"
+    if name.endswith(".parquet"):
+        from curate.commoncrawl.columnar import is_index
+
+        return "index" if is_index(entry.path) else "documents"
+    return "documents" if name.endswith(DOCUMENT_SUFFIXES) else "warc"
+
+
+def _holds(name: str, file: str) -> bool:
+    """Returns True if a folder holds a file of this name."""
+    return (storage.path(name) / file).exists()

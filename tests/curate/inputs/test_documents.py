@@ -46,16 +46,16 @@ def read(path, **changes):
 
 
 @pytest.fixture
-def one(tmp_path):
-    """The outcome of a file with one row."""
+def outcome_of(tmp_path):
+    """Returns the outcome of a file with one row."""
 
-    def outcome(row):
+    def read_row(row):
         path = tmp_path / "a.jsonl"
         path.write_bytes(row if isinstance(row, bytes) else lines([row]))
-        (found,) = read(path)
-        return found
+        (outcome,) = read(path)
+        return outcome
 
-    return outcome
+    return read_row
 
 
 def parquet(path, rows):
@@ -79,13 +79,19 @@ WRITERS = {
 @pytest.mark.parametrize("name", WRITERS)
 def test_the_same_rows_are_the_same_documents_in_every_format(name, tmp_path):
     WRITERS[name](tmp_path / name)
-    one, two, three = read(tmp_path / name)
-    assert (one.text, one.url, one.timestamp, one.source) == ("one", "http://a/", NOON, "books")
-    assert one.id == document_id("http://a/", NOON)
-    assert (one.language, one.title, one.quality, one.warc_file) == ("en", None, None, None)
-    assert (two.text, two.url, two.timestamp, two.source, two.quality) == ("zwei ü", "", EPOCH, "web", 0.5)
-    assert two.id == document_id("id:doc-2", EPOCH)
-    assert (three.text, three.source) == ("", "web")
+    first, second, third = read(tmp_path / name)
+    assert (first.text, first.url, first.timestamp, first.source) == ("one", "http://a/", NOON, "books")
+    assert first.id == document_id("http://a/", NOON)
+    assert (first.language, first.title, first.quality, first.warc_file) == ("en", None, None, None)
+    assert (second.text, second.url, second.timestamp, second.source, second.quality) == (
+        "zwei ü",
+        "",
+        EPOCH,
+        "web",
+        0.5,
+    )
+    assert second.id == document_id("id:doc-2", EPOCH)
+    assert (third.text, third.source) == ("", "web")
 
 
 def test_an_id_of_16_bytes_is_taken_and_any_other_is_hashed(tmp_path):
@@ -96,15 +102,17 @@ def test_an_id_of_16_bytes_is_taken_and_any_other_is_hashed(tmp_path):
 
 
 @pytest.mark.parametrize("given_id", ["doc-2", 7, 7.5, True, "0" * 32])
-def test_equal_ids_are_equal_and_others_are_not(given_id, one):
-    assert one({"text": "a", "id": given_id}).id == one({"text": "b", "id": given_id, "url": "http://a/"}).id
-    assert one({"text": "a", "id": given_id}).id != one({"text": "a", "id": "other"}).id
+def test_equal_ids_are_equal_and_others_are_not(given_id, outcome_of):
+    assert (
+        outcome_of({"text": "a", "id": given_id}).id == outcome_of({"text": "b", "id": given_id, "url": "http://a/"}).id
+    )
+    assert outcome_of({"text": "a", "id": given_id}).id != outcome_of({"text": "a", "id": "other"}).id
 
 
 @pytest.mark.parametrize("nothing", [{}, {"id": None}, {"id": ""}])
-def test_without_an_id_the_url_and_the_time_decide_and_without_a_url_the_place(nothing, one):
-    assert one({"text": "a", "url": "u", **nothing}).id == document_id("u", EPOCH)
-    assert one({"text": "a", **nothing}).id == document_id("digest#1", EPOCH)
+def test_without_an_id_the_url_and_the_time_decide_and_without_a_url_the_place(nothing, outcome_of):
+    assert outcome_of({"text": "a", "url": "u", **nothing}).id == document_id("u", EPOCH)
+    assert outcome_of({"text": "a", **nothing}).id == document_id("digest#1", EPOCH)
 
 
 def test_a_row_says_its_source_unless_the_recipe_does(tmp_path):
@@ -124,11 +132,11 @@ def test_a_row_says_its_source_unless_the_recipe_does(tmp_path):
         (None, EPOCH),
     ],
 )
-def test_a_time_is_utc_unless_it_says_otherwise(timestamp, moment, one):
-    found = one({"text": "a", "url": "u", "timestamp": timestamp})
-    assert found.timestamp == moment
-    assert found.timestamp.utcoffset() == timedelta(0)
-    assert found.id == document_id("u", moment)
+def test_a_time_is_utc_unless_it_says_otherwise(timestamp, moment, outcome_of):
+    document = outcome_of({"text": "a", "url": "u", "timestamp": timestamp})
+    assert document.timestamp == moment
+    assert document.timestamp.utcoffset() == timedelta(0)
+    assert document.id == document_id("u", moment)
 
 
 def test_a_parquet_time_of_another_zone_is_utc(tmp_path):
@@ -164,31 +172,31 @@ def test_a_parquet_time_of_another_zone_is_utc(tmp_path):
     ],
     ids=lambda row: str(row)[:40],
 )
-def test_a_row_that_is_no_document_is_a_lost_record(row, one):
-    found = one(row)
-    assert isinstance(found, Failure)
-    assert (found.file, found.offset, found.stage) == ("a.jsonl", 1, "filter")
-    assert (found.error, found.record) == ("malformed", True)
-    assert found.message
+def test_a_row_that_is_no_document_is_a_lost_record(row, outcome_of):
+    failure = outcome_of(row)
+    assert isinstance(failure, Failure)
+    assert (failure.file, failure.offset, failure.stage) == ("a.jsonl", 1, "filter")
+    assert (failure.error, failure.record) == ("malformed", True)
+    assert failure.message
 
 
 def test_a_malformed_row_costs_no_other_and_is_named_by_its_line(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'\n{"text": "one"}\n\n{broken\n  \n{"text": "two"}')
-    one, failure, two = read(path)
-    assert (one.text, failure.offset, two.text) == ("one", 4, "two")
+    first, failure, second = read(path)
+    assert (first.text, failure.offset, second.text) == ("one", 4, "two")
 
 
-def test_half_a_surrogate_pair_becomes_a_question_mark_that_utf_8_can_hold(one):
+def test_half_a_surrogate_pair_becomes_a_question_mark_that_utf_8_can_hold(outcome_of):
     broken = "\ud800"
     row = {"text": f"a{broken}", "url": f"u{broken}", "source": f"s{broken}", "title": f"t{broken}", "id": broken}
-    found = one(row)
-    assert (found.text, found.url, found.source, found.title) == ("a?", "u?", "s?", "t?")
-    assert "\ud800" not in one({"text": "a", "timestamp": broken}).message
+    document = outcome_of(row)
+    assert (document.text, document.url, document.source, document.title) == ("a?", "u?", "s?", "t?")
+    assert "\ud800" not in outcome_of({"text": "a", "timestamp": broken}).message
 
 
-def test_bytes_that_are_not_utf_8_become_replacement_characters(one):
-    assert one(b'{"text": "caf\xe9"}\n').text == "caf\ufffd"
+def test_bytes_that_are_not_utf_8_become_replacement_characters(outcome_of):
+    assert outcome_of(b'{"text": "caf\xe9"}\n').text == "caf\ufffd"
 
 
 DAMAGED = {
@@ -222,13 +230,13 @@ def test_a_damaged_file_keeps_what_was_read_and_ends_in_one_dead_letter(name, tm
 
 
 def test_a_missing_file_is_a_dead_letter(tmp_path):
-    (found,) = read(tmp_path / "none.jsonl")
-    assert (found.error, found.record, found.offset) == ("unreadable", False, 1)
+    (failure,) = read(tmp_path / "none.jsonl")
+    assert (failure.error, failure.record, failure.offset) == ("unreadable", False, 1)
 
 
 def test_a_parquet_without_text_has_a_failure_per_row(tmp_path):
     parquet(tmp_path / "a.parquet", [{"body": "a"}, {"body": "b"}])
-    assert [found.error for found in read(tmp_path / "a.parquet")] == ["malformed"] * 2
+    assert [failure.error for failure in read(tmp_path / "a.parquet")] == ["malformed"] * 2
 
 
 @given(st.lists(rows, max_size=5))
@@ -236,9 +244,9 @@ def test_whatever_the_rows_every_one_is_a_document_that_parquet_can_hold_or_a_fa
     folder = tmp_path_factory.mktemp("rows")
     (folder / "receipts").mkdir()
     (folder / "a.jsonl").write_bytes(lines(rows))
-    found = read(folder / "a.jsonl")
-    assert len(found) == len(rows)
+    outcomes = read(folder / "a.jsonl")
+    assert len(outcomes) == len(rows)
     with PartWriter(folder, 0, "k") as part:
-        for each in found:
-            part.keep(each) if isinstance(each, Document) else part.fail(each, "web")
+        for outcome in outcomes:
+            part.keep(outcome) if isinstance(outcome, Document) else part.fail(outcome, "web")
     assert part.counts.read == part.counts.kept + part.counts.rejected == len(rows)

@@ -1,4 +1,4 @@
-"""From names to items: what is found, in which order, under which name, and what is refused."""
+"""Names become items: the right files in order, with stable names and forms, or an error in one line."""
 
 import os
 import re
@@ -39,7 +39,7 @@ def finished(folder, *, stage="extract", items=None):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "found"),
+    ("pattern", "names"),
     [
         ("*.warc.gz", ["a.warc.gz", "b.warc.gz"]),
         ("b.warc.gz", ["b.warc.gz"]),
@@ -49,8 +49,8 @@ def finished(folder, *, stage="extract", items=None):
         ("[ab].warc.gz", ["a.warc.gz", "b.warc.gz"]),
     ],
 )
-def test_a_path_a_folder_or_a_glob_names_files_in_sorted_order(pattern, found, folder):
-    assert [str(path.relative_to(folder)) for path in files(f"{folder}/{pattern}")] == found
+def test_a_path_a_folder_or_a_glob_names_files_in_sorted_order(pattern, names, folder):
+    assert [str(path.relative_to(folder)) for path in files(f"{folder}/{pattern}")] == names
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_that_file(folder):

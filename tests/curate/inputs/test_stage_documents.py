@@ -1,4 +1,4 @@
-"""What a stage reads: an earlier stage's parts, a dedup's decisions over parts, the user's own files."""
+"""A stage reads an earlier stage's parts, dedup's decisions over parts, and the user's own files as documents."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,13 +33,13 @@ def plan(tmp_path):
     return Plan(stage="score", folder=tmp_path / "score", settings={}, items=())
 
 
-def item(form, uri, text_uri=""):
-    return Item(number=0, name="n", uri=uri, form=form, digest="", size=0, source="web", base_uri=text_uri)
+def item(form, uri, base_uri=""):
+    return Item(number=0, name="n", uri=uri, form=form, digest="", size=0, source="web", base_uri=base_uri)
 
 
 def test_a_part_is_read_as_it_was_written(plan):
-    found = list(read_documents(plan, item("part", "../filter/part-00000.parquet")))
-    assert found == [replace(stored(number), quality=0.25, warc_offset=7) for number in range(5)]
+    documents = list(read_documents(plan, item("part", "../filter/part-00000.parquet")))
+    assert documents == [replace(stored(number), quality=0.25, warc_offset=7) for number in range(5)]
 
 
 def test_a_decided_part_is_the_documents_that_were_kept(plan):
@@ -55,8 +55,8 @@ def test_decisions_that_do_not_fit_the_text_are_an_error(plan, tmp_path):
 
 
 def test_only_the_columns_asked_for_are_read(plan):
-    found = list(read_documents(plan, item("part", "../filter/part-00000.parquet"), columns=("id", "url")))
-    assert [(document.url, document.text, document.timestamp) for document in found] == [
+    documents = list(read_documents(plan, item("part", "../filter/part-00000.parquet"), columns=("id", "url")))
+    assert [(document.url, document.text, document.timestamp) for document in documents] == [
         (f"u{number}", "", EPOCH) for number in range(5)
     ]
 

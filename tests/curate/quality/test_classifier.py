@@ -53,9 +53,9 @@ def test_the_closed_form_is_that_of_gpt_3(score, chance):
 
 
 def test_a_draw_belongs_to_the_document_and_the_seed():
-    one = [reason(document(number, 0.9), PARETO, 0) is None for number in range(1000)]
-    assert one == [reason(document(number, 0.9), PARETO, 0) is None for number in range(1000)]
-    assert one != [reason(document(number, 0.9), PARETO, 1) is None for number in range(1000)]
+    stays = [reason(document(number, 0.9), PARETO, 0) is None for number in range(1000)]
+    assert stays == [reason(document(number, 0.9), PARETO, 0) is None for number in range(1000)]
+    assert stays != [reason(document(number, 0.9), PARETO, 1) is None for number in range(1000)]
 
 
 def test_a_document_kept_at_one_score_is_kept_at_every_higher_one():

@@ -63,9 +63,9 @@ def test_a_share_is_meant_as_it_is_written(folder, fraction, count):
 @given(VALUES, st.floats(0.001, 1), st.randoms(use_true_random=False))
 def test_neither_the_order_nor_the_parts_change_who_is_kept(folder, values, fraction, random):
     documents = [document(number, score) for number, score in enumerate(values)]
-    one = scores.cut(parts(folder, documents), fraction, (), 0)
+    cut = scores.cut(parts(folder, documents), fraction, (), 0)
     random.shuffle(documents)
-    assert scores.cut(parts(folder, documents, (1, 1, 7)), fraction, (), 0) == one
+    assert scores.cut(parts(folder, documents, (1, 1, 7)), fraction, (), 0) == cut
 
 
 def test_only_the_documents_of_the_named_sources_count_and_are_judged(folder):
@@ -77,9 +77,9 @@ def test_only_the_documents_of_the_named_sources_count_and_are_judged(folder):
 
 def test_of_equals_other_seeds_keep_others(folder):
     equal = [document(number, 0.5) for number in range(100)]
-    one, other = (kept(equal, scores.cut(parts(folder, equal), 0.5, (), seed), seed) for seed in (0, 1))
-    assert len(one) == len(other) == 50
-    assert one != other
+    first, second = (kept(equal, scores.cut(parts(folder, equal), 0.5, (), seed), seed) for seed in (0, 1))
+    assert len(first) == len(second) == 50
+    assert first != second
 
 
 def test_no_documents_have_no_cut(folder):

@@ -57,8 +57,8 @@ def test_the_command_prints_what_the_rule_takes(curate, tmp_path):
     done = curate("quality", "threshold", tmp_path, "--fraction", "0.5")
     assert "score.threshold=0.75" in done.out
     assert "keeps 2 of 4 documents" in done.out
-    one = curate("quality", "threshold", tmp_path / "score", "--fraction", "0.5", "--source", "web", "--json")
-    assert json.loads(one.out) == {"score": 0.75, "kept": 2, "documents": 4}
+    printed = curate("quality", "threshold", tmp_path / "score", "--fraction", "0.5", "--source", "web", "--json")
+    assert json.loads(printed.out) == {"score": 0.75, "kept": 2, "documents": 4}
 
 
 @pytest.mark.parametrize(
