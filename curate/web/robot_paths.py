@@ -19,22 +19,18 @@ RESERVED = re.compile(r"[:?\[\]@!&'()+,;]")  # RFC 3986, 2.2, but `=`, which the
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A path pattern cut at its stars.
+    """A path pattern, cut at its stars, in three spellings."""
 
-    written: the same parts before escapes of unreserved octets were decoded. folded: with reserved octets encoded.
-    octets: the length that decides which of two matching rules counts.
-    """
-
-    parts: tuple[str, ...]
-    written: tuple[str, ...]
-    folded: tuple[str, ...]
-    anchored: bool
-    octets: int
+    parts: tuple[str, ...]  # escapes of unreserved octets decoded
+    written: tuple[str, ...]  # before they were decoded
+    folded: tuple[str, ...]  # reserved octets encoded too
+    anchored: bool  # the pattern ends where the path ends
+    octets: int  # the length that decides which of two matching rules counts
 
 
 @dataclass(frozen=True, slots=True)
 class RequestPath:
-    """Path and query of a URL in the three spellings."""
+    """The path and query of a URL in the three spellings of `Pattern`."""
 
     path: str
     written: str
@@ -42,45 +38,51 @@ class RequestPath:
 
 
 def pattern(text: str) -> Pattern:
-    """The pattern of a rule's value, given as Latin-1; a `$` at its end anchors it, `*` is any run of octets."""
+    """Returns the pattern of a rule's value, given as Latin-1.
+
+    A `$` at its end anchors it, and a `*` stands for any run of octets.
+    """
     anchored = text.endswith("$")
     if PLAIN.fullmatch(text, 0, len(text) - anchored):
         parts = tuple(text[: len(text) - anchored].split("*"))
         return Pattern(parts, parts, parts, anchored, len(text))
-    body = ENCODE.sub(_escape, text[:-1] if anchored else text)
-    plain = DECODE.sub(_plain, body)
-    written, parts, folded = (_cut(each) for each in (body, plain, _folded(plain)))
-    return Pattern(parts, written, folded, anchored, len(plain) + anchored)
+    written = ENCODE.sub(_encode_octet, text[:-1] if anchored else text)
+    plain = DECODE.sub(_decode_octet, written)
+    return Pattern(_cut(plain), _cut(written), _cut(_fold(plain)), anchored, len(plain) + anchored)
 
 
 def target(url: str) -> RequestPath:
-    """Path and query of a URL, spelt as patterns are; a `*` or `$` in it is an octet like any other."""
+    """Returns the path and query of a URL, spelt as patterns are; a `*` or `$` in it is an octet like any other."""
     rest = ORIGIN.sub("", url, count=1) if ORIGIN.match(url) else url
     path = rest.partition("#")[0]
     octets = (path if path.startswith("/") else f"/{path}").encode("utf-8", "replace").decode("latin-1")
-    written = ASCII_ONLY.sub(_escape, octets).replace("*", "%2A").replace("$", "%24")
-    plain = DECODE.sub(_plain, ENCODE.sub(_escape, written))
-    return RequestPath(plain, written, _folded(plain))
+    written = ASCII_ONLY.sub(_encode_octet, octets).replace("*", "%2A").replace("$", "%24")
+    plain = DECODE.sub(_decode_octet, ENCODE.sub(_encode_octet, written))
+    return RequestPath(plain, written, _fold(plain))
 
 
-def matches(rule: Pattern, url: RequestPath) -> bool:
-    """Whether the URL falls under the pattern, as RFC 9309 compares them."""
-    if glob(rule.parts, rule.anchored, url.path):
+def matches(rule: Pattern, request: RequestPath) -> bool:
+    """Returns True if the path falls under the pattern, as RFC 9309 compares them."""
+    if glob(rule.parts, rule.anchored, request.path):
         return True
-    if rule.folded is rule.parts and url.folded == url.path:
+    if rule.folded is rule.parts and request.folded == request.path:
         return False
-    return glob(rule.folded, rule.anchored, url.folded)
+    return glob(rule.folded, rule.anchored, request.folded)
 
 
-def matches_strictly(rule: Pattern, url: RequestPath) -> bool:
-    """Whether it does so as written too, the way Google's matcher compares; what an Allow must pass."""
-    return glob(rule.parts, rule.anchored, url.path) and glob(rule.written, rule.anchored, url.written)
+def matches_strictly(rule: Pattern, request: RequestPath) -> bool:
+    """Returns True if the path falls under the pattern as written too, as Google's matcher compares.
+
+    An Allow must pass this test.
+    """
+    return glob(rule.parts, rule.anchored, request.path) and glob(rule.written, rule.anchored, request.written)
 
 
 def glob(parts: tuple[str, ...], anchored: bool, path: str) -> bool:
-    """Whether the parts lie in the path in this order, the first at its start and, if anchored, the last at its end.
+    """Returns True if the parts lie in the path in this order, the first at its start.
 
-    Each part is taken where it first occurs, which never loses a match, so the path is walked over once.
+    If anchored, the last part must lie at the end of the path. Each part is taken where it first occurs, which never
+    loses a match, so the path is walked over once.
     """
     if not path.startswith(parts[0]):
         return False
@@ -98,21 +100,24 @@ def glob(parts: tuple[str, ...], anchored: bool, path: str) -> bool:
 
 
 def _cut(text: str) -> tuple[str, ...]:
+    """Returns the parts between the stars; a `$` that does not anchor is an octet like any other."""
     return tuple(text.replace("$", "%24").split("*"))
 
 
-def _folded(text: str) -> str:
-    """The text with reserved octets encoded, in the query slashes too (RFC 9309, 2.2.2, as its examples show)."""
+def _fold(text: str) -> str:
+    """Returns the text with reserved octets encoded, and in the query slashes too (RFC 9309, 2.2.2, its examples)."""
     if not RESERVED.search(text):
         return text
     path, mark, query = text.partition("?")
-    return RESERVED.sub(_escape, path + mark + query.replace("/", "%2F"))
+    return RESERVED.sub(_encode_octet, path + mark + query.replace("/", "%2F"))
 
 
-def _escape(found: re.Match[str]) -> str:
-    octet = found[0]
+def _encode_octet(match: re.Match[str]) -> str:
+    """Returns an octet percent-encoded, or an escape in upper case."""
+    octet = match[0]
     return octet.upper() if len(octet) == 3 else f"%{ord(octet):02X}"
 
 
-def _plain(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16))
+def _decode_octet(match: re.Match[str]) -> str:
+    """Returns the octet of an escape."""
+    return chr(int(match[1], 16))

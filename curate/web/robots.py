@@ -1,7 +1,7 @@
-"""robots.txt by RFC 9309: who may fetch what, and what else a site says there about its use.
+"""Reads robots.txt by RFC 9309: who may fetch what, how fast, and the site's preferences about use.
 
-Where Google's matcher and the RFC differ, both must allow. Misspelt lines are read where that makes us stricter. Lines
-of unknown kinds never change how known ones are read (RFC 9309, 2.2.4).
+If Google's matcher and the RFC differ, a URL may be fetched only where both allow it. Misspelt lines are read if that
+makes us stricter. Lines of unknown kinds never change how the other lines are read (RFC 9309, 2.2.4).
 """
 
 import re
@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 from curate.web.optouts import Preference, content_signal, content_usage
 from curate.web.robot_paths import Pattern, matches, matches_strictly, pattern, target
 
-MAX_BYTES = 512_000  # 500 KiB (RFC 9309, 2.5); hand over one byte more, so that a file cut there is known as such
+MAX_BYTES = 512_000  # 500 KiB (RFC 9309, 2.5); hand over one byte more, so that a longer file is seen to be cut
 MAX_LINE = 16_664  # as in Google's parser: eight times the longest URL of 2,083 octets
-DAY, HOUR = 86_400, 3_600
+DAY, HOUR = 86_400, 3_600  # seconds
 BLANK = " \t\v\f\0"
 BOM = "\xef\xbb\xbf"
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -34,20 +34,22 @@ KINDS = {  # how the names of lines are spelt in the wild; from Google's parser 
     "license": [],
 }
 NAMES = {name: kind for kind, names in KINDS.items() for name in (kind, *names)}
+MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,18})", re.A | re.I)
+INDEX_PAGE = re.compile(r"/(index\.html?)\Z")
 BARE = re.compile(r"(user[ -]?agent|[a-z]+)[ \t]+([^ \t]+)\Z", re.I)
 BARE_KINDS = ("user-agent", "disallow", "allow")
 
 
 class Verdict(NamedTuple):
-    """Whether a URL may be fetched, and the line (from 1) and pattern that decided, if one did."""
+    """The answer whether a URL may be fetched, and the line that decided, if one did."""
 
     allowed: bool
-    line: int | None = None
+    line: int | None = None  # from 1
     pattern: str | None = None
 
 
 class Rate(NamedTuple):
-    """At most so many requests in so many seconds."""
+    """A Request-rate: at most this many requests in this many seconds."""
 
     requests: int
     seconds: int
@@ -63,7 +65,7 @@ class Rule(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """A Content-Usage or Content-Signal line; the source of its preferences names the line."""
+    """A Content-Usage or Content-Signal line; the source of each preference names the line."""
 
     kind: str
     pattern: Pattern
@@ -72,7 +74,10 @@ class Usage(NamedTuple):
 
 @dataclass(slots=True)
 class Group:
-    """The lines under some User-agent lines; after parsing, those of one agent, the deciding rule first."""
+    """The lines that follow some User-agent lines.
+
+    In a merged group they are all lines of one agent, the rule that decides first.
+    """
 
     agents: set[str] = field(default_factory=set)
     rules: list[Rule] = field(default_factory=list)
@@ -84,54 +89,56 @@ class Group:
 
 @dataclass(slots=True)
 class Robots:
-    """A parsed robots.txt.
-
-    cut: bytes beyond 500 KiB were ignored. html: it starts like a page, so its rules are most likely none.
-    usages: preferences stated before any User-agent line, which hold for everyone.
-    """
+    """A parsed robots.txt."""
 
     groups: list[Group] = field(default_factory=list)
     sitemaps: list[str] = field(default_factory=list)
     licenses: list[str] = field(default_factory=list)
-    usages: list[Usage] = field(default_factory=list)
-    cut: bool = False
-    html: bool = False
+    usages: list[Usage] = field(default_factory=list)  # stated before any User-agent line; they hold for everyone
+    cut: bool = False  # bytes beyond MAX_BYTES were ignored
+    html: bool = False  # it starts like a page, so it most likely holds no rules
     _merged: dict[str, Group] = field(default_factory=dict, repr=False, compare=False)
 
     def verdict(self, token: str, url: str) -> Verdict:
-        """Whether the agent of this product token may fetch the URL: the longest match counts, Allow wins a tie.
+        """Returns whether the agent of this product token may fetch the URL.
 
-        A product token holds ASCII letters, `_` and `-` only, as `TOKEN` says; any other name gets the rules of `*`.
+        The longest match counts, and of two equally long ones the Allow. A product token holds ASCII letters, `_` and
+        `-` only, as `TOKEN` says; any other name gets the rules of `*`.
         """
-        wanted = target(url)
+        request = target(url)
         for rule in self._group(token).rules:
-            if (matches_strictly if rule.allow else matches)(rule.pattern, wanted):
+            if (matches_strictly if rule.allow else matches)(rule.pattern, request):
                 return Verdict(rule.allow, rule.line, rule.text)
         return Verdict(True)
 
     def crawl_delay(self, token: str) -> float | None:
-        """Seconds between requests, the longest that the agent's groups ask for; may be infinite."""
+        """Returns the longest pause between requests that the agent's groups ask for, in seconds; may be infinite."""
         return max(self._group(token).delays, default=None)
 
     def request_rate(self, token: str) -> Rate | None:
-        """The slowest Request-rate of the agent's groups; hours of the day in it are not looked at."""
+        """Returns the slowest Request-rate of the agent's groups; the hours of the day in it are ignored."""
         return min(self._group(token).rates, key=lambda rate: rate.requests / rate.seconds, default=None)
 
     def preferences(self, token: str, url: str) -> tuple[Preference, ...]:
-        """What the agent's groups say about using a URL that they allow to fetch; of each kind, the longest match."""
+        """Returns the preferences about using a URL that the agent's groups allow to fetch.
+
+        Of the lines of each kind, those with the longest match count.
+        """
         if not self.verdict(token, url).allowed:
             return ()
-        wanted = target(url)
-        found = [each for each in (*self.usages, *self._group(token).usages) if matches(each.pattern, wanted)]
+        request = target(url)
+        usages = [usage for usage in (*self.usages, *self._group(token).usages) if matches(usage.pattern, request)]
         longest: dict[str, int] = {}
-        for each in found:
-            longest[each.kind] = max(longest.get(each.kind, 0), each.pattern.octets)
-        kept = [each for each in found if each.pattern.octets == longest[each.kind]]
-        licenses = [Preference("license", address, "robots license") for address in self.licenses]
-        return (*(preference for each in kept for preference in each.preferences), *licenses)
+        for usage in usages:
+            longest[usage.kind] = max(longest.get(usage.kind, 0), usage.pattern.octets)
+        preferences: list[Preference] = []
+        for usage in usages:
+            if usage.pattern.octets == longest[usage.kind]:
+                preferences += usage.preferences
+        return (*preferences, *(Preference("license", address, "robots license") for address in self.licenses))
 
     def _group(self, token: str) -> Group:
-        """All groups of an agent as one, else those of `*`."""
+        """Returns all groups of an agent as one, or those of `*` if it has none."""
         name = token.lower()
         if name not in self._merged:
             own = [group for group in self.groups if name in group.agents]
@@ -147,7 +154,7 @@ class Robots:
 
 
 def parse(body: bytes) -> Robots:
-    """Read a robots.txt; any bytes are one, and what cannot be read is passed over."""
+    """Returns what a robots.txt says; any bytes are accepted, and what cannot be read is passed over."""
     robots = Robots(cut=len(body) > MAX_BYTES)
     text = body[:MAX_BYTES].decode("latin-1")
     lines = LINE_END.split(text)
@@ -168,11 +175,13 @@ def parse(body: bytes) -> Robots:
 def access(
     status: int | None, error: str | None, *, unreachable_s: float = 0, forbidden: bool = False
 ) -> Literal["rules", "allow", "unreachable"]:
-    """What the fetch of a robots.txt comes to: read its rules, allow all, or keep away for now (RFC 9309, 2.3.1).
+    """Returns what follows from the fetch of a robots.txt (RFC 9309, 2.3.1).
 
-    error: an outcome's name; redirects without end make the file unavailable, all else makes it unreachable.
-    unreachable_s: for how long it has been so; after 30 days it counts as unavailable.
-    forbidden: 401 and 403 keep us away.
+    "rules": its rules hold. "allow": the file is unavailable, so everything is allowed. "unreachable": nothing is, for
+    now.
+    error: an outcome's name; redirects without end make the file unavailable, every other error makes it unreachable.
+    unreachable_s: seconds for which it has been unreachable; after 30 days it counts as unavailable.
+    forbidden: True if the statuses 401 and 403 keep us away.
     """
     if error in ("redirect_too_many", "redirect_loop"):
         return "allow"
@@ -187,16 +196,22 @@ def access(
 
 
 def cache_seconds(headers: Iterable[tuple[str, str]]) -> int:
-    """For how long a robots.txt may be used: its max-age within an hour and a day, else a day (RFC 9309, 2.4)."""
+    """Returns the seconds for which a robots.txt may be used (RFC 9309, 2.4).
+
+    It is the max-age of the headers, at least an hour and at most a day, or a day where there is none.
+    """
     for name, value in headers:
-        found = re.search(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,18})", value, re.A | re.I)
-        if found and name.lower() == "cache-control":
-            return min(max(int(found[1]), HOUR), DAY)
+        age = MAX_AGE.search(value)
+        if age and name.lower() == "cache-control":
+            return min(max(int(age[1]), HOUR), DAY)
     return DAY
 
 
 def _directive(line: str) -> tuple[str, str] | None:
-    """The kind and value of a line; the colon may be missing where only a name and a value stand there."""
+    """Returns the kind and value of a line, or None if its kind is unknown.
+
+    The colon may be missing if nothing but a name and a value is there.
+    """
     line = line.partition("#")[0].strip(BLANK)
     name, colon, value = line.partition(":")
     kind = NAMES.get("-".join(name.lower().split()))
@@ -208,6 +223,7 @@ def _directive(line: str) -> tuple[str, str] | None:
 
 
 def _add(robots: Robots, number: int, kind: str, value: str) -> None:
+    """Adds a line of this kind to what was read so far."""
     if kind == "sitemap":
         robots.sitemaps.append(_utf8(value))
     elif kind == "license":
@@ -223,37 +239,42 @@ def _add(robots: Robots, number: int, kind: str, value: str) -> None:
         if robots.groups and kind == "content-usage":
             robots.groups[-1].closed = True
     elif robots.groups:
-        _add_rule(robots.groups[-1], number, kind, value)
+        _add_to_group(robots.groups[-1], number, kind, value)
 
 
-def _add_rule(group: Group, number: int, kind: str, value: str) -> None:
+def _add_to_group(group: Group, number: int, kind: str, value: str) -> None:
+    """Adds an Allow, Disallow, Crawl-delay or Request-rate line to a group."""
     if kind == "crawl-delay":
-        if found := NUMBER.match(value):
-            group.delays.append(float(found[0]))
+        delay = NUMBER.match(value)
+        if delay:
+            group.delays.append(float(delay[0]))
         return
     if kind == "request-rate":
-        found = RATE.match(value)
-        if found and int(found[1]) and int(found[2]):
-            group.rates.append(Rate(int(found[1]), int(found[2]) * SECONDS[found[3].lower()]))
+        rate = RATE.match(value)
+        if rate and int(rate[1]) and int(rate[2]):
+            group.rates.append(Rate(int(rate[1]), int(rate[2]) * SECONDS[rate[3].lower()]))
         return
     group.closed = True
     allow = kind == "allow"
     if value:
-        group.rules.append(Rule(allow, number, _utf8(value), pattern(value if allow else _rooted(value))))
-    page = re.search(r"/(index\.html?)\Z", value)
-    if allow and page:  # as Google and Protego do: who allows the index page allows its folder
+        group.rules.append(Rule(allow, number, _utf8(value), pattern(value if allow else _path_meant(value))))
+    page = INDEX_PAGE.search(value)
+    if allow and page:  # as Google and Protego do: a site that allows the index page allows its folder
         group.rules.append(Rule(True, number, _utf8(value), pattern(value[: page.start(1)] + "$")))
 
 
-def _rooted(value: str) -> str:
-    """A Disallow that forgets the leading slash, or names a whole URL, is held to mean the path."""
+def _path_meant(value: str) -> str:
+    """Returns the path that a Disallow means, which may lack the leading slash or name a whole URL."""
     if value.startswith(("http://", "https://")):
         value = "/" + value.split("://", 1)[1].partition("/")[2]
     return value if value[0] in "/*$" else f"/{value}"
 
 
 def _agents(value: str) -> set[str]:
-    """The product token that a User-agent line starts with, if any; `FooBot/2.1 (x)` stands for FooBot."""
+    """Returns the product token that a User-agent line starts with, in lower case, if any.
+
+    `FooBot/2.1 (x)` stands for FooBot.
+    """
     if value == "*" or value[:2] in ("* ", "*\t"):
         return {"*"}
     token = TOKEN.match(value)
@@ -261,13 +282,14 @@ def _agents(value: str) -> set[str]:
 
 
 def _usage(number: int, kind: str, value: str) -> Usage:
-    """A line of preferences for the paths under the one before them, if there is one."""
-    path, rest = "", value
+    """Returns a line of preferences, which may begin with the path for which they hold."""
+    path, preferences = "", value
     if value.startswith("/"):
-        path, rest = (*re.split(r"[ \t]", value, maxsplit=1), "")[:2]
+        path, preferences = (*re.split(r"[ \t]", value, maxsplit=1), "")[:2]
     read = content_usage if kind == "content-usage" else content_signal
-    return Usage(kind, pattern(path), tuple(read(rest, f"robots:L{number} {kind}")))
+    return Usage(kind, pattern(path), tuple(read(preferences, f"robots:L{number} {kind}")))
 
 
 def _utf8(value: str) -> str:
+    """Returns the text of octets that were read as Latin-1."""
     return value.encode("latin-1").decode("utf-8", "replace")
