@@ -37,23 +37,37 @@ def test_a_missing_input_names_itself_and_makes_no_folder(curate, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("content", "error"),
-    [
-        (b"", "empty_file"),
-        (b"<html>no archive</html>" * 99, "not_warc"),
-        (gzip.compress(b"plain text" * 99), "not_warc"),
-        (b"\x1f\x8b\x08 not really gzip", "not_warc"),
-    ],
-    ids=["empty", "html", "gzipped text", "broken gzip"],
-)
-def test_a_file_that_is_no_warc_is_a_dead_letter_and_the_other_files_are_done(content, error, curate, inputs, tmp_path):
-    (inputs / "bad.warc.gz").write_bytes(content)
-    done = curate("run", recipe(tmp_path), "-o", tmp_path / "out")
+NO_WARC = {
+    "empty": (b"", "empty_file"),
+    "html": (b"<html>no archive</html>" * 99, "not_warc"),
+    "gzipped text": (gzip.compress(b"plain text" * 99), "not_warc"),
+    "broken gzip": (b"\x1f\x8b\x08 not really gzip", "not_warc"),
+}
+
+
+@pytest.fixture(scope="module")
+def beside_good(curate, miniweb, tmp_path_factory):
+    """A run over a good file and all that are none: its folder, and what was said."""
+    folder = tmp_path_factory.mktemp("beside")
+    (folder / "in").mkdir()
+    (folder / "in" / "good.warc.gz").write_bytes((miniweb / GOOD).read_bytes())
+    for name, (content, _) in NO_WARC.items():
+        (folder / "in" / f"{name}.warc.gz").write_bytes(content)
+    return folder / "out", curate("run", recipe(folder), "-o", folder / "out")
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("name", NO_WARC)
+def test_a_file_that_is_no_warc_is_a_dead_letter_and_the_other_files_are_done(name, curate, beside_good):
+    out, done = beside_good
     assert done.code == 1
-    assert done.error.startswith(f"bad.warc.gz, offset 0: {error}: ")
-    assert (tmp_path / "out" / "manifest.json").exists()
-    assert curate("verify", tmp_path / "out").code == 0
+    lines = done.err.splitlines()
+    assert len(lines) == len(NO_WARC)
+    assert (
+        len([line for line in lines if line.startswith(f"curate: {name}.warc.gz, offset 0: {NO_WARC[name][1]}: ")]) == 1
+    )
+    assert (out / "manifest.json").exists()
+    assert curate("verify", out).code == 0
 
 
 def test_a_truncated_gzip_keeps_the_records_before_the_cut_and_names_the_offset(curate, inputs, tmp_path, miniweb):
@@ -66,6 +80,7 @@ def test_a_truncated_gzip_keeps_the_records_before_the_cut_and_names_the_offset(
     assert temporaries(tmp_path / "out") == []
 
 
+@pytest.mark.processes
 def test_a_run_in_which_nothing_can_be_read_says_so_and_writes_no_manifest(curate, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bad.warc").write_bytes(b"nothing of the kind")
@@ -120,6 +135,7 @@ def test_bad_settings_fail_before_any_work(arguments, message, curate, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.processes
 def test_the_output_of_another_recipe_is_left_alone(curate, inputs, tmp_path):
     assert curate("run", recipe(tmp_path), "-o", tmp_path / "out").code == 0
     before = sorted(tmp_path.joinpath("out").rglob("*"))
@@ -138,6 +154,7 @@ def test_a_folder_of_someone_elses_files_is_left_alone(curate, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.processes
 def test_a_verb_refuses_the_folder_of_another_stage(curate, inputs, tmp_path):
     assert curate("extract", inputs / "good.warc.gz", "-o", tmp_path / "out").code == 0
     done = curate("filter", tmp_path / "out", "-o", tmp_path / "out")
@@ -151,6 +168,7 @@ def test_a_verb_refuses_an_input_that_is_no_document(curate, inputs, tmp_path):
     assert "neither a stage folder nor documents" in done.error
 
 
+@pytest.mark.processes
 def test_two_runs_do_not_write_to_one_folder(command, curate, tmp_path):
     arguments = ("run", "quickstart", "--no-train", "-o", tmp_path / "out")
     first = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL)
@@ -163,6 +181,7 @@ def test_two_runs_do_not_write_to_one_folder(command, curate, tmp_path):
     assert first.wait() == 0
 
 
+@pytest.mark.processes
 def test_interrupting_says_how_to_resume(command, curate, tmp_path):
     arguments = ("run", "quickstart", "--no-train", "-o", tmp_path / "out")
     process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -187,6 +206,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", place], check=True)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
 def test_a_full_disk_is_one_line_and_leaves_no_half_written_file(mode, curate, inputs, small_disk):
     done = curate("extract", inputs / "good.warc.gz", "-o", small_disk / "out", "--", f"--direct_running_mode={mode}")

@@ -52,6 +52,7 @@ def test_the_file_tree_of_the_readme_is_the_tree():
     assert {name for name in named if not name.endswith("/") and not name.startswith("tests/")} == real
 
 
+@pytest.mark.processes
 def test_the_commands_on_own_documents_run_as_printed(tmp_path, curate):
     """The block of the README that works on the user's own files, line by line, in an empty folder."""
     block = next(block for block in BLOCKS if "documents.jsonl" in block)

@@ -1,5 +1,7 @@
 """What is remembered of trafilatura's rules is what they say: on made-up elements, and on real pages whole."""
 
+from itertools import islice
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,7 +154,7 @@ def test_real_pages_are_pruned_alike(data):
 
     rules = {name: remembered(OWN[name]) for name in TESTED}
     pages = read_file(data("web") / "pages-00003.warc.gz")
-    for page in pages:
+    for page in islice(pages, 0, None, 3):
         if isinstance(page, Page) and (tree := load_html(decode(page.body, page.charset))) is not None:
             for name in TESTED:
                 assert found_by(rules[name], tree) == found_by(OWN[name], tree), (page.url, name)

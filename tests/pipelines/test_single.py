@@ -32,6 +32,7 @@ def expected(quickstart) -> dict[str, bytes]:
     return contents(quickstart)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("beam", [(), ("--direct_runner_bundle_repeat=1",)], ids=["once", "every-bundle-repeated"])
 def test_one_job_writes_the_bytes_of_the_staged_run(curate, expected, tmp_path, beam):
     done = curate(*RUN, "-o", tmp_path / "out", "--one-job", *(("--", *beam) if beam else ()))
@@ -42,6 +43,7 @@ def test_one_job_writes_the_bytes_of_the_staged_run(curate, expected, tmp_path, 
     assert again.out.count("done before") == 6
 
 
+@pytest.mark.processes
 def test_one_job_that_was_killed_in_dedup_is_resumed_to_the_same_bytes(curate, command, expected, tmp_path):
     out = tmp_path / "out"
     again = command(*RUN, "-o", out, "--one-job")
