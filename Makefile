@@ -18,9 +18,9 @@ demo-crawl: .venv/.dev
 test: .venv/.dev .venv/.browser
 	UV=$(UV) $(RUN)pytest $(SIDE_BY_SIDE)
 
-# What needs no worker processes and no runs by command.
+# What needs no worker processes, no runs of stages, and no measuring over real pages.
 quick: .venv/.dev .venv/.browser
-	UV=$(UV) $(RUN)pytest $(SIDE_BY_SIDE) -m 'not processes'
+	UV=$(UV) $(RUN)pytest $(SIDE_BY_SIDE) -m 'not processes' --ignore tests/gates
 
 lint: .venv/.dev
 	$(RUN)ruff check .

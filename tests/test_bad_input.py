@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 GOOD = "articles-00000.warc.gz"
 
 
@@ -56,7 +58,6 @@ def beside_good(curate, miniweb, tmp_path_factory):
     return folder / "out", curate("run", recipe(folder), "-o", folder / "out")
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize("name", NO_WARC)
 def test_a_file_that_is_no_warc_is_a_dead_letter_and_the_other_files_are_done(name, curate, beside_good):
     out, done = beside_good
@@ -80,7 +81,6 @@ def test_a_truncated_gzip_keeps_the_records_before_the_cut_and_names_the_offset(
     assert temporaries(tmp_path / "out") == []
 
 
-@pytest.mark.processes
 def test_a_run_in_which_nothing_can_be_read_says_so_and_writes_no_manifest(curate, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bad.warc").write_bytes(b"nothing of the kind")
@@ -135,7 +135,6 @@ def test_bad_settings_fail_before_any_work(arguments, message, curate, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.processes
 def test_the_output_of_another_recipe_is_left_alone(curate, inputs, tmp_path):
     assert curate("run", recipe(tmp_path), "-o", tmp_path / "out").code == 0
     before = sorted(tmp_path.joinpath("out").rglob("*"))
@@ -154,7 +153,6 @@ def test_a_folder_of_someone_elses_files_is_left_alone(curate, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
 
 
-@pytest.mark.processes
 def test_a_verb_refuses_the_folder_of_another_stage(curate, inputs, tmp_path):
     assert curate("extract", inputs / "good.warc.gz", "-o", tmp_path / "out").code == 0
     done = curate("filter", tmp_path / "out", "-o", tmp_path / "out")
@@ -168,7 +166,6 @@ def test_a_verb_refuses_an_input_that_is_no_document(curate, inputs, tmp_path):
     assert "neither a stage folder nor documents" in done.error
 
 
-@pytest.mark.processes
 def test_two_runs_do_not_write_to_one_folder(command, curate, tmp_path):
     arguments = ("run", "quickstart", "--no-train", "-o", tmp_path / "out")
     first = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL)
@@ -181,7 +178,6 @@ def test_two_runs_do_not_write_to_one_folder(command, curate, tmp_path):
     assert first.wait() == 0
 
 
-@pytest.mark.processes
 def test_interrupting_says_how_to_resume(command, curate, tmp_path):
     arguments = ("run", "quickstart", "--no-train", "-o", tmp_path / "out")
     process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -206,7 +202,6 @@ def small_disk(tmp_path):
     subprocess.run(["umount", place], check=True)
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
 def test_a_full_disk_is_one_line_and_leaves_no_half_written_file(mode, curate, inputs, small_disk):
     done = curate("extract", inputs / "good.warc.gz", "-o", small_disk / "out", "--", f"--direct_running_mode={mode}")

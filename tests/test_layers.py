@@ -1,6 +1,7 @@
 """Who may import whom, as the design's table says."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ ONE_MODULE = {  # a library that only one module knows
 }
 
 
+@cache
 def imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):

@@ -13,6 +13,8 @@ from curate.pipelines.run import Engine, run
 from curate.pipelines.target import Target
 from curate.verify import faults
 
+pytestmark = pytest.mark.processes
+
 SCHEMA = json.loads((resources.files("curate.manifests") / "manifest.schema.json").read_text(encoding="utf-8"))
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
 

@@ -10,6 +10,8 @@ from curate.pipelines.run import Engine
 from curate.pipelines.target import Target
 from curate.recipe import Dedup
 
+pytestmark = pytest.mark.processes
+
 
 def lines(rows):
     return "".join(json.dumps(row) + "\n" for row in rows)

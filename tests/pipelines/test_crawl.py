@@ -20,6 +20,8 @@ from curate.settings import SettingsError
 from curate.stage import StageRecord
 from curate.verify import faults
 
+pytestmark = pytest.mark.processes
+
 WHOLE = f"commoncrawl:{CRAWL}/warc"
 FAULTS = [
     Fault(),  # the first answer tells the size

@@ -16,6 +16,8 @@ from curate.pipelines.run import Engine, run, run_as_one_job
 from curate.pipelines.target import Target
 from curate.settings import SettingsError
 
+pytestmark = pytest.mark.processes
+
 ENGINE = Engine(target=Target(workers=1))
 RUN = ("run", "quickstart", "--no-train", "--workers", 1)
 TEXT = "The council said that the bridge and the road would be open to all of the village in the spring of {} again."
@@ -32,7 +34,6 @@ def expected(quickstart) -> dict[str, bytes]:
     return contents(quickstart)
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize("beam", [(), ("--direct_runner_bundle_repeat=1",)], ids=["once", "every-bundle-repeated"])
 def test_one_job_writes_the_bytes_of_the_staged_run(curate, expected, tmp_path, beam):
     done = curate(*RUN, "-o", tmp_path / "out", "--one-job", *(("--", *beam) if beam else ()))
@@ -43,7 +44,6 @@ def test_one_job_writes_the_bytes_of_the_staged_run(curate, expected, tmp_path, 
     assert again.out.count("done before") == 6
 
 
-@pytest.mark.processes
 def test_one_job_that_was_killed_in_dedup_is_resumed_to_the_same_bytes(curate, command, expected, tmp_path):
     out = tmp_path / "out"
     again = command(*RUN, "-o", out, "--one-job")
@@ -124,7 +124,7 @@ def test_a_closing_that_is_tried_again_changes_nothing_and_one_without_its_parts
         single.close((b"all", []), str(out), "filter")
 
 
-@pytest.mark.parametrize("mode", ["in_memory", pytest.param("multi_processing", marks=pytest.mark.processes)])
+@pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
 def test_a_stage_that_keeps_nothing_ends_the_job_in_one_line(small, tmp_path, mode):
     engine = Engine(target=Target(workers=1, beam=(f"--direct_running_mode={mode}",)))
     with pytest.raises(SettingsError, match=r"^filter kept none of 9 documents; curate inspect \S+ tells why$"):

@@ -20,6 +20,8 @@ from curate.settings import SettingsError
 from curate.stage import Plan, read_stage
 from curate.verify import faults
 
+pytestmark = pytest.mark.processes
+
 ENGINE = Engine(target=Target(workers=1))
 REPEATED = Engine(target=Target(workers=1, beam=("--direct_runner_bundle_repeat=1",)))
 GOOD = "The council said that the bridge and the road would be open to all of the village by the spring of that year."

@@ -21,6 +21,8 @@ from curate.shards import read_index
 from curate.stage import read_stage
 from curate.verify import faults
 
+pytestmark = pytest.mark.processes
+
 SCHEMA = json.loads((resources.files("curate.manifests") / "manifest.schema.json").read_text())
 TEXTS = {f"http://a/{number}": f"{STORY[number % 3]} <|endoftext|> {number} 日本 " * 3 for number in range(30)}
 
