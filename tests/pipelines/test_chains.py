@@ -3,6 +3,7 @@
 import json
 
 import pyarrow.parquet as pq
+import pytest
 
 from curate import minhash
 from curate.pipelines import verbs
