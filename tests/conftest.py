@@ -27,7 +27,12 @@ sys.dont_write_bytecode = False
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who shares a worker of pytest-xdist: tests that look at one thing that a fixture of their module made."""
+    """Who shares a worker of pytest-xdist: tests that look at one thing that a fixture of their module made.
+
+    What takes long begins first, so that no worker is left with it at the end.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not item.get_closest_marker("processes"))
     for item in items:
         if item.get_closest_marker("xdist_group"):
             continue

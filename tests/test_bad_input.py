@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 GOOD = "articles-00000.warc.gz"
 
 
@@ -37,23 +39,36 @@ def test_a_missing_input_names_itself_and_makes_no_folder(curate, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("content", "error"),
-    [
-        (b"", "empty_file"),
-        (b"<html>no archive</html>" * 99, "not_warc"),
-        (gzip.compress(b"plain text" * 99), "not_warc"),
-        (b"\x1f\x8b\x08 not really gzip", "not_warc"),
-    ],
-    ids=["empty", "html", "gzipped text", "broken gzip"],
-)
-def test_a_file_that_is_no_warc_is_a_dead_letter_and_the_other_files_are_done(content, error, curate, inputs, tmp_path):
-    (inputs / "bad.warc.gz").write_bytes(content)
-    done = curate("run", recipe(tmp_path), "-o", tmp_path / "out")
+NO_WARC = {
+    "empty": (b"", "empty_file"),
+    "html": (b"<html>no archive</html>" * 99, "not_warc"),
+    "gzipped text": (gzip.compress(b"plain text" * 99), "not_warc"),
+    "broken gzip": (b"\x1f\x8b\x08 not really gzip", "not_warc"),
+}
+
+
+@pytest.fixture(scope="module")
+def beside_good(curate, miniweb, tmp_path_factory):
+    """A run over a good file and all that are none: its folder, and what was said."""
+    folder = tmp_path_factory.mktemp("beside")
+    (folder / "in").mkdir()
+    (folder / "in" / "good.warc.gz").write_bytes((miniweb / GOOD).read_bytes())
+    for name, (content, _) in NO_WARC.items():
+        (folder / "in" / f"{name}.warc.gz").write_bytes(content)
+    return folder / "out", curate("run", recipe(folder), "-o", folder / "out")
+
+
+@pytest.mark.parametrize("name", NO_WARC)
+def test_a_file_that_is_no_warc_is_a_dead_letter_and_the_other_files_are_done(name, curate, beside_good):
+    out, done = beside_good
     assert done.code == 1
-    assert done.error.startswith(f"bad.warc.gz, offset 0: {error}: ")
-    assert (tmp_path / "out" / "manifest.json").exists()
-    assert curate("verify", tmp_path / "out").code == 0
+    lines = done.err.splitlines()
+    assert len(lines) == len(NO_WARC)
+    assert (
+        len([line for line in lines if line.startswith(f"curate: {name}.warc.gz, offset 0: {NO_WARC[name][1]}: ")]) == 1
+    )
+    assert (out / "manifest.json").exists()
+    assert curate("verify", out).code == 0
 
 
 def test_a_truncated_gzip_keeps_the_records_before_the_cut_and_names_the_offset(curate, inputs, tmp_path, miniweb):

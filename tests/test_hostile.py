@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 LIST = json.loads((ROOT / "tests" / "cases" / "hostile.json").read_text())
 KINDS = {"U": range(1, 14), "H": range(14, 47), "D": range(47, 52), "R": range(52, 69), "W": range(69, 101)}
@@ -24,6 +26,7 @@ def test_the_list_is_whole():
     assert all(each["what"] and (each["tests"] or each.get("reason")) for each in LIST.values())
 
 
+@pytest.mark.processes  # it collects in a process of its own
 def test_every_test_that_the_list_names_is_there():
     named = {name for each in LIST.values() for name in each["tests"]}
     tests = collected(sorted({name.partition("::")[0] for name in named}))

@@ -112,6 +112,7 @@ def test_the_tree_of_a_page_is_the_tree(folder, page):
     assert sorted(named) == sorted(real)
 
 
+@pytest.mark.processes
 def test_the_commands_on_own_documents_run_as_printed(tmp_path, curate):
     """The block of the README that works on the user's own files, line by line, in an empty folder."""
     block = next(block for block in blocks(README) if "documents.jsonl" in block)

@@ -17,6 +17,8 @@ from curate.pipelines.run import run
 from curate.recipe import from_table
 from curate.settings import Where
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "manifests" / "manifest.schema.json").read_text())
 SENTENCE = "The keeper and the children of the village have been to the sea, and they said that it was cold to be there"

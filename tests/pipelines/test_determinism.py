@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 RUN = ("run", "quickstart", "--no-train", "-o")
 STAGES = ("extract", "filter", "dedup/signatures", "dedup", "score", "tokenize", "shards")
 

@@ -19,6 +19,8 @@ from curate.pipelines.run import run, run_as_one_job
 from curate.pipelines.stages import extract
 from curate.stage import plan
 
+pytestmark = pytest.mark.processes
+
 ENGINE = Engine(target=EngineOptions(workers=1))
 RUN = ("run", "quickstart", "--no-train", "--workers", 1)
 TEXT = "The council said that the bridge and the road would be open to all of the village in the spring of {} again."
@@ -126,7 +128,7 @@ def test_a_closing_that_is_tried_again_changes_nothing_and_one_without_its_parts
         one_job.close((b"all", []), str(out), "filter")
 
 
-@pytest.mark.parametrize("mode", ["in_memory", pytest.param("multi_processing", marks=pytest.mark.processes)])
+@pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
 def test_a_stage_that_keeps_nothing_ends_the_job_in_one_line(small, tmp_path, mode):
     engine = Engine(target=EngineOptions(workers=1, beam=(f"--direct_running_mode={mode}",)))
     with pytest.raises(SettingsError, match=r"^filter kept none of 9 documents; curate inspect \S+ tells why$"):

@@ -12,6 +12,8 @@ import pytest
 
 from curate.tokens import bpe
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def finished(curate, tmp_path_factory) -> Path:

@@ -17,6 +17,8 @@ from urllib.request import urlopen
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 RUN = ("run", "quickstart", "--no-train", "--workers", 1)
 PATIENCE_S = 60
 READ = """

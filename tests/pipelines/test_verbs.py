@@ -23,6 +23,8 @@ from curate.stage.plan import Plan
 from curate.stage.record import read_stage
 from curate.tokens import bpe
 
+pytestmark = pytest.mark.processes
+
 ENGINE = Engine(target=EngineOptions(workers=1))
 REPEATED = Engine(target=EngineOptions(workers=1, beam=("--direct_runner_bundle_repeat=1",)))
 GOOD = "The council said that the bridge and the road would be open to all of the village by the spring of that year."

@@ -13,6 +13,8 @@ from loopback.seeds import host_name, hosts_of
 
 from curate.loader import Loader
 
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("crawls")]
+
 
 def may_bind(port):
     try:

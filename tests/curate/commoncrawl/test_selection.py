@@ -217,7 +217,9 @@ SELECTS = st.builds(
 HOSTS = ("url_host_name", "url_host_name_reversed")
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(captures=CAPTURES, select=SELECTS, without=st.sampled_from([(), HOSTS[1:], HOSTS]))
 def test_parquet_and_lines_of_the_same_captures_give_the_same_rows(tmp_path, captures, select, without):
     write_table(tmp_path / "index.parquet", captures, without=without)

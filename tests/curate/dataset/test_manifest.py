@@ -159,7 +159,9 @@ NULL = {"epochs", "max_epochs"}  # may be null
 OTHER = st.sampled_from([None, True, -1, -1.5, "", "x\ny", [], [1], {}, {"a": 1}])
 
 
-@laws(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@laws(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=200
+)
 @given(data=st.data())
 def test_one_broken_field_is_refused_in_one_line_on_read_and_on_write(data, contract, tmp_path):
     path = data.draw(st.sampled_from(list(leaves(contract))))

@@ -15,6 +15,8 @@ from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
 from curate.storage.writing import sha256_of
 
+pytestmark = pytest.mark.processes
+
 SCHEMA = json.loads((resources.files("curate.manifests") / "manifest.schema.json").read_text(encoding="utf-8"))
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
 

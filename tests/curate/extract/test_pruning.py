@@ -1,5 +1,7 @@
 """Remembered rules match what trafilatura's own rules match, on made-up elements and on real pages."""
 
+from itertools import islice
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,7 +134,7 @@ def test_real_pages_are_pruned_alike(data):
 
     rules = {name: remember(OWN[name]) for name in TESTED}
     pages = read_file(data("web") / "pages-00003.warc.gz")
-    for page in pages:
+    for page in islice(pages, 0, None, 3):
         if isinstance(page, Page) and (tree := load_html(decode(page.body, page.charset))) is not None:
             for name in TESTED:
                 assert matches_of(rules[name], tree) == matches_of(OWN[name], tree), (page.url, name)

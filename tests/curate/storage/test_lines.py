@@ -60,7 +60,8 @@ def test_an_unaided_zstd_reader_refuses_the_dumps_window():
 
 @pytest.mark.parametrize("packing", [name for name in PACKED if name != "plain"])
 def test_lines_before_a_cut_are_handed_on_before_the_error(packing):
-    content = b"".join(b"%d\n" % number for number in range(300_000))
+    many = 300_000 if packing.startswith("bzip2") else 60_000  # bzip2 hands on a block of 900 kB at a time
+    content = b"".join(b"%d\n" % number for number in range(many))
     packs = {"g": gzip.compress, "x": lzma.compress, "b": bz2.compress, "z": zstd.compress}
     packed = packs[packing[0]](content)
     cut = packed[: len(packed) * 3 // 4]

@@ -213,7 +213,9 @@ def shared():
         yield found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(moves=MOVES, faults=st.lists(FAULTS, max_size=4), chunk=st.integers(1000, 20_000))
 def test_any_seeks_and_reads_give_the_bytes_of_a_local_file(shared: Server, moves, faults, chunk):
     url, local = shared.put("a.bin", CONTENT), io.BytesIO(CONTENT)

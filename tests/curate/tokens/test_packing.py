@@ -112,7 +112,7 @@ def test_shards_hold_every_document_once_in_the_global_order(tmp_path, max_token
 
 
 @given(drawn, st.integers(1, 40))
-@limited(max_examples=25, deadline=None)
+@limited(max_examples=15, deadline=None)
 def test_whatever_the_documents_the_shards_are_a_partition_of_the_order(tmp_path_factory, drawn, max_tokens):
     rows = [row(number, split, source, order, length) for number, (split, source, order, length, _) in enumerate(drawn)]
     places = [place for *_, place in drawn]
@@ -268,7 +268,7 @@ QUALITIES = st.none() | st.floats(0, 1, width=32) | st.sampled_from(EDGES)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["web", "books"]), QUALITIES), min_size=1, max_size=25), st.integers(1, 40))
-@limited(max_examples=25, deadline=None)
+@limited(max_examples=15, deadline=None)
 def test_every_document_is_in_the_bucket_of_its_quality_and_in_no_other(tmp_path_factory, drawn, max_tokens):
     """A quality at an edge, as 32 bits hold it, belongs to one bucket; a document without a score to none."""
     rows = [row(number, source=source) | {"quality": quality} for number, (source, quality) in enumerate(drawn)]

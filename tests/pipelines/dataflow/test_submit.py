@@ -249,6 +249,7 @@ def test_what_dataflow_cannot_run_is_told_in_one_line_before_any_work(out, targe
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.processes
 def test_the_command_writes_a_graph_offline_and_tells_what_is_not_installed(curate, tmp_path):
     words = ("run", "quickstart", "-o", OUT, "--runner", "dataflow")
     done = curate(*words, "--dry-run", tmp_path / "graph.pb", "--json", "--", *BEAM)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 GONE_S = 60
 
@@ -87,7 +89,6 @@ def test_only_a_process_without_threads_that_has_not_met_grpc_is_forked():
 
 
 @linux
-@pytest.mark.processes
 def test_the_workers_of_a_command_are_forked(curate, miniweb, tmp_path):
     logs = tmp_path / "logs"
     files = sorted(miniweb.glob("articles-*.warc.gz"))

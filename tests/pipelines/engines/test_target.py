@@ -6,7 +6,9 @@ import os
 import pytest
 
 from curate.errors import SettingsError
-from curate.pipelines.engines import installs
+from curate.pipelines import verbs
+from curate.pipelines.engines import installs, runners
+from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions, boot, parsed, pipeline_options, server_settings
 
 REFUSED = [
@@ -119,13 +121,17 @@ def test_on_a_cluster_the_workers_bound_sparks_cores_and_an_executor_has_a_proce
     assert "--sdk_worker_parallelism=3" in pipeline_options(target, 0.0, "h:1")
 
 
-def test_no_job_server_at_the_named_place_is_one_line_and_finished_work_stays(curate, tmp_path):
+def test_no_job_server_at_the_named_place_is_one_line_and_finished_work_stays(monkeypatch, tmp_path):
+    monkeypatch.setattr(runners, "CONNECT_PATIENCE_S", 1.0)
     (tmp_path / "a.jsonl").write_text('{"text": "some text"}\n')
-    assert curate("filter", tmp_path / "a.jsonl", "-o", tmp_path / "out").code == 0
+
+    def filtered(target, *settings):
+        inputs = (str(tmp_path / "a.jsonl"),)
+        verbs.run("filter", inputs, tmp_path / "out", None, settings, Engine(target=target), "web")
+
+    filtered(EngineOptions(workers=1))
     before = sorted(tmp_path.rglob("*"))
-    other = ("--set", "filter.gopher_quality.min_words=3")
-    nowhere = ("--runner", "portable", "--job-server", "127.0.0.1:9")
-    done = curate("filter", tmp_path / "a.jsonl", "-o", tmp_path / "out", *other, *nowhere)
-    assert done.code == 2
-    assert done.error == "127.0.0.1:9: no job server answers there"
+    nowhere = EngineOptions(runner="portable", job_server="127.0.0.1:9")
+    with pytest.raises(SettingsError, match=r"^127\.0\.0\.1:9: no job server answers there$"):
+        filtered(nowhere, "filter.gopher_quality.min_words=3")
     assert sorted(tmp_path.rglob("*")) == before

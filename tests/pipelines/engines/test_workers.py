@@ -19,6 +19,8 @@ from google.protobuf import json_format, struct_pb2
 from curate.pipelines.engines import boot
 from curate.pipelines.engines.jobserver import JobServer, Settings
 
+pytestmark = pytest.mark.processes
+
 GONE_S = 60
 
 

@@ -3,12 +3,15 @@
 import json
 
 import pyarrow.parquet as pq
+import pytest
 
 from curate.dedup import minhash
 from curate.dedup.config import Dedup
 from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions
+
+pytestmark = pytest.mark.processes
 
 
 def lines(rows):

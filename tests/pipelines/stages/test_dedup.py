@@ -19,6 +19,8 @@ from curate.recipe import from_table
 from curate.records import EPOCH, document_id
 from curate.settings import Where
 
+pytestmark = pytest.mark.processes
+
 WORDS = [f"{first}{last}" for first in ("ba", "do", "ki", "lu", "me", "no", "ra", "su") for last in "bdfgklmnprst"]
 
 

@@ -106,6 +106,7 @@ def documents(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.processes
 def test_a_shuffle_that_does_not_fit_is_refused_in_one_line_before_it_begins_and_the_signatures_stay(curate, tmp_path):
     arguments = ("dedup", documents(tmp_path), "-o", tmp_path / "out")
     refused = curate(*arguments, env={"CURATE_MEMORY": "1000000"})

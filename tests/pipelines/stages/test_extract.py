@@ -5,6 +5,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+pytestmark = pytest.mark.processes
+
 SENTENCE = (
     "The keeper and the children of the village have been to the sea, and they said that it was cold to be there. "
 )
@@ -101,7 +103,7 @@ def test_a_verb_that_asks_for_no_language_says_so(curate, pages, tmp_path):
 
 
 def test_the_language_gate_loses_less_than_one_in_a_hundred_of_what_the_filter_keeps(curate, data, tmp_path):
-    inputs = [data("web") / f"pages-0000{number}.warc.gz" for number in (2, 6)]
+    inputs = [data("web") / "pages-00002.warc.gz"]
     kept = {}
     for name, gate in (("with", 0.2), ("without", 0.0)):
         out = tmp_path / name

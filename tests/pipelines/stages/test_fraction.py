@@ -5,6 +5,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+pytestmark = pytest.mark.processes
+
 RECIPE = """
 name = "best"
 [sources.web]

@@ -15,6 +15,8 @@ from backports import zstd
 from curate.links.votes import CANDIDATES
 from curate.web.urls import dedupe_key
 
+pytestmark = pytest.mark.processes
+
 STAGE = ("gathered", "")
 
 
@@ -92,7 +94,6 @@ def test_a_changed_count_is_a_fault(reference, curate, tmp_path):
     assert curate("verify", copy).code == 1
 
 
-@pytest.mark.processes
 def test_two_processes_write_the_same_bytes(curate, dumps, reference, tmp_path):
     done = curate("links", dumps, "-o", tmp_path / "o", "--workers", 2, "--", "--direct_running_mode=multi_processing")
     assert done.code == 1, done.err

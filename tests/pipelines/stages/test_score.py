@@ -5,6 +5,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+pytestmark = pytest.mark.processes
+
 PROSE = (
     "In the spring of that year the council met to decide what should become of the old bridge, which had stood for "
     "two centuries and which, in the opinion of member {}, would not stand for another ten years."

@@ -27,6 +27,8 @@ from curate.stage.record import read_stage
 from curate.tokens import load
 from curate.tokens.shards import read_index
 
+pytestmark = pytest.mark.processes
+
 SCHEMA = json.loads((resources.files("curate.manifests") / "manifest.schema.json").read_text())
 TEXTS = {f"http://a/{number}": f"{STORY[number % 3]} <|endoftext|> {number} 日本 " * 3 for number in range(30)}
 

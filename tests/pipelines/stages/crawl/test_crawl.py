@@ -22,6 +22,8 @@ from curate.pipelines.run import run
 from curate.settings import Where
 from curate.stage.record import StageRecord, forget_failed
 
+pytestmark = pytest.mark.processes
+
 WHOLE = f"commoncrawl:{CRAWL}/warc"
 FAULTS = [
     Fault(),  # the first answer tells the size

@@ -22,7 +22,7 @@ from curate.storage.writing import write_json
 
 PAGES = 4
 PLAN = Plan(hosts=(Host(name="d.test", address="127.40.0.1"),))
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("crawls")]
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from curate.stage.record import read_stage
 KILLS = int(os.environ.get("CURATE_KILLS", "3"))
 QUICK = {"missing": 4, "allow": 3, "part": 2, "delay": 1}
 COMMIT_S = 1.0
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("crawls")]
 
 
 @pytest.fixture

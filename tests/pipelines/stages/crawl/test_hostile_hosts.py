@@ -17,6 +17,8 @@ from loopback.robots import ROBOTS
 
 from curate.crawl.fetch import tls_context
 
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("crawls")]
+
 OPEN, CLOSED = ("ok", "ok"), ("robots_disallow", "robots_disallow")
 PART, AWAY = ("ok", "robots_disallow"), ("robots_unreachable", "robots_unreachable")
 # By number: kinds of robots.txt, and what becomes of /page/1 and /private/1 under it.

@@ -13,6 +13,8 @@ from loopback.process import running
 
 from curate.warc.readback import read_at
 
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("crawls")]
+
 # By number: the hosts and what their URL comes to. What aiohttp refuses to read is a named error (cases/hostile.json).
 EXPECTED = {
     "H14": {"014-page": "protocol_not_http", "014-other": "protocol_not_http"},

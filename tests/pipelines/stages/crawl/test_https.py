@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from faulty import SLOW_DOWN, Fault, serving
 
+pytestmark = pytest.mark.processes
+
 FAULTS = [
     Fault(),  # the first answer tells the size
     Fault(status=503, body=SLOW_DOWN),

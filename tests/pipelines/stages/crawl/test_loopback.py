@@ -21,7 +21,7 @@ EXPECTED = {  # what a link's fate may be called, where robots.txt lets it be as
     "closed": {"robots_disallow", "robots_unreachable", "robots_delay_too_long"},
 }
 SIGNALLED = {"signals": "optout_content_signal", "usage": "optout_content_usage"}
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("crawls")]
 
 
 def host(name: str, number: int, **more) -> Host:

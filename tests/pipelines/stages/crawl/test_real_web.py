@@ -6,6 +6,8 @@ from itertools import pairwise
 import pyarrow.parquet as pq
 import pytest
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def finished(curate, data, tmp_path_factory):

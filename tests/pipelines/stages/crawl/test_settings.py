@@ -10,7 +10,7 @@ from crawled import arguments, outcomes, rows, verdict
 from loopback.plan import Host, Plan
 from loopback.process import running
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("crawls")]
 TDMREP = [{"location": "/page/", "tdm-reservation": 1}, {"location": "/page/3", "tdm-reservation": 0}]
 
 
