@@ -106,11 +106,6 @@ def order(row: Row) -> tuple[Any, ...]:
     )
 
 
-def _or_least(value: int | None) -> int:
-    """Returns a number for sorting; None comes first."""
-    return -(1 << 62) if value is None else value
-
-
 def candidates(rows: Iterable[Row], rules: Links) -> Iterator[tuple[Row, Reason | None, int]]:
     """Yields each page's candidate from rows in `order`, the reason to refuse it or None, and its repeated rows.
 
@@ -190,3 +185,8 @@ def vote_reason(candidate: Row, links: list[Row], rules: Links) -> Reason | None
     most = max(sorted(subreddits), key=subreddits.__getitem__)
     detail = f"{len(links)} submissions, most in {most or 'no subreddit'}" if len(links) > 1 else ""
     return Reason(rule, float(candidate["votes"]), float(rules.min_score), detail)
+
+
+def _or_least(value: int | None) -> int:
+    """Returns a number for sorting; None comes first."""
+    return -(1 << 62) if value is None else value
