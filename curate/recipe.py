@@ -94,11 +94,13 @@ def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = 
         path = storage.path(name)
         storage.need(path)
         origin, folder, text = name, path.parent, _file_text(path, name)
-    elif name in bundled():
+    elif name in bundled_names():
         origin = f"recipe {name}"
         text = (resources.files("curate.manifests") / f"{name}.toml").read_text(encoding="utf-8")
     else:
-        raise SettingsError(f"no recipe is called {name!r}; bundled are {', '.join(bundled())}, or give a .toml file")
+        raise SettingsError(
+            f"no recipe is called {name!r}; bundled are {', '.join(bundled_names())}, or give a .toml file"
+        )
     table = with_absolute_paths(settings.parse_toml(text, origin), folder or Path())
     for assignment in assignments:
         keys, value = settings.parse_assignment(assignment)
@@ -106,7 +108,7 @@ def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = 
     return from_table(table, Where(origin, text))
 
 
-def bundled() -> list[str]:
+def bundled_names() -> list[str]:
     """Returns the names of the recipes that ship with the package."""
     files = resources.files("curate.manifests").iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))

@@ -1,4 +1,4 @@
-"""The values that pass between functions: pages, documents, reasons, rejections, failures.
+"""Defines the values that pass between functions: pages, documents, reasons, rejections, failures.
 
 A document's id is 16 bytes, `blake2b(url, NUL, timestamp)`, so it never depends on a worker, an order or a run.
 """
@@ -190,7 +190,7 @@ def reject(document: Document, stage: str, reason: Reason) -> Rejection:
 
 def lost_record(failure: Failure, source: str) -> Rejection:
     """Returns the rejection that stands for a failed record; its id is the hash of its place."""
-    url = failure.url if failure.offset < 0 else ""  # records that share a place are told apart by it
+    url = failure.url if failure.offset < 0 else ""  # the URL tells records of one unit apart
     return Rejection(
         id=document_id(f"{source}/{failure.file}#{failure.offset}{url}", EPOCH),
         url=failure.url,

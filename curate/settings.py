@@ -85,7 +85,7 @@ def build(kind: type[T], table: Table, *, path: tuple[str, ...] = (), where: Whe
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         if field.name not in table and field.default is field.default_factory is dataclasses.MISSING:
             raise where.error(path, f"the setting {field.name!r} is missing")
-    values = {key: _typed(hints[key], value, (*path, key), where) for key, value in table.items()}
+    values = {key: _value_of(hints[key], value, (*path, key), where) for key, value in table.items()}
     try:
         return kind(**values)
     except (ValueError, TypeError) as error:
@@ -164,22 +164,22 @@ def _key_parts(keys: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in parts)
 
 
-def _typed(hint: Any, value: Any, path: tuple[str, ...], where: Where) -> Any:
+def _value_of(hint: Any, value: Any, path: tuple[str, ...], where: Where) -> Any:
     """Returns the value as its type hint asks for it; raises SettingsError where it is of another type."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         options = [option for option in get_args(hint) if option is not type(None)]
-        return _typed(options[0], value, path, where)
+        return _value_of(options[0], value, path, where)
     if dataclasses.is_dataclass(hint):
         return build(typing.cast(type, hint), value, path=path, where=where)
     if origin is tuple:
         if not isinstance(value, list):
             raise where.error(path, f"expected a list, got {value!r}")
-        return tuple(_typed(get_args(hint)[0], element, path, where) for element in value)
+        return tuple(_value_of(get_args(hint)[0], element, path, where) for element in value)
     if origin is Mapping:
         if not isinstance(value, dict):
             raise where.error(path, f"expected a table, got {value!r}")
-        return {key: _typed(get_args(hint)[1], inner, (*path, key), where) for key, inner in value.items()}
+        return {key: _value_of(get_args(hint)[1], inner, (*path, key), where) for key, inner in value.items()}
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint or value != value:  # a nan would pass every limit

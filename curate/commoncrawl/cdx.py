@@ -49,6 +49,32 @@ def rows(path: Path, name: str, select: Select) -> Iterator[IndexRow]:
         raise SettingsError(f"{path}: not one line of it is a row of an index")
 
 
+def from_strings(table: dict[str, Any]) -> IndexRow:
+    """Returns the row of a CDXJ object; raises ValueError where it does not state the record's place."""
+    url, file = _string(table, "url"), _string(table, "filename")
+    if not file:
+        raise ValueError("no filename")
+    if ".." in file.split("/"):
+        raise ValueError(f"the filename {file!r} leads out of the crawl")
+    mime = _string(table, "mime-detected") or _string(table, "mime")
+    status = _string(table, "status")
+    return IndexRow(
+        url=url,
+        file=file,
+        offset=_number(table, "offset"),
+        length=_number(table, "length"),
+        status=int(status) if status.isdecimal() else None,
+        mime=mime.lower(),
+        languages=languages_of(_string(table, "languages")),
+        truncated=bool(_string(table, "truncated") or _string(table, "warc-truncated")),
+    )
+
+
+def languages_of(text: str) -> tuple[str, ...]:
+    """Returns the codes of a list with commas."""
+    return tuple(code.strip() for code in text.split(",") if code.strip())
+
+
 def _lines(file: Any) -> Iterator[bytes]:
     """Yields lines without their ends; one that is longer than LINE_BYTES is cut off there."""
     packed = file.read(2) == b"\x1f\x8b"
@@ -87,32 +113,6 @@ def _row(line: bytes, number: int, name: str, columns: list[str] | None) -> Inde
         return from_strings(table)
     except (ValueError, RecursionError) as error:
         return IndexRow(url="", file=name, offset=number, length=0, fault=f"{type(error).__name__}: {error}"[:200])
-
-
-def from_strings(table: dict[str, Any]) -> IndexRow:
-    """Returns the row of a CDXJ object; raises ValueError where it does not state the record's place."""
-    url, file = _string(table, "url"), _string(table, "filename")
-    if not file:
-        raise ValueError("no filename")
-    if ".." in file.split("/"):
-        raise ValueError(f"the filename {file!r} leads out of the crawl")
-    mime = _string(table, "mime-detected") or _string(table, "mime")
-    status = _string(table, "status")
-    return IndexRow(
-        url=url,
-        file=file,
-        offset=_number(table, "offset"),
-        length=_number(table, "length"),
-        status=int(status) if status.isdecimal() else None,
-        mime=mime.lower(),
-        languages=languages_of(_string(table, "languages")),
-        truncated=bool(_string(table, "truncated") or _string(table, "warc-truncated")),
-    )
-
-
-def languages_of(text: str) -> tuple[str, ...]:
-    """Returns the codes of a list with commas."""
-    return tuple(code.strip() for code in text.split(",") if code.strip())
 
 
 def _string(table: dict[str, Any], key: str) -> str:

@@ -84,14 +84,6 @@ def pointers_file(folder: Path, source: str, key: str, rows: Callable[[], Iterat
     return path
 
 
-def _row(row: IndexRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in SCHEMA.names}
-
-
-def _values(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in SCHEMA.names)
-
-
 def pointer_items(path: Path, folder: Path, source: str, base: str) -> Iterator[Item]:
     """Yields one item per row group of a pointers file; its digest is that of its rows, wherever the crawl lies."""
     start = 0
@@ -149,13 +141,6 @@ def outcomes(targets: Iterable[SelectedCapture], base: str, read: Read) -> Itera
             yield from _outcomes(group, content, read)
 
 
-def _length_fault(target: SelectedCapture) -> str:
-    """Returns what is wrong with the length that the index states, or ''."""
-    if target.length <= 0:
-        return f"the index says {target.length} bytes"
-    return f"the index says {target.length} bytes, at most {LONGEST} are read" if target.length > LONGEST else ""
-
-
 def batches(targets: Iterable[SelectedCapture]) -> Iterator[list[SelectedCapture]]:
     """Groups targets of one file, which come in order, so that each group is worth one request."""
     held: list[SelectedCapture] = []
@@ -200,6 +185,21 @@ def fetch_groups(
         pool.shutdown()
 
 
+def _row(row: IndexRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in SCHEMA.names}
+
+
+def _values(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in SCHEMA.names)
+
+
+def _length_fault(target: SelectedCapture) -> str:
+    """Returns what is wrong with the length that the index states, or ''."""
+    if target.length <= 0:
+        return f"the index says {target.length} bytes"
+    return f"the index says {target.length} bytes, at most {LONGEST} are read" if target.length > LONGEST else ""
+
+
 def _span(group: list[SelectedCapture]) -> tuple[int, int]:
     """Returns the offset and the length in bytes of the range that holds a group."""
     begin = group[0].offset
@@ -232,11 +232,11 @@ def _outcomes(targets: list[SelectedCapture], content: memoryview | bytes, read:
             message = f"the file ends at byte {begin + len(content)}, before the record does"
             yield _failure(target, "index_mismatch", message)
             continue
-        yield _moved(next(read(io.BytesIO(record), target.file, len(record)), None), target)
+        yield _placed(next(read(io.BytesIO(record), target.file, len(record)), None), target)
 
 
-def _moved(outcome: Any, target: SelectedCapture) -> Any:
-    """Returns the outcome of a record with its place in the file; a Failure where it is of another capture."""
+def _placed(outcome: Any, target: SelectedCapture) -> Any:
+    """Returns the outcome of a record with its offset in the whole file; a Failure where it is of another capture."""
     if outcome is None:
         return _failure(target, "index_mismatch", "no record begins there")
     if isinstance(outcome, Failure):

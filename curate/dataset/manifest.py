@@ -11,7 +11,7 @@ from typing import Any
 from curate import __version__, recipe, settings
 from curate.errors import SettingsError
 from curate.loader import mixture
-from curate.loader.streams import FORMAT, VERSION
+from curate.loader.streams import FORMAT, VERSION, read_manifest
 from curate.recipe import Recipe, to_toml
 from curate.settings import Where
 from curate.stage.ownership import held
@@ -136,15 +136,13 @@ def write(manifest: dict[str, Any], out: Path) -> None:
     write_json(path, manifest)
 
 
-def check(found: Any, path: Path) -> None:
-    """SettingsError naming the field where this is no manifest as the published schema says."""
-    if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("version") != VERSION:
-        raise SettingsError(f"{path}: not a manifest of format {FORMAT}, version {VERSION}")
-    wrong = next(_validator().iter_errors(found), None)
+def check(contract: Any, path: Path) -> None:
+    """Raises SettingsError, which names the field, where a manifest does not fit the published schema."""
+    wrong = next(_validator().iter_errors(contract), None)
     if wrong:
-        told = " ".join(wrong.message.split())
-        told = told if len(told) <= 200 else f"{told[:80]} … {told[-100:]}"
-        raise SettingsError(f"{path}: malformed manifest: {wrong.json_path.removeprefix('$.')}: {told}")
+        message = " ".join(wrong.message.split())
+        message = message if len(message) <= 200 else f"{message[:80]} … {message[-100:]}"
+        raise SettingsError(f"{path}: malformed manifest: {wrong.json_path.removeprefix('$.')}: {message}")
 
 
 @cache
@@ -156,16 +154,14 @@ def _validator() -> Any:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The manifest of a file or of the folder that holds it; SettingsError in one line if it is none."""
+    """Returns the manifest of a file or of the folder that holds it; raises SettingsError where there is none."""
     path = path / "manifest.json" if path.is_dir() else path
     try:
-        found = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: no such manifest") from None
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: cannot read this manifest: {error}") from None
-    check(found, path)
-    return found  # type: ignore[no-any-return]
+        contract = read_manifest(path)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    check(contract, path)
+    return contract
 
 
 def remix(out: Path, assignments: tuple[str, ...]) -> dict[str, Any]:

@@ -1,23 +1,26 @@
-"""Is an output what its records say? Every digest, row count and sum, checked from the data; one line per fault."""
+"""Checks an output against its records: every digest, row count and sum is taken from the data again.
+
+A fault is one line that names a file and the values that differ.
+"""
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate import recipe, settings, storage
-from curate.crawl import conservation
+from curate.crawl.conservation import faults as crawl_faults
 from curate.dataset import export, manifest
 from curate.errors import SettingsError
 from curate.inputs.items import stage_items
 from curate.inspection.funnel import planned, stage_folders
+from curate.links.votes import faults as link_faults
 from curate.settings import Where
 from curate.stage.kinds import KINDS
 from curate.stage.ownership import strays
@@ -25,15 +28,21 @@ from curate.stage.parts import Counts, receipt_path
 from curate.stage.plan import base_of, json_digest, key_of, stage_folder
 from curate.stage.record import StageRecord, nested_stages, read_stage
 from curate.storage.writing import sha256_of
-from curate.tokens import load
-from curate.tokens.shards import read_index
+from curate.tokens.conservation import faults as shard_faults
+
+# What is checked of a stage beside its files, counts and receipts, by the subject that wrote it.
+FAULTS: dict[str, Callable[[Path, StageRecord], Iterator[str]]] = {
+    "links": link_faults,
+    "pack": shard_faults,
+    "crawl": crawl_faults,
+}
 
 
 def faults(out: Path) -> Iterator[str]:
-    """Every fault of a run folder or a stage folder, each one line that names file and values."""
+    """Yields the faults of a run folder or of a stage's own folder."""
     previous: StageRecord | None = None
-    clean = False  # has the stage before no fault?
-    sound = True  # are all records such that the manifest can be held against them?
+    clean = False  # the stage before has no fault
+    sound = True  # no record so far has a fault, so the manifest can be compared with them
     before = dict(pairwise(reversed(planned(out))))
     for stage, folder in stage_folders(out).items():
         record, wrong = None, []
@@ -64,12 +73,13 @@ def faults(out: Path) -> Iterator[str]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """The stages inside another's folder (dedup's signatures)."""
-    found = nested_stages(storage.sizes(folder), "plan.json", "stage.json")
-    return [folder / name.removesuffix("/") for name in found]
+    """Returns the folders of the stages that lie inside a stage's folder, such as dedup's signatures."""
+    names = nested_stages(storage.sizes(folder), "plan.json", "stage.json")
+    return [folder / name.removesuffix("/") for name in names]
 
 
 def _nested(folder: Path) -> Iterator[str]:
+    """Yields the faults of a stage that lies inside another's folder."""
     try:
         record = read_stage(folder)
     except SettingsError as error:
@@ -81,31 +91,30 @@ def _nested(folder: Path) -> Iterator[str]:
 
 
 def _stage(folder: Path, record: StageRecord, previous: StageRecord | None, *, whole: bool) -> Iterator[str]:
-    """The faults of a record and of the folder around it; of the record the first, as one wrong count brings more."""
+    """Yields a missing plan and the first fault of a record; one wrong count would bring others after it.
+
+    whole: every file is as recorded, so that the rows can be read.
+    """
     if not (folder / "plan.json").is_file():
         yield f"{folder / 'plan.json'}: missing"
-    claims = chain(
+    record_faults = chain(
         _key(folder, record),
         _sums(folder, record, previous),
         _rows(folder, record) if whole else (),
         _receipts(folder, record),
-        _joined(folder, record) if whole and record.stage == "links" else (),
-        _shards(folder, record) if whole and record.stage == "pack" else (),
-        conservation.faults(folder, record) if whole and record.stage == "crawl" else (),
+        FAULTS[record.stage](folder, record) if whole and record.stage in FAULTS else (),
     )
-    first = next(claims, None)
+    first = next(record_faults, None)
     if first:
         yield first
 
 
 def _origins(folder: Path, record: StageRecord, previous: StageRecord) -> Iterator[str]:
-    """Was the stage made from the parts that the one before holds?"""
+    """Yields a fault where a stage was made from other parts than the stage before holds."""
     before = stage_folder(folder.parent, previous.stage)
     if record.stage == "pack":
-        made_from = {
-            json_digest([previous.outputs[name].sha256 for name in previous.outputs if name.startswith("part-")])
-        }
-        same = {item.digest for item in record.items} <= made_from
+        digests = [output.sha256 for name, output in previous.outputs.items() if name.startswith("part-")]
+        same = {item.digest for item in record.items} <= {json_digest(digests)}
     else:
         try:
             same = [item.digest for item in record.items] == [item.digest for item in stage_items(before, folder)]
@@ -116,11 +125,13 @@ def _origins(folder: Path, record: StageRecord, previous: StageRecord) -> Iterat
 
 
 def _key(folder: Path, record: StageRecord) -> Iterator[str]:
+    """Yields a fault where the record's key is not that of its settings, items and versions."""
     if record.key != key_of(base_of(record.stage, record.settings, record.versions), record.items):
         yield f"{folder / 'stage.json'}: its key is not that of its settings, items and versions"
 
 
 def _files(folder: Path, record: StageRecord) -> Iterator[str]:
+    """Yields the recorded files that are missing or changed."""
     for name, expected in record.outputs.items():
         path = folder / name
         if not path.is_file():
@@ -132,6 +143,7 @@ def _files(folder: Path, record: StageRecord) -> Iterator[str]:
 
 
 def _sums(folder: Path, record: StageRecord, previous: StageRecord | None) -> Iterator[str]:
+    """Yields the counts of a record that do not add up, or do not follow from the stage before."""
     counts, path = record.counts, folder / "stage.json"
     if counts.read != counts.kept + counts.rejected:
         yield f"{path}: read {counts.read} is not kept {counts.kept} + rejected {counts.rejected}"
@@ -142,7 +154,7 @@ def _sums(folder: Path, record: StageRecord, previous: StageRecord | None) -> It
 
 
 def _receipts(folder: Path, record: StageRecord) -> Iterator[str]:
-    """Do the parts' own counts add up to the record's?"""
+    """Yields a fault where the counts of the parts' receipts do not add up to the record's."""
     total = Counts()
     for item in record.items:
         path = receipt_path(folder, item.number)
@@ -158,7 +170,7 @@ def _receipts(folder: Path, record: StageRecord) -> Iterator[str]:
 
 
 def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
-    """Count kept and rejected documents from the files themselves."""
+    """Yields a fault where the rows in the files are not those that the record counts."""
     kept, rejected, failed, reasons = 0, 0, 0, Counter[str]()
     for name, expected in record.outputs.items():
         if not name.endswith(".parquet"):
@@ -169,8 +181,7 @@ def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
             yield f"{folder / 'stage.json'}: {name} has {rows} rows, recorded are {expected.rows}"
         if name.startswith("rejected-"):
             column = pq.read_table(storage.source(path), columns=["reason"])["reason"]
-            found = pc.value_counts(column).to_pylist()
-            reasons.update({pair["values"]: pair["counts"] for pair in found})
+            reasons.update({pair["values"]: pair["counts"] for pair in pc.value_counts(column).to_pylist()})
             rejected += rows
         elif name.startswith("failed-"):
             failed += rows
@@ -186,65 +197,11 @@ def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
         yield f"{path}: the reasons in the files are not those recorded"
 
 
-def _joined(folder: Path, record: StageRecord) -> Iterator[str]:
-    """Do the links of all candidates, kept or not, and those told of twice add up to what was gathered?"""
-    gathered = read_stage(folder / "gathered").counts.kept
-    notes = record.counts.notes
-    parts = [name for name in record.outputs if name.startswith("part-")]
-    columns = [pq.read_table(storage.source(folder / name), columns=["submissions"])["submissions"] for name in parts]
-    kept = sum(pc.sum(column).as_py() or 0 for column in columns)
-    if kept != notes.get("submissions", 0):
-        yield f"{folder}: the candidates are of {kept} submissions, recorded are {notes.get('submissions', 0)}"
-    if sum(notes.values()) != gathered:
-        yield f"{folder}: {sum(notes.values())} submissions were joined, gathered were {gathered}"
-
-
-def _shards(folder: Path, record: StageRecord) -> Iterator[str]:
-    """Each shard's three files against each other, and all documents against the tokenized parts."""
-    packed, tokenized = 0, 0
-    dtype, eot = (load.stated_in(record.settings)[name] for name in ("dtype", "eot"))
-    for cut in record.settings["cuts"]:
-        stem = str(folder / cut["path"])
-        ids = _tokens(storage.path(f"{stem}.bin"), dtype)
-        meta = pq.read_table(storage.source(storage.path(f"{stem}.meta.parquet")), columns=["id", "tokens", "offset"])
-        packed += _id_sum(meta["id"].to_pylist())
-        try:
-            index = read_index(storage.path(f"{stem}.idx"))
-        except ValueError as error:
-            yield str(error)
-            continue
-        lengths, offsets = meta["tokens"].to_numpy(), meta["offset"].to_numpy()
-        if len(ids) != cut["tokens"] or int(lengths.sum()) != cut["tokens"]:
-            yield f"{stem}.bin: {len(ids)} tokens, recorded are {cut['tokens']}"
-        elif (
-            index.dtype != dtype
-            or not np.array_equal(index.lengths, lengths)
-            or not np.array_equal(index.pointers, ids.itemsize * offsets)
-        ):
-            yield f"{stem}.idx: does not agree with .meta.parquet"
-        elif not np.all(ids[offsets + lengths - 1] == eot):
-            yield f"{stem}.bin: a document does not end with end-of-text"
-    try:
-        for uri in record.settings["parts"]:
-            part = pq.read_table(storage.source(storage.join(folder, uri)), columns=["id"])
-            tokenized += _id_sum(part["id"].to_pylist())
-    except (OSError, ValueError):  # gone, or damaged, which is a fault of that stage's
-        return
-    if packed != tokenized:
-        yield f"{folder}: the documents in the shards are not those that were tokenized"
-
-
-def _tokens(path: Path, dtype: str) -> Any:
-    """A shard's tokens: mapped into memory, or read if they are remote."""
-    return np.frombuffer(path.read_bytes(), dtype) if storage.is_remote(path) else np.memmap(path, dtype, "r")
-
-
-def _id_sum(ids: list[bytes]) -> int:
-    return sum(int.from_bytes(identity) for identity in ids)
-
-
 def _manifest(out: Path, sound: bool) -> Iterator[str]:
-    """Is the manifest what the recipe and the stages' records give?"""
+    """Yields a fault where the manifest is not what the recipe and the stages' records give.
+
+    sound: the records have no fault.
+    """
     path, source = out / "manifest.json", out / "recipe.toml"
     try:
         contract = manifest.read(out)
@@ -265,10 +222,14 @@ def _manifest(out: Path, sound: bool) -> Iterator[str]:
 
 
 def _contract(path: Path, contract: Any, expected: Any, records: dict[str, StageRecord]) -> Iterator[str]:
-    """The manifest against the one that would be written now; a library may since have changed, the stages' may not."""
+    """Yields the fields of the manifest that differ from those that would be written now.
+
+    The version of a library may have changed since, except that of one which a stage recorded.
+    """
     used = {name: version for record in records.values() for name, version in record.versions.items()}
-    expected = {**expected, "versions": {**expected["versions"], **contract.get("versions", {})}}
-    expected["versions"] |= {name: version for name, version in used.items() if name in expected["versions"]}
+    versions = {**expected["versions"], **contract.get("versions", {})}
+    versions |= {name: version for name, version in used.items() if name in versions}
+    expected = {**expected, "versions": versions}
     for name in sorted({*contract, *expected}):
         if contract.get(name) != json.loads(json.dumps(expected.get(name))):
             yield f"{path}: {name!r} is not what recipe.toml and the stages give"

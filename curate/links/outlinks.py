@@ -51,6 +51,14 @@ def outlinks(file: BinaryIO, size: int, item: Item, *, internal: bool) -> Iterat
             yield from _links(record, item.form, place, _wat_links(record) if wat else _html_links(record), internal)
 
 
+def resolve(base: str, href: str) -> str:
+    """Returns the address that a reference means on a page with this base, or ''."""
+    try:
+        return str(join_url(base, href)) if href else ""
+    except ValueError:
+        return ""
+
+
 def stage_failure(failure: Failure) -> Failure:
     """Returns a dead letter of the WARC reader as one of this stage."""
     return replace(failure, stage="links")
@@ -83,19 +91,6 @@ def _links(page: Page, kind: str, place: str, raw: RawLinks | None, internal: bo
         yield LinkCandidate(url=link, kind=kind, id=f"{place}.{len(seen)}", time=time, context=raw.url)
     yield from (Skipped("internal link") for _ in range(inside))
     yield from (Skipped(f"link beyond {MOST:,} of its page") for _ in range(beyond))
-
-
-def resolve(base: str, href: str) -> str:
-    """Returns the address that a reference means on a page with this base, or ''."""
-    try:
-        return str(join_url(base, href)) if href else ""
-    except ValueError:
-        return ""
-
-
-def _site(url: str) -> str:
-    """Returns a URL's host without `www.`, or ''."""
-    return host_of(url).removeprefix("www.")
 
 
 def _html_links(page: Page) -> RawLinks | None:
@@ -134,3 +129,8 @@ def _table(value: Any, key: str) -> dict[str, Any]:
     """Returns the object under a key of a JSON object, {} where there is none."""
     inner = value.get(key) if isinstance(value, dict) else None
     return inner if isinstance(inner, dict) else {}
+
+
+def _site(url: str) -> str:
+    """Returns a URL's host without `www.`, or ''."""
+    return host_of(url).removeprefix("www.")

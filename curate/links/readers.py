@@ -74,22 +74,8 @@ def read_links(plan: Plan, item: Item, rules: Links) -> Iterator[Outcome]:
         yield unread_rest(item, error)
 
 
-def unread_rest(item: Item, error: BaseException, offset: int = 0) -> Failure:
-    """Returns the dead letter of the rest of a file, from an offset on."""
-    message = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
-    pointer = Pointer(file=item.name, offset=offset, length=0)
-    return Failure.at(pointer, "unreadable", message, stage=STAGE, record=False)
-
-
-def rejection(item: Item, url: str, place: str, reason: Reason) -> Rejection:
-    """Returns the rejection of a link; its id is that of its submission, or of its place in a file."""
-    return Rejection.of(
-        reason, id=given_id(place), url=stored_form(url), source=item.source, stage=STAGE, size=len(url)
-    )
-
-
 def json_lines(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
-    """Reads lines of JSON: submissions, or rows with a column of URLs, told apart row by row unless the form says."""
+    """Reads lines of JSON: submissions or rows with a column of URLs, decided row by row unless the form says."""
     only_submissions = item.form == "submissions"
     maturity = 3600 * rules.maturity_hours
     offset = 0
@@ -121,44 +107,6 @@ def json_lines(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
         yield unread_rest(item, error, offset)
 
 
-def _lost_line(item: Item, line: Line, error: str, message: str) -> Failure:
-    """Returns the dead letter of one line."""
-    pointer = Pointer(file=item.name, offset=line.offset, length=line.length)
-    return Failure.at(pointer, error, message, stage=STAGE)
-
-
-def link_of_row(row: dict[str, Any], column: str, place: str) -> LinkCandidate | Reason:
-    """Returns the link of a row of the user's own: a URL, and a score, a time, an id, a subreddit where it has them."""
-    url = row.get(column)
-    if url is None or url == "":
-        return Reason(f"links.missing:{column}")
-    if not isinstance(url, str):
-        return Reason(f"links.type:{column}", detail=repr(url)[:80])
-    score, time = _number(row.get("score")), _number(row.get("created_utc"))
-    if score is False or time is False:
-        return Reason("links.type:score" if score is False else "links.type:created_utc")
-    return LinkCandidate(
-        url=url,
-        kind="list",
-        id=str(row.get("id") or place).encode("utf-8", "replace").decode(),
-        score=score,
-        time=time,
-        subreddit=str(row.get("subreddit") or "").encode("utf-8", "replace").decode(),
-        marks=("over_18",) if row.get("over_18") is True else (),
-    )
-
-
-def _number(value: Any) -> Any:
-    """Returns a whole number, None where there is no value, False where the value is no number."""
-    if value is None or value == "":
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return False
-    return int(number) if number == number and abs(number) < 1 << 53 else False
-
-
 def url_list(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
     """Reads one URL from each line; empty lines and those that begin with # are none."""
     for number, text in _text_lines(file, item, rules):
@@ -166,27 +114,6 @@ def url_list(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
             yield text
         elif text.strip() and not text.lstrip().startswith("#"):
             yield LinkCandidate(url=text.strip(), kind="list", id=f"{item.name}#{number}")
-
-
-def _text_lines(file: BinaryIO, item: Item, rules: Links) -> Iterator[tuple[int, Any]]:
-    """Yields the lines of a text with their numbers from 1; one that is too long or no UTF-8 as a Failure."""
-    offset = number = 0
-    try:
-        for number, line in enumerate(lines(chunks(file, rules.max_dump_bytes), rules.max_line_bytes), start=1):
-            offset = line.offset
-            if line.content is None:
-                yield number, _lost_line(item, line, "too_long", f"a line of {line.length} bytes")
-                continue
-            try:
-                text = line.content.decode()
-            except UnicodeDecodeError as error:
-                yield number, _lost_line(item, line, "utf8", f"byte {error.start} of line {number}")
-                continue
-            yield number, text
-    except RemoteError:
-        raise
-    except ERRORS as error:
-        yield number + 1, unread_rest(item, error, offset)
 
 
 def csv_table(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
@@ -220,6 +147,56 @@ def csv_table(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
     yield from failures
 
 
+def sitemap(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
+    """Reads the pages of a sitemap or a feed; a sitemap that an index names is a rejection, as it is not fetched."""
+    try:
+        for number, entry in enumerate(sitemaps.entries(chunks(file, rules.max_dump_bytes)), start=1):
+            place = f"{item.name}#{number}"
+            if entry.is_sitemap:
+                yield rejection(item, entry.url, place, Reason("links.sitemap", detail="an index names it; fetch it"))
+            else:
+                yield LinkCandidate(url=entry.url, kind="sitemap", id=place)
+    except RemoteError:
+        raise
+    except (*ERRORS, sitemaps.NotXml) as error:
+        yield unread_rest(item, error)
+
+
+def link_of_row(row: dict[str, Any], column: str, place: str) -> LinkCandidate | Reason:
+    """Returns the link of a row of the user's own: a URL, and a score, a time, an id, a subreddit where it has them."""
+    url = row.get(column)
+    if url is None or url == "":
+        return Reason(f"links.missing:{column}")
+    if not isinstance(url, str):
+        return Reason(f"links.type:{column}", detail=repr(url)[:80])
+    score, time = _number(row.get("score")), _number(row.get("created_utc"))
+    if score is False or time is False:
+        return Reason("links.type:score" if score is False else "links.type:created_utc")
+    return LinkCandidate(
+        url=url,
+        kind="list",
+        id=str(row.get("id") or place).encode("utf-8", "replace").decode(),
+        score=score,
+        time=time,
+        subreddit=str(row.get("subreddit") or "").encode("utf-8", "replace").decode(),
+        marks=("over_18",) if row.get("over_18") is True else (),
+    )
+
+
+def rejection(item: Item, url: str, place: str, reason: Reason) -> Rejection:
+    """Returns the rejection of a link; its id is that of its submission, or of its place in a file."""
+    return Rejection.of(
+        reason, id=given_id(place), url=stored_form(url), source=item.source, stage=STAGE, size=len(url)
+    )
+
+
+def unread_rest(item: Item, error: BaseException, offset: int = 0) -> Failure:
+    """Returns the dead letter of the rest of a file, from an offset on."""
+    message = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
+    pointer = Pointer(file=item.name, offset=offset, length=0)
+    return Failure.at(pointer, "unreadable", message, stage=STAGE, record=False)
+
+
 def _parquet(name: str, item: Item, rules: Links) -> Iterator[Outcome]:
     with pq.ParquetFile(name) as file:
         present = file.schema_arrow.names
@@ -234,19 +211,42 @@ def _parquet(name: str, item: Item, rules: Links) -> Iterator[Outcome]:
             yield rejection(item, "", place, link) if isinstance(link, Reason) else link
 
 
-def sitemap(file: BinaryIO, item: Item, rules: Links) -> Iterator[Outcome]:
-    """Reads the pages of a sitemap or a feed; a sitemap that an index names is a rejection, as it is not fetched."""
+def _text_lines(file: BinaryIO, item: Item, rules: Links) -> Iterator[tuple[int, Any]]:
+    """Yields the lines of a text with their numbers from 1; one that is too long or no UTF-8 as a Failure."""
+    offset = number = 0
     try:
-        for number, entry in enumerate(sitemaps.entries(chunks(file, rules.max_dump_bytes)), start=1):
-            place = f"{item.name}#{number}"
-            if entry.is_sitemap:
-                yield rejection(item, entry.url, place, Reason("links.sitemap", detail="an index names it; fetch it"))
-            else:
-                yield LinkCandidate(url=entry.url, kind="sitemap", id=place)
+        for number, line in enumerate(lines(chunks(file, rules.max_dump_bytes), rules.max_line_bytes), start=1):
+            offset = line.offset
+            if line.content is None:
+                yield number, _lost_line(item, line, "too_long", f"a line of {line.length} bytes")
+                continue
+            try:
+                text = line.content.decode()
+            except UnicodeDecodeError as error:
+                yield number, _lost_line(item, line, "utf8", f"byte {error.start} of line {number}")
+                continue
+            yield number, text
     except RemoteError:
         raise
-    except (*ERRORS, sitemaps.NotXml) as error:
-        yield unread_rest(item, error)
+    except ERRORS as error:
+        yield number + 1, unread_rest(item, error, offset)
+
+
+def _lost_line(item: Item, line: Line, error: str, message: str) -> Failure:
+    """Returns the dead letter of one line."""
+    pointer = Pointer(file=item.name, offset=line.offset, length=line.length)
+    return Failure.at(pointer, error, message, stage=STAGE)
+
+
+def _number(value: Any) -> Any:
+    """Returns a whole number, None where there is no value, False where the value is no number."""
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return False
+    return int(number) if number == number and abs(number) < 1 << 53 else False
 
 
 READERS: dict[str, Callable[[BinaryIO, Item, Links], Iterator[Outcome]]] = {

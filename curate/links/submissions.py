@@ -28,19 +28,6 @@ def parse_row(line: bytes) -> Row | Reason:
     return row if type(row) in (dict, Reason) else Reason("links.json", detail=f"no object but {type(row).__name__}")
 
 
-def _second_try(line: bytes, message: str) -> Any:
-    """Parses a line with the standard library, which also takes half a surrogate pair and NaN.
-
-    message: the first parser's error, for the reason.
-    """
-    try:
-        return json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        return Reason("links.utf8", detail=f"byte {error.start} of the line")
-    except (ValueError, RecursionError):
-        return Reason("links.json", detail=message[:200])
-
-
 def is_submission(row: Row) -> bool:
     """Returns True for a row that looks like a submission and not like a row of the user's own."""
     return any(key in row for key in OWN_KEYS)
@@ -83,10 +70,6 @@ def submission(row: Row, place: str, maturity: int) -> LinkCandidate | Reason | 
     )
 
 
-def _is_self_domain(domain: Any) -> bool:
-    return isinstance(domain, str) and domain.startswith("self.")
-
-
 def target(row: Row) -> str | Reason:
     """Returns the address that a submission leads to: `url`, or another field where that is null or reddit's own."""
     url = row.get("url")
@@ -98,6 +81,23 @@ def target(row: Row) -> str | Reason:
     if isinstance(url, str) and url:
         return url
     return Reason("links.missing:url") if url is None or url == "" else Reason("links.type:url", detail=_excerpt(url))
+
+
+def _second_try(line: bytes, message: str) -> Any:
+    """Parses a line with the standard library, which also takes half a surrogate pair and NaN.
+
+    message: the first parser's error, for the reason.
+    """
+    try:
+        return json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return Reason("links.utf8", detail=f"byte {error.start} of the line")
+    except (ValueError, RecursionError):
+        return Reason("links.json", detail=message[:200])
+
+
+def _is_self_domain(domain: Any) -> bool:
+    return isinstance(domain, str) and domain.startswith("self.")
 
 
 def _is_own(url: str) -> bool:

@@ -8,13 +8,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from curate import storage
 from curate.links.config import Links
 from curate.links.sieve import SUBMISSION, LinkCandidate
 from curate.records import Reason
+from curate.stage.record import StageRecord, read_stage
 from curate.web.urls import Address, dedupe_key, fetch_host, is_shortener, stored_form
 
 Row = dict[str, Any]
@@ -106,11 +111,6 @@ def order(row: Row) -> tuple[Any, ...]:
     )
 
 
-def _or_least(value: int | None) -> int:
-    """Returns a number for sorting; None comes first."""
-    return -(1 << 62) if value is None else value
-
-
 def candidates(rows: Iterable[Row], rules: Links) -> Iterator[tuple[Row, Reason | None, int]]:
     """Yields each page's candidate from rows in `order`, the reason to refuse it or None, and its repeated rows.
 
@@ -190,3 +190,21 @@ def vote_reason(candidate: Row, links: list[Row], rules: Links) -> Reason | None
     most = max(sorted(subreddits), key=subreddits.__getitem__)
     detail = f"{len(links)} submissions, most in {most or 'no subreddit'}" if len(links) > 1 else ""
     return Reason(rule, float(candidate["votes"]), float(rules.min_score), detail)
+
+
+def faults(folder: Path, record: StageRecord) -> Iterator[str]:
+    """Yields a line where the submissions of all candidates and those read twice are not those that were gathered."""
+    gathered_rows = read_stage(folder / "gathered").counts.kept
+    notes = record.counts.notes
+    parts = [name for name in record.outputs if name.startswith("part-")]
+    columns = [pq.read_table(storage.source(folder / name), columns=["submissions"])["submissions"] for name in parts]
+    kept = sum(pc.sum(column).as_py() or 0 for column in columns)
+    if kept != notes.get("submissions", 0):
+        yield f"{folder}: the candidates are of {kept} submissions, recorded are {notes.get('submissions', 0)}"
+    if sum(notes.values()) != gathered_rows:
+        yield f"{folder}: {sum(notes.values())} submissions were joined, gathered were {gathered_rows}"
+
+
+def _or_least(value: int | None) -> int:
+    """Returns a number for sorting; None comes first."""
+    return -(1 << 62) if value is None else value

@@ -99,18 +99,26 @@ class Stream:
 
 
 def read_manifest(manifest: Path) -> dict[str, Any]:
-    """The manifest's JSON; ValueError naming the file where it is not a manifest that this version reads."""
+    """Returns the JSON of a manifest; raises ValueError, which names the file, where this version cannot read it.
+
+    Only the format, the version and the type of the ids are checked; `dataset.manifest.read` checks the schema too.
+    """
     try:
-        table = json.loads(manifest.read_bytes())
+        contract = json.loads(manifest.read_bytes())
+    except FileNotFoundError as error:
+        raise ValueError(f"{manifest}: no such manifest") from error
     except OSError as error:
         raise ValueError(f"{manifest}: cannot read this manifest: {error.strerror or error}") from error
     except ValueError as error:
-        raise ValueError(f"{manifest}: not JSON: {error}") from error
-    if not isinstance(table, dict) or table.get("format") != FORMAT:
-        raise ValueError(f"{manifest}: not a {FORMAT}")
-    if table.get("version") != VERSION or table.get("dtype") not in TOKEN_BYTES:
-        stated = f"version {table.get('version')} and dtype {table.get('dtype')}"
-        raise ValueError(f"{manifest}: this reads version {VERSION} and dtype {' or '.join(TOKEN_BYTES)}, not {stated}")
+        raise ValueError(f"{manifest}: cannot read this manifest: not JSON: {error}") from error
+    stated = (contract.get("format"), contract.get("version")) if isinstance(contract, dict) else (None, None)
+    if stated != (FORMAT, VERSION):
+        expected = f"not a manifest of format {FORMAT}, version {VERSION}"
+        raise ValueError(f"{manifest}: {expected}: it states format {stated[0]}, version {stated[1]}")
+    dtype = contract.get("dtype")
+    if dtype not in tuple(TOKEN_BYTES):
+        raise ValueError(f"{manifest}: its ids have dtype {dtype}; this reads dtype {' or '.join(TOKEN_BYTES)}")
+    table: dict[str, Any] = contract
     return table
 
 

@@ -30,7 +30,7 @@ def local_file(file: Path, size: int, sha256: str | None, check: Check = "once")
     A download is always checked.
     """
     if paths.is_remote(file):
-        return _cached(file, size, sha256, check)
+        return _cached_copy(file, size, sha256, check)
     actual_size = _size(file)
     if actual_size != size:
         raise ValueError(f"{file}: {actual_size} bytes, but its manifest states {size}")
@@ -68,7 +68,7 @@ def _file_digest(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _cached(file: Path, size: int, sha256: str | None, check: Check) -> Path:
+def _cached_copy(file: Path, size: int, sha256: str | None, check: Check) -> Path:
     """Returns the copy of a remote shard in the cache; downloads it where there is none or it is not sound."""
     name = sha256 or hashlib.sha256(f"{paths.uri(file)}\0{size}".encode()).hexdigest()
     target = home() / "shards" / f"{name}.bin"

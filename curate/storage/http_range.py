@@ -153,7 +153,7 @@ class HttpOrigin:
         if status in (404, 410):
             raise FileNotFoundError(2, f"no such file ({status})", self.name)
         if status == 412:
-            raise self._changed()
+            raise self._changed_error()
         if status == 403 and self.host.served:
             raise self.host.block(f"{self.name}{_first_line(answer)}")
         raise RemoteError(f"{self.name}: the server answers {status} {answer.reason}{_first_line(answer)}")
@@ -206,10 +206,10 @@ class HttpOrigin:
             return
         shared = [key for key in validators if key in self._validators]  # ETag first; only the first is compared
         if size != self.fact.size or (shared and validators[shared[0]] != self._validators[shared[0]]):
-            raise self._changed()
+            raise self._changed_error()
         self._validators = self._validators or validators
 
-    def _changed(self) -> ChangedError:
+    def _changed_error(self) -> ChangedError:
         return ChangedError(f"{self.name}: was changed while it was read; the same command begins it anew")
 
 

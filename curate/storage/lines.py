@@ -43,6 +43,34 @@ def chunks(file: BinaryIO, most: int) -> Iterator[bytes]:
         yield piece
 
 
+def lines(pieces: Iterator[bytes], most: int) -> Iterator[Line]:
+    """Yields the lines of a stream, however it is cut into pieces; of one longer than `most` bytes nothing is held.
+
+    A carriage return before the line's end is removed too, and a byte order mark at the start of the stream.
+    """
+    start = size = 0  # offset and bytes so far of the unfinished line
+    held: list[bytes] = []
+    for piece in pieces:
+        first, *rest = piece.split(b"\n")
+        size += len(first)
+        if size <= most + 1:
+            held.append(first)
+        else:
+            held.clear()
+        if not rest:
+            continue
+        yield _line(start, held, size, most)
+        start += size + 1
+        last = rest.pop()
+        for content in rest:
+            length = len(content)
+            yield Line(start, content.removesuffix(b"\r"), length) if length <= most else Line(start, None, length)
+            start += length + 1
+        held, size = [last], len(last)
+    if size:
+        yield _line(start, held, size, most)
+
+
 def _unpacking(file: BinaryIO) -> Any:
     """Returns a reader of the unpacked bytes, chosen by the first bytes of the file."""
     head = file.read(6)
@@ -93,34 +121,6 @@ class _Plain:
 
     def read1(self, size: int) -> bytes:
         return self._file.read(size)
-
-
-def lines(pieces: Iterator[bytes], most: int) -> Iterator[Line]:
-    """Yields the lines of a stream, however it is cut into pieces; of one longer than `most` bytes nothing is held.
-
-    A carriage return before the line's end is removed too, and a byte order mark at the start of the stream.
-    """
-    start = size = 0  # offset and bytes so far of the unfinished line
-    held: list[bytes] = []
-    for piece in pieces:
-        first, *rest = piece.split(b"\n")
-        size += len(first)
-        if size <= most + 1:
-            held.append(first)
-        else:
-            held.clear()
-        if not rest:
-            continue
-        yield _line(start, held, size, most)
-        start += size + 1
-        last = rest.pop()
-        for content in rest:
-            length = len(content)
-            yield Line(start, content.removesuffix(b"\r"), length) if length <= most else Line(start, None, length)
-            start += length + 1
-        held, size = [last], len(last)
-    if size:
-        yield _line(start, held, size, most)
 
 
 def _line(start: int, held: list[bytes], size: int, most: int) -> Line:

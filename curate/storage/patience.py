@@ -64,31 +64,31 @@ class HostPatience:
         while True:
             now = time.monotonic()
             if now < self._blocked_until:
-                raise self._blocked(f"nothing is asked of it for {self._blocked_until - now:.0f} s more")
+                raise self._blocked_error(f"nothing is asked of it for {self._blocked_until - now:.0f} s more")
             if stop.wait(max(0.0, self._not_before - now)):
                 raise RemoteError(f"{self.name}: the reader was closed")
             if time.monotonic() >= self._not_before:
                 return
 
-    def answered(self) -> None:
+    def note_answer(self) -> None:
         """Notes that the host has sent bytes of a file."""
         with self._lock:
             self.served, self._refusals = True, 0
 
-    def slow(self, patience: Patience, after: float | None) -> None:
+    def delay(self, patience: Patience, after: float | None) -> None:
         """Delays all requests to the host by `after` seconds, at most AFTER_LONGEST_S, else by the doubling bound."""
         with self._lock:
-            bound = min(patience.longest_s, patience.first_s * 2.0 ** min(self._refusals, 30))
+            bound_s = min(patience.longest_s, patience.first_s * 2.0 ** min(self._refusals, 30))
             self._refusals += 1
-            delay = random.uniform(0, bound) if after is None else min(max(after, 0.0), AFTER_LONGEST_S)
-            self._not_before = max(self._not_before, time.monotonic() + delay)
+            pause_s = random.uniform(0, bound_s) if after is None else min(max(after, 0.0), AFTER_LONGEST_S)
+            self._not_before = max(self._not_before, time.monotonic() + pause_s)
 
     def block(self, details: str) -> BlockedError:
         """Notes that the host blocks this machine, and returns the error to raise."""
         self._blocked_until = time.monotonic() + BLOCK_S
-        return self._blocked(details)
+        return self._blocked_error(details)
 
-    def _blocked(self, details: str) -> BlockedError:
+    def _blocked_error(self, details: str) -> BlockedError:
         mend = f"wait {BLOCK_S / 60:.0f} minutes or more, then the same command with fewer --workers"
         return BlockedError(
             f"{self.name}: refuses with 403 after good answers, so it blocks this machine ({details}); {mend}"
@@ -106,14 +106,14 @@ class Attempts:
 
     def __init__(self, name: str, host: HostPatience, patience: Patience) -> None:
         self.name, self.host, self.patience = name, host, patience
-        self._later = self._broken = 0
+        self._later = self._broken = 0  # tries in a row without a byte
 
-    def moved(self) -> None:
+    def note_bytes(self) -> None:
         """Notes that bytes have come, so that the tries are counted from the start."""
         self._later = self._broken = 0
-        self.host.answered()
+        self.host.note_answer()
 
-    def again(self, error: TryAgain) -> None:
+    def note_failure(self, error: TryAgain) -> None:
         """Delays the next request to the host; raises RemoteError where the tries are used up."""
         if error.later:
             self._later += 1
@@ -122,4 +122,4 @@ class Attempts:
         if self._later >= self.patience.tries_later or self._broken >= self.patience.tries_broken:
             tries = self._later + self._broken
             raise RemoteError(f"{self.name}: given up after {tries} tries in a row: {error}") from error
-        self.host.slow(self.patience, error.after)
+        self.host.delay(self.patience, error.after)

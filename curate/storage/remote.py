@@ -68,7 +68,7 @@ class StoreOrigin:
             raise TryAgain(f"{len(piece)} of {stop - start} bytes from {start}")
 
     def close(self) -> None:
-        """Does nothing, as nothing is open."""
+        """Closes nothing, as nothing is open."""
 
 
 def _as_try_again(error: Exception) -> Exception:
@@ -210,12 +210,12 @@ class RangeReader(io.RawIOBase):
                 for piece in self._origin.pour(start + len(held), stop):
                     held += piece
                     if piece:
-                        attempts.moved()
+                        attempts.note_bytes()
                 fact = self._origin.fact
                 if fact and start + len(held) >= min(stop, max(fact.size, start)):
                     break
             except TryAgain as error:
-                attempts.again(error)
+                attempts.note_failure(error)
         return memoryview(held)
 
 

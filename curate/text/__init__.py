@@ -1,4 +1,4 @@
-"""What a text alone tells: its language today; words, sentences and n-grams next.
+"""Facts that a text alone shows: its language.
 
 Reading order: language, fasttext_binding.
 """

@@ -30,24 +30,16 @@ def surt(url: str) -> str:
     try:
         parsed = ada_url.URL(url)
     except ValueError:
-        return _escaped(url).lower()
+        return _escape(url).lower()
     host = WWW.sub("", parsed.hostname.replace("..", ".").strip("."), count=1) if parsed.hostname else ""
     if not host.startswith("["):
         host = ",".join(reversed(host.split(".")))
-    path = SESSION_IN_PATH.sub("", re.sub("//+", "/", _escaped(parsed.pathname)).lower())
-    query = SESSION.sub("", _escaped(parsed.search[1:]).lower())
+    path = SESSION_IN_PATH.sub("", re.sub("//+", "/", _escape(parsed.pathname)).lower())
+    query = SESSION.sub("", _escape(parsed.search[1:]).lower())
     parameters = sorted(part.split("=", 1) for part in query.split("&"))
     query = "&".join("=".join(parameter) for parameter in parameters)
     port = f":{parsed.port}" if parsed.port else ""
     return f"{host}{port}){path if path == '/' else path.removesuffix('/')}{'?' if query else ''}{query}"
-
-
-def _escaped(text: str) -> str:
-    """Returns the text with only those characters escaped that must be, however often others were."""
-    content = text.encode("utf-8", "surrogateescape")
-    while (unescaped := unquote_to_bytes(content)) != content:
-        content = unescaped
-    return quote_from_bytes(content, PLAIN)
 
 
 def line(exchange: Exchange, written: Written, filename: str) -> str:
@@ -72,14 +64,22 @@ def line(exchange: Exchange, written: Written, filename: str) -> str:
     return f"{surt(exchange.url)} {exchange.date.astimezone(UTC):%Y%m%d%H%M%S} {values}\n"
 
 
+def index(lines: Iterable[str]) -> bytes:
+    """Returns a whole index: the lines in the order of their bytes."""
+    return b"".join(sorted(line.encode() for line in lines))
+
+
+def _escape(text: str) -> str:
+    """Returns the text with only those characters escaped that must be, however often others were."""
+    content = text.encode("utf-8", "surrogateescape")
+    while (unescaped := unquote_to_bytes(content)) != content:
+        content = unescaped
+    return quote_from_bytes(content, PLAIN)
+
+
 def _redirect(url: str, location: str) -> str:
     """Returns the address that a Location header leads to, or ''."""
     try:
         return urljoin(url, location) if location else ""
     except ValueError:
         return location
-
-
-def index(lines: Iterable[str]) -> bytes:
-    """Returns a whole index: the lines in the order of their bytes."""
-    return b"".join(sorted(line.encode() for line in lines))

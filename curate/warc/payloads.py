@@ -69,32 +69,6 @@ def response(block: Sequence[bytes | memoryview], limit: int) -> Response | None
     )
 
 
-def _body_start(block: bytes) -> int:
-    """Returns the offset of the body, which begins after the first empty line."""
-    first = block.find(b"\r\n\r\n")
-    end = first + 4 if first >= 0 else len(block)
-    for empty_line in (b"\n\n", b"\n\r\r\n"):
-        start = block.find(empty_line, 0, end)
-        end = start + len(empty_line) if start >= 0 else end
-    return end
-
-
-def _fields(head: bytes, end: int) -> dict[bytes, str]:
-    """Returns the values of the header's fields that are read, by lower-case name, equal names joined by a comma."""
-    fields: dict[bytes, str] = {}
-    for raw_name, raw_value in FIELD.findall(head, 0, end):
-        name, value = raw_name.lower(), raw_value.decode("latin-1").strip()
-        fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return fields
-
-
-def _coding_names(value: str | None) -> list[str]:
-    if not value:
-        return []
-    names = [name.strip(" \t\r\n\"'") for name in value.lower().split(",")]
-    return [name for name in names if name not in ("", "identity", "none")]
-
-
 def decode_body(body: bytes, codings: list[str], limit: int) -> tuple[bytes, tuple[str, ...]]:
     """Returns a body without its codings, the outermost first, and a flag for each that was wrong."""
     flags: list[str] = []
@@ -165,6 +139,32 @@ def inflate(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, str
     if not size and body and not inflater.eof:
         return body, "raw"
     return b"".join(parts), "" if inflater.eof or size >= limit else "partial"
+
+
+def _body_start(block: bytes) -> int:
+    """Returns the offset of the body, which begins after the first empty line."""
+    first = block.find(b"\r\n\r\n")
+    end = first + 4 if first >= 0 else len(block)
+    for empty_line in (b"\n\n", b"\n\r\r\n"):
+        start = block.find(empty_line, 0, end)
+        end = start + len(empty_line) if start >= 0 else end
+    return end
+
+
+def _fields(head: bytes, end: int) -> dict[bytes, str]:
+    """Returns the values of the header's fields that are read, by lower-case name, equal names joined by a comma."""
+    fields: dict[bytes, str] = {}
+    for raw_name, raw_value in FIELD.findall(head, 0, end):
+        name, value = raw_name.lower(), raw_value.decode("latin-1").strip()
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
+
+
+def _coding_names(value: str | None) -> list[str]:
+    if not value:
+        return []
+    names = [name.strip(" \t\r\n\"'") for name in value.lower().split(",")]
+    return [name for name in names if name not in ("", "identity", "none")]
 
 
 class _Brotli:

@@ -95,14 +95,14 @@ class _Reading:
             return after
         tape = Tape(framing, start)
         try:
-            return (yield from self._plain(tape, stop) if framing.codec is None else self._packed(tape))
+            return (yield from self._plain_file(tape, stop) if framing.codec is None else self._packed_unit(tape))
         except Damaged as damage:
             after = framing.after(start + 1)
             begin = start if tape.handed_on == 0 else max(start, tape.unit.shown)
             yield self._lost(begin, after, damage.error, damage.message, record=framing.starts(start))
             return after
 
-    def _plain(self, tape: Tape, stop: int) -> Generator[Outcome, None, int]:
+    def _plain_file(self, tape: Tape, stop: int) -> Generator[Outcome, None, int]:
         """Yields the outcomes of the records of a plain file from an offset on, and returns the offset behind them."""
         waiting: Record | BrokenRecord | None = None  # for the next record's offset, which ends this one
         for record in records(tape, self.framing.dialect, self._keep):
@@ -119,7 +119,7 @@ class _Reading:
             yield self._outcome(waiting, self._pointer(tape.offset + waiting.start, self.framing.raw.size))
         return self.framing.raw.size
 
-    def _packed(self, tape: Tape) -> Generator[Outcome, None, int]:
+    def _packed_unit(self, tape: Tape) -> Generator[Outcome, None, int]:
         """Yields the outcomes of the records of a packed unit, and returns the offset behind it."""
         waiting: Record | BrokenRecord | None = None  # for the end of the member, which proves it
         for record in records(tape, self.framing.dialect, self._keep):

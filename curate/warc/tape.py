@@ -169,7 +169,7 @@ class Tape:
             if match or not more:
                 return b"".join(parts), got
 
-    def ended(self, dialect: Dialect) -> bool:
+    def at_block_end(self, dialect: Dialect) -> bool:
         """Returns True where a block ends: blank lines and a record follow, or nothing."""
         self.fill(64)
         if self._held.startswith(dialect.tail, self._at):
@@ -226,10 +226,10 @@ def records(tape: Tape, dialect: Dialect, wanted: Callable[[Head], int]) -> Iter
         head = dialect.read(lines)
         keep, body = wanted(head), tape.position
         block, size = tape.take(head.length or 0, keep)
-        if size == head.length and tape.ended(dialect):
+        if size == head.length and tape.at_block_end(dialect):
             yield Record(start=start, head=head, block=block, size=size)
         else:
-            yield _mended(tape, dialect, Record(start=start, head=head, block=block, size=size), body, keep)
+            yield _mended_record(tape, dialect, Record(start=start, head=head, block=block, size=size), body, keep)
 
 
 def _headless(tape: Tape, dialect: Dialect, start: int, length: int) -> BrokenRecord:
@@ -249,7 +249,7 @@ def _headless(tape: Tape, dialect: Dialect, start: int, length: int) -> BrokenRe
     return BrokenRecord(start=start, error="header", message="a header without an end")
 
 
-def _mended(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) -> Record | BrokenRecord:
+def _mended_record(tape: Tape, dialect: Dialect, record: Record, body: int, keep: int) -> Record | BrokenRecord:
     """Returns a record whose length is missing or wrong: it ends where the next one begins, or the unit ends."""
     length, size, block = record.head.length, record.size, b"".join(record.block)
     inside = None

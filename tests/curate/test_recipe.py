@@ -79,7 +79,7 @@ def test_a_recipe_survives_its_toml(made):
     assert settings.to_toml(loaded(text)) == text
 
 
-@pytest.mark.parametrize("name", recipe.bundled())
+@pytest.mark.parametrize("name", recipe.bundled_names())
 def test_every_bundled_recipe_loads_and_its_printed_form_is_the_same_recipe(name):
     found = recipe.load(name)
     assert found.name == name
@@ -87,7 +87,7 @@ def test_every_bundled_recipe_loads_and_its_printed_form_is_the_same_recipe(name
 
 
 def test_the_bundled_recipes_are_these():
-    assert recipe.bundled() == ["gpt3", "quickstart", "webtext"]
+    assert recipe.bundled_names() == ["gpt3", "quickstart", "webtext"]
 
 
 def test_near_duplicates_are_found_by_fineweb_s_14_bands_of_8_rows_over_5_words():

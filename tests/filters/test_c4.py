@@ -43,11 +43,11 @@ def nonempty(text):
 
 @pytest.mark.parametrize("case", named(CASES["cases"]))
 def test_a_page_is_cleaned_or_rejected_as_the_case_says(case):
-    found = clean(case["text"], rules_of(case))
+    result = clean(case["text"], rules_of(case))
     if "rule" in case:
-        assert found == (f"c4.{case['rule']}", case.get("value"), case.get("threshold"), case.get("detail", ""))
+        assert result == (f"c4.{case['rule']}", case.get("value"), case.get("threshold"), case.get("detail", ""))
     else:
-        assert found == (case["kept"], Counter(case["removed"]))
+        assert result == (case["kept"], Counter(case["removed"]))
 
 
 @pytest.mark.parametrize(("text", "number"), CASES["sentences"])
@@ -68,31 +68,31 @@ def test_the_reason_bears_the_name_under_which_the_rule_runs():
 
 @given(texts, rules)
 def test_each_line_is_kept_or_counted_and_none_is_made_up(text, rules):
-    found = clean(text, rules)
-    if not isinstance(found, Cleaned):
+    result = clean(text, rules)
+    if not isinstance(result, Cleaned):
         return
     lines = nonempty(text)
     kept = [line for line in lines if not line_fault(line, CITATION.sub("", line) if rules.citations else line, rules)]
-    dropped = sum(found.removed[fault] for fault in found.removed if fault != "citations")
+    dropped = sum(result.removed[fault] for fault in result.removed if fault != "citations")
     assert len(lines) == len(kept) + dropped
     expected = "\n".join(CITATION.sub("", line) if rules.citations else line for line in kept).strip()
-    assert found.text == expected
-    assert found.text
+    assert result.text == expected
+    assert result.text
 
 
 @given(texts.filter(lambda text: "[" not in text), rules)
 def test_a_clean_text_is_left_as_it_is(text, rules):
-    found = clean(text, rules)
-    if isinstance(found, Cleaned):
-        again = clean(found.text, rules)
-        assert again == (found.text, Counter())
+    result = clean(text, rules)
+    if isinstance(result, Cleaned):
+        again = clean(result.text, rules)
+        assert again == (result.text, Counter())
 
 
 @given(texts, rules)
 def test_a_value_breaks_its_limit(text, rules):
-    found = clean(text, rules)
-    if not isinstance(found, Cleaned) and found.rule == "c4.too_few_sentences":
-        assert found.value < found.threshold == rules.min_sentences
+    result = clean(text, rules)
+    if not isinstance(result, Cleaned) and result.rule == "c4.too_few_sentences":
+        assert result.value < result.threshold == rules.min_sentences
 
 
 @given(st.lists(st.sampled_from(["We saw it.", "“Why?”", "He went!", "It is 3.5 m.", "(So be it.)"]), max_size=20))

@@ -41,15 +41,15 @@ def settings(case):
     return {key: tuple(value) if isinstance(value, list) else value for key, value in case.get("settings", {}).items()}
 
 
-def assert_reason(found, case, family):
+def assert_reason(reason, case, family):
     if case["rule"] is None:
-        assert found is None
+        assert reason is None
         return
-    assert found is not None
-    assert found.rule == f"{family}.{case['rule']}"
-    assert found.value == pytest.approx(case.get("value", found.value), abs=1e-6)
-    assert found.threshold == case.get("threshold", found.threshold)
-    assert found.detail == case.get("detail", "")
+    assert reason is not None
+    assert reason.rule == f"{family}.{case['rule']}"
+    assert reason.value == pytest.approx(case.get("value", reason.value), abs=1e-6)
+    assert reason.threshold == case.get("threshold", reason.threshold)
+    assert reason.detail == case.get("detail", "")
 
 
 def slow_ngram_chars(words):
@@ -117,15 +117,15 @@ def test_any_text_is_measured_and_shares_lie_in_0_to_1(text):
 def test_the_first_value_out_of_bounds_is_the_reason(text):
     rules = GopherQuality(min_words=1)
     out = [measure for measure in quality_measures(text, rules) if not measure.low <= measure.value <= measure.high]
-    found = quality(text, rules)
-    assert (found and found.rule) == (f"gopher_quality.{out[0].rule}" if out else None)
-    assert found is None or found.threshold in out[0]
+    reason = quality(text, rules)
+    assert (reason and reason.rule) == (f"gopher_quality.{out[0].rule}" if out else None)
+    assert reason is None or reason.threshold in out[0]
 
 
 @given(texts)
 def test_a_repetition_exceeds_its_limit(text):
-    found = repetition(text, GopherRepetition())
-    assert found is None or found.value > found.threshold
+    reason = repetition(text, GopherRepetition())
+    assert reason is None or reason.value > reason.threshold
 
 
 @given(st.lists(st.text(alphabet="abcdefgh", min_size=1), unique=True))
@@ -155,15 +155,15 @@ def test_later_rules_are_not_measured():
 
 
 def test_every_rule_of_the_paper_is_measured_once():
-    found = [measure.rule for measure in repetition_measures("", GopherRepetition())]
-    assert len(found) == len(set(found)) == 13
+    rules = [measure.rule for measure in repetition_measures("", GopherRepetition())]
+    assert len(rules) == len(set(rules)) == 13
     assert len({measure.rule for measure in quality_measures("", GopherQuality())}) == 8
 
 
 @given(few_words)
 def test_later_copies_are_the_words_of_repeats_without_the_first(words):
     total = len("".join(words)) or 1
-    found = list(ngram_chars(words, "later"))
+    shares = list(ngram_chars(words, "later"))
     for n in range(5, 11):
         seen, covered = set(), set()
         for start in range(len(words) - n + 1):
@@ -171,4 +171,4 @@ def test_later_copies_are_the_words_of_repeats_without_the_first(words):
             if gram in seen:
                 covered.update(range(start, start + n))
             seen.add(gram)
-        assert found[n - 2] == pytest.approx(sum(len(words[place]) for place in covered) / total)
+        assert shares[n - 2] == pytest.approx(sum(len(words[place]) for place in covered) / total)

@@ -17,9 +17,9 @@ labels = st.text(alphabet="abcdefgh", min_size=1, max_size=5)
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in CASES["cases"]])
 def test_addresses_are_refused_with_the_matching_entry(case):
-    found = urls.reason(case["url"], RULES)
-    assert (found.rule if found else None) == case["rule"]
-    assert (found.detail if found else "") == case["detail"]
+    reason = urls.reason(case["url"], RULES)
+    assert (reason.rule if reason else None) == case["rule"]
+    assert (reason.detail if reason else "") == case["detail"]
 
 
 def test_length_is_measured_in_characters_and_the_limit_is_kept():
@@ -51,8 +51,8 @@ def test_an_entry_that_is_no_host_name_is_an_error(entry):
 
 @given(st.text() | st.text().map("http://{}".format))
 def test_any_string_gets_an_answer(url):
-    found = urls.reason(url, RULES)
-    assert found is None or found.rule.startswith("url.")
+    reason = urls.reason(url, RULES)
+    assert reason is None or reason.rule.startswith("url.")
 
 
 @given(st.lists(labels, min_size=1, max_size=3), labels)

@@ -147,7 +147,7 @@ def test_a_changed_table_of_counts_is_named(stage, table, out):
     [
         (("key",), lambda key: "0" * 64),
         (("settings",), lambda settings: {**settings, "more": 1}),
-        (("items", 0, "sha256"), lambda sha256: "0" * 64),
+        (("items", 0, "digest"), lambda digest: "0" * 64),
         (("items", 0, "source"), lambda source: "other"),
         (("versions", "curate"), lambda version: "99"),
     ],

@@ -49,9 +49,10 @@ def test_a_shard_of_the_wrong_size_is_named_with_both_sizes(pair):
     ("text", "why"),
     [
         ("{", "not JSON"),
-        ("[]", "not a curate.manifest"),
+        ("[]", "not a manifest of format curate.manifest, version 1"),
         ('{"format": "curate.manifest", "version": 2}', "version 2"),
         ('{"format": "curate.manifest", "version": 1, "dtype": ">u2"}', "dtype >u2"),
+        ('{"format": "curate.manifest", "version": 1, "dtype": ["<u2"]}', "dtype .*<u2"),
     ],
 )
 def test_a_file_that_is_no_manifest_is_named(tmp_path, text, why):
@@ -62,7 +63,7 @@ def test_a_file_that_is_no_manifest_is_named(tmp_path, text, why):
 
 
 def test_a_manifest_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"none\.json: cannot read this manifest"):
+    with pytest.raises(ValueError, match=r"none\.json: no such manifest"):
         open_all(tmp_path / "none.json")
 
 

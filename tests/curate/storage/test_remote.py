@@ -190,15 +190,15 @@ def test_a_host_that_asks_for_patience_slows_every_reader(server, monkeypatch):
     monkeypatch.setattr(threading.Event, "wait", wait)
     monkeypatch.setattr(patience.time, "monotonic", lambda: now[0])
     host, stop = patience.HostPatience("h"), threading.Event()
-    host.slow(Patience(), 7.0)
+    host.delay(Patience(), 7.0)
     host.wait(stop)  # any reader
     assert now[0] == 7.0
-    host.slow(Patience(), 10_000.0)
+    host.delay(Patience(), 10_000.0)
     host.wait(stop)
     assert now[0] == 7.0 + patience.AFTER_LONGEST_S
     for refusals in range(2, 40):
         before = now[0]
-        host.slow(Patience(), None)
+        host.delay(Patience(), None)
         host.wait(stop)
         assert now[0] - before <= min(120.0, 2.0**refusals)
 

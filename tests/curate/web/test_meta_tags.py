@@ -12,9 +12,9 @@ NOW = datetime(2026, 11, 25, tzinfo=UTC)
 NOAI = '<meta name="robots" content="noai">'
 
 
-def told(markup: str | bytes, charset: str = "") -> list[tuple[str, str]]:
+def preferences_of(markup: str | bytes, charset: str = "") -> list[tuple[str, str]]:
     body = markup if isinstance(markup, bytes) else markup.encode()
-    return [(each.category, each.value) for each in from_html(body, charset, ("curate",), NOW)]
+    return [(preference.category, preference.value) for preference in from_html(body, charset, ("curate",), NOW)]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def told(markup: str | bytes, charset: str = "") -> list[tuple[str, str]]:
     ],
 )
 def test_r68_a_meta_tag_refuses(markup):
-    assert told(markup) == [("train-ai", "n")]
+    assert preferences_of(markup) == [("train-ai", "n")]
 
 
 @pytest.mark.parametrize(
@@ -63,19 +63,19 @@ def test_r68_a_meta_tag_refuses(markup):
     ],
 )
 def test_r68_what_is_no_meta_tag_of_ours_says_nothing(markup):
-    assert told(markup) == []
+    assert preferences_of(markup) == []
 
 
 @pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be"])
 def test_a_page_in_utf_16_is_read_by_its_mark_or_its_header(charset):
     body = NOAI.encode(charset)
-    assert told(("\ufeff" + NOAI).encode(charset)) == [("train-ai", "n")]
-    assert told(body, charset.upper().replace("-LE", "LE").replace("-BE", "BE")) == [("train-ai", "n")]
+    assert preferences_of(("\ufeff" + NOAI).encode(charset)) == [("train-ai", "n")]
+    assert preferences_of(body, charset.upper().replace("-LE", "LE").replace("-BE", "BE")) == [("train-ai", "n")]
 
 
 @pytest.mark.parametrize("charset", ["shift_jis", "gb18030", "windows-1251", "no-such", "rot13", "idna", "utf-7", ""])
 def test_the_tag_is_found_under_any_other_charset(charset):
-    assert told(b"<title>\x93\xfa\x96{</title>" + NOAI.encode(), charset) == [("train-ai", "n")]
+    assert preferences_of(b"<title>\x93\xfa\x96{</title>" + NOAI.encode(), charset) == [("train-ai", "n")]
 
 
 def test_several_tags_add_up():
@@ -89,15 +89,15 @@ def test_several_tags_add_up():
 
 
 @pytest.mark.parametrize(
-    ("tag", "found"),
+    ("tag", "expected"),
     [
         ('<link rel="license" type="application/rsl+xml" href="/l.xml?a&amp;b">', [("license", "/l.xml?a&b")]),
         ('<link rel="license" href="https://creativecommons.org/licenses/by/4.0/">', []),
         ('<link rel="stylesheet" type="application/rsl+xml" href="/l.xml">', []),
     ],
 )
-def test_a_license_link_is_recorded(tag, found):
-    assert told(tag) == found
+def test_a_license_link_is_recorded(tag, expected):
+    assert preferences_of(tag) == expected
 
 
 def test_a_tdm_reservation_in_the_markup_has_its_own_outcome():

@@ -13,12 +13,12 @@ NOW = datetime(2026, 11, 25, tzinfo=UTC)
 SITE = "https://example.com"
 
 
-def told(name: str, value: str) -> list[tuple[str, str]]:
-    return [(each.category, each.value) for each in from_headers([(name, value)], ("curate",), NOW)]
+def preferences_of(name: str, value: str) -> list[tuple[str, str]]:
+    return [(preference.category, preference.value) for preference in from_headers([(name, value)], ("curate",), NOW)]
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
+    ("value", "expected"),
     [
         ("train-ai=n", [("train-ai", "n")]),
         ("train-ai=y, search=n", [("train-ai", "y"), ("search", "n")]),
@@ -33,12 +33,12 @@ def told(name: str, value: str) -> list[tuple[str, str]]:
         ("=, ;, train-ai=n", [("train-ai", "n")]),
     ],
 )
-def test_content_usage_is_a_dictionary_of_labels(value, found):
-    assert told("Content-Usage", value) == found
+def test_content_usage_is_a_dictionary_of_labels(value, expected):
+    assert preferences_of("Content-Usage", value) == expected
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
+    ("value", "expected"),
     [
         ("search=yes, ai-train=no", [("search", "y"), ("train-ai", "n")]),
         ("AI-Train = NO", [("train-ai", "n")]),
@@ -47,12 +47,12 @@ def test_content_usage_is_a_dictionary_of_labels(value, found):
         ("", []),
     ],
 )
-def test_content_signal_is_a_list_of_yes_and_no(value, found):
-    assert told("content-signal", value) == found
+def test_content_signal_is_a_list_of_yes_and_no(value, expected):
+    assert preferences_of("content-signal", value) == expected
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
+    ("value", "expected"),
     [
         ("noai, noimageai", [("train-ai", "n"), ("train-image-ai", "n")]),
         ("NoAI", [("train-ai", "n")]),
@@ -73,17 +73,19 @@ def test_content_signal_is_a_list_of_yes_and_no(value, found):
         ("all, index, follow", []),
     ],
 )
-def test_r67_x_robots_tag_with_agents_and_dates(value, found):
-    assert told("X-Robots-Tag", value) == found
-
-
-@pytest.mark.parametrize(("value", "found"), [("1", [("tdm", "n")]), (" 0 ", [("tdm", "y")]), ("2", []), ("true", [])])
-def test_a_tdm_reservation_is_one_or_zero(value, found):
-    assert told("tdm-reservation", value) == found
+def test_r67_x_robots_tag_with_agents_and_dates(value, expected):
+    assert preferences_of("X-Robots-Tag", value) == expected
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
+    ("value", "expected"), [("1", [("tdm", "n")]), (" 0 ", [("tdm", "y")]), ("2", []), ("true", [])]
+)
+def test_a_tdm_reservation_is_one_or_zero(value, expected):
+    assert preferences_of("tdm-reservation", value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
     [
         ('<https://x/l.xml>; rel="license"; type="application/rsl+xml"', [("license", "https://x/l.xml")]),
         ('</a>; rel=next, </l,xml>; title="a, b"; rel="next license"', [("license", "/l,xml")]),
@@ -91,13 +93,18 @@ def test_a_tdm_reservation_is_one_or_zero(value, found):
         ('</a>; title="license"', []),
     ],
 )
-def test_a_license_is_linked(value, found):
-    assert told("Link", value) == found
+def test_a_license_is_linked(value, expected):
+    assert preferences_of("Link", value) == expected
 
 
 def test_repeated_fields_add_up_and_each_preference_is_told_once():
-    found = from_headers([("X-Robots-Tag", "noai"), ("x-robots-tag", "noindex"), ("X-Robots-Tag", "noai")], (), NOW)
-    assert found == (Preference("train-ai", "n", "hdr:x-robots-tag"), Preference("index", "n", "hdr:x-robots-tag"))
+    preferences = from_headers(
+        [("X-Robots-Tag", "noai"), ("x-robots-tag", "noindex"), ("X-Robots-Tag", "noai")], (), NOW
+    )
+    assert preferences == (
+        Preference("train-ai", "n", "hdr:x-robots-tag"),
+        Preference("index", "n", "hdr:x-robots-tag"),
+    )
 
 
 TDMREP = b"""[{"location": "/", "tdm-reservation": 1}, {"location": "/free/*.html$", "tdm-reservation": 0},
@@ -109,8 +116,8 @@ TDMREP = b"""[{"location": "/", "tdm-reservation": 1}, {"location": "/free/*.htm
     ("path", "value"), [("/", "n"), ("/free/a.html", "y"), ("/free/a.htm", "n"), ("/odd", None), ("/tie", "n")]
 )
 def test_tdmrep_json_is_read_for_the_longest_location(path, value):
-    found = from_tdmrep(TDMREP, SITE + path)
-    assert found == ((Preference("tdm", value, "file:tdmrep.json"),) if value else ())
+    preferences = from_tdmrep(TDMREP, SITE + path)
+    assert preferences == ((Preference("tdm", value, "file:tdmrep.json"),) if value else ())
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[" * 100_000, b"\xff\xfe", b'"x"', b"[null]", b"1" * 5_000])
@@ -147,9 +154,9 @@ def test_what_is_not_about_a_training_corpus_is_recorded_only(category):
 
 @pytest.mark.parametrize("source", ["robots license", "hdr:link license", "meta:link license"])
 def test_a_license_is_recorded_unless_it_is_taken_for_a_reservation(source):
-    found = [Preference("license", "https://x/l.xml", source)]
-    assert decide(found) is None
-    assert decide(found, Policy(license=True)) == "optout_rsl"
+    preferences = [Preference("license", "https://x/l.xml", source)]
+    assert decide(preferences) is None
+    assert decide(preferences, Policy(license=True)) == "optout_rsl"
 
 
 CATEGORIES = [field.name.replace("_", "-") for field in fields(Policy)]

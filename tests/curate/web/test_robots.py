@@ -214,7 +214,7 @@ def test_preferences_come_from_the_longest_path_of_the_agents_group():
         b"User-agent: *\nContent-Usage: train-ai=n\nContent-Usage: /ok/ train-ai=y\n"
         b"Disallow: /no\nContent-Signal: search=yes, ai-train=no\n"
     )
-    signal = [Preference(*each, "robots:L5 content-signal") for each in (("search", "y"), ("train-ai", "n"))]
+    signal = [Preference(*pair, "robots:L5 content-signal") for pair in (("search", "y"), ("train-ai", "n"))]
     assert robots.preferences("curate", f"{SITE}/a") == (
         Preference("train-ai", "n", "robots:L2 content-usage"),
         *signal,

@@ -1,4 +1,4 @@
-"""What the fetch of a robots.txt comes to, and for how long its answer holds."""
+"""The consequence of the fetch of a robots.txt, and how long it holds."""
 
 import pytest
 

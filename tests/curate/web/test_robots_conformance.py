@@ -12,28 +12,31 @@ PLAIN = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 def fields(text: bytes) -> list[tuple[str, bytes]]:
-    """Names and values in order, adjacent strings joined; a comment is none."""
-    found: list[list] = []
+    """Returns names and values in order, adjacent strings joined; comments are left out."""
+    pairs: list[list] = []
     for string, name, word in TOKEN.findall(text):
         if name:
-            found.append([name.decode(), b""])
+            pairs.append([name.decode(), b""])
         elif word:
-            found[-1][1] = word
+            pairs[-1][1] = word
         elif string:
-            found[-1][1] += ESCAPE.sub(
-                lambda told: bytes.fromhex(told[1].decode()) if told[1] else PLAIN.get(told[2], told[2]), string
-            )
-    return [(name, value) for name, value in found]
+            pairs[-1][1] += ESCAPE.sub(unescaped, string)
+    return [(name, value) for name, value in pairs]
+
+
+def unescaped(escape: re.Match[bytes]) -> bytes:
+    """Returns the bytes that an escape stands for."""
+    return bytes.fromhex(escape[1].decode()) if escape[1] else PLAIN.get(escape[2], escape[2])
 
 
 def expectations(text: bytes) -> list[tuple[bytes, str, str, bool]]:
-    """File, agent, URL and whether it may be fetched."""
-    found, last = [], {}
+    """Returns a row for each case: file, agent, URL and whether it may be fetched."""
+    rows, last = [], {}
     for name, value in fields(text):
         last[name] = value
         if name == "expected_outcome":
-            found.append((last["robotstxt"], last["useragent"].decode(), last["testurl"].decode(), value == b"ALLOWED"))
-    return found
+            rows.append((last["robotstxt"], last["useragent"].decode(), last["testurl"].decode(), value == b"ALLOWED"))
+    return rows
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +47,8 @@ def cases(data) -> dict[str, list]:
 def test_every_case_has_the_outcome_that_google_expects(cases):
     wrong = [
         (name, agent, url, wanted)
-        for name, each in cases.items()
-        for body, agent, url, wanted in each
+        for name, rows in cases.items()
+        for body, agent, url, wanted in rows
         if parse(body).verdict(agent, url).allowed is not wanted
     ]
     assert wrong == []

@@ -16,17 +16,17 @@ groups = st.lists(st.tuples(agents, st.lists(rules, min_size=1, max_size=5)), ma
 junk = st.text("abcxyz :-/", max_size=20).filter(lambda text: not any(name in text for name in NAMES))
 
 
-def written(found) -> list[str]:
-    """The lines of a robots.txt of these groups."""
+def lines_of(some_groups) -> list[str]:
+    """Returns the lines of a robots.txt of these groups."""
     return [
         line
-        for names, rules in found
-        for line in (*(f"User-agent: {each}" for each in names), *(f"{kind}: {path}" for kind, path in rules))
+        for names, rules in some_groups
+        for line in (*(f"User-agent: {name}" for name in names), *(f"{kind}: {path}" for kind, path in rules))
     ]
 
 
 def slowly(text: str, path: str) -> bool:
-    """Whether a pattern matches a prefix of a path, by trying everything."""
+    """Returns True if a pattern matches a prefix of a path, by trying everything."""
     if text == "":
         return True
     if text == "$":
@@ -43,18 +43,18 @@ def test_a_linear_glob_equals_the_one_that_tries_everything(text, path):
 
 
 @given(groups, paths, st.sampled_from(["one", "TWO", "three", "four"]))
-def test_a_verdict_is_that_of_the_longest_match_in_all_groups_of_the_agent(found, path, token):
-    names = [({each.partition("/")[0].lower() for each in names}, rules) for names, rules in found]
-    own = [rules for each, rules in names if token.lower() in each] or [rules for each, rules in names if "*" in each]
+def test_a_verdict_is_that_of_the_longest_match_in_all_groups_of_the_agent(drawn_groups, path, token):
+    by_tokens = [({name.partition("/")[0].lower() for name in names}, rules) for names, rules in drawn_groups]
+    own = [rules for tokens, rules in by_tokens if token.lower() in tokens]
+    own = own or [rules for tokens, rules in by_tokens if "*" in tokens]
     hits = [(len(text), kind == "Allow") for rules in own for kind, text in rules if slowly(text, path)]
-    assert (
-        parse("\n".join(written(found)).encode()).verdict(token, SITE + path).allowed == max(hits, default=(0, True))[1]
-    )
+    verdict = parse("\n".join(lines_of(drawn_groups)).encode()).verdict(token, SITE + path)
+    assert verdict.allowed == max(hits, default=(0, True))[1]
 
 
 @given(groups, paths, st.lists(st.tuples(st.integers(0, 40), junk), max_size=6))
-def test_unknown_lines_never_change_a_verdict(found, path, extra):
-    lines = written(found)
+def test_unknown_lines_never_change_a_verdict(drawn_groups, path, extra):
+    lines = lines_of(drawn_groups)
     plain = parse("\n".join(lines).encode()).verdict("one", SITE + path)
     for at, line in extra:
         lines.insert(at, line)
@@ -63,22 +63,22 @@ def test_unknown_lines_never_change_a_verdict(found, path, extra):
 
 
 @given(groups, st.sampled_from(["\n", "\r", "\r\n"]))
-def test_all_line_ends_are_one(found, end):
-    assert parse(end.join(written(found)).encode()) == parse("\n".join(written(found)).encode())
+def test_all_line_ends_are_one(drawn_groups, end):
+    assert parse(end.join(lines_of(drawn_groups)).encode()) == parse("\n".join(lines_of(drawn_groups)).encode())
 
 
 @given(groups, rules, paths)
-def test_one_more_rule_moves_a_verdict_only_its_own_way(found, rule, path):
-    found = [*found, (["one"], [("Disallow", "")])]
-    before = parse("\n".join(written(found)).encode()).verdict("one", SITE + path).allowed
-    after = parse("\n".join([*written(found), ": ".join(rule)]).encode()).verdict("one", SITE + path).allowed
+def test_one_more_rule_moves_a_verdict_only_its_own_way(drawn_groups, rule, path):
+    drawn_groups = [*drawn_groups, (["one"], [("Disallow", "")])]
+    before = parse("\n".join(lines_of(drawn_groups)).encode()).verdict("one", SITE + path).allowed
+    after = parse("\n".join([*lines_of(drawn_groups), ": ".join(rule)]).encode()).verdict("one", SITE + path).allowed
     assert after == before or after == (rule[0] == "Allow")
 
 
 @given(st.text(max_size=12), st.data())
 def test_an_escape_of_an_unreserved_octet_is_that_octet_to_a_disallow(text, data):
-    text = "".join(each for each in text if each.isascii() and (each.isalnum() or each in "-._~"))
-    some = "".join(f"%{ord(each):02x}" if data.draw(st.booleans()) else each for each in text)
+    text = "".join(octet for octet in text if octet.isascii() and (octet.isalnum() or octet in "-._~"))
+    some = "".join(f"%{ord(octet):02x}" if data.draw(st.booleans()) else octet for octet in text)
     assert matches(pattern(f"/{some}"), target(f"{SITE}/{text}"))
     assert matches(pattern(f"/{text}"), target(f"{SITE}/{some}"))
 

@@ -28,8 +28,8 @@ CASES = json.loads((Path(__file__).parents[2] / "cases" / "links_urls.json").rea
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_fetched(name):
     raw, expected = CASES[name]
-    found = fetch_url(raw)
-    assert (found.rule if isinstance(found, Reason) else found) == expected
+    result = fetch_url(raw)
+    assert (result.rule if isinstance(result, Reason) else result) == expected
 
 
 def test_whatwg_own_cases_are_taken_as_browsers_take_them(data):
@@ -40,21 +40,21 @@ def test_whatwg_own_cases_are_taken_as_browsers_take_them(data):
         if not isinstance(case, dict) or case.get("base") not in (None, "about:blank"):
             continue
         checked += 1
-        found = fetch_url(case["input"])
+        result = fetch_url(case["input"])
         if case.get("failure") or case["protocol"] not in ("http:", "https:"):
-            assert isinstance(found, Reason), case
-        elif isinstance(found, str):
+            assert isinstance(result, Reason), case
+        elif isinstance(result, str):
             host = case["hostname"].removesuffix(".") + (f":{case['port']}" if case["port"] else "")
             _, _, rest = case["href"].partition("#")[0].partition("//")
-            assert found == f"{case['protocol']}//{host}/{rest.partition('/')[2]}", case
+            assert result == f"{case['protocol']}//{host}/{rest.partition('/')[2]}", case
         else:
-            assert found.rule == "links.invalid"
+            assert result.rule == "links.invalid"
             assert is_faulty(case["hostname"].removesuffix(".")) or "\0" in case["input"], case
     assert checked > 200
 
 
 def is_faulty(host: str) -> bool:
-    """Is this a host that browsers take and a crawler on the public web cannot?"""
+    """Returns True for a host that browsers take and a crawler on the public web cannot."""
     punycode = any(label.startswith("xn--") for label in idna.decode(host).split("."))
     return "." not in host or ".." in host or host.startswith(".") or host.endswith(".") or punycode
 
@@ -67,8 +67,8 @@ def test_u8_an_endless_address_is_refused_unread():
 
 
 def test_u10_userinfo_is_neither_fetched_nor_shown():
-    found = address("http://me:secret@example.com/")
-    assert found == Address("http://example.com/", "example.com", ("userinfo",))
+    result = address("http://me:secret@example.com/")
+    assert result == Address("http://example.com/", "example.com", ("userinfo",))
     wrapped = address("https://www.google.com/url?q=http%3A%2F%2Fme%3Asecret%40example.com%2F")
     assert wrapped == Address("http://example.com/", "example.com", ("google", "userinfo"))
     assert stored_form("x http://me:secret@example.com/ y") == "x http://example.com/ y"
@@ -104,9 +104,9 @@ def test_u10_userinfo_is_neither_fetched_nor_shown():
     ],
 )
 def test_wrappers_are_taken_off_and_named(raw, expected, rewrites):
-    found = address(raw)
-    assert isinstance(found, Address)
-    assert (found.fetch_url, found.rewrites) == (expected, rewrites)
+    result = address(raw)
+    assert isinstance(result, Address)
+    assert (result.fetch_url, result.rewrites) == (expected, rewrites)
 
 
 def test_amp_paths_are_taken_off_only_when_asked():
@@ -118,8 +118,8 @@ def test_amp_paths_are_taken_off_only_when_asked():
 
 def test_a_copy_in_the_web_archive_is_fetched_there_and_compared_as_the_page():
     copy = "https://web.archive.org/web/20120102030405id_/http://www.a.example:80/x?b=1"
-    found = address(copy)
-    assert (found.fetch_url, found.host, found.rewrites) == (copy, "www.a.example", ("web_archive",))
+    result = address(copy)
+    assert (result.fetch_url, result.host, result.rewrites) == (copy, "www.a.example", ("web_archive",))
     assert dedupe_key(copy) == dedupe_key("https://a.example/x?b=1")
     assert dedupe_key("https://web.archive.org/web/2012/a.example/x") == dedupe_key("http://a.example/x")
     assert archived_url("https://web.archive.org/web/*/http://a.example/") is None
@@ -193,17 +193,17 @@ def test_the_key_does_not_hear_scheme_www_order_or_tracking(host, path, pairs, r
 @given(st.text(max_size=60))
 def test_nothing_raises_and_what_is_fetched_stays_as_it_is(raw):
     for text in (raw, f"http://{raw}", f"http://a.example/{raw}", f"https://www.google.com/url?q={raw}"):
-        found = address(text)
-        if isinstance(found, Address):
-            again = fetch_url(found.fetch_url)
-            assert again == found.fetch_url
-            assert "@" not in found.fetch_url.split("/")[2]
-            assert "#" not in found.fetch_url
-            assert found.fetch_url.isascii()
-            assert not set(found.fetch_url) & set(map(chr, range(33)))
-            assert len(dedupe_key(found.fetch_url)) == 16
+        result = address(text)
+        if isinstance(result, Address):
+            again = fetch_url(result.fetch_url)
+            assert again == result.fetch_url
+            assert "@" not in result.fetch_url.split("/")[2]
+            assert "#" not in result.fetch_url
+            assert result.fetch_url.isascii()
+            assert not set(result.fetch_url) & set(map(chr, range(33)))
+            assert len(dedupe_key(result.fetch_url)) == 16
         else:
-            assert found.rule in ("links.invalid", "links.scheme", "links.length")
+            assert result.rule in ("links.invalid", "links.scheme", "links.length")
         stored_form(text)
 
 
