@@ -29,7 +29,7 @@ from curate.stage.record import StageRecord, begin_stage, close_stage, done, rea
 from curate.storage.writing import write_bytes
 
 OUTDATED = ("manifest.json", "report.html")  # they say what the output holds, and go once a stage is to change it
-USER_ERROR = re.compile(r"(?:SettingsError|OlderOutput): (.+?)(?: \[while running .*)?$", re.MULTILINE)
+USER_ERROR = re.compile(r"(?:SettingsError|OlderOutput|UserError): (.+?)(?: \[while running .*)?$", re.MULTILINE)
 
 
 def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
