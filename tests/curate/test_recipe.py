@@ -81,9 +81,9 @@ def test_a_recipe_survives_its_toml(made):
 
 @pytest.mark.parametrize("name", recipe.bundled_names())
 def test_every_bundled_recipe_loads_and_its_printed_form_is_the_same_recipe(name):
-    found = recipe.load(name)
-    assert found.name == name
-    assert loaded(settings.to_toml(found)) == found
+    chosen = recipe.load(name)
+    assert chosen.name == name
+    assert loaded(settings.to_toml(chosen)) == chosen
 
 
 def test_the_bundled_recipes_are_these():
@@ -120,10 +120,10 @@ def test_gopher_s_thresholds_are_the_paper_s():
 
 
 def test_gpt_3_s_mixture_is_table_2_2():
-    found = recipe.load("gpt3")
-    weights = {name: source.weight for name, source in found.sources.items()}
+    chosen = recipe.load("gpt3")
+    weights = {name: source.weight for name, source in chosen.sources.items()}
     assert weights == {"common_crawl": 60, "webtext2": 22, "books1": 8, "books2": 8, "wikipedia": 3}
-    assert found.mixture.tokens == 300_000_000_000
+    assert chosen.mixture.tokens == 300_000_000_000
 
 
 def test_gpt_3_s_common_crawl_comes_last_so_that_every_other_source_wins_a_duplicate():
@@ -131,18 +131,18 @@ def test_gpt_3_s_common_crawl_comes_last_so_that_every_other_source_wins_a_dupli
 
 
 def test_gpt_3_judges_common_crawl_alone_by_a_pareto_draw_of_alpha_9_with_the_model_that_ships():
-    found = recipe.load("gpt3")
-    assert (found.score.keep, found.score.alpha, found.score.label) == ("pareto", 9, "positive")
-    assert found.score.only == ("common_crawl",)
-    assert found.score.is_default
-    assert found.stages == kinds.STAGES
+    chosen = recipe.load("gpt3")
+    assert (chosen.score.keep, chosen.score.alpha, chosen.score.label) == ("pareto", 9, "positive")
+    assert chosen.score.only == ("common_crawl",)
+    assert chosen.score.is_default
+    assert chosen.stages == kinds.STAGES
 
 
 def test_webtext_leaves_wikipedia_out_as_the_paper_does():
-    found = recipe.load("webtext")
-    assert found.filter.url.domains == ("wikipedia.org",)
-    assert found.sources["webtext"].filter == found.filter
-    assert found.stages == ("extract", "filter", "dedup", "tokenize", "pack")
+    chosen = recipe.load("webtext")
+    assert chosen.filter.url.domains == ("wikipedia.org",)
+    assert chosen.sources["webtext"].filter == chosen.filter
+    assert chosen.stages == ("extract", "filter", "dedup", "tokenize", "pack")
 
 
 def test_a_recipe_that_is_not_there_names_those_that_are():
@@ -166,15 +166,17 @@ rules = []
 
 
 def test_a_source_s_filter_is_the_recipe_s_with_its_own_values_on_top():
-    found = loaded(INHERITING)
-    assert found.sources["plain"].filter == found.filter
-    assert found.sources["own"].filter == replace(found.filter, language=LanguageRules(allowed=("fr",), min_score=0.9))
-    assert found.sources["bare"].filter == replace(found.filter, rules=())
+    chosen = loaded(INHERITING)
+    assert chosen.sources["plain"].filter == chosen.filter
+    assert chosen.sources["own"].filter == replace(
+        chosen.filter, language=LanguageRules(allowed=("fr",), min_score=0.9)
+    )
+    assert chosen.sources["bare"].filter == replace(chosen.filter, rules=())
 
 
 def test_a_later_table_of_the_recipe_s_filter_is_inherited_too():
-    found = loaded('name = "own"\n[sources.web]\ninputs = ["a"]\n[filter]\nrules = ["url"]\n')
-    assert found.sources["web"].filter.rules == ("url",)
+    chosen = loaded('name = "own"\n[sources.web]\ninputs = ["a"]\n[filter]\nrules = ["url"]\n')
+    assert chosen.sources["web"].filter.rules == ("url",)
 
 
 @pytest.mark.parametrize(
@@ -243,9 +245,9 @@ def test_there_are_at_most_256_sources_as_a_node_has_one_byte_for_them():
 
 
 def test_every_setting_of_a_recipe_can_be_assigned():
-    found = recipe.load("webtext", ("seed=7", "pack.max_tokens=9", "sources.webtext.weight=2", "filter.rules=[]"))
-    assert (found.seed, found.pack.max_tokens, found.sources["webtext"].weight) == (7, 9, 2)
-    assert found.filter.rules == found.sources["webtext"].filter.rules == ()
+    chosen = recipe.load("webtext", ("seed=7", "pack.max_tokens=9", "sources.webtext.weight=2", "filter.rules=[]"))
+    assert (chosen.seed, chosen.pack.max_tokens, chosen.sources["webtext"].weight) == (7, 9, 2)
+    assert chosen.filter.rules == chosen.sources["webtext"].filter.rules == ()
 
 
 def test_an_assignment_goes_over_the_file_and_a_later_one_over_an_earlier():

@@ -23,26 +23,26 @@ def own(tmp_path, monkeypatch):
 
 def test_a_path_in_a_recipe_starts_at_the_recipe_s_folder(own, tmp_path):
     for name in (str(own), "../recipes/own.toml"):
-        found = recipe.load(name)
-        inputs = [Path(path).resolve() if path[0] in "/." else path for path in found.sources["web"].inputs]
+        loaded = recipe.load(name)
+        inputs = [Path(path).resolve() if path[0] in "/." else path for path in loaded.sources["web"].inputs]
         assert inputs[:3] == [tmp_path / "recipes/a/*.gz", tmp_path / "b.gz", Path("/c.gz")]
         assert inputs[3:] == ["miniweb:d-*.gz", "s3://e/f.gz"]
-        assert all(Path(path).is_absolute() for path in found.sources["web"].inputs[:3])
-        assert [Path(path).resolve() for path in found.score.positive] == [tmp_path / "recipes/good.jsonl"]
-        assert found.score.negative == ("/bad.jsonl",)
+        assert all(Path(path).is_absolute() for path in loaded.sources["web"].inputs[:3])
+        assert [Path(path).resolve() for path in loaded.score.positive] == [tmp_path / "recipes/good.jsonl"]
+        assert loaded.score.negative == ("/bad.jsonl",)
 
 
 def test_a_path_on_the_command_line_starts_at_the_working_folder(own, tmp_path):
     assigned = ('sources.web.inputs=["x.gz", "miniweb:y.gz"]', 'score.positive=["z.jsonl"]')
-    found = recipe.load(str(own), assigned)
-    assert found.sources["web"].inputs == (str(tmp_path / "here/x.gz"), "miniweb:y.gz")
-    assert found.score.positive == (str(tmp_path / "here/z.jsonl"),)
-    assert found.score.negative == ("/bad.jsonl",)
+    loaded = recipe.load(str(own), assigned)
+    assert loaded.sources["web"].inputs == (str(tmp_path / "here/x.gz"), "miniweb:y.gz")
+    assert loaded.score.positive == (str(tmp_path / "here/z.jsonl"),)
+    assert loaded.score.negative == ("/bad.jsonl",)
 
 
 def test_a_path_in_a_whole_table_on_the_command_line_starts_there_too(own, tmp_path):
-    found = recipe.load(str(own), ('sources={web={inputs=["x.gz"]}}',))
-    assert found.sources["web"].inputs == (str(tmp_path / "here/x.gz"),)
+    loaded = recipe.load(str(own), ('sources={web={inputs=["x.gz"]}}',))
+    assert loaded.sources["web"].inputs == (str(tmp_path / "here/x.gz"),)
 
 
 def test_a_glob_in_a_folder_with_brackets_in_its_name_still_means_that_folder(tmp_path):

@@ -108,18 +108,28 @@ def test_seed_and_purpose_do_not_run_into_one_another(seed, other):
 
 def test_a_rejection_says_whose_which_rule_and_how_many_utf_8_bytes():
     document = Document(id=b"i" * 16, url="u", timestamp=EPOCH, source="web", text="née")
-    found = reject(document, "filter", Reason("gopher_quality.too_few_words", 1, 50, "d"))
-    assert (found.id, found.url, found.source, found.stage) == (document.id, "u", "web", "filter")
-    assert (found.reason, found.value, found.threshold, found.detail) == ("gopher_quality.too_few_words", 1, 50, "d")
-    assert found.bytes == 4
+    rejection = reject(document, "filter", Reason("gopher_quality.too_few_words", 1, 50, "d"))
+    assert (rejection.id, rejection.url, rejection.source, rejection.stage) == (document.id, "u", "web", "filter")
+    assert (rejection.reason, rejection.value, rejection.threshold, rejection.detail) == (
+        "gopher_quality.too_few_words",
+        1,
+        50,
+        "d",
+    )
+    assert rejection.bytes == 4
 
 
 def test_a_lost_record_s_rejection_is_named_by_where_it_lies():
     failure = Failure(file="f", offset=3, length=9, stage="extract", error="truncated", message="m", record=True)
-    found = lost_record(failure, "web")
-    assert (found.reason, found.bytes, found.detail, found.source) == ("extract.truncated", 9, "m", "web")
-    assert len(found.id) == 16
-    assert found.id != lost_record(failure, "books").id  # two sources may hold files of one name
+    rejection = lost_record(failure, "web")
+    assert (rejection.reason, rejection.bytes, rejection.detail, rejection.source) == (
+        "extract.truncated",
+        9,
+        "m",
+        "web",
+    )
+    assert len(rejection.id) == 16
+    assert rejection.id != lost_record(failure, "books").id  # two sources may hold files of one name
 
 
 @pytest.mark.parametrize("name", ["web", "common-crawl", "Pile-CC", "stack.exchange", "s 1", "日本"])

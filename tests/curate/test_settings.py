@@ -201,10 +201,10 @@ def test_an_assigned_value_is_found_again_and_nothing_beside_it_changes(table, p
         changed = assign(table, tuple(path), value)
     except SettingsError:
         return
-    found = changed
+    value_there = changed
     for key in path:
-        found = found[key]
-    assert found == value
+        value_there = value_there[key]
+    assert value_there == value
     assert {key: changed[key] for key in table if key != path[0]} == {
         key: table[key] for key in table if key != path[0]
     }

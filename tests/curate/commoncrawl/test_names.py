@@ -18,9 +18,9 @@ NAMES = [f"crawl-data/CC-X/segments/1/warc/{number}.warc.gz" for number in range
 
 @pytest.fixture
 def server():
-    with serving() as found:
-        found.put("crawl-data/CC-X/warc.paths.gz", gzip.compress("\n".join([*NAMES, ""]).encode()))
-        yield found
+    with serving() as web_server:
+        web_server.put("crawl-data/CC-X/warc.paths.gz", gzip.compress("\n".join([*NAMES, ""]).encode()))
+        yield web_server
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_name_of_no_crawl_is_refused_in_one_line(server, name):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "names no file"),
         (b"<html>\n<p>Not here", "line 1: not the path of a file"),
@@ -102,18 +102,18 @@ def test_a_name_of_no_crawl_is_refused_in_one_line(server, name):
         (b"\xff\xfe\x00", "damaged"),
     ],
 )
-def test_a_list_that_is_none_is_refused_in_one_line(server, content, told):
+def test_a_list_that_is_none_is_refused_in_one_line(server, content, message):
     server.put("crawl-data/CC-Z/warc.paths.gz", content)
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=message):
         names.list_files("commoncrawl:CC-Z/warc", server.url)
 
 
 def test_a_real_list_of_common_crawl_is_read(data):
     path = data("warc/whirlwind-python__CC-MAIN-2024-22.warc.paths.gz")
-    found = names.list_files(str(path), names.BASE)
-    assert len(found) == 300  # in spite of its name it lists the Parquet files of the index, without their folder
-    assert {entry.fact for entry in found} == {None}
-    assert found[0].path.parent == storage.path(names.BASE + "/")
+    files = names.list_files(str(path), names.BASE)
+    assert len(files) == 300  # in spite of its name it lists the Parquet files of the index, without their folder
+    assert {entry.fact for entry in files} == {None}
+    assert files[0].path.parent == storage.path(names.BASE + "/")
 
 
 def test_an_https_input_is_known_by_what_its_server_tells(server):

@@ -110,26 +110,26 @@ def bad(good: SelectedCapture, after: SelectedCapture) -> list[tuple[SelectedCap
 @pytest.mark.parametrize("remote", [False, True], ids=["local", "http"])
 def test_a_wrong_row_is_a_failure_and_every_other_page_comes(root, case, remote):
     good = targets_of(root, "a.warc.gz")
-    wrong, error, told = bad(good[4], good[5])[case]
+    wrong, error, text = bad(good[4], good[5])[case]
     rows = sorted([*good, wrong])
     with serving() as server:
         server.put("a.warc.gz", (root / "a.warc.gz").read_bytes())
-        found = list(outcomes(rows, server.url if remote else str(root), read))
-    fine = [each for each in found if isinstance(each, Page)]
-    failures = [each for each in found if isinstance(each, Failure)]
+        results = list(outcomes(rows, server.url if remote else str(root), read))
+    fine = [each for each in results if isinstance(each, Page)]
+    failures = [each for each in results if isinstance(each, Failure)]
     assert [page.url for page in fine] == [target.url for target in good]
     assert len(failures) == 1
     assert failures[0].record
     assert error in failures[0].error
-    assert told in failures[0].message
+    assert text in failures[0].message
     assert (failures[0].file, failures[0].offset) == (wrong.file, wrong.offset)
 
 
 def test_overlapping_rows_are_each_read_for_themselves(root):
     good = targets_of(root, "a.warc.gz")
     longer = replace(good[2], length=good[2].length + good[3].length)
-    found = list(outcomes([longer, good[3]], str(root), read))
-    assert [page.url for page in found] == [good[2].url, good[3].url]
+    results = list(outcomes([longer, good[3]], str(root), read))
+    assert [page.url for page in results] == [good[2].url, good[3].url]
 
 
 def test_near_records_are_one_request_and_faults_of_the_server_change_nothing(root):
@@ -139,8 +139,8 @@ def test_near_records_are_one_request_and_faults_of_the_server_change_nothing(ro
         assert len(list(outcomes(good, server.url, read))) == PAGES
         assert len(server.asked) == 1
         server.faults.extend([Fault(cut=100), Fault(no_ranges=True, cut=400), Fault(no_ranges=True)])
-        found = list(outcomes(good[5:], server.url, read))
-    assert found == list(outcomes(good[5:], str(root), read))
+        results = list(outcomes(good[5:], server.url, read))
+    assert results == list(outcomes(good[5:], str(root), read))
 
 
 def test_requests_are_under_way_together_and_what_they_hold_is_bounded(root, monkeypatch):
@@ -170,16 +170,16 @@ def test_requests_are_under_way_together_and_what_they_hold_is_bounded(root, mon
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**7)), max_size=60))
 def test_batches_hold_every_target_once_in_order_near_each_other_and_not_too_large(places):
     targets = sorted(SelectedCapture(file="a", offset=offset, length=length, url="") for offset, length in places)
-    found = list(batches(targets))
-    assert [target for group in found for target in group] == targets
-    for group in found:
+    groups = list(batches(targets))
+    assert [target for group in groups for target in group] == targets
+    for group in groups:
         end = max(target.offset + target.length for target in group)
         assert end - group[0].offset <= REQUEST
         reach = group[0].offset
         for target in group:
             assert target.offset - reach <= GAP
             reach = max(reach, target.offset + target.length)
-    for group, following in pairwise(found):
+    for group, following in pairwise(groups):
         end = max(target.offset + target.length for target in group)
         reach = max(end, following[0].offset + following[0].length)
         assert following[0].offset - end > GAP or reach - group[0].offset > REQUEST

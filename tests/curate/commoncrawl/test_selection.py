@@ -75,7 +75,7 @@ def test_what_an_index_does_not_tell_fits_no_list_and_truncated_ones_may_be_left
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "told"),
+    ("setting", "value", "message"),
     [
         ("domains", ["https://example.com"], "host names"),
         ("domains", ["Example.com"], "host names"),
@@ -86,8 +86,8 @@ def test_what_an_index_does_not_tell_fits_no_list_and_truncated_ones_may_be_left
         ("domain", ["example.com"], "did you mean 'domains'"),
     ],
 )
-def test_a_selection_that_cannot_be_meant_is_refused_before_any_work(setting, value, told):
-    with pytest.raises(SettingsError, match=told) as error:
+def test_a_selection_that_cannot_be_meant_is_refused_before_any_work(setting, value, message):
+    with pytest.raises(SettingsError, match=message) as error:
         from_table({"name": "x", "sources": {"web": {"select": {setting: value}}}}, Where("r", ""))
     assert "sources.web.select" in str(error.value)
 
@@ -130,7 +130,7 @@ def test_both_names_of_truncation_are_known(tmp_path, key):
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "message"),
     [
         (line(offset="-"), "offset is '-'"),
         (line(offset="-7"), "offset is '-7'"),
@@ -146,13 +146,13 @@ def test_both_names_of_truncation_are_known(tmp_path, key):
         (line(url="x" * (1 << 20)), "JSONDecodeError"),
     ],
 )
-def test_a_line_that_is_no_row_costs_only_itself_and_is_told_of(tmp_path, bad, told):
+def test_a_line_that_is_no_row_costs_only_itself_and_is_told_of(tmp_path, bad, message):
     import re
 
-    found = rows(tmp_path, line(), bad, line(), select=Select(statuses=(200,)))
-    assert [row.fault == "" for row in found] == [True, False, True]
-    assert re.search(told, found[1].fault)
-    assert (found[1].file, found[1].offset) == ("index.cdxj", 2)
+    taken = rows(tmp_path, line(), bad, line(), select=Select(statuses=(200,)))
+    assert [row.fault == "" for row in taken] == [True, False, True]
+    assert re.search(message, taken[1].fault)
+    assert (taken[1].file, taken[1].offset) == ("index.cdxj", 2)
 
 
 def test_a_file_without_one_row_and_a_damaged_one_are_refused(tmp_path):
@@ -164,24 +164,24 @@ def test_a_file_without_one_row_and_a_damaged_one_are_refused(tmp_path):
 
 def test_common_crawls_own_index_shard_is_read(data):
     path = data("cdx/filtered_CC-MAIN-2024-30_cdx-00187.gz")
-    found = list(cdx.rows(path, path.name, Select()))
-    assert len(found) == 1140
-    assert not [row for row in found if row.fault]
-    assert all(row.file.startswith("crawl-data/CC-MAIN-2024-30/") and row.length > 0 for row in found)
+    taken = list(cdx.rows(path, path.name, Select()))
+    assert len(taken) == 1140
+    assert not [row for row in taken if row.fault]
+    assert all(row.file.startswith("crawl-data/CC-MAIN-2024-30/") and row.length > 0 for row in taken)
     select = Select(languages=("fra",), domains=("missiondefrance.fr",), statuses=(200,))
     some = list(cdx.rows(path, path.name, select))
     assert 0 < len(some) < 1140
-    assert some == [row for row in found if select.takes(row)]
+    assert some == [row for row in taken if select.takes(row)]
     assert all(".missiondefrance.fr/" in row.url for row in some)
 
 
 @pytest.mark.parametrize("name", ["iipc_cdxfile1.cdx", "iipc_cdxfile2.cdx"])
 def test_classic_cdx_is_read_by_the_columns_that_it_names(data, name):
     path = data(f"cdx/{name}")
-    found = list(cdx.rows(path, name, Select()))
-    assert len(found) == len(path.read_text(errors="replace").splitlines()) - 1
-    assert sum(not row.fault for row in found) > 0.99 * len(found)
-    assert all(row.url.startswith(("http", "dns:", "ftp", "warcinfo:", "filedesc:")) for row in found if not row.fault)
+    taken = list(cdx.rows(path, name, Select()))
+    assert len(taken) == len(path.read_text(errors="replace").splitlines()) - 1
+    assert sum(not row.fault for row in taken) > 0.99 * len(taken)
+    assert all(row.url.startswith(("http", "dns:", "ftp", "warcinfo:", "filedesc:")) for row in taken if not row.fault)
 
 
 DOMAINS = ["example.com", "www.example.com", "a.b.example.org", "other.net"]

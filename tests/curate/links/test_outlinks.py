@@ -34,7 +34,7 @@ def wat(links: list, **head: str) -> bytes:
     return record("metadata", "application/json", json.dumps({"Envelope": envelope}).encode())
 
 
-def found(content: bytes, form: str, *, internal: bool = False):
+def outcomes_of(content: bytes, form: str, *, internal: bool = False):
     item = Item(number=0, name=f"x.{form}", uri="", form=form, digest="", size=0, source="web")
     return [*outlinks(io.BytesIO(content), len(content), item, internal=internal)]
 
@@ -44,20 +44,20 @@ def urls(outcomes):
 
 
 def test_links_of_a_page_go_to_other_hosts_once_and_by_its_base():
-    outcomes = found(response(PAGE), "warc")
+    outcomes = outcomes_of(response(PAGE), "warc")
     assert urls(outcomes) == ["http://b.example/1", "http://c.example/2"]
     assert outcomes.count(Skipped("internal link")) == 2
     assert outcomes[0] == LinkCandidate(
         url="http://b.example/1", kind="warc", id="x.warc#1.1", time=1577934245, context="http://a.example/dir/page"
     )
-    assert urls(found(response(PAGE), "warc", internal=True)) == [
+    assert urls(outcomes_of(response(PAGE), "warc", internal=True)) == [
         *("http://b.example/1", "http://c.example/2", "http://a.example/base/three", "http://www.a.example/4")
     ]
 
 
 def test_what_is_no_page_has_no_links():
     content = response(PAGE, "image/png") + record("request", "application/http", b"GET / HTTP/1.1\r\n\r\n")
-    assert found(content, "warc") == [Skipped("mime image/png"), Skipped("request")]
+    assert outcomes_of(content, "warc") == [Skipped("mime image/png"), Skipped("request")]
 
 
 def test_links_of_a_wat_record():
@@ -70,38 +70,40 @@ def test_links_of_a_wat_record():
             {"path": "A@/href", "url": 7},
         ),
     ]
-    outcomes = found(wat(links, Base="http://z.example/b/"), "wat")
+    outcomes = outcomes_of(wat(links, Base="http://z.example/b/"), "wat")
     assert urls(outcomes) == ["http://b.example/1", "http://c.example/2", "http://z.example/up"]
     assert {each.kind for each in outcomes if isinstance(each, LinkCandidate)} == {"wat"}
-    assert urls(found(wat([{"path": "A@/href", "url": "../up"}]), "wat", internal=True)) == ["http://a.example/up"]
+    assert urls(outcomes_of(wat([{"path": "A@/href", "url": "../up"}]), "wat", internal=True)) == [
+        "http://a.example/up"
+    ]
 
 
 def test_a_wat_record_without_links_is_counted():
     broken = [b"{", b"[]", b'{"Envelope": 3}', b'{"Envelope": {"Payload-Metadata": null}}']
     content = b"".join(record("metadata", "application/json", each) for each in broken)
-    assert found(content, "wat") == [Skipped("page without links")] * 4
+    assert outcomes_of(content, "wat") == [Skipped("page without links")] * 4
 
 
 def test_damage_is_a_dead_letter_of_this_stage():
-    (failure,) = found(b"nothing of the kind", "warc")
+    (failure,) = outcomes_of(b"nothing of the kind", "warc")
     assert isinstance(failure, Failure)
     assert failure.stage == "links"
 
 
 def test_a_real_wat_record_of_a_request_holds_no_links(data):
     for path in sorted(data("warc").glob("*.wat*")):
-        assert found(path.read_bytes(), "wat") == [Skipped("warcinfo"), Skipped("page without links")]
+        assert outcomes_of(path.read_bytes(), "wat") == [Skipped("warcinfo"), Skipped("page without links")]
 
 
 def test_a_page_of_many_links_takes_no_time_with_their_square():
     """A list of elements that is walked by its index took 18 s of 1,285 links; here it would never end."""
     html = "".join(f'<a href="http://b.example/{number}">x</a>' for number in range(20_000))
-    links = found(response(html), "warc")
+    links = outcomes_of(response(html), "warc")
     assert len(urls(links)) == 10_000
     assert links.count(Skipped("link beyond 10,000 of its page")) == 10_000
 
 
 def test_real_pages_hold_links_to_other_hosts(data):
     path = sorted(data("web").glob("*.warc.gz"))[0]
-    links = urls(found(path.read_bytes(), "warc"))
+    links = urls(outcomes_of(path.read_bytes(), "warc"))
     assert len(links) > 1000

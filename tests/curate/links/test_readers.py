@@ -18,19 +18,19 @@ from curate.stage.plan import Item, Plan
 ROW = {"id": "abc", "url": "http://a.example/x", "score": 5, "created_utc": 1, "is_self": False, "subreddit": "news"}
 
 
-def found(path: Path, rules: Links = Links()):  # noqa: B008 - it is frozen
+def outcomes_of(path: Path, rules: Links = Links()):  # noqa: B008 - it is frozen
     form = form_of(path.name, rules.format)
     item = Item(number=0, name=path.name, uri=str(path), form=form, digest="", size=0, source="web")
     return [*read_links(Plan(stage="gather", folder=path.parent, settings={}, items=(item,)), item, rules)]
 
 
-def written(folder: Path, name: str, content: bytes) -> Path:
+def write(folder: Path, name: str, content: bytes) -> Path:
     path = folder / name
     path.write_bytes(content)
     return path
 
 
-def told(outcomes):
+def summary(outcomes):
     """Each outcome in a word: a link's URL, a rejection's reason, a failure's error, what was skipped."""
     names = {LinkCandidate: "url", Rejection: "reason", Failure: "error", Skipped: "kind"}
     return [getattr(each, names[type(each)]) for each in outcomes]
@@ -74,9 +74,9 @@ def test_a_bad_line_costs_a_line(tmp_path):
         good + good,
         good,
     ]
-    path = written(tmp_path, "RS_2012-01", b"\n".join(rows))
-    outcomes = found(path, Links(max_line_bytes=1024))
-    assert told(outcomes) == [
+    path = write(tmp_path, "RS_2012-01", b"\n".join(rows))
+    outcomes = outcomes_of(path, Links(max_line_bytes=1024))
+    assert summary(outcomes) == [
         *("http://a.example/x", "json", "utf8", "json", "json", "json"),
         *("links.missing:url", "links.type:score", "self", "too_long"),
         *("http://a.example/x", "json", "http://a.example/x"),
@@ -91,17 +91,17 @@ def test_a_bad_line_costs_a_line(tmp_path):
 def test_a_cut_dump_keeps_what_came_before(tmp_path):
     lines = b"".join(json.dumps(ROW | {"id": f"{n}", "x": f"{n * n}"}).encode() + b"\n" for n in range(30_000))
     packed = gzip.compress(lines)
-    outcomes = found(written(tmp_path, "RS_2012-01.gz", packed[: len(packed) // 2]))
+    outcomes = outcomes_of(write(tmp_path, "RS_2012-01.gz", packed[: len(packed) // 2]))
     assert len(outcomes) > 1000
-    assert told(outcomes)[-1] == "unreadable"
+    assert summary(outcomes)[-1] == "unreadable"
     assert not outcomes[-1].record
-    assert set(told(outcomes)[:-1]) == {"http://a.example/x"}
+    assert set(summary(outcomes)[:-1]) == {"http://a.example/x"}
 
 
 def test_a_dump_that_unpacks_to_too_much_ends_there(tmp_path):
-    path = written(tmp_path, "RS_2012-01.gz", gzip.compress((json.dumps(ROW).encode() + b"\n") * 1000))
-    outcomes = found(path, Links(max_dump_bytes=2048))
-    assert told(outcomes)[-1] == "unreadable"
+    path = write(tmp_path, "RS_2012-01.gz", gzip.compress((json.dumps(ROW).encode() + b"\n") * 1000))
+    outcomes = outcomes_of(path, Links(max_dump_bytes=2048))
+    assert summary(outcomes)[-1] == "unreadable"
     assert "2048" in outcomes[-1].message
 
 
@@ -114,9 +114,9 @@ def test_rows_of_the_users_own(tmp_path):
         {"link": "http://a.example/3", "score": "many"},
         ROW,
     ]
-    path = written(tmp_path, "mine.jsonl", "\n".join(map(json.dumps, rows)).encode())
-    outcomes = found(path, Links(column="link"))
-    assert told(outcomes) == [
+    path = write(tmp_path, "mine.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    outcomes = outcomes_of(path, Links(column="link"))
+    assert summary(outcomes) == [
         *("http://a.example/1", "http://a.example/2", "links.missing:link", "links.type:link", "links.type:score"),
         "http://a.example/x",
     ]
@@ -126,9 +126,9 @@ def test_rows_of_the_users_own(tmp_path):
 
 
 def test_lists_of_urls(tmp_path):
-    path = written(tmp_path, "urls.txt", b"\xef\xbb\xbfhttp://a.example/1\r\n\n# no\n  http://a.example/2 \n\xff\nlast")
-    outcomes = found(path)
-    assert told(outcomes) == ["http://a.example/1", "http://a.example/2", "utf8", "last"]
+    path = write(tmp_path, "urls.txt", b"\xef\xbb\xbfhttp://a.example/1\r\n\n# no\n  http://a.example/2 \n\xff\nlast")
+    outcomes = outcomes_of(path)
+    assert summary(outcomes) == ["http://a.example/1", "http://a.example/2", "utf8", "last"]
     assert [each.id for each in outcomes if isinstance(each, LinkCandidate)] == [
         "urls.txt#1",
         "urls.txt#4",
@@ -137,16 +137,16 @@ def test_lists_of_urls(tmp_path):
 
 
 def test_tables(tmp_path):
-    path = written(tmp_path, "t.csv", b'n,url,score\n1,"http://a.example/a,b",4\n2,http://a.example/c,\n3,,1\n4\n')
-    outcomes = found(path)
-    assert told(outcomes) == ["http://a.example/a,b", "http://a.example/c", "links.missing:url", "links.missing:url"]
+    path = write(tmp_path, "t.csv", b'n,url,score\n1,"http://a.example/a,b",4\n2,http://a.example/c,\n3,,1\n4\n')
+    outcomes = outcomes_of(path)
+    assert summary(outcomes) == ["http://a.example/a,b", "http://a.example/c", "links.missing:url", "links.missing:url"]
     assert [outcomes[0].score, outcomes[1].score] == [4, None]
-    assert told(found(written(tmp_path, "t.tsv", b"http://a.example/\tx\n"), Links(column="0"))) == [
+    assert summary(outcomes_of(write(tmp_path, "t.tsv", b"http://a.example/\tx\n"), Links(column="0"))) == [
         "http://a.example/"
     ]
-    (failure,) = found(path, Links(column="link"))
+    (failure,) = outcomes_of(path, Links(column="link"))
     assert "no column 'link'" in failure.message
-    (failure,) = found(written(tmp_path, "e.csv", b""), Links(column="0")) or [None]
+    (failure,) = outcomes_of(write(tmp_path, "e.csv", b""), Links(column="0")) or [None]
     assert failure is None
 
 
@@ -154,31 +154,31 @@ def test_parquet(tmp_path):
     path = tmp_path / "t.parquet"
     table = {"url": ["http://a.example/1", None], "score": [4, 5], "text": ["not", "read"]}
     pq.write_table(pa.table(table), path)
-    assert told(found(path)) == ["http://a.example/1", "links.missing:url"]
-    (failure,) = found(path, Links(column="link"))
+    assert summary(outcomes_of(path)) == ["http://a.example/1", "links.missing:url"]
+    (failure,) = outcomes_of(path, Links(column="link"))
     assert "it has url, score, text" in failure.message
-    (failure,) = found(written(tmp_path, "broken.parquet", b"PAR1nothing"))
+    (failure,) = outcomes_of(write(tmp_path, "broken.parquet", b"PAR1nothing"))
     assert failure.error == "unreadable"
 
 
 def test_sitemaps(tmp_path):
     head = b'<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
     body = b"<url><loc> http://a.example/?a=1&amp;b=2 </loc><lastmod>2020</lastmod></url><url><loc/></url>"
-    path = written(tmp_path, "sitemap.xml.gz", gzip.compress(head + body + b"</urlset>"))
-    assert told(found(path)) == ["http://a.example/?a=1&b=2"]
+    path = write(tmp_path, "sitemap.xml.gz", gzip.compress(head + body + b"</urlset>"))
+    assert summary(outcomes_of(path)) == ["http://a.example/?a=1&b=2"]
     index = b"<sitemapindex><sitemap><loc>http://a.example/s.xml</loc></sitemap></sitemapindex>"
-    (rejection,) = found(written(tmp_path, "index.xml", index))
+    (rejection,) = outcomes_of(write(tmp_path, "index.xml", index))
     assert (rejection.reason, rejection.url) == ("links.sitemap", "http://a.example/s.xml")
-    assert told(found(written(tmp_path, "cut.xml", head + body))) == ["http://a.example/?a=1&b=2", "unreadable"]
-    assert told(found(written(tmp_path, "x.xml", b"no"))) == ["unreadable"]
+    assert summary(outcomes_of(write(tmp_path, "cut.xml", head + body))) == ["http://a.example/?a=1&b=2", "unreadable"]
+    assert summary(outcomes_of(write(tmp_path, "x.xml", b"no"))) == ["unreadable"]
 
 
 def test_feeds(tmp_path):
     rss = b"<rss><channel><link>http://a.example/</link><item><link>http://a.example/1</link></item></channel></rss>"
-    assert told(found(written(tmp_path, "f.rss", rss))) == ["http://a.example/1"]
+    assert summary(outcomes_of(write(tmp_path, "f.rss", rss))) == ["http://a.example/1"]
     atom = b'<feed xmlns="http://www.w3.org/2005/Atom"><entry><link href="http://a.example/2"/>'
     atom += b'<link rel="edit" href="http://a.example/3"/></entry></feed>'
-    assert told(found(written(tmp_path, "f.atom", atom))) == ["http://a.example/2"]
+    assert summary(outcomes_of(write(tmp_path, "f.atom", atom))) == ["http://a.example/2"]
 
 
 @pytest.mark.parametrize(
@@ -191,12 +191,12 @@ def test_feeds(tmp_path):
 )
 def test_a_sitemap_that_declares_entities_is_refused(declared, tmp_path):
     text = f"<!DOCTYPE urlset [{declared}]><urlset><url><loc>http://a.example/&b;&a;</loc></url></urlset>"
-    assert told(found(written(tmp_path, "bomb.xml", text.encode()))) == ["unreadable"]
+    assert summary(outcomes_of(write(tmp_path, "bomb.xml", text.encode()))) == ["unreadable"]
     deep = b"<a>" * 100_000
-    assert told(found(written(tmp_path, "deep.xml", deep))) == ["unreadable"]
+    assert summary(outcomes_of(write(tmp_path, "deep.xml", deep))) == ["unreadable"]
 
 
 def test_an_empty_file_holds_nothing(tmp_path):
     for name in ("RS_2012-01", "e.jsonl", "e.txt"):
-        assert found(written(tmp_path, name, b"")) == []
-    assert told(found(written(tmp_path, "e.xml", b""))) == ["unreadable"]
+        assert outcomes_of(write(tmp_path, name, b"")) == []
+    assert summary(outcomes_of(write(tmp_path, "e.xml", b""))) == ["unreadable"]

@@ -13,8 +13,8 @@ DEC_2017 = 1_514_764_799  # the last second of it
 
 def verdict(url, rules=PRESETS["webtext"], *, kind="submission", **fields):
     link = LinkCandidate(url=url, kind=kind, id="x", **({"time": 1_400_000_000} | fields))
-    found = judge(link, sieve(rules))
-    return "kept" if isinstance(found, Address) else found.rule
+    judged = judge(link, sieve(rules))
+    return "kept" if isinstance(judged, Address) else judged.rule
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_the_rules_of_submissions_are_not_asked_of_other_links():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"preset": "webtext3"}, "webtext3"),
         ({"score": "mean"}, "any, sum or max"),
@@ -151,6 +151,6 @@ def test_the_rules_of_submissions_are_not_asked_of_other_links():
         ({"provenance": 0}, "provenance"),
     ],
 )
-def test_a_wrong_setting_is_refused_with_what_would_be_right(wrong, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_wrong_setting_is_refused_with_what_would_be_right(wrong, message):
+    with pytest.raises(ValueError, match=message):
         Links(**wrong)

@@ -142,13 +142,13 @@ def test_a_missing_score_costs_the_row_and_is_named():
     ],
 )
 def test_a_line_is_an_object_or_told_why_not(line, expected):
-    found = parse_row(line)
+    parsed = parse_row(line)
     if isinstance(expected, str):
-        assert found.rule == expected
+        assert parsed.rule == expected
     elif expected is not None:
-        assert found == expected
+        assert parsed == expected
     else:
-        assert isinstance(found, dict)
+        assert isinstance(parsed, dict)
 
 
 ANY = st.recursive(

@@ -13,9 +13,9 @@ SUM, HIGHEST = Links(score="sum"), Links(score="any")
 
 def row(url="http://a.example/x", number=1, score=1, *, kind="submission", parent="", **fields):
     link = LinkCandidate(url=url, kind=kind, id=f"{number}", score=score, parent=parent, **fields)
-    found = address(url)
-    assert isinstance(found, Address)
-    return gathered_row(link, found, "web")
+    target = address(url)
+    assert isinstance(target, Address)
+    return gathered_row(link, target, "web")
 
 
 def joined(rows, rules=HIGHEST):
@@ -101,10 +101,10 @@ def test_provenance_lists_the_highest_and_counts_all():
 
 
 def test_what_was_rewritten_is_kept_as_it_was_found_but_never_a_password():
-    found = "https://www.google.com/url?q=http%3A%2F%2Fa.example%2Fx"
-    candidate = joined([row(found, 1, 5)])[0]
+    original = "https://www.google.com/url?q=http%3A%2F%2Fa.example%2Fx"
+    candidate = joined([row(original, 1, 5)])[0]
     assert (candidate["fetch_url"], candidate["rewrites"]) == ("http://a.example/x", ["google"])
-    assert candidate["provenance"][0]["found_url"] == found
+    assert candidate["provenance"][0]["found_url"] == original
     secret = joined([row("http://me:secret@a.example/x", 1, 5)])[0]
     assert "secret" not in str(secret)
     assert secret["rewrites"] == ["userinfo"]

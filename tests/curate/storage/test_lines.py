@@ -67,9 +67,9 @@ def test_lines_before_a_cut_are_handed_on_before_the_error(packing):
     cut = packed[: len(packed) * 3 // 4]
     with pytest.raises(ERRORS):
         read(cut, 1 << 30)
-    found = [*lines(_until(ERRORS, chunks(io.BytesIO(cut), 1 << 30)), 1 << 20)]
-    assert len(found) > 1000
-    assert all(content.startswith(line.content, line.offset) for line in found)
+    parsed = [*lines(_until(ERRORS, chunks(io.BytesIO(cut), 1 << 30)), 1 << 20)]
+    assert len(parsed) > 1000
+    assert all(content.startswith(line.content, line.offset) for line in parsed)
 
 
 @pytest.mark.parametrize("pack", [lzma.compress, bz2.compress, gzip.compress, zstd.compress])
@@ -107,10 +107,10 @@ def test_no_cut_of_the_stream_changes_its_lines(content, cuts, longest):
 @given(st.lists(st.binary(max_size=30).map(lambda each: each.replace(b"\n", b"").replace(b"\r", b"")), max_size=9))
 def test_lines_are_what_stands_between_line_feeds(texts):
     content = b"".join(text + b"\n" for text in texts)
-    found = [*lines(iter([content]), 100)]
-    assert [content[line.offset : line.offset + line.length] for line in found] == texts
+    parsed = [*lines(iter([content]), 100)]
+    assert [content[line.offset : line.offset + line.length] for line in parsed] == texts
     expected = [texts[0].removeprefix(b"\xef\xbb\xbf"), *texts[1:]] if texts else []
-    assert [line.content for line in found] == expected
+    assert [line.content for line in parsed] == expected
 
 
 def test_a_line_that_is_too_long_costs_itself_and_is_not_held():
@@ -121,10 +121,10 @@ def test_a_line_that_is_too_long_costs_itself_and_is_not_held():
         yield b"\nc\n"
 
     tracemalloc.start()
-    found = [*lines(pieces(), 5000)]
+    parsed = [*lines(pieces(), 5000)]
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert found == [Line(0, b"a", 1), Line(2, None, 400 << 20), Line(3 + (400 << 20), b"c", 1)]
+    assert parsed == [Line(0, b"a", 1), Line(2, None, 400 << 20), Line(3 + (400 << 20), b"c", 1)]
     assert peak < 8 << 20
 
 

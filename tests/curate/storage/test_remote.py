@@ -23,8 +23,8 @@ LATER = [408, 429, 500, 502, 503, 504]
 
 @pytest.fixture
 def server():
-    with serving() as found:
-        yield found
+    with serving() as web_server:
+        yield web_server
 
 
 def reader(url: str, chunk: int = 5000) -> RangeReader:
@@ -95,7 +95,7 @@ def test_twenty_times_503_and_then_an_answer_is_patience(server):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
         (Fault(content_range="bytes 0-9/48000"), "asked for bytes 30000-.*Content-Range 'bytes 0-9/48000'"),
         (Fault(content_range="bytes 30000-30009/*"), "Content-Range"),
@@ -113,14 +113,14 @@ def test_twenty_times_503_and_then_an_answer_is_patience(server):
         (Fault(status=302), "302|redirect"),
     ],
 )
-def test_what_cannot_be_read_is_an_error_at_once(server, fault, told):
+def test_what_cannot_be_read_is_an_error_at_once(server, fault, message):
     url = server.put("a.bin", CONTENT)
     with reader(url) as file:
         assert file.size == len(CONTENT)
         server.always = fault
         file.seek(30_000)
         asked = len(server.asked)
-        with pytest.raises((RemoteError, SettingsError), match=told) as error:
+        with pytest.raises((RemoteError, SettingsError), match=message) as error:
             file.read(10)
         assert url in str(error.value)
         assert len(server.asked) == asked + 1
@@ -209,8 +209,8 @@ MOVES = st.lists(st.tuples(st.integers(0, len(CONTENT) + 10), st.integers(0, 12_
 
 @pytest.fixture(scope="module")
 def shared():
-    with serving() as found:
-        yield found
+    with serving() as web_server:
+        yield web_server
 
 
 @settings(

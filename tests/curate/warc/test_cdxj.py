@@ -79,8 +79,8 @@ def test_any_url_has_a_key_without_blanks_that_can_be_sorted(host, path):
 
 
 def test_a_line_tells_what_common_crawl_tells_of_a_capture():
-    _, told = lines("x/a.warc.gz")
-    key, time, table = told[0].split(" ", 2)
+    _, index_lines = lines("x/a.warc.gz")
+    key, time, table = index_lines[0].split(" ", 2)
     page = json.loads(table)
     assert (key, time) == ("test,b)/path?a=1&b=2", "20260102120000")
     assert page | {"offset": "", "length": ""} == {
@@ -94,16 +94,16 @@ def test_a_line_tells_what_common_crawl_tells_of_a_capture():
         "filename": "x/a.warc.gz",
         "charset": "utf-8",
     }
-    tables = [json.loads(each.split(" ", 2)[2]) for each in told]
+    tables = [json.loads(each.split(" ", 2)[2]) for each in index_lines]
     assert tables[2]["redirect"] == "http://a.test/there"
     assert tables[3]["truncated"] == "length"
     assert (tables[4]["mime"], tables[4]["digest"]) == ("warc/revisit", page["digest"])
 
 
 def test_our_own_selection_reads_the_index_and_finds_the_records(tmp_path):
-    content, told = lines()
+    content, index_lines = lines()
     path = tmp_path / "a.cdxj"
-    path.write_bytes(index(told))
+    path.write_bytes(index(index_lines))
     rows = list(cdx.rows(path, "a.cdxj", Select(domains=("b.test",), statuses=(200, 404))))
     assert [(row.url, row.status) for row in rows] == [
         ("http://b.test/gone", 404),
@@ -117,22 +117,22 @@ def test_our_own_selection_reads_the_index_and_finds_the_records(tmp_path):
 
 
 def test_an_index_is_sorted_by_key_and_time_whatever_the_order_of_its_lines():
-    _, told = lines()
-    assert index(told) == index(reversed(told))
-    keys = [row.split(b" ")[:2] for row in index(told).splitlines()]
+    _, index_lines = lines()
+    assert index(index_lines) == index(reversed(index_lines))
+    keys = [row.split(b" ")[:2] for row in index(index_lines).splitlines()]
     assert keys == sorted(keys)
 
 
 @pytest.mark.parametrize("indexer", ["cdxj-indexer", "pywb"])
 def test_the_indexers_of_webrecorder_and_pywb_make_the_same_lines(tmp_path, indexer):
-    content, told = lines()
+    content, index_lines = lines()
     (tmp_path / "a.warc.gz").write_bytes(content)
     command = [sys.executable, "-m", "cdxj_indexer.main", "--sort", "a.warc.gz"]
     if indexer == "pywb":  # in an environment of its own: it asks for older libraries than the rest
         command = [shutil.which("cdx-indexer") or pytest.skip("no pywb on the path"), "-j", "-s", "a.warc.gz"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     kept = ("url", "mime", "status", "digest", "length", "offset", "filename")
-    parsed = [[each.split(" ", 2) for each in text.splitlines()] for text in (done.stdout, index(told).decode())]
+    parsed = [[each.split(" ", 2) for each in text.splitlines()] for text in (done.stdout, index(index_lines).decode())]
     theirs, ours = (
         [(key, time, {name: json.loads(table).get(name) for name in kept}) for key, time, table in rows]
         for rows in parsed
@@ -148,7 +148,7 @@ def test_a_hostile_location_or_type_does_not_break_a_line():
     headers = [(b"Content-Type", b'text/html;\r\n"x'), (b"Location", b"http://[bad")]
     page = exchange(headers=headers, status_line=b"HTTP/1.1 302 Found")
     (said,) = written(page)[1]
-    told = line(page, said, "a")
-    assert told.count("\n") == 1
-    assert json.loads(told.split(" ", 2)[2])["redirect"] == "http://[bad"
+    text = line(page, said, "a")
+    assert text.count("\n") == 1
+    assert json.loads(text.split(" ", 2)[2])["redirect"] == "http://[bad"
     assert json.loads(line(replace(page, headers=(HTML,)), said, "a").split(" ", 2)[2]).get("redirect") is None

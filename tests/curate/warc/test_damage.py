@@ -34,10 +34,10 @@ def test_a_last_member_that_is_cut_is_no_page_and_its_bytes_are_told(packing):
     members = [PACKINGS[packing](record) for record in RECORDS[:2]]
     start = len(members[0])
     for cut in range(start + 1, start + len(members[1])):
-        found = read(b"".join(members)[:cut])
-        (lost,) = failures(found)
-        assert summary(found)[0] == "http://a/"
-        assert len(found) == 2
+        outcomes = read(b"".join(members)[:cut])
+        (lost,) = failures(outcomes)
+        assert summary(outcomes)[0] == "http://a/"
+        assert len(outcomes) == 2
         assert lost.error in ("truncated", "garbage")
         assert (lost.offset, lost.length) == (start, cut - start)
 
@@ -45,13 +45,13 @@ def test_a_last_member_that_is_cut_is_no_page_and_its_bytes_are_told(packing):
 def test_an_uncompressed_file_cut_anywhere_keeps_the_whole_records_and_names_the_cut_one():
     whole, start = b"".join(RECORDS[:2]), len(RECORDS[0])
     for cut in range(start + 1, len(whole)):
-        found = read(whole[:cut])
+        outcomes = read(whole[:cut])
         if cut >= len(whole) - 4:  # all but the blank lines after the record
-            assert summary(found) == URLS[:2]
+            assert summary(outcomes) == URLS[:2]
         else:
-            (lost,) = failures(found)
-            assert summary(found)[0] == "http://a/"
-            assert (len(found), lost.offset, lost.length) == (2, start, cut - start)
+            (lost,) = failures(outcomes)
+            assert summary(outcomes)[0] == "http://a/"
+            assert (len(outcomes), lost.offset, lost.length) == (2, start, cut - start)
             assert lost.error in ("truncated", "garbage")
 
 
@@ -61,16 +61,16 @@ def test_a_flipped_byte_costs_one_member(packing):
     start = len(members[0]) + len(members[1])
     for place in range(len(members[2])):
         content = b"".join([*members[:2], changed(members[2], place), *members[3:]])
-        found = read(content)
-        assert [url for url in summary(found) if url in OTHERS] == OTHERS
-        for lost in failures(found):
+        outcomes = read(content)
+        assert [url for url in summary(outcomes) if url in OTHERS] == OTHERS
+        for lost in failures(outcomes):
             assert (lost.offset, lost.length) == (start, len(members[2])) or lost.length <= 8
 
 
 def test_a_checksum_that_is_wrong_costs_the_record_whose_data_may_be_right():
-    found = read(spoiled(2, changed(MEMBERS[2], len(MEMBERS[2]) - 6)))
-    (lost,) = failures(found)
-    assert summary(found) == [*URLS[:2], "corrupt", *URLS[3:]]
+    outcomes = read(spoiled(2, changed(MEMBERS[2], len(MEMBERS[2]) - 6)))
+    (lost,) = failures(outcomes)
+    assert summary(outcomes) == [*URLS[:2], "corrupt", *URLS[3:]]
     assert (lost.offset, lost.length, lost.record) == (len(MEMBERS[0] + MEMBERS[1]), len(MEMBERS[2]), True)
 
 
@@ -82,10 +82,10 @@ def test_garbage_between_members_is_passed_over_and_told_once(packing, garbage):
     members = [PACKINGS[packing](record) for record in RECORDS[:3]]
     for number in range(4):
         content = b"".join([*members[:number], garbage, garbage, *members[number:]])
-        found = read(content)
-        (lost,) = failures(found)
+        outcomes = read(content)
+        (lost,) = failures(outcomes)
         start = len(b"".join(members[:number]))
-        assert [url for url in summary(found) if url in URLS] == URLS[:3]
+        assert [url for url in summary(outcomes) if url in URLS] == URLS[:3]
         assert start <= lost.offset <= start + 2
         assert lost.offset + lost.length == start + 2 * len(garbage)
 
@@ -103,9 +103,9 @@ def test_two_records_in_a_member_are_both_read():
 @pytest.mark.parametrize("length", [9, 600, 99_999, 10**18, -1, 0, "", "many", "1e3"])
 def test_a_wrong_content_length_in_a_gzip_member_ends_at_the_member_and_swallows_nothing(length):
     wrong = warc(http(b"c" * 500), url="http://c/", length=length)
-    found = read(spoiled(2, gzip.compress(wrong)))
-    assert summary(found) == URLS
-    assert (found[2].body, found[2].flags) == (b"c" * 500, ("length_mismatch",))
+    outcomes = read(spoiled(2, gzip.compress(wrong)))
+    assert summary(outcomes) == URLS
+    assert (outcomes[2].body, outcomes[2].flags) == (b"c" * 500, ("length_mismatch",))
     assert read(spoiled(2, gzip.compress(wrong.replace(b"Content-Length", b"Other"))))[2].body == b"c" * 500
 
 
@@ -113,9 +113,9 @@ def test_a_wrong_content_length_in_a_gzip_member_ends_at_the_member_and_swallows
 @pytest.mark.parametrize("length", [9, 600, 1500, -1, 0, ""])
 def test_a_wrong_content_length_among_records_ends_at_the_next_record(together, length):
     wrong = warc(http(b"c" * 500), url="http://c/", length=length)
-    found = read(together(b"".join([*RECORDS[:2], wrong, *RECORDS[3:]])))
-    assert summary(found) == URLS
-    assert (found[2].body, found[2].flags) == (b"c" * 500, ("length_mismatch",))
+    outcomes = read(together(b"".join([*RECORDS[:2], wrong, *RECORDS[3:]])))
+    assert summary(outcomes) == URLS
+    assert (outcomes[2].body, outcomes[2].flags) == (b"c" * 500, ("length_mismatch",))
 
 
 def test_a_record_that_is_not_kept_swallows_nothing_by_its_length_either():
@@ -124,9 +124,9 @@ def test_a_record_that_is_not_kept_swallows_nothing_by_its_length_either():
 
 
 def test_a_record_shorter_than_it_says_is_a_lost_record_and_never_an_empty_page():
-    (found,) = read(warc(http(), length=10_000))
-    assert (found.error, found.record, found.offset) == ("truncated", True, 0)
-    assert found.message.endswith(" of 10000 bytes")
+    (outcome,) = read(warc(http(), length=10_000))
+    assert (outcome.error, outcome.record, outcome.offset) == ("truncated", True, 0)
+    assert outcome.message.endswith(" of 10000 bytes")
 
 
 def test_a_body_shorter_than_both_of_its_lengths_is_a_lost_record():
@@ -138,9 +138,9 @@ def test_a_body_shorter_than_both_of_its_lengths_is_a_lost_record():
 def test_a_long_header_is_read_and_one_longer_than_a_mebibyte_costs_its_record():
     for pack in PACKINGS.values():
         long, longer = (warc(http(), url="http://a/" + "x" * size) for size in (200_000, 1_200_000))
-        found = read(b"".join(map(pack, [long, longer, RECORDS[1]])))
-        assert [each.url[-9:] for each in found if isinstance(each, Page)] == ["x" * 9, "http://b/"]
-        assert [each.error for each in failures(found)] == ["header_too_large"]
+        outcomes = read(b"".join(map(pack, [long, longer, RECORDS[1]])))
+        assert [each.url[-9:] for each in outcomes if isinstance(each, Page)] == ["x" * 9, "http://b/"]
+        assert [each.error for each in failures(outcomes)] == ["header_too_large"]
 
 
 @pytest.mark.parametrize("version", ["0.17", "0.18", "1.0", "1.1"])
@@ -165,31 +165,31 @@ def test_every_version_of_warc_is_read(version):
     ids=["html", "gzipped text", "gzipped nothing", "broken gzip", "zeros", "s3 error", "zstd", "skippable", "start"],
 )
 def test_a_file_that_is_no_archive_is_one_dead_letter(content):
-    (found,) = read(content)
-    assert (found.error, found.offset, found.length, found.record) == ("not_warc", 0, len(content), False)
+    (outcome,) = read(content)
+    assert (outcome.error, outcome.offset, outcome.length, outcome.record) == ("not_warc", 0, len(content), False)
 
 
 def test_an_empty_file_is_a_dead_letter():
-    (found,) = read(b"")
-    assert (found.error, found.offset, found.length, found.record) == ("empty_file", 0, 0, False)
+    (outcome,) = read(b"")
+    assert (outcome.error, outcome.offset, outcome.length, outcome.record) == ("empty_file", 0, 0, False)
 
 
 @pytest.mark.parametrize("spoil", [b"\0", b"\0" * 9, b"WARC 1"])
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_a_file_whose_first_bytes_are_wrong_is_still_known(packing, spoil):
     content = b"".join(PACKINGS[packing](record) for record in RECORDS)
-    found = read(spoil + content[len(spoil) :])
-    assert [url for url in summary(found) if url in URLS] == URLS[1:]
-    assert failures(found)[0].offset == 0
+    outcomes = read(spoil + content[len(spoil) :])
+    assert [url for url in summary(outcomes) if url in URLS] == URLS[1:]
+    assert failures(outcomes)[0].offset == 0
 
 
 def test_after_a_thousand_damages_the_rest_is_given_up(monkeypatch):
     monkeypatch.setattr(reading, "MAX_DAMAGES", 3)
     for pack in PACKINGS.values():
         content = b"".join(pack(RECORDS[0]) + b"garbage" for _ in range(9))
-        found = read(content)
-        assert summary(found) == ["http://a/", "garbage"] * 3 + ["too_many_damages"]
-        assert found[-1].offset + found[-1].length == len(content)
+        outcomes = read(content)
+        assert summary(outcomes) == ["http://a/", "garbage"] * 3 + ["too_many_damages"]
+        assert outcomes[-1].offset + outcomes[-1].length == len(content)
 
 
 def extra(member, flags, fields):
@@ -229,9 +229,9 @@ def test_a_zstd_dictionary_in_the_first_frame_is_used(pack):
     "frame", [b"", *(skippable(content, 13) for content in (b"nonsense", bytes(8), b"x" * 99, ANOTHER.dict_content))]
 )
 def test_a_zstd_dictionary_that_is_missing_or_wrong_costs_the_file_and_says_so(frame):
-    (found,) = read(frame + b"".join(PACKED_BY))
-    assert found.error == "not_warc"
-    assert f"need dictionary {DICTIONARY.dict_id}" in found.message
+    (outcome,) = read(frame + b"".join(PACKED_BY))
+    assert outcome.error == "not_warc"
+    assert f"need dictionary {DICTIONARY.dict_id}" in outcome.message
 
 
 class Endless(io.RawIOBase):
@@ -266,8 +266,8 @@ def test_a_record_of_many_gigabytes_is_never_held_and_not_even_read(kind):
     head = warc(b"", kind=kind, length=3_000_000_000 + len(http(b"")))[:-4] + http(b"")
     file = Endless(head, 3_000_000_000, b"\r\n\r\n" + RECORDS[1])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found = list(read_pages(file, "name", size=file.size, max_bytes=100_000))
-    assert summary(found) == ["http://a/" if kind == "response" else "(request)", "http://b/"]
+    outcomes = list(read_pages(file, "name", size=file.size, max_bytes=100_000))
+    assert summary(outcomes) == ["http://a/" if kind == "response" else "(request)", "http://b/"]
     assert file.read_bytes < 10_000_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
 
@@ -288,5 +288,5 @@ def test_what_breaks_in_an_arc_file_costs_one_record():
         arc(http(BODY), url=URLS[2], length=99_999),
     ):
         for pack in PACKINGS.values():
-            found = read(b"".join(map(pack, [ARC_FILE, *records[:2], wrong, *records[3:]])))
-            assert [url for url in summary(found) if url in OTHERS] == OTHERS
+            outcomes = read(b"".join(map(pack, [ARC_FILE, *records[:2], wrong, *records[3:]])))
+            assert [url for url in summary(outcomes) if url in OTHERS] == OTHERS

@@ -21,41 +21,41 @@ places = st.integers(0, 10**6)  # taken modulo what there is
 @st.composite
 def archives(draw, packing=packings, arcs=False):
     """A way to pack, a file's units, and each unit's records as (URL, body)."""
-    chosen, units, told = draw(packing), [], []
+    chosen, units, expected = draw(packing), [], []
     for number, body in enumerate(draw(bodies)):
         url = f"http://{number}/"
         record = arc(http(body), url=url) if arcs else warc(http(body), url=url)
         units.append(PACKINGS[chosen](record))
-        told.append((url, body))
-    return (chosen, [PACKINGS[chosen](ARC_FILE), *units], [None, *told]) if arcs else (chosen, units, told)
+        expected.append((url, body))
+    return (chosen, [PACKINGS[chosen](ARC_FILE), *units], [None, *expected]) if arcs else (chosen, units, expected)
 
 
 either = st.one_of(archives(), archives(arcs=True))
 
 
-def pages(found):
-    return [(page.url, page.body) for page in found if isinstance(page, Page)]
+def pages(outcomes):
+    return [(page.url, page.body) for page in outcomes if isinstance(page, Page)]
 
 
-def check(found, content):
+def check(outcomes, content):
     """What holds for every reading of any bytes."""
-    assert all(isinstance(each, Page | Failure | RefusedRecord | Skipped) for each in found)
-    for lost in failures(found):
+    assert all(isinstance(outcome, Page | Failure | RefusedRecord | Skipped) for outcome in outcomes)
+    for lost in failures(outcomes):
         assert 0 <= lost.offset <= len(content)
         assert 0 <= lost.length <= len(content) - lost.offset
-    for page in found:
+    for page in outcomes:
         assert not isinstance(page, Page) or page.pointer.offset + page.pointer.length <= len(content)
 
 
 @given(either, st.lists(places, max_size=6))
 def test_the_ranges_of_a_file_yield_together_what_the_whole_does(archive, cuts):
-    _, units, told = archive
+    _, units, expected = archive
     content = b"".join(units)
     whole = read(content)
     bounds = [0, *sorted(cut % (len(content) + 1) for cut in cuts), None]
     parts = [read(content, start=start, stop=stop) for start, stop in pairwise(bounds)]
     assert [each for part in parts for each in part] == whole
-    assert pages(whole) == [each for each in told if each]
+    assert pages(whole) == [each for each in expected if each]
 
 
 @given(either, st.lists(st.tuples(places, st.binary(max_size=9)), max_size=3), st.lists(places, max_size=4))
@@ -86,12 +86,12 @@ def test_a_range_without_a_beginning_is_empty():
 
 def touched(units, first, last):
     """The numbers of the units of which a byte lies in [first, last)."""
-    at, found = 0, set()
+    at, numbers = 0, set()
     for number, unit in enumerate(units):
         if first < at + len(unit) and last > at:
-            found.add(number)
+            numbers.add(number)
         at += len(unit)
-    return found
+    return numbers
 
 
 def untouched(archive, first, last):
@@ -99,22 +99,22 @@ def untouched(archive, first, last):
 
     Where an ARC record's line end is lost, nothing shows that a record begins behind it.
     """
-    packing, units, told = archive
+    packing, units, expected = archive
     hit = touched(units, first, last)
-    if packing == "plain" and told[0] is None:
+    if packing == "plain" and expected[0] is None:
         hit |= {number + 1 for number in hit}
-    return [each for number, each in enumerate(told) if each and number not in hit]
+    return [each for number, each in enumerate(expected) if each and number not in hit]
 
 
-def must_hold(archive, content, first, last, *, told=True):
-    found = read(content)
-    check(found, content)
+def must_hold(archive, content, first, last, *, announced=True):
+    outcomes = read(content)
+    check(outcomes, content)
     whole = untouched(archive, first, last)
-    got = pages(found)
+    got = pages(outcomes)
     rest = iter(got)
     assert all(each in rest for each in whole), "in order"
-    if archive[0] == "gzip" and told and len(got) < sum(each is not None for each in archive[2]):
-        assert failures(found)
+    if archive[0] == "gzip" and announced and len(got) < sum(each is not None for each in archive[2]):
+        assert failures(outcomes)
 
 
 @given(either, places, st.integers(1, 255))
@@ -131,7 +131,7 @@ def test_a_byte_that_is_changed_costs_the_record_it_lies_in(archive, place, by):
 def test_a_file_that_is_cut_keeps_what_lies_before_the_cut(archive, place):
     content = b"".join(archive[1])
     place %= len(content) + 1
-    must_hold(archive, content[:place], place, len(content), told=False)
+    must_hold(archive, content[:place], place, len(content), announced=False)
 
 
 @given(either, places, st.binary(min_size=1, max_size=40))
@@ -149,15 +149,15 @@ def test_bytes_that_are_taken_out_cost_the_records_they_are_taken_from(archive, 
     content = b"".join(archive[1])
     place %= len(content)
     end = min(len(content), place + 1 + length % 400)
-    must_hold(archive, content[:place] + content[end:], place, end, told=False)  # a whole member may be gone
+    must_hold(archive, content[:place] + content[end:], place, end, announced=False)  # a whole member may be gone
 
 
 @given(st.binary(max_size=300), packings)
 def test_any_bytes_end_in_an_outcome(content, packing):
     for each in (content, PACKINGS[packing](content), PACKINGS[packing](b"WARC/1.0\r\n" + content)):
-        found = read(each, max_bytes=100)
-        assert found
-        check(found, each)
+        outcomes = read(each, max_bytes=100)
+        assert outcomes
+        check(outcomes, each)
 
 
 class Dribble(io.RawIOBase):
@@ -182,8 +182,8 @@ def test_a_file_that_is_read_in_small_pieces_is_read_alike(archive, most, doubli
     file = Dribble(content, most)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(members, "PIECE", 64 << doubling)
-        found = list(read_pages(file, "name", size=len(content), max_bytes=1_000_000))
-    assert found == read(content)
+        outcomes = list(read_pages(file, "name", size=len(content), max_bytes=1_000_000))
+    assert outcomes == read(content)
 
 
 @given(either, places, st.binary(max_size=9))

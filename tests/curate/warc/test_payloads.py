@@ -158,9 +158,9 @@ def test_a_bomb_costs_no_more_memory_than_the_limit(coding, pack):
 @given(st.binary(max_size=200), st.sampled_from(["gzip", "deflate", "br", "zstd", "gzip, br", "chunked", "rot13"]))
 def test_any_bytes_in_any_coding_are_a_response(body, coding):
     field = "Transfer" if coding == "chunked" else "Content"
-    found = response([http(body, [(f"{field}-Encoding", coding)])], 1000)
-    assert found.status == 200
-    assert len(found.body) <= 1000
+    answer = response([http(body, [(f"{field}-Encoding", coding)])], 1000)
+    assert answer.status == 200
+    assert len(answer.body) <= 1000
 
 
 def test_a_header_of_blanks_is_read_in_no_time():

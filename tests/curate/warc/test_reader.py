@@ -162,9 +162,9 @@ def test_an_arc_file_of_version_1_or_2_in_any_packing_is_read():
     records = [arc(http(b"one"), url="http://a/x y"), arc(b"a. IN A", url="dns:a", mime="text/dns"), arc(http(b"two"))]
     second = arc(http(b"three"), url="http://c/", more="200 CHECK - 77 x.arc.gz ")
     for pack in PACKINGS.values():
-        found = read(b"".join(map(pack, [ARC_FILE, *records, second])))
-        assert summary(found) == ["(warcinfo)", "http://a/x y", "(response)", "http://a/", "http://c/"]
-        assert (found[1].timestamp, found[1].mime, found[4].body) == (NOON, "text/html", b"three")
+        outcomes = read(b"".join(map(pack, [ARC_FILE, *records, second])))
+        assert summary(outcomes) == ["(warcinfo)", "http://a/x y", "(response)", "http://a/", "http://c/"]
+        assert (outcomes[1].timestamp, outcomes[1].mime, outcomes[4].body) == (NOON, "text/html", b"three")
 
 
 def test_an_arc_record_that_is_not_followed_by_a_line_end_is_read():
@@ -174,9 +174,9 @@ def test_an_arc_record_that_is_not_followed_by_a_line_end_is_read():
 
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_records_that_share_a_member_are_all_read_and_have_no_pointer(packing):
-    found = read(PACKINGS[packing](b"".join(TWO)))
-    assert summary(found) == ["http://a/", "http://b/"]
-    assert {page.pointer.offset for page in found} == ({-1} if packing != "plain" else {0, len(TWO[0])})
+    outcomes = read(PACKINGS[packing](b"".join(TWO)))
+    assert summary(outcomes) == ["http://a/", "http://b/"]
+    assert {page.pointer.offset for page in outcomes} == ({-1} if packing != "plain" else {0, len(TWO[0])})
 
 
 @pytest.mark.parametrize("packing", ["gzip", "zstd", "lz4"])

@@ -27,11 +27,11 @@ VALUES = st.binary(max_size=60).filter(lambda value: value == value.strip() and 
 
 def by_warcio(content):
     """Every record as warcio sees it, digests checked: type, WARC headers, HTTP headers, payload."""
-    found = []
+    records = []
     for record in ArchiveIterator(io.BytesIO(content), check_digests="raise", no_record_parse=False):
         fields = dict(record.rec_headers.headers)
-        found.append((record.rec_type, fields, record.http_headers, record.raw_stream.read()))
-    return found
+        records.append((record.rec_type, fields, record.http_headers, record.raw_stream.read()))
+    return records
 
 
 def by_fastwarc(content):
@@ -189,8 +189,11 @@ def test_no_url_breaks_a_header():
 def test_how_a_page_was_asked_for_is_told():
     content, _ = written(exchange(protocols=("tls/1.3", "http/1.1"), cipher="TLS_AES_256_GCM_SHA384", mime="text/html"))
     raw = gzip.decompress(content)
-    told = (b"WARC-Protocol: tls/1.3\r\nWARC-Protocol: http/1.1\r\n", b"WARC-Cipher-Suite: TLS_AES_256_GCM_SHA384\r\n")
-    assert [raw.count(each) for each in (*told, b"WARC-Identified-Payload-Type: text/html\r\n")] == [1, 1, 1]
+    fields = (
+        b"WARC-Protocol: tls/1.3\r\nWARC-Protocol: http/1.1\r\n",
+        b"WARC-Cipher-Suite: TLS_AES_256_GCM_SHA384\r\n",
+    )
+    assert [raw.count(each) for each in (*fields, b"WARC-Identified-Payload-Type: text/html\r\n")] == [1, 1, 1]
     assert len(by_warcio(content)) == 4
 
 

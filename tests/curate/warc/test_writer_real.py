@@ -17,7 +17,7 @@ PAGES = 150
 
 def captured(path: Path) -> list:
     """The first responses of a file as exchanges."""
-    found = []
+    pages = []
     with path.open("rb") as file:
         for record in ArchiveIterator(file):
             if record.rec_type != "response" or not record.http_headers:
@@ -27,10 +27,10 @@ def captured(path: Path) -> list:
             status = f"{fields.protocol} {fields.statusline}".encode()
             url = record.rec_headers.get_header("WARC-Target-URI")
             body = record.raw_stream.read()
-            found.append(exchange(url, body, headers, status_line=status, key=str(len(found))))
-            if len(found) == PAGES:
+            pages.append(exchange(url, body, headers, status_line=status, key=str(len(pages))))
+            if len(pages) == PAGES:
                 break
-    return found
+    return pages
 
 
 def test_real_pages_written_again_are_the_same_pages(data):
