@@ -25,6 +25,7 @@ quick: .venv/.dev .venv/.browser
 lint: .venv/.dev
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
+	rm -rf build/lib build/typed # what modules that have moved left behind
 	$(UV) pip install --quiet --python .venv/bin/python --no-deps --target build/typed --upgrade .
 	cd build/typed && ../../$(RUN)mypy --config-file ../../pyproject.toml -p curate
 

@@ -79,17 +79,9 @@ def outcome(
 
 def refusal(record: RefusedRecord, source: str) -> Rejection:
     """Returns the rejection of a record that holds no page."""
-    return Rejection(
-        id=document_id(record.url, record.timestamp),
-        url=record.url,
-        source=source,
-        stage="extract",
-        reason=record.reason,
-        value=None,
-        threshold=None,
-        bytes=record.bytes,
-        detail=record.detail,
-    )
+    reason = Reason(record.reason, detail=record.detail)
+    id_ = document_id(record.url, record.timestamp)
+    return Rejection.of(reason, id=id_, url=record.url, source=source, stage="extract", size=record.bytes)
 
 
 def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | None, source: str) -> None:
@@ -99,19 +91,8 @@ def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | N
     elif isinstance(outcome, Failure):
         part.fail(outcome, source)
     elif page:
-        part.reject(
-            Rejection(
-                id=document_id(page.url, page.timestamp),
-                url=page.url,
-                source=source,
-                stage="extract",
-                reason=outcome.rule,
-                value=outcome.value,
-                threshold=outcome.threshold,
-                bytes=len(page.body),
-                detail=outcome.detail,
-            )
-        )
+        id_, size = document_id(page.url, page.timestamp), len(page.body)
+        part.reject(Rejection.of(outcome, id=id_, url=page.url, source=source, stage="extract", size=size))
 
 
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:

@@ -91,16 +91,13 @@ def make_part(plan: Plan, item: Item) -> None:
 
 def refusal(candidate: Row, reason: Reason) -> Rejection:
     """Returns the rejection of a page; its id is its key."""
-    return Rejection(
+    return Rejection.of(
+        reason,
         id=candidate["dedupe_key"],
         url=candidate["fetch_url"],
         source=candidate["source"],
         stage="links",
-        reason=reason.rule,
-        value=reason.value,
-        threshold=reason.threshold,
-        bytes=len(candidate["fetch_url"]),
-        detail=reason.detail,
+        size=len(candidate["fetch_url"]),
     )
 
 
