@@ -117,16 +117,6 @@ def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
     return Cleaned("\n".join(kept).strip(), +removed)
 
 
-def _judge(document: Document, rules: C4, name: str) -> Outcome:
-    cleaned = clean(document.text, rules, name)
-    if isinstance(cleaned, Reason):
-        return cleaned
-    if cleaned.text == document.text:
-        return None
-    removed = {f"{name}.removed_{what}": number for what, number in cleaned.removed.items()}
-    return Judged(replace(document, text=cleaned.text), None, {f"{name}.changed": 1, **removed})
-
-
 def without_citations(line: str) -> tuple[str, int]:
     """Returns the line without Wikipedia's citation and edit marks, and the number of marks."""
     return CITATION.subn("", line)
@@ -160,3 +150,13 @@ def count_sentences(line: str) -> int:
         return 0
     ends = SENTENCE_END.finditer(line)
     return 1 + sum(end[0] != "." or not ABBREVIATION.search(line, max(0, end.start() - 6), end.start()) for end in ends)
+
+
+def _judge(document: Document, rules: C4, name: str) -> Outcome:
+    cleaned = clean(document.text, rules, name)
+    if isinstance(cleaned, Reason):
+        return cleaned
+    if cleaned.text == document.text:
+        return None
+    removed = {f"{name}.removed_{what}": number for what, number in cleaned.removed.items()}
+    return Judged(replace(document, text=cleaned.text), None, {f"{name}.changed": 1, **removed})

@@ -1,4 +1,4 @@
-"""Which documents repeat which, and who is kept; no Beam.
+"""Finds the documents that repeat others, and decides which one is kept; no Beam.
 
 Reading order: config, minhash, signatures, candidates, clusters, decisions.
 """

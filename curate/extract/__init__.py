@@ -1,4 +1,4 @@
-"""From a page to its text.
+"""Turns pages into documents.
 
 Reading order: page, config, reading, main_text, pruning, sandbox, quick_gate, lessons, repeats.
 """

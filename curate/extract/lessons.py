@@ -53,5 +53,6 @@ def part_ids(folder: Path, number: int) -> set[bytes]:
 
 
 def _quick_text(page: Page, *, comments: bool) -> str:
+    """Returns the quick text that the extract stage judges a page by."""
     content = decode(page.body, page.charset)
     return content.strip() if page.mime in TEXT_TYPES else quick_text(content, comments=comments)

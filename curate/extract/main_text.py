@@ -62,7 +62,7 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
     elif settings.fallback == "trafilatura":
         text, extractor = plain_trafilatura(tree, url, settings), "trafilatura"
     else:
-        text, extractor = longer_text(html, tree, quick, settings)
+        text, extractor = main_or_quick_text(html, tree, quick, settings)
     return MainText(tidy(unicodedata.normalize("NFC", text)).strip(), title, date, extractor)
 
 
@@ -119,10 +119,10 @@ def stated_date(tree: Any) -> str | None:
     return None
 
 
-def longer_text(html: str, tree: Any, quick: str, settings: Extract) -> tuple[str, str]:
-    """Returns the main extractor's text, or the quick text where the first is much shorter, and its extractor's name.
+def main_or_quick_text(html: str, tree: Any, quick: str, settings: Extract) -> tuple[str, str]:
+    """Returns the main extractor's text, or the quick text if that one is much shorter, and the name of the extractor.
 
-    Where both are short, the text may also come from an article in the page's metadata (JSON-LD). The tree is used up.
+    If both are short, the text may also be an article in the page's metadata (JSON-LD). The tree is used up.
     """
     from trafilatura.baseline import baseline
     from trafilatura.utils import load_html

@@ -1,4 +1,4 @@
-"""From what a user names to what a stage reads.
+"""Turns what a user names into the items and the documents that a stage reads.
 
 Reading order: items, digests, documents.
 """

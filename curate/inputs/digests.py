@@ -53,6 +53,7 @@ class Digests:
         return Fact(stated.size, self._sha256(path, [stated.size, stated.identity]))
 
     def _local_fact(self, path: Path) -> Fact:
+        """Returns the size of a local file and its sha256."""
         try:
             status = path.stat()
             return Fact(status.st_size, self._sha256(path, [status.st_size, status.st_mtime_ns]))

@@ -57,6 +57,7 @@ def given_id(value: object) -> bytes:
 
 
 def _part_documents(path: Path, columns: tuple[str, ...] | None) -> Iterator[Document]:
+    """Yields the documents of a part; columns that are not read are blank."""
     blank: dict[str, Any] = {"timestamp": EPOCH, "text": "", "url": "", "source": ""}
     names = list(columns) if columns else KEPT.names
     with storage.local(path) as copy, pq.ParquetFile(copy) as file:
@@ -104,6 +105,7 @@ def _numbered_rows(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _open_text(path: Path) -> IO[str]:
+    """Opens a file of lines; its name says how it is compressed."""
     if path.name.endswith(".gz"):
         return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace")
     if path.name.endswith(".zst"):

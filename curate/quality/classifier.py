@@ -1,4 +1,4 @@
-"""The quality classifier: a supervised fastText model (Joulin et al. 2016), loaded, asked for scores, and trained."""
+"""The quality classifier, a supervised fastText model (Joulin et al. 2016): it is trained, loaded, and scores texts."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,14 +10,14 @@ from curate.records import keyed_hash
 from curate.storage.writing import replacing, sha256_of
 from curate.text import fasttext_binding
 
-# White space beyond ASCII's; fastText itself parts words only at the latter.
+# White space beyond ASCII's, at which fastText does not part words.
 BLANKS = (
     "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 
 
 class Model:
-    """A loaded classifier; one per process."""
+    """A loaded classifier."""
 
     def __init__(self, path: Path) -> None:
         self._model: Any = fasttext_binding.load(str(path))
@@ -36,7 +36,7 @@ class Model:
 
 @lru_cache(maxsize=2)
 def load(path: Path, sha256: str) -> Model:
-    """Loads the model of a file; RuntimeError if the file has another digest, as another run has replaced it."""
+    """Loads the model of a file, once per process; RuntimeError if another run has replaced it."""
     with storage.local(path) as file:
         if sha256_of(file) != sha256:
             raise RuntimeError(f"{path}: the quality model is not the one that this stage was planned with")

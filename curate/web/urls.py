@@ -158,14 +158,6 @@ def fetch_url(raw: str) -> str | Reason:
     return f"{scheme}://{host}{colon}{port}{slash}{path}"
 
 
-def _refusal(raw: str) -> Reason:
-    """Returns the reason for an address that cannot be parsed."""
-    scheme = re.match(r"[\x00- ]*([A-Za-z][A-Za-z0-9+.\-]{0,39}):", raw)
-    if scheme and scheme[1].lower() not in ("http", "https"):
-        return Reason("links.scheme", detail=scheme[1].lower())
-    return Reason("links.invalid", detail="no base" if not scheme else "")
-
-
 def stored_form(raw: str) -> str:
     """Returns an address or its context as stored: without userinfo, in UTF-8, the first 2,048 characters."""
     if "@" in raw:
@@ -199,15 +191,6 @@ def unwrap(url: str) -> tuple[str, str] | None:
     return None
 
 
-def _unquote(value: str) -> str:
-    """Returns the value of a parameter without its escapes, or with them where their bytes are not UTF-8."""
-    content = unquote_to_bytes(value.replace("+", " "))
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return quote(content, safe="".join(map(chr, range(33, 127))))
-
-
 def archived_url(url: str) -> str | None:
     """Returns the address of which this is the Web Archive's copy, or None."""
     if "archive.org/web/" not in url:
@@ -217,14 +200,6 @@ def archived_url(url: str) -> str | None:
         return None
     inner = match[1]
     return inner if re.match(r"https?:", inner, re.IGNORECASE) else f"http://{inner}"
-
-
-def _without_amp(url: str) -> str:
-    """Returns the address without `/amp/` at the end of its path and without the parameter `amp`."""
-    head, mark, query = url.partition("?")
-    head = re.sub(r"(?<=[^/]/)amp/?$", "", head) if head.count("/") > 3 else head
-    kept = [parameter for parameter in query.split("&") if parameter.lower() not in ("amp=1", "amp=true", "amp")]
-    return f"{head}?{'&'.join(kept)}" if mark and any(kept) else head
 
 
 def repeats_itself(path: str) -> bool:
@@ -266,6 +241,31 @@ def comparable(url: str) -> str:
         path = path.partition("/ref=")[0]
     kept = _compared_query(host, query) if mark and query else ""
     return f"{host}{path}?{kept}" if kept else f"{host}{path}"
+
+
+def _refusal(raw: str) -> Reason:
+    """Returns the reason for an address that cannot be parsed."""
+    scheme = re.match(r"[\x00- ]*([A-Za-z][A-Za-z0-9+.\-]{0,39}):", raw)
+    if scheme and scheme[1].lower() not in ("http", "https"):
+        return Reason("links.scheme", detail=scheme[1].lower())
+    return Reason("links.invalid", detail="no base" if not scheme else "")
+
+
+def _unquote(value: str) -> str:
+    """Returns the value of a parameter without its escapes, or with them where their bytes are not UTF-8."""
+    content = unquote_to_bytes(value.replace("+", " "))
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return quote(content, safe="".join(map(chr, range(33, 127))))
+
+
+def _without_amp(url: str) -> str:
+    """Returns the address without `/amp/` at the end of its path and without the parameter `amp`."""
+    head, mark, query = url.partition("?")
+    head = re.sub(r"(?<=[^/]/)amp/?$", "", head) if head.count("/") > 3 else head
+    kept = [parameter for parameter in query.split("&") if parameter.lower() not in ("amp=1", "amp=true", "amp")]
+    return f"{head}?{'&'.join(kept)}" if mark and any(kept) else head
 
 
 def _compared_host(host: str) -> str:

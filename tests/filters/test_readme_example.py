@@ -33,7 +33,7 @@ def code() -> dict[str, str]:
     return dict(re.findall(r"```python\n# (\S+)\n(.*?)```", SECTION, re.DOTALL))
 
 
-def linked(source: Path, target: Path) -> None:
+def link_all(source: Path, target: Path) -> None:
     """Makes a folder of links to all that another holds."""
     target.mkdir()
     for path in source.iterdir():
@@ -44,7 +44,7 @@ def linked(source: Path, target: Path) -> None:
 def package(tmp_path_factory) -> Path:
     """A folder with the package `curate` in it, the rule added as the page says."""
     folder = tmp_path_factory.mktemp("package")
-    linked(ROOT / "curate", folder / "curate")
+    link_all(ROOT / "curate", folder / "curate")
     for name in ("pipelines", "manifests"):
         (folder / "curate" / name).symlink_to(ROOT / name)
     filters = folder / "curate" / "filters"

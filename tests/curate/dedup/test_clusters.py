@@ -48,7 +48,7 @@ def one_round(pairs):
 
 
 def rounds(pairs, limit=50):
-    """The pairs after each round until they stay the same."""
+    """Returns the pairs after each round until they stay the same."""
     steps = [one_round(pairs)]
     while len(steps) < 2 or set(steps[-1]) != set(steps[-2]):
         steps.append(one_round(steps[-1]))
