@@ -64,11 +64,14 @@ def parse_name(name: str) -> tuple[str, str, slice]:
         kinds = ", ".join(KINDS)
         raise SettingsError(f"{name}: not like commoncrawl:CC-MAIN-2024-30/warc[0:10]; the kinds are {kinds}")
     crawl, kind, *numbers = match.groups()
-    if numbers[1] is None and numbers[0] is not None:
-        raise SettingsError(f"{name}: give a range of files, such as [{numbers[0] or 0}:{int(numbers[0] or 0) + 1}]")
     try:
+        if numbers[1] is None and numbers[0] is not None:
+            first = int(numbers[0] or 0)
+            raise SettingsError(f"{name}: give a range of files, such as [{first}:{first + 1}]")
         choice = slice(*(int(number) if number else None for number in numbers))
         range(0)[choice]  # raises ValueError for a step of 0
+    except SettingsError:
+        raise
     except ValueError as error:
         raise SettingsError(f"{name}: {error}") from None
     return crawl, kind, choice

@@ -221,6 +221,8 @@ def retry_after(value: str | None) -> float | None:
         return float(int(value))
     except ValueError:
         pass
+    except OverflowError:  # hundreds of digits, which no float holds
+        return math.inf
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError):
