@@ -165,7 +165,7 @@ def _helps(table: Any) -> dict[str, str]:
     return helps
 
 
-def _comments(table: Any) -> dict[str, str]:
+def _comments(table: type) -> dict[str, str]:
     """Returns the comments that the source of a dataclass has on the lines of its fields, as sentences by field."""
     comments = {}
     for parent in reversed(table.__mro__):
