@@ -1,11 +1,15 @@
-"""The Flex Template's `metadata.json`, generated from a recipe's settings; and its parameters back to assignments.
+"""Generates the Flex Template's `metadata.json` from a recipe's settings, and turns its parameters into assignments.
 
 Every plain setting is an optional parameter of its dotted path with underscores, so `dedup.similarity` is
-`dedup_similarity`; a list is written with commas. What a table of sources needs has parameters of its own.
+`dedup_similarity`; a list is written with commas. The inputs of sources and `--set` have parameters of their own.
 """
 
+import ast
 import inspect
+import io
 import re
+import textwrap
+import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import UnionType
@@ -20,24 +24,22 @@ LEFT_OUT = ("name", "sources", "train")  # the recipe's own name; tables with pa
 REGEXES = {int: r"^-?[0-9]+$", float: r"^-?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?$", bool: r"^(true|false)$"}
 TYPES = {int: "NUMBER", float: "NUMBER", bool: "BOOLEAN"}
 GS = r"^gs:\/\/[^\n\r]+$"
+LISTED = 8  # values of a long list that a help text shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One parameter; path: the setting that it assigns, empty where the launcher reads it. kind: str, int, float, bool.
-
-    many: a list of the kind, with commas.
-    """
+    """A parameter of the template."""
 
     name: str
     label: str
     help: str
-    path: tuple[str, ...] = ()
-    kind: type = str
-    many: bool = False
+    path: tuple[str, ...] = ()  # the setting that it assigns; empty if the launcher reads it
+    kind: type = str  # of the value, or of each value of a list: str, int, float or bool
+    many: bool = False  # whether it is a list, with commas
     optional: bool = True
-    type: str = "TEXT"
-    regex: str = ""
+    type: str = "TEXT"  # TEXT, NUMBER or BOOLEAN
+    regex: str = ""  # the whole value matches it; '' for any value
 
 
 OWN = (
@@ -76,36 +78,69 @@ OWN = (
 )
 
 
+def metadata() -> dict[str, Any]:
+    """Returns what `gcloud dataflow flex-template build --metadata-file` reads."""
+    return {"name": NAME, "description": DESCRIPTION, "parameters": [_metadata_row(row) for row in parameters()]}
+
+
 def parameters() -> tuple[Parameter, ...]:
-    """Every parameter of the template."""
-    return (*OWN, *_settings(Recipe, (), "A value of the whole recipe."))
+    """Returns every parameter of the template."""
+    return (*OWN, *_setting_parameters(Recipe, ()))
 
 
-def _settings(table: Any, above: tuple[str, ...], about: str) -> Iterator[Parameter]:
-    """The plain settings of a dataclass and of those inside it."""
-    hints = get_type_hints(table)
+def assignments(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Returns the `--set` assignments of these parameters; raises SettingsError if a source has no pattern."""
+    lines = []
+    for source in _split(values.get("sources", "")):
+        name, _, patterns = source.partition("=")
+        if not patterns:
+            raise SettingsError(f"sources: {source}: expected NAME=GLOB[,GLOB…]")
+        lines.append(f"sources.{name}.inputs={_toml_list(patterns, str)}")
+    for parameter in parameters():
+        if parameter.path and parameter.name in values:
+            value = values[parameter.name]
+            written = _toml_list(value, parameter.kind) if parameter.many else _toml_value(value, parameter.kind)
+            lines.append(f"{'.'.join(parameter.path)}={written}")
+    return (*lines, *_split(values.get("set", "")))
+
+
+def _metadata_row(parameter: Parameter) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": parameter.name,
+        "label": parameter.label,
+        "helpText": parameter.help,
+        "isOptional": parameter.optional,
+        "paramType": parameter.type,
+    }
+    return row | ({"regexes": [parameter.regex]} if parameter.regex else {})
+
+
+def _setting_parameters(table: Any, above: tuple[str, ...]) -> Iterator[Parameter]:
+    """Yields the parameters of the plain settings of a dataclass and of those inside it."""
+    hints, helps = get_type_hints(table), _helps(table)
     for field in fields(table):
         hint, path = hints[field.name], (*above, field.name)
         if not above and field.name in LEFT_OUT:
             continue
         if get_origin(hint) in (Union, UnionType):
-            hint = next(each for each in get_args(hint) if each is not type(None))
+            hint = next(choice for choice in get_args(hint) if choice is not type(None))
         if is_dataclass(hint):
-            yield from _settings(hint, path, inspect.getdoc(hint) or "")
+            yield from _setting_parameters(hint, path)
         elif get_origin(hint) is not Mapping:
-            yield _setting(path, hint, field, about)
+            yield _setting_parameter(path, hint, field.default, helps[field.name])
 
 
-def _setting(path: tuple[str, ...], hint: Any, field: Any, about: str) -> Parameter:
+def _setting_parameter(path: tuple[str, ...], hint: Any, default: Any, text: str) -> Parameter:
     many = get_origin(hint) is tuple
     kind: type = get_args(hint)[0] if many else hint
-    default = (
-        "" if field.default in (MISSING, None) else f" Left out: the recipe's own, else {_written(field.default)}."
-    )
+    if many:
+        text += " A list, with commas."
+    if default not in (MISSING, None):
+        text += f" Left out: the recipe's own, else {_shown(default)}."
     return Parameter(
         name="_".join(path),
         label=".".join(path),
-        help=_told(field.name, about) + (" A list, with commas." if many else "") + default,
+        help=text,
         path=path,
         kind=kind,
         many=many,
@@ -114,59 +149,59 @@ def _setting(path: tuple[str, ...], hint: Any, field: Any, about: str) -> Parame
     )
 
 
-def _told(name: str, about: str) -> str:
-    """What a docstring says of a setting, as `name: …`, else its first sentence."""
-    text = " ".join(about.split())
-    if found := re.search(rf"(?:^|[.] ){name}: (.+?[.])(?= [a-z_]+: |$| [A-Z])", text):
-        return found[1][0].upper() + found[1][1:]
-    return re.split(r"(?<=[.]) (?=[A-Z])", text)[0]
+def _helps(table: Any) -> dict[str, str]:
+    """Returns the help text of each setting of a dataclass: its entry `name: …` in the docstring, else its comment.
+
+    A setting that has neither gets the docstring's first sentence.
+    """
+    docstring = "A value of the whole recipe." if table is Recipe else " ".join((inspect.getdoc(table) or "").split())
+    first = re.split(r"(?<=[.]) (?=[A-Z]|[a-z_]+: )", docstring)[0]
+    comments = _comments(table)
+    helps = {}
+    for field in fields(table):
+        entry = re.search(rf"(?:^|[.] ){field.name}: (.+?[.])(?= [a-z_]+: |$| [A-Z])", docstring)
+        text = entry[1] if entry else comments.get(field.name, first)
+        helps[field.name] = text[0].upper() + text[1:]
+    return helps
 
 
-def _written(value: Any) -> str:
+def _comments(table: type) -> dict[str, str]:
+    """Returns the comments that the source of a dataclass has on the lines of its fields, as sentences by field."""
+    comments = {}
+    for parent in reversed(table.__mro__):
+        if not is_dataclass(parent):
+            continue
+        source = textwrap.dedent(inspect.getsource(parent))
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+        by_line = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+        definition = ast.parse(source).body[0]
+        assert isinstance(definition, ast.ClassDef)
+        for node in definition.body:
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+                if text := " ".join(by_line[line] for line in lines if line in by_line):
+                    comments[node.target.id] = text if text.endswith(".") else f"{text}."
+    return comments
+
+
+def _shown(value: Any) -> str:
+    """Returns a default as a help text shows it."""
     if isinstance(value, tuple):
-        return ",".join(map(str, value[:8])) + (",…" if len(value) > 8 else "") or "none"
+        return ",".join(map(str, value[:LISTED])) + (",…" if len(value) > LISTED else "") or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def metadata() -> dict[str, Any]:
-    """What `gcloud dataflow flex-template build --metadata-file` reads."""
-    return {"name": NAME, "description": DESCRIPTION, "parameters": [_described(each) for each in parameters()]}
+def _split(value: str) -> list[str]:
+    """Returns the parts of a value with semicolons between, without the empty ones."""
+    return [part.strip() for part in value.split(";") if part.strip()]
 
 
-def _described(parameter: Parameter) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "name": parameter.name,
-        "label": parameter.label,
-        "helpText": parameter.help,
-        "isOptional": parameter.optional,
-        "paramType": parameter.type,
-    }
-    return found | ({"regexes": [parameter.regex]} if parameter.regex else {})
-
-
-def assignments(given: Mapping[str, str]) -> tuple[str, ...]:
-    """The `--set` assignments of these parameters; SettingsError where a value cannot be one."""
-    found = []
-    for each in (part.strip() for part in given.get("sources", "").split(";")):
-        if each:
-            name, equals, patterns = each.partition("=")
-            if not equals or not patterns:
-                raise SettingsError(f"sources: {each}: expected NAME=GLOB[,GLOB…]")
-            found.append(f"sources.{name}.inputs={_list(patterns, str)}")
-    for parameter in parameters():
-        if parameter.path and parameter.name in given:
-            value = given[parameter.name]
-            written = _list(value, parameter.kind) if parameter.many else _one(value, parameter.kind)
-            found.append(f"{'.'.join(parameter.path)}={written}")
-    return (*found, *(part.strip() for part in given.get("set", "").split(";") if part.strip()))
-
-
-def _one(value: str, kind: type) -> str:
+def _toml_value(value: str, kind: type) -> str:
     if kind is not str:
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def _list(value: str, kind: type) -> str:
-    return f"[{', '.join(_one(each.strip(), kind) for each in value.split(',') if each.strip())}]"
+def _toml_list(value: str, kind: type) -> str:
+    return f"[{', '.join(_toml_value(part.strip(), kind) for part in value.split(',') if part.strip())}]"

@@ -1,6 +1,6 @@
-"""Dataflow, and any graph as a file: a recipe's one job is built here and handed over, never waited for.
+"""Builds a recipe's one job and submits it to Dataflow without waiting, or writes the job's graph to a file.
 
-Not run in the cloud: what is tested is the graph, the options, and that nothing waits.
+It was not run in the cloud: the tests cover the graph, the options, and that nothing waits.
 """
 
 import re
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from curate import storage
-from curate.errors import SettingsError
+from curate.errors import SettingsError, UserError
 from curate.inputs.items import MINIWEB
 from curate.pipelines import plans
-from curate.pipelines.engines.target import EngineOptions, parsed, pipeline_options, quiet_beam
+from curate.pipelines.engines.target import EngineOptions, parse_options, pipeline_options, quiet_beam
 from curate.recipe import Recipe
 from curate.stage.ownership import claim_run, held
 from curate.stage.plan import json_digest
 
-NEEDED = {  # of Beam's options, and what is good
+NEEDED = {  # Beam's options without which no job starts, each with the form of its value
     "project": "PROJECT",
     "region": "REGION",
     "temp_location": "gs://BUCKET/FOLDER",
@@ -30,100 +30,61 @@ CONSOLE = "https://console.cloud.google.com/dataflow/jobs/{region}/{id}?project=
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """A job that Dataflow has taken; `id` is empty where only its description was written, as for a template."""
+    """A job that Dataflow has taken."""
 
-    id: str
-    console: str
-
-
-def check(recipe: Recipe, out: Path, target: EngineOptions, *, strict: bool = True) -> None:
-    """SettingsError, before any work, where Dataflow could not run this; strict: Beam's options must be known too."""
-    for name in ELSEWHERE:
-        if getattr(target, name):
-            raise SettingsError(f"--{name.replace('_', '-')} goes with other runners than dataflow; leave it out")
-    plans.given_inputs(recipe)
-    if not str(out).startswith("gs://"):
-        raise SettingsError(f"-o {out}: Dataflow's workers write to gs://BUCKET/FOLDER; name one")
-    if target.workers is not None:
-        raise SettingsError(f"--workers {target.workers}: Dataflow takes -- --max_num_workers={target.workers}")
-    for name, value in _inputs(recipe):
-        if not value.startswith(MINIWEB) and not storage.is_remote(value):
-            raise SettingsError(f"{name}: {value}: Dataflow's workers cannot read this machine; copy it to gs://")
-    arguments = _arguments(recipe, out, target)
-    options = (parsed(arguments) if strict else _options(recipe, out, target)).get_all_options()
-    for name, good in NEEDED.items():
-        if not options.get(name):
-            raise SettingsError(f"--runner dataflow needs -- --{name}={good}")
-    for name in ("temp_location", "staging_location"):
-        if options.get(name) and not options[name].startswith("gs://"):
-            raise SettingsError(f"--{name}={options[name]}: expected gs://BUCKET/FOLDER")
+    id: str  # '' if only the job's description was written, as for a template
+    console: str  # the address of the job's page; '' without an id
 
 
-def _inputs(recipe: Recipe) -> list[tuple[str, str]]:
-    """The settings of a recipe that name files, with each value."""
-    found = [(f"sources.{name}.inputs", value) for name, source in recipe.sources.items() for value in source.inputs]
-    if score := recipe.score:
-        found += [("score.model", score.model)] if score.model and not score.is_default else []
-        found += [(f"score.{name}", value) for name in ("positive", "negative") for value in getattr(score, name)]
-    return found
+def submit(recipe: Recipe, out: Path, options: EngineOptions, *, strict: bool = True) -> Submitted:
+    """Submits a recipe's job to Dataflow and returns without waiting; raises UserError, before any work, if it cannot.
 
-
-def _arguments(recipe: Recipe, out: Path, target: EngineOptions) -> list[str]:
-    """Beam's options of a Dataflow job; the user's own come last and win.
-
-    The name is that of the folder's job, as Dataflow refuses a second job of a name while the first runs.
+    strict: whether an option that Beam does not know is an error.
     """
-    own = [*target.beam]
-    fixed = ["--runner=DataflowRunner", "--no_save_main_session", "--sdk_location=container"]
-    if not any(option.startswith("--job_name") for option in own):
-        words = re.sub(r"[^a-z0-9]+", "-", recipe.name.lower()).strip("-")
-        fixed.append(f"--job_name=curate-{words[:40]}-{json_digest(str(out).rstrip('/'))[:8]}")
-    return [*fixed, *own]
+    quiet_beam()
+    check(recipe, out, options, strict=strict)
+    try:
+        from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
+        from google.cloud import dataflow  # noqa: F401 - what the runner submits with
+    except ImportError as error:
+        raise UserError(f"Dataflow's client is not installed ({error}): pip install 'curate-corpus[gcp]'") from None
+    with held(out):
+        claim_run(recipe.name, out)
+    return launch(recipe, out, options, DataflowRunner())
 
 
-def _options(recipe: Recipe, out: Path, target: EngineOptions) -> Any:
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    return PipelineOptions(_arguments(recipe, out, target))
-
-
-def graph(recipe: Recipe, out: Path, target: EngineOptions) -> Any:
-    """The job's proto as the runner gets it, for which nothing is read, written or asked."""
+def launch(recipe: Recipe, out: Path, options: EngineOptions, runner: Any) -> Submitted:
+    """Gives the job to the runner and does not wait for its end."""
     import apache_beam as beam
-    from apache_beam.options.pipeline_options import PortableOptions
-    from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-    from apache_beam.transforms import environments
 
     from curate.pipelines import one_job
 
-    if target.runner == "dataflow":
-        options = _options(recipe, out, target)
-    else:
-        options = parsed(pipeline_options(target, 0.0, "none"))
-    pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
+    beam_options = _beam_options(recipe, out, options)
+    try:
+        pipeline = beam.Pipeline(runner=runner, options=beam_options)
+    except ValueError as error:  # Beam's own check of its options
+        raise SettingsError(f"--runner dataflow: {str(error).strip().splitlines()[-1]}") from None
     one_job.build(pipeline, recipe, out)
-    if target.runner == "dataflow":
-        image = options.get_all_options()["sdk_container_image"]
-        environment = environments.DockerEnvironment.from_container_image(image)
-    elif target.runner == "local":
-        environment = environments.EmbeddedPythonEnvironment.default()
-    else:
-        environment = environments.Environment.from_options(options.view_as(PortableOptions))
-    return pipeline.to_runner_api(default_environment=environment)
+    result = pipeline.run()
+    if not getattr(result, "_job", None):  # a template was written
+        return Submitted(id="", console="")
+    job_id, settings = str(result.job_id()), beam_options.get_all_options()
+    console = CONSOLE.format(id=job_id, region=settings["region"], project=settings["project"])
+    return Submitted(id=job_id, console=console)
 
 
-def dry_run(recipe: Recipe, out: Path, target: EngineOptions, file: Path) -> int:
-    """Write a recipe's graph to a .json or .pb file and submit nothing; its bytes."""
+def dry_run(recipe: Recipe, out: Path, options: EngineOptions, file: Path) -> int:
+    """Writes a recipe's graph to a .json or .pb file, submits nothing, and returns the size of the file (bytes)."""
     if file.suffix not in FORMATS:
         raise SettingsError(f"--dry-run {file}: expected a name that ends with {' or '.join(FORMATS)}")
-    if target.runner == "dataflow":
+    if options.runner == "dataflow":
         quiet_beam()
-        check(recipe, out, target)
+        check(recipe, out, options)
     else:
-        target.check()
+        options.check()
     from google.protobuf import json_format
 
-    proto = graph(recipe, out, target)
+    proto = graph(recipe, out, options)
     if file.suffix == ".json":
         content = json_format.MessageToJson(proto, sort_keys=True).encode()
     else:
@@ -135,34 +96,81 @@ def dry_run(recipe: Recipe, out: Path, target: EngineOptions, file: Path) -> int
     return len(content)
 
 
-def submit(recipe: Recipe, out: Path, target: EngineOptions, *, strict: bool = True) -> Submitted:
-    """Hand a recipe's job to Dataflow and come back; SettingsError, before any work, where that cannot be."""
-    quiet_beam()
-    check(recipe, out, target, strict=strict)
-    try:
-        from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
-        from google.cloud import dataflow  # noqa: F401 - what the runner submits with
-    except ImportError as error:
-        raise SettingsError(f"Dataflow's client is not installed ({error}): pip install 'curate-corpus[gcp]'") from None
-    with held(out):
-        claim_run(recipe.name, out)
-    return launch(recipe, out, target, DataflowRunner())
-
-
-def launch(recipe: Recipe, out: Path, target: EngineOptions, runner: Any) -> Submitted:
-    """Give the job to the runner and do not wait for its end."""
+def graph(recipe: Recipe, out: Path, options: EngineOptions) -> Any:
+    """Returns the job's proto as the runner gets it; nothing is read, written or requested for it."""
     import apache_beam as beam
+    from apache_beam.options.pipeline_options import PortableOptions
+    from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+    from apache_beam.transforms import environments
 
-    from curate.pipelines import one_job as single
+    from curate.pipelines import one_job
 
-    options = _options(recipe, out, target)
-    try:
-        pipeline = beam.Pipeline(runner=runner, options=options)
-    except ValueError as error:  # Beam's own check of its options
-        raise SettingsError(f"--runner dataflow: {str(error).strip().splitlines()[-1]}") from None
-    single.build(pipeline, recipe, out)
-    result = pipeline.run()
-    identity = str(result.job_id()) if getattr(result, "_job", None) else ""  # None: a template was written
-    known = options.get_all_options()
-    link = CONSOLE.format(id=identity, region=known["region"], project=known["project"])
-    return Submitted(id=identity, console=link if identity else "")
+    if options.runner == "dataflow":
+        beam_options = _beam_options(recipe, out, options)
+    else:
+        beam_options = parse_options(pipeline_options(options, 0.0, "none"))
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=beam_options)
+    one_job.build(pipeline, recipe, out)
+    if options.runner == "dataflow":
+        image = beam_options.get_all_options()["sdk_container_image"]
+        environment = environments.DockerEnvironment.from_container_image(image)
+    elif options.runner == "local":
+        environment = environments.EmbeddedPythonEnvironment.default()
+    else:
+        environment = environments.Environment.from_options(beam_options.view_as(PortableOptions))
+    return pipeline.to_runner_api(default_environment=environment)
+
+
+def check(recipe: Recipe, out: Path, options: EngineOptions, *, strict: bool = True) -> None:
+    """Raises SettingsError, before any work, if Dataflow could not run the recipe with these options.
+
+    strict: whether an option that Beam does not know is an error.
+    """
+    for name in ELSEWHERE:
+        if getattr(options, name):
+            raise SettingsError(f"--{name.replace('_', '-')} goes with other runners than dataflow; leave it out")
+    plans.given_inputs(recipe)
+    if not str(out).startswith("gs://"):
+        raise SettingsError(f"-o {out}: Dataflow's workers write to gs://BUCKET/FOLDER; name one")
+    if options.workers is not None:
+        raise SettingsError(f"--workers {options.workers}: Dataflow takes -- --max_num_workers={options.workers}")
+    for name, value in _input_settings(recipe):
+        if not value.startswith(MINIWEB) and not storage.is_remote(value):
+            raise SettingsError(f"{name}: {value}: Dataflow's workers cannot read this machine; copy it to gs://")
+    arguments = _arguments(recipe, out, options)
+    beam_options = parse_options(arguments) if strict else _beam_options(recipe, out, options)
+    values = beam_options.get_all_options()
+    for name, form in NEEDED.items():
+        if not values.get(name):
+            raise SettingsError(f"--runner dataflow needs -- --{name}={form}")
+    for name in ("temp_location", "staging_location"):
+        if values.get(name) and not values[name].startswith("gs://"):
+            raise SettingsError(f"--{name}={values[name]}: expected gs://BUCKET/FOLDER")
+
+
+def _input_settings(recipe: Recipe) -> list[tuple[str, str]]:
+    """Returns the settings of a recipe that name files, by their dotted paths, with one row for each value."""
+    rows = [(f"sources.{name}.inputs", value) for name, source in recipe.sources.items() for value in source.inputs]
+    if score := recipe.score:
+        if score.model and not score.is_default:
+            rows.append(("score.model", score.model))
+        rows += [(f"score.{name}", value) for name in ("positive", "negative") for value in getattr(score, name)]
+    return rows
+
+
+def _beam_options(recipe: Recipe, out: Path, options: EngineOptions) -> Any:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    return PipelineOptions(_arguments(recipe, out, options))
+
+
+def _arguments(recipe: Recipe, out: Path, options: EngineOptions) -> list[str]:
+    """Returns Beam's options of a Dataflow job; the user's own come last and win.
+
+    The job is named by its folder, as Dataflow refuses a second job of a name while the first runs.
+    """
+    arguments = ["--runner=DataflowRunner", "--no_save_main_session", "--sdk_location=container"]
+    if not any(option.startswith("--job_name") for option in options.beam):
+        words = re.sub(r"[^a-z0-9]+", "-", recipe.name.lower()).strip("-")
+        arguments.append(f"--job_name=curate-{words[:40]}-{json_digest(str(out).rstrip('/'))[:8]}")
+    return [*arguments, *options.beam]

@@ -1,4 +1,4 @@
-"""Where stages run: the only folder that names a runner.
+"""The runners that execute stages, and the processes that they need.
 
 Reading order: engine, progress, runners, target, jobserver, installs, nursery, boot, worker, guard.
 """

@@ -1,4 +1,4 @@
-"""`curate-worker-boot`: starts a Beam SDK worker without Docker, by the container contract.
+"""Starts a Beam SDK worker without Docker, by the container contract: the command `curate-worker-boot`.
 
 A runner calls it on each node as the command of a PROCESS environment, or a worker pool as its container executable,
 with `--id --provision_endpoint` and the addresses of control and logging. The worker runs in the Python that this
@@ -11,27 +11,17 @@ import sys
 
 from curate.pipelines.engines import worker
 
-PROVISION_PATIENCE_S = 120
+PROVISION_PATIENCE_S = 120  # for the runner's provision endpoint to answer
 
 
 def main() -> None:
-    """Ask the runner for the job's options, then become the worker."""
+    """Asks the runner for the job's options, then runs the worker in this process."""
     os.environ.update(worker_environment(_arguments(sys.argv[1:])))
     worker.main()
 
 
-def _arguments(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="curate-worker-boot", description=__doc__.partition("\n")[0])
-    parser.add_argument("--id", required=True, help="the worker's id")
-    parser.add_argument("--provision_endpoint", required=True, help="where the job's options are told")
-    for name in ("control_endpoint", "logging_endpoint", "artifact_endpoint", "semi_persist_dir"):
-        parser.add_argument(f"--{name}", default="")
-    unquoted = [argument.replace("='", "=", 1).removesuffix("'") for argument in arguments]  # Prism quotes the values
-    return parser.parse_known_args(unquoted)[0]
-
-
-def worker_environment(asked: argparse.Namespace) -> dict[str, str]:
-    """The variables that Beam's `sdk_worker_main` reads, as the runner at the provision endpoint tells them."""
+def worker_environment(arguments: argparse.Namespace) -> dict[str, str]:
+    """Returns the variables that Beam's `sdk_worker_main` reads, with the values that the provision endpoint gives."""
     import grpc
     from apache_beam.portability.api import beam_provision_api_pb2 as provision
     from apache_beam.portability.api import beam_provision_api_pb2_grpc as services
@@ -41,18 +31,31 @@ def worker_environment(asked: argparse.Namespace) -> dict[str, str]:
     def descriptor(url: str) -> str:
         return str(text_format.MessageToString(endpoints_pb2.ApiServiceDescriptor(url=url)))
 
-    with grpc.insecure_channel(asked.provision_endpoint) as channel:
+    with grpc.insecure_channel(arguments.provision_endpoint) as channel:
         grpc.channel_ready_future(channel).result(timeout=PROVISION_PATIENCE_S)
-        request = provision.GetProvisionInfoRequest()
-        answer = services.ProvisionServiceStub(channel).GetProvisionInfo(request, metadata=[("worker_id", asked.id)])
-    info = answer.info
-    return {
-        "WORKER_ID": asked.id,
+        stub = services.ProvisionServiceStub(channel)
+        metadata = [("worker_id", arguments.id)]
+        info = stub.GetProvisionInfo(provision.GetProvisionInfoRequest(), metadata=metadata).info
+    environment = {
+        "WORKER_ID": arguments.id,
         "PIPELINE_OPTIONS": json_format.MessageToJson(info.pipeline_options, indent=None),
         "RUNNER_CAPABILITIES": " ".join(info.runner_capabilities),
-        "CONTROL_API_SERVICE_DESCRIPTOR": descriptor(info.control_endpoint.url or asked.control_endpoint),
-        "LOGGING_API_SERVICE_DESCRIPTOR": descriptor(info.logging_endpoint.url or asked.logging_endpoint),
-    } | ({"SEMI_PERSISTENT_DIRECTORY": asked.semi_persist_dir} if asked.semi_persist_dir else {})
+        "CONTROL_API_SERVICE_DESCRIPTOR": descriptor(info.control_endpoint.url or arguments.control_endpoint),
+        "LOGGING_API_SERVICE_DESCRIPTOR": descriptor(info.logging_endpoint.url or arguments.logging_endpoint),
+    }
+    if arguments.semi_persist_dir:
+        environment["SEMI_PERSISTENT_DIRECTORY"] = arguments.semi_persist_dir
+    return environment
+
+
+def _arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="curate-worker-boot", description=__doc__.partition("\n")[0])
+    parser.add_argument("--id", required=True, help="the worker's id")
+    parser.add_argument("--provision_endpoint", required=True, help="the address that gives the job's options")
+    for name in ("control_endpoint", "logging_endpoint", "artifact_endpoint", "semi_persist_dir"):
+        parser.add_argument(f"--{name}", default="")
+    unquoted = [argument.replace("='", "=", 1).removesuffix("'") for argument in arguments]  # Prism quotes the values
+    return parser.parse_known_args(unquoted)[0]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How one plan is executed: opened, its missing parts made by a pipeline, closed."""
+"""Executes the plan of one stage: opens it, has a pipeline make the parts that are missing, and closes it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from curate.errors import SettingsError
+from curate.errors import UserError
 from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.runners import Session
 from curate.pipelines.engines.target import EngineOptions
@@ -18,25 +18,25 @@ from curate.stage.record import StageRecord, close_stage, done, open_stage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """How stages are executed: where, and who is told.
+    """Executes stages with one session, and reports their progress."""
 
-    outdated: files that say what the output holds, and go once a stage is to change it. session: see `started`.
-    """
-
-    target: EngineOptions = EngineOptions()
+    target: EngineOptions = EngineOptions()  # where the stages run
     progress: Progress = field(default_factory=Progress)
-    outdated: tuple[Path, ...] = ()
-    session: Session | None = None
+    outdated: tuple[Path, ...] = ()  # files that state what the output holds; removed before a stage changes it
+    session: Session | None = None  # None outside a block of `started`
 
     @contextmanager
     def started(self) -> Iterator["Engine"]:
-        """The engine with a session, which ends with the block; it comes before an output's lock, which it may copy."""
+        """Yields the engine with a session, which ends with the block.
+
+        Enter it before the lock of an output is taken: the session may copy this process, and so the lock.
+        """
         with Session(self.target) as session:
             yield replace(self, session=session)
 
 
 def execute(plan: Plan, engine: Engine) -> StageRecord:
-    """Bring a stage to its closing record, making only the parts that are missing."""
+    """Makes the parts of a stage that are missing, closes the stage and returns its closing record."""
     if record := done(plan):
         engine.progress.skipped(plan)
         return record
@@ -55,9 +55,12 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
     return record
 
 
-def cpu_seconds(plan: Plan, pending: list[Item]) -> float:
-    """The CPU time that a stage takes over its pending items, about; over all where each part depends on all."""
-    return sum(item.size for item in (pending if plan.per_item else plan.items)) / KINDS[plan.stage].bytes_per_second
+def kept_some(record: StageRecord, out: Path) -> StageRecord:
+    """Returns the record; raises UserError if the stage kept no document that the next one could read."""
+    if not record.counts.kept:
+        read = record.counts.read
+        raise UserError(f"{record.stage} kept none of {read} documents; curate inspect {out} tells why")
+    return record
 
 
 def wiring(stage: str) -> Any:
@@ -69,9 +72,10 @@ def wiring(stage: str) -> Any:
     return import_module(f"curate.pipelines.stages.{KINDS[stage].wiring}")
 
 
-def kept_some(record: StageRecord, out: Path) -> StageRecord:
-    """The record, if the stage left anything to go on with; else a SettingsError that sends to the reasons."""
-    if not record.counts.kept:
-        read = record.counts.read
-        raise SettingsError(f"{record.stage} kept none of {read} documents; curate inspect {out} tells why")
-    return record
+def cpu_seconds(plan: Plan, pending: list[Item]) -> float:
+    """Returns about how much CPU time a stage takes (s).
+
+    That is over its pending items, or over all of them if a part depends on more than its own item.
+    """
+    items = pending if plan.per_item else plan.items
+    return sum(item.size for item in items) / KINDS[plan.stage].bytes_per_second

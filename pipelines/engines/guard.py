@@ -1,9 +1,9 @@
-"""Runs a command that dies with its parent: however the parent ends, the command and all that it started are killed.
+"""Runs a command, and kills it with all that it started as soon as the parent of this process ends, however it ends.
 
     python -m curate.pipelines.engines.guard FOLDER COMMAND [ARGUMENT ...]
 
 The parent holds the other end of this process's standard input; `kill -9` closes it as well as a good end does. FOLDER,
-where the command keeps its files, is then removed. Where the command ends first, what it has started is killed too.
+where the command keeps its files, is then removed. If the command ends first, all that it has started is killed too.
 """
 
 import os
@@ -16,23 +16,23 @@ from contextlib import suppress
 
 
 def main() -> None:
-    """Start the command in a session of its own; exit as it does."""
+    """Runs the command in a session of its own, and exits with its code."""
     folder, *command = sys.argv[1:]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-    alone = threading.Event()
-    watch = threading.Thread(target=_watch, args=(child.pid, folder, alone), daemon=True)
+    orphaned = threading.Event()
+    watch = threading.Thread(target=_watch, args=(child.pid, folder, orphaned), daemon=True)
     watch.start()
     code = child.wait()
-    if alone.is_set():  # the other thread killed it, and has a folder to remove
+    if orphaned.is_set():  # the other thread killed it, and has a folder to remove
         watch.join()
     _kill(child.pid)
     os._exit(code if code >= 0 else 128 - code)
 
 
-def _watch(group: int, folder: str, alone: threading.Event) -> None:
+def _watch(group: int, folder: str, orphaned: threading.Event) -> None:
     while os.read(0, 1 << 16):
         pass
-    alone.set()
+    orphaned.set()
     _kill(group)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(128 + signal.SIGKILL)

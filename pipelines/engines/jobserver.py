@@ -1,7 +1,7 @@
-"""A job server as a process of ours, on loopback: started when the first job needs it, gone when we are.
+"""Starts a job server as a child process on loopback, and ends it with this process.
 
 The server of Spark or Flink is a JVM that holds the engine itself (a local master) or submits to a cluster; Prism is
-one Go binary. All speak Beam's Job API.
+one Go binary. All of them speak Beam's Job API.
 """
 
 import os
@@ -25,7 +25,7 @@ MAINS = {
     "spark": "org.apache.beam.runners.spark.SparkJobServerDriver",
     "flink": "org.apache.beam.runners.flink.FlinkJobServerDriver",
 }
-# What Spark and Flink reach into; without these Java 17 refuses them at run time.
+# Packages of Java whose private parts Spark and Flink use; Java 17 refuses that unless they are opened.
 OPENED = [
     "java.lang",
     "java.lang.invoke",
@@ -45,19 +45,15 @@ OPENED = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What decides how a job server is started.
+    """The settings by which a job server is started."""
 
-    master: the engine's own word for where it runs. jar: a job server in one file instead of the fetched class path.
-    conf: the engine's own settings.
-    """
-
-    name: str
-    master: str = ""
-    jar: Path | None = None
-    conf: dict[str, str] = field(default_factory=dict)
+    name: str  # spark, flink or prism
+    master: str = ""  # the master's address, or a local master, as Spark or Flink writes it
+    jar: Path | None = None  # a job server in one file instead of the fetched class path
+    conf: dict[str, str] = field(default_factory=dict)  # the settings of Spark or Flink
 
     def check(self) -> None:
-        """SettingsError where the server could not be started."""
+        """Raises UserError if the server could not be started."""
         if self.name in MAINS:
             installs.java()
         if self.jar is None:
@@ -66,14 +62,14 @@ class Settings:
             raise SettingsError(f"--job-server-jar {self.jar}: no such file")
 
     def command(self, port: int, work: Path) -> list[str]:
-        """The command that serves jobs on this port of loopback and keeps its files in `work`."""
+        """Returns the command of a server on this port of loopback; the server keeps its files in `work`."""
         if self.name == "prism":
             binary = installs.need("prism") / "prism"
             return [str(binary), f"--job_port={port}", "--serve_http=false", "--log_kind=text"]
         opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
-        own = [f"--{self.name}-master-url={self.master}"]
+        engine = [f"--{self.name}-master-url={self.master}"]
         if self.name == "flink":
-            own = [f"--flink-master={self.master}", f"--flink-conf-dir={_flink_conf(work, self.conf)}"]
+            engine = [f"--flink-master={self.master}", f"--flink-conf-dir={_write_flink_conf(work, self.conf)}"]
         java = [installs.java(), f"-Djava.io.tmpdir={work}", *opened]
         if self.name == "spark":
             java += [f"-D{key}={value}" for key, value in self.conf.items()]
@@ -82,29 +78,11 @@ class Settings:
         else:
             java += ["-cp", _class_path(installs.need(self.name) / "lib"), MAINS[self.name]]
         serve = ["--job-host=127.0.0.1", f"--job-port={port}", "--artifact-port=0", "--expansion-port=-1"]
-        return [*java, *serve, f"--artifacts-dir={work / 'artifacts'}", *own]
-
-
-def _class_path(library: Path) -> str:
-    """Every jar, and the folder that tells Spark where YARN is."""
-    hadoop = hadoop_conf()
-    return os.pathsep.join([f"{library}/*", *([hadoop] if hadoop else [])])
-
-
-def hadoop_conf() -> str | None:
-    """The folder of yarn-site.xml, as the environment states it."""
-    return os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")
-
-
-def _flink_conf(work: Path, conf: dict[str, str]) -> Path:
-    folder = work / "conf"
-    folder.mkdir()
-    (folder / "flink-conf.yaml").write_text("".join(f"{key}: {value}\n" for key, value in conf.items()))
-    return folder
+        return [*java, *serve, f"--artifacts-dir={work / 'artifacts'}", *engine]
 
 
 class JobServer:
-    """One started job server."""
+    """A job server, its process and its folder; `endpoint` is its HOST:PORT once it runs."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -114,7 +92,10 @@ class JobServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
-        """Start it and wait until it answers; its endpoint. RuntimeError, with its last words, where it ends first."""
+        """Starts the server, waits until it answers, and returns its endpoint.
+
+        Raises RuntimeError with the last words of its log if the server ends first, or does not answer in time.
+        """
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -141,13 +122,13 @@ class JobServer:
         raise RuntimeError(f"the {self.settings.name} job server did not answer in {START_PATIENCE_S:.0f} s")
 
     def last_words(self) -> str:
-        """The last line of its log that tells of an error, else the last line."""
+        """Returns the last line of its log that names an error, else the last line."""
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        told = [line for line in lines if "Exception" in line or "ERROR" in line or "Error:" in line]
-        return (told or lines or ["it said nothing"])[-1].strip()
+        errors = [line for line in lines if "Exception" in line or "ERROR" in line or "Error:" in line]
+        return (errors or lines or ["its log is empty"])[-1].strip()
 
-    def ended(self) -> int | None:
-        """Its exit code, or None while it runs."""
+    def exit_code(self) -> int | None:
+        """Returns its exit code, or None while it runs."""
         if self._process is None:
             return None
         with suppress(subprocess.TimeoutExpired):
@@ -155,13 +136,31 @@ class JobServer:
         return None
 
     def stop(self) -> None:
-        """End it and everything that it started, and remove its files; its log stays where workers keep theirs."""
-        if kept := os.environ.get(LOGS):
+        """Ends the server and all that it started, and removes its files; its log is copied to those of the workers."""
+        if logs := os.environ.get(LOGS):
             with suppress(OSError):
-                Path(kept).mkdir(parents=True, exist_ok=True)
-                shutil.copy(self.log, Path(kept) / f"{self.work.name}.log")
+                Path(logs).mkdir(parents=True, exist_ok=True)
+                shutil.copy(self.log, Path(logs) / f"{self.work.name}.log")
         if self._process:
             assert self._process.stdin
             self._process.stdin.close()  # the guard kills the group
             self._process.wait()
         shutil.rmtree(self.work, ignore_errors=True)
+
+
+def hadoop_conf() -> str | None:
+    """Returns the folder of yarn-site.xml that the environment names."""
+    return os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")
+
+
+def _class_path(library: Path) -> str:
+    """Returns the class path of every jar in a folder, and of the settings by which Spark reaches YARN."""
+    hadoop = hadoop_conf()
+    return os.pathsep.join([f"{library}/*", *([hadoop] if hadoop else [])])
+
+
+def _write_flink_conf(work: Path, conf: dict[str, str]) -> Path:
+    folder = work / "conf"
+    folder.mkdir()
+    (folder / "flink-conf.yaml").write_text("".join(f"{key}: {value}\n" for key, value in conf.items()))
+    return folder

@@ -1,7 +1,7 @@
-"""Local worker processes that import nothing: forks of a copy of this process, set aside as soon as Beam was imported.
+"""Makes local worker processes that need no imports: forks of a copy of this process, made once Beam is imported.
 
-A process that has used gRPC, or has threads, cannot be forked soundly; so the copy is made before there are any, does
-nothing itself but wait, and forks a worker whenever it is told to.
+A process that has used gRPC, or has threads, cannot be forked soundly; so the copy is made before there are any. It
+only waits, and forks a worker at every call.
 """
 
 import gc
@@ -20,13 +20,13 @@ DONE = b"done"
 CALL = b"+"
 
 
-def possible() -> bool:
-    """Can this process be forked soundly, now and until Beam is imported?"""
+def can_fork() -> bool:
+    """Returns whether this process can be forked soundly, now and until Beam is imported."""
     return sys.platform == "linux" and "grpc" not in sys.modules and threading.active_count() == 1
 
 
 class Nursery:
-    """The copy of this process, of which workers are made until `close`, or until this process has gone."""
+    """A copy of this process that forks workers until `close`, or until this process ends."""
 
     def __init__(self) -> None:
         self._calls, theirs = socket.socketpair()
@@ -42,7 +42,7 @@ class Nursery:
         theirs.close()
 
     def run(self, environment: dict[str, str]) -> None:
-        """Have a worker of this environment run to its end; RuntimeError where it does not come to one."""
+        """Runs a worker with this environment to its end; raises RuntimeError if it ends before its work does."""
         mine, theirs = socket.socketpair()
         with mine, suppress(OSError):
             with theirs:
@@ -53,17 +53,17 @@ class Nursery:
         raise RuntimeError("a worker process ended before its work did")
 
     def close(self) -> None:
-        """End the copy; workers that still run end as well."""
+        """Ends the copy and the workers that still run."""
         self._calls.close()
         os.waitpid(self.pid, 0)
 
 
 def _serve(calls: socket.socket) -> NoReturn:
-    """Fork a worker for every call, until the other end is closed."""
-    _called("curate-nursery")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it goes with its parent, which is interrupted too
+    """Forks a worker for every call, until the other end is closed."""
+    _name_process("curate-nursery")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its parent, which is interrupted too
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.freeze()  # so that no worker's collector touches, and so copies, what they share
+    gc.freeze()  # so that no worker's collector touches, and so copies, the pages of memory that they share
     workers = []
     while True:
         _, descriptors, _, _ = socket.recv_fds(calls, len(CALL), 1)
@@ -74,17 +74,17 @@ def _serve(calls: socket.socket) -> NoReturn:
             calls.close()
             _work(socket.socket(fileno=descriptors[0]))
         os.close(descriptors[0])
-    for pid in workers:  # those that have told their end are ending; others have nobody to work for
+    for pid in workers:  # those that have sent DONE are ending; the others have no runner to work for
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     os._exit(0)
 
 
 def _work(runner: socket.socket) -> NoReturn:
-    """Be a worker of the environment that the runner sends; nothing of the copied process is unwound."""
+    """Runs a worker with the environment that the runner sends, and ends; nothing of the copied process is unwound."""
     from curate.pipelines.engines import worker
 
-    _called("curate-worker")
+    _name_process("curate-worker")
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 1
     try:
@@ -100,7 +100,7 @@ def _work(runner: socket.socket) -> NoReturn:
         os._exit(code)
 
 
-def _called(name: str) -> None:
-    """Have tools such as top show this name."""
+def _name_process(name: str) -> None:
+    """Sets the name that tools such as top show for this process."""
     with suppress(OSError):
         Path("/proc/self/comm").write_text(name)

@@ -1,8 +1,8 @@
-"""The only place that makes a Beam runner.
+"""Makes Beam's runners, and is the only module that does.
 
 `local` is FnApiRunner, constructed and not named: Beam's own "DirectRunner" means different engines on different
 machines. It runs in this process while the work is small, else in one process per worker. `spark`, `flink` and `prism`
-are job servers that are started here, `portable` is any that is there already. `dataflow` is `submit.py`'s.
+are job servers that are started here, `portable` is any that runs already. `dataflow` is `submit.py`'s.
 """
 
 import os
@@ -17,61 +17,129 @@ from types import TracebackType
 from typing import Any, Self
 
 from curate.errors import SettingsError
-from curate.pipelines.engines import nursery
 from curate.pipelines.engines.jobserver import JobServer
+from curate.pipelines.engines.nursery import Nursery, can_fork
 from curate.pipelines.engines.target import (
     EngineOptions,
     one_line_usage,
-    parsed,
+    parse_options,
     pipeline_options,
     quiet_beam,
     server_settings,
 )
 
 CONNECT_PATIENCE_S = 30
-LOST_PATIENCE_S = 20.0
-FORKED = "curate:env:forked:v1"  # Beam's word for what runs the code: here processes of a nursery
+LOST_PATIENCE_S = 20.0  # from the loss of a local worker to the interrupt of a run that has not ended by itself (s)
+FORKED = "curate:env:forked:v1"  # Beam's name of an environment, which runs the code: here processes of a nursery
 
 
 class Session:
-    """Runs pipelines on a target, one after another; its job server is started by the first and stopped at the end."""
+    """Runs pipelines one after another; the first starts the job server, and the end of the block stops it."""
 
-    def __init__(self, target: EngineOptions) -> None:
-        self.target = target
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+        self._local = options.runner == "local"
         self._server: JobServer | None = None
-        self._nursery: nursery.Nursery | None = None
-        self._told_before = threading.excepthook
-        self._running: object | None = None  # the run that goes on now
-        self._lost: BaseException | None = None  # why a local worker ended
-        self._interrupted = False  # by ourselves, for that reason
+        self._nursery: Nursery | None = None
+        self._hook_before = threading.excepthook
+        self._run: object | None = None  # stands for the pipeline that runs now
+        self._lost: BaseException | None = None  # the error of a local worker that ended
+        self._interrupted = False  # whether this session sent the interrupt, as a worker was lost
 
     def __enter__(self) -> Self:
-        """SettingsError, before any work, where the target cannot be used."""
-        wanted = self.target.runner == "local" and self.target.count > 1 and nursery.possible()
-        self.target.check()
-        if wanted:
+        """Makes the nursery of local workers; raises SettingsError, before any work, if an option cannot be used."""
+        forks = self._local and self.options.count > 1 and can_fork()
+        self.options.check()
+        if forks:
             from apache_beam.runners.worker import sdk_worker_main  # noqa: F401 - for the workers
 
-            self._nursery = nursery.Nursery()
-        threading.excepthook = self._told_of_thread
+            self._nursery = Nursery()
+        threading.excepthook = self._thread_failed
         return self
 
-    def _told_of_thread(self, failed: threading.ExceptHookArgs) -> None:
-        """Keep quiet about Beam's threads that watch a job or a worker; they end badly when it is gone.
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._server:
+            self._server.stop()
+        if self._nursery:
+            self._nursery.close()
+        threading.excepthook = self._hook_before
 
-        Beam itself may wait for ever for a worker that has ended, so the run is then ended from here: by an interrupt,
-        and where Beam waits for its own threads even so, by ending the process. What is on disk is whole at any time.
+    def prepare(self) -> None:
+        """Starts the job server, if one is needed; raises SettingsError at an option that Beam does not know."""
+        if not self._local:
+            self._beam_options(0.0)
+
+    def run(self, build: Callable[[Any], None], cpu_seconds: float) -> None:
+        """Runs the pipeline that `build` wires, of about `cpu_seconds`, to its end; raises RuntimeError if it fails."""
+        quiet_beam()
+        import apache_beam as beam
+
+        options = self._beam_options(cpu_seconds)
+        runner = _local_runner(options, self._nursery) if self._local else _portable_runner()
+        pipeline = beam.Pipeline(runner=runner, options=options)
+        build(pipeline)
+        self._run, self._lost, self._interrupted = object(), None, False
+        try:
+            self._wait(pipeline)
+        except KeyboardInterrupt:
+            if not self._interrupted:  # the user did it, which a worker may have noticed first
+                raise
+            raise RuntimeError(f"a worker ended: {self._lost}") from None
+        except Exception as error:
+            raise self._explained(error) from error
+        finally:
+            self._run = None
+
+    def _beam_options(self, cpu_seconds: float) -> Any:
+        endpoint = self._endpoint()
+        known_there: frozenset[str] = frozenset() if self._local else server_options(endpoint)
+        return parse_options(pipeline_options(self.options, cpu_seconds, endpoint), known_there)
+
+    def _endpoint(self) -> str:
+        """Returns the address of the job server, which is started if it is ours; '' for the local runner."""
+        if self._local or self.options.job_server:
+            return self.options.job_server or ""
+        if self._server is None:
+            self._server = JobServer(server_settings(self.options))
+            self._server.start()
+        return self._server.endpoint
+
+    def _wait(self, pipeline: Any) -> None:
+        """Runs the pipeline to its end; an interrupt cancels the job."""
+        with nullcontext() if self._local else one_line_usage():  # `run` of the local runner returns at the end only
+            result = pipeline.run()
+        try:
+            state = result.wait_until_finish()
+        except KeyboardInterrupt:
+            if not self._local:
+                result.cancel()
+            raise
+        if state != "DONE":
+            raise RuntimeError(f"the job ended as {state}, not as DONE")
+
+    def _explained(self, error: Exception) -> Exception:
+        """Returns the error; if the job server has ended, one with the last line of its log instead."""
+        if self._server and (code := self._server.exit_code()) is not None:
+            return RuntimeError(f"the job server ended with code {code}: {self._server.last_words()}")
+        return error
+
+    def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
+        """Handles an exception that ended a thread, in place of `threading.excepthook`.
+
+        Beam's threads that watch a job or a worker end so when it is gone, and nothing is printed for them. Beam itself
+        may wait for ever for a worker that has ended, so the run is then ended from here: by an interrupt, and where
+        Beam waits for its own threads even so, by ending the process. The files on disk are whole at any time.
         """
-        name = failed.thread.name if failed.thread else ""
+        name = failure.thread.name if failure.thread else ""
         if name.startswith("run_worker") and self._lost is None:
-            self._lost = failed.exc_value
-            _later(self._interrupt, self._is_on(self._running))
-            _later(self._give_up, self._is_on(self._running), times=2)
-        elif not name.startswith(("wait_until_finish", "run_worker")) and failed.exc_type.__module__ != "grpc":
-            self._told_before(failed)
+            self._lost = failure.exc_value
+            _call_later(LOST_PATIENCE_S, self._interrupt, self._still_runs(self._run))
+            _call_later(2 * LOST_PATIENCE_S, self._give_up, self._still_runs(self._run))
+        elif not name.startswith(("wait_until_finish", "run_worker")) and failure.exc_type.__module__ != "grpc":
+            self._hook_before(failure)
 
-    def _is_on(self, run: object | None) -> Callable[[], bool]:
-        return lambda: run is not None and self._running is run
+    def _still_runs(self, run: object | None) -> Callable[[], bool]:
+        return lambda: run is not None and self._run is run
 
     def _interrupt(self) -> None:
         main = threading.main_thread().ident
@@ -83,77 +151,9 @@ class Session:
         print(f"curate: a worker ended: {self._lost}", file=sys.stderr, flush=True)
         os._exit(1)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._server:
-            self._server.stop()
-        if self._nursery:
-            self._nursery.close()
-        threading.excepthook = self._told_before
 
-    def prepare(self) -> None:
-        """Start what the pipelines need, and check Beam's options against it; SettingsError where one is unknown."""
-        if self.target.runner != "local":
-            parsed(pipeline_options(self.target, 0.0, self._endpoint()), described(self._endpoint()))
-
-    def run(self, build: Callable[[Any], None], seconds: float) -> None:
-        """Run the pipeline that `build` wires, of about `seconds` of CPU, to its end; RuntimeError where it fails."""
-        quiet_beam()
-        import apache_beam as beam
-
-        local = self.target.runner == "local"
-        told = frozenset() if local else described(self._endpoint())
-        options = parsed(pipeline_options(self.target, seconds, self._endpoint()), told)
-        pipeline = beam.Pipeline(runner=_local(options, self._nursery) if local else _portable(), options=options)
-        build(pipeline)
-        self._running, self._lost, self._interrupted = object(), None, False
-        try:
-            self._wait(pipeline)
-        except KeyboardInterrupt:
-            if not self._interrupted:  # the user did it, which a worker may have noticed first
-                raise
-            raise RuntimeError(f"a worker ended: {self._lost}") from None
-        except Exception as error:
-            raise self._explained(error) from error
-        finally:
-            self._running = None
-
-    def _wait(self, pipeline: Any) -> None:
-        """Run to the end; an interrupt cancels the job."""
-        with nullcontext() if self.target.runner == "local" else one_line_usage():  # a local run ends in here
-            result = pipeline.run()
-        try:
-            state = result.wait_until_finish()
-        except KeyboardInterrupt:
-            if self.target.runner != "local":
-                result.cancel()
-            raise
-        if state != "DONE":
-            raise RuntimeError(f"the job ended as {state}, not as DONE")
-
-    def _endpoint(self) -> str:
-        if self.target.runner == "local" or self.target.job_server:
-            return self.target.job_server or ""
-        if self._server is None:
-            self._server = JobServer(server_settings(self.target))
-            self._server.start()
-        return self._server.endpoint
-
-    def _explained(self, error: Exception) -> Exception:
-        """The error with the job server's own last words, if it is the server that has gone."""
-        if self._server and (code := self._server.ended()) is not None:
-            return RuntimeError(f"the job server ended with code {code}: {self._server.last_words()}")
-        return error
-
-
-def _later(act: Callable[[], None], still: Callable[[], bool], times: int = 1) -> None:
-    """Act once patience is over, `times` over, if it is still called for."""
-    timer = threading.Timer(times * LOST_PATIENCE_S, lambda: act() if still() else None)
-    timer.daemon = True
-    timer.start()
-
-
-def described(endpoint: str) -> frozenset[str]:
-    """The names of the options that a job server knows; SettingsError where none answers there."""
+def server_options(endpoint: str) -> frozenset[str]:
+    """Returns the names of the options that a job server knows; raises SettingsError if no server answers there."""
     import grpc
     from apache_beam.portability.api import beam_job_api_pb2 as jobs
     from apache_beam.portability.api import beam_job_api_pb2_grpc as services
@@ -165,15 +165,22 @@ def described(endpoint: str) -> frozenset[str]:
             raise SettingsError(f"{endpoint}: no job server answers there") from None
         stub = services.JobServiceStub(channel)
         try:
-            answer = stub.DescribePipelineOptions(jobs.DescribePipelineOptionsRequest())
+            response = stub.DescribePipelineOptions(jobs.DescribePipelineOptionsRequest())
         except grpc.RpcError as error:
             if error.code() == grpc.StatusCode.UNIMPLEMENTED:
                 return frozenset()
             raise
-    return frozenset(option.name for option in answer.options)
+    return frozenset(option.name for option in response.options)
 
 
-def _portable() -> Any:
+def _call_later(seconds: float, act: Callable[[], None], still_needed: Callable[[], bool]) -> None:
+    """Calls `act` after so many seconds, unless it is no longer needed then."""
+    timer = threading.Timer(seconds, lambda: act() if still_needed() else None)
+    timer.daemon = True
+    timer.start()
+
+
+def _portable_runner() -> Any:
     # Beam starts the worker processes of a LOOPBACK environment by the name `python` alone.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     from apache_beam.runners.portability.portable_runner import PortableRunner
@@ -181,7 +188,8 @@ def _portable() -> Any:
     return PortableRunner()
 
 
-def _local(options: Any, nursery: nursery.Nursery | None) -> Any:
+def _local_runner(options: Any, nursery: Nursery | None) -> Any:
+    """Returns a FnApiRunner whose worker processes come from the nursery; without one they are started anew."""
     from apache_beam.portability import python_urns
     from apache_beam.portability.api import beam_provision_api_pb2
     from apache_beam.runners.portability.fn_api_runner import fn_runner
@@ -190,6 +198,7 @@ def _local(options: Any, nursery: nursery.Nursery | None) -> Any:
     # Without provision_info the worker processes would see no options at all.
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
     info = fn_runner.ExtendedProvisionInfo(beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded))
+    command = f"exec {shlex.quote(sys.executable)} -P -m curate.pipelines.engines.worker".encode()
     if nursery:
         _register(nursery)
 
@@ -198,20 +207,18 @@ def _local(options: Any, nursery: nursery.Nursery | None) -> Any:
             for environment in pipeline_proto.components.environments.values():
                 if environment.urn == python_urns.SUBPROCESS_SDK:
                     environment.urn = FORKED if nursery else environment.urn
-                    environment.payload = (
-                        f"exec {shlex.quote(sys.executable)} -P -m curate.pipelines.engines.worker".encode()
-                    )
+                    environment.payload = command
             return super().run_via_runner_api(pipeline_proto, options)
 
     return LocalRunner(provision_info=info)
 
 
-def _register(nursery: nursery.Nursery) -> None:
-    """Have Beam take the workers of FORKED environments from this nursery."""
+def _register(nursery: Nursery) -> None:
+    """Has Beam take the workers of FORKED environments from this nursery."""
     from apache_beam.runners.portability.fn_api_runner import worker_handlers
     from google.protobuf import json_format, text_format
 
-    class Forked(worker_handlers.SubprocessSdkWorkerHandler):  # type: ignore[misc]
+    class ForkedWorker(worker_handlers.SubprocessSdkWorkerHandler):  # type: ignore[misc]
         def start_worker(self) -> None:
             environment = {
                 "WORKER_ID": self.worker_id,
@@ -222,4 +229,4 @@ def _register(nursery: nursery.Nursery) -> None:
             self.worker_thread = threading.Thread(name="run_worker", target=nursery.run, args=(environment,))
             self.worker_thread.start()
 
-    worker_handlers.WorkerHandler.register_environment(FORKED, bytes)(Forked)
+    worker_handlers.WorkerHandler.register_environment(FORKED, bytes)(ForkedWorker)

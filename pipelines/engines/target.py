@@ -1,4 +1,4 @@
-"""Where the stages run, as the command line says it, and the options that this means to Beam and to the engines."""
+"""Checks the command line's options of where the stages run, and turns them into options of Beam and of the engines."""
 
 import io
 import json
@@ -12,173 +12,149 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.errors import SettingsError
+from curate.errors import SettingsError, UserError
 from curate.pipelines.engines import jobserver
 
 # Two worker processes cost about 4 s to start and stop, so they pay from some 10 s of work on.
 SMALL_SECONDS = 10.0
-STARTED = ("spark", "flink", "prism")  # as a job server of ours
+STARTED = ("spark", "flink", "prism")  # runners whose job server curate starts
 RUNNERS = ("local", *STARTED, "portable", "dataflow")
 # Tasks per worker of a Spark shuffle: enough that one slow part does not leave the other workers idle.
 TASKS_PER_WORKER = 4
 YEAR_S = 365 * 24 * 3600
-# What Beam's readers of S3 and MongoDB need: a third of its import's time, and a local run has no use for them.
+# Modules that Beam's readers of S3 and MongoDB need: a third of its import's time, and a local run has no use for them.
 CONNECTORS = ("boto3", "bson", "pymongo")
 TASK_FAILURES = 4  # Spark's own default on a cluster; its local master would give up at the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
-    """Where the stages run, as the command line says it.
+    """The command line's options of where the stages run."""
 
-    workers: worker processes, one per core where None. master: Spark's or Flink's; a local one where None. job_server:
-    HOST:PORT of one that runs already. job_server_jar: one in a file. conf: the engine's settings, KEY=VALUE. beam:
-    Beam's own options, which come last and win.
-    """
-
-    runner: str = "local"
-    workers: int | None = None
-    master: str | None = None
-    job_server: str | None = None
-    job_server_jar: Path | None = None
-    conf: tuple[str, ...] = ()
-    beam: tuple[str, ...] = ()
+    runner: str = "local"  # one of RUNNERS
+    workers: int | None = None  # worker processes; None for one per core
+    master: str | None = None  # the master of Spark or Flink; None for a local one
+    job_server: str | None = None  # HOST:PORT of a job server that runs already
+    job_server_jar: Path | None = None  # a job server in one file, instead of the fetched class path
+    conf: tuple[str, ...] = ()  # settings of Spark or Flink, each KEY=VALUE
+    beam: tuple[str, ...] = ()  # Beam's own options, which come last and win
 
     @property
     def count(self) -> int:
-        """The number of workers."""
+        """The number of worker processes."""
         return self.workers or cores()
 
     def check(self) -> None:
-        """SettingsError, before any work, where something here cannot be used."""
+        """Raises SettingsError, before any work, if an option cannot be used."""
         _check_names(self)
         if self.workers is not None and self.workers < 1:
             raise SettingsError(f"--workers {self.workers}: need at least one worker")
         quiet_beam(connectors=self.runner != "local")
         if self.runner == "local":
-            parsed(pipeline_options(self, 0.0))
+            parse_options(pipeline_options(self, 0.0))
         if self.runner in STARTED and not self.job_server:
             server_settings(self).check()
         if self.runner != "local":
-            boot()
+            boot_command()
 
 
-def _check_names(target: EngineOptions) -> None:
-    runner = target.runner
-    if runner not in RUNNERS:
-        raise SettingsError(f"--runner {runner}: no such runner; known are {', '.join(RUNNERS)}")
-    for option, value, runners in (
-        ("--master", target.master, ("spark", "flink")),
-        ("--job-server-jar", target.job_server_jar, ("spark", "flink")),
-        ("--job-server", target.job_server, ("spark", "flink", "prism", "portable")),
-        ("--conf", target.conf, ("spark", "flink")),
-    ):
-        if value and runner not in runners:
-            raise SettingsError(f"{option} goes with --runner {' or '.join(runners)}, not {runner}")
-        if value and target.job_server and option != "--job-server":
-            raise SettingsError(
-                f"{option}: the job server at {target.job_server} has chosen that already; leave one out"
-            )
-    if runner == "portable" and not target.job_server:
-        raise SettingsError("--runner portable needs --job-server HOST:PORT, the job server to send the jobs to")
-    if target.job_server and not target.job_server.rpartition(":")[2].isdigit():
-        raise SettingsError(f"--job-server {target.job_server}: expected HOST:PORT")
-    for setting in target.conf:
-        if not setting.partition("=")[0] or "=" not in setting:
-            raise SettingsError(f"--conf {setting}: expected KEY=VALUE")
-        if setting.startswith("spark.executor.cores=") and not setting.partition("=")[2].isdecimal():
-            raise SettingsError(f"--conf {setting}: expected a number of cores")
-        if runner == "spark" and not setting.startswith("spark."):
-            raise SettingsError(f"--conf {setting}: Spark's settings begin with spark.")
-    if runner == "spark" and target.master == "yarn" and not jobserver.hadoop_conf():
-        raise SettingsError("--master yarn: set HADOOP_CONF_DIR to the folder of yarn-site.xml")
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def boot() -> str:
-    """The command that starts a worker process, beside the Python that runs this; SettingsError where it is not."""
-    beside = Path(sys.executable).with_name("curate-worker-boot")
-    found = str(beside) if beside.exists() else shutil.which("curate-worker-boot")
-    if not found:
-        raise SettingsError(
-            f"{beside} is missing, which starts the workers; install curate-corpus into this environment"
-        )
-    return found
-
-
-def server_settings(target: EngineOptions) -> jobserver.Settings:
-    """The job server that a target needs: with a local master, of as many slots as there are workers."""
-    count, master = target.count, target.master
-    given = dict(setting.split("=", 1) for setting in target.conf)
-    conf: dict[str, str] = {}
-    if target.runner == "spark":
-        local = is_local(master)
-        master = master or f"local[{count},{TASK_FAILURES}]"
-        conf = {"spark.app.name": "curate", "spark.ui.enabled": "false"}
-        conf["spark.default.parallelism"] = str(TASKS_PER_WORKER * count)
-        if local:
-            conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-        elif target.workers:
-            conf["spark.cores.max"] = str(count)
-    elif target.runner == "flink":
-        master = master or "[local]"
-    return jobserver.Settings(name=target.runner, master=master or "", jar=target.job_server_jar, conf=conf | given)
-
-
-def pipeline_options(target: EngineOptions, seconds: float, endpoint: str = "") -> list[str]:
-    """The Beam options of one stage whose work is estimated at `seconds` of CPU; the user's own come last and win."""
-    own = [*target.beam]
+def pipeline_options(options: EngineOptions, cpu_seconds: float, endpoint: str = "") -> list[str]:
+    """Returns the Beam options of one stage that takes about `cpu_seconds`; the user's own come last and win."""
     common = ["--default_sdk_harness_log_level=ERROR", "--no_save_main_session"]
-    if target.runner == "local":
-        mode = "in_memory" if target.count == 1 or seconds < SMALL_SECONDS else "multi_processing"
-        mode = next((word.partition("=")[2] for word in own if word.startswith("--direct_running_mode=")), mode)
-        workers = 1 if mode == "in_memory" else target.count
-        return [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}", *common, *own]
-    options = [
-        *common,
+    if options.runner == "local":
+        return [*_local_options(options, cpu_seconds), *common, *options.beam]
+    return [*common, *_portable_options(options, endpoint), *options.beam]
+
+
+def _local_options(options: EngineOptions, cpu_seconds: float) -> list[str]:
+    mode = "in_memory" if options.count == 1 or cpu_seconds < SMALL_SECONDS else "multi_processing"
+    own = (option.partition("=")[2] for option in options.beam if option.startswith("--direct_running_mode="))
+    mode = next(own, mode)
+    workers = 1 if mode == "in_memory" else options.count
+    return [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
+
+
+def _portable_options(options: EngineOptions, endpoint: str) -> list[str]:
+    """Returns the Beam options of a job that is sent to the job server at the endpoint."""
+    arguments = [
         "--experiments=disable_logging_submission_environment",
         f"--job_endpoint={endpoint}",
         f"--job_server_timeout={YEAR_S}",  # it bounds the job's message stream too, and so the job, on Prism
-        f"--sdk_worker_parallelism={_workers_per_node(target)}",
+        f"--sdk_worker_parallelism={_workers_per_node(options)}",
         "--environment_cache_millis=3600000",  # else workers are started again for every piece of a stage
     ]
-    if not any(option.startswith("--environment") for option in own):
-        options += ["--environment_type=PROCESS", f"--environment_config={json.dumps({'command': boot()})}"]
-    if target.runner in ("spark", "flink"):
-        options.append("--experiments=pre_optimize=all")  # else a Flatten of two consumers is refused
-    if target.runner == "spark":
-        options.append("--storage_level=MEMORY_AND_DISK")  # what is evicted from memory alone would be made again
-    if target.runner == "flink":
-        options += [
-            f"--parallelism={target.count}",
+    if not any(option.startswith("--environment") for option in options.beam):
+        config = json.dumps({"command": boot_command()})
+        arguments += ["--environment_type=PROCESS", f"--environment_config={config}"]
+    if options.runner in ("spark", "flink"):
+        arguments.append("--experiments=pre_optimize=all")  # else a Flatten of two consumers is refused
+    if options.runner == "spark":
+        arguments.append("--storage_level=MEMORY_AND_DISK")  # what is evicted from memory alone would be made again
+    if options.runner == "flink":
+        arguments += [
+            f"--parallelism={options.count}",
             # By default every subtask of a stage is given to the same worker process. A bundle that waits for a free
             # one must not hold up those whose output it reads, so a stage ends before the next begins.
             "--load_balance_bundles",
             "--execution_mode_for_batch=BATCH_FORCED",
             f"--number_of_execution_retries={TASK_FAILURES - 1}",
         ]
-    return [*options, *own]
+    return arguments
 
 
-def _workers_per_node(target: EngineOptions) -> int:
-    """Worker processes per executor: all of them where there is one; 0, one less than its cores, on a cluster."""
-    given = dict(setting.split("=", 1) for setting in target.conf)
-    return target.count if is_local(target.master) else int(given.get("spark.executor.cores", 0))
+def _workers_per_node(options: EngineOptions) -> int:
+    """Returns the worker processes of an executor: all of them on one machine; on a cluster one per core.
+
+    On a cluster that is the value of spark.executor.cores; without it 0, which Beam reads as one less than the cores.
+    """
+    return options.count if is_local(options.master) else int(_conf(options).get("spark.executor.cores", 0))
+
+
+def server_settings(options: EngineOptions) -> jobserver.Settings:
+    """Returns the settings of the job server to start; a local master has as many slots as there are workers."""
+    count, master = options.count, options.master
+    conf: dict[str, str] = {}
+    if options.runner == "spark":
+        local = is_local(master)
+        master = master or f"local[{count},{TASK_FAILURES}]"
+        conf = {"spark.app.name": "curate", "spark.ui.enabled": "false"}
+        conf["spark.default.parallelism"] = str(TASKS_PER_WORKER * count)
+        if local:
+            conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        elif options.workers:
+            conf["spark.cores.max"] = str(count)
+    elif options.runner == "flink":
+        master = master or "[local]"
+    conf |= _conf(options)
+    return jobserver.Settings(name=options.runner, master=master or "", jar=options.job_server_jar, conf=conf)
 
 
 def is_local(master: str | None) -> bool:
-    """Is this Spark's or Flink's word for the machine at hand?"""
+    """Returns whether a master of Spark or Flink is this machine."""
     return master is None or master in ("local", "[local]") or master.startswith("local[")
 
 
-def quiet_beam(*, connectors: bool = True) -> None:
-    """Import Beam without its messages at import, which would install a root log handler; one line if it is absent.
+def cores() -> int:
+    """Returns the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    connectors: import those of Beam's own besides that slow it most, too.
+
+def boot_command() -> str:
+    """Returns the command that starts a worker process; raises UserError if it is not installed.
+
+    The one beside the Python that runs this comes first, then one on the PATH.
+    """
+    beside = Path(sys.executable).with_name("curate-worker-boot")
+    command = str(beside) if beside.exists() else shutil.which("curate-worker-boot")
+    if not command:
+        raise UserError(f"{beside} is missing, which starts the workers; install curate-corpus into this environment")
+    return command
+
+
+def quiet_beam(*, connectors: bool = True) -> None:
+    """Imports Beam without its messages, which would install a root log handler; raises UserError if it is absent.
+
+    connectors: whether Beam may import the modules of CONNECTORS, which slow its import most.
     """
     root = logging.getLogger()
     if not root.handlers:
@@ -188,7 +164,7 @@ def quiet_beam(*, connectors: bool = True) -> None:
         sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # None: there is none
         import apache_beam  # noqa: F401
     except ImportError as error:
-        raise SettingsError(
+        raise UserError(
             f"Apache Beam is not installed ({error}); install it with: pip install 'curate-corpus[beam]'"
         ) from None
     finally:
@@ -196,15 +172,15 @@ def quiet_beam(*, connectors: bool = True) -> None:
             del sys.modules[name]
 
 
-def parsed(arguments: list[str], told: frozenset[str] = frozenset()) -> Any:
-    """Beam's options object; SettingsError at an option that neither the SDK nor the job server knows."""
+def parse_options(arguments: list[str], server_options: frozenset[str] = frozenset()) -> Any:
+    """Returns Beam's options object; raises SettingsError at an option that neither Beam nor the job server knows."""
     quiet_beam()
     from apache_beam.options.pipeline_options import PipelineOptions
 
     with one_line_usage():
         options = PipelineOptions(arguments)
         given = options.get_all_options(drop_default=True, retain_unknown_options=True).keys()
-        unknown = given - options.get_all_options(retain_unknown_options=False).keys() - told
+        unknown = given - options.get_all_options(retain_unknown_options=False).keys() - server_options
     if unknown:
         raise SettingsError(f"--{sorted(unknown)[0]}: Beam knows no such option")
     return options
@@ -212,10 +188,52 @@ def parsed(arguments: list[str], told: frozenset[str] = frozenset()) -> Any:
 
 @contextmanager
 def one_line_usage() -> Iterator[None]:
-    """Beam's parser prints its whole usage and exits; only what is wrong is told here."""
-    said = io.StringIO()
+    """Raises SettingsError with one line where Beam's parser would print its whole usage and exit."""
+    usage = io.StringIO()
     try:
-        with redirect_stderr(said):
+        with redirect_stderr(usage):
             yield
     except SystemExit:
-        raise SettingsError(f"Beam's options: {said.getvalue().strip().rpartition('error: ')[2]}") from None
+        raise SettingsError(f"Beam's options: {usage.getvalue().strip().rpartition('error: ')[2]}") from None
+
+
+def _check_names(options: EngineOptions) -> None:
+    """Raises SettingsError at an unknown runner, or at options that do not go together."""
+    runner = options.runner
+    if runner not in RUNNERS:
+        raise SettingsError(f"--runner {runner}: no such runner; known are {', '.join(RUNNERS)}")
+    for option, value, runners in (
+        ("--master", options.master, ("spark", "flink")),
+        ("--job-server-jar", options.job_server_jar, ("spark", "flink")),
+        ("--job-server", options.job_server, ("spark", "flink", "prism", "portable")),
+        ("--conf", options.conf, ("spark", "flink")),
+    ):
+        if value and runner not in runners:
+            raise SettingsError(f"{option} goes with --runner {' or '.join(runners)}, not {runner}")
+        if value and options.job_server and option != "--job-server":
+            raise SettingsError(
+                f"{option}: the job server at {options.job_server} has chosen that already; leave one out"
+            )
+    if runner == "portable" and not options.job_server:
+        raise SettingsError("--runner portable needs --job-server HOST:PORT, the job server to send the jobs to")
+    if options.job_server and not options.job_server.rpartition(":")[2].isdigit():
+        raise SettingsError(f"--job-server {options.job_server}: expected HOST:PORT")
+    _check_conf(options)
+    if runner == "spark" and options.master == "yarn" and not jobserver.hadoop_conf():
+        raise SettingsError("--master yarn: set HADOOP_CONF_DIR to the folder of yarn-site.xml")
+
+
+def _check_conf(options: EngineOptions) -> None:
+    for setting in options.conf:
+        key, equals, value = setting.partition("=")
+        if not key or not equals:
+            raise SettingsError(f"--conf {setting}: expected KEY=VALUE")
+        if key == "spark.executor.cores" and not value.isdecimal():
+            raise SettingsError(f"--conf {setting}: expected a number of cores")
+        if options.runner == "spark" and not key.startswith("spark."):
+            raise SettingsError(f"--conf {setting}: Spark's settings begin with spark.")
+
+
+def _conf(options: EngineOptions) -> dict[str, str]:
+    """Returns the user's settings of Spark or Flink by key."""
+    return dict(setting.split("=", 1) for setting in options.conf)

@@ -1,4 +1,4 @@
-"""A worker process: Beam's own, with logging set up before Beam can set it up differently."""
+"""Runs Beam's own worker in this process, with logging set up before Beam can set it up differently."""
 
 import faulthandler
 import logging
@@ -9,22 +9,22 @@ from pathlib import Path
 
 from curate.extract.sandbox import end_with_parent, shared
 
-LOGS = "CURATE_WORKER_LOGS"  # a folder; each worker then keeps what it says there, a crash of the interpreter included
+LOGS = "CURATE_WORKER_LOGS"  # names a folder in which each worker keeps a log, a crash of the interpreter included
 
 
 def main() -> None:
-    """Run Beam's SDK worker with the arguments and the environment that the runner gave."""
+    """Runs Beam's SDK worker with the arguments and the environment that the runner gave."""
     folder = os.environ.get(LOGS)
     log = Path(folder) / f"worker-{os.getpid()}.log" if folder else Path(os.devnull)
     log.parent.mkdir(parents=True, exist_ok=True)
-    sys.stderr = log.open("a")  # what fails comes back as the exception; the rest is Beam talking to itself
+    sys.stderr = log.open("a")  # a failure reaches the runner as an exception; all else here are messages of Beam's own
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.WARNING if folder else logging.CRITICAL)
     logging.getLogger().addHandler(handler)
     if folder:
         faulthandler.enable(sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt ends
-    end_with_parent()  # Beam may wait a minute for a runner that is no more
+    end_with_parent()  # Beam may wait a minute for a runner that has ended
     from apache_beam.runners.worker import sdk_worker_main
 
     try:

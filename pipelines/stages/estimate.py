@@ -13,7 +13,7 @@ from pathlib import Path
 from curate.dedup import candidates, signatures
 from curate.dedup.config import Dedup
 from curate.errors import SettingsError
-from curate.pipelines.engines.target import EngineOptions, parsed, pipeline_options
+from curate.pipelines.engines.target import EngineOptions, parse_options, pipeline_options
 from curate.stage.plan import Plan
 
 VARIABLE = "CURATE_MEMORY"
@@ -70,7 +70,7 @@ def check(plan: Plan, target: EngineOptions, seconds: float) -> None:
 
 def mode_of(target: EngineOptions, seconds: float) -> tuple[str, int]:
     """Returns the mode in which the local runner would run a stage, and how many worker processes it would start."""
-    options = parsed(pipeline_options(target, seconds))
+    options = parse_options(pipeline_options(target, seconds))
     from apache_beam.options.pipeline_options import DirectOptions
 
     direct = options.view_as(DirectOptions)

@@ -18,7 +18,7 @@ import pytest
 from cluster import Cluster
 
 from curate.pipelines.engines import installs
-from curate.pipelines.engines.target import boot
+from curate.pipelines.engines.target import boot_command
 
 PATIENCE_S = 120
 # Ways that must be taken, by the first word of their name: a skip of one of them is a failure.
@@ -74,7 +74,7 @@ def service(folder: Path) -> Iterator[Words]:
 def service_and_pool(folder: Path) -> Iterator[Words]:
     """The job service, and a pool that starts workers by our boot."""
     port = free_port()
-    pool = [sys.executable, "-m", POOL, f"--service_port={port}", f"--container_executable={boot()}"]
+    pool = [sys.executable, "-m", POOL, f"--service_port={port}", f"--container_executable={boot_command()}"]
     with serving(folder / "pool.log", port, *pool), service(folder) as (options, _):
         yield options, ["--environment_type=EXTERNAL", f"--environment_config=127.0.0.1:{port}"]
 

@@ -1,4 +1,4 @@
-"""The Flex Template: its metadata, and its parameters back to a recipe."""
+"""The Flex Template has the documented metadata, and its parameters become a recipe."""
 
 import json
 import re
@@ -13,6 +13,7 @@ from curate.pipelines.dataflow import flextemplate, launcher
 
 OUT = "gs://bucket/out"
 
+# The documented fields of a Flex Template's metadata, and the types that Google's client library knows.
 SCHEMA = {
     "type": "object",
     "required": ["name", "description", "parameters"],
@@ -43,11 +44,11 @@ SCHEMA = {
 def test_the_templates_metadata_has_the_documented_form_and_a_parameter_for_every_setting(curate, tmp_path):
     done = curate("dataflow", "template", "-o", tmp_path / "metadata.json")
     assert done.code == 0, done.err
-    found = json.loads((tmp_path / "metadata.json").read_text())
-    jsonschema.validate(found, SCHEMA)
-    names = [parameter["name"] for parameter in found["parameters"]]
+    metadata = json.loads((tmp_path / "metadata.json").read_text())
+    jsonschema.validate(metadata, SCHEMA)
+    names = [parameter["name"] for parameter in metadata["parameters"]]
     assert len(set(names)) == len(names)
-    for parameter in found["parameters"]:
+    for parameter in metadata["parameters"]:
         for regex in parameter.get("regexes", ()):
             re.compile(regex)
 
@@ -60,8 +61,15 @@ def test_the_templates_metadata_has_the_documented_form_and_a_parameter_for_ever
     assert wanted <= set(names)
 
 
+def test_the_help_of_a_parameter_is_the_comment_of_its_setting():
+    helps = {parameter.name: parameter.help for parameter in flextemplate.parameters()}
+    assert helps["dedup_bands"].startswith("Documents that agree in one band are candidates. Left out: ")
+    assert helps["filter_c4_fineweb_max_chars"].startswith("No limit. ")  # and not the comment of C4's own
+    assert helps["filter_c4_fineweb_citations"] == helps["filter_c4_citations"]
+
+
 def test_template_parameters_become_the_recipe_that_set_would_make():
-    given = {
+    values = {
         "sources": "webtext=gs://b/a-*.gz,gs://b/c.gz",
         "set": "sources.webtext.weight=0.5",
         "dedup_similarity": "0.8",
@@ -83,21 +91,21 @@ def test_template_parameters_become_the_recipe_that_set_would_make():
         'score.model="gs://b/model.bin"',
         "seed=7",
     )
-    assert recipes.load("webtext", flextemplate.assignments(given)) == recipes.load("webtext", assignments)
+    assert recipes.load("webtext", flextemplate.assignments(values)) == recipes.load("webtext", assignments)
 
 
 def test_a_templates_regexes_take_the_defaults_and_refuse_nonsense():
     for parameter in flextemplate.parameters():
         if parameter.regex and parameter.path:
             assert not re.fullmatch(parameter.regex, "nonsense"), parameter.name
-    known = {parameter.name: parameter for parameter in flextemplate.parameters()}
+    by_name = {parameter.name: parameter for parameter in flextemplate.parameters()}
     for name, value in (("train", ""), ("seed", "12"), ("dedup_similarity", "0.75"), ("dedup_near", "true")):
-        assert name not in known or re.fullmatch(known[name].regex, value), name
-    assert re.fullmatch(known["sources"].regex, "web=gs://b/*.gz,gs://c/x.gz;books=gs://d/e")
+        assert name not in by_name or re.fullmatch(by_name[name].regex, value), name
+    assert re.fullmatch(by_name["sources"].regex, "web=gs://b/*.gz,gs://c/x.gz;books=gs://d/e")
 
 
 def test_the_launcher_takes_its_parameters_and_leaves_beams_to_beam():
-    given, own = launcher.split(
+    parameters, own = launcher.split(
         [
             "--recipe=webtext",
             "--runner=DataflowRunner",
@@ -107,7 +115,7 @@ def test_the_launcher_takes_its_parameters_and_leaves_beams_to_beam():
             f"--out={OUT}",
         ]
     )
-    assert given == {"recipe": "webtext", "dedup_near": "false", "out": OUT}
+    assert parameters == {"recipe": "webtext", "dedup_near": "false", "out": OUT}
     assert own == ("--project=p", "--labels=a=b")
     with pytest.raises(SettingsError, match="parameter sdk_container_image is missing"):
         launcher.launch(["--recipe=webtext", f"--out={OUT}"])

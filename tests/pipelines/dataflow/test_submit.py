@@ -1,4 +1,4 @@
-"""Dataflow without a cloud: the graph, its limits, what crosses its shuffles, the image, the template, no wait."""
+"""Dataflow without a cloud: the graph, its limits, what crosses its shuffles, the image, no wait."""
 
 import ast
 import json
@@ -20,7 +20,7 @@ from google.protobuf import json_format
 from curate import recipe as recipes
 from curate.errors import SettingsError
 from curate.pipelines.dataflow import launcher, submit
-from curate.pipelines.engines.target import EngineOptions, parsed
+from curate.pipelines.engines.target import EngineOptions, parse_options
 from curate.stage.kinds import STAGES
 from curate.storage import path
 
@@ -29,7 +29,7 @@ LIMIT = 10 << 20  # Dataflow's, of a job request in JSON
 INPUTS = 10_000
 OUT = "gs://bucket/out"
 BEAM = ("--project=my-project", "--region=here", "--temp_location=gs://bucket/tmp", "--sdk_container_image=image:1")
-TARGET = EngineOptions(runner="dataflow", beam=BEAM)
+OPTIONS = EngineOptions(runner="dataflow", beam=BEAM)
 MARKER = "xylophonequagga"
 TEXT = "The council said that the {} and the road would be open to all of the village in the spring of that year. "
 
@@ -62,7 +62,7 @@ def test_the_page_says_that_it_was_not_run_in_the_cloud_and_names_only_options_t
     assert "not run in the cloud" in page
     names = re.findall(r"^\| `(--[\w-]+)", page, re.MULTILINE)
     assert len(names) >= 6
-    parsed([f"{name}=1" if name not in ("--no_use_public_ips",) else name for name in names])
+    parse_options([f"{name}=1" if name not in ("--no_use_public_ips",) else name for name in names])
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["glob", "each-by-name"])
@@ -73,8 +73,8 @@ def test_the_graph_of_ten_thousand_inputs_is_far_below_the_limit(tmp_path, named
     given = [f"gs://bucket/crawl/{number:05d}.warc.gz" for number in range(INPUTS)]
     inputs = given if named else [f"{tmp_path}/in/*.jsonl"]
     recipe = assigned(f"sources.webtext.inputs={json.dumps(inputs)}")
-    target = TARGET if named else EngineOptions()
-    size = submit.dry_run(recipe, path(OUT) if named else tmp_path / "out", target, tmp_path / "graph.json")
+    options = OPTIONS if named else EngineOptions()
+    size = submit.dry_run(recipe, path(OUT) if named else tmp_path / "out", options, tmp_path / "graph.json")
     print(f"{size:,} bytes of JSON")
     assert size == (tmp_path / "graph.json").stat().st_size < LIMIT / (4 if named else 20)
     graph = json_format.Parse((tmp_path / "graph.json").read_text(), runner_api.Pipeline())
@@ -82,28 +82,28 @@ def test_the_graph_of_ten_thousand_inputs_is_far_below_the_limit(tmp_path, named
 
 
 def coder_urns(graph: runner_api.Pipeline, coder: str) -> list[object]:
-    """A coder as nested lists of urns."""
-    found = graph.components.coders[coder]
-    inner = [coder_urns(graph, each) for each in found.component_coder_ids]
-    return [found.spec.urn, *inner]
+    """Returns a coder as nested lists of urns."""
+    definition = graph.components.coders[coder]
+    inner = [coder_urns(graph, component) for component in definition.component_coder_ids]
+    return [definition.spec.urn, *inner]
 
 
 def test_every_grouping_is_of_bytes_by_bytes_and_every_reshuffle_of_names_and_numbers():
-    graph = submit.graph(assigned(), path(OUT), TARGET)
+    graph = submit.graph(assigned(), path(OUT), OPTIONS)
     transforms = graph.components.transforms.values()
     coders = common_urns.coders
-    reshuffles = [each for each in transforms if each.spec.urn == common_urns.composites.RESHUFFLE.urn]
-    inside = tuple(f"{each.unique_name}/" for each in reshuffles)
-    groupings = [each for each in transforms if each.spec.urn == common_urns.primitives.GROUP_BY_KEY.urn]
-    groupings = [each for each in groupings if not each.unique_name.startswith(inside)]
+    reshuffles = [row for row in transforms if row.spec.urn == common_urns.composites.RESHUFFLE.urn]
+    inside = tuple(f"{row.unique_name}/" for row in reshuffles)
+    groupings = [row for row in transforms if row.spec.urn == common_urns.primitives.GROUP_BY_KEY.urn]
+    groupings = [row for row in groupings if not row.unique_name.startswith(inside)]
 
-    def kinds(found):
-        inputs = {next(iter(each.inputs.values())) for each in found}
-        return {json.dumps(coder_urns(graph, graph.components.pcollections[each].coder_id)) for each in inputs}
+    def input_coders(chosen):
+        names = {next(iter(row.inputs.values())) for row in chosen}
+        return {json.dumps(coder_urns(graph, graph.components.pcollections[name].coder_id)) for name in names}
 
-    assert kinds(groupings) == {json.dumps([coders.KV.urn, [coders.BYTES.urn], [coders.BYTES.urn]])}
+    assert input_coders(groupings) == {json.dumps([coders.KV.urn, [coders.BYTES.urn], [coders.BYTES.urn]])}
     pick = [coders.KV.urn, [coders.STRING_UTF8.urn], [coders.VARINT.urn]]
-    assert kinds(reshuffles) == {json.dumps(pick), json.dumps([coders.VARINT.urn])}
+    assert input_coders(reshuffles) == {json.dumps(pick), json.dumps([coders.VARINT.urn])}
     assert len(groupings) >= 20
     assert len(reshuffles) == len(STAGES)  # webtext has no score, but dedup has two halves
     environments = graph.components.environments.values()
@@ -111,17 +111,17 @@ def test_every_grouping_is_of_bytes_by_bytes_and_every_reshuffle_of_names_and_nu
 
 
 def grouped_by(monkeypatch, run) -> list[bytes]:
-    """Everything that enters a grouping of the in-process runner, which a Reshuffle is too, while `run` runs."""
-    seen: list[bytes] = []
+    """Returns all that enters a grouping of the in-process runner, which a Reshuffle is too, while `run` runs."""
+    entered: list[bytes] = []
     append = execution.GroupingBuffer.append
 
     def tap(buffer, elements):
-        seen.append(bytes(elements))
+        entered.append(bytes(elements))
         append(buffer, elements)
 
     monkeypatch.setattr(execution.GroupingBuffer, "append", tap)
     run()
-    return seen
+    return entered
 
 
 def test_the_tap_sees_a_text_that_is_shuffled(monkeypatch):
@@ -129,7 +129,7 @@ def test_the_tap_sees_a_text_that_is_shuffled(monkeypatch):
         with beam.Pipeline(runner=fn_runner.FnApiRunner()) as pipeline:
             pipeline | beam.Create([f"a text with {MARKER}"]) | beam.Reshuffle() | beam.Map(len)
 
-    assert any(MARKER.encode() in entered for entered in grouped_by(monkeypatch, run))
+    assert any(MARKER.encode() in elements for elements in grouped_by(monkeypatch, run))
 
 
 def test_the_written_graph_runs_and_no_text_of_a_document_enters_a_shuffle_of_it(monkeypatch, tmp_path):
@@ -158,12 +158,12 @@ def test_the_written_graph_runs_and_no_text_of_a_document_enters_a_shuffle_of_it
     assert dedup == {"dedup.exact": 1, "dedup.near": 1}  # so the evidence of candidates has gone through too
     assert (out / "manifest.json").exists()
     assert len(entered) > 20
-    assert not [each for each in entered if MARKER.encode() in each or b"council" in each]
+    assert not [elements for elements in entered if MARKER.encode() in elements or b"council" in elements]
     assert sum(map(len, entered)) < 100_000
 
 
 class Detached(PipelineRunner):
-    """A runner that takes a job as Dataflow's does; whoever waits for the end fails."""
+    """A runner that takes a job as Dataflow's does, and fails if its end is waited for."""
 
     def run_pipeline(self, pipeline, options):
         class Result(PipelineResult):
@@ -181,17 +181,17 @@ class Detached(PipelineRunner):
 
 def test_a_launch_gives_the_whole_graph_to_the_runner_and_does_not_wait():
     runner = Detached()
-    job = submit.launch(assigned(), path(OUT), TARGET, runner)
+    job = submit.launch(assigned(), path(OUT), OPTIONS, runner)
     assert job.id == "job-1"
     assert job.console.endswith("/jobs/here/job-1?project=my-project")
-    names = {each.unique_name.split("/")[0] for each in runner.graph.components.transforms.values()}
+    names = {row.unique_name.split("/")[0] for row in runner.graph.components.transforms.values()}
     assert names >= {"extract", "filter", "sign", "dedup", "tokenize", "pack", "Manifest"}
 
 
 def test_a_job_is_named_by_its_folder_so_that_dataflow_refuses_a_second_one_into_it():
     def name(out: str, *own: str) -> str:
-        target = EngineOptions(runner="dataflow", beam=(*BEAM, *own))
-        return submit._options(assigned(), path(out), target).get_all_options()["job_name"]
+        options = EngineOptions(runner="dataflow", beam=(*BEAM, *own))
+        return submit._beam_options(assigned(), path(out), options).get_all_options()["job_name"]
 
     assert re.fullmatch(r"curate-webtext-[0-9a-f]{8}", name(OUT))
     assert name(f"{OUT}/") == name(OUT) != name("gs://bucket/other")
@@ -209,10 +209,10 @@ def test_nothing_that_launches_names_a_wait():
 
 
 @pytest.mark.parametrize(
-    ("out", "target", "assignments", "message"),
+    ("out", "options", "assignments", "message"),
     [
-        ("/tmp/out", TARGET, (), r"^-o /tmp/out: Dataflow's workers write to gs://"),
-        ("s3://b/out", TARGET, (), r"^-o s3://b/out: "),
+        ("/tmp/out", OPTIONS, (), r"^-o /tmp/out: Dataflow's workers write to gs://"),
+        ("s3://b/out", OPTIONS, (), r"^-o s3://b/out: "),
         (OUT, EngineOptions(runner="dataflow", beam=BEAM[1:]), (), r"needs -- --project=PROJECT$"),
         (OUT, EngineOptions(runner="dataflow", beam=BEAM[:-1]), (), r"needs -- --sdk_container_image=IMAGE"),
         (
@@ -236,17 +236,17 @@ def test_nothing_that_launches_names_a_wait():
         (OUT, EngineOptions(runner="dataflow", beam=BEAM, master="yarn"), (), r"^--master goes with other runners"),
         (
             OUT,
-            TARGET,
+            OPTIONS,
             ('sources.webtext.inputs=["crawl.gz"]',),
             r"^sources\.webtext\.inputs: .*crawl\.gz: .* copy it to gs://",
         ),
-        (OUT, TARGET, ('score.model="model.bin"',), r"^score\.model: .*model\.bin: "),
-        (OUT, TARGET, ("sources.webtext.inputs=[]",), r"^sources\.webtext\.inputs: no source has inputs"),
+        (OUT, OPTIONS, ('score.model="model.bin"',), r"^score\.model: .*model\.bin: "),
+        (OUT, OPTIONS, ("sources.webtext.inputs=[]",), r"^sources\.webtext\.inputs: no source has inputs"),
     ],
 )
-def test_what_dataflow_cannot_run_is_told_in_one_line_before_any_work(out, target, assignments, message):
+def test_what_dataflow_cannot_run_is_told_in_one_line_before_any_work(out, options, assignments, message):
     with pytest.raises(SettingsError, match=message) as raised:
-        submit.submit(assigned(*assignments), path(out), target)
+        submit.submit(assigned(*assignments), path(out), options)
     assert "\n" not in str(raised.value)
 
 
@@ -266,6 +266,3 @@ def test_the_command_writes_a_graph_offline_and_tells_what_is_not_installed(cura
     absent = subprocess.run(command, capture_output=True, text=True)
     assert absent.returncode == 2
     assert re.fullmatch(r"curate: Dataflow's client is not installed .*'curate-corpus\[gcp\]'\n", absent.stderr)
-
-
-# The documented fields of a Flex Template's metadata, and the types that Google's client library knows.

@@ -1,4 +1,4 @@
-"""What a runner needs on this machine: recorded when fetched, whole or not at all, and every lack told in one line."""
+"""The files of a runner are recorded when fetched, whole or not at all, and every lack is one line."""
 
 import os
 import stat
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.errors import SettingsError
+from curate.errors import UserError
 from curate.pipelines.engines import installs
 from curate.storage import writing
 
@@ -28,7 +28,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def maven(tmp_path, monkeypatch):
-    """An mvn that copies one jar to where it is told."""
+    """Puts an mvn on the PATH that copies one jar into its output directory."""
     copy = 'for a; do case $a in -DoutputDirectory=*) d=${a#*=}; mkdir -p "$d"; echo jar > "$d/some.jar";; esac; done'
     script(tmp_path / "bin", "mvn", copy)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
@@ -63,14 +63,14 @@ def test_a_changed_file_is_damage_and_fetching_mends_it(content, thorough, fetch
 
 def test_a_missing_file_is_damage(fetched):
     (fetched / JAR).unlink()
-    with pytest.raises(SettingsError, match="files of runner spark are damaged; get them with: curate runners fetch"):
+    with pytest.raises(UserError, match="files of runner spark are damaged; get them with: curate runners fetch"):
         installs.need("spark")
 
 
 def test_a_failed_fetch_tells_the_cause_and_leaves_nothing(cache, tmp_path, monkeypatch):
     script(tmp_path / "bin", "mvn", "echo '[ERROR] no route to the registry'; exit 1")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    with pytest.raises(SettingsError, match=r"mvn could not fetch it: \[ERROR\] no route to the registry"):
+    with pytest.raises(UserError, match=r"mvn could not fetch it: \[ERROR\] no route to the registry"):
         installs.fetch("flink")
     assert list((cache / "runners").iterdir()) == []
 
@@ -78,28 +78,28 @@ def test_a_failed_fetch_tells_the_cause_and_leaves_nothing(cache, tmp_path, monk
 @pytest.mark.parametrize(("name", "lack"), [("spark", "no mvn on the PATH"), ("prism", "no go on the PATH")])
 def test_without_the_tool_that_fetches_it_the_mend_is_named(name, lack, cache, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(SettingsError, match=f"{lack}; install"):
+    with pytest.raises(UserError, match=f"{lack}; install"):
         installs.fetch(name)
 
 
 def test_no_java_is_one_line_with_the_mend(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    with pytest.raises(SettingsError, match="no java on the PATH; install Java 11 or later"):
+    with pytest.raises(UserError, match="no java on the PATH; install Java 11 or later"):
         installs.java()
     monkeypatch.setenv("JAVA_HOME", "/nowhere")
-    with pytest.raises(SettingsError, match="JAVA_HOME=/nowhere has no bin/java; install Java 11 or later"):
+    with pytest.raises(UserError, match="JAVA_HOME=/nowhere has no bin/java; install Java 11 or later"):
         installs.java()
 
 
-@pytest.mark.parametrize(("said", "good"), [("1.8.0_292", False), ("11.0.2", True), ("21", True)])
-def test_an_old_java_is_refused(said, good, tmp_path, monkeypatch):
-    script(tmp_path / "bin", "java", f"echo 'openjdk version \"{said}\" 2021' >&2")
+@pytest.mark.parametrize(("version", "good"), [("1.8.0_292", False), ("11.0.2", True), ("21", True)])
+def test_an_old_java_is_refused(version, good, tmp_path, monkeypatch):
+    script(tmp_path / "bin", "java", f"echo 'openjdk version \"{version}\" 2021' >&2")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     if good:
         assert installs.java() == str(tmp_path / "bin" / "java")
     else:
-        with pytest.raises(SettingsError, match=f'needs Java 11 or later: openjdk version "{said}"'):
+        with pytest.raises(UserError, match=f'needs Java 11 or later: openjdk version "{version}"'):
             installs.java()
 
 

@@ -1,4 +1,4 @@
-"""Workers that are forked: they run as told, their end is told truly, and none outlives who asked for it."""
+"""Forked workers run with their environment, their end is reported truly, and none outlives its parent."""
 
 import os
 import signal
@@ -17,9 +17,9 @@ GONE_S = 60
 # A nursery whose workers do what the script names, in a process of its own, as this one may have threads.
 SCRIPT = """
 import os, signal, sys, threading, time
-from curate.pipelines import nursery, worker
+from curate.pipelines.engines import nursery, worker
 
-def told():
+def prints():
     print(os.environ["WORDS"], flush=True)
 
 def raises():
@@ -34,13 +34,13 @@ def waits():
     time.sleep(600)
 
 worker.main = globals()[sys.argv[1]]
-made = nursery.Nursery()
-threads = [threading.Thread(target=made.run, args=({"WORDS": words},)) for words in sys.argv[2:]]
+forks = nursery.Nursery()
+threads = [threading.Thread(target=forks.run, args=({"WORDS": words},)) for words in sys.argv[2:]]
 for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-made.close()
+forks.close()
 print("over")
 """
 
@@ -53,7 +53,7 @@ def run(*words):
 
 @linux
 def test_each_worker_has_the_environment_that_it_is_sent():
-    assert sorted(run("told", "one", "two").stdout.split()) == ["one", "over", "two"]
+    assert sorted(run("prints", "one", "two").stdout.split()) == ["one", "over", "two"]
 
 
 @linux
@@ -67,10 +67,12 @@ def test_a_worker_that_does_not_come_to_its_end_is_an_error(way):
 
 @linux
 def test_nursery_and_workers_end_with_the_process_that_made_them():
-    with subprocess.Popen([sys.executable, "-c", SCRIPT, "waits", "x", "y"], stdout=subprocess.PIPE, text=True) as made:
-        pids = {int(word) for _ in range(2) for word in made.stdout.readline().split()}
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "waits", "x", "y"], stdout=subprocess.PIPE, text=True
+    ) as maker:
+        pids = {int(word) for _ in range(2) for word in maker.stdout.readline().split()}
         assert len(pids) == 3
-        os.kill(made.pid, signal.SIGKILL)
+        os.kill(maker.pid, signal.SIGKILL)
     over = time.monotonic() + GONE_S
     while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < over:
         time.sleep(0.05)
@@ -80,9 +82,9 @@ def test_nursery_and_workers_end_with_the_process_that_made_them():
 @linux
 def test_only_a_process_without_threads_that_has_not_met_grpc_is_forked():
     script = (
-        "import threading; from curate.pipelines.engines.nursery import possible; print(possible());"
-        "over = threading.Event(); thread = threading.Thread(target=over.wait); thread.start(); print(possible());"
-        "over.set(); thread.join(); print(possible()); import grpc; print(possible())"
+        "import threading; from curate.pipelines.engines.nursery import can_fork; print(can_fork());"
+        "over = threading.Event(); thread = threading.Thread(target=over.wait); thread.start(); print(can_fork());"
+        "over.set(); thread.join(); print(can_fork()); import grpc; print(can_fork())"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.split() == ["True", "False", "True", "False"], done.stderr
@@ -97,7 +99,7 @@ def test_the_workers_of_a_command_are_forked(curate, miniweb, tmp_path):
         "import os, sys; 'curate.pipelines.engines.worker' in sys.orig_argv and os._exit(3)"  # at a worker started anew
     )
     (tmp_path / "sitecustomize.py").write_text(script)
-    told = {"CURATE_WORKER_LOGS": str(logs), "PYTHONPATH": str(tmp_path)}
-    done = curate("extract", *files, "-o", tmp_path / "out", *processes, env=told)
+    environment = {"CURATE_WORKER_LOGS": str(logs), "PYTHONPATH": str(tmp_path)}
+    done = curate("extract", *files, "-o", tmp_path / "out", *processes, env=environment)
     assert done.code == 0, done.err
     assert len([*logs.iterdir()]) == 2

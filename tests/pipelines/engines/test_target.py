@@ -1,15 +1,21 @@
-"""What the command line says of where stages run: what is refused before any work, what Beam and the engines get."""
+"""The options of where stages run: bad ones are refused before any work, good ones become those of Beam and engines."""
 
 import json
 import os
 
 import pytest
 
-from curate.errors import SettingsError
+from curate.errors import SettingsError, UserError
 from curate.pipelines import verbs
 from curate.pipelines.engines import installs, runners
 from curate.pipelines.engines.engine import Engine
-from curate.pipelines.engines.target import EngineOptions, boot, parsed, pipeline_options, server_settings
+from curate.pipelines.engines.target import (
+    EngineOptions,
+    boot_command,
+    parse_options,
+    pipeline_options,
+    server_settings,
+)
 
 REFUSED = [
     (
@@ -36,11 +42,11 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("target", "said"), REFUSED, ids=[said[:40] for _, said in REFUSED])
-def test_what_cannot_be_used_is_refused_in_one_line_before_any_work(target, said):
+@pytest.mark.parametrize(("options", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED])
+def test_what_cannot_be_used_is_refused_in_one_line_before_any_work(options, message):
     with pytest.raises(SettingsError) as refused:
-        target.check()
-    assert said in str(refused.value)
+        options.check()
+    assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -60,7 +66,7 @@ def test_a_jar_that_is_not_there_is_refused(tmp_path, monkeypatch):
 def test_a_runner_that_was_never_fetched_is_refused_with_the_command_that_fetches_it(runner, tmp_path, monkeypatch):
     monkeypatch.setenv("CURATE_CACHE", str(tmp_path))
     monkeypatch.setattr(installs, "java", lambda: "java")
-    with pytest.raises(SettingsError, match=f"get them with: curate runners fetch {runner}"):
+    with pytest.raises(UserError, match=f"get them with: curate runners fetch {runner}"):
         EngineOptions(runner=runner).check()
 
 
@@ -75,8 +81,8 @@ def test_small_work_stays_in_this_process_and_large_work_gets_a_process_per_work
 def test_worker_processes_are_started_by_our_boot_unless_the_user_names_an_environment(runner):
     options = pipeline_options(EngineOptions(runner=runner, workers=3), 0.0, "h:1")
     config = next(option for option in options if option.startswith("--environment_config="))
-    assert json.loads(config.partition("=")[2]) == {"command": boot()}
-    assert os.access(boot(), os.X_OK)
+    assert json.loads(config.partition("=")[2]) == {"command": boot_command()}
+    assert os.access(boot_command(), os.X_OK)
     assert "--sdk_worker_parallelism=3" in options
     own = ("--environment_type=DOCKER",)
     given = pipeline_options(EngineOptions(runner=runner, beam=own), 0.0, "h:1")
@@ -104,7 +110,7 @@ def test_a_clusters_master_is_not_taken_for_a_local_one():
 
 def test_the_users_options_come_last_and_win():
     options = pipeline_options(EngineOptions(workers=2, beam=("--direct_running_mode=multi_threading",)), 100.0)
-    assert parsed(options).get_all_options()["direct_running_mode"] == "multi_threading"
+    assert parse_options(options).get_all_options()["direct_running_mode"] == "multi_threading"
 
 
 def test_a_local_spark_has_a_slot_per_worker_retries_and_more_tasks_than_workers():
@@ -115,23 +121,23 @@ def test_a_local_spark_has_a_slot_per_worker_retries_and_more_tasks_than_workers
 
 
 def test_on_a_cluster_the_workers_bound_sparks_cores_and_an_executor_has_a_process_per_core():
-    target = EngineOptions(runner="spark", workers=6, master="spark://h:7077", conf=("spark.executor.cores=3",))
-    assert server_settings(target).conf["spark.cores.max"] == "6"
-    assert "spark.driver.host" not in server_settings(target).conf
-    assert "--sdk_worker_parallelism=3" in pipeline_options(target, 0.0, "h:1")
+    options = EngineOptions(runner="spark", workers=6, master="spark://h:7077", conf=("spark.executor.cores=3",))
+    assert server_settings(options).conf["spark.cores.max"] == "6"
+    assert "spark.driver.host" not in server_settings(options).conf
+    assert "--sdk_worker_parallelism=3" in pipeline_options(options, 0.0, "h:1")
 
 
 def test_no_job_server_at_the_named_place_is_one_line_and_finished_work_stays(monkeypatch, tmp_path):
     monkeypatch.setattr(runners, "CONNECT_PATIENCE_S", 1.0)
     (tmp_path / "a.jsonl").write_text('{"text": "some text"}\n')
 
-    def filtered(target, *settings):
+    def run_filter(options, *settings):
         inputs = (str(tmp_path / "a.jsonl"),)
-        verbs.run("filter", inputs, tmp_path / "out", None, settings, Engine(target=target), "web")
+        verbs.run("filter", inputs, tmp_path / "out", None, settings, Engine(target=options), "web")
 
-    filtered(EngineOptions(workers=1))
+    run_filter(EngineOptions(workers=1))
     before = sorted(tmp_path.rglob("*"))
     nowhere = EngineOptions(runner="portable", job_server="127.0.0.1:9")
     with pytest.raises(SettingsError, match=r"^127\.0\.0\.1:9: no job server answers there$"):
-        filtered(nowhere, "filter.gopher_quality.min_words=3")
+        run_filter(nowhere, "filter.gopher_quality.min_words=3")
     assert sorted(tmp_path.rglob("*")) == before

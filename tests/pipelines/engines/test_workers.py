@@ -1,4 +1,4 @@
-"""Job servers and worker processes: they start as told, say why they do not, and never outlive who started them."""
+"""Job servers and worker processes start, or report why they do not, and never outlive their parent."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ GONE_S = 60
 
 
 def alive(pid: int) -> bool:
-    """Does the process run? A zombie does not."""
+    """Returns whether the process runs; a zombie does not."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
@@ -83,7 +83,7 @@ def test_a_job_server_that_does_not_start_is_told_with_its_last_words(tmp_path):
 
 
 class Provision(services.ProvisionServiceServicer):
-    """A runner's side of the container contract."""
+    """The runner's side of the container contract."""
 
     def GetProvisionInfo(self, request, context):
         options = struct_pb2.Struct()
@@ -99,17 +99,19 @@ def test_the_boot_asks_the_runner_and_tells_the_worker():
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        asked = boot._arguments(
+        arguments = boot._arguments(
             ["--id=1-1", f"--provision_endpoint='127.0.0.1:{port}'", "--logging_endpoint=log:2", "--unknown=3"]
         )
-        told = boot.worker_environment(asked)
+        environment = boot.worker_environment(arguments)
     finally:
         server.stop(None).wait()
-    assert told["WORKER_ID"] == "1-1"
-    assert json_format.Parse(told["PIPELINE_OPTIONS"], struct_pb2.Struct())["beam:option:job_name:v1"] == "of 1-1"
-    assert told["CONTROL_API_SERVICE_DESCRIPTOR"].strip() == 'url: "control:1"'
-    assert told["LOGGING_API_SERVICE_DESCRIPTOR"].strip() == 'url: "log:2"'
-    assert told["RUNNER_CAPABILITIES"] == "a b"
+    assert environment["WORKER_ID"] == "1-1"
+    assert (
+        json_format.Parse(environment["PIPELINE_OPTIONS"], struct_pb2.Struct())["beam:option:job_name:v1"] == "of 1-1"
+    )
+    assert environment["CONTROL_API_SERVICE_DESCRIPTOR"].strip() == 'url: "control:1"'
+    assert environment["LOGGING_API_SERVICE_DESCRIPTOR"].strip() == 'url: "log:2"'
+    assert environment["RUNNER_CAPABILITIES"] == "a b"
 
 
 def test_workers_keep_their_words_where_they_are_told_to(curate, miniweb, tmp_path):
