@@ -82,8 +82,10 @@ def checked_model(path: str | None) -> tuple[str, ...]:
 def train(pages: Iterable[JudgedPage], path: Path, *, loss: float) -> Card:
     """Trains a gate that refuses less than the share `loss` of kept pages, writes it, and returns its card.
 
-    UserError if there are too few pages to train it or to measure its effect.
+    UserError if the share is none, or there are too few pages to train it or to measure its effect.
     """
+    if not 0 < loss < 1:
+        raise UserError(f"--loss {loss}: expected a share of the kept pages, above 0 and below 1")
     training, calibrating, testing = split_by_host(pages)
     kept = [page.quick[:CHARACTERS] for page in training if page.kept]
     rejected = [page.quick[:CHARACTERS] for page in training if not page.kept]

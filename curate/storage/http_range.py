@@ -5,6 +5,7 @@ It follows redirects and retries nothing, since only the reader knows at which b
 """
 
 import io
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime

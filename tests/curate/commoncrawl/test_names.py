@@ -53,6 +53,12 @@ def test_where_the_crawl_lies_is_no_part_of_its_identity(tmp_path, base):
     assert items[0].uri == f"{base.rstrip('/')}/{NAMES[0]}"
 
 
+@pytest.mark.parametrize("choice", ["[-]", "[-:3]", "[0:1:-]", "[5]", "[0:1:0]"])
+def test_a_range_that_is_none_is_refused_in_one_line(choice):
+    with pytest.raises(SettingsError, match=r"^commoncrawl:CC-X/warc"):
+        names.parse_name(f"commoncrawl:CC-X/warc{choice}")
+
+
 def test_what_is_no_published_crawl_is_asked_for_or_read(server, tmp_path):
     (tmp_path / "own.warc").write_bytes(b"x")
     (tmp_path / "all.paths").write_text(f"{tmp_path}/own.warc\nmine/b.warc.gz\n{server.put('c.warc.gz', b'c')}\n")

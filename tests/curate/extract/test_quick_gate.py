@@ -91,3 +91,9 @@ def test_a_file_that_is_no_gate_is_named(tmp_path):
 def test_a_threshold_without_a_model_is_refused():
     with pytest.raises(ValueError, match="needs a quality_model"):
         Extract(quality_gate=0.5)
+
+
+@pytest.mark.parametrize("loss", [0.0, -0.1, 1.0, 2.0, float("nan")])
+def test_a_share_that_is_none_is_refused_before_any_page_is_read(loss, tmp_path):
+    with pytest.raises(UserError, match=r"^--loss .*: expected a share of the kept pages"):
+        train(iter(()), tmp_path / "gate.bin", loss=loss)

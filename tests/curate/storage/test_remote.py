@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from curate import storage
 from curate.errors import SettingsError
 from curate.storage import patience
+from curate.storage.http_range import retry_after
 from curate.storage.patience import BlockedError, ChangedError, Patience, RemoteError
 from curate.storage.remote import RangeReader
 
@@ -246,3 +247,17 @@ def test_a_large_file_is_read_in_little_memory(server, always):
         assert len(server.asked) < 70
     else:
         assert len(server.asked) <= 2  # read on in one answer, not from its start for each chunk
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7),
+        ("9" * 400, float("inf")),
+        ("9" * 5000, None),
+        ("soon", None),
+        ("Thu, 01 Jan 1970 00:00:00 +9999", None),
+    ],
+)
+def test_a_retry_after_of_any_length_is_a_time_or_nothing(value, seconds):
+    assert retry_after(value) == seconds
