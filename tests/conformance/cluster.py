@@ -20,7 +20,7 @@ WORKERS = 2
 
 
 class Cluster:
-    """Use as a context; `master` is the URL to submit to."""
+    """A cluster that runs while its context lasts; `master` is the URL to submit to."""
 
     def __init__(self, folder: Path, cores: int = 1, memory: str = "1g") -> None:
         self.folder, self.cores, self.memory = folder, cores, memory
@@ -32,14 +32,14 @@ class Cluster:
         (self.folder / "home" / "jars").symlink_to(installs.need("spark") / "lib")
         try:
             self._start("master", "master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
-            self.master = self._told("master", r"Starting Spark master at (spark://\S+)")
+            self.master = self._wait_for("master", r"Starting Spark master at (spark://\S+)")
             for number in range(WORKERS):
                 host = f"127.0.0.{number + 1}"  # Spark runs no speculative copy of a task on the host of the first
                 own = ("--cores", str(self.cores), "--memory", self.memory, "--host", host, "--webui-port", "0")
                 work = ("--work-dir", str(self.folder / f"work-{number}"))
                 self._start(f"worker-{number}", "worker.Worker", *own, *work, self.master)
             for number in range(WORKERS):
-                self._told(f"worker-{number}", r"(Successfully registered) with master")
+                self._wait_for(f"worker-{number}", r"(Successfully registered) with master")
         except BaseException:
             self.__exit__()
             raise
@@ -61,20 +61,21 @@ class Cluster:
                 subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
             )
 
-    def _told(self, name: str, pattern: str) -> str:
+    def _wait_for(self, name: str, pattern: str) -> str:
+        """Waits until the log of a process matches, and returns the first group of the match."""
         over = time.monotonic() + PATIENCE_S
         log = self.folder / f"{name}.log"
         while time.monotonic() < over:
-            if found := re.search(pattern, log.read_text(errors="replace")):
-                return found[1]
+            if match := re.search(pattern, log.read_text(errors="replace")):
+                return match[1]
             time.sleep(0.1)
         raise RuntimeError(f"{name} did not start: {log.read_text(errors='replace')[-500:]}")
 
     def executors(self) -> list[int]:
-        """The process ids of the executors that run now."""
-        found = subprocess.run(["pgrep", "-f", "CoarseGrainedExecutorBackend"], capture_output=True, text=True).stdout
+        """Returns the process ids of the executors that run now."""
+        pids = subprocess.run(["pgrep", "-f", "CoarseGrainedExecutorBackend"], capture_output=True, text=True).stdout
         mine = []
-        for pid in found.split():
+        for pid in pids.split():
             try:
                 if str(self.folder) in Path(f"/proc/{pid}/cwd").resolve().as_posix():
                     mine.append(int(pid))

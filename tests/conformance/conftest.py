@@ -1,4 +1,4 @@
-"""What the conformance tests share: the corpus, the reference output, and the table that ends a session."""
+"""Makes the corpus and the reference output of the conformance tests, and prints the table that ends a session."""
 
 import time
 from pathlib import Path
@@ -12,13 +12,13 @@ ROWS = pytest.StashKey[list[tuple[str, str, float, str]]]()
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory, data_root) -> Path:
-    """The recipe over a small real corpus."""
+    """Returns the path of a recipe over a small real corpus."""
     return pages.write(tmp_path_factory.mktemp("corpus"), data_root)
 
 
 @pytest.fixture(scope="session")
 def reference(curate, corpus, tmp_path_factory) -> dict[str, bytes]:
-    """What the local runner writes in one process."""
+    """Returns the files that the local runner writes in one process, by name."""
     out = tmp_path_factory.mktemp("reference") / "out"
     done = curate("run", corpus, "-o", out, "--workers", 1)
     assert done.code == 0, done.err
@@ -27,7 +27,7 @@ def reference(curate, corpus, tmp_path_factory) -> dict[str, bytes]:
 
 @pytest.fixture
 def row(request):
-    """Notes one row of the table: what was done, and how it ended; the seconds are counted here."""
+    """Returns a function that adds a row to the table, with the seconds since the test began."""
     rows = request.config.stash.setdefault(ROWS, [])
     started = time.monotonic()
 
@@ -38,7 +38,7 @@ def row(request):
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:
-    """Print the table."""
+    """Prints the table."""
     rows = config.stash.get(ROWS, [])
     if rows:
         terminalreporter.section("conformance")

@@ -49,8 +49,8 @@ def write(folder: Path, data: Path) -> Path:
     terms = data / "neardup" / "terms-of-service-versions.ndjson.zst"
     if terms.exists():
         versions(terms, folder / "terms.jsonl")
-    found = (("pages", "pages-*.warc.gz", bool(pages)), ("terms", "terms.jsonl", terms.exists()))
-    more = "".join(SOURCE.format(name=name, inputs=inputs) for name, inputs, here in found if here)
+    sources = (("pages", "pages-*.warc.gz", bool(pages)), ("terms", "terms.jsonl", terms.exists()))
+    more = "".join(SOURCE.format(name=name, inputs=inputs) for name, inputs, here in sources if here)
     recipe = folder / "conformance.toml"
     recipe.write_text(RECIPE.format(more=more))
     return recipe

@@ -22,7 +22,7 @@ PATIENCE_S = 300
 
 @pytest.fixture
 def engine(request):
-    """A way that can be taken here."""
+    """Returns a way that can be taken here; skips the test if it cannot."""
     if absent := request.param.absent():
         skip_or_fail(request.param.name, absent)
     return request.param
@@ -74,12 +74,12 @@ def test_kill_9_of_a_worker_at_random_points(engine, curate, command, corpus, re
             moment = time.monotonic() + draw.uniform(2, 20)
             while process.poll() is None and (time.monotonic() < moment or not workers(mark)):
                 time.sleep(0.01)
-            found = workers(mark)
-            killed += bool(found)
-            for pid in found[:1]:
+            pids = workers(mark)
+            killed += bool(pids)
+            for pid in pids[:1]:
                 kill(pid)
             _, said = ended(process)
-            survived += bool(found) and process.returncode == 0
+            survived += bool(pids) and process.returncode == 0
             assert process.returncode in (0, 1), said
             assert len(said.strip().splitlines()) <= process.returncode, said
             assert left(mark) == {}
@@ -94,7 +94,7 @@ def test_kill_9_of_a_worker_at_random_points(engine, curate, command, corpus, re
 
 
 def ended(process) -> tuple[str, str]:
-    """What it said, once it has ended; a command that hangs after the fault is ended and fails the test."""
+    """Returns the output of a command once it has ended; one that hangs is killed and fails the test."""
     over = time.monotonic() + PATIENCE_S
     while process.poll() is None and time.monotonic() < over:
         time.sleep(0.1)

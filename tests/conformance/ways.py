@@ -82,9 +82,9 @@ def service_and_pool(folder: Path) -> Iterator[Words]:
 @contextmanager
 def cluster(folder: Path) -> Iterator[Words]:
     """A Spark standalone cluster of two workers."""
-    with Cluster(folder / "cluster") as found:
+    with Cluster(folder / "cluster") as spark:
         conf = ("spark.executor.cores=1", "spark.executor.memory=1g")
-        yield ["--master", found.master, *(word for setting in conf for word in ("--conf", setting))], []
+        yield ["--master", spark.master, *(word for setting in conf for word in ("--conf", setting))], []
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Way:
     needs: str = ""
 
     def absent(self) -> str:
-        """Why it cannot be taken here, or nothing."""
+        """Returns the reason that it cannot be taken here, or ''."""
         if self.needs and (state := installs.state(self.needs)) != "ready":
             return f"the files of {self.needs} are {state}; curate runners fetch {self.needs}"
         return ""
@@ -111,14 +111,14 @@ class Way:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Every file that holds or states the dataset; plans, receipts and closing records hold times and versions."""
+    """Returns the files that hold or state the dataset; plans, receipts and closing records hold times and versions."""
     chosen = [path for path in sorted(out.rglob("*")) if path.suffix in (".parquet", ".bin", ".idx")]
     return {str(path.relative_to(out)): path.read_bytes() for path in [*chosen, out / "manifest.json"]}
 
 
-def differing(found, expected) -> list[str]:
-    """The names of the files that are not the same."""
-    return sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+def differing(actual, expected) -> list[str]:
+    """Returns the names of the files that are not the same."""
+    return sorted(name for name in actual.keys() | expected.keys() if actual.get(name) != expected.get(name))
 
 
 def skip_or_fail(name: str, reason: str) -> None:

@@ -56,20 +56,20 @@ def main() -> None:
     parser.add_argument("dumps", nargs="+", type=Path)
     parser.add_argument("-o", "--out", required=True, type=Path)
     parser.add_argument("--most", type=int, default=1_000_000)
-    told = parser.parse_args()
-    told.out.mkdir(parents=True, exist_ok=True)
-    links, crawled = told.out / "links", told.out / "crawl"
-    curate("links", *told.dumps, "-o", links, "--preset", "webtext")
-    urls = [url for url in chosen(links, told.most) if host_name(url)]
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    links, crawled = arguments.out / "links", arguments.out / "crawl"
+    curate("links", *arguments.dumps, "-o", links, "--preset", "webtext")
+    urls = [url for url in chosen(links, arguments.most) if host_name(url)]
     hosts = tuple(replace(host, robots=drawn(0, host.name, QUICK)) for host in hosts_of(urls, addresses=2000))
-    with running(told.out / "web", Plan(hosts=hosts, http=80, https=443)) as web:
+    with running(arguments.out / "web", Plan(hosts=hosts, http=80, https=443)) as web:
         crawl(web, urls, crawled, DELAY)
         verdict = judge(web.ledger(), web.plan, Rules(min_delay=DELAY, address_delay=DELAY))
     print(f"judge: {len(verdict.violations)} violations, efficiency {verdict.efficiency:.2f}", *verdict.violations[:5])
     curate("verify", crawled)
     warcs = f'sources.webtext.inputs=["{crawled}/warc/*.warc.gz"]'
-    curate("run", "webtext", "-o", told.out / "dataset", "--set", warcs)
-    curate("verify", told.out / "dataset")
+    curate("run", "webtext", "-o", arguments.out / "dataset", "--set", warcs)
+    curate("verify", arguments.out / "dataset")
 
 
 if __name__ == "__main__":
