@@ -1,4 +1,4 @@
-"""A finished dataset: its contract, and its forms for others.
+"""Writes the manifest of a finished dataset, and exports it in the forms of other programs.
 
 Reading order: manifest, forms, export, trainers, croissant, datacard.
 """

@@ -1,6 +1,7 @@
-"""A dataset's description as MLCommons Croissant 1.1 (JSON-LD): its files with their digests, and a row per document.
+"""Describes a dataset as MLCommons Croissant 1.1 (JSON-LD): its files with their digests, and a row per document.
 
-Paths are relative to the folder of `croissant.json`; the rows need it in the output or above. https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html
+Paths are relative to the folder of `croissant.json`; the rows are described only where it lies in the output or above.
+https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html
 """
 
 import posixpath
@@ -47,20 +48,20 @@ FIELDS = {
 
 
 def files(dataset: Dataset) -> Files:
-    """The one file, `croissant.json`."""
-    described = as_json(describe(dataset))
+    """Yields the one file, `croissant.json`."""
+    content = as_json(describe(dataset))
 
     def write(draft: Path) -> None:
-        draft.write_bytes(described)
+        draft.write_bytes(content)
 
     yield "croissant.json", write
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
-    """The JSON-LD of a dataset."""
+    """Returns the JSON-LD of a dataset."""
     contract = dataset.contract
     tokens = sum(piece.shard.tokens for piece in dataset.pieces)
-    told: dict[str, Any] = {
+    description: dict[str, Any] = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.1",
@@ -69,18 +70,19 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         f" made by curate {contract['versions']['curate']} from the recipe {contract['name']!r}:"
         f" ids of the {contract['tokenizer']['name']} tokenizer, type"
         f" {contract['dtype']}. The manifest holds the recipe, the mixture and each stage's counts.",
-        "distribution": [*_objects(dataset)],
+        "distribution": _file_objects(dataset),
     }
     if dataset.license:
-        told["license"] = dataset.license
+        description["license"] = dataset.license
     shards = storage.relative(dataset.out / "shards", dataset.dest)
     if not storage.is_remote(shards) and not shards.startswith(".."):  # a set of files cannot name what lies elsewhere
-        told["distribution"].append(_rows(shards, dataset.splits))
-        told["recordSet"] = [_records()]
-    return told
+        description["distribution"].append(_row_files(shards, dataset.splits))
+        description["recordSet"] = [_record_set()]
+    return description
 
 
-def _objects(dataset: Dataset) -> list[dict[str, Any]]:
+def _file_objects(dataset: Dataset) -> list[dict[str, Any]]:
+    """Returns an entry for each file of the shards."""
     stated = {
         (split, shard["path"]): shard["files"]
         for source in dataset.contract["sources"]
@@ -103,7 +105,8 @@ def _objects(dataset: Dataset) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(shards: str, splits: tuple[str, ...]) -> dict[str, Any]:
+def _row_files(shards: str, splits: tuple[str, ...]) -> dict[str, Any]:
+    """Returns the set of the `.meta.parquet` below the folder `shards`."""
     return {
         "@type": "cr:FileSet",
         "@id": "documents-parquet",
@@ -114,7 +117,8 @@ def _rows(shards: str, splits: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _records() -> dict[str, Any]:
+def _record_set() -> dict[str, Any]:
+    """Returns the columns of these files."""
     return {
         "@type": "cr:RecordSet",
         "@id": "documents",

@@ -1,4 +1,4 @@
-"""A dataset's card for the Hugging Face Hub: README.md with YAML front matter, for the folder of `curate export hf`."""
+"""Writes a dataset's card for the Hugging Face Hub: README.md with YAML front matter, beside `curate export hf`."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,7 @@ from curate.errors import SettingsError
 from curate.settings import Where
 from curate.stage.record import read_stage
 
+# The Hub's names for numbers of rows.
 SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B")
 FIELDS = """\
 | column | what it holds |
@@ -21,7 +22,7 @@ FIELDS = """\
 
 
 def files(dataset: Dataset) -> Files:
-    """The one file, `README.md`."""
+    """Yields the one file, `README.md`."""
     content = card(dataset).encode()
 
     def write(draft: Path) -> None:
@@ -31,17 +32,18 @@ def files(dataset: Dataset) -> Files:
 
 
 def card(dataset: Dataset) -> str:
-    """The text of the card."""
+    """Returns the text of the card."""
     contract = dataset.contract
     chosen = recipe.from_table(settings.parse_toml(contract["recipe"], "the recipe"), Where("the recipe", ""))
-    tokens, documents = (sum(part[unit] for _, _, part in _parts(dataset)) for unit in ("tokens", "documents"))
+    tokens = sum(sums["tokens"] for _, _, sums in _split_sums(dataset))
+    documents = sum(sums["documents"] for _, _, sums in _split_sums(dataset))
     head = [
         f"pretty_name: {json.dumps(contract['name'])}",
         f"license: {json.dumps(dataset.license or 'unknown')}",
-        *_listed("language", _languages(chosen, dataset)),
-        *_listed("size_categories", [size_category(documents)]),
-        *_listed("task_categories", ["text-generation"]),
-        *_listed("tags", ["pretraining", "curate"]),
+        *_yaml_list("language", _languages(chosen, dataset)),
+        *_yaml_list("size_categories", [size_category(documents)]),
+        *_yaml_list("task_categories", ["text-generation"]),
+        *_yaml_list("tags", ["pretraining", "curate"]),
         *_configs(dataset),
     ]
     name, version = contract["tokenizer"]["name"], contract["versions"]["curate"]
@@ -67,19 +69,19 @@ def card(dataset: Dataset) -> str:
 
 
 def size_category(documents: int) -> str:
-    """The Hub's name for a number of rows.
+    """Returns the Hub's name for a number of rows.
 
     >>> size_category(999), size_category(1000), size_category(10**12)
     ('n<1K', '1K<n<10K', 'n>1T')
     """
-    place = max(0, len(str(documents)) - 3)
-    if place < len(SIZES):
-        return SIZES[place]
-    return ("10B<n<100B", "100B<n<1T", "n>1T")[min(place - len(SIZES), 2)]
+    index = max(0, len(str(documents)) - 3)
+    if index < len(SIZES):
+        return SIZES[index]
+    return ("10B<n<100B", "100B<n<1T", "n>1T")[min(index - len(SIZES), 2)]
 
 
-def _parts(dataset: Dataset) -> list[tuple[dict[str, Any], str, dict[str, Any]]]:
-    """(source, split, its sums) of all that is wanted."""
+def _split_sums(dataset: Dataset) -> list[tuple[dict[str, Any], str, dict[str, Any]]]:
+    """Returns (source, split, its sums) of the sources and splits that are exported."""
     return [
         (source, split, source["splits"][split])
         for source in dataset.contract["sources"]
@@ -88,54 +90,58 @@ def _parts(dataset: Dataset) -> list[tuple[dict[str, Any], str, dict[str, Any]]]
     ]
 
 
-def _listed(name: str, values: list[str]) -> list[str]:
+def _yaml_list(name: str, values: list[str]) -> list[str]:
+    """Returns the lines of a list in YAML; none for an empty one."""
     return [f"{name}:", *(f"- {json.dumps(value)}" for value in values)] if values else []
 
 
 def _languages(chosen: recipe.Recipe, dataset: Dataset) -> list[str]:
-    """The languages that the filter lets pass, if it asks for any."""
+    """Returns the codes of the languages that the filter lets pass; none where a source may have any language."""
     if "language" not in chosen.filter.rules:
         return []
-    wanted = [chosen.filter.language.allowed]
+    allowed = [chosen.filter.language.allowed]
     for source in dataset.contract["sources"]:
         own = chosen.sources.get(source.get("of", source["name"]))
-        wanted += [own.filter.language.allowed] if own else []
-    return sorted({code for codes in wanted for code in codes}) if all(wanted) else []
+        allowed += [own.filter.language.allowed] if own else []
+    return sorted({code for codes in allowed for code in codes}) if all(allowed) else []
 
 
 def _configs(dataset: Dataset) -> list[str]:
+    """Returns the lines of the configurations: "default" with all sources, and one of each source."""
+    configs = [("default", "*", list(dataset.splits))]
+    for source in dataset.contract["sources"]:
+        splits = [split for split in dataset.splits if split in source["splits"]]
+        if splits:
+            configs.append((source["name"], source["name"], splits))
     lines = ["configs:"]
-    every = [("default", "*", dataset.splits)]
-    own = [
-        (source["name"], source["name"], [split for split in dataset.splits if split in source["splits"]])
-        for source in dataset.contract["sources"]
-    ]
-    for name, folder, splits in every + [each for each in own if each[2]]:
+    for name, folder, splits in configs:
         lines += [f"- config_name: {json.dumps(name)}", "  data_files:"]
         for split in splits:
-            told = "validation" if split == "valid" else split
-            lines += [f"  - split: {told}", f"    path: {json.dumps(f'{split}/{folder}/*.parquet')}"]
+            hub_name = "validation" if split == "valid" else split
+            lines += [f"  - split: {hub_name}", f"    path: {json.dumps(f'{split}/{folder}/*.parquet')}"]
     return lines
 
 
 def _mixture(dataset: Dataset) -> str:
+    """Returns the table of the sources, and a paragraph on their epochs."""
     mixture = dataset.contract["mixture"]
     rows = [
         "| source | split | documents | tokens | bytes of text | share of training | epochs |",
         "|---|---|" + "--:|" * 5,
     ]
-    for source, split, part in _parts(dataset):
-        seen = "–" if split != "train" or source["epochs"] is None else f"{source['epochs']:.2f}"
+    for source, split, sums in _split_sums(dataset):
+        epochs = "–" if split != "train" or source["epochs"] is None else f"{source['epochs']:.2f}"
         share = f"{100 * source['share']:.1f} %" if split == "train" else "–"
-        sums = " | ".join(f"{part[unit]:,}" for unit in ("documents", "tokens", "bytes"))
-        rows.append(f"| {_cell(source['name'])} | {split} | {sums} | {share} | {seen} |")
-    capped = f", at most {mixture['max_epochs']} epochs of each" if mixture["max_epochs"] else ""
-    told = f"Epochs are within {mixture['tokens']:,} tokens (preset `{mixture['preset']}`{capped})."
+        numbers = " | ".join(f"{sums[unit]:,}" for unit in ("documents", "tokens", "bytes"))
+        rows.append(f"| {_cell(source['name'])} | {split} | {numbers} | {share} | {epochs} |")
+    cap = f", at most {mixture['max_epochs']} epochs of each" if mixture["max_epochs"] else ""
+    budget = f"Epochs are within {mixture['tokens']:,} tokens (preset `{mixture['preset']}`{cap})."
     once = "The files hold each document once: what is to be seen more often, your loader repeats."
-    return "\n".join(rows) + f"\n\n{told} {once}"
+    return "\n".join(rows) + f"\n\n{budget} {once}"
 
 
 def _funnel(dataset: Dataset) -> str:
+    """Returns the table of the stages' counts."""
     rows = ["| stage | read | kept | rejected | by reason |", "|---|--:|--:|--:|---|"]
     for stage in dataset.contract["stages"]:
         counts = " | ".join(f"{stage[name]:,}" for name in ("read", "kept", "rejected"))
@@ -144,7 +150,7 @@ def _funnel(dataset: Dataset) -> str:
 
 
 def _reasons(dataset: Dataset, stage: dict[str, Any]) -> str:
-    """A stage's reasons, the most frequent first; nothing where its record is not beside the manifest any more."""
+    """Returns a stage's reasons, the most frequent first; nothing where its record is no longer beside the manifest."""
     try:
         reasons = read_stage(storage.join(dataset.out, stage["path"]).parent).counts.reasons
     except SettingsError:
@@ -163,5 +169,5 @@ def _rights(dataset: Dataset) -> str:
 
 
 def _cell(text: str) -> str:
-    """A name that does not end a cell."""
+    """Returns a text that ends no cell of a table."""
     return text.replace("|", "\\|").replace("\n", " ")

@@ -1,8 +1,8 @@
-"""A finished dataset in the forms of others: which files an export has, and whose they are.
+"""Writes a finished dataset to a folder in the form of another program.
 
-An export is a folder outside of the output; croissant's may be the output itself. A form is a function from a `Dataset`
+The folder lies outside of the output; that of croissant may be the output itself. A form is a function from a `Dataset`
 to the files to write, by name, so that names are known before any work. Files are written whole, in the order given;
-`.curate-export-FORMAT.json` names them. What it does not name is never overwritten, so forms can share a folder.
+`.curate-export-FORMAT.json` names them. A file that it does not name is never overwritten, so forms can share a folder.
 """
 
 import json
@@ -16,34 +16,34 @@ from typing import Any
 from curate import storage
 from curate.dataset import manifest
 from curate.dataset.forms import SPLITS, Dataset, Files, Write
-from curate.errors import SettingsError
+from curate.errors import UserError
 from curate.stage.ownership import EXPORTED, held
 from curate.storage.writing import replacing, sha256_of, write_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What an export wrote."""
+    """The outcome of an export."""
 
     folder: Path
-    files: int
-    shards: int
+    files: int  # their number
+    shards: int  # their number
     tokens: int
 
 
 def export(name: str, out: Path, dest: Path, *, split: str | None = None, license: str | None = None) -> Exported:
-    """Write an output to the folder `dest` in the form of this name; the same command does it anew.
+    """Writes an output to the folder `dest` in the form of this name; the same command writes it anew.
 
-    SettingsError, before any work, where the form, the split or the folder will not do.
+    Raises UserError, before any work, where the form, the split or the folder cannot be used.
     """
     out = out if out.name != "manifest.json" else out.parent
     make = _form(name, license)
     contract = manifest.read(out)
-    _check_place(name, out, dest)
-    there = [each for each in SPLITS if any(each in source["splits"] for source in contract["sources"])]
-    if split is not None and split not in there:
-        raise SettingsError(f"--split {split}: {out} has {' and '.join(there) or 'no documents'}")
-    splits = tuple(there) if split is None else (split,)
+    _check_folder(name, out, dest)
+    present = [name for name in SPLITS if any(name in source["splits"] for source in contract["sources"])]
+    if split is not None and split not in present:
+        raise UserError(f"--split {split}: {out} has {' and '.join(present) or 'no documents'}")
+    splits = tuple(present) if split is None else (split,)
     dataset = Dataset(out=out, contract=contract, dest=dest, splits=splits, license=license)
     files = dict(make(dataset))
     with held(dest):
@@ -53,71 +53,74 @@ def export(name: str, out: Path, dest: Path, *, split: str | None = None, licens
 
 
 def _form(name: str, license: str | None) -> Callable[[Dataset], Files]:
+    """Returns the form of this name; raises UserError where there is none, or it has no place for a licence."""
     from curate.dataset import croissant, datacard, trainers
 
     described = {"croissant": croissant.files, "datacard": datacard.files}
     forms = described | trainers.FORMS
     if name not in forms:
-        raise SettingsError(f"{name}: no such format; known are {', '.join(forms)}")
+        raise UserError(f"{name}: no such format; known are {', '.join(forms)}")
     if license is not None and name not in described:
-        raise SettingsError(f"--license goes with {' and '.join(described)}, not with {name}")
+        raise UserError(f"--license goes with {' and '.join(described)}, not with {name}")
     return forms[name]
 
 
-def _check_place(name: str, out: Path, dest: Path) -> None:
-    resolved = [each if storage.is_remote(each) else each.resolve() for each in (dest, out)]
-    into = storage.relative(*resolved)
-    outside = into.startswith("..") or storage.is_remote(into) or os.path.isabs(into)
-    if not outside and not (into == "." and name == "croissant"):
-        raise SettingsError(f"{dest}: lies in the output itself, of which a run owns every file; name another folder")
+def _check_folder(name: str, out: Path, dest: Path) -> None:
+    """Raises UserError where the folder lies in the output, except croissant's, which may be the output."""
+    resolved = [path if storage.is_remote(path) else path.resolve() for path in (dest, out)]
+    relative = storage.relative(*resolved)
+    outside = relative.startswith("..") or storage.is_remote(relative) or os.path.isabs(relative)
+    if not outside and not (relative == "." and name == "croissant"):
+        raise UserError(f"{dest}: lies in the output itself, of which a run owns every file; name another folder")
 
 
 def outdated(out: Path) -> Iterator[str]:
-    """A line where an output holds a description of another manifest than lies there."""
-    record, described = (out / name for name in EXPORTED)
-    if record.exists() and described.exists() and _record(record).get("manifest") != _manifest_digest(out):
-        yield f"{described}: describes an earlier manifest; curate export croissant writes it anew"
+    """Yields a line where an output holds a Croissant description of an earlier manifest."""
+    record, description = (out / name for name in EXPORTED)
+    if record.exists() and description.exists() and _read_record(record).get("manifest") != _manifest_digest(out):
+        yield f"{description}: describes an earlier manifest; curate export croissant writes it anew"
 
 
 def _write(name: str, dataset: Dataset, files: dict[str, Write]) -> None:
-    """The files, and the record that names them: first those that will be, at the end those that are."""
+    """Writes the files, and the record that names them: before the work those to be written, after it those written."""
     dest, record = dataset.dest, dataset.dest / f".curate-export-{name}.json"
-    before, there = _owned(record), storage.sizes(dest)
-    for each, size in there.items():
-        if each in files and each not in before:
-            raise SettingsError(f"{dest / each}: not of an export to {name}; move it, or name another folder")
-        if each in files and before[each] not in (None, size):
-            raise SettingsError(f"{dest / each}: changed since it was exported; move it, or name another folder")
-    told = {"format": name, "splits": dataset.splits, "manifest": _manifest_digest(dataset.out)}
+    before, present = _owned_files(record), storage.sizes(dest)
+    for path, size in present.items():
+        if path in files and path not in before:
+            raise UserError(f"{dest / path}: not of an export to {name}; move it, or name another folder")
+        if path in files and before[path] not in (None, size):
+            raise UserError(f"{dest / path}: changed since it was exported; move it, or name another folder")
+    content = {"format": name, "splits": dataset.splits, "manifest": _manifest_digest(dataset.out)}
     storage.make_folder(dest)
-    write_json(record, told | {"files": dict.fromkeys([*before, *files])})
-    for each, write in files.items():
-        storage.make_folder((dest / each).parent)
-        with replacing(dest / each) as draft:
+    write_json(record, content | {"files": dict.fromkeys([*before, *files])})
+    for path, write in files.items():
+        storage.make_folder((dest / path).parent)
+        with replacing(dest / path) as draft:
             write(draft)
-    for each in before.keys() - files.keys():
-        if there.get(each) == before[each] is not None:
-            (dest / each).unlink()
+    for path in before.keys() - files.keys():
+        if before[path] is not None and present.get(path) == before[path]:
+            (dest / path).unlink()
     sizes = storage.sizes(dest)
-    write_json(record, told | {"files": {each: sizes[each] for each in files}})
+    write_json(record, content | {"files": {path: sizes[path] for path in files}})
 
 
-def _owned(record: Path) -> dict[str, int | None]:
-    """The files of an earlier export with their sizes, None of one that was not finished."""
-    owned = _record(record).get("files", {})
+def _owned_files(record: Path) -> dict[str, int | None]:
+    """Returns the files of an earlier export with their sizes in bytes, None for files of one that was not finished."""
+    owned = _read_record(record).get("files", {})
     if not isinstance(owned, dict) or any(posixpath.normpath(name) != name or name[0] in "/." for name in owned):
-        raise SettingsError(f"{record}: names no files of its folder; name another folder")
+        raise UserError(f"{record}: names no files of its folder; name another folder")
     return owned
 
 
-def _record(record: Path) -> dict[str, Any]:
+def _read_record(path: Path) -> dict[str, Any]:
+    """Returns the record of an earlier export, or {} where there is none."""
     try:
-        found = json.loads(record.read_bytes())
+        record = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{record}: cannot read this record of an export: {error}") from None
-    return found if isinstance(found, dict) else {}
+        raise UserError(f"{path}: cannot read this record of an export: {error}") from None
+    return record if isinstance(record, dict) else {}
 
 
 def _manifest_digest(out: Path) -> str:

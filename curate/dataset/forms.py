@@ -1,4 +1,4 @@
-"""What an export is given, and what it returns."""
+"""The values that every form of an export is given and returns."""
 
 import os
 import shutil
@@ -16,31 +16,31 @@ from curate.loader.streams import Shard, read_sources
 from curate.storage import cache
 from curate.tokens.shards import read_index
 
-Write = Callable[[Path], None]
-Files = Iterator[tuple[str, Write]]
+Write = Callable[[Path], None]  # writes one file to this path
+Files = Iterator[tuple[str, Write]]  # by the path below the export's folder
 SPLITS = ("train", "valid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One shard to export, of one source and split; `name` is its path below `shards/`, without a suffix."""
+    """One shard to export."""
 
     split: str
     source: str
-    name: str
+    name: str  # its path below `shards/`, without a suffix
     shard: Shard
 
     def tokens(self) -> Path:
-        """Its tokens on this machine; ValueError where they are not those of the manifest."""
+        """Returns the file of its tokens on this machine; raises ValueError where it is not as the manifest states."""
         width = np.dtype(self.shard.dtype).itemsize
         return cache.local_file(self.shard.file, self.shard.tokens * width, self.shard.sha256)
 
     def beside(self, suffix: str) -> Path:
-        """The `.idx` or `.meta.parquet` of the shard."""
+        """Returns the path of its `.idx` or `.meta.parquet`."""
         return self.shard.file.with_name(self.shard.file.name.removesuffix("bin") + suffix)
 
     def ends(self) -> npt.NDArray[np.uint64]:
-        """The number of tokens up to the end of each document, of its `.idx`."""
+        """Returns the number of tokens up to the end of each document, from its `.idx`."""
         with storage.local(self.beside("idx")) as path:
             ends: npt.NDArray[np.uint64] = np.cumsum(read_index(path).lengths, dtype=np.uint64)
         if not len(ends) or int(ends[-1]) != self.shard.tokens:
@@ -50,27 +50,27 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A finished output, what is wanted of it, and the folder where it goes."""
+    """A finished output and the part of it that is exported."""
 
-    out: Path
-    contract: dict[str, Any]
-    dest: Path
+    out: Path  # the output
+    contract: dict[str, Any]  # its manifest
+    dest: Path  # the folder of the export
     splits: tuple[str, ...]
-    license: str | None = None
+    license: str | None = None  # of the selection as such
 
     @property
     def eot(self) -> int:
-        """The id of end-of-text."""
+        """Returns the id of end-of-text."""
         return int(self.contract["tokenizer"]["eot"])
 
     @property
     def dtype(self) -> str:
-        """NumPy's name of an id's type."""
+        """Returns NumPy's name of the type of the ids."""
         return str(self.contract["dtype"])
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
-        """The shards of the splits, in the manifest's order; ValueError where one is missing or not as stated."""
+        """Returns the shards of the splits, in the manifest's order; raises ValueError where one is not as stated."""
         return tuple(
             Piece(split=split, source=source.name, name=shard.path.removeprefix("shards/"), shard=shard)
             for split in self.splits
@@ -80,7 +80,7 @@ class Dataset:
 
 
 def link(piece: Piece) -> Write:
-    """The tokens as they are: another name of the same file, or a copy where there cannot be one."""
+    """Returns what writes the tokens as they are: a hard link to the file, or a copy where there cannot be one."""
 
     def write(draft: Path) -> None:
         source = piece.tokens().resolve()

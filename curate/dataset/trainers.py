@@ -1,4 +1,4 @@
-"""The shards in the forms of trainers: llm.c, litdata, nanotron, OLMo-core's raw memmap, Parquet of Hugging Face.
+"""Writes the shards in the forms of trainers: llm.c, litdata, nanotron, OLMo-core's raw memmap, Hugging Face's Parquet.
 
 nanoGPT and Megatron read the shards as they are.
 """
@@ -14,20 +14,20 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.dataset.forms import Dataset, Files, Piece, Write, link
-from curate.errors import SettingsError
+from curate.errors import UserError
 from curate.storage.writing import as_json
 
-LLMC = (20240520, 1)  # magic, version of llm.c's headers of uint16
-LLMC_BYTES = 2**31  # it seeks by a C int
+LLMC = (20240520, 1)  # magic and version in llm.c's headers of uint16
+LLMC_BYTES = 2**31  # llm.c seeks by a C int
 LITDATA = {"<u2": "no_header_tensor:20", "<u4": "no_header_numpy:6"}  # litdata's numbers of torch.uint16, numpy.uint32
-LITDATA_BYTES = 2**32  # its offsets are uint32
+LITDATA_BYTES = 2**32  # litdata's offsets are uint32
 ROWS = 1024  # documents in memory at a time, and in a row group
 
 
 def llmc(dataset: Dataset) -> Files:
-    """llm.c's shards: 256 int32 (magic, version, tokens), then the tokens with end-of-text before each document."""
+    """Yields llm.c's shards: 256 int32 (magic, version, tokens), then the tokens, end-of-text before each document."""
     if dataset.dtype != "<u2":
-        raise SettingsError(f"llmc: llm.c's loader reads uint16, and this dataset's ids are {dataset.dtype}")
+        raise UserError(f"llmc: llm.c's loader reads uint16, and this dataset's ids are {dataset.dtype}")
     for piece in dataset.pieces:
         _check_size("llmc", piece, LLMC_BYTES)
         yield f"{piece.name}.bin", _llmc(piece, dataset.eot)
@@ -48,7 +48,7 @@ def _llmc(piece: Piece, eot: int) -> Write:
 
 
 def litdata(dataset: Dataset) -> Files:
-    """litdata's chunks for its TokensLoader, a folder with an `index.json` per split and source."""
+    """Yields litdata's chunks for its TokensLoader, a folder with an `index.json` per split and source."""
     chunks: dict[str, list[dict[str, Any]]] = {}
     for piece in dataset.pieces:
         folder, _, name = f"{piece.name}.bin".rpartition("/")
@@ -80,7 +80,7 @@ def _litdata(piece: Piece, size: int) -> Write:
 
 
 def nanotron(dataset: Dataset) -> Files:
-    """datatrove's `.ds`, the shard as it is, and `.ds.index`, the end of each document in tokens."""
+    """Yields datatrove's `.ds`, the shard as it is, and `.ds.index`, the end of each document in tokens."""
     for piece in dataset.pieces:
         yield f"{piece.name}.ds", link(piece)
         yield f"{piece.name}.ds.index", _ends(piece)
@@ -94,13 +94,13 @@ def _ends(piece: Piece) -> Write:
 
 
 def npy(dataset: Dataset) -> Files:
-    """OLMo-core's `.npy`, which has no header in spite of its name: the shard as it is."""
+    """Yields OLMo-core's `.npy`, which has no header in spite of its name: the shard as it is."""
     for piece in dataset.pieces:
         yield f"{piece.name}.npy", link(piece)
 
 
 def hf(dataset: Dataset) -> Files:
-    """Parquet for `datasets`: one row per document, with its ids as a list."""
+    """Yields Parquet for `datasets`: one row per document, with its ids as a list."""
     for piece in dataset.pieces:
         yield f"{piece.name}.parquet", _parquet(piece)
 
@@ -119,14 +119,14 @@ def _parquet(piece: Piece) -> Write:
 
     def write(draft: Path) -> None:
         with pq.ParquetWriter(draft, schema, compression="zstd") as writer:
-            for rows in _rows(piece, schema):
+            for rows in _document_rows(piece, schema):
                 writer.write_table(rows)
 
     return write
 
 
-def _rows(piece: Piece, schema: pa.Schema) -> Iterator[pa.Table]:
-    """The documents of a shard, ROWS at a time; ValueError where `.meta.parquet` and `.idx` tell different ones."""
+def _document_rows(piece: Piece, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yields the documents of a shard, ROWS at a time; raises ValueError where `.meta.parquet` and `.idx` disagree."""
     tokens = np.memmap(piece.tokens(), dtype=piece.shard.dtype, mode="r")
     bounds = np.concatenate([[0], piece.ends().astype(np.int64)])
     done = 0
@@ -137,8 +137,8 @@ def _rows(piece: Piece, schema: pa.Schema) -> Iterator[pa.Table]:
                 raise ValueError(f"{piece.beside('meta.parquet')}: its documents are not those of the .idx")
             ids = pa.array(np.asarray(tokens[own[0] : own[-1]]))
             lists = pa.ListArray.from_arrays(pa.array((own - own[0]).astype(np.int32)), ids)
-            names = pa.array([each.hex() for each in batch["id"].to_pylist()])
-            columns = [names, batch["url"], batch["source"], batch["quality"], lists]
+            hex_ids = pa.array([document_id.hex() for document_id in batch["id"].to_pylist()])
+            columns = [hex_ids, batch["url"], batch["source"], batch["quality"], lists]
             yield pa.table(columns, schema=schema)
             done += len(batch)
     if done != len(bounds) - 1:
@@ -153,9 +153,10 @@ def _json(value: dict[str, Any]) -> Write:
 
 
 def _check_size(name: str, piece: Piece, limit: int) -> None:
+    """Raises UserError where a shard has too many bytes for a form, whose limit this is."""
     size = piece.shard.tokens * np.dtype(piece.shard.dtype).itemsize + 1024
     if size >= limit:
-        raise SettingsError(
+        raise UserError(
             f"{name}: {piece.name} would have {size} bytes, and its reader takes less than {limit};"
             " pack it anew with a lower pack.max_tokens"
         )

@@ -1,4 +1,4 @@
-"""The bundled trainer; the only folder besides loader/torch_dataset.py that imports torch.
+"""Trains one small model on a dataset; only this folder and loader/torch_dataset.py import torch.
 
 Reading order: config, model, train, heldout, result.
 """

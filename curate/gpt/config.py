@@ -7,24 +7,24 @@ from curate.settings import check
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
-    """One small GPT-2-shaped model; vocabulary "compact" keeps only the ids that occur, "full" them all."""
+    """The shape of a small GPT-2 and how it is trained."""
 
     layers: int = 4
-    heads: int = 4
-    width: int = 128
-    context: int = 128
-    batch: int = 16
+    heads: int = 4  # of attention, in each layer
+    width: int = 128  # numbers of a token's vector, a multiple of heads
+    context: int = 128  # tokens of a window
+    batch: int = 16  # windows of a step
     steps: int = 200
-    learning_rate: float = 3e-3
-    warmup: int = 50
-    weight_decay: float = 0.1
-    clip: float = 1.0
-    vocabulary: str = "compact"
-    valid_batches: int = 8
-    log_every: int = 10
-    sample_tokens: int = 60
+    learning_rate: float = 3e-3  # the highest, at the end of the warm-up
+    warmup: int = 50  # steps
+    weight_decay: float = 0.1  # AdamW's
+    clip: float = 1.0  # the highest norm of a step's gradient
+    vocabulary: str = "compact"  # "compact" keeps only the ids that occur, "full" all of the tokenizer's
+    valid_batches: int = 8  # batches of held-out windows
+    log_every: int = 10  # steps
+    sample_tokens: int = 60  # tokens of the text that the trained model writes
     seed: int = 0
-    threads: int = 1  # two threads that wait for one free core are many times slower than one
+    threads: int = 1  # of torch; two threads that wait for one free core are many times slower than one
 
     def __post_init__(self) -> None:
         check(self.vocabulary in ("compact", "full"), f"vocabulary is compact or full, got {self.vocabulary!r}")

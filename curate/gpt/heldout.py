@@ -1,4 +1,4 @@
-"""Held-out windows, and the ids that occur: what a training run reads besides its batches."""
+"""Reads what a training run needs besides its batches: the held-out windows, and the ids that occur."""
 
 import math
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ NO_TOKEN = -100  # fills the end of a short window; torch's cross-entropy leaves
 
 
 def held_out(manifest: Path, context: int, limit: int) -> tuple[Tokens, float | None]:
-    """At most `limit` windows (N, T + 1) of split "valid", and the bytes of text that their targets stand for.
+    """Returns at most `limit` windows (N, T + 1) of split "valid", and the bytes of text that their targets stand for.
 
-    Each source gives its first windows, none left out, as many as its weight asks; NO_TOKEN fills up the last one.
-    Bytes are by each source's own bytes per token; None where the manifest states none.
+    Each source gives its first windows, in proportion to its weight; NO_TOKEN fills up the last one. Bytes are counted
+    by each source's own bytes per token; None where the manifest states none.
     """
     sources = [source for source in read_sources(manifest, "valid") if source.weight and source.tokens > 1]
     shares = Blend(integer_weights([source.weight for source in sources])).counts(limit) if sources else ()
@@ -29,6 +29,7 @@ def held_out(manifest: Path, context: int, limit: int) -> tuple[Tokens, float | 
 
 
 def _ordered_windows(source: SourceShards, context: int, limit: int) -> Tokens:
+    """Returns the first windows of a source, at most `limit`."""
     stream = Stream(source.shards)
     windows = np.full((min(limit, math.ceil((len(stream) - 1) / context)), context + 1), NO_TOKEN, np.int64)
     for row, window in enumerate(windows):
@@ -38,7 +39,7 @@ def _ordered_windows(source: SourceShards, context: int, limit: int) -> Tokens:
 
 
 def occurring_ids(manifest: Path, splits: Sequence[str] = ("train", "valid")) -> Tokens:
-    """The sorted ids in every shard of these splits, read whole; ValueError on one beyond the tokenizer's."""
+    """Returns the sorted ids in all shards of these splits; raises ValueError at an id beyond the tokenizer's."""
     vocabulary = read_manifest(manifest)["tokenizer"]["vocabulary"]
     occurs = np.zeros(vocabulary, bool)
     for source in (source for split in splits for source in read_sources(manifest, split)):

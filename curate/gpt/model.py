@@ -20,23 +20,23 @@ NORM_EPS = 1e-5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The sizes of a model; the defaults of `context` and `vocabulary` are GPT-2's."""
+    """The sizes of a model."""
 
     layers: int
-    heads: int
-    width: int
-    context: int = 1024
-    vocabulary: int = 50257
+    heads: int  # of attention, in each layer
+    width: int  # numbers of a token's vector
+    context: int = 1024  # tokens; the default is GPT-2's
+    vocabulary: int = 50257  # ids; the default is GPT-2's
 
     def __post_init__(self) -> None:
         if min(self.layers, self.heads, self.width, self.context, self.vocabulary) < 1:
             raise ValueError(f"every size is at least 1, got {self}")
         if self.width % self.heads:
-            raise ValueError(f"width {self.width} over {self.heads} heads is not whole")
+            raise ValueError(f"width is a multiple of heads, got width {self.width} and {self.heads} heads")
 
     @property
     def parameters(self) -> int:
-        """Trainable numbers: the tied embedding, positions, 12 d^2 + 13 d per block, the final norm."""
+        """Returns the trainable numbers: the tied embedding, positions, 12 d^2 + 13 d per block, the final norm."""
         block = 12 * self.width**2 + 13 * self.width
         return (self.vocabulary + self.context + 2) * self.width + self.layers * block
 
@@ -60,7 +60,7 @@ class Attention(nn.Module):
         self.c_proj = nn.Linear(shape.width, shape.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix each position with those before it."""
+        """Mixes each position with those before it."""
         batch, time, width = x.shape
         stacked = self.c_attn(x).view(batch, time, 3, self.heads, width // self.heads)
         query, key, value = stacked.permute(2, 0, 3, 1, 4)  # each (B, heads, T, d / heads)
@@ -78,7 +78,7 @@ class MLP(nn.Module):
         self.c_proj = nn.Linear(4 * shape.width, shape.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform each position by itself; the exact erf GELU would miss GPT-2's logits by 5e-4."""
+        """Transforms each position by itself; the exact erf GELU would miss GPT-2's logits by 5e-4."""
         projected: Tensor = self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
         return projected
 
@@ -94,7 +94,7 @@ class Block(nn.Module):
         self.mlp = MLP(shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, d) to (B, T, d)."""
+        """Transforms (B, T, d) to (B, T, d)."""
         x = x + self.attn(self.ln_1(x))
         x = x + self.mlp(self.ln_2(x))
         return x
@@ -113,7 +113,7 @@ class GPT(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Normal with std 0.02; the 2L projections into the residual stream shrink by sqrt(2L), as the paper asks."""
+        """Draws weights with std 0.02; the 2L projections into the residual stream shrink by sqrt(2L), as in GPT-2."""
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
@@ -144,7 +144,7 @@ class GPT(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
     ) -> Tensor:
-        """Tokens (B, T) with `count` sampled ones after them, (B, T + count); temperature 0 takes the likeliest.
+        """Returns tokens (B, T) and `count` sampled ones after them, (B, T + count); temperature 0 takes the likeliest.
 
         Recomputes the context for every token: O(count * T^2).
         """

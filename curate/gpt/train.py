@@ -1,6 +1,6 @@
-"""Train one small GPT-2-shaped model on a manifest's shards: manifest -> loss.csv, loss.png, model.pt, train.json.
+"""Trains one small GPT-2-shaped model on a manifest's shards and writes its loss, its weights and a record of the run.
 
-Runs on the CPU, and twice with the same settings, threads and torch to the same bytes of loss.csv.
+Runs on the CPU; two runs with the same settings, threads and torch write the same bytes to loss.csv.
 """
 
 import io
@@ -25,86 +25,85 @@ from curate.gpt.model import GPT, Shape
 from curate.loader import Loader
 from curate.loader.streams import Tokens, read_manifest
 from curate.storage.writing import sha256_of, write_bytes, write_json
-from curate.tokens.load import of, stated_in
+from curate.tokens import load
 from curate.tokens.tokenizer import FOLDER, Tokenizer
 
 BETAS = (0.9, 0.95)  # GPT-3, appendix B
 FINAL_SHARE = 0.1  # of the learning rate, at the end of the cosine; GPT-3, appendix B
-VALIDATIONS = 8  # besides the one before the first step
+VALIDATIONS = 8  # in a run, besides the one before the first step
 TEMPERATURE, TOP_K = 0.8, 40  # of the sample
 
-Report = Callable[[int, float], None]
-Decode = Callable[[list[int]], str]
+Report = Callable[[int, float], None]  # is called with each step and its loss
+Decode = Callable[[list[int]], str]  # token ids to text
 
 
 class Row(NamedTuple):
-    """One line of loss.csv, losses in nats per token; `tokens` seen so far, None where nothing was measured."""
+    """One line of loss.csv; None where nothing was measured."""
 
     step: int
-    tokens: int
-    train_loss: float | None
-    valid_loss: float | None
+    tokens: int  # seen so far
+    train_loss: float | None  # in nats per token
+    valid_loss: float | None  # in nats per token
     learning_rate: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """What a run came to: losses in nats per token, bits per UTF-8 byte of held-out text, None where unknown."""
+    """The outcome of a run; losses are in nats per token."""
 
     shape: Shape
     parameters: int
-    tokens: int
-    first_loss: float
+    tokens: int  # seen
+    first_loss: float  # of the first step's batch
     last_loss: float
-    valid_before: float | None
+    valid_before: float | None  # None without held-out text
     valid_after: float | None
-    bits_per_byte: float | None
-    sample: str
-    fingerprint: str
+    bits_per_byte: float | None  # of held-out text in UTF-8; None where its bytes are not stated
+    sample: str  # a text that the model wrote
+    fingerprint: str  # the loader's
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The ids a model knows, sorted: row i of its embedding is token ids[i]."""
+    """The ids of a model: row i of its embedding is token ids[i]."""
 
-    ids: Tokens
-    eot: int
+    ids: Tokens  # sorted
+    eot: int  # the id of end-of-text
 
     def encode(self, tokens: Tokens) -> Tensor:
-        """Dataset ids to rows of the embedding, any shape; NO_TOKEN stays."""
+        """Returns the rows of the embedding for dataset ids, in any shape; NO_TOKEN stays."""
         rows = np.searchsorted(self.ids, tokens)
         return torch.from_numpy(np.where(tokens == NO_TOKEN, NO_TOKEN, rows))
 
     def decode(self, rows: Tensor) -> list[int]:
-        """Rows of the embedding (T,) back to dataset ids."""
+        """Returns the dataset ids of rows (T,) of the embedding."""
         return [int(self.ids[row]) for row in rows.tolist()]
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Fixed held-out windows (N, T + 1) and the UTF-8 bytes of text that their targets stand for, or None."""
+    """The held-out windows, the same at every validation."""
 
-    windows: Tensor
-    bytes: float | None
+    windows: Tensor  # (N, T + 1)
+    bytes: float | None  # of the text in UTF-8 that the targets stand for; None where the manifest states none
 
     @property
     def targets(self) -> int:
-        """Tokens that are predicted."""
+        """Returns the number of tokens that are predicted."""
         return int((self.windows[:, 1:] != NO_TOKEN).sum())
 
     def bits_per_byte(self, loss: float | None) -> float | None:
-        """Nats per token to bits per byte: independent of the tokeniser."""
+        """Returns nats per token as bits per byte, which do not depend on the tokenizer."""
         return loss * self.targets / (self.bytes * math.log(2)) if loss is not None and self.bytes else None
 
 
 def train(
     manifest: Path, out: Path, settings: Train, report: Report | None = None, *, decode: Decode | None = None
 ) -> Trained:
-    """Train, write the five files to `out` (see `_save`), and say how it went; `report(step, loss)` follows every step.
+    """Trains, writes the five files to `out` (see `_save`) and returns the outcome; `report` is called after each step.
 
-    decode: token ids to text, the manifest's tokenizer's where none is given. ValueError where the manifest or its
-    shards are unusable.
+    decode: by default that of the manifest's tokenizer. Raises ValueError where the manifest or a shard is unusable.
     """
     started = time.perf_counter()
     decode = decode or of_manifest(manifest).decode
@@ -138,7 +137,7 @@ def train(
 
 
 def read_vocabulary(manifest: Path, kind: str) -> Vocabulary:
-    """All ids of the tokeniser ("full"), or those that occur in the training or held-out shards ("compact")."""
+    """Returns all ids of the tokenizer ("full"), or those that occur in training or held-out shards ("compact")."""
     tokenizer = read_manifest(manifest)["tokenizer"]
     if kind == "full":
         return Vocabulary(np.arange(tokenizer["vocabulary"]), tokenizer["eot"])
@@ -147,7 +146,7 @@ def read_vocabulary(manifest: Path, kind: str) -> Vocabulary:
 
 @contextmanager
 def repeatable(settings: Train) -> Iterator[None]:
-    """Seeded, deterministic algorithms and the thread count asked for; torch is left as it was found."""
+    """Seeds torch and sets deterministic algorithms and the threads of the settings until the block ends."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -161,53 +160,15 @@ def repeatable(settings: Train) -> Iterator[None]:
 
 
 def learning_rate(step: int, settings: Train) -> float:
-    """The rate of step 1 .. steps: linear warm-up, then a cosine down to a tenth at the last step."""
+    """Returns the rate of step 1 .. steps: linear warm-up, then a cosine down to a tenth at the last step."""
     if step <= settings.warmup:
         return settings.learning_rate * step / settings.warmup
     done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
     return settings.learning_rate * (FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * done)) / 2)
 
 
-def _fit(
-    model: GPT, loader: Loader, vocabulary: Vocabulary, validation: Validation, settings: Train, report: Report
-) -> Iterator[Row]:
-    """Train the model in place, one row for every step worth a line."""
-    optimiser = _optimiser(model, settings)
-    every = math.ceil(settings.steps / VALIDATIONS)
-    yield Row(0, 0, None, validate(model, validation, settings.batch), None)
-    for step in range(1, settings.steps + 1):
-        rate = learning_rate(step, settings)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        batch = vocabulary.encode(loader.batch_at(step - 1))
-        loss = model(batch[:, :-1], batch[:, 1:])[1]
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-        optimiser.step()
-        optimiser.zero_grad()
-        measured = loss.item()
-        if not math.isfinite(measured):
-            raise ValueError(f"the loss is {measured} at step {step}; lower learning_rate {settings.learning_rate}")
-        report(step, measured)
-        last = step == settings.steps
-        valid = validate(model, validation, settings.batch) if last or step % every == 0 else None
-        if last or step == 1 or step % settings.log_every == 0 or valid is not None:
-            yield Row(step, step * settings.batch * settings.context, measured, valid, rate)
-
-
-def _optimiser(model: GPT, settings: Train) -> torch.optim.AdamW:
-    """AdamW; weights and embeddings decay, biases and norms do not."""
-    decayed = [parameter for parameter in model.parameters() if parameter.dim() >= 2]
-    others = [parameter for parameter in model.parameters() if parameter.dim() < 2]
-    groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)
-
-
 def validate(model: GPT, validation: Validation, batch: int) -> float | None:
-    """Mean loss in nats over every held-out target, None where there are none."""
+    """Returns the mean loss in nats over every held-out target, None where there are none."""
     if not validation.targets:
         return None
     total = 0.0
@@ -220,8 +181,73 @@ def validate(model: GPT, validation: Validation, batch: int) -> float | None:
     return total / validation.targets
 
 
+def draw(rows: Sequence[Row], title: str) -> bytes:
+    """Returns the loss of training and held-out text against the step as PNG, drawn without a browser."""
+    names = {"train_loss": "training batch", "valid_loss": "held-out text"}
+    values = []
+    for row in rows:
+        for field, name in names.items():
+            loss = getattr(row, field)
+            if loss is not None:
+                values.append({"step": row.step, "loss": loss, "of": name})
+    chart = (
+        altair.Chart(altair.InlineData(values), title=title)
+        .mark_line(point=altair.OverlayMarkDef(size=24))
+        .encode(
+            x=altair.X("step:Q", title="step"),
+            y=altair.Y("loss:Q", title="loss (nats per token)", scale=altair.Scale(zero=False)),
+            color=altair.Color("of:N", title=None, sort=list(names.values()), legend=altair.Legend(orient="top-right")),
+        )
+        .properties(width=560, height=320)
+    )
+    return vl_convert.vegalite_to_png(chart.to_dict(), scale=2)
+
+
+def of_manifest(manifest: Path) -> Tokenizer:
+    """Returns the tokenizer that a manifest states."""
+    return load.of(load.stated_in(read_manifest(manifest)), manifest.parent / FOLDER)
+
+
+def _fit(
+    model: GPT, loader: Loader, vocabulary: Vocabulary, validation: Validation, settings: Train, report: Report
+) -> Iterator[Row]:
+    """Trains the model in place and yields a row for each step that is logged."""
+    optimizer = _optimizer(model, settings)
+    every = math.ceil(settings.steps / VALIDATIONS)
+    yield Row(0, 0, None, validate(model, validation, settings.batch), None)
+    for step in range(1, settings.steps + 1):
+        rate = learning_rate(step, settings)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        batch = vocabulary.encode(loader.batch_at(step - 1))
+        loss = model(batch[:, :-1], batch[:, 1:])[1]
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        measured = loss.item()
+        if not math.isfinite(measured):
+            raise ValueError(f"the loss is {measured} at step {step}; lower learning_rate {settings.learning_rate}")
+        report(step, measured)
+        last = step == settings.steps
+        valid = validate(model, validation, settings.batch) if last or step % every == 0 else None
+        if last or step == 1 or step % settings.log_every == 0 or valid is not None:
+            yield Row(step, step * settings.batch * settings.context, measured, valid, rate)
+
+
+def _optimizer(model: GPT, settings: Train) -> torch.optim.AdamW:
+    """Returns AdamW in which weights and embeddings decay, and biases and norms do not."""
+    decayed = [parameter for parameter in model.parameters() if parameter.dim() >= 2]
+    others = [parameter for parameter in model.parameters() if parameter.dim() < 2]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)
+
+
 def _sample(model: GPT, vocabulary: Vocabulary, settings: Train, decode: Decode) -> str:
-    """A text the model writes from a document's start."""
+    """Returns a text that the model writes from the start of a document."""
     generator = torch.Generator().manual_seed(settings.seed)
     start = vocabulary.encode(np.array([[vocabulary.eot]]))
     rows = model.generate(start, settings.sample_tokens, generator=generator, temperature=TEMPERATURE, top_k=TOP_K)
@@ -229,19 +255,19 @@ def _sample(model: GPT, vocabulary: Vocabulary, settings: Train, decode: Decode)
 
 
 def _describe(trained: Trained, manifest: Path, loader: Loader, settings: Train) -> dict[str, Any]:
-    """train.json: the same for the same run, so without its seconds."""
+    """Returns the content of train.json: the same for the same run, so without its seconds."""
     outcome = {name: value for name, value in asdict(trained).items() if name != "seconds"}
     return outcome | {
         "manifest": {"name": read_manifest(manifest).get("name"), "sha256": sha256_of(manifest)},
         "settings": asdict(settings),
         "left_out": loader.left_out,
-        "seen": [asdict(each) for each in loader.seen(settings.steps * settings.batch)],
+        "seen": [asdict(progress) for progress in loader.seen(settings.steps * settings.batch)],
         "torch": torch.__version__,
     }
 
 
 def _save(out: Path, model: GPT, rows: list[Row], vocabulary: Vocabulary, description: dict[str, Any]) -> None:
-    """Each file whole or not at all; vocabulary.json holds the dataset's id of every row of the embedding."""
+    """Writes each file whole or not at all; vocabulary.json holds the dataset's id of every row of the embedding."""
     out.mkdir(parents=True, exist_ok=True)
     title = f"{description['manifest']['name']}: loss of {model.shape.parameters:,} parameters"
     lines = [Row._fields, *([_cell(value) for value in row] for row in rows)]
@@ -256,30 +282,3 @@ def _save(out: Path, model: GPT, rows: list[Row], vocabulary: Vocabulary, descri
 
 def _cell(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def draw(rows: Sequence[Row], title: str) -> bytes:
-    """The loss against the step as PNG, drawn without a browser; training and held-out."""
-    names = {"train_loss": "training batch", "valid_loss": "held-out text"}
-    values = [
-        {"step": row.step, "loss": loss, "of": names[field]}
-        for row in rows
-        for field in names
-        if (loss := row._asdict()[field]) is not None
-    ]
-    chart = (
-        altair.Chart(altair.InlineData(values), title=title)
-        .mark_line(point=altair.OverlayMarkDef(size=24))
-        .encode(
-            x=altair.X("step:Q", title="step"),
-            y=altair.Y("loss:Q", title="loss (nats per token)", scale=altair.Scale(zero=False)),
-            color=altair.Color("of:N", title=None, sort=list(names.values()), legend=altair.Legend(orient="top-right")),
-        )
-        .properties(width=560, height=320)
-    )
-    return vl_convert.vegalite_to_png(chart.to_dict(), scale=2)
-
-
-def of_manifest(path: Path) -> Tokenizer:
-    """The tokenizer of a manifest's file."""
-    return of(stated_in(read_manifest(path)), path.parent / FOLDER)

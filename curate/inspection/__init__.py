@@ -1,4 +1,4 @@
-"""Looks at an output and changes nothing.
+"""Shows and checks what an output holds, without changing it.
 
 Reading order: funnel, history, verify, report.
 """

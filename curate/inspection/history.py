@@ -1,4 +1,4 @@
-"""What became of one document, and which inputs failed: read back from the parts."""
+"""Reads back from the parts what became of one document, and which inputs failed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,24 +9,25 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.errors import SettingsError
+from curate.errors import UserError
 from curate.inputs.documents import given_id
 from curate.inspection.funnel import stage_folders
 from curate.stage.record import read_stage
 from curate.tokens import load
 
 Row = dict[str, Any]
-PASSAGE = 40  # tokens
-OTHER_NAMES = {"url": "fetch_url", "id": "dedupe_key"}  # of these columns in the parts about links
+PASSAGE = 40  # tokens that are shown of a document
+OTHER_NAMES = {"url": "fetch_url", "id": "dedupe_key"}  # the names that these columns have in the parts about links
 
 
-def of(out: Path, what: str) -> list[Row]:
-    """The verdict of every stage on the documents of this URL, hex id or own id; the tokens' place where packed."""
-    wanted = bytes.fromhex(what) if len(what) == 32 and all(c in "0123456789abcdef" for c in what) else given_id(what)
-    return _seen(out, "url", what) or _seen(out, "id", wanted)
+def of(out: Path, name: str) -> list[Row]:
+    """Returns every stage's verdict on the documents of a URL, hex id or own id, with their tokens where packed."""
+    is_hex_id = len(name) == 32 and all(digit in "0123456789abcdef" for digit in name)
+    document_id = bytes.fromhex(name) if is_hex_id else given_id(name)
+    return _verdicts(out, "url", name) or _verdicts(out, "id", document_id)
 
 
-def _seen(out: Path, column: str, value: Any) -> list[Row]:
+def _verdicts(out: Path, column: str, value: Any) -> list[Row]:
     rows: list[Row] = []
     for stage, folder in stage_folders(out).items():
         record = read_stage(folder)
@@ -40,44 +41,53 @@ def _matches(folder: Path, name: str, stage: str, column: str, value: Any) -> li
     if stage in ("gather", "links") and not name.startswith("rejected-"):
         column = OTHER_NAMES[column]
     table = pq.read_table(storage.source(folder / name), filters=pc.field(column) == value)
-    found = []
-    for row in table.drop([each for each in ("text", "ids") if each in table.column_names]).to_pylist():
+    rows = []
+    for row in table.drop([long for long in ("text", "ids") if long in table.column_names]).to_pylist():
         if stage in ("dedup", "crawl") and not name.startswith("rejected-") and not row["kept"]:
-            continue  # the rejection tells the same
+            continue  # the rejection says the same
         verdict = "rejected" if name.startswith("rejected-") else "kept"
-        keep = {key: each.hex() if isinstance(each, bytes) else each for key, each in row.items() if each is not None}
-        keep = {key: str(each) if key == "timestamp" else each for key, each in keep.items()}
-        keep |= {ours: keep[theirs] for ours, theirs in OTHER_NAMES.items() if theirs in keep}
-        found.append({**keep, "stage": stage, "verdict": verdict, "file": f"{folder.name}/{name}"})
-    return found
+        rows.append({**_printable(row), "stage": stage, "verdict": verdict, "file": f"{folder.name}/{name}"})
+    return rows
+
+
+def _printable(row: Row) -> Row:
+    """Returns the values of a row that are not null, bytes in hex, under the names that documents have."""
+    values = {
+        key: value.hex() if isinstance(value, bytes) else value for key, value in row.items() if value is not None
+    }
+    values = {key: str(value) if key == "timestamp" else value for key, value in values.items()}
+    return values | {ours: values[theirs] for ours, theirs in OTHER_NAMES.items() if theirs in values}
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The document that holds a token of a shard: its hex id, its tokens start .. stop - 1."""
+    """The document that holds a token of a shard."""
 
-    id: str
-    start: int
-    stop: int
+    id: str  # in hex
+    start: int  # its first token, as a number in the shard
+    stop: int  # one more than the number of its last token
 
 
 def owner(out: Path, shard: str, token: int) -> Owner:
-    """The document that holds a token of a shard; SettingsError where there is no such place."""
+    """Returns the document that holds a token of a shard; raises UserError where there is no such shard or token."""
     folder = stage_folders(out).get("pack", out)
     path = folder / f"{shard.removeprefix('shards/').removesuffix('.bin')}.meta.parquet"
     if not path.is_file():
-        raise SettingsError(f"{shard}: no such shard in {out}; curate inspect {out} lists them")
+        raise UserError(f"{shard}: no such shard in {out}; curate inspect {out} lists them")
     meta = pq.read_table(storage.source(path), columns=["id", "offset", "tokens"])
     size = sum(meta["tokens"].to_pylist())
     if not 0 <= token < size:
-        raise SettingsError(f"--token {token}: the shard's tokens are 0 to {size - 1}")
+        raise UserError(f"--token {token}: the shard's tokens are 0 to {size - 1}")
     row = int(np.searchsorted(meta["offset"].to_numpy(), token, side="right")) - 1
     start = meta["offset"][row].as_py()
     return Owner(meta["id"][row].as_py().hex(), start, start + meta["tokens"][row].as_py())
 
 
 def passage(out: Path, shard: str, token: int, stop: int) -> str:
-    """The text of a shard's tokens from this one on, a few before `stop`; SettingsError without their tokenizer."""
+    """Returns the text of at most PASSAGE tokens of a shard from `token` on and before `stop`.
+
+    Raises SettingsError where their tokenizer cannot be loaded.
+    """
     folder = stage_folders(out).get("pack", out)
     settings = read_stage(folder).settings
     stated = load.stated_in(settings)
@@ -88,7 +98,7 @@ def passage(out: Path, shard: str, token: int, stop: int) -> str:
 
 
 def line(row: Row) -> str:
-    """One verdict as a line."""
+    """Returns one verdict as a line."""
     head = f"{row['stage']:9} {row['verdict']:8} {row['id']}"
     if row["verdict"] == "rejected":
         limit = f" (limit {row['threshold']:.6g})" if "threshold" in row else ""
@@ -101,15 +111,15 @@ def line(row: Row) -> str:
 
 
 def dead_letters(out: Path) -> list[str]:
-    """Every dead letter of an output as a line: file, offset, error."""
+    """Returns every dead letter of an output as a line: file, offset, error."""
     rows: list[Row] = []
     for folder in stage_folders(out).values():
         names = [name for name in read_stage(folder).outputs if name.startswith("failed-")]
         rows += [row for name in names for row in pq.read_table(storage.source(folder / name)).to_pylist()]
-    return [_letter(row) for row in rows]
+    return [_letter_line(row) for row in rows]
 
 
-def _letter(row: Row) -> str:
+def _letter_line(row: Row) -> str:
     by_bytes = row["stage"] in ("extract", "links") and row["error"] not in ("malformed", "unreadable")
     unit = "offset" if by_bytes else "line"
     return f"{row['file']}, {unit} {row['offset']}: {row['error']}: {row['message']}"

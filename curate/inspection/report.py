@@ -1,4 +1,4 @@
-"""report.html: one static file with the funnel, the sources, and real documents, kept and rejected."""
+"""Writes report.html: one static file with the counts of each stage, the sources, and kept and rejected documents."""
 
 import base64
 import json
@@ -16,8 +16,8 @@ from curate.stage.parts import part_name
 from curate.stage.record import read_stage
 from curate.storage.writing import write_bytes
 
-PER_REASON = 3
-KEPT = 8
+PER_REASON = 3  # documents
+KEPT = 8  # documents
 SNIPPET = 600  # characters
 PARTS = 4  # samples come from the first parts only, so that the report of a large dataset is quick
 
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 def write(out: Path) -> Path:
-    """Write the report of a run folder and return its path."""
+    """Writes the report of a run folder and returns its path."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("curate.inspection", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -42,7 +42,7 @@ def write(out: Path) -> Path:
 
 
 def rejected_samples(out: Path) -> dict[str, list[Row]]:
-    """Up to PER_REASON rejected documents per reason, with the text that the stage saw where there was one."""
+    """Returns up to PER_REASON rejected documents for each reason, with the text that the stage read, if any."""
     samples: dict[str, list[Row]] = defaultdict(list)
     for folder in funnel.stage_folders(out).values():
         record = read_stage(folder)
@@ -63,7 +63,7 @@ def rejected_samples(out: Path) -> dict[str, list[Row]]:
 
 
 def kept_samples(out: Path) -> list[Row]:
-    """A few documents of the last stage that holds text: those first in the global order, so a random few."""
+    """Returns the first KEPT tokenized documents in the global order, which is drawn by hash: a random few."""
     folders = funnel.stage_folders(out)
     rows: list[Row] = []
     if "tokenize" not in folders:
@@ -78,6 +78,7 @@ def kept_samples(out: Path) -> list[Row]:
 
 
 def _texts(part: Path, ids: list[bytes]) -> dict[bytes, str]:
+    """Returns the texts of these documents of a part by id."""
     if not ids or not part.name.endswith(".parquet"):
         return {}
     table = pq.read_table(storage.source(part), columns=["id", "text"], filters=pc.field("id").isin(ids))
@@ -85,10 +86,10 @@ def _texts(part: Path, ids: list[bytes]) -> dict[bytes, str]:
 
 
 def training(out: Path) -> Row | None:
-    """What training left beside the dataset, with its curve inlined."""
+    """Returns the content of train.json with the curve as base64, or None where nothing was trained here."""
     try:
-        found: Row = json.loads((out / "train" / "train.json").read_bytes())
-        found["curve"] = base64.b64encode((out / "train" / "loss.png").read_bytes()).decode()
+        outcome: Row = json.loads((out / "train" / "train.json").read_bytes())
+        outcome["curve"] = base64.b64encode((out / "train" / "loss.png").read_bytes()).decode()
     except OSError:
         return None
-    return found
+    return outcome

@@ -19,7 +19,7 @@ from curate.crawl.conservation import faults as crawl_faults
 from curate.dataset import export, manifest
 from curate.errors import SettingsError
 from curate.inputs.items import stage_items
-from curate.inspection.funnel import planned, stage_folders
+from curate.inspection.funnel import planned_stages, stage_folders
 from curate.links.votes import faults as link_faults
 from curate.settings import Where
 from curate.stage.kinds import KINDS
@@ -43,7 +43,7 @@ def faults(out: Path) -> Iterator[str]:
     previous: StageRecord | None = None
     clean = False  # the stage before has no fault
     sound = True  # no record so far has a fault, so the manifest can be compared with them
-    before = dict(pairwise(reversed(planned(out))))
+    before = dict(pairwise(reversed(planned_stages(out))))
     for stage, folder in stage_folders(out).items():
         record, wrong = None, []
         if previous and previous.stage != before.get(stage):

@@ -1,4 +1,4 @@
-"""From shards to training samples in the promised proportions; numpy only.
+"""Reads shards as training samples in the stated proportions, with numpy alone.
 
 Reading order: mixture, sampler, streams, loader, lineage, torch_dataset.
 """

@@ -1,4 +1,4 @@
-"""Which documents stand behind a run of tokens, from the shards' `.meta.parquet`."""
+"""Finds the documents that a run of tokens comes from, in the shards' `.meta.parquet`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,26 +14,23 @@ from curate.loader.streams import Shard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A document in a window: its id in hex, and its tokens start .. stop - 1 of the window.
+    """A document's tokens in a window."""
 
-    token: the number in the shard of the first of these; `curate trace` takes it.
-    """
-
-    id: str
+    id: str  # in hex
     url: str
     source: str
     quality: float | None
-    shard: str
-    token: int
-    start: int
-    stop: int
+    shard: str  # its path in the manifest
+    token: int  # number in the shard of the first of these tokens, which `curate trace` takes
+    start: int  # number in the window of the first of these tokens
+    stop: int  # one more than the number in the window of the last
 
 
 def places(pieces: Sequence[tuple[Shard, int, int]]) -> Iterator[Place]:
-    """The documents of a window that is made of (shard, offset, tokens), in order."""
+    """Yields the documents of a window that is made of (shard, offset, tokens), in order."""
     start = 0
     for shard, offset, size in pieces:
-        table = _meta(shard.file.with_name(shard.file.name.removesuffix(".bin") + ".meta.parquet"))
+        table = _document_rows(shard.file.with_name(shard.file.name.removesuffix(".bin") + ".meta.parquet"))
         begins = table["offset"].to_numpy()
         for row in range(int(np.searchsorted(begins, offset, side="right")) - 1, len(begins)):
             low, high = int(begins[row]), int(begins[row]) + table["tokens"][row].as_py()
@@ -52,7 +49,8 @@ def places(pieces: Sequence[tuple[Shard, int, int]]) -> Iterator[Place]:
 
 
 @lru_cache(maxsize=8)
-def _meta(path: Path) -> Any:
+def _document_rows(path: Path) -> Any:
+    """Returns the rows of a shard's `.meta.parquet`; raises ValueError, which names the file, where it is unusable."""
     import pyarrow.parquet as pq
 
     try:

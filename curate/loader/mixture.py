@@ -1,4 +1,4 @@
-"""Which share of the training tokens each source gets: presets, and a cap on how often a source is seen.
+"""Shares the training tokens out among the sources: presets, and a cap on how often a source is seen.
 
 Shares are exact (fractions): they add up to 1, and no source passes the cap. What a capped source cannot give is shared
 out among the others in the proportion of their weights, until none is above the cap.
@@ -21,40 +21,41 @@ from curate.settings import check
 
 COMPUTED = ("recipe", "size", "uniform", "temperature", "unimax", "quality")
 EPOCHS = 4.0  # Muennighoff et al. 2023, arXiv:2305.16264: up to four epochs are about as good as new text
-CAPPED = ("unimax", "quality")  # they have this cap unless another is given
-PARTS = 10**9  # of which a share that is no weight of a preset's own is written as a whole number
-SCALES = {"": 0, "K": 3, "M": 6, "B": 9, "T": 12}
+CAPPED = ("unimax", "quality")  # the presets that have the cap of EPOCHS unless another is given
+PARTS = 10**9  # a share that is not a preset's own weight is written as a whole number of these parts
+SCALES = {"": 0, "K": 3, "M": 6, "B": 9, "T": 12}  # powers of ten
 
 
 def presets() -> tuple[str, ...]:
-    """Every preset's name."""
+    """Returns the names of all presets."""
     return (*COMPUTED, *published())
 
 
 def published() -> dict[str, dict[str, Any]]:
-    """The mixtures of papers by name: weights or epochs per source, and where they stand."""
+    """Returns the mixtures of papers by name: weights or epochs of each source, and the place in the paper."""
     text = (resources.files("curate.manifests") / "mixtures.json").read_text(encoding="utf-8")
-    found: dict[str, dict[str, Any]] = json.loads(text)
-    return found
+    mixtures: dict[str, dict[str, Any]] = json.loads(text)
+    return mixtures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
-    """How the training tokens are shared out, and for how many of them epochs are stated (all there are, by default).
+    """The shares of the sources in the training tokens.
 
-    preset: recipe (the sources' own weights); size (each seen equally often); uniform; temperature (tokens to the power
-    1 / temperature, as T5, arXiv:1910.10683); unimax (uniform under a cap, arXiv:2304.09151); gpt3 and gpt3-epochs (the
-    two readings of Table 2.2); quality (epochs in proportion to mean quality to the power quality_power, under a cap).
-    max_epochs: the cap on every source; by default 4 for unimax and quality, none for the others.
-    quality: a source's mean quality where you know better than its documents' scores.
+    Presets: recipe (the sources' own weights); size (each seen equally often); uniform; temperature (tokens to the
+    power 1 / temperature, as T5, arXiv:1910.10683); unimax (uniform under a cap, arXiv:2304.09151); gpt3 and
+    gpt3-epochs (the two readings of Table 2.2 of arXiv:2005.14165); quality (epochs in proportion to mean quality to
+    the power quality_power, under a cap).
     """
 
-    tokens: int | None = None
+    tokens: int | None = None  # training tokens for which epochs are stated; None: as many as the sources have
     preset: str = "recipe"
-    max_epochs: float | None = None
-    temperature: float = 2.0
-    quality_power: float = 2.0
-    quality: Mapping[str, float] = field(default_factory=dict)
+    max_epochs: float | None = None  # how often a source is seen at most; None: 4 for unimax and quality, else no cap
+    temperature: float = 2.0  # of the preset temperature; no unit
+    quality_power: float = 2.0  # exponent of the preset quality; no unit
+    quality: Mapping[str, float] = field(
+        default_factory=dict
+    )  # mean quality (0 to 1) of a source, instead of its scores
 
     def __post_init__(self) -> None:
         check(self.tokens is None or self.tokens > 0, f"tokens is above 0, got {self.tokens}")
@@ -69,39 +70,36 @@ class Mixture:
 
     @property
     def cap(self) -> float | None:
-        """The cap that holds."""
+        """Returns the cap that holds, in epochs, or None."""
         return EPOCHS if self.max_epochs is None and self.preset in CAPPED else self.max_epochs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What is known of a source: its train tokens, its weight in the recipe, its mean quality.
-
-    of: the source whose bucket of quality it is, for which the weight stands; its own name where it is no bucket.
-    """
+    """A source before the mixture."""
 
     name: str
-    tokens: int
-    of: str = ""
-    weight: Fraction = Fraction(1)
-    quality: float | None = None
+    tokens: int  # of its split "train"
+    of: str = ""  # the source that this is a quality bucket of, else its own name or ''
+    weight: Fraction = Fraction(1)  # in the recipe, of the undivided source
+    quality: float | None = None  # the mean of its documents, 0 to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portion:
-    """What a source gets: a weight relative to the others', its share of all, epochs (None without train tokens)."""
+    """A source's portion of the training tokens."""
 
     name: str
-    tokens: int
-    quality: float | None
-    weight: int | float
-    share: float
-    epochs: float | None
-    capped: bool
+    tokens: int  # of its split "train"
+    quality: float | None  # the mean of its documents, 0 to 1
+    weight: int | float  # relative to the others'
+    share: float  # of the training tokens, 0 to 1
+    epochs: float | None  # how often it is seen; None without train tokens
+    capped: bool  # it would be seen more often without the cap
 
 
 def mix(sources: Sequence[Given], chosen: Mixture) -> tuple[Portion, ...]:
-    """Every source's portion of the token budget, in order; SettingsError where the preset cannot be followed."""
+    """Returns the portion of every source, in order; raises SettingsError where the preset cannot be followed."""
     weights = [Fraction(0)] * len(sources)
     if sources:
         weights = _weights(sources, chosen)
@@ -112,7 +110,7 @@ def mix(sources: Sequence[Given], chosen: Mixture) -> tuple[Portion, ...]:
     taken, capped = share_out(weights, sizes, budget, chosen.cap)
     whole = sum(taken) or 1
     own = not capped and all(weight == Fraction(str(float(weight))) for weight in weights)
-    written = [_plain(weight) for weight in weights] if own else _parts([part / whole for part in taken], capped)
+    written = [_number(weight) for weight in weights] if own else _whole_parts([part / whole for part in taken], capped)
     return tuple(
         Portion(
             name=source.name,
@@ -130,9 +128,10 @@ def mix(sources: Sequence[Given], chosen: Mixture) -> tuple[Portion, ...]:
 def share_out(
     weights: Sequence[Fraction], sizes: Sequence[int], budget: int, cap: float | None
 ) -> tuple[list[Fraction], set[int]]:
-    """The tokens that each source gives of a budget, by weight, none more than cap times its size; and who is capped.
+    """Returns the tokens that each source gives of a budget, none more than cap times its size, and who is capped.
 
-    Without a budget the weights themselves. The total is the budget exactly, or SettingsError where the cap forbids it.
+    Without a budget the weights themselves. The total is exactly the budget; raises SettingsError where the cap is too
+    low for it.
     """
     if not budget or cap is None:
         total = sum(weights) or 1
@@ -157,25 +156,61 @@ def share_out(
     return taken, capped
 
 
+def mean_quality(metas: Sequence[Path]) -> float | None:
+    """Returns the mean quality of the documents of shards by their tokens, to six digits; None where none is scored."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    total, tokens = 0.0, 0
+    for path in metas:
+        try:
+            table = pq.read_table(storage.source(path), columns=["quality", "tokens"], use_threads=False)
+            scored = table.filter(pc.invert(pc.is_null(table["quality"], nan_is_null=True)))
+        except (OSError, ValueError, KeyError) as error:
+            raise SettingsError(f"{path}: cannot read its documents' quality: {error}") from None
+        weights = scored["tokens"].to_numpy().astype(float)
+        total = math.fsum([total, *(scored["quality"].to_numpy().astype(float) * weights).tolist()])
+        tokens += int(weights.sum())
+    return round(total / tokens, 6) if tokens else None
+
+
+def count(text: str) -> int:
+    """Returns a number of tokens as a user writes it; raises SettingsError where it is no number of them.
+
+    >>> count("300B"), count("1.5M"), count("20_000")
+    (300000000000, 1500000, 20000)
+    """
+    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?)([KMBT]?)", text.strip().upper())
+    number = Fraction(match[1].replace("_", "")) * 10 ** SCALES[match[2]] if match else Fraction(0)
+    if number < 1 or number.denominator != 1:
+        raise SettingsError(f"{text}: not a number of tokens; say 300B, 1.5M or 20000")
+    return int(number)
+
+
 def _weights(sources: Sequence[Given], chosen: Mixture) -> list[Fraction]:
-    """A weight for each; but for `quality` a bucket's is its part by tokens of the undivided source's."""
+    """Returns a weight for each source; a quality bucket has its part, by tokens, of the undivided source's.
+
+    With the preset quality every bucket is weighed by itself.
+    """
     if chosen.preset == "quality":
-        return [Fraction(_quality(source) ** chosen.quality_power) * source.tokens for source in sources]
+        return [Fraction(_mean_quality(source) ** chosen.quality_power) * source.tokens for source in sources]
     wholes: dict[str, Given] = {}
     for source in sources:
         name = source.of or source.name
         before = wholes[name].tokens if name in wholes else 0
         wholes[name] = Given(name=name, tokens=before + source.tokens, weight=source.weight)
     weights = dict(zip(wholes, _whole_weights(list(wholes.values()), chosen), strict=True))
-    parts = [(source.of or source.name, source.tokens) for source in sources]
-    members = Counter(of for of, _ in parts)
-    return [
-        weights[of] * (Fraction(n, wholes[of].tokens) if wholes[of].tokens else Fraction(1, members[of]))
-        for of, n in parts
-    ]
+    members = Counter(source.of or source.name for source in sources)
+    shares = []
+    for source in sources:
+        name = source.of or source.name
+        whole = wholes[name].tokens
+        shares.append(weights[name] * (Fraction(source.tokens, whole) if whole else Fraction(1, members[name])))
+    return shares
 
 
 def _whole_weights(sources: Sequence[Given], chosen: Mixture) -> list[Fraction]:
+    """Returns the weights of undivided sources by the preset."""
     match chosen.preset:
         case "recipe":
             return [source.weight for source in sources]
@@ -196,7 +231,8 @@ def _whole_weights(sources: Sequence[Given], chosen: Mixture) -> list[Fraction]:
     return [Fraction(stated[source.name]) * (1 if "weights" in table else source.tokens) for source in sources]
 
 
-def _quality(source: Given) -> float:
+def _mean_quality(source: Given) -> float:
+    """Returns a source's mean quality; raises SettingsError where it has tokens and no scores."""
     if source.quality is None and source.tokens:
         raise SettingsError(
             f"source {source.name!r} has no quality scores; score it, or state one:"
@@ -205,12 +241,12 @@ def _quality(source: Given) -> float:
     return source.quality or 0.0
 
 
-def _plain(weight: Fraction) -> int | float:
+def _number(weight: Fraction) -> int | float:
     return int(weight) if weight.denominator == 1 else float(weight)
 
 
-def _parts(shares: Sequence[Fraction], capped: set[int]) -> list[int]:
-    """Whole parts in PARTS, rounded down; what is left goes to those that are not capped, in turn.
+def _whole_parts(shares: Sequence[Fraction], capped: set[int]) -> list[int]:
+    """Returns shares as whole parts of PARTS, rounded down; what is left goes to those that are not capped, in turn.
 
     The largest remainder comes first. Where all are capped it goes to them.
     """
@@ -221,34 +257,3 @@ def _parts(shares: Sequence[Fraction], capped: set[int]) -> list[int]:
     for turn in range(PARTS - sum(parts) if order else 0):
         parts[order[turn % len(order)]] += 1
     return parts
-
-
-def mean_quality(metas: Sequence[Path]) -> float | None:
-    """The mean quality of the documents of shards by their tokens, to six digits; None where none has a score."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    total, tokens = 0.0, 0
-    for path in metas:
-        try:
-            table = pq.read_table(storage.source(path), columns=["quality", "tokens"], use_threads=False)
-            scored = table.filter(pc.invert(pc.is_null(table["quality"], nan_is_null=True)))
-        except (OSError, ValueError, KeyError) as error:
-            raise SettingsError(f"{path}: cannot read its documents' quality: {error}") from None
-        weights = scored["tokens"].to_numpy().astype(float)
-        total = math.fsum([total, *(scored["quality"].to_numpy().astype(float) * weights).tolist()])
-        tokens += int(weights.sum())
-    return round(total / tokens, 6) if tokens else None
-
-
-def count(text: str) -> int:
-    """A number of tokens as it is said.
-
-    >>> count("300B"), count("1.5M"), count("20_000")
-    (300000000000, 1500000, 20000)
-    """
-    found = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?)([KMBT]?)", text.strip().upper())
-    number = Fraction(found[1].replace("_", "")) * 10 ** SCALES[found[2]] if found else Fraction(0)
-    if number < 1 or number.denominator != 1:
-        raise SettingsError(f"{text}: not a number of tokens; say 300B, 1.5M or 20000")
-    return int(number)

@@ -1,8 +1,9 @@
-"""Which window comes when: whole-number arithmetic on a sample's number, with no state and no files.
+"""The order of windows by whole-number arithmetic on a sample's number, with no state and no files.
 
-`Blend` says which source gives sample i, and its how many-th it is; `permuted` turns that number, within an epoch, into
-a window. Both are closed forms, so any sample is as cheap as the next one. The permutation is an alternating Feistel
-network over Z_a x Z_b with a * b just above n, walked on where it leaves 0 .. n - 1 (Black and Rogaway 2002).
+`Blend` gives the source of sample i and its number among that source's samples; `permuted` turns that number, within an
+epoch, into a window. Both are closed forms, so any sample is as cheap as the next one. The permutation is an
+alternating Feistel network over Z_a x Z_b with a * b just above n, walked on where it leaves 0 .. n - 1 (Black and
+Rogaway 2002).
 """
 
 import math
@@ -23,7 +24,7 @@ MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
 def integer_weights(weights: Sequence[Fraction]) -> tuple[int, ...]:
-    """The smallest whole numbers in the same proportion; never floats, so 0.1 is a tenth.
+    """Returns the smallest whole numbers in the same proportion; never floats, so 0.1 is a tenth.
 
     >>> integer_weights([Fraction("0.7"), Fraction("0.3"), Fraction(0)])
     (7, 3, 0)
@@ -36,20 +37,20 @@ def integer_weights(weights: Sequence[Fraction]) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """Sources in two groups; `weight` is that of both, `share` that of the left one."""
+    """Sources in two groups."""
 
-    weight: int
-    share: int
+    weight: int  # of both groups
+    share: int  # of the left group, of that weight
     left: "_Node | int"
     right: "_Node | int"
 
     def taken(self, m: int) -> int:
-        """How many of this node's first m samples the left group gives: its share, rounded to the nearest."""
+        """Returns how many of this node's first m samples the left group gives: its share, rounded to the nearest."""
         return (2 * m * self.share + self.weight) // (2 * self.weight)
 
 
-def _split(sources: list[tuple[int, int]]) -> _Node | int:
-    """The tree over (weight, source), heaviest first: a third or more stands alone, else a group of 1/3 to 2/3."""
+def _tree(sources: list[tuple[int, int]]) -> _Node | int:
+    """Returns the tree over (weight, source), heaviest first: a third or more is alone, else a group of 1/3 to 2/3."""
     if len(sources) == 1:
         return sources[0][1]
     total = sum(weight for weight, _ in sources)
@@ -57,7 +58,7 @@ def _split(sources: list[tuple[int, int]]) -> _Node | int:
     while 3 * share < total:
         share += sources[number][0]
         number += 1
-    return _Node(total, share, _split(sources[:number]), _split(sources[number:]))
+    return _Node(total, share, _tree(sources[:number]), _tree(sources[number:]))
 
 
 class Blend:
@@ -72,10 +73,11 @@ class Blend:
         self.weights = tuple(weights)
         if sum(weights) <= 0 or min(weights) < 0:
             raise ValueError(f"need weights of at least 0 that are not all 0, got {self.weights}")
-        self._root = _split(sorted(((w, k) for k, w in enumerate(weights) if w), key=lambda pair: (-pair[0], pair[1])))
+        weighted = [(weight, source) for source, weight in enumerate(weights) if weight]
+        self._root = _tree(sorted(weighted, key=lambda pair: (-pair[0], pair[1])))
 
     def counts(self, m: int) -> tuple[int, ...]:
-        """How many of the first m samples each source gives: sums to m, and m + 1 adds one to exactly one source.
+        """Returns how many of the first m samples each source gives: they sum to m, and m + 1 adds one to one source.
 
         >>> Blend((7, 3)).counts(10)
         (7, 3)
@@ -94,7 +96,7 @@ class Blend:
         return tuple(counts)
 
     def plan(self, first: int, count: int) -> tuple[Whole, Whole]:
-        """Samples first .. first + count - 1: the source of each, and its number among all samples of that source."""
+        """Returns the source of each sample first .. first + count - 1, and its number among that source's samples."""
         sources, ordinals = np.empty(count, np.int64), np.empty(count, np.int64)
         waiting = [(self._root, first, np.arange(count))]
         while waiting:
@@ -103,13 +105,16 @@ class Blend:
                 sources[at], ordinals[at] = node, np.arange(start, start + len(at))
             elif len(at):
                 before = node.taken(start)
-                left = _grows(node, start, len(at))
+                left = _left_gives(node, start, len(at))
                 waiting += [(node.left, before, at[left]), (node.right, start - before, at[~left])]
         return sources, ordinals
 
 
-def _grows(node: _Node, start: int, count: int) -> NDArray[np.bool_]:
-    """Does the left group give the node's sample start, start + 1, ...? Exact: beyond 63 bits by Python's integers."""
+def _left_gives(node: _Node, start: int, count: int) -> NDArray[np.bool_]:
+    """Returns, for the node's samples start, start + 1, ..., True where the left group gives it.
+
+    Exact: beyond 63 bits by Python's integers.
+    """
     rest = (2 * start * node.share + node.weight) % (2 * node.weight)
     fits = 2 * node.share * count + rest < 2**63
     steps: NDArray[Any] = np.arange(count + 1, dtype=np.int64 if fits else object)
@@ -118,7 +123,7 @@ def _grows(node: _Node, start: int, count: int) -> NDArray[np.bool_]:
 
 
 def mix(values: Keys) -> Keys:
-    """splitmix64's finaliser: 64 bits to 64 bits, one to one, every input bit reaching every output bit."""
+    """Returns splitmix64's finaliser of values: 64 bits, one to one, each input bit reaches each output bit."""
     values = values ^ (values >> np.uint64(30))
     values *= MULTIPLIERS[0]
     values ^= values >> 27
@@ -128,19 +133,20 @@ def mix(values: Keys) -> Keys:
 
 
 def permuted(positions: Whole, sizes: Whole, keys: Keys) -> Whole:
-    """Where each position of 0 .. size - 1 lands: for one size and key a permutation of them."""
+    """Returns where each position of 0 .. size - 1 lands; for one size and key a permutation of them."""
     sides = np.maximum(2, np.sqrt(sizes.astype(np.float64)).astype(np.uint64))  # any a will do; sqrt(n) mixes best
     limits = sizes.astype(np.uint64)
-    found = _rounds(positions.astype(np.uint64), sides, (limits + sides - 1) // sides, keys)
-    outside = np.flatnonzero(found >= limits)
+    landed = _rounds(positions.astype(np.uint64), sides, (limits + sides - 1) // sides, keys)
+    outside = np.flatnonzero(landed >= limits)
     while len(outside):
         few = sides[outside]
-        found[outside] = _rounds(found[outside], few, (limits[outside] + few - 1) // few, keys[outside])
-        outside = outside[found[outside] >= limits[outside]]
-    return found.astype(np.int64)
+        landed[outside] = _rounds(landed[outside], few, (limits[outside] + few - 1) // few, keys[outside])
+        outside = outside[landed[outside] >= limits[outside]]
+    return landed.astype(np.int64)
 
 
 def _rounds(values: Keys, a: Keys, b: Keys, keys: Keys) -> Keys:
+    """Returns values of Z_a x Z_b, as numbers below a * b, after ROUNDS rounds of the Feistel network."""
     left = values // b
     right = values - left * b
     for number in range(ROUNDS):
@@ -150,6 +156,6 @@ def _rounds(values: Keys, a: Keys, b: Keys, keys: Keys) -> Keys:
 
 
 def _added(value: Keys, other: Keys, below: Keys, keys: Keys) -> Keys:
-    """value plus a number in 0 .. below - 1 drawn from `other`, modulo below, which is under 2^32."""
+    """Returns value plus a number in 0 .. below - 1 drawn from `other`, modulo below, which is under 2^32."""
     value = value + ((mix(other ^ keys) >> 32) * below >> 32)
     return np.where(value >= below, value - below, value)

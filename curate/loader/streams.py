@@ -1,4 +1,4 @@
-"""A manifest's sources and shards as a trainer reads them: token files, mapped into memory when first needed."""
+"""Reads a manifest's sources and shards: token files that are mapped into memory when first needed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,47 +15,44 @@ from curate.storage import cache
 from curate.storage.cache import Check
 
 FORMAT, VERSION = "curate.manifest", 1
-TOKEN_BYTES = {"<u2": 2, "<u4": 4}
+TOKEN_BYTES = {"<u2": 2, "<u4": 4}  # bytes of a token by type
 
 Tokens = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """A headerless file of little-endian tokens, as its manifest states it; `bytes` is its text in UTF-8.
+    """A headerless file of little-endian tokens, as its manifest states it."""
 
-    path: the manifest's name of it, without a suffix. sha256: of the file, None where the manifest states none.
-    """
-
-    path: str
+    path: str  # its name in the manifest, without a suffix
     file: Path
-    dtype: str
+    dtype: str  # a key of TOKEN_BYTES
     tokens: int
-    bytes: int
-    sha256: str | None
+    bytes: int  # of its text in UTF-8
+    sha256: str | None  # of the file; None where the manifest states none
 
     def open(self, check: Check = "once") -> NDArray[Any]:
-        """Its tokens, mapped rather than read; ValueError naming the file where it is not as stated."""
+        """Returns its tokens, mapped rather than read; raises ValueError, which names a file that is not as stated."""
         here = cache.local_file(self.file, self.tokens * TOKEN_BYTES[self.dtype], self.sha256, check)
         return np.memmap(here, dtype=self.dtype, mode="r").view(np.ndarray)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceShards:
-    """One source's shards of one split, in manifest order; `weight` is its exact share relative to the others."""
+    """One source's shards of one split, in the order of the manifest."""
 
     name: str
-    weight: Fraction
+    weight: Fraction  # its exact share relative to the other sources'
     shards: tuple[Shard, ...]
 
     @property
     def tokens(self) -> int:
-        """Tokens of all shards."""
+        """Returns the tokens of all shards."""
         return sum(shard.tokens for shard in self.shards)
 
     @property
     def bytes(self) -> int:
-        """UTF-8 bytes of the text of all shards."""
+        """Returns the bytes of the text of all shards, in UTF-8."""
         return sum(shard.bytes for shard in self.shards)
 
 
@@ -76,24 +73,25 @@ class Stream:
         return self.__dict__ | {"_maps": [None] * len(self.shards)}  # another process maps for itself
 
     def shard(self, number: int) -> NDArray[Any]:
-        """The tokens of one shard."""
-        found = self._maps[number]
-        if found is None:
-            found = self._maps[number] = self.shards[number].open(self.check)
-        return found
+        """Returns the tokens of one shard."""
+        tokens = self._maps[number]
+        if tokens is None:
+            tokens = self._maps[number] = self.shards[number].open(self.check)
+        return tokens
 
     def pieces(self, start: int, count: int) -> list[tuple[int, int, int]]:
-        """Tokens start .. start + count - 1 as (shard, offset in it, tokens), fewer where the stream ends."""
-        found, number = [], int(np.searchsorted(self.ends, start, side="right"))
+        """Returns tokens start .. start + count - 1 as (shard, offset in it, tokens), fewer where the stream ends."""
+        runs = []
+        number = int(np.searchsorted(self.ends, start, side="right"))
         while count > 0 and number < len(self.shards):
             offset = start - int(self.ends[number] - self.sizes[number])
             length = min(count, int(self.sizes[number]) - offset)
-            found.append((number, offset, length))
+            runs.append((number, offset, length))
             number, start, count = number + 1, start + length, count - length
-        return found
+        return runs
 
     def read(self, start: int, count: int) -> Tokens:
-        """Tokens start .. start + count - 1, fewer where the stream ends."""
+        """Returns tokens start .. start + count - 1, fewer where the stream ends."""
         pieces = [self.shard(number)[offset : offset + length] for number, offset, length in self.pieces(start, count)]
         return np.concatenate([np.empty(0, np.int64), *pieces], dtype=np.int64)
 
@@ -123,13 +121,14 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
 
 
 def read_sources(manifest: Path, split: str) -> tuple[SourceShards, ...]:
-    """Every source of the manifest with its shards of this split; ValueError naming a shard that is not as stated.
+    """Returns every source of the manifest with its shards of this split.
 
-    Of local shards the size is looked at here, and the digest when they are opened; of remote ones both are then.
+    Raises ValueError, which names a shard that is not as stated. The size of a local shard is checked here, and its
+    digest when it is opened; of a remote one both are checked then.
     """
     table = read_manifest(manifest)
     try:
-        sources = tuple(_source(each, split, manifest.parent, table["dtype"]) for each in table["sources"])
+        sources = tuple(_source(source, split, manifest.parent, table["dtype"]) for source in table["sources"])
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"{manifest}: malformed manifest: {error!r}") from error
     for shard in (shard for source in sources for shard in source.shards):

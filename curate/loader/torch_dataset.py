@@ -1,4 +1,4 @@
-"""The loader as a torch data set: the same samples for any number of workers, as whole batches take turns."""
+"""The loader as a torch data set; workers take whole batches in turn, so their number does not change the samples."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from curate.loader.loader import Loader
 
 
 class Batches(IterableDataset[Tensor]):  # type: ignore[misc]
-    """A rank's part (B / world, T + 1) of every batch, from `seen` samples on, `steps` of them or without end.
+    """A rank's part (B / world, T + 1) of every batch after `seen` samples; `steps` batches, or without end.
 
     Give it to `DataLoader(batches, batch_size=None, num_workers=N)`, which takes from its workers in turn.
     """

@@ -1,4 +1,4 @@
-"""The made-up web of the demo, with the truth about every page; a closed box with one door, `build`.
+"""Builds the made-up web of the demo, with the truth about every page; `build` is all that others use.
 
 Reading order: build, sites, pages, junk, machine, spam_words, markup, words, texts, capture.
 """

@@ -1,4 +1,4 @@
-"""The mini-web: a small crawl, made from texts and seeds, in which the truth about every page is known.
+"""Builds the mini-web: a small crawl, made from texts and seeds, in which the truth about every page is known.
 
 It ships with the project as the input of the recipe `quickstart`: two sources as WARC files (`articles`, the curated
 hosts, and `web`, all others), `truth.jsonl` with what should become of each response, and labelled texts for a small
@@ -18,11 +18,11 @@ from curate.miniweb.capture import Capture, warc
 from curate.miniweb.sites import articles, web
 from curate.storage.writing import write_bytes
 
-CHUNK = 100  # words of a training text, about
+CHUNK = 100  # about so many words has a training text
 
 
 def sites() -> dict[str, list[Capture]]:
-    """Every page of the mini-web by host."""
+    """Returns every page of the mini-web by host."""
     hosts: dict[str, list[Capture]] = {}
     for capture in (*articles(), *web()):
         hosts.setdefault(capture.host, []).append(capture)
@@ -30,7 +30,7 @@ def sites() -> dict[str, list[Capture]]:
 
 
 def build(folder: Path) -> None:
-    """Write the mini-web into a folder: WARC files, labelled texts, and last the truth."""
+    """Writes the mini-web into a folder: WARC files, labelled texts, and last the truth."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = {"articles": articles(), "web": web()}
     captures = [capture for pages in sources.values() for capture in pages]
@@ -46,13 +46,13 @@ def build(folder: Path) -> None:
 
 
 def file_of(capture: Capture, curated: bool) -> str:
-    """The WARC file of a page; a crawl's files hold hosts in no order, so a hash decides between the two of `web`."""
+    """Returns the name of a page's WARC file; a hash decides between the two of `web`, as hosts have no order."""
     half = hashlib.blake2b(capture.url.encode(), digest_size=1).digest()[0] % 2
     return "articles-00000.warc.gz" if curated else f"web-{half:05}.warc.gz"
 
 
 def verdict(source: str, capture: Capture) -> dict[str, Any]:
-    """One line of the truth."""
+    """Returns one line of the truth."""
     return {
         "url": capture.url,
         "source": source,
@@ -65,7 +65,7 @@ def verdict(source: str, capture: Capture) -> dict[str, Any]:
 
 
 def labels(captures: Iterable[Capture], label: str) -> Iterator[dict[str, str]]:
-    """The training texts of one label as the extractor sees them: every other page of a kind; the rest are held out."""
+    """Yields the training texts of a label as the extractor sees them: every other page of a kind, no more."""
     seen: Counter[str] = Counter()
     for capture in captures:
         if capture.trains != label:
@@ -78,12 +78,12 @@ def labels(captures: Iterable[Capture], label: str) -> Iterator[dict[str, str]]:
 
 
 def chunks(text: str) -> list[str]:
-    """The text in pieces of equal length, of about CHUNK words each."""
+    """Returns the text in pieces of equal length, of about CHUNK words each."""
     words = text.split()
     count = max(1, round(len(words) / CHUNK))
     return [" ".join(words[len(words) * n // count : len(words) * (n + 1) // count]) for n in range(count)]
 
 
 def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
-    """Rows as JSON lines in UTF-8."""
+    """Returns rows as JSON lines in UTF-8."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()

@@ -152,8 +152,8 @@ def searches(site: Site, rng: random.Random, count: int) -> Iterator[Capture]:
             f"<small>{rng.randint(1, 28)} Jan 20{rng.randint(10, 24)}, {rng.randint(0, 99)} replies</small></li>"
             for _ in range(15 * number)
         )
-        told = f"<p>{15 * number} results</p><ol>{hits}</ol>" if hits else "<p>No results were found.</p>"
-        content = f"<h1>Search: {query}</h1>{told}"
+        results = f"<p>{15 * number} results</p><ol>{hits}</ol>" if hits else "<p>No results were found.</p>"
+        content = f"<h1>Search: {query}</h1>{results}"
         path = f"/search?q={query.replace(' ', '+')}&page={number + 1}"
         yield page(site, path, "Search", content, why="search results")
 
@@ -228,8 +228,10 @@ def terms(site: Site) -> Iterator[Capture]:
     paragraphs = "\n".join(
         f"<p>{number}. {line.format(name=site.name)}</p>" for number, line in enumerate(table_rows(TERMS), start=1)
     )
-    found = page(site, "/legal/1/", "Terms and conditions", f"<h1>Terms and conditions</h1>\n{paragraphs}", why="terms")
-    yield replace(found, expect="either", stage=None, trains="")
+    capture = page(
+        site, "/legal/1/", "Terms and conditions", f"<h1>Terms and conditions</h1>\n{paragraphs}", why="terms"
+    )
+    yield replace(capture, expect="either", stage=None, trains="")
 
 
 def refusals(sites: list[Site]) -> Iterator[Capture]:
@@ -241,13 +243,13 @@ def refusals(sites: list[Site]) -> Iterator[Capture]:
         content = f"<h1>{title}</h1><p>The address that you asked for cannot be shown.</p>"
         where = f"https://{site.host}/" if status in (301, 302) else ""
         path = f"/gone/{status}-{number}.html"
-        found = page(site, path, title, content, why=f"status {status}", stage="extract")
-        yield replace(found, status=status, location=where, trains="")
+        capture = page(site, path, title, content, why=f"status {status}", stage="extract")
+        yield replace(capture, status=status, location=where, trains="")
 
 
 def files(site: Site) -> Iterator[Capture]:
     """Responses that are no pages: an image, data, a style sheet, a document to print, an archive."""
-    found = (
+    payloads = (
         ("/img/pixel.png", "image/png", PIXEL),
         (
             "/api/v1/posts",
@@ -265,7 +267,7 @@ def files(site: Site) -> Iterator[Capture]:
     robots = b"User-agent: *\nDisallow: /basket\nDisallow: /login\nCrawl-delay: 5\n"
     url = f"{site.scheme}://{site.host}/robots.txt"
     yield Capture(url=url, markup="", expect="reject", stage="filter", why="robots.txt", raw=robots, mime="text/plain")
-    for path, mime, raw in found:
+    for path, mime, raw in payloads:
         url = f"{site.scheme}://{site.host}{path}"
         why = f"mime {mime.partition(';')[0]}"
         yield Capture(url=url, markup="", expect="reject", stage="extract", why=why, raw=raw, mime=mime)

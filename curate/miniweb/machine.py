@@ -1,4 +1,4 @@
-"""Pages that machines write for nobody: logs, weather, prices, status reports, and notices said a hundred times."""
+"""Pages that machines write: logs, weather, prices, status reports, repeated notices, and fluent spam."""
 
 import random
 import re
@@ -26,10 +26,24 @@ TOWNS = (
 SKIES = ("Sunny", "Cloudy", "Light rain", "Heavy rain", "Fog", "Sleet", "Snow", "Hail", "Drizzle", "Overcast")
 PARTS = ("api", "billing", "queue", "mailer", "search", "storage", "gateway", "scheduler", "metrics", "sessions")
 LEVELS = ("INFO", "WARN", "DEBUG", "ERROR")
+NO_LANGUAGE = ("weather report", "stock prices")  # numbers and codes, which no one takes for English
+CHOICE = re.compile(r"\{([^{}]*)\}")  # {one|of|these} in a template of spam
+SLOT = re.compile(r"\$(one|many|gain|who|part)")  # a field of Ware
+
+
+@dataclass(frozen=True, slots=True)
+class Ware:
+    """A thing that a page of spam sells."""
+
+    one: str  # its name
+    many: str  # its plural
+    gain: tuple[str, ...]  # what a buyer can do with it
+    who: tuple[str, ...]  # the buyers
+    part: tuple[str, ...]  # what it is made of
 
 
 def log(rng: random.Random) -> str:
-    """A log as it fell: times, components, numbers."""
+    """Returns a log: times, components, numbers."""
     rows = "\n".join(
         f"2026-02-{rng.randint(10, 28)} {rng.randint(0, 23):02}:{rng.randint(0, 59):02}:{rng.uniform(0, 59):06.3f} "
         f"{rng.choice(LEVELS)} [{rng.choice(PARTS)}-{rng.randint(1, 16)}] req={rng.getrandbits(32):08x} "
@@ -40,7 +54,7 @@ def log(rng: random.Random) -> str:
 
 
 def weather(rng: random.Random) -> str:
-    """A forecast table, town by town."""
+    """Returns a forecast, town by town."""
     rows = "\n".join(
         f"<p>{town}: {rng.choice(SKIES)}, {rng.randint(-4, 31)} °C, {rng.randint(2, 60)} km/h {rng.choice('NESW')}, "
         f"{rng.randint(0, 100)} %, {rng.randint(970, 1040)} hPa.</p>"
@@ -51,7 +65,7 @@ def weather(rng: random.Random) -> str:
 
 
 def stocks(rng: random.Random) -> str:
-    """Prices of shares, with their changes."""
+    """Returns prices of shares, with their changes."""
     rows = "\n".join(
         f"<tr><td>{code(rng)}</td><td>{rng.randint(1, 900)}.{rng.randint(10, 99)}</td>"
         f"<td>{rng.choice('+-')}{rng.randint(0, 9)}.{rng.randint(10, 99)} %</td>"
@@ -62,7 +76,7 @@ def stocks(rng: random.Random) -> str:
 
 
 def status(rng: random.Random) -> str:
-    """A status report that says the same of every component and every day."""
+    """Returns a status report that says the same of every component and every day."""
     said = rng.choice(
         (
             "All of the checks that belong to this component have passed and there is nothing to report.",
@@ -75,7 +89,7 @@ def status(rng: random.Random) -> str:
 
 
 def notices(rng: random.Random) -> str:
-    """One notice of a library, repeated for each thing that it lists."""
+    """Returns one notice of a library, repeated for each thing that it lists."""
     shelf = rng.choice(("reading room", "annexe", "map store", "basement"))
     rows = "\n".join(
         f"<p>Item {rng.randint(1000, 9999)} is held in the {shelf} and can be ordered at the desk with a card.</p>"
@@ -91,11 +105,10 @@ MACHINES: dict[str, Callable[[random.Random], str]] = {
     "status report": status,
     "repeated notice": notices,
 }
-NO_LANGUAGE = ("weather report", "stock prices")  # numbers and codes, which no one takes for English
 
 
 def machine_pages(site: Site, rng: random.Random, count: int) -> Iterator[Capture]:
-    """As many pages of every kind."""
+    """Yields `count` pages of every kind in MACHINES."""
     for why, write in MACHINES.items():
         for number in range(count):
             title = f"{why.capitalize()} {number + 1}"
@@ -104,33 +117,18 @@ def machine_pages(site: Site, rng: random.Random, count: int) -> Iterator[Captur
             yield page(site, path, title, write(rng), why=why, stage=stage)
 
 
-CHOICE = re.compile(r"\{([^{}]*)\}")
-SLOT = re.compile(r"\$(one|many|gain|who|part)")
-
-
-@dataclass(frozen=True, slots=True)
-class Ware:
-    """What a page of spam sells: its name and plural, what one gains, who buys it, what it is made of."""
-
-    one: str
-    many: str
-    gain: tuple[str, ...]
-    who: tuple[str, ...]
-    part: tuple[str, ...]
-
-
 def wares(table: str) -> list[Ware]:
-    """The wares of a table, one a line."""
-    found = []
+    """Returns the wares of a table, one a line."""
+    rows = []
     for line in table_rows(table):
-        names, *rest = ([each.strip() for each in cell.split(",")] for cell in line.split(" | "))
+        names, *rest = ([word.strip() for word in cell.split(",")] for cell in line.split(" | "))
         gain, who, part = (tuple(cell) for cell in rest)
-        found.append(Ware(names[0], names[1], gain, who, part))
-    return found
+        rows.append(Ware(names[0], names[1], gain, who, part))
+    return rows
 
 
 def spin(template: str, ware: Ware, rng: random.Random) -> str:
-    """One sentence of a template: every choice made, every slot filled, no gain or part named twice.
+    """Returns a sentence of a template: every choice made, every slot filled, no gain or part named twice.
 
     >>> hose = Ware("hose", "hoses", ("grow",), ("gardeners",), ("the nozzle",))
     >>> spin("{A|A} $one helps $who.", hose, random.Random(0))
@@ -139,16 +137,16 @@ def spin(template: str, ware: Ware, rng: random.Random) -> str:
     chosen = CHOICE.sub(lambda match: rng.choice(match[1].split("|")), template)
     rest = {name: rng.sample(getattr(ware, name), len(getattr(ware, name))) for name in ("gain", "who", "part")}
 
-    def filled(match: re.Match[str]) -> str:
+    def fill(match: re.Match[str]) -> str:
         name = match[1]
         return str(getattr(ware, name)) if name in ("one", "many") else rest[name].pop()
 
-    sentence = re.sub(r"\ba (?=[aeiouAEIO]|SEO)", "an ", SLOT.sub(filled, chosen))
+    sentence = re.sub(r"\ba (?=[aeiouAEIO]|SEO)", "an ", SLOT.sub(fill, chosen))
     return sentence[0].upper() + sentence[1:]
 
 
-def spun(genre: str, ware: Ware, rng: random.Random) -> list[list[str]]:
-    """The sentences of a page, by paragraph; no template is used twice."""
+def spun_paragraphs(genre: str, ware: Ware, rng: random.Random) -> list[list[str]]:
+    """Returns the sentences of a page, by paragraph; no template is used twice."""
     (opening, middle, closing), _ = GENRES[genre]
     first = rng.sample(table_rows(opening), 2)
     body = rng.sample(table_rows(middle), rng.randint(7, 9))
@@ -159,12 +157,12 @@ def spun(genre: str, ware: Ware, rng: random.Random) -> list[list[str]]:
 
 
 def spam_pages(site: Site, genre: str, why: str, rng: random.Random) -> Iterator[Capture]:
-    """One page for every ware of a genre."""
+    """Yields one page for every ware of a genre."""
     titles = {"guide": "The best {many} of 2026", "pitch": "{one}", "service": "{one}: start today"}
     for ware in wares(GENRES[genre][1]):
         title = titles[genre].format(one=ware.one, many=ware.many)
         title = title[0].upper() + title[1:]
-        paragraphs = "\n".join(f"<p>{' '.join(sentences)}</p>" for sentences in spun(genre, ware, rng))
+        paragraphs = "\n".join(f"<p>{' '.join(sentences)}</p>" for sentences in spun_paragraphs(genre, ware, rng))
         content = f'<article class="post"><h1>{title}</h1>\n<div class="entry-content">\n{paragraphs}\n</div></article>'
         path = f"/{title.lower().replace(':', '').replace(' ', '-')}/"
         yield page(site, path, title, f"{content}\n{share(site, path)}", why=why, stage="score")

@@ -135,7 +135,7 @@ def cookies(site: Site) -> str:
 
 
 def breadcrumb(site: Site, title: str) -> str:
-    """Where the reader stands."""
+    """Returns the way from the front page to this one."""
     menu_words = WORDS[site.language].menu
     return (
         f'<nav class="breadcrumb" aria-label="breadcrumb"><a href="/">{menu_words[0]}</a> &rsaquo; '
@@ -169,7 +169,7 @@ def newsletter(site: Site) -> str:
 
 
 def comments(text: Text) -> str:
-    """What readers wrote below a text; the same text always draws the same two."""
+    """Returns the comments of readers below a text; the same text always draws the same two."""
     first = len(text.prose) % len(COMMENTS)
     rows = "\n".join(
         f'<li class="comment"><cite class="fn">{name}</cite> <time>{text.date}</time>'

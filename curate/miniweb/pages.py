@@ -127,13 +127,13 @@ def newspaper(site: Site, text: Text, links: list[Link]) -> str:
 def posts(text: Text) -> list[tuple[str, tuple[Block, ...]]]:
     """The posts of a forum thread: who and when, and what was said; without headers all is one post."""
     starts = [number for number, block in enumerate(text.blocks) if block.kind == "post"] or [0]
-    found = []
+    thread = []
     for start, end in pairwise([*starts, len(text.blocks)]):
         first = text.blocks[start]
         named = first.kind == "post"
         name = first.lines[0] if named else f"{text.author}, {text.date}"
-        found.append((name, text.blocks[start + 1 if named else start : end]))
-    return found
+        thread.append((name, text.blocks[start + 1 if named else start : end]))
+    return thread
 
 
 def forum(site: Site, text: Text, links: list[Link]) -> str:

@@ -171,38 +171,38 @@ def originals(folder: str) -> list[Original]:
     return [Original(text, *served[number % len(served)]) for number, text in enumerate(read_site(folder))]
 
 
-def neighbours(found: list[Original], url: str) -> list[Link]:
+def neighbours(listed: list[Original], url: str) -> list[Link]:
     """Links from one page to others of its folder."""
-    links = [Link(one.url, one.text.title, " ".join(one.text.prose.split()[:40])) for one in found]
+    links = [Link(original.url, original.text.title, " ".join(original.text.prose.split()[:40])) for original in listed]
     return [link for link in links if link.url != url]
 
 
-def shared(found: list[Original]) -> list[Original]:
+def shared(listed: list[Original]) -> list[Original]:
     """The threads that have a copy in their own source, where nothing says which is the original."""
-    return [one for one in found if one.site == FORUM][::4]
+    return [original for original in listed if original.site == FORUM][::4]
 
 
 def original_pages(folder: str) -> Iterator[Capture]:
     """Every text of a folder, and the front page that lists them."""
-    found = originals(folder)
-    for one in found:
-        template = "plain" if DELIVERIES[one.form].mime == "text/plain" else one.site.template
-        english = one.text.language == "en"
+    listed = originals(folder)
+    for original in listed:
+        template = "plain" if DELIVERIES[original.form].mime == "text/plain" else original.site.template
+        english = original.text.language == "en"
         yield Capture(
-            url=one.url,
-            markup=TEMPLATES[template](one.site, one.text, neighbours(found, one.url)[:5]),
-            expect="either" if one in shared(found) else "keep" if english else "reject",
+            url=original.url,
+            markup=TEMPLATES[template](original.site, original.text, neighbours(listed, original.url)[:5]),
+            expect="either" if original in shared(listed) else "keep" if english else "reject",
             stage=None if english else "extract",
-            why=f"original: {one.form}" if english else f"language:{one.text.language}",
-            prose=one.text.slug,
-            delivery=one.form,
+            why=f"original: {original.form}" if english else f"language:{original.text.language}",
+            prose=original.text.slug,
+            delivery=original.form,
             trains="positive" if english else "",
-            text=one.text.prose,
+            text=original.text.prose,
         )
-    site = found[0].site
+    site = listed[0].site
     yield Capture(
         url=f"{site.scheme}://{site.host}/",
-        markup=front(site, neighbours(found, "")),
+        markup=front(site, neighbours(listed, "")),
         expect="either" if site.language == "en" else "reject",
         stage=None if site.language == "en" else "extract",
         why="front page" if site.language == "en" else f"language:{site.language}",
@@ -211,15 +211,15 @@ def original_pages(folder: str) -> Iterator[Capture]:
 
 def copies(site: Site, chosen: list[Original], *, rng: random.Random | None = None) -> Iterator[Capture]:
     """Copies of originals on another host: to the letter, or lightly edited where there is an rng."""
-    links = [Link(site.address(one.text), one.text.title) for one in chosen]
-    for one in chosen:
-        text = edited(one.text, rng) if rng else one.text
+    links = [Link(site.address(original.text), original.text.title) for original in chosen]
+    for original in chosen:
+        text = edited(original.text, rng) if rng else original.text
         yield Capture(
             url=site.address(text),
             markup=TEMPLATES[site.template](site, text, links[:4]),
             expect="reject",
             stage="dedup",
-            why=f"{'near' if rng else 'exact'} duplicate of {one.url}",
+            why=f"{'near' if rng else 'exact'} duplicate of {original.url}",
             prose=text.slug,
         )
 

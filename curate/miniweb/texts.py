@@ -73,7 +73,7 @@ class Text:
 
     @property
     def prose(self) -> str:
-        """What an extractor should find: the blocks without marks and without the headers of posts, line by line."""
+        """Returns the lines that an extractor should return: the blocks without marks and the headers of posts."""
         lines = "\n".join(line for block in self.blocks if block.kind != "post" for line in block.lines)
         return lines.replace("`", "")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What menus, banners, boxes and forms say; `menu` also names the sections of breadcrumbs."""
+    """The words of menus, banners, boxes and forms; `menu` also names the sections of breadcrumbs."""
 
     menu: tuple[str, ...]
     search: str

@@ -1,4 +1,4 @@
-"""From text to ids, from ids to shards.
+"""Makes token ids of text, and shards of token ids.
 
-Reading order: config, tokenizer, bpe, tokenizer_json, load, packing, shards.
+Reading order: config, tokenizer, bpe, tokenizer_json, load, shards, packing, conservation.
 """

@@ -7,19 +7,16 @@ from curate.settings import check
 
 
 def is_tokenizer_file(encoding: str) -> bool:
-    """Does `tokenize.encoding` name a file rather than one of tiktoken's?"""
+    """Returns True where `tokenize.encoding` is the path of a file and not the name of one of tiktoken's encodings."""
     return encoding.endswith(".json") or "/" in encoding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokenize:
-    """Text to ids. encoding: the name of one of tiktoken's, or the path of a Hugging Face tokenizer.json.
+    """How text becomes token ids."""
 
-    eot: the token that ends every document; without it `<|endoftext|>`, or what a tokenizer.json has in its place.
-    """
-
-    encoding: str = "gpt2"
-    eot: str | None = None
+    encoding: str = "gpt2"  # the name of one of tiktoken's encodings, or the path of a Hugging Face tokenizer.json
+    eot: str | None = None  # the token that ends every document; None: `<|endoftext|>`, or a tokenizer.json's own
 
     def __post_init__(self) -> None:
         check(bool(self.encoding), "encoding is a name such as 'gpt2', or the path of a tokenizer.json")
@@ -28,14 +25,11 @@ class Tokenize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """Shards: at most max_tokens each (llm.c's and FineWeb's 100M), documents never cut, a split drawn from the id.
+    """How tokenized documents are packed into shards; a document is never cut, and its split is drawn from its id."""
 
-    buckets: edges of quality, ascending; the documents between two of them are a source of their own in the mixture.
-    """
-
-    max_tokens: int = 100_000_000
-    valid_fraction: float = 0.005
-    buckets: tuple[float, ...] = ()
+    max_tokens: int = 100_000_000  # of a shard, in tokens; the default is llm.c's and FineWeb's
+    valid_fraction: float = 0.005  # share of the documents that go to the split "valid"
+    buckets: tuple[float, ...] = ()  # ascending edges of quality; documents between two are a source in the mixture
 
     def __post_init__(self) -> None:
         check(1 <= self.max_tokens <= 2**29, f"max_tokens lies in 1..2^29 (1 GiB of uint16), got {self.max_tokens}")

@@ -1,4 +1,4 @@
-"""A tokenizer by its name, its file, or what a stage or a manifest states."""
+"""Loads a tokenizer by its name, by its file, or by what a stage or a manifest states of it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from curate.tokens.tokenizer import FILE, Stated, Tokenizer
 
 
 def load(encoding: str, eot: str | None = None) -> Tokenizer:
-    """The tokenizer of a name or a file; SettingsError in one line where there is none."""
+    """Returns the tokenizer of a name or a file; raises SettingsError where there is none."""
     if not is_tokenizer_file(encoding):
         return named(encoding, eot)
     from curate.tokens import tokenizer_json
@@ -20,19 +20,19 @@ def load(encoding: str, eot: str | None = None) -> Tokenizer:
 
 
 def stated_in(settings: Mapping[str, Any]) -> Stated:
-    """What the settings of a tokenize or pack stage say of the tokenizer; before they did it was GPT-2's."""
+    """Returns what the settings of a stage, or a manifest, state of the tokenizer; GPT-2's where they state nothing."""
     return settings.get("tokenizer") or named("gpt2").stated()
 
 
 def of(stated: Stated, folder: Path) -> Tokenizer:
-    """The tokenizer that a stage or a manifest states; SettingsError where it is not to be had, or is another one here.
+    """Returns the tokenizer that a stage or a manifest states; folder: that of the tokenize stage, which keeps a file.
 
-    folder: that of the tokenize stage, where a file is kept.
+    Raises SettingsError where it cannot be loaded, or where the one loaded here differs from the one stated.
     """
     name = stated["name"]
-    found = load(str(folder / FILE) if name == FILE else name, stated.get("eot_token"))
-    told = found.stated()
+    tokenizer = load(str(folder / FILE) if name == FILE else name, stated.get("eot_token"))
+    here = tokenizer.stated()
     for key in ("vocabulary", "eot", "sha256"):
-        if stated.get(key, told[key]) != told[key]:
-            raise SettingsError(f"tokenizer {name}: its {key} is {told[key]} here, but {stated[key]} is stated")
-    return found
+        if stated.get(key, here[key]) != here[key]:
+            raise SettingsError(f"tokenizer {name}: its {key} is {here[key]} here, but {stated[key]} is stated")
+    return tokenizer

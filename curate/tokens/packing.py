@@ -1,7 +1,7 @@
-"""Tokens to shards as an external sort: sorted parts, cuts in the global order, one range read per shard.
+"""Packs tokenized parts into shards by an external sort: ranges of the global order are planned, and each is a shard.
 
 The global order of a source's split is that of `order`, a 64-bit keyed hash of the document id, so a sequential reader
-gets a shuffled stream. A shard is the documents of one half-open range of it.
+gets a shuffled stream. A shard is the documents of one closed range of it.
 """
 
 import time
@@ -41,10 +41,32 @@ TOKENS = pa.schema(
 )
 
 
-def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenizer: Tokenizer) -> dict[str, Any]:
-    """The row of one document; its split and its place in the order are drawn from its id.
+LIGHT = pa.schema([field for field in TOKENS if field.name != "ids"])  # all columns but the long one
+SIZES = ("order", "tokens", "bytes")  # the columns that decide where shards begin and end
+BATCH_ROWS = 1024  # documents whose ids are in memory at a time
 
-    A quality that is no number counts as none: Parquet's statistics leave NaN out, so a range read would misplace it.
+Columns = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardRange:
+    """A shard that is planned: the documents of a source's split with low <= order <= high."""
+
+    path: str  # below the shards folder, without a suffix
+    split: str
+    source: str
+    low: int
+    high: int
+    tokens: int
+    bytes: int  # of text in UTF-8
+    documents: int
+    bucket: int | None = None  # of its documents' quality; None where there are no buckets, or no scores
+
+
+def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Returns the row of one document; its split and its order are drawn from its id.
+
+    A quality of NaN counts as none: Parquet's statistics leave NaN out, so a range read would misplace it.
     """
     ids = tokenizer.encode(document.text)
     return {
@@ -60,30 +82,8 @@ def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenize
     }
 
 
-LIGHT = pa.schema([field for field in TOKENS if field.name != "ids"])
-SIZES = ("order", "tokens", "bytes")  # the columns that decide where shards begin and end
-BATCH_ROWS = 1024
-
-Columns = dict[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardRange:
-    """One shard to be: the documents of a source's split with low <= order <= high."""
-
-    path: str  # under the shards folder, without suffix
-    split: str
-    source: str
-    low: int
-    high: int
-    tokens: int
-    bytes: int
-    documents: int
-    bucket: int | None = None  # of its documents' quality; None where there are no buckets, or no scores
-
-
 def sub_source(source: str, bucket: int | None) -> str:
-    """The name under which a bucket of a source is a source of its own.
+    """Returns the name under which a bucket of a source is a source of its own.
 
     >>> sub_source("web", 2), sub_source("web", None)
     ('web.q2', 'web')
@@ -92,7 +92,7 @@ def sub_source(source: str, bucket: int | None) -> str:
 
 
 def in_bucket(bucket: int | None, edges: Sequence[float]) -> Any:
-    """The rows of a bucket as an Arrow expression: edges[k - 1] <= quality < edges[k]; None: those without a score."""
+    """Returns an Arrow expression for a bucket's rows: edges[k - 1] <= quality < edges[k]; None: without a score."""
     quality = pc.field("quality").cast(pa.float64())
     if bucket is None:
         return pc.field("quality").is_null()
@@ -103,79 +103,42 @@ def in_bucket(bucket: int | None, edges: Sequence[float]) -> Any:
 
 
 def plan_cuts(parts: list[Path], max_tokens: int, edges: Sequence[float] = ()) -> list[ShardRange]:
-    """The shards of tokenized parts: greedy runs of at most max_tokens, about 80 bytes of memory a document.
+    """Returns the shards of tokenized parts: greedy runs of at most max_tokens; takes about 80 bytes a document.
 
-    One document longer than max_tokens is a shard of its own. edges: of the buckets of quality, ascending.
+    A document longer than max_tokens is a shard of its own. edges: of the buckets of quality, ascending.
     """
     groups: dict[tuple[str, str, int | None], dict[str, list[npt.NDArray[Any]]]] = {}
     buckets = [None, *range(len(edges) + 1)] if edges else [None]
     for part in parts:
         table = pq.read_table(storage.source(part), columns=["split", "source", "order", "tokens", "bytes", "quality"])
-        for found in table.group_by(["split", "source"]).aggregate([]).to_pylist():
-            split, source = found["split"], found["source"]
+        for pair in table.group_by(["split", "source"]).aggregate([]).to_pylist():
+            split, source = pair["split"], pair["source"]
             own = table.filter((pc.field("split") == split) & (pc.field("source") == source))
             for bucket in buckets:
                 chosen = own.filter(in_bucket(bucket, edges)) if edges else own
                 group = groups.setdefault((split, source, bucket), {name: [] for name in SIZES})
                 for name in SIZES:
                     group[name].append(chosen[name].to_numpy())
-    names = {key: (key[0], key[1], -1 if key[2] is None else key[2]) for key in groups}
-    return [
-        cut
-        for key in sorted(groups, key=names.__getitem__)
-        for cut in _cuts(*key, _sorted(groups.pop(key)), max_tokens)
-    ]
+    ordered = sorted(groups, key=lambda key: (key[0], key[1], -1 if key[2] is None else key[2]))
+    return [cut for key in ordered for cut in _cuts(*key, _in_order(groups.pop(key)), max_tokens)]
 
 
-def _sorted(group: dict[str, list[npt.NDArray[Any]]]) -> Columns:
-    """A group's columns in the global order; documents of equal order by their sizes, so that all parts cut alike."""
-    columns = {name: np.concatenate(group.pop(name)) for name in SIZES}
-    places = np.lexsort([columns[name] for name in reversed(SIZES)])
-    for name in SIZES:
-        columns[name] = columns[name][places]
-    return columns
-
-
-def _cuts(split: str, source: str, bucket: int | None, columns: Columns, max_tokens: int) -> list[ShardRange]:
-    cuts, runs = [], _runs(columns, max_tokens)
-    for number, (start, stop) in enumerate(runs):
-        cuts.append(
-            ShardRange(
-                path=f"{split}/{sub_source(source, bucket)}/part-{number:05d}-of-{len(runs):05d}",
-                split=split,
-                source=source,
-                bucket=bucket,
-                low=int(columns["order"][start]),
-                high=int(columns["order"][stop - 1]),
-                tokens=int(columns["tokens"][start:stop].sum(dtype=np.int64)),
-                bytes=int(columns["bytes"][start:stop].sum()),
-                documents=stop - start,
-            )
-        )
-    return cuts
-
-
-def _runs(columns: Columns, max_tokens: int) -> list[tuple[int, int]]:
-    """Half-open row ranges of at most max_tokens each; equal orders (64-bit hash collisions) stay together."""
-    order, ends = columns["order"], np.cumsum(columns["tokens"], dtype=np.int64)
-    runs, start, before = [], 0, 0
-    while start < len(order):
-        stop = max(start + 1, int(np.searchsorted(ends, before + max_tokens, side="right")))
-        while stop < len(order) and order[stop] == order[stop - 1]:
-            stop += 1
-        runs.append((start, stop))
-        start, before = stop, int(ends[stop - 1])
-    return runs
+def cuts_settings(
+    cuts: list[ShardRange], parts: list[str], edges: Sequence[float], tokenizer: Stated
+) -> dict[str, Any]:
+    """Returns the settings of a pack stage: the shard ranges, the tokenized parts, the quality edges, the tokenizer."""
+    return {"cuts": [asdict(cut) for cut in cuts], "parts": parts, "buckets": list(edges), "tokenizer": tokenizer}
 
 
 def pack_shard(plan: Plan, item: Item) -> None:
-    """Write one shard's three files and its receipt."""
+    """Writes the three files of one shard and its receipt."""
     started = time.thread_time()
     cut = ShardRange(**plan.settings["cuts"][item.number])
-    table = _rows(plan, cut)
+    table = _ordered_rows(plan, cut)
     if len(table) != cut.documents or pc.sum(table["tokens"]).as_py() != cut.tokens:
-        raise _changed(cut)
-    lengths, dtype = table["tokens"].to_numpy().astype(np.int32), plan.settings["tokenizer"]["dtype"]
+        raise _changed_parts(cut)
+    lengths = table["tokens"].to_numpy().astype(np.int32)
+    dtype = plan.settings["tokenizer"]["dtype"]
     storage.make_folder((plan.folder / cut.path).parent)
     drop_other_receipt(plan.folder, item.number, plan.part_key(item))
     writers: dict[str, Callable[[Path], None]] = {
@@ -198,12 +161,55 @@ def pack_shard(plan: Plan, item: Item) -> None:
     )
 
 
-def _changed(cut: ShardRange) -> RuntimeError:
+def _in_order(group: dict[str, list[npt.NDArray[Any]]]) -> Columns:
+    """Returns a group's columns in the global order; ties by size, so that the cuts do not depend on the parts."""
+    columns = {name: np.concatenate(group.pop(name)) for name in SIZES}
+    order = np.lexsort([columns[name] for name in reversed(SIZES)])
+    for name in SIZES:
+        columns[name] = columns[name][order]
+    return columns
+
+
+def _cuts(split: str, source: str, bucket: int | None, columns: Columns, max_tokens: int) -> list[ShardRange]:
+    """Returns the shards of one group, whose columns are in the global order."""
+    cuts = []
+    runs = _runs(columns, max_tokens)
+    for number, (start, stop) in enumerate(runs):
+        cuts.append(
+            ShardRange(
+                path=f"{split}/{sub_source(source, bucket)}/part-{number:05d}-of-{len(runs):05d}",
+                split=split,
+                source=source,
+                bucket=bucket,
+                low=int(columns["order"][start]),
+                high=int(columns["order"][stop - 1]),
+                tokens=int(columns["tokens"][start:stop].sum(dtype=np.int64)),
+                bytes=int(columns["bytes"][start:stop].sum()),
+                documents=stop - start,
+            )
+        )
+    return cuts
+
+
+def _runs(columns: Columns, max_tokens: int) -> list[tuple[int, int]]:
+    """Returns half-open row ranges of at most max_tokens each; equal orders (64-bit hash collisions) stay together."""
+    order, ends = columns["order"], np.cumsum(columns["tokens"], dtype=np.int64)
+    runs, start, before = [], 0, 0
+    while start < len(order):
+        stop = max(start + 1, int(np.searchsorted(ends, before + max_tokens, side="right")))
+        while stop < len(order) and order[stop] == order[stop - 1]:
+            stop += 1
+        runs.append((start, stop))
+        start, before = stop, int(ends[stop - 1])
+    return runs
+
+
+def _changed_parts(cut: ShardRange) -> RuntimeError:
     return RuntimeError(f"{cut.path}: the tokenized parts changed after packing was planned; run it again")
 
 
 def _write_tokens(path: Path, plan: Plan, cut: ShardRange, table: pa.Table) -> None:
-    """Write each document's ids at its offset as the parts give them, so that few are in memory at a time."""
+    """Writes the ids of each document at its offset in the order of the parts, so that few are in memory at a time."""
     width = np.dtype(plan.settings["tokenizer"]["dtype"]).itemsize
     sizes = width * table["tokens"].to_numpy().astype(np.int64)
     places, starts = table["place"].to_numpy(), np.cumsum(sizes) - sizes
@@ -215,32 +221,34 @@ def _write_tokens(path: Path, plan: Plan, cut: ShardRange, table: pa.Table) -> N
             for ids in batch["ids"]:
                 content = ids.as_buffer()
                 if row == len(sizes) or content.size != size_of[row]:
-                    raise _changed(cut)
+                    raise _changed_parts(cut)
                 file.seek(start_of[row])
                 file.write(content)
                 row += 1
     if row != len(sizes):
-        raise _changed(cut)
+        raise _changed_parts(cut)
 
 
-def _rows(plan: Plan, cut: ShardRange) -> pa.Table:
-    """The rows of a shard in the global order, without their ids; `place` is their number as they are scanned."""
+def _ordered_rows(plan: Plan, cut: ShardRange) -> pa.Table:
+    """Returns the rows of a shard in the global order without their ids; `place` is the number of a row as scanned."""
     table = pa.Table.from_batches(_scanned(plan, cut, LIGHT.names), LIGHT)
     table = table.append_column("place", pa.array(np.arange(len(table))))
     keys = ["order", "id", "url"]
     numbers = pc.value_counts(table["id"])
     given_twice = numbers.field("values").filter(pc.greater(numbers.field("counts"), 1))
-    if len(given_twice):  # then the ids count too
-        empty, found = pa.scalar(b"", pa.binary()), []
-        for batch in _scanned(plan, cut, ["id", "ids"]):
-            found.append(pc.if_else(pc.is_in(batch["id"], given_twice), batch["ids"], empty))
-        table = table.append_column("ids", pa.chunked_array(found, pa.binary()))
+    if len(given_twice):  # the tokens of equal document ids decide their order, wherever the parts hold them
+        empty = pa.scalar(b"", pa.binary())
+        tokens = [
+            pc.if_else(pc.is_in(batch["id"], given_twice), batch["ids"], empty)
+            for batch in _scanned(plan, cut, ["id", "ids"])
+        ]
+        table = table.append_column("ids", pa.chunked_array(tokens, pa.binary()))
         keys.append("ids")
     return table.sort_by([(key, "ascending") for key in keys])
 
 
 def _scanned(plan: Plan, cut: ShardRange, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """These columns of a shard's rows, from every tokenized part in turn; nothing is read ahead."""
+    """Yields these columns of a shard's rows, from every tokenized part in turn; nothing is read ahead."""
     wanted = (
         (ds.field("split") == cut.split)
         & (ds.field("source") == cut.source)
@@ -263,6 +271,7 @@ def _scanned(plan: Plan, cut: ShardRange, columns: list[str]) -> Iterator[pa.Rec
 
 
 def _meta(table: pa.Table, lengths: npt.NDArray[np.int32], bucket: int | None) -> pa.Table:
+    """Returns the rows of a shard's `.meta.parquet`."""
     ends = np.cumsum(lengths, dtype=np.int64)
     columns = {
         "id": table["id"],
@@ -275,10 +284,3 @@ def _meta(table: pa.Table, lengths: npt.NDArray[np.int32], bucket: int | None) -
         "offset": pa.array(ends - lengths),
     }
     return pa.table(columns, schema=META)
-
-
-def cuts_settings(
-    cuts: list[ShardRange], parts: list[str], edges: Sequence[float], tokenizer: Stated
-) -> dict[str, Any]:
-    """The plan's settings: the first three are what `pack_shard` reads, besides the type of the ids."""
-    return {"cuts": [asdict(cut) for cut in cuts], "parts": parts, "buckets": list(edges), "tokenizer": tokenizer}

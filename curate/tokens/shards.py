@@ -1,4 +1,4 @@
-"""The shard: headerless little-endian `.bin`, Megatron `.idx`, one row per document in `.meta.parquet`.
+"""The files of a shard: headerless little-endian `.bin`, Megatron `.idx`, one row per document in `.meta.parquet`.
 
 Ids are uint16, or uint32 where the vocabulary is larger than 65,536. Documents end with end-of-text and are never cut.
 The index is Megatron's MMIDIDX version 1, with one sequence and one document per document, so nanoGPT's memmap and
@@ -34,7 +34,7 @@ META = pa.schema(
 
 
 def write_index(path: Path, lengths: npt.NDArray[np.int32], dtype: str = "<u2") -> None:
-    """Write the `.idx` of documents with these numbers of tokens of this type."""
+    """Writes the `.idx` of documents with these numbers of tokens of this type."""
     pointers = np.zeros(len(lengths), dtype="<i8")
     np.cumsum(lengths[:-1], dtype="<i8", out=pointers[1:])
     with path.open("wb") as file:
@@ -46,20 +46,20 @@ def write_index(path: Path, lengths: npt.NDArray[np.int32], dtype: str = "<u2") 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What an `.idx` says: tokens per document, byte offset of each in the `.bin`, the tokens' type there."""
+    """The content of an `.idx`."""
 
-    lengths: npt.NDArray[np.int32]
-    pointers: npt.NDArray[np.int64]
-    dtype: str
+    lengths: npt.NDArray[np.int32]  # tokens of each document
+    pointers: npt.NDArray[np.int64]  # offset of each document in the `.bin`, in bytes
+    dtype: str  # of the tokens in the `.bin`
 
 
 def read_index(path: Path) -> Index:
-    """Read an `.idx`; ValueError naming the file where it is none or is cut."""
+    """Reads an `.idx`; raises ValueError, which names the file, where it is none or is cut."""
     content = path.read_bytes()
     if len(content) < HEADER.size:
         raise ValueError(f"{path}: too short for a Megatron index")
     magic, version, code, sequences, documents = HEADER.unpack_from(content)
-    dtype = next((name for name, known in DTYPE_CODES.items() if known == code), None)
+    dtype = next((name for name, number in DTYPE_CODES.items() if number == code), None)
     if magic != MAGIC or version != VERSION or dtype is None:
         raise ValueError(f"{path}: not a Megatron index of uint16 or int32 tokens")
     if documents != sequences + 1 or len(content) != HEADER.size + 12 * sequences + 8 * documents:

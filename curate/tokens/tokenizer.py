@@ -1,4 +1,4 @@
-"""The value that every kind of tokenizer makes."""
+"""The tokenizer as a value, whatever library makes the ids."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,47 +8,43 @@ import numpy as np
 import numpy.typing as npt
 
 EOT_TOKEN = "<|endoftext|>"
-FOLDER = "tokenize"
+FOLDER = "tokenize"  # of the tokenize stage in an output
 FILE = "tokenizer.json"  # a Hugging Face tokenizer, as a tokenize stage keeps it beside its parts
 
-Stated = dict[str, Any]
+Stated = dict[str, Any]  # what a stage or a manifest states of a tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokenizer:
-    """How text becomes ids; end-of-text, `eot`, follows each document and is never made from text.
+    """A way from text to ids and back; end-of-text follows each document and is never made from text."""
 
-    ordinary: the ids of a text, in which the names of special tokens are plain text. decode: the text of ids, with
-    replacement characters where bytes are cut. library: the distribution beside ours that decides the ids.
-    """
-
-    name: str
-    vocabulary: int
-    eot: int
+    name: str  # of tiktoken's encoding, or FILE
+    vocabulary: int  # one more than the largest id
+    eot: int  # the id of end-of-text
     eot_token: str
-    sha256: Mapping[str, str]
-    ordinary: Callable[[str], npt.NDArray[np.uint32]]
-    decode: Callable[[list[int]], str]
-    library: str = ""
+    sha256: Mapping[str, str]  # of the files that decide the ids, by name
+    ordinary: Callable[[str], npt.NDArray[np.uint32]]  # the ids of a text; names of special tokens are plain text in it
+    decode: Callable[[list[int]], str]  # the text of ids, with replacement characters where bytes are cut
+    library: str = ""  # the distribution, beside those always installed, that decides the ids
 
     @property
     def dtype(self) -> str:
-        """The ids' type in files."""
+        """Returns the type that ids have in files."""
         return "<u2" if self.vocabulary <= 2**16 else "<u4"
 
     def encode(self, text: str) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:
-        """The ids of a document in the files' type, end-of-text last."""
+        """Returns the ids of a document in the type of the files, end-of-text last."""
         ordinary = self.ordinary(text)
         ids = np.empty(len(ordinary) + 1, self.dtype)
         ids[:-1], ids[-1] = ordinary, self.eot
         return ids
 
     def stated(self) -> Stated:
-        """What a stage and a manifest say of it, as plain values."""
+        """Returns what a stage and a manifest state of the tokenizer, as plain values."""
         names = ("name", "vocabulary", "eot", "eot_token", "dtype", "sha256", "library")
         return {name: getattr(self, name) for name in names} | {"sha256": dict(self.sha256)}
 
 
 def whole(text: str) -> str:
-    """The text with a replacement character for each half of a surrogate pair that stands alone."""
+    """Returns the text with a replacement character for each half of a surrogate pair that stands alone."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -14,7 +14,7 @@ from curate import storage
 from curate.dataset import trainers
 from curate.dataset.export import export
 from curate.dataset.forms import Dataset
-from curate.errors import SettingsError
+from curate.errors import UserError
 from curate.inspection.verify import faults
 from curate.tokens.shards import read_index
 
@@ -131,14 +131,14 @@ def test_a_file_that_is_not_of_the_export_or_was_changed_is_not_overwritten(out,
     dest = tmp_path / "x"
     dest.mkdir()
     (dest / "README.md").write_text("mine")
-    with pytest.raises(SettingsError, match=r"x/README.md: not of an export to datacard"):
+    with pytest.raises(UserError, match=r"x/README.md: not of an export to datacard"):
         export("datacard", out, dest)
     assert content(dest) == {"README.md": b"mine"}
     (dest / "README.md").unlink()
     export("datacard", out, dest)
     (dest / "README.md").write_text("mine now")
     before = content(dest)
-    with pytest.raises(SettingsError, match=r"x/README.md: changed since it was exported"):
+    with pytest.raises(UserError, match=r"x/README.md: changed since it was exported"):
         export("datacard", out, dest)
     assert content(dest) == before
 
@@ -148,7 +148,7 @@ def test_a_record_that_names_files_elsewhere_is_refused_and_nothing_is_removed(o
     (tmp_path / "x").mkdir()
     for text in ('{"files": {"../victim": 4}}', '{"files": {"/victim": 4}}', '{"files": [1]}', "{"):
         (tmp_path / "x" / ".curate-export-npy.json").write_text(text)
-        with pytest.raises(SettingsError, match=r"record of an export|names no files"):
+        with pytest.raises(UserError, match=r"record of an export|names no files"):
             export("npy", out, tmp_path / "x")
     assert (tmp_path / "victim").read_text() == "keep"
 
@@ -190,7 +190,7 @@ def test_the_card_states_the_funnel_the_mixture_and_the_licence(out, tmp_path):
 )
 def test_what_will_not_do_is_refused_before_any_work(form, dest, more, message, out, tmp_path):
     before = content(tmp_path)
-    with pytest.raises(SettingsError, match=message):
+    with pytest.raises(UserError, match=message):
         export(form, out, tmp_path / dest, **more)
     assert content(tmp_path) == before
 
@@ -225,7 +225,7 @@ def wide(folder: Path) -> Dataset:
 
 def test_ids_of_four_bytes_go_where_a_reader_takes_them(tmp_path):
     dataset = wide(tmp_path)
-    with pytest.raises(SettingsError, match=r"llm\.c's loader reads uint16"):
+    with pytest.raises(UserError, match=r"llm\.c's loader reads uint16"):
         dict(trainers.llmc(dataset))
     files = dict(trainers.litdata(dataset))
     for name, each in files.items():

@@ -180,7 +180,7 @@ def test_too_few_tokens_for_one_window_are_named(tmp_path):
 
 @pytest.mark.parametrize("change", [{"context": 0}, {"batch": 0}, {"seed": -1}, {"seed": 2**64}])
 def test_a_setting_without_meaning_is_refused(pair, change):
-    with pytest.raises(ValueError, match="need context"):
+    with pytest.raises(ValueError, match="context and batch are at least 1"):
         Loader(pair, **SETTINGS | change)
 
 
@@ -190,7 +190,7 @@ def test_a_setting_without_meaning_is_refused(pair, change):
         (lambda loader: loader.samples(-1, 2), "a first sample from 0 on"),
         (lambda loader: loader.samples(0, 2, np.empty((2, 16), np.int64)), "room for 2 windows"),
         (lambda loader: loader.part(0, 4, 2, 2), "a rank below the world size, got 2 of 2"),
-        (lambda loader: loader.locate(0, 4), "a row below 4, got 0, 4"),
+        (lambda loader: loader.locate(0, 4), "a row below 4, got step 0, row 4"),
         (lambda loader: loader.resume(loader.state(0) | {"samples": -3}), "from 0 on, got -3"),
     ],
 )

@@ -16,7 +16,7 @@ from curate.extract.page import extract
 from curate.filters import gopher
 from curate.filters import language as languages
 from curate.filters.rules import Filter
-from curate.miniweb import build
+from curate.miniweb.build import sites
 from curate.miniweb.capture import DELIVERIES, gzip_member, payload
 from curate.miniweb.sites import ARTICLES, WEB
 from curate.miniweb.texts import blocks, parse, read_site
@@ -89,7 +89,7 @@ def test_every_folder_of_texts_is_served():
 
 
 def test_every_host_is_reserved_and_has_its_pages():
-    for host, captures in build.sites().items():
+    for host, captures in sites().items():
         assert host.endswith(".example")
         assert {capture.host for capture in captures} == {host}
 
@@ -124,7 +124,7 @@ def test_the_truth_says_who_should_reject_exactly_where_someone_should(truth):
 
 
 def test_every_delivery_carries_an_original(truth):
-    served = {capture.delivery for captures in build.sites().values() for capture in captures if capture.prose}
+    served = {capture.delivery for captures in sites().values() for capture in captures if capture.prose}
     assert served == set(DELIVERIES)
 
 
@@ -223,7 +223,7 @@ def test_a_stored_gzip_member_is_read_back():
 
 
 def test_damage_breaks_the_markup():
-    capture = next(each for each in build.sites()["www.nightbus.example"] if each.delivery == "unclosed tags")
+    capture = next(each for each in sites()["www.nightbus.example"] if each.delivery == "unclosed tags")
     sent = {name: payload(capture.markup, DELIVERIES[name]) for name in ("unclosed tags", "no head", "tag soup")}
     assert b"</p>" not in sent["unclosed tags"]
     assert b"<head>" not in sent["no head"]

@@ -120,7 +120,7 @@ def test_what_an_index_selects_is_read_and_nothing_else(crawl, server, whole, tm
         record = extract(given, tmp_path / name, select, base=base)
         assert record.counts.read == len(wanted)
     assert parts(tmp_path / "far", "part") == parts(tmp_path / "near", "part")
-    assert [each["sha256"] for each in items(tmp_path / "far")] == [each["sha256"] for each in items(tmp_path / "near")]
+    assert [each["digest"] for each in items(tmp_path / "far")] == [each["digest"] for each in items(tmp_path / "near")]
     expected = [row for row in documents(whole) if (row["warc_file"], row["warc_offset"]) in wanted]
     assert documents(tmp_path / "far") == expected
     (verdict,) = history.of(tmp_path / "far", expected[0]["url"])
