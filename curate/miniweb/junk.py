@@ -109,8 +109,8 @@ def baskets(site: Site, rng: random.Random, count: int) -> Iterator[Capture]:
             f"<tr><td>{rng.choice(LINES)} {rng.choice(GOODS)}<td>{rng.randint(1, 4)}<td>{price(rng)}</tr>"
             for _ in range(3 * number)
         )
-        told = f"<table>{rows}</table><p>Subtotal {price(rng)}</p>" if rows else "<p>Your basket is empty.</p>"
-        content = f'<h1>Basket</h1>{told}<p><a class="button" href="/checkout">Checkout</a></p>'
+        summary = f"<table>{rows}</table><p>Subtotal {price(rng)}</p>" if rows else "<p>Your basket is empty.</p>"
+        content = f'<h1>Basket</h1>{summary}<p><a class="button" href="/checkout">Checkout</a></p>'
         yield page(site, f"/basket?session={code(rng).lower()}", "Basket", content, why="cart")
 
 

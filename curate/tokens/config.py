@@ -13,7 +13,7 @@ def is_tokenizer_file(encoding: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokenize:
-    """How text becomes token ids."""
+    """The tokenizer that makes token ids of text."""
 
     encoding: str = "gpt2"  # the name of one of tiktoken's encodings, or the path of a Hugging Face tokenizer.json
     eot: str | None = None  # the token that ends every document; None: `<|endoftext|>`, or a tokenizer.json's own
@@ -25,7 +25,7 @@ class Tokenize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """How tokenized documents are packed into shards; a document is never cut, and its split is drawn from its id."""
+    """The packing of tokenized documents into shards; a document is never cut, and its split is drawn from its id."""
 
     max_tokens: int = 100_000_000  # of a shard, in tokens; the default is llm.c's and FineWeb's
     valid_fraction: float = 0.005  # share of the documents that go to the split "valid"
