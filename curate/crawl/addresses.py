@@ -1,4 +1,4 @@
-"""Which addresses, hosts and ports a crawler never connects to, and which names it is told an address for.
+"""Addresses, hosts and ports that a crawler never connects to, and addresses that the user gives for names.
 
 The table is explicit: Python's own `is_global` calls NAT64, 6to4 and metadata addresses global. It holds the networks
 that IANA's special-purpose registries (RFC 6890) do not call globally reachable, metadata services of clouds, and the
@@ -57,7 +57,7 @@ DENIED = {
     "ff00::/8": "multicast (RFC 4291, 2.7)",
 }
 TABLE = tuple((ip_network(network), reason) for network, reason in DENIED.items())
-GLOBAL_V6 = IPv6Network("2000::/3")  # all that is given out (RFC 4291, 2.4)
+GLOBAL_V6 = IPv6Network("2000::/3")  # all that IANA has assigned (RFC 4291, 2.4)
 
 EMBEDDED: tuple[tuple[IPv6Network, Callable[[int], int]], ...] = (  # where a v6 address holds a v4 one
     (IPv6Network("::/96"), lambda bits: bits),
@@ -77,45 +77,45 @@ LOCAL_NAMES = ("localhost", "local", "internal", "localdomain", "home.arpa", "on
 
 
 def denied(address: str, allowed: Sequence[Network] = ()) -> str | None:
-    """Why an address may not be connected to, or None.
+    """Returns why an address may not be connected to, or None.
 
-    An address in `allowed` may, also as the v4-mapped form of an allowed v4 address, which is the same one to a socket.
+    An address in `allowed` may be, and so may the v4-mapped form of an allowed v4 address: a socket takes both as one.
     """
     try:
-        found = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return "not an address"
-    if isinstance(found, IPv6Address) and found.scope_id is not None:
+    if isinstance(parsed, IPv6Address) and parsed.scope_id is not None:
         return "has a zone (RFC 4007)"
-    plain = (isinstance(found, IPv6Address) and found.ipv4_mapped) or found
-    if any(found in network or plain in network for network in allowed):  # False where the versions differ
+    v4 = (isinstance(parsed, IPv6Address) and parsed.ipv4_mapped) or parsed
+    if any(parsed in network or v4 in network for network in allowed):  # False where the versions differ
         return None
-    inner = embedded(found)
-    reason = _reason(found)
-    if reason and inner and (inside := _reason(inner)):
-        return f"{reason}, holding {inner}: {inside}"
+    inner = embedded(parsed)
+    reason = _reason(parsed)
+    if reason and inner and (inner_reason := _reason(inner)):
+        return f"{reason}, holding {inner}: {inner_reason}"
     return reason
 
 
 def denied_host(host: str) -> str | None:
-    """Why a name is not even looked up, or None; a numeric address is no name and passes."""
+    """Returns why a name is not looked up, or None; a numeric address is no name and passes."""
     name = host.lower().removesuffix(".")
     if ":" not in name and "." not in name:
         return "a name of one label"
-    if any(name == each or name.endswith(f".{each}") for each in LOCAL_NAMES):
+    if any(name == local or name.endswith(f".{local}") for local in LOCAL_NAMES):
         return "a local name"
     return None
 
 
 def denied_port(port: int) -> str | None:
-    """Why a port is not connected to, or None."""
+    """Returns why a port is not connected to, or None."""
     if port in LOW_PORTS or (1024 <= port < 65_536 and port not in BAD_PORTS):
         return None
     return "not a port of the web"
 
 
 def embedded(address: Address) -> IPv4Address | None:
-    """The v4 address that a v6 address stands for, if any."""
+    """Returns the v4 address that a v6 address stands for, if any."""
     if isinstance(address, IPv6Address) and int(address) > 1:
         for network, shift in EMBEDDED:
             if address in network:
@@ -123,46 +123,48 @@ def embedded(address: Address) -> IPv4Address | None:
     return None
 
 
+def parse_cidrs(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Returns networks from their CIDR form. Raises ValueError, which names the text that is none."""
+    networks = []
+    for text in texts:
+        try:
+            networks.append(ip_network(text.strip()))
+        except ValueError:
+            raise ValueError(f"{text!r} is not a network like 10.0.0.0/8 or fd00::/8") from None
+    return tuple(networks)
+
+
+def parse_resolve(texts: Iterable[str]) -> dict[tuple[str, int], tuple[str, ...]]:
+    """Returns addresses by host and port, from texts as curl's --resolve takes them.
+
+    A text is HOST:PORT:ADDRESS[,ADDRESS…], or @FILE of a file with one a line. The last entry for a host and port
+    counts. Raises ValueError on an entry that cannot be read, OSError on a file.
+    """
+    pinned: dict[tuple[str, int], tuple[str, ...]] = {}
+    for text in texts:
+        if text.startswith("@"):
+            lines = Path(text[1:]).read_text().splitlines()
+            pinned |= parse_resolve(line for line in map(str.strip, lines) if line and line[0] not in "#@")
+            continue
+        host, port, addresses = _parse_entry(text.strip())
+        pinned[host, port] = addresses
+    return pinned
+
+
 def _reason(address: Address) -> str | None:
-    """The reason of the narrowest entry that holds the address."""
-    held = [(network.prefixlen, why) for network, why in TABLE if address in network]
-    if held:
-        return max(held)[1]
+    """Returns the reason of the narrowest entry of the table that holds the address, if any."""
+    reasons = [(network.prefixlen, reason) for network, reason in TABLE if address in network]
+    if reasons:
+        return max(reasons)[1]
     if isinstance(address, IPv6Address) and address not in GLOBAL_V6:
         return "not given out (RFC 4291, 2.4)"
     return None
 
 
-def parse_cidrs(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Networks in CIDR form; raises ValueError naming the one that is none."""
-    found = []
-    for text in texts:
-        try:
-            found.append(ip_network(text.strip()))
-        except ValueError:
-            raise ValueError(f"{text!r} is not a network like 10.0.0.0/8 or fd00::/8") from None
-    return tuple(found)
-
-
-def parse_resolve(texts: Iterable[str]) -> dict[tuple[str, int], tuple[str, ...]]:
-    """Addresses for names, as curl's --resolve takes them: HOST:PORT:ADDRESS[,ADDRESS…], or @FILE with one a line.
-
-    The last entry for a host and port counts. Raises ValueError on an entry that cannot be read, OSError on a file.
-    """
-    found: dict[tuple[str, int], tuple[str, ...]] = {}
-    for text in texts:
-        if text.startswith("@"):
-            lines = Path(text[1:]).read_text().splitlines()
-            found |= parse_resolve(line for line in map(str.strip, lines) if line and line[0] not in "#@")
-            continue
-        host, port, addresses = _entry(text.strip())
-        found[host, port] = addresses
-    return found
-
-
-def _entry(text: str) -> tuple[str, int, tuple[str, ...]]:
+def _parse_entry(text: str) -> tuple[str, int, tuple[str, ...]]:
+    """Returns the host, port and addresses of one entry. Raises ValueError where it is none."""
     if text.startswith(("-", "+", "*")):
-        raise ValueError(f"{text!r}: the - and + prefixes and the * host of curl are not known here")
+        raise ValueError(f"{text!r}: curl's - and + prefixes and its * host are not supported")
     at = text.find(":", text.find("]") if text.startswith("[") else 0)
     host, colon, rest = text[:at], text[at : at + 1], text[at + 1 :]
     port, more, addresses = rest.partition(":")

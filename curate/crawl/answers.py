@@ -1,4 +1,4 @@
-"""What an answer comes to: where it leads on, or the outcome of a page and what is known of it."""
+"""From an answer to the URL that it redirects to, or to the outcome of a page with its media type and preferences."""
 
 import re
 import time
@@ -10,7 +10,7 @@ import ada_url
 
 from curate.crawl.config import Crawl
 from curate.crawl.fetch import Answer
-from curate.crawl.lots import refused
+from curate.crawl.lots import refusal_of
 from curate.crawl.outcomes import of_status
 from curate.warc.payloads import decode_body
 from curate.web.optouts import Preference, decide, from_headers, from_html
@@ -18,48 +18,48 @@ from curate.web.sniff import media_type
 from curate.web.urls import fetch_url
 
 REDIRECTS = (301, 302, 303, 307, 308)
-STACKED = 2  # content codings of a body
+STACKED = 2  # content codings of a body, at most
 FREE = 1 << 20  # bytes that a body may be decoded to whatever the ratio
-WORTH = 1 << 10  # bytes of HTML from which on the start of a page is kept
-ENOUGH = 8  # bytes from which on a first piece tells what it is
+WORTH = 1 << 10  # bytes of HTML above which a page that was cut is kept
+ENOUGH = 8  # bytes of a body from which its media type is sniffed
 CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"',]+)", re.I)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """The outcome of a page: media type as sniffed, charset as told, decoded bytes, what was said about its use."""
+    """The outcome of a URL, with what is known of its page."""
 
     outcome: str
-    detail: str = ""
-    mime: str = ""
-    charset: str = ""
-    decoded_bytes: int | None = None
-    preferences: tuple[Preference, ...] = ()
+    detail: str = ""  # of the outcome, one line
+    mime: str = ""  # media type as sniffed
+    charset: str = ""  # as the header names it
+    decoded_bytes: int | None = None  # of the body without its content codings
+    preferences: tuple[Preference, ...] = ()  # about the use of the page
 
 
-def redirected(answer: Answer) -> str | None:
-    """Where an answer leads, as it was told and resolved against its own URL; None where it leads nowhere.
+def redirect_url(answer: Answer) -> str | None:
+    """Returns the URL that an answer redirects to, resolved against its own; None where it is no redirect.
 
-    ValueError where it is no address to ask for.
+    Raises ValueError where its Location is no URL that may be requested.
     """
     location = answer.field("location")
     if answer.outcome or answer.status not in REDIRECTS:
         return None
     if not location:
         raise ValueError("no Location")
-    told = location.encode("latin-1").decode("utf-8", "replace")
+    text = location.encode("latin-1").decode("utf-8", "replace")
     try:
-        found = fetch_url(ada_url.join_url(answer.url, told))
+        url = fetch_url(ada_url.join_url(answer.url, text))
     except ValueError:
-        raise ValueError(f"Location: {told[:80]}") from None
-    verdict, detail = refused(found) if isinstance(found, str) else (found.rule, "")
+        raise ValueError(f"Location: {text[:80]}") from None
+    verdict, detail = refusal_of(url) if isinstance(url, str) else (url.rule, "")
     if verdict:
-        raise ValueError(f"Location: {told[:80]} ({verdict} {detail}".rstrip() + ")")
-    return str(found)
+        raise ValueError(f"Location: {text[:80]} ({verdict} {detail}".rstrip() + ")")
+    return str(url)
 
 
 def glance(answer: Answer, head: bytes, rules: Crawl) -> str:
-    """`content_type_unwanted` where both the header and the first bytes of a body tell so, else ''."""
+    """Returns `content_type_unwanted` where both the header and the first bytes of a body name such a type, else ''."""
     if not answer.mime or answer.mime in rules.types or answer.status not in (200, 203):
         return ""
     plain, _ = decode_body(head, codings(answer), FREE)
@@ -69,50 +69,55 @@ def glance(answer: Answer, head: bytes, rules: Crawl) -> str:
 
 
 def codings(answer: Answer) -> list[str]:
-    """The content codings of a body, the outermost first."""
-    names = [each.strip().lower() for each in answer.field("content-encoding").split(",")]
+    """Returns the content codings of a body, the outermost first."""
+    names = [name.strip().lower() for name in answer.field("content-encoding").split(",")]
     return [name for name in reversed(names) if name not in ("", "identity", "none")]
 
 
-def settled(answer: Answer, rules: Crawl, told_before: tuple[Preference, ...] = ()) -> Settled:
-    """What a response that leads nowhere else comes to; told_before: what was said elsewhere about the page's use."""
+def settle(answer: Answer, rules: Crawl, site_preferences: tuple[Preference, ...] = ()) -> Settled:
+    """Returns the outcome of a response that is no redirect.
+
+    site_preferences: about the use of the page, from robots.txt and TDMRep; those of the page are added.
+    """
     if answer.outcome:
         return Settled(outcome=answer.outcome, detail=answer.detail, mime=answer.mime)
     if answer.status not in (200, 203):
         return Settled(outcome=of_status(answer.status), detail=answer.status_line.decode("latin-1")[:100])
     now, tokens = datetime.now(UTC), (rules.agent,)
-    found = (*told_before, *from_headers(answer.fields, tokens, now))
-    if refusal := decide(found, rules.optouts):
-        return Settled(outcome=refusal, preferences=found)
+    preferences = (*site_preferences, *from_headers(answer.fields, tokens, now))
+    if refusal := decide(preferences, rules.optouts):
+        return Settled(outcome=refusal, preferences=preferences)
     if not answer.body:
-        return Settled(outcome=answer.why or "empty_body", detail=answer.detail, preferences=found)
-    plain, fault = _decoded(answer, rules)
-    if fault:
-        return Settled(outcome=fault, detail=answer.field("content-encoding")[:80], preferences=found)
+        return Settled(outcome=answer.why or "empty_body", detail=answer.detail, preferences=preferences)
+    plain, failure = _decode(answer, rules)
+    if failure:
+        return Settled(outcome=failure, detail=answer.field("content-encoding")[:80], preferences=preferences)
     mime = media_type(plain, answer.mime)
     if mime not in rules.types:
-        return Settled(outcome="content_type_unwanted", detail=mime, mime=mime, preferences=found)
-    charset = CHARSET.search(answer.field("content-type"))
-    named = charset[1].lower() if charset else ""
+        return Settled(outcome="content_type_unwanted", detail=mime, mime=mime, preferences=preferences)
+    match = CHARSET.search(answer.field("content-type"))
+    charset = match[1].lower() if match else ""
     if "html" in mime:
-        found = (*found, *from_html(plain, named, tokens, now))
-    outcome, detail = decide(found, rules.optouts) or _kept(answer, plain, mime), ""
-    if answer.truncated:
-        detail = f"{answer.why}: {answer.detail}".rstrip(": ")
+        preferences = (*preferences, *from_html(plain, charset, tokens, now))
     return Settled(
-        outcome=outcome, detail=detail, mime=mime, charset=named, decoded_bytes=len(plain), preferences=found
+        outcome=decide(preferences, rules.optouts) or _outcome_if_cut(answer, plain, mime),
+        detail=f"{answer.why}: {answer.detail}".rstrip(": ") if answer.truncated else "",
+        mime=mime,
+        charset=charset,
+        decoded_bytes=len(plain),
+        preferences=preferences,
     )
 
 
-def _kept(answer: Answer, plain: bytes, mime: str) -> str:
-    """Whether a page that is cut is worth keeping; what cut it otherwise."""
+def _outcome_if_cut(answer: Answer, plain: bytes, mime: str) -> str:
+    """Returns "ok" for a whole body, "ok_truncated" for a cut one that is worth keeping, else what cut it."""
     if not answer.truncated:
         return "ok"
     return "ok_truncated" if answer.why == "length" or ("html" in mime and len(plain) > WORTH) else answer.why
 
 
-def _decoded(answer: Answer, rules: Crawl) -> tuple[bytes, str]:
-    """A body without its codings, and the outcome where that fails."""
+def _decode(answer: Answer, rules: Crawl) -> tuple[bytes, str]:
+    """Returns a body without its content codings, and the outcome where that fails, else ''."""
     names = codings(answer)
     if len(names) > STACKED:
         return b"", "content_coding_unknown"
@@ -130,13 +135,13 @@ def _decoded(answer: Answer, rules: Crawl) -> tuple[bytes, str]:
 
 
 def retry_after(answer: Answer) -> float | None:
-    """The seconds that a 429 or 503 asks for; None where it asks for none, or not in a way that can be read."""
-    told = answer.field("retry-after").strip()
-    if answer.status not in (429, 503) or not told:
+    """Returns the seconds that a 429 or 503 asks to wait; None without a Retry-After that can be read."""
+    value = answer.field("retry-after").strip()
+    if answer.status not in (429, 503) or not value:
         return None
-    if told.isascii() and told.isdigit():
-        return float(told[:9])
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
     try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, IndexError, OverflowError):
         return None

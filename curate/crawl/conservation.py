@@ -1,4 +1,4 @@
-"""The law of a crawl, checked from its files: each planned URL has one outcome, each kept one a whole record."""
+"""Checks a crawl by its files: each planned URL has one outcome, and each kept URL one whole record."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,47 +16,47 @@ COLUMNS = ["id", "url", "final_url", "outcome", "kept", "warc_file", "warc_offse
 
 
 def faults(folder: Path, record: StageRecord) -> Iterator[str]:
-    """Every fault, one line each; of outcomes the first."""
+    """Yields every fault, one line each; of outcomes without a name only the first of a part."""
     planned: set[bytes] = set()
-    told: Counter[bytes] = Counter()
-    places: Counter[tuple[str, int]] = Counter()
+    outcomes: Counter[bytes] = Counter()  # by URL
+    records: Counter[tuple[str, int]] = Counter()  # kept rows by WARC file and offset
     for item in record.items:
-        asked = {url_id(url) for url in pq.read_table(folder / item.uri, columns=["url"])["url"].to_pylist()}
-        planned |= asked
+        lot = {url_id(url) for url in pq.read_table(folder / item.uri, columns=["url"])["url"].to_pylist()}
+        planned |= lot
         rows = pq.read_table(folder / part_name(item.number), columns=COLUMNS).to_pylist()
-        later = pq.read_table(folder / part_name(item.number, "deferred"), columns=["url", "tries"]).to_pylist()
-        left = {url_id(row["url"]) for row in later if row["tries"]}
-        mine = {row["id"] for row in rows}
-        if mine & left or mine | left != asked:
-            yield f"{folder / item.uri}: {len(asked)} URLs were planned, {len(mine | left)} have an outcome"
-        told.update(row["id"] for row in rows)
+        onward = pq.read_table(folder / part_name(item.number, "deferred"), columns=["url", "tries"]).to_pylist()
+        deferred = {url_id(row["url"]) for row in onward if row["tries"]}
+        ended = {row["id"] for row in rows}
+        if ended & deferred or ended | deferred != lot:
+            yield f"{folder / item.uri}: {len(lot)} URLs were planned, {len(ended | deferred)} have an outcome"
+        outcomes.update(row["id"] for row in rows)
         kept = [row for row in rows if row["kept"]]
-        places.update((row["warc_file"], row["warc_offset"]) for row in kept)
-        strange = next((row for row in rows if row["outcome"] not in NAMES), None)
-        if strange:
-            yield f"{folder}: {strange['url']}: no outcome is called {strange['outcome']!r}"
+        records.update((row["warc_file"], row["warc_offset"]) for row in kept)
+        nameless = next((row for row in rows if row["outcome"] not in NAMES), None)
+        if nameless:
+            yield f"{folder}: {nameless['url']}: no outcome is called {nameless['outcome']!r}"
         if any((row["outcome"] in KEPT) != row["kept"] or row["kept"] != bool(row["warc_file"]) for row in rows):
-            yield f"{folder}: a row of part {item.number} is kept without a record, or has one and is not"
-        yield from _records(folder, kept)
-    if twice := sum(number > 1 for number in told.values()):
-        yield f"{folder}: {twice} URLs have more than one outcome"
-    if lost := len(planned - told.keys()):
+            yield f"{folder}: a row of part {item.number} is kept without a record, or has one and is not kept"
+        yield from _record_faults(folder, kept)
+    if repeated := sum(number > 1 for number in outcomes.values()):
+        yield f"{folder}: {repeated} URLs have more than one outcome"
+    if lost := len(planned - outcomes.keys()):
         yield f"{folder}: {lost} URLs have no outcome"
-    if shared := sum(number > 1 for number in places.values()):
+    if shared := sum(number > 1 for number in records.values()):
         yield f"{folder}: {shared} records belong to more than one URL"
 
 
-def _records(folder: Path, kept: list[dict[str, object]]) -> Iterator[str]:
-    """Does each kept row name the record of its page?"""
+def _record_faults(folder: Path, kept: list[dict[str, object]]) -> Iterator[str]:
+    """Yields the first kept row that does not name the record of its page."""
     for row in kept:
         path, offset, length = folder / str(row["warc_file"]), row["warc_offset"], row["warc_length"]
         try:
             if not isinstance(offset, int) or not isinstance(length, int):
                 raise ValueError("no place in the file")
             with path.open("rb") as file:
-                found = read_at(file, offset, length)
-            if (found.url, found.payload_digest) != (row["final_url"], row["payload_digest"]):
-                raise ValueError(f"holds {found.url}, not {row['final_url']}")
+                exchange = read_at(file, offset, length)
+            if (exchange.url, exchange.payload_digest) != (row["final_url"], row["payload_digest"]):
+                raise ValueError(f"holds {exchange.url}, not {row['final_url']}")
         except (OSError, ValueError) as error:
             yield f"{path}: the record at {offset} of {row['url']}: {error}"
             return

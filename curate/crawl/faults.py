@@ -1,4 +1,4 @@
-"""What went wrong with a request, from aiohttp's exceptions to names of outcomes."""
+"""From aiohttp's exceptions to the outcomes that they stand for."""
 
 import errno
 import socket
@@ -12,13 +12,13 @@ from aiohttp import http_exceptions
 from curate.crawl.resolver import RefusedAddress
 
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
-OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # our own trouble, which may pass
+OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # our machine lacks something, for a while
 RESET = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
-LONG = 200
+LENGTH = 200  # characters of a detail
 
 
 class ProtocolFault(Exception):
-    """An answer that is not read on; `outcome` names why."""
+    """A response breaks a rule and is not read on; `outcome` names the rule."""
 
     def __init__(self, outcome: str, detail: str) -> None:
         super().__init__(detail)
@@ -26,44 +26,47 @@ class ProtocolFault(Exception):
 
 
 def fault(error: BaseException, connecting: Any, secure: bool, *, reading: bool = False) -> tuple[str, str]:
-    """The outcome that an exception stands for, and a detail on one line.
+    """Returns the outcome that an exception stands for, and a detail on one line.
 
-    connecting: the socket that was opened, if any. reading: the header had come.
+    connecting: the socket that was opened, if any. reading: whether the header was received.
     """
     chain = [*_chain(error)]
-    detail = " ".join(f"{type(error).__name__}: {error}".split())[:LONG]
-    for each in chain:
-        if isinstance(each, RefusedAddress | ProtocolFault):
-            return each.outcome, each.detail[:LONG]
-    for each in chain:
-        if found := _named(each, connecting, secure, reading):
-            opening = secure and connecting is not None and isinstance(error, aiohttp.ClientConnectorError)
-            return "tls_handshake" if opening and found in ("disconnect", "connect_reset") else found, detail
+    detail = " ".join(f"{type(error).__name__}: {error}".split())[:LENGTH]
+    for cause in chain:
+        if isinstance(cause, RefusedAddress | ProtocolFault):
+            return cause.outcome, cause.detail[:LENGTH]
+    in_handshake = secure and connecting is not None and isinstance(error, aiohttp.ClientConnectorError)
+    for cause in chain:
+        if outcome := _outcome(cause, connecting, secure, reading):
+            if in_handshake and outcome in ("disconnect", "connect_reset"):
+                return "tls_handshake", detail
+            return outcome, detail
     return "internal_error", detail
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, what it wraps, and what caused it."""
+    """Yields an error, those that it wraps, and those that caused it."""
     seen: list[BaseException] = []
     waiting: list[Any] = [error]
     while waiting:
-        each = waiting.pop(0)
-        if isinstance(each, BaseException) and each not in seen:
-            seen.append(each)
-            yield each
-            waiting += [getattr(each, "os_error", None), getattr(each, "certificate_error", None)]
-            waiting += [each.__cause__, each.__context__]
+        cause = waiting.pop(0)
+        if isinstance(cause, BaseException) and cause not in seen:
+            seen.append(cause)
+            yield cause
+            waiting += [getattr(cause, "os_error", None), getattr(cause, "certificate_error", None)]
+            waiting += [cause.__cause__, cause.__context__]
 
 
-def _named(error: BaseException, connecting: Any, secure: bool, reading: bool) -> str:
+def _outcome(error: BaseException, connecting: Any, secure: bool, reading: bool) -> str:
+    """Returns the outcome of one exception without its causes, '' where it tells nothing."""
     if isinstance(error, http_exceptions.HttpProcessingError | http_exceptions.PayloadEncodingError):
-        return _malformed(error)
+        return _of_bad_http(error)
     if isinstance(error, ssl.SSLCertVerificationError | ssl.CertificateError):
         return "tls_verify"
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError) and not error.__cause__:
         return "disconnect"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return "tls_timeout" if secure and _connected(connecting) else "connect_timeout"
+        return "tls_timeout" if secure and _is_connected(connecting) else "connect_timeout"
     if isinstance(error, TimeoutError) and error.errno is None:
         return "read_timeout" if reading else "ttfb_timeout"
     if isinstance(error, ssl.SSLError):
@@ -74,6 +77,7 @@ def _named(error: BaseException, connecting: Any, secure: bool, reading: bool) -
 
 
 def _of_system(error: BaseException) -> str:
+    """Returns the outcome of an error of the operating system, '' for any other."""
     if not isinstance(error, OSError):
         return ""
     if error.errno == errno.ECONNREFUSED:
@@ -89,27 +93,27 @@ def _of_system(error: BaseException) -> str:
     return ""
 
 
-def _connected(opened: Any) -> bool:
-    """Has the socket another end?"""
+def _is_connected(opened: Any) -> bool:
+    """Tells whether the socket is connected."""
     try:
         return isinstance(opened, socket.socket) and bool(opened.getpeername())
     except OSError:
         return False
 
 
-def _malformed(error: BaseException) -> str:
-    """The outcome of an answer that is no proper HTTP."""
-    told = str(error).lower()
-    if isinstance(error, http_exceptions.LineTooLong) or "too many" in told or "got more than" in told:
+def _of_bad_http(error: BaseException) -> str:
+    """Returns the outcome of a response that is not valid HTTP, by what aiohttp says of it."""
+    message = str(error).lower()
+    if isinstance(error, http_exceptions.LineTooLong) or "too many" in message or "got more than" in message:
         return "headers_too_large"
-    if "expected http/" in told:
+    if "expected http/" in message:
         return "protocol_not_http"
     if isinstance(error, http_exceptions.ContentLengthError):
         return "disconnect"
-    if isinstance(error, http_exceptions.TransferEncodingError) or "chunk" in told:
+    if isinstance(error, http_exceptions.TransferEncodingError) or "chunk" in message:
         return "protocol_chunk"
-    if "content-length" in told:
+    if "content-length" in message:
         return "protocol_length"
-    if isinstance(error, http_exceptions.BadStatusLine) or "status" in told or "version" in told:
+    if isinstance(error, http_exceptions.BadStatusLine) or "status" in message or "version" in message:
         return "protocol_status"
     return "protocol_header"

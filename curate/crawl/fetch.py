@@ -22,74 +22,134 @@ from curate.crawl.config import Crawl
 from curate.crawl.faults import ProtocolFault, fault
 from curate.crawl.resolver import Resolver
 
-PIECE = 1 << 16
-FIELD_BYTES, FIELDS = 32_000, 256
-ERROR_BYTES = 1 << 16  # of a body that is of no use, read so that its connection can be
+PIECE = 1 << 16  # bytes that are read at once
+FIELD_BYTES, FIELDS = 32_000, 256  # of a response: bytes of a field, number of fields
+GLANCE_BYTES = 1024  # of a body that `glance` sees, about
+ERROR_BYTES = 1 << 16  # of a body that is of no use, read so that its connection can be used again
 KEEP_ALIVE_S = 15.0
-HOPELESS = ("text/event-stream", "multipart/x-mixed-replace")
-CONNECTING: ContextVar["Connecting"] = ContextVar("connecting")
+HOPELESS = ("text/event-stream", "multipart/x-mixed-replace")  # media types of bodies that need not end
+INTERIM = 8  # responses of 1xx before the one that counts
 
 
 @dataclass(slots=True)
 class Connecting:
-    """What is known of a connection before there is an answer."""
+    """The connection that is being opened for a request."""
 
     socket: Any = None
 
 
+CONNECTING: ContextVar[Connecting] = ContextVar("connecting")  # of the request that this task makes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of one request. outcome: '' where there is a response to look at.
-
-    body: without chunks, in its content codings, whole unless `truncated` says why it is cut (`why`: by what outcome).
-    cut: we hung up before its end.
-    """
+    """The result of one request: a response, or the outcome that names why there is none."""
 
     url: str
-    date: datetime
-    outcome: str = ""
-    detail: str = ""
+    date: datetime  # when the request began
+    outcome: str = ""  # '' where there is a response to look at
+    detail: str = ""  # of the outcome, one line
     status: int = 0
     status_line: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    body: bytes = b""
-    truncated: str = ""
-    why: str = ""
-    cut: bool = False
+    body: bytes = b""  # without chunks, in its content codings
+    truncated: str = ""  # WARC's reason why the body is cut, '' where it is whole
+    why: str = ""  # the outcome that names what cut the body
+    cut: bool = False  # we hung up before the response ended
     ip: str = ""
-    request: bytes = b""
+    request: bytes = b""  # as sent
     protocols: tuple[str, ...] = ()
     cipher: str = ""
-    seconds: float = 0.0
+    seconds: float = 0.0  # from the request to the end of the body
 
     @classmethod
     def refused(cls, url: str, outcome: str, detail: str) -> "Answer":
-        """No answer, as nothing was asked."""
+        """Returns the answer that stands for a request that was not made."""
         return cls(url=url, date=datetime.now(UTC), outcome=outcome, detail=detail)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
-        """The header fields as text."""
+        """Returns the header fields as text."""
         return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers]
 
     def field(self, name: str) -> str:
-        """The values of a header field, joined; '' without it."""
+        """Returns the values of a header field, joined by commas; '' without it. name: in lower case."""
         wanted = name.encode()
-        return b", ".join([value.strip() for each, value in self.headers if each.lower() == wanted]).decode("latin-1")
+        values = [value.strip() for header, value in self.headers if header.lower() == wanted]
+        return b", ".join(values).decode("latin-1")
 
     @property
     def mime(self) -> str:
-        """The media type that the header names."""
+        """Returns the media type that the header names, '' without one."""
         return self.field("content-type").partition(",")[0].partition(";")[0].strip().lower()
 
 
-# Tells of a header and the first bytes of a body whether the rest is of any use: '' or an outcome.
+# Returns, from the header and the first bytes of a body, the outcome of a page that need not be read on; else ''.
 Glance = Callable[[Answer, bytes], str]
+
+
+class Unanswered(Exception):
+    """A new connection broke before the response. Not a subclass of aiohttp's errors, which it would retry at once."""
+
+
+class Response(aiohttp.ClientResponse):
+    """A response that keeps the peer and the TLS of its connection, which aiohttp drops at the end of a short body."""
+
+    peer: str = ""
+    secured: Any = None
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        """Reads the head of the response. If a used connection breaks, aiohttp asks once more on a new one."""
+        if transport := connection.transport:
+            peer = transport.get_extra_info("peername")
+            self.peer, self.secured = str(peer[0]) if peer else "", transport.get_extra_info("ssl_object")
+        protocol = connection.protocol
+        used = is_used(protocol)
+        protocol.was_asked = True
+        protocol.read = _limit_interim(protocol.read)
+        try:
+            return await super().start(connection)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            if used:
+                raise
+            raise Unanswered(str(error)) from error
+        finally:
+            del protocol.read
+
+
+class Connector(aiohttp.TCPConnector):
+    """Closes used connections on which bytes came without a request: they would answer the next request."""
+
+    async def connect(self, *args: Any, **options: Any) -> Any:
+        """Returns a connection, new or used, for a request."""
+        while True:
+            connection = await super().connect(*args, **options)
+            protocol: Any = connection.protocol
+            if not (is_used(protocol) and protocol.should_close):
+                return connection
+            connection.close()
+
+
+def is_used(protocol: Any) -> bool:
+    """Tells whether a request was sent on this connection."""
+    return hasattr(protocol, "was_asked")
+
+
+def _limit_interim(read: Any) -> Any:
+    """Returns a reader of responses that raises after too many of 1xx, each of which costs us more than the server."""
+    responses = count()
+
+    async def next_answer() -> Any:
+        if next(responses) > INTERIM:
+            raise ProtocolFault("protocol_status", f"more than {INTERIM} answers of 1xx")
+        return await read()
+
+    return next_answer
 
 
 @lru_cache(maxsize=4)
 def tls_context(policy: str, authority: str = "") -> ssl.SSLContext:
-    """The process's context: "verify" as browsers do, "record" whatever the certificate says; http/1.1 only."""
+    """Returns the process's context: "verify" certificates, or "record" to accept any; http/1.1 only."""
     context = ssl.create_default_context(cafile=authority or None)
     if policy == "record":
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -99,13 +159,13 @@ def tls_context(policy: str, authority: str = "") -> ssl.SSLContext:
 
 
 def session(rules: Crawl, resolver: Resolver) -> aiohttp.ClientSession:
-    """A session that connects to checked addresses only; to be made inside a running loop, and closed."""
+    """Returns a session that connects to checked addresses only; make it inside a running loop, and close it."""
 
     def open_socket(info: Any) -> Any:
-        made = resolver.open_socket(info)
+        opened = resolver.open_socket(info)
         if connecting := CONNECTING.get(None):
-            connecting.socket = made
-        return made
+            connecting.socket = opened
+        return opened
 
     connector = Connector(
         resolver=resolver,
@@ -133,7 +193,7 @@ def session(rules: Crawl, resolver: Resolver) -> aiohttp.ClientSession:
 
 
 def request_headers(rules: Crawl) -> dict[str, str]:
-    """The fields of every request; the agent names a contact."""
+    """Returns the header fields of every request; the agent names a contact."""
     return {
         "User-Agent": f"{rules.agent}/{__version__} (+{rules.contact})",
         "Accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.1",
@@ -145,7 +205,7 @@ def request_headers(rules: Crawl) -> dict[str, str]:
 async def ask(
     client: aiohttp.ClientSession, url: str, rules: Crawl, *, limit: int, glance: Glance = lambda *_: ""
 ) -> Answer:
-    """Ask for a URL and read at most `limit` bytes of its body."""
+    """Asks for a URL and reads at most `limit` bytes of its body."""
     began = time.monotonic()
     answer = Answer(url=url, date=datetime.now(UTC))
     connecting = Connecting()
@@ -171,8 +231,8 @@ async def ask(
 
 
 def _head(answer: Answer, response: Any, rules: Crawl) -> Answer:
+    """Returns the answer with the response's header; raises ProtocolFault where that is unfit for a WARC."""
     version = response.version
-    named = f"HTTP/{version.major}.{version.minor}"
     size = sum(len(name) + len(value) + 4 for name, value in response.raw_headers)
     if size > rules.max_header or len(response.raw_headers) > FIELDS:
         raise ProtocolFault("headers_too_large", f"{size} bytes in {len(response.raw_headers)} fields")
@@ -180,9 +240,6 @@ def _head(answer: Answer, response: Any, rules: Crawl) -> Answer:
         raise ProtocolFault("protocol_header", "NUL in a field")
     if not 100 <= response.status <= 999:
         raise ProtocolFault("protocol_status", str(response.status))
-    info = response.request_info
-    sent = "".join(f"{name}: {value}\r\n" for name, value in info.headers.items())
-    line = f"{info.method} {info.url.raw_path_qs} HTTP/1.1\r\n{sent}\r\n"
     protocols: tuple[str, ...] = ("http/1.1",)
     cipher = ""
     if response.secured:
@@ -191,23 +248,33 @@ def _head(answer: Answer, response: Any, rules: Crawl) -> Answer:
     return replace(
         answer,
         status=response.status,
-        status_line=f"{named} {response.status} {response.reason or ''}".encode("latin-1", "replace").rstrip(),
+        status_line=f"HTTP/{version.major}.{version.minor} {response.status} {response.reason or ''}".encode(
+            "latin-1", "replace"
+        ).rstrip(),
         headers=response.raw_headers,
         ip=response.peer,
-        request=line.encode("utf-8", "surrogateescape"),
+        request=_request_head(response.request_info),
         protocols=protocols,
         cipher=cipher,
     )
 
 
+def _request_head(info: Any) -> bytes:
+    """Returns the request line and header as they were sent."""
+    fields = "".join(f"{name}: {value}\r\n" for name, value in info.headers.items())
+    return f"{info.method} {info.url.raw_path_qs} HTTP/1.1\r\n{fields}\r\n".encode("utf-8", "surrogateescape")
+
+
 @dataclass(slots=True)
 class _Body:
+    """The pieces of a body as far as they are read."""
+
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
 
 
 async def _read(answer: Answer, response: Any, rules: Crawl, limit: int, glance: Glance, began: float) -> Answer:
-    """The answer with its body, cut where a limit is hit or the connection breaks."""
+    """Returns the answer with its body, cut where a limit is hit or the connection breaks."""
     body = _Body()
     if answer.mime in HOPELESS:
         return replace(answer, outcome="content_type_unwanted", detail=answer.mime)
@@ -232,7 +299,7 @@ async def _read(answer: Answer, response: Any, rules: Crawl, limit: int, glance:
 async def _take(
     answer: Answer, response: Any, rules: Crawl, limit: int, glance: Glance, began: float, body: _Body
 ) -> str:
-    """Read pieces until the end or a limit; an outcome where the first bytes tell that it is of no use."""
+    """Reads pieces into `body` until the end or a limit; returns an outcome where `glance` needs no more of it."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     last = started + rules.total_seconds - (time.monotonic() - began)
@@ -247,7 +314,7 @@ async def _take(
                     break
                 if looking and (outcome := glance(answer, b"".join(body.parts))):
                     return outcome
-                looking = looking and body.size < 1024
+                looking = looking and body.size < GLANCE_BYTES
                 now = loop.time()
                 spent = now - started
                 if spent > rules.min_rate_seconds and body.size < rules.min_rate * spent:
@@ -258,65 +325,3 @@ async def _take(
             raise ProtocolFault("total_timeout", f"{rules.total_seconds:g} s") from None
         raise ProtocolFault("read_timeout", f"nothing for {rules.idle_seconds:g} s") from None
     return ""
-
-
-INTERIM = 8  # answers of 1xx before the one that counts
-
-
-class Unanswered(Exception):
-    """A new connection broke before an answer; of no class that aiohttp would ask again for, at once."""
-
-
-class Response(aiohttp.ClientResponse):
-    """A response that keeps what its connection knew, which aiohttp lets go with a short body."""
-
-    peer: str = ""
-    secured: Any = None
-
-    async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        """Read the head of the answer; on a used connection that breaks, aiohttp asks once more on a new one."""
-        if transport := connection.transport:
-            peer = transport.get_extra_info("peername")
-            self.peer, self.secured = str(peer[0]) if peer else "", transport.get_extra_info("ssl_object")
-        protocol = connection.protocol
-        used = is_used(protocol)
-        protocol.was_asked = True
-        protocol.read = _counted(protocol.read)
-        try:
-            return await super().start(connection)
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            if used:
-                raise
-            raise Unanswered(str(error)) from error
-        finally:
-            del protocol.read
-
-
-class Connector(aiohttp.TCPConnector):
-    """Hands out no used connection on which bytes came while nobody asked: they would answer the next request."""
-
-    async def connect(self, *told: Any, **more: Any) -> Any:
-        """A connection, new or used, for a request."""
-        while True:
-            connection = await super().connect(*told, **more)
-            protocol: Any = connection.protocol
-            if not (is_used(protocol) and protocol.should_close):
-                return connection
-            connection.close()
-
-
-def is_used(protocol: Any) -> bool:
-    """Has a request been sent on this connection?"""
-    return hasattr(protocol, "was_asked")
-
-
-def _counted(read: Any) -> Any:
-    """A reader of answers that ends 1xx without end, each of which costs us more than the server."""
-    answers = count()
-
-    async def next_answer() -> Any:
-        if next(answers) > INTERIM:
-            raise ProtocolFault("protocol_status", f"more than {INTERIM} answers of 1xx")
-        return await read()
-
-    return next_answer

@@ -1,4 +1,4 @@
-"""What a lot has asked for, in lines that outlive the process: which hosts are to be left alone until when."""
+"""The requests of a lot on disk, so that a process that follows a crash knows which hosts to leave alone until when."""
 
 import json
 import os
@@ -9,34 +9,34 @@ from pathlib import Path
 from curate.crawl.lots import url_id
 from curate.storage.writing import write_bytes
 
-PAUSES = "pauses-*.json"
+PAUSES = "pauses-*.json"  # a file of each lot: unix time by host
 
 
 def write_pauses(work: Path, lot: str, waiting: dict[str, float]) -> None:
-    """Tell the lots of later waves which hosts are to be left alone for so many seconds yet."""
+    """Writes for the lots of later waves which hosts are to be left alone; waiting: the seconds yet, by host."""
     if waiting:
-        told = {host: time.time() + seconds for host, seconds in waiting.items()}
-        write_bytes(work / PAUSES.replace("*", lot), json.dumps(told).encode())
+        pauses = {host: time.time() + seconds for host, seconds in waiting.items()}
+        write_bytes(work / PAUSES.replace("*", lot), json.dumps(pauses).encode())
 
 
 def read_pauses(work: Path) -> Iterator[tuple[str, float]]:
-    """What the lots so far have told: hosts and unix times, of those that are still to come."""
+    """Yields the hosts that earlier lots of the crawl left alone, with the unix time until when, if that is to come."""
     for path in work.glob(PAUSES):
         yield from ((host, ready) for host, ready in json.loads(path.read_bytes()).items() if ready > time.time())
 
 
 class Journal:
-    """Appends a line per request. ready: unix time per host; asked: ids of URLs, both from what an earlier run left."""
+    """Appends a line at the start and at the end of each request; first reads those of an earlier process."""
 
     def __init__(self, path: Path) -> None:
-        self.ready: dict[str, float] = {}
-        self.asked: set[bytes] = set()
+        self.ready: dict[str, float] = {}  # unix time when a host may be asked again, as the earlier process left it
+        self.asked: set[bytes] = set()  # ids of the URLs that it requested
         for line in path.read_bytes().split(b"\n") if path.exists() else ():
             self._read(line)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def _read(self, line: bytes) -> None:
-        """Take note of a line; the last one may be cut."""
+        """Takes note of a line; the last one may be cut."""
         fields = line.split(b" ")
         try:
             host, ready = fields[0].decode(), float(fields[1])
@@ -47,16 +47,16 @@ class Journal:
             return
 
     def asking(self, host: str, pause: float, url: str) -> None:
-        """A request starts."""
-        self._put(f"{host} {time.time() + pause:.3f} {url_id(url).hex()}\n")
+        """Writes that a request starts, and that the host is to be left alone for so many seconds."""
+        self._append(f"{host} {time.time() + pause:.3f} {url_id(url).hex()}\n")
 
     def asked_for(self, host: str, pause: float) -> None:
-        """A request ended, and this is the pause after it."""
-        self._put(f"{host} {time.time() + pause:.3f}\n")
+        """Writes that a request ended, and the pause after it (s)."""
+        self._append(f"{host} {time.time() + pause:.3f}\n")
 
-    def _put(self, line: str) -> None:
+    def _append(self, line: str) -> None:
         os.write(self._file, line.encode())
 
     def close(self) -> None:
-        """End it."""
+        """Closes the file."""
         os.close(self._file)

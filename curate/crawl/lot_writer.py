@@ -1,6 +1,6 @@
-"""What a lot leaves on disk: WARC parts with their outcomes, each committed whole, and at the end its sealed table.
+"""The files of a lot: WARC parts with their outcomes, each committed whole, and at the end the sealed tables.
 
-A part counts once its outcomes are there, which are written last. A lot that is begun again goes on after its
+A part counts once its outcomes are there, which are written last. A lot that is started again goes on after its
 committed parts. The seal is the lot's receipt, which names every file.
 """
 
@@ -16,18 +16,18 @@ import pyarrow.parquet as pq
 
 from curate import __version__, storage
 from curate.crawl.config import Crawl
-from curate.crawl.rows import COMMITTED, DEFERRED, NAMES, ONWARD, OUTCOMES, Row, exchange_key
+from curate.crawl.rows import COMMITTED, DEFERRED, DEFERRED_NAMES, OUTCOME_NAMES, OUTCOMES, Row, exchange_key
 from curate.stage.parts import Counts, FileRecord, Receipt, TableWriter, drop_other_receipt, part_name, write_receipt
 from curate.stage.schemas import REJECTED
 from curate.storage.writing import sha256_of, write_bytes
 from curate.warc import cdxj
 from curate.warc.writer import Earlier, Exchange, WarcWriter, payload_digest, record_id
 
-REVISIT_BYTES = 1024  # of a payload that is worth a record of its own each time if it is smaller
+REVISIT_BYTES = 1024  # a smaller payload gets a full record each time
 
 
 class LotWriter:
-    """Writes the parts of a lot and seals it; `rows` are the outcomes that are committed."""
+    """Writes the parts of a lot and seals it. rows: the committed outcomes; number: of the part that is next."""
 
     def __init__(self, out: Path, work: Path, lot: str, wave: int, rules: Crawl) -> None:
         self.out, self.work, self._rules, self._wave = out, work, rules, wave
@@ -39,25 +39,26 @@ class LotWriter:
         while (path := self._rows_path()).exists():
             self.rows += pq.read_table(path).to_pylist()
             self.number += 1
-        self._payloads = dict(self._earlier(row) for row in self.rows if row["outcome"] == "ok")
+        self._payloads = {row["payload_digest"]: self._earlier(row) for row in self.rows if row["outcome"] == "ok"}
         self._begin()
 
-    def _earlier(self, row: Row) -> tuple[str, Earlier]:
-        """A committed page as a later one of the same payload names it."""
+    def _earlier(self, row: Row) -> Earlier:
+        """Returns a committed page as a later one of the same payload names it."""
         name = record_id(self._name, exchange_key(row), "response")
-        found = Earlier(record_id=name, url=row["final_url"], date=row["fetched"], payload_digest=row["payload_digest"])
-        return found.payload_digest, found
+        return Earlier(record_id=name, url=row["final_url"], date=row["fetched"], payload_digest=row["payload_digest"])
 
     def _rows_path(self) -> Path:
         return self.work / f"{self.number:05d}.parquet"
 
     def _begin(self) -> None:
+        """Starts the next part, which has no file until it gets a page."""
         self._pending: list[Row] = []
         self._lines: list[str] = []
         self._file: BinaryIO | None = None
         self._since = time.monotonic()
 
     def _warc(self) -> WarcWriter:
+        """Returns the writer of this part's WARC file, opened at its first page."""
         if self._file is None:
             name = f"{self._name}-{self.number:05d}.warc.gz"
             self._path = self.out / "warc" / name
@@ -77,10 +78,10 @@ class LotWriter:
         return self._writer
 
     def add(self, row: Row, exchange: Exchange | None = None) -> None:
-        """Append an outcome, and its page if that is kept."""
+        """Appends an outcome, and its page if that is kept."""
         row |= {"wave": self._wave, "lot": self._lot}
         if exchange:
-            exchange = self._known(exchange)
+            exchange = self._with_earlier(exchange)
             written = self._warc().write(exchange)
             if written.kind == "revisit":
                 row["outcome"] = "revisit"
@@ -95,8 +96,8 @@ class LotWriter:
             self._lines.append(cdxj.line(exchange, written, self._path.name))
         self._pending.append(row)
 
-    def _known(self, exchange: Exchange) -> Exchange:
-        """The exchange, which names an earlier page of this lot if that has the same payload."""
+    def _with_earlier(self, exchange: Exchange) -> Exchange:
+        """Returns the exchange, which names an earlier page of this lot if that has the same payload."""
         if not self._rules.revisits or len(exchange.body) < REVISIT_BYTES or exchange.truncated:
             return exchange
         earlier = self._payloads.get(payload_digest(exchange.body))
@@ -104,12 +105,12 @@ class LotWriter:
 
     @property
     def due(self) -> bool:
-        """Is it time to commit?"""
+        """Tells whether it is time to commit."""
         big = self._file is not None and self._writer.offset >= self._rules.commit_bytes
         return bool(self._pending) and (big or time.monotonic() - self._since >= self._rules.commit_seconds)
 
     def commit(self) -> None:
-        """Make what was added last, whatever happens: the WARC, its index, then the outcomes."""
+        """Writes to disk what was added since the last commit: the WARC, its index, then the outcomes."""
         if not self._pending:
             return
         if self._file is not None:
@@ -128,13 +129,13 @@ class LotWriter:
         self._begin()
 
     def abandon(self) -> None:
-        """Drop what is not committed."""
+        """Drops what is not committed."""
         if self._file is not None:
             self._file.close()
             self._draft.unlink(missing_ok=True)
 
     def seal(self, number: int, key: str, seconds: float) -> None:
-        """Write the tables of the whole lot from its committed outcomes, and its receipt last."""
+        """Writes the tables of the whole lot from its committed outcomes, and its receipt last."""
         counts = Counts()
         drop_other_receipt(self.out, number, key)
         names = {"part": OUTCOMES, "rejected": REJECTED, "deferred": DEFERRED}
@@ -153,47 +154,49 @@ class LotWriter:
 
 
 def _enter(row: Row, tables: dict[str, TableWriter], counts: Counts) -> None:
-    """A committed outcome into the tables it belongs to."""
+    """Counts a committed outcome and writes it to the tables it belongs to."""
     counts.notes["requests"] = counts.notes.get("requests", 0) + len(row["hops"] or ())
     if row["deferred"]:
-        counts.skipped["deferred"] = counts.skipped.get("deferred", 0) + 1
-        tables["deferred"].add({name: row[name] for name in ONWARD})
+        counts.skip("deferred")
+        tables["deferred"].add({name: row[name] for name in DEFERRED_NAMES})
         return
-    size = row["wire_bytes"] or 0
-    counts.read += 1
-    counts.bytes_read += size
-    read, kept = counts.by_source.get(row["source"], [0, 0])
-    counts.by_source[row["source"]] = [read + 1, kept + row["kept"]]
-    tables["part"].add({name: row[name] for name in NAMES})
+    tables["part"].add({name: row[name] for name in OUTCOME_NAMES})
     if row["location"]:
         via = [*(row["via"] or ()), row["url"]]
         onward = {**row, "url": row["location"], "via": via, "tries": 0, "not_before": 0.0}
-        tables["deferred"].add({name: onward[name] for name in ONWARD})
+        tables["deferred"].add({name: onward[name] for name in DEFERRED_NAMES})
     if row["outcome"] == "revisit":
-        counts.notes["revisits"] = counts.notes.get("revisits", 0) + 1
+        counts.note("revisits")
     if row["truncated"] and row["kept"]:
-        counts.notes["truncated"] = counts.notes.get("truncated", 0) + 1
+        counts.note("truncated")
+    size = row["wire_bytes"] or 0
     if row["kept"]:
-        counts.kept += 1
-        counts.bytes_kept += size
+        counts.keep(row["source"], size)
         return
-    counts.rejected += 1
     reason = f"crawl.{row['outcome']}"
-    counts.reasons[reason] = counts.reasons.get(reason, 0) + 1
-    status = float(row["status"]) if row["status"] else None
-    told = {"id": row["id"], "url": row["url"], "source": row["source"], "stage": "crawl", "reason": reason}
-    tables["rejected"].add({**told, "value": status, "threshold": None, "bytes": size, "detail": row["detail"]})
+    counts.reject(row["source"], size, reason)
+    tables["rejected"].add(
+        {
+            **{name: row[name] for name in ("id", "url", "source", "detail")},
+            "stage": "crawl",
+            "reason": reason,
+            "value": float(row["status"]) if row["status"] else None,
+            "threshold": None,
+            "bytes": size,
+        }
+    )
 
 
 def _warcs(out: Path, rows: list[Row]) -> Iterator[tuple[str, FileRecord]]:
-    for name in sorted({row["warc_file"] for row in rows if row["warc_file"]}):
-        for each in (name, f"{name}.cdxj"):
-            path = out / each
-            yield each, FileRecord(rows=0, bytes=path.stat().st_size, sha256=sha256_of(path))
+    """Yields the WARC files that rows name, and their indexes, each with its record for the receipt."""
+    for warc in sorted({row["warc_file"] for row in rows if row["warc_file"]}):
+        for name in (warc, f"{warc}.cdxj"):
+            path = out / name
+            yield name, FileRecord(rows=0, bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
 def _sync(folder: Path) -> None:
-    """Make renames in a folder last."""
+    """Flushes a folder, so that the renames in it survive a crash."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

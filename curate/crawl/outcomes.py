@@ -1,11 +1,11 @@
-"""What can become of a planned URL: stable names, each of which is an end or, at first, a reason to try again."""
+"""The outcomes of a planned URL, by stable names; with some a URL is tried again first."""
 
 from typing import Literal
 
+# The next step for a URL: none, a second try in the same lot and later ones, or a try in the next wave only.
 Next = Literal["end", "retry", "later"]
 
-KEPT = frozenset(("ok", "ok_truncated", "revisit"))
-# What is worth a second try: "retry" in the same lot too, "later" in the next wave only.
+KEPT = frozenset(("ok", "ok_truncated", "revisit"))  # with a page in the output
 TRANSIENT: dict[str, Next] = {
     **dict.fromkeys(("dns_servfail", "dns_timeout", "robots_unreachable", "deferred_host_backoff"), "later"),
     **dict.fromkeys(("connect_refused", "connect_timeout", "connect_unreachable", "connect_reset"), "retry"),
@@ -19,14 +19,8 @@ TERMINAL = frozenset(
         *("redirect_bad_target", "redirect_denied"),
         *("skip_scheme", "skip_port", "skip_budget", "url_invalid", "url_too_long"),
         *("robots_disallow", "robots_delay_too_long"),
-        *(
-            "optout_content_usage",
-            "optout_content_signal",
-            "optout_x_robots",
-            "optout_meta",
-            "optout_tdm",
-            "optout_rsl",
-        ),
+        *("optout_content_usage", "optout_content_signal", "optout_x_robots"),
+        *("optout_meta", "optout_tdm", "optout_rsl"),
         *("dns_nxdomain", "dns_no_address", "ip_denied"),
         *("tls_verify", "too_slow", "total_timeout"),
         *("protocol_status", "protocol_header", "headers_too_large", "protocol_length", "protocol_chunk"),
@@ -36,13 +30,13 @@ TERMINAL = frozenset(
     )
 )
 NAMES = TERMINAL | TRANSIENT.keys()
-# What a host is given time for, as it may be in trouble or does not want us now.
+# Outcomes that count as a failure of the host, which is then left alone for longer.
 TROUBLE = frozenset(TRANSIENT) - {"deferred_host_backoff", "robots_unreachable"}
 NAMED_STATUSES = frozenset((401, 403, 404, 410, 429))
 
 
 def of_status(status: int) -> str:
-    """The outcome of a status whose body is of no use.
+    """Returns the outcome of a status whose body is not kept.
 
     >>> of_status(404), of_status(418), of_status(503), of_status(204)
     ('http_404', 'http_4xx', 'http_5xx', 'http_other')
@@ -53,5 +47,5 @@ def of_status(status: int) -> str:
 
 
 def next_step(outcome: str) -> Next:
-    """Whether a URL with this outcome is at its end."""
+    """Returns the next step for a URL with this outcome."""
     return TRANSIENT.get(outcome, "end")

@@ -1,4 +1,4 @@
-"""robots.txt as it was fetched, one file per authority, for all lots, waves and restarts of a crawl."""
+"""robots.txt as it was fetched: one file per authority, for all lots, waves and restarts of a crawl."""
 
 import base64
 import hashlib
@@ -13,45 +13,43 @@ from curate.web.robots import Robots, parse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What the robots.txt of an authority comes to: rules, or none, or that it could not be reached.
-
-    outcome: '' or why nothing may be asked there. until: unix time up to which this holds.
-    """
+    """The rules of an authority's robots.txt, or the reason why nothing may be requested there."""
 
     robots: Robots = field(default_factory=Robots)
-    outcome: str = ""
-    detail: str = ""
-    until: float = 0.0
+    outcome: str = ""  # why nothing may be requested, else ''
+    detail: str = ""  # of the outcome
+    until: float = 0.0  # unix time up to which this holds
 
 
 class RobotsCache:
-    """Keeps what sites have answered; what could not be reached is not kept."""
+    """The robots.txt of authorities that answered; those that could not be reached are not stored."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[str, Access] = {}
+        self._in_memory: dict[str, Access] = {}
 
     def find(self, authority: str) -> Access | None:
-        """What is known and not too old."""
-        access = self._known.get(authority) or self._read(authority)
+        """Returns the stored access of an authority; None where there is none, or an old one."""
+        access = self._in_memory.get(authority) or self._read(authority)
         return access if access and access.until > time.time() else None
 
     def hold(self, authority: str, access: Access) -> Access:
-        """Remember in this process only."""
-        self._known[authority] = access
+        """Stores an access for this process only, and returns it."""
+        self._in_memory[authority] = access
         return access
 
     def keep(self, authority: str, body: bytes | None, until: float) -> Access:
-        """Remember rules, None for none, on disk too."""
-        told = base64.b64encode(body).decode() if body is not None else None
+        """Stores rules, None for none, on disk too, and returns their access."""
+        encoded = base64.b64encode(body).decode() if body is not None else None
         path = self._path(authority)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = storage.draft(path)
-        draft.write_bytes(json.dumps({"authority": authority, "body": told, "until": until}).encode())
-        draft.replace(path)  # not flushed: the loop would stand still for it, and what is lost is asked for again
+        draft.write_bytes(json.dumps({"authority": authority, "body": encoded, "until": until}).encode())
+        draft.replace(path)  # not flushed: the event loop would wait for the disk, and a lost file is fetched again
         return self.hold(authority, Access(robots=parse(body or b""), until=until))
 
     def _read(self, authority: str) -> Access | None:
+        """Reads the file of an authority; None where there is none that can be read."""
         try:
             stored = json.loads(self._path(authority).read_bytes())
             body = base64.b64decode(stored["body"]) if stored["body"] is not None else b""

@@ -1,6 +1,5 @@
-"""A target and its answer as a row of outcomes, and as an exchange for the WARC."""
+"""A target with its answer as a row of outcomes, and as an exchange for the WARC; the columns of a crawl's tables."""
 
-from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +13,9 @@ from curate.warc.writer import Exchange
 
 Row = dict[str, Any]
 
-TEXT = {"nullable": False}
+MOST = 50  # preferences in a row, refusals first
+LENGTH = 300  # characters of a text that a server sent
+METADATA_LENGTH = 2000  # characters of a metadata field in the WARC
 
 OUTCOMES = pa.schema(
     [
@@ -30,14 +31,14 @@ OUTCOMES = pa.schema(
         pa.field("detail", pa.string(), nullable=False),
         pa.field("status", pa.int32()),
         pa.field("final_url", pa.string()),
-        pa.field("location", pa.string()),  # where a redirect to another host leads
+        pa.field("location", pa.string()),  # the URL on another host that a redirect leads to
         pa.field("hops", pa.list_(pa.string())),
         pa.field("via", pa.list_(pa.string())),
         pa.field("tries", pa.int32(), nullable=False),
-        pa.field("refetched", pa.bool_(), nullable=False),  # asked for again, as a crash lost the first answer
+        pa.field("refetched", pa.bool_(), nullable=False),  # requested again, as a crash lost the first answer
         pa.field("ip", pa.string()),
         pa.field("robots", pa.string()),  # the line and pattern that decided
-        pa.field("preferences", pa.list_(pa.string())),  # as category=value source
+        pa.field("preferences", pa.list_(pa.string())),  # each as "category=value source"
         pa.field("mime", pa.string()),
         pa.field("mime_detected", pa.string()),
         pa.field("charset", pa.string()),
@@ -54,13 +55,15 @@ OUTCOMES = pa.schema(
     ]
 )
 
-# A lot's own files hold what is deferred too.
+# A lot's committed outcomes include those of URLs that are deferred.
 COMMITTED = OUTCOMES.append(pa.field("deferred", pa.bool_(), nullable=False))
 
 DEFERRED = pa.schema(
     [
-        *(pa.field(name, kind, nullable=False) for name, kind in (("url", pa.string()), ("source", pa.string()))),
-        *(pa.field(name, kind) for name, kind in (("dedupe_key", pa.binary()), ("votes", pa.int64()))),
+        pa.field("url", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("dedupe_key", pa.binary()),
+        pa.field("votes", pa.int64()),
         pa.field("via", pa.list_(pa.string())),
         pa.field("tries", pa.int32(), nullable=False),
         pa.field("not_before", pa.float64()),
@@ -68,54 +71,50 @@ DEFERRED = pa.schema(
     ]
 )
 
-NAMES, ONWARD = tuple(OUTCOMES.names), tuple(DEFERRED.names)  # a schema lists its names anew each time
+OUTCOME_NAMES, DEFERRED_NAMES = tuple(OUTCOMES.names), tuple(DEFERRED.names)  # schemas make new lists at each call
 
 BLANK: Row = dict.fromkeys(COMMITTED.names)
 
 
-MOST = 50  # preferences that a row tells of, the refusals first
-LENGTH = 300  # characters of what a server says
-
-
 def row_of(
     target: Target,
-    found: Settled,
+    settled: Settled,
     answer: Answer | None = None,
     *,
     hops: list[str] | None = None,
     robots: str = "",
     location: str | None = None,
 ) -> Row:
-    """The row of a target's outcome; hops: the URLs that were asked for."""
-    told = sorted(found.preferences, key=lambda each: each.value != "n")
-    row = blank() | {name: getattr(target, name) for name in ("id", "url", "votes", "source", "tries")}
+    """Returns the row of a target's outcome; hops: the URLs that were requested."""
+    preferences = sorted(settled.preferences, key=lambda preference: preference.value != "n")[:MOST]
+    row = BLANK | {name: getattr(target, name) for name in ("id", "url", "votes", "source", "tries")}
     row |= {
         "dedupe_key": target.dedupe_key or None,
         "via": [*target.via],
-        "outcome": found.outcome,
-        "kept": is_kept(found.outcome),
-        "detail": found.detail[:LENGTH],
+        "outcome": settled.outcome,
+        "kept": settled.outcome in KEPT,
+        "detail": settled.detail[:LENGTH],
         "hops": [*(hops or ())],
         "robots": robots[:LENGTH] or None,
         "location": location,
-        "preferences": [f"{each.category}={each.value} {each.source}"[:LENGTH] for each in told[:MOST]],
+        "preferences": [f"{item.category}={item.value} {item.source}"[:LENGTH] for item in preferences],
         "refetched": False,
         "deferred": False,
     }
-    return row | _told(found, answer) if answer and answer.status else row
+    return row | _response_values(settled, answer) if answer and answer.status else row
 
 
-def _told(found: Settled, answer: Answer) -> Row:
-    """What a row says of the last response."""
+def _response_values(settled: Settled, answer: Answer) -> Row:
+    """Returns the values of a row that come from the last response."""
     return {
         "status": answer.status,
         "final_url": answer.url,
         "ip": answer.ip or None,
         "mime": answer.mime[:LENGTH] or None,
-        "mime_detected": found.mime[:LENGTH] or None,
-        "charset": found.charset[:LENGTH] or None,
+        "mime_detected": settled.mime[:LENGTH] or None,
+        "charset": settled.charset[:LENGTH] or None,
         "wire_bytes": len(answer.body),
-        "decoded_bytes": found.decoded_bytes,
+        "decoded_bytes": settled.decoded_bytes,
         "truncated": answer.truncated or None,
         "fetched": answer.date.replace(microsecond=0),
         "seconds": answer.seconds,
@@ -123,22 +122,15 @@ def _told(found: Settled, answer: Answer) -> Row:
 
 
 def exchange_of(target: Target, row: Row, answer: Answer) -> Exchange:
-    """What of a page goes into the WARC, under the URL that answered; the metadata tells how we came there."""
+    """Returns a page as it goes into the WARC, under the URL that answered; its metadata holds the way there."""
     metadata = {"fetchTimeMs": str(round(1000 * answer.seconds)), "seed": target.url}
     if target.via or len(row["hops"]) > 1:
-        metadata |= {
-            "via": [*target.via, *row["hops"]][-2],
-            "hopsFromSeed": "R" * (len(target.via) + len(row["hops"]) - 1),
-        }
+        metadata["via"] = [*target.via, *row["hops"]][-2]
+        metadata["hopsFromSeed"] = "R" * (len(target.via) + len(row["hops"]) - 1)
     if row["preferences"]:
         metadata["usage-preferences"] = "; ".join(row["preferences"])
-    told = {name: value[:2000] for name, value in metadata.items()}
-    return replace(_plain(answer, row), key=exchange_key(row), metadata=told)
-
-
-def _plain(answer: Answer, row: Row) -> Exchange:
     return Exchange(
-        key="",
+        key=exchange_key(row),
         url=answer.url,
         date=answer.date,
         status_line=answer.status_line,
@@ -151,19 +143,10 @@ def _plain(answer: Answer, row: Row) -> Exchange:
         charset=row["charset"] or "",
         protocols=answer.protocols,
         cipher=answer.cipher,
+        metadata={name: value[:METADATA_LENGTH] for name, value in metadata.items()},
     )
 
 
 def exchange_key(row: Row) -> str:
-    """What the records of a row's page are named after: the URL's id and the hop."""
+    """Returns the key from which the record ids of a row's page are made: the URL's id and the hop."""
     return f"{row['id'].hex()} {len(row['hops'])}"
-
-
-def blank() -> Row:
-    """A row without values."""
-    return BLANK.copy()
-
-
-def is_kept(outcome: str) -> bool:
-    """Is the page in the output?"""
-    return outcome in KEPT

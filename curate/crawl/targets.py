@@ -1,4 +1,4 @@
-"""What is to be crawled: candidates that `curate links` made, Parquet with `fetch_url` or `url`, or a list of URLs."""
+"""The URLs to crawl, from candidates of `curate links`, Parquet with `fetch_url` or `url`, or a list of URLs."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,16 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.crawl.lots import Target, refused
+from curate.crawl.lots import Target, refusal_of
 from curate.errors import SettingsError
 from curate.inputs.items import files
 from curate.records import Reason
+from curate.stage.parts import TableWriter
 from curate.stage.record import read_stage
 from curate.storage import lines
 from curate.web.urls import fetch_url, stored_form
 
-MAX_LINE = 1 << 16
-MAX_LIST = 1 << 34
+MAX_LINE = 1 << 16  # bytes; a longer line gets the verdict `url_too_long`
+MAX_LIST = 1 << 34  # bytes that a list may hold uncompressed
+# The verdicts of links that `fetch_url` refuses, by its rule; `url_invalid` for all other rules.
 VERDICTS = {"links.scheme": "skip_scheme", "links.length": "url_too_long"}
 TARGETS = pa.schema(
     [
@@ -35,42 +37,49 @@ TARGETS = pa.schema(
 
 
 def read_inputs(names: tuple[str, ...], source: str) -> Iterator[Target]:
-    """The targets that the inputs name, in order; what is no URL to ask for has its verdict already."""
-    for path in [each for name in names for each in _paths(name)]:
+    """Yields the targets that the inputs name, in order; what is no URL that may be requested has a verdict already."""
+    for path in [path for name in names for path in _paths(name)]:
         if path.name.endswith(".parquet"):
             yield from _candidates(path, source)
         else:
-            yield from _lines(path, source)
+            yield from _listed(path, source)
 
 
 def _paths(name: str) -> list[Path]:
+    """Returns the files of an input; raises SettingsError for the output of a stage that makes no links."""
     folder = storage.path(name)
     if not (folder / "stage.json").exists():
         return files(name)
     record = read_stage(folder)
     if record.stage != "links":
-        raise SettingsError(f"{name}: the output of {record.stage}; crawl takes that of links, or lists of URLs")
-    return [folder / each for each in sorted(record.outputs) if each.startswith("part-")]
+        raise SettingsError(
+            f"{name}: holds the output of {record.stage}; crawl takes the output of links, or lists of URLs"
+        )
+    return [folder / output for output in sorted(record.outputs) if output.startswith("part-")]
 
 
 def _candidates(path: Path, source: str) -> Iterator[Target]:
+    """Yields the rows of a Parquet file as targets."""
     with pq.ParquetFile(storage.source(path)) as file:
-        known = set(file.schema_arrow.names)
-        address = next((name for name in ("fetch_url", "url") if name in known), None)
-        if address is None:
-            raise SettingsError(f"{path}: no column fetch_url or url; the columns are {', '.join(sorted(known))}")
-        columns = [name for name in (address, "dedupe_key", "votes", "source") if name in known]
+        existing = set(file.schema_arrow.names)
+        url_column = next((name for name in ("fetch_url", "url") if name in existing), None)
+        if url_column is None:
+            raise SettingsError(
+                f"{path}: has no column fetch_url or url; its columns are {', '.join(sorted(existing))}"
+            )
+        columns = [name for name in (url_column, "dedupe_key", "votes", "source") if name in existing]
         for batch in file.iter_batches(columns=columns):
             for row in batch.to_pylist():
                 key = row.get("dedupe_key") or b""
                 yield replace(
-                    target(row[address] or "", row.get("source") or source),
+                    target(row[url_column] or "", row.get("source") or source),
                     dedupe_key=key.encode() if isinstance(key, str) else key,
                     votes=row.get("votes") or 0,
                 )
 
 
-def _lines(path: Path, source: str) -> Iterator[Target]:
+def _listed(path: Path, source: str) -> Iterator[Target]:
+    """Yields the lines of a list as targets, without empty ones and those that start with #."""
     try:
         with storage.opened(path) as (file, _):
             for line in lines.lines(lines.chunks(file, MAX_LIST), MAX_LINE):
@@ -88,34 +97,32 @@ def _lines(path: Path, source: str) -> Iterator[Target]:
 
 
 def target(raw: str, source: str) -> Target:
-    """A link as found as a target."""
+    """Returns a link, as it was written, as a target."""
     url = fetch_url(raw)
     if isinstance(url, Reason):
         return Target(
             url=stored_form(raw), source=source, verdict=VERDICTS.get(url.rule, "url_invalid"), detail=url.detail
         )
-    verdict, detail = refused(url)
+    verdict, detail = refusal_of(url)
     return Target(
         url=stored_form(url) if verdict == "url_too_long" else url, source=source, verdict=verdict, detail=detail
     )
 
 
 def write_targets(path: Path, targets: tuple[Target, ...]) -> None:
-    """The targets of a lot as a file, unless this very file is there."""
-    from curate.stage.parts import TableWriter
-
+    """Writes the targets of a lot to a file; leaves a file that holds just these untouched."""
     table = TableWriter(path, TARGETS)
-    for each in targets:
-        table.add({name: getattr(each, name) for name in TARGETS.names})
-    made = table.close()
-    if path.is_file() and path.stat().st_size == made.bytes and read_targets(path) == [*targets]:
+    for target in targets:
+        table.add({name: getattr(target, name) for name in TARGETS.names})
+    record = table.close()
+    if path.is_file() and path.stat().st_size == record.bytes and read_targets(path) == [*targets]:
         table.abandon()
     else:
         table.publish()
 
 
 def read_targets(path: Path) -> list[Target]:
-    """The targets of a lot."""
+    """Reads the targets of a lot."""
     return [
         Target(**{**row, "via": tuple(row["via"] or ()), "dedupe_key": row["dedupe_key"] or b""})
         for row in pq.read_table(path).to_pylist()

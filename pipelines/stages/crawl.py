@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from curate import settings, storage
 from curate.crawl.addresses import parse_resolve
 from curate.crawl.config import DECIDING, Crawl
-from curate.crawl.lot_run import LotRun
+from curate.crawl.lot_run import run_lot
 from curate.crawl.lot_writer import LotWriter
 from curate.crawl.lots import Lot, Target, floor, plan_wave, url_id, within_budget
 from curate.crawl.targets import read_inputs, read_targets, write_targets
@@ -222,8 +222,8 @@ def fetch_lot(plan: Plan, item: Item) -> None:
             return
         started = time.thread_time()
         writer = LotWriter(plan.folder, folder, item.digest, item.wave or 0, rules)
-        lot = LotRun(read_targets(plan.path(item.uri)), writer, rules, work, partial(_is_there, work / STOP))
-        if asyncio.run(lot.run()):
+        targets = read_targets(plan.path(item.uri))
+        if asyncio.run(run_lot(targets, writer, rules, work, stop=partial(_is_there, work / STOP))):
             writer.seal(item.number, key, round(time.thread_time() - started, 3))
 
 

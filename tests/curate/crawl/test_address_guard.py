@@ -12,7 +12,7 @@ from curate.crawl.politeness import TIME, AddressGuard
 SCRIPT = """
 import asyncio, sys, time
 from pathlib import Path
-from curate.addressguard import AddressGuard
+from curate.crawl.politeness import AddressGuard
 
 async def main():
     guard = AddressGuard(Path(sys.argv[1]), delay=0.05, requests=2)

@@ -204,9 +204,9 @@ def test_resolve_reads_what_curl_does(tmp_path):
         ("a.example:80:", "is not an address"),
         ("a.example:80:127.0.0.1,", "is not an address"),
         ("a.example:80:b.example", "is not an address"),
-        ("*:80:127.0.0.1", "not known here"),
-        ("-a.example:80", "not known here"),
-        ("+a.example:80:127.0.0.1", "not known here"),
+        ("*:80:127.0.0.1", "not supported"),
+        ("-a.example:80", "not supported"),
+        ("+a.example:80:127.0.0.1", "not supported"),
     ],
 )
 def test_an_entry_that_cannot_be_read_is_refused_by_name(text, message):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.crawl.answers import redirected, retry_after, settled
+from curate.crawl.answers import redirect_url, retry_after, settle
 from curate.crawl.config import Crawl
 from curate.crawl.fetch import Answer
 from curate.crawl.outcomes import KEPT, NAMES, TERMINAL, TRANSIENT, next_step, of_status
@@ -61,14 +61,14 @@ def answer(status=200, headers=HTML, body=PAGE, **more) -> Answer:
     ],
 )  # fmt: skip
 def test_what_an_answer_comes_to(given_, outcome):
-    found = settled(given_, RULES)
+    found = settle(given_, RULES)
     assert found.outcome == outcome
     assert found.outcome in NAMES
 
 
 def test_what_robots_txt_says_of_use_counts_too_and_all_is_told():
     before = (Preference("train-ai", "n", "robots:L2 content-signal"),)
-    found = settled(answer(headers={**HTML, "tdm-reservation": "0"}), RULES, before)
+    found = settle(answer(headers={**HTML, "tdm-reservation": "0"}), RULES, before)
     assert found.outcome == "optout_content_signal"
     assert [each.category for each in found.preferences] == ["train-ai", "tdm"]
 
@@ -87,19 +87,19 @@ def test_what_robots_txt_says_of_use_counts_too_and_all_is_told():
     ],
 )
 def test_where_a_redirect_leads(location, leads):
-    assert redirected(answer(302, {"Location": location})) == leads
+    assert redirect_url(answer(302, {"Location": location})) == leads
 
 
 @pytest.mark.parametrize("location", ["", "file:///etc/passwd", "javascript:x", "http://[::1%25eth0]/", "http://a..b/"])
 def test_a_redirect_to_what_cannot_be_asked_is_none(location):
     with pytest.raises(ValueError, match="Location"):
-        redirected(answer(301, {"Location": location}))
+        redirect_url(answer(301, {"Location": location}))
 
 
 def test_only_redirects_lead_on():
-    assert redirected(answer(200, {"Location": "/z"})) is None
-    assert redirected(answer(304, {"Location": "/z"})) is None
-    assert redirected(answer(302, {"Location": "/z"}, outcome="disconnect")) is None
+    assert redirect_url(answer(200, {"Location": "/z"})) is None
+    assert redirect_url(answer(304, {"Location": "/z"})) is None
+    assert redirect_url(answer(302, {"Location": "/z"}, outcome="disconnect")) is None
 
 
 @pytest.mark.parametrize(

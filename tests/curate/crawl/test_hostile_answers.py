@@ -8,7 +8,7 @@ from loopback.plan import Plan, hostile
 from loopback.process import running
 
 from curate.crawl.addresses import parse_cidrs, parse_resolve
-from curate.crawl.answers import glance, redirected, settled
+from curate.crawl.answers import glance, redirect_url, settle
 from curate.crawl.config import Crawl
 from curate.crawl.fetch import ask, session
 from curate.crawl.resolver import Resolver
@@ -133,11 +133,11 @@ async def all_asked(web, rules, resolver):
 def test_a_hostile_answer_comes_to_a_named_outcome(found, name):
     url, answer, rules = found[name]
     try:
-        onward = redirected(answer)
+        onward = redirect_url(answer)
     except ValueError:
         came_to = "redirect_bad_target"
     else:
-        came_to = f"-> {onward.removeprefix(url[:-1])}" if onward else settled(answer, rules).outcome
+        came_to = f"-> {onward.removeprefix(url[:-1])}" if onward else settle(answer, rules).outcome
     expected = EXPECTED[name]
     assert came_to in (expected if isinstance(expected, set) else {expected}), answer.detail
     assert len(answer.body) <= rules.max_bytes

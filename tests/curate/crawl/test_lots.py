@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.crawl.config import Crawl
-from curate.crawl.lots import Target, floor, plan_wave, politeness_key, refused, request_host, within_budget
+from curate.crawl.lots import Target, floor, plan_wave, politeness_key, refusal_of, request_host, within_budget
 
 RULES = Crawl(contact="a@b.test", hosts_per_lot=3)
 HOSTS = st.sampled_from(["a.test", "b.test", "www.b.test", "x.co.uk", "y.co.uk", "me.blogspot.com", "you.blogspot.com"])
@@ -72,7 +72,7 @@ def test_beyond_the_budget_of_a_host_the_links_with_least_votes_are_left_out():
 
 
 def test_only_ports_of_the_web_are_asked():
-    told = {port: refused(f"http://a.test:{port}/")[0] for port in (22, 25, 80, 443, 6000, 6667, 8080, 49152)}
+    told = {port: refusal_of(f"http://a.test:{port}/")[0] for port in (22, 25, 80, 443, 6000, 6667, 8080, 49152)}
     assert told == {22: "skip_port", 25: "skip_port", 80: "", 443: "", 6000: "skip_port", 6667: "skip_port"} | {
         8080: "",
         49152: "",

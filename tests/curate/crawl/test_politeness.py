@@ -68,7 +68,7 @@ def test_a_host_never_waits_longer_than_the_longest_of_its_reasons(requests):
 def test_one_request_at_a_time():
     polite = Politeness(RULES)
     polite.start("a", 0.0)
-    with pytest.raises(RuntimeError, match="being asked"):
+    with pytest.raises(RuntimeError, match="under way"):
         polite.wait("a", 100.0)
     assert polite.wait("b", 0.0) == 0
 

@@ -54,7 +54,7 @@ def test_a_socket_is_opened_for_no_address_that_is_denied():
 class Rebinding(Resolver):
     """Says one thing when it is asked first, and another to whoever asks then."""
 
-    async def _asked(self, host):
+    async def _query(self, host):
         self.count = getattr(self, "count", 0) + 1
         return ["127.0.0.1"] if self.count > 1 else ["192.0.2.1"]
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from curate.crawl.answers import settled
+from curate.crawl.answers import settle
 from curate.crawl.config import Crawl
 from curate.crawl.fetch import Answer
 from curate.crawl.lots import Target
@@ -20,7 +20,7 @@ def row(body=PAGE, robots="", **headers):
     fields = {"Content-Type": "text/html"} | {name.replace("_", "-"): value for name, value in headers.items()}
     told = tuple((name.encode(), value.encode()) for name, value in fields.items())
     answer = Answer(url="http://a.test/", date=datetime.now(UTC), status=200, headers=told, body=body)
-    return row_of(Target(url="http://a.test/"), settled(answer, RULES), answer, hops=[answer.url], robots=robots)
+    return row_of(Target(url="http://a.test/"), settle(answer, RULES), answer, hops=[answer.url], robots=robots)
 
 
 @pytest.mark.parametrize(
