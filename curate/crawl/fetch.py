@@ -84,6 +84,7 @@ class Answer:
         return self.field("content-type").partition(",")[0].partition(";")[0].strip().lower()
 
 
+Client = aiohttp.ClientSession  # as `session` makes it
 # Returns, from the header and the first bytes of a body, the outcome of a page that need not be read on; else ''.
 Glance = Callable[[Answer, bytes], str]
 
@@ -158,7 +159,7 @@ def tls_context(policy: str, authority: str = "") -> ssl.SSLContext:
     return context
 
 
-def session(rules: Crawl, resolver: Resolver) -> aiohttp.ClientSession:
+def session(rules: Crawl, resolver: Resolver) -> Client:
     """Returns a session that connects to checked addresses only; make it inside a running loop, and close it."""
 
     def open_socket(info: Any) -> Any:
@@ -176,7 +177,7 @@ def session(rules: Crawl, resolver: Resolver) -> aiohttp.ClientSession:
         happy_eyeballs_delay=None,
         keepalive_timeout=KEEP_ALIVE_S,
     )
-    return aiohttp.ClientSession(
+    return Client(
         connector=connector,
         response_class=Response,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -202,9 +203,7 @@ def request_headers(rules: Crawl) -> dict[str, str]:
     }
 
 
-async def ask(
-    client: aiohttp.ClientSession, url: str, rules: Crawl, *, limit: int, glance: Glance = lambda *_: ""
-) -> Answer:
+async def ask(client: Client, url: str, rules: Crawl, *, limit: int, glance: Glance = lambda *_: "") -> Answer:
     """Asks for a URL and reads at most `limit` bytes of its body."""
     began = time.monotonic()
     answer = Answer(url=url, date=datetime.now(UTC))

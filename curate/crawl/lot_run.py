@@ -13,12 +13,10 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from curate.crawl.addresses import parse_cidrs, parse_resolve
 from curate.crawl.answers import Settled, codings, glance, redirect_url, retry_after, settle
 from curate.crawl.config import Crawl
-from curate.crawl.fetch import Answer, Glance, ask, session
+from curate.crawl.fetch import Answer, Client, Glance, ask, session
 from curate.crawl.journal import Journal, read_pauses, write_pauses
 from curate.crawl.lot_writer import LotWriter
 from curate.crawl.lots import Target, request_host
@@ -87,7 +85,7 @@ class Requests:
         self,
         rules: Crawl,
         *,
-        client: aiohttp.ClientSession,
+        client: Client,
         resolver: Resolver,
         guard: AddressGuard,
         journal: Journal,
