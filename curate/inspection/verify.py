@@ -100,7 +100,7 @@ def _stage(folder: Path, record: StageRecord, previous: StageRecord | None, *, w
     record_faults = chain(
         _key(folder, record),
         _sums(folder, record, previous),
-        _rows(folder, record) if whole else (),
+        _row_counts(folder, record) if whole else (),
         _receipts(folder, record),
         FAULTS[record.stage](folder, record) if whole and record.stage in FAULTS else (),
     )
@@ -169,7 +169,7 @@ def _receipts(folder: Path, record: StageRecord) -> Iterator[str]:
             yield f"{folder / 'stage.json'}: {name} {recorded[name]}, the receipts add up to {added[name]}"
 
 
-def _rows(folder: Path, record: StageRecord) -> Iterator[str]:
+def _row_counts(folder: Path, record: StageRecord) -> Iterator[str]:
     """Yields a fault where the rows in the files are not those that the record counts."""
     kept, rejected, failed, reasons = 0, 0, 0, Counter[str]()
     for name, expected in record.outputs.items():

@@ -29,12 +29,12 @@ def out(several_shards, tmp_path) -> Path:
 
 def shards(out: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Name: its tokens, and the end of each document."""
-    found = {}
+    tokens_and_ends = {}
     for path in sorted((out / "shards").rglob("*.bin")):
         name = str(path.relative_to(out / "shards").with_suffix(""))
-        found[name] = np.memmap(path, "<u2"), np.cumsum(read_index(path.with_suffix(".idx")).lengths)
-    assert len(found) > 4
-    return found
+        tokens_and_ends[name] = np.memmap(path, "<u2"), np.cumsum(read_index(path.with_suffix(".idx")).lengths)
+    assert len(tokens_and_ends) > 4
+    return tokens_and_ends
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -54,13 +54,13 @@ def test_llm_c_s_check_of_a_header_holds_and_end_of_text_stands_before_each_docu
     export("llmc", out, tmp_path / "x")
     for name, (tokens, ends) in shards(out).items():
         raw = (tmp_path / "x" / f"{name}.bin").read_bytes()
-        header, found = np.frombuffer(raw[:1024], "<i4"), np.frombuffer(raw[1024:], "<u2")
+        header, exported = np.frombuffer(raw[:1024], "<i4"), np.frombuffer(raw[1024:], "<u2")
         assert header[:3].tolist() == [20240520, 1, len(tokens)]
         assert not header[3:].any()
         assert len(raw) == 256 * 4 + 2 * header[2]
-        assert np.array_equal(found, np.concatenate([tokens[-1:], tokens[:-1]]))
+        assert np.array_equal(exported, np.concatenate([tokens[-1:], tokens[:-1]]))
         starts = np.concatenate([[0], ends[:-1]])
-        assert np.flatnonzero(found == 50256).tolist() == starts.tolist()
+        assert np.flatnonzero(exported == 50256).tolist() == starts.tolist()
 
 
 def test_nanotron_and_npy_are_other_names_of_the_shards_and_the_index_holds_the_ends(out, tmp_path):
@@ -94,11 +94,11 @@ def test_parquet_has_a_row_per_document_in_groups_of_bounded_size(rows, out, tmp
         file = pq.ParquetFile(tmp_path / "x" / f"{name}.parquet")
         groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
         assert max(groups) <= rows
-        found, meta = file.read(), pq.read_table(out / "shards" / f"{name}.meta.parquet")
-        assert str(found.schema.field("input_ids").type) == "list<element: uint16>"
-        assert found["input_ids"].to_pylist() == [part.tolist() for part in np.split(tokens, ends[:-1])]
-        assert [bytes.fromhex(each) for each in found["id"].to_pylist()] == meta["id"].to_pylist()
-        assert found.select(["url", "source", "quality"]).equals(meta.select(["url", "source", "quality"]))
+        exported, meta = file.read(), pq.read_table(out / "shards" / f"{name}.meta.parquet")
+        assert str(exported.schema.field("input_ids").type) == "list<element: uint16>"
+        assert exported["input_ids"].to_pylist() == [part.tolist() for part in np.split(tokens, ends[:-1])]
+        assert [bytes.fromhex(document_id) for document_id in exported["id"].to_pylist()] == meta["id"].to_pylist()
+        assert exported.select(["url", "source", "quality"]).equals(meta.select(["url", "source", "quality"]))
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -115,9 +115,9 @@ def test_one_split_is_that_split_and_files_of_the_export_before_go(out, tmp_path
     export("npy", out, tmp_path / "x")
     (tmp_path / "x" / "mine.txt").write_text("mine")
     done = export("npy", out, tmp_path / "x", split="train")
-    found = {name for name in content(tmp_path / "x") if not name.startswith(".")}
-    assert found == {"mine.txt"} | {f"{name}.npy" for name in shards(out) if name.startswith("train/")}
-    assert done.files == done.shards == len(found) - 1
+    names = {name for name in content(tmp_path / "x") if not name.startswith(".")}
+    assert names == {"mine.txt"} | {f"{name}.npy" for name in shards(out) if name.startswith("train/")}
+    assert done.files == done.shards == len(names) - 1
 
 
 def test_several_exports_share_a_folder(out, tmp_path):
@@ -157,12 +157,12 @@ def test_croissant_may_lie_in_the_output_and_verify_tells_when_it_is_of_another_
     export("croissant", out, out)
     assert list(faults(out)) == []
     described = json.loads((out / "croissant.json").read_text())
-    files = {each["contentUrl"]: each for each in described["distribution"] if "contentUrl" in each}
+    files = {entry["contentUrl"]: entry for entry in described["distribution"] if "contentUrl" in entry}
     stated = json.loads((out / "manifest.json").read_text())["sources"][0]["splits"]["train"]["shards"][0]
     assert files[f"{stated['path']}.bin"]["sha256"] == stated["files"]["bin"]["sha256"]
     assert set(files) == {f"shards/{name}.{s}" for name in shards(out) for s in ("bin", "idx", "meta.parquet")}
     (out / "manifest.json").write_text((out / "manifest.json").read_text() + " ")
-    assert [each for each in faults(out) if "describes an earlier manifest" in each]
+    assert [fault for fault in faults(out) if "describes an earlier manifest" in fault]
 
 
 def test_the_card_states_the_funnel_the_mixture_and_the_licence(out, tmp_path):
@@ -228,9 +228,9 @@ def test_ids_of_four_bytes_go_where_a_reader_takes_them(tmp_path):
     with pytest.raises(UserError, match=r"llm\.c's loader reads uint16"):
         dict(trainers.llmc(dataset))
     files = dict(trainers.litdata(dataset))
-    for name, each in files.items():
+    for name, write_file in files.items():
         (tmp_path / "x" / name).parent.mkdir(parents=True, exist_ok=True)
-        each(tmp_path / "x" / name)
+        write_file(tmp_path / "x" / name)
     folder = tmp_path / "x" / "train" / "web"
     assert json.loads((folder / "index.json").read_text())["config"]["data_format"] == ["no_header_numpy:6"]
     assert np.fromfile(folder / "part-00000-of-00001.bin", "<u4").tolist() == [1, 12, 24, 70000, 1, 50256]
@@ -238,7 +238,7 @@ def test_ids_of_four_bytes_go_where_a_reader_takes_them(tmp_path):
 
 def test_the_command_tells_what_it_wrote_and_refuses_in_one_line(curate, out, tmp_path):
     done = json.loads(curate("export", "npy", out, "-o", tmp_path / "x", "--json").out)
-    tokens = sum(len(each) for each, _ in shards(out).values())
+    tokens = sum(len(ids) for ids, _ in shards(out).values())
     assert done == {"folder": str(tmp_path / "x"), "files": len(shards(out)), "shards": done["files"], "tokens": tokens}
     refused = curate("export", "zip", out, "-o", tmp_path / "y")
     assert (refused.code, refused.error.split(";")[0]) == (2, "zip: no such format")

@@ -211,40 +211,40 @@ def test_each_stage_read_what_the_one_before_kept(contract):
 
 def test_weights_are_the_recipe_s_shares_add_up_to_1_and_epochs_follow_from_the_budget(tmp_path):
     sources = made(tmp_path, {"a": 60, "b": 40}, ("train", "a", 100), ("train", "b", 400), tokens=1000)["sources"]
-    found = [(source["weight"], source["share"], source["epochs"]) for source in sources]
-    assert found == [(60, 0.6, 6.0), (40, 0.4, 1.0)]
+    rows = [(source["weight"], source["share"], source["epochs"]) for source in sources]
+    assert rows == [(60, 0.6, 6.0), (40, 0.4, 1.0)]
 
 
 def test_gpt_3_s_epochs_are_those_that_its_weights_imply(tmp_path):
     held = {"webtext2": 19, "books1": 12, "books2": 55, "wikipedia": 3, "common_crawl": 410}
     given = recipe.load("gpt3")
     cuts = [("train", name, tokens * 10**9) for name, tokens in held.items()]
-    found = manifest.make(given, tmp_path, {"pack": record(*cuts)})
-    epochs = {source["name"]: source["epochs"] for source in found["sources"]}
+    contract = manifest.make(given, tmp_path, {"pack": record(*cuts)})
+    epochs = {source["name"]: source["epochs"] for source in contract["sources"]}
     published_sum = 1.01  # Table 2.2's weights add up to 101 %
     for name, weight in {"webtext2": 22, "books1": 8, "books2": 8, "wikipedia": 3, "common_crawl": 60}.items():
         assert epochs[name] == pytest.approx(weight / 100 / published_sum * 300 / held[name], abs=1e-4)
-    assert sum(source["share"] for source in found["sources"]) == pytest.approx(1)
+    assert sum(source["share"] for source in contract["sources"]) == pytest.approx(1)
 
 
 def test_without_a_budget_it_is_what_the_train_split_holds(tmp_path):
-    found = made(tmp_path, {"a": 1, "b": 1}, ("train", "a", 100), ("train", "b", 300), ("valid", "a", 50))
-    assert found["mixture"]["tokens"] == 400
-    assert [source["epochs"] for source in found["sources"]] == [2.0, 0.6667]
+    contract = made(tmp_path, {"a": 1, "b": 1}, ("train", "a", 100), ("train", "b", 300), ("valid", "a", 50))
+    assert contract["mixture"]["tokens"] == 400
+    assert [source["epochs"] for source in contract["sources"]] == [2.0, 0.6667]
 
 
 def test_sources_stand_in_the_recipe_s_order_and_unknown_ones_follow_with_weight_1(tmp_path):
     cuts = [("train", name, 10) for name in ("a", "b", "other", "z")]
-    found = made(tmp_path, {"z": 2, "a": 1}, *cuts)
-    assert [source["name"] for source in found["sources"]] == ["z", "a", "b", "other"]
-    assert [source["weight"] for source in found["sources"]] == [2, 1, 1, 1]
-    assert [source["share"] for source in found["sources"]] == [0.4, 0.2, 0.2, 0.2]
+    contract = made(tmp_path, {"z": 2, "a": 1}, *cuts)
+    assert [source["name"] for source in contract["sources"]] == ["z", "a", "b", "other"]
+    assert [source["weight"] for source in contract["sources"]] == [2, 1, 1, 1]
+    assert [source["share"] for source in contract["sources"]] == [0.4, 0.2, 0.2, 0.2]
 
 
 def test_a_source_without_documents_is_left_out_and_one_without_train_documents_has_no_epochs(tmp_path):
-    found = made(tmp_path, {"a": 1, "b": 1, "c": 2}, ("valid", "a", 10), ("train", "b", 10))
-    assert [(source["name"], source["epochs"]) for source in found["sources"]] == [("a", None), ("b", 0.5)]
-    assert set(found["sources"][0]["splits"]) == {"valid"}
+    contract = made(tmp_path, {"a": 1, "b": 1, "c": 2}, ("valid", "a", 10), ("train", "b", 10))
+    assert [(source["name"], source["epochs"]) for source in contract["sources"]] == [("a", None), ("b", 0.5)]
+    assert set(contract["sources"][0]["splits"]) == {"valid"}
 
 
 def test_weights_that_are_all_0_are_refused(tmp_path):

@@ -44,7 +44,7 @@ def test_a_mixture_by_stated_quality_is_printed_written_verified_and_read(finish
     assert (told["tokens"], told["preset"], told["max_epochs"]) == (2000, "quality", 4)
     books, web = told["sources"]
     assert books["epochs"] == pytest.approx(min(4, 9 * web["epochs"]), abs=1e-3)
-    assert [each["quality"] for each in told["sources"]] == [0.9, 0.3]
+    assert [source["quality"] for source in told["sources"]] == [0.9, 0.3]
     assert books["weight"] + web["weight"] == 10**9
     jsonschema.validate(contract, SCHEMA)
     assert [source["weight"] for source in contract["sources"]] == [books["weight"], web["weight"]]
@@ -102,15 +102,15 @@ def test_buckets_of_quality_are_sources_of_their_own(tmp_path, curate):
     contract = manifest.read(tmp_path / "out")
     jsonschema.validate(contract, SCHEMA)
     low, high = contract["sources"]
-    assert [(each["name"], each["of"], each["bucket"]) for each in (low, high)] == [
+    assert [(source["name"], source["of"], source["bucket"]) for source in (low, high)] == [
         ("web.q0", "web", 0),
         ("web.q1", "web", 1),
     ]
-    assert [each["splits"]["train"]["documents"] for each in (low, high)] == [10, 10]
-    assert [each["quality"] for each in (low, high)] == pytest.approx([0.225, 0.725], abs=0.01)
+    assert [source["splits"]["train"]["documents"] for source in (low, high)] == [10, 10]
+    assert [source["quality"] for source in (low, high)] == pytest.approx([0.225, 0.725], abs=0.01)
     assert high["epochs"] > 2 * low["epochs"]
     assert list(faults(tmp_path / "out")) == []
-    assert [each.source for each in Loader(tmp_path / "out" / "manifest.json", context=9, seed=0).seen(1)] == [
+    assert [progress.source for progress in Loader(tmp_path / "out" / "manifest.json", context=9, seed=0).seen(1)] == [
         "web.q0",
         "web.q1",
     ]

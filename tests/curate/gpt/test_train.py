@@ -58,7 +58,9 @@ def run(tmp_path_factory):
     """One run: its manifest, its folder, what it returned and what it reported."""
     folder = tmp_path_factory.mktemp("train")
     manifest, reported = write(folder / "data"), []
-    trained = train(manifest, folder / "out", SETTINGS, lambda *each: reported.append(each), decode=spell)
+    trained = train(
+        manifest, folder / "out", SETTINGS, lambda *step_and_loss: reported.append(step_and_loss), decode=spell
+    )
     return manifest, folder / "out", trained, reported
 
 
@@ -126,7 +128,10 @@ def test_the_record_holds_the_settings_the_shape_and_the_outcome(run):
     assert record["last_loss"] == trained.last_loss
     assert record["tokens"] == 60 * 8 * 16
     assert record["torch"] == torch.__version__
-    assert [(each["source"], each["samples"]) for each in record["seen"]] == [("articles", 336), ("reference", 144)]
+    assert [(progress["source"], progress["samples"]) for progress in record["seen"]] == [
+        ("articles", 336),
+        ("reference", 144),
+    ]
 
 
 def test_bits_per_byte_are_the_held_out_loss_over_the_bytes_of_a_token(run):
@@ -141,7 +146,7 @@ def test_the_weights_and_the_vocabulary_make_the_model_again(run):
     ids = json.loads((out / "vocabulary.json").read_text())
     assert ids == [*range(0, 40000, 1000), 50256]
     assert len(trained.sample.split()) == SETTINGS.sample_tokens
-    assert {int(each) for each in trained.sample.split()} <= set(ids)
+    assert {int(number) for number in trained.sample.split()} <= set(ids)
 
 
 def test_without_held_out_text_the_outcome_says_so(tmp_path):

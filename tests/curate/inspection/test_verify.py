@@ -62,11 +62,11 @@ def edited(path, *keys, value):
 
 def only(out, path):
     """Assert that the one fault is a line that begins with the file's path."""
-    found = list(faults(out))
-    assert len(found) == 1, found
-    assert found[0].startswith(f"{path}: ")
-    assert "\n" not in found[0]
-    return found[0]
+    lines = list(faults(out))
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(f"{path}: ")
+    assert "\n" not in lines[0]
+    return lines[0]
 
 
 def test_an_untouched_output_has_no_fault_wherever_it_lies(out, tmp_path):

@@ -30,9 +30,13 @@ def dataset(folder, shards):
 @given(LENGTHS.filter(lambda shards: sum(map(sum, shards)) > 12), st.integers(0, 50), st.integers(0, 3))
 def test_the_places_of_a_sample_are_the_documents_of_its_tokens(tmp_path_factory, shards, step, row):
     loader = Loader(dataset(tmp_path_factory.mktemp("web"), shards), context=12, batch=4, seed=3)
-    window, found = loader.batch_at(step)[row], loader.locate(step, row)
-    assert [found[0].start, *(place.stop for place in found)] == [0, *(place.start for place in found[1:]), 13]
-    for place in found:
+    window, documents = loader.batch_at(step)[row], loader.locate(step, row)
+    assert [documents[0].start, *(place.stop for place in documents)] == [
+        0,
+        *(place.start for place in documents[1:]),
+        13,
+    ]
+    for place in documents:
         shard, number = divmod(int(window[place.start]), 10_000)
         document = number // DOCUMENT
         expected = np.arange(place.stop - place.start) + window[place.start]
@@ -41,7 +45,7 @@ def test_the_places_of_a_sample_are_the_documents_of_its_tokens(tmp_path_factory
         assert place.id == f"{document:02x}" * 16
         assert place.shard == f"shards/train/web/part-{shard:05d}-of-{len(shards):05d}"
         assert place.token == sum(shards[shard][:document]) + number % DOCUMENT
-    assert all(a.url != b.url or a.token > b.token for a, b in pairwise(found))
+    assert all(a.url != b.url or a.token > b.token for a, b in pairwise(documents))
 
 
 def test_a_missing_meta_file_is_named(tmp_path):

@@ -148,7 +148,7 @@ def test_the_published_weights_give_the_epochs_that_follow_from_them_not_those_o
     weights = dict(zip(sizes, (60, 22, 8, 8, 3), strict=True))
     sources = {name: (weights[name], {"train": [np.arange(1000 * sizes[name]) % 50256]}) for name in sizes}
     loader = Loader(write(tmp_path, sources), context=10, seed=0)
-    epochs = [round(each.epochs * 1.01, 2) for each in loader.seen(30_000)]  # the weights sum to 101
+    epochs = [round(progress.epochs * 1.01, 2) for progress in loader.seen(30_000)]  # the weights sum to 101
     assert epochs == [0.44, 3.47, 2.0, 0.44, 3.0]
 
 
@@ -156,7 +156,7 @@ def test_a_short_source_is_left_out_and_the_others_take_its_share(tmp_path):
     sources = {"long": (0.5, {"train": [range(500)]}), "short": (0.4, {"train": [range(9)]}), "none": (0.1, {})}
     loader = Loader(write(tmp_path, sources), context=16, batch=4, seed=0)
     assert loader.left_out == ("short", "none")
-    assert [each.source for each in loader.seen(5)] == ["long"]
+    assert [progress.source for progress in loader.seen(5)] == ["long"]
 
 
 def test_a_source_of_weight_0_is_never_read(tmp_path):

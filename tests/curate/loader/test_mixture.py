@@ -110,7 +110,7 @@ def test_better_sources_are_seen_more_often_whatever_their_sizes(sources, budget
         portions = mix(sources, Mixture(preset="quality", tokens=budget, max_epochs=30))
     except SettingsError:
         assume(False)
-    rated = sorted((each.quality, each.epochs) for each in portions if each.tokens > budget / 10**6)
+    rated = sorted((portion.quality, portion.epochs) for portion in portions if portion.tokens > budget / 10**6)
     assert all(low <= high + 2e-4 for (_, low), (_, high) in pairwise(rated))
 
 
@@ -118,21 +118,21 @@ def test_a_small_good_source_is_seen_more_often_than_a_large_poor_one_up_to_the_
     sources = [Given(name="web", tokens=900, quality=0.3), Given(name="books", tokens=100, quality=0.9)]
     assert epochs(sources, preset="quality", tokens=900) == [0.56, 4.0]  # 0.5 and 4.5 without the cap
     assert epochs(sources, preset="quality", tokens=450) == [0.25, 2.25]
-    assert [each.capped for each in mix(sources, Mixture(preset="quality", tokens=900))] == [False, True]
+    assert [portion.capped for portion in mix(sources, Mixture(preset="quality", tokens=900))] == [False, True]
 
 
 def test_gpt_3_by_its_weights_has_the_epochs_that_follow_from_them():
     assert shares(GPT3, preset="gpt3", tokens=300 * BILLION) == [59.4, 21.8, 7.9, 7.9, 3.0]  # of 101
-    unscaled = [round(each.epochs * 1.01, 2) for each in mix(GPT3, Mixture(preset="gpt3", tokens=300 * BILLION))]
+    unscaled = [round(portion.epochs * 1.01, 2) for portion in mix(GPT3, Mixture(preset="gpt3", tokens=300 * BILLION))]
     assert unscaled == [0.44, 3.47, 2.0, 0.44, 3.0]
 
 
 def test_gpt_3_by_its_epochs_has_other_shares_than_its_weights():
     published = [0.44, 2.9, 1.9, 0.43, 3.4]
-    found = mix(GPT3, Mixture(preset="gpt3-epochs", tokens=300 * BILLION))
+    portions = mix(GPT3, Mixture(preset="gpt3-epochs", tokens=300 * BILLION))
     total = sum(e * size for e, size in zip(published, PAPER.values(), strict=True))  # 292.2, not 300
-    assert [each.epochs for each in found] == pytest.approx([e * 300 / total for e in published], abs=1e-3)
-    assert [round(100 * each.share * total / 300, 1) for each in found] == [60.1, 18.4, 7.6, 7.9, 3.4]
+    assert [portion.epochs for portion in portions] == pytest.approx([e * 300 / total for e in published], abs=1e-3)
+    assert [round(100 * portion.share * total / 300, 1) for portion in portions] == [60.1, 18.4, 7.6, 7.9, 3.4]
 
 
 def test_the_presets_without_settings():
@@ -173,15 +173,15 @@ def test_the_better_buckets_of_a_source_are_seen_more_often():
 
 
 def test_weights_of_a_preset_s_own_are_written_as_they_are():
-    assert [each.weight for each in mix(GPT3, Mixture(preset="gpt3"))] == [60, 22, 8, 8, 3]
+    assert [portion.weight for portion in mix(GPT3, Mixture(preset="gpt3"))] == [60, 22, 8, 8, 3]
     capped = mix(GPT3, Mixture(preset="gpt3", tokens=300 * BILLION, max_epochs=3))
-    assert [each.capped for each in capped] == [False, True, False, False, True]
-    assert sum(each.weight for each in capped) == PARTS
+    assert [portion.capped for portion in capped] == [False, True, False, False, True]
+    assert sum(portion.weight for portion in capped) == PARTS
 
 
 def test_a_source_without_train_tokens_has_no_epochs_and_gets_nothing_by_size():
-    found = mixed([Given(name="a", tokens=0), Given(name="b", tokens=10)], preset="size")
-    assert (found["a"].epochs, found["a"].share, found["b"].share) == (None, 0, 1)
+    portions = mixed([Given(name="a", tokens=0), Given(name="b", tokens=10)], preset="size")
+    assert (portions["a"].epochs, portions["a"].share, portions["b"].share) == (None, 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -107,9 +107,9 @@ def test_each_is_permuted_as_if_alone_and_stays_in_its_range(pairs, data):
 
 
 def test_all_orders_of_a_few_are_about_as_frequent():
-    found = Counter(tuple(order(4, seed)) for seed in range(4800))
-    assert len(found) == 24
-    assert sum((n - 200) ** 2 / 200 for n in found.values()) < 60  # chi-squared, 23 degrees: p = 4e-5
+    orders = Counter(tuple(order(4, seed)) for seed in range(4800))
+    assert len(orders) == 24
+    assert sum((n - 200) ** 2 / 200 for n in orders.values()) < 60  # chi-squared, 23 degrees: p = 4e-5
 
 
 def test_neighbours_land_anywhere_from_one_another():

@@ -88,14 +88,14 @@ def test_tiktoken_s_other_encodings_have_four_bytes_an_id_and_openai_s_digest(na
     if "TIKTOKEN_CACHE_DIR" not in os.environ:
         pytest.skip("TIKTOKEN_CACHE_DIR names no folder of ranks, and a test downloads none")
     try:
-        found = load.load(name)
+        tokenizer = load.load(name)
     except SettingsError as error:
         pytest.skip(str(error))
-    assert (found.vocabulary, found.eot, found.dtype) == (vocabulary, eot, "<u4")
-    assert found.sha256 == {f"{name}.tiktoken": sha256}
+    assert (tokenizer.vocabulary, tokenizer.eot, tokenizer.dtype) == (vocabulary, eot, "<u4")
+    assert tokenizer.sha256 == {f"{name}.tiktoken": sha256}
     text = "The <|endoftext|> of 日本 <|endofprompt|>"
-    assert found.decode(found.encode(text)[:-1].tolist()) == text
-    assert found.encode(text).tolist().index(eot) == len(found.encode(text)) - 1
+    assert tokenizer.decode(tokenizer.encode(text)[:-1].tolist()) == text
+    assert tokenizer.encode(text).tolist().index(eot) == len(tokenizer.encode(text)) - 1
 
 
 def test_rank_files_that_are_not_openai_s_are_refused(monkeypatch):

@@ -40,8 +40,8 @@ def test_the_vocabulary_decides_how_many_bytes_an_id_has(small, large):
 
 @pytest.mark.parametrize(("entries", "dtype"), [(2**16 - 2, "<u2"), (2**16 - 1, "<u4")])
 def test_65536_entries_fit_into_two_bytes_and_one_more_does_not(entries, dtype, tmp_path):
-    found = load.load(str(byte_level(tmp_path / "tokenizer.json", entries=entries)))
-    assert (found.vocabulary, found.dtype) == (entries + 2, dtype)
+    tokenizer = load.load(str(byte_level(tmp_path / "tokenizer.json", entries=entries)))
+    assert (tokenizer.vocabulary, tokenizer.dtype) == (entries + 2, dtype)
 
 
 @given(TEXTS | st.sampled_from(STORY))
