@@ -22,13 +22,13 @@ RULES = Rules(min_delay=0.3, address_delay=0.25)
 
 
 def arguments(web: Running, urls: list[str], folder: Path, **more: Any) -> list[str]:
-    """What follows `curate` to crawl these URLs of a web into folder/out."""
+    """Returns the arguments of `curate` to crawl these URLs of a web into folder/out."""
     path = folder / "urls.txt"
     path.write_text("".join(f"{url}\n" for url in urls))
     settings = {**QUICK, "authority": str(web.authority), **more}
-    told = [f"crawl.{name}={_toml(value)}" for name, value in settings.items()]
+    options = [f"crawl.{name}={_toml(value)}" for name, value in settings.items()]
     words = ["crawl", str(path), "-o", str(folder / "out"), "--contact", CONTACT, "--allow-network", "127.0.0.0/8"]
-    return [*words, "--resolve", f"@{web.resolve}", *(word for each in told for word in ("--set", each))]
+    return [*words, "--resolve", f"@{web.resolve}", *(word for option in options for word in ("--set", option))]
 
 
 def _toml(value: Any) -> str:
@@ -42,12 +42,12 @@ def rows(out: Path, name: str = "part") -> list[dict[str, Any]]:
 
 def outcomes(out: Path) -> dict[str, str]:
     """The outcome of each URL; every one has exactly one."""
-    found = rows(out)
-    told = {row["url"]: row["outcome"] for row in found}
-    assert len(told) == len(found)
-    return told
+    table = rows(out)
+    by_url = {row["url"]: row["outcome"] for row in table}
+    assert len(by_url) == len(table)
+    return by_url
 
 
 def verdict(web: Running) -> Verdict:
-    """What the judge says of all that the web was asked."""
+    """Returns the judge's verdict on all that the web was asked."""
     return judge(web.ledger(), web.plan, RULES)

@@ -1,4 +1,4 @@
-"""The judge of politeness: what a client did wrong by the ledger of the loopback web, and how fast it could have been.
+"""Judges the politeness of a client by the ledger of the loopback web, and how fast the client could have been.
 
 `python tests/servers/judge.py FOLDER [--min-delay 1]` judges a folder of the loopback web. Times are the server's, and
 such that no client is blamed for a busy machine: a request starts when the server notices it, at the latest, and ends
@@ -46,35 +46,32 @@ class Entry:
 
     @property
     def earliest(self) -> float:
-        """When the request was sent, at the earliest."""
+        """Returns the earliest time at which the request may have been sent."""
         return self.start if self.came is None else min(self.came, self.start)
 
     @property
     def seconds(self) -> float:
-        """What the client waited for its answer, at least."""
+        """Returns the least time that the client waited for its answer."""
         return max(0.0, self.end - self.start)
 
     @property
     def asks_robots(self) -> bool:
-        """Is it for robots.txt, or a hop of its redirects?"""
+        """Tells whether it is for robots.txt, or a hop of its redirects."""
         return self.path.startswith("/robots") and self.path.endswith(".txt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What is polite, in seconds. factor: of the last answer's duration, up to max_delay. address_*: of one address.
-
-    late: how long after its turn on an address a request may arrive, as connecting and a busy machine take time.
-    """
+    """The pauses of a polite client, in seconds."""
 
     min_delay: float = 1.0
-    factor: float = 5.0
+    factor: float = 5.0  # times the last answer's duration, up to max_delay
     max_delay: float = 30.0
-    address_delay: float = 0.25
-    address_requests: int = 2
-    late: float = 1.0
+    address_delay: float = 0.25  # between two starts on one address
+    address_requests: int = 2  # on one address at once
+    late: float = 1.0  # how long after its turn a request may arrive, as connecting and a busy machine take time
     max_retry_after: float = 3600.0
-    contact: bool = True
+    contact: bool = True  # the User-Agent must name one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,44 +105,45 @@ class Verdict:
 
     @property
     def kinds(self) -> Counter[str]:
-        return Counter(each.kind for each in self.violations)
+        return Counter(violation.kind for violation in self.violations)
 
 
 def entries(path: Path) -> list[Entry]:
-    """A ledger, in the order in which the requests began."""
+    """Reads a ledger, in the order in which the requests began."""
     lines = path.read_text().splitlines() if path.exists() else []
     return sorted((Entry(**json.loads(line)) for line in lines), key=lambda entry: entry.start)
 
 
 def judge(ledger: Iterable[Entry], plan: Plan, rules: Rules) -> Verdict:
-    """What a client did wrong, and how its time compares with the least that the rules allow."""
-    asked = sorted(ledger, key=lambda entry: entry.start)
-    by_host, by_address, by_authority = (grouped(asked, name) for name in ("host", "address", "authority"))
-    known = {host.name: host for host in plan.hosts}
-    delays = {name: plan.crawl_delay if robots(host.robots, 1).delay else 0.0 for name, host in known.items()}
-    found: list[Violation] = []
+    """Returns what a client did wrong, and how its time compares with the least that the rules allow."""
+    requests = sorted(ledger, key=lambda entry: entry.start)
+    by_host, by_address, by_authority = (grouped(requests, name) for name in ("host", "address", "authority"))
+    hosts = {host.name: host for host in plan.hosts}
+    delays = {name: plan.crawl_delay if robots(host.robots, 1).delay else 0.0 for name, host in hosts.items()}
+    violations: list[Violation] = []
     for name, group in by_host.items():
-        found += between(group, rules, delays.get(name, 0.0))
+        violations += between(group, rules, delays.get(name, 0.0))
     for group in by_authority.values():
-        host = known.get(group[0].host)
+        host = hosts.get(group[0].host)
         rules_there = robots(host.robots if host else "missing", 1)
         unreadable = bool(rules_there.act) and rules_there.closed == ("/",)
-        found += robots_first(group, rules_there.closed, unreadable=unreadable)
-        found += one_connection(group)
+        violations += robots_first(group, rules_there.closed, unreadable=unreadable)
+        violations += one_connection(group)
     for group in by_address.values():
-        found += on_address(group, rules)
-    found += agents(asked, rules)
+        violations += on_address(group, rules)
+    violations += agents(requests, rules)
     floors = [floor(group, rules, delays.get(name, 0.0)) for name, group in by_host.items()]
     floors += [rules.address_delay * (len(group) - 1) for group in by_address.values()]
-    urls = Counter((entry.authority, entry.path) for entry in asked)
+    urls = Counter((entry.authority, entry.path) for entry in requests)
     return Verdict(
-        requests=len(asked),
+        requests=len(requests),
         hosts=len(by_host),
-        violations=tuple(found),
+        violations=tuple(violations),
         floor=max(floors, default=0.0),
-        wall=max((entry.end for entry in asked), default=0.0) - min((entry.earliest for entry in asked), default=0.0),
+        wall=max((entry.end for entry in requests), default=0.0)
+        - min((entry.earliest for entry in requests), default=0.0),
         repeats=sum(times - 1 for times in urls.values()),
-        sent=sum(entry.sent for entry in asked),
+        sent=sum(entry.sent for entry in requests),
     )
 
 
@@ -157,31 +155,31 @@ def grouped(asked: Iterable[Entry], name: str) -> dict[str, list[Entry]]:
 
 
 def required(entry: Entry, rules: Rules, crawl_delay: float) -> float:
-    """The pause that must follow a request, but for Retry-After."""
+    """Returns the pause that must follow a request, Retry-After aside."""
     adaptive = min(rules.factor * entry.seconds, rules.max_delay)
     return max(rules.min_delay, adaptive, crawl_delay)
 
 
 def between(group: list[Entry], rules: Rules, crawl_delay: float) -> Iterator[Violation]:
-    """What is wrong between the requests to one host: overlaps, short pauses, Retry-After not kept."""
-    busy_until, wait_until, told = 0.0, 0.0, 0.0
-    for one, two in pairwise(group):
-        busy_until = max(busy_until, one.end)
-        gap, needed = two.start - busy_until, required(one, rules, crawl_delay)
-        if one.status in (429, 503) and one.retry_after:
-            told = min(one.retry_after, rules.max_retry_after)
-            wait_until = max(wait_until, one.end + told)
+    """Yields the faults between the requests to one host: overlaps, short pauses, Retry-After not kept."""
+    busy_until, wait_until, pause = 0.0, 0.0, 0.0
+    for entry, later in pairwise(group):
+        busy_until = max(busy_until, entry.end)
+        gap, needed = later.start - busy_until, required(entry, rules, crawl_delay)
+        if entry.status in (429, 503) and entry.retry_after:
+            pause = min(entry.retry_after, rules.max_retry_after)
+            wait_until = max(wait_until, entry.end + pause)
         if gap < 0:
-            yield Violation(kind="overlap", host=two.host, path=two.path, detail=f"{-gap:.3f} s")
+            yield Violation(kind="overlap", host=later.host, path=later.path, detail=f"{-gap:.3f} s")
         elif gap < needed:
-            yield Violation(kind="delay", host=two.host, path=two.path, detail=f"{gap:.3f} of {needed:.3f} s")
-        if two.start < wait_until:
-            detail = f"{wait_until - two.start:.3f} s before {told:g} s were over"
-            yield Violation(kind="retry_after", host=two.host, path=two.path, detail=detail)
+            yield Violation(kind="delay", host=later.host, path=later.path, detail=f"{gap:.3f} of {needed:.3f} s")
+        if later.start < wait_until:
+            detail = f"{wait_until - later.start:.3f} s before {pause:g} s were over"
+            yield Violation(kind="retry_after", host=later.host, path=later.path, detail=detail)
 
 
 def robots_first(group: list[Entry], closed: tuple[str, ...], *, unreadable: bool = False) -> Iterator[Violation]:
-    """What is wrong with robots.txt at one authority: not asked first, asked again though it was read, not obeyed."""
+    """Yields the faults with robots.txt at one authority: not asked first, asked again once read, not obeyed."""
     answered = [entry.end for entry in group if entry.path == "/robots.txt"]
     for entry in group:
         if entry.asks_robots:
@@ -197,7 +195,7 @@ def robots_first(group: list[Entry], closed: tuple[str, ...], *, unreadable: boo
 
 
 def one_connection(group: list[Entry]) -> Iterator[Violation]:
-    """Connections to one authority that were open at once: one is used again after another was."""
+    """Yields connections to one authority that were open at once: one is used again after another was."""
     used: list[int] = []
     for entry in group:
         if entry.connection in used[:-1]:
@@ -207,7 +205,7 @@ def one_connection(group: list[Entry]) -> Iterator[Violation]:
 
 
 def on_address(group: list[Entry], rules: Rules) -> Iterator[Violation]:
-    """What is wrong on one address: starts before their turn, too many requests at once.
+    """Yields the faults on one address: starts before their turn, too many requests at once.
 
     Turns are apart by the pause, and a request may arrive late, so that the next seems too close. But all of them
     together cannot be faster than their turns by more than the one that came latest was late.
@@ -215,7 +213,7 @@ def on_address(group: list[Entry], rules: Rules) -> Iterator[Violation]:
     running: list[Entry] = []
     turn = 0.0
     for entry in group:
-        running = [each for each in running if each.end > entry.start] + [entry]
+        running = [other for other in running if other.end > entry.start] + [entry]
         if len(running) > rules.address_requests:
             yield Violation(kind="address_requests", host=entry.host, path=entry.path, detail=f"{len(running)} at once")
         if entry.start < turn:
@@ -226,32 +224,32 @@ def on_address(group: list[Entry], rules: Rules) -> Iterator[Violation]:
 
 
 def agents(asked: Iterable[Entry], rules: Rules) -> Iterator[Violation]:
-    """User-Agents that hide who asks: a browser's name, or no contact."""
+    """Yields User-Agents that hide who asks: a browser's name, or no contact."""
     for agent in sorted({entry.agent for entry in asked}) if rules.contact else ():
         if agent.startswith("Mozilla/") or not ("http" in agent or "@" in agent):
             yield Violation(kind="agent", host="", path="", detail=agent[:80])
 
 
 def floor(group: list[Entry], rules: Rules, crawl_delay: float) -> float:
-    """The seconds that these requests to one host take at least: their own durations and the pauses between."""
+    """Returns the least seconds that these requests to one host take: their durations and the pauses between."""
     pauses = 0.0
     for entry in group[:-1]:
-        told = min(entry.retry_after or 0.0, rules.max_retry_after) if entry.status in (429, 503) else 0.0
-        pauses += max(required(entry, rules, crawl_delay), told)
+        retry_after = min(entry.retry_after or 0.0, rules.max_retry_after) if entry.status in (429, 503) else 0.0
+        pauses += max(required(entry, rules, crawl_delay), retry_after)
     return pauses + sum(entry.seconds for entry in group)
 
 
 def main() -> None:
-    """Print the verdict on a folder; exit code 1 where there are violations."""
+    """Prints the verdict on a folder; exit code 1 where there are violations."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--min-delay", type=float, default=1.0)
     parser.add_argument("--address-delay", type=float, default=0.25)
-    told = parser.parse_args()
-    rules = Rules(min_delay=told.min_delay, address_delay=told.address_delay)
-    verdict = judge(entries(told.folder / "ledger.jsonl"), Plan.read(told.folder / "plan.json"), rules)
-    for each in verdict.violations[:50]:
-        print(f"{each.kind:18} {each.host}{each.path}  {each.detail}")
+    options = parser.parse_args()
+    rules = Rules(min_delay=options.min_delay, address_delay=options.address_delay)
+    verdict = judge(entries(options.folder / "ledger.jsonl"), Plan.read(options.folder / "plan.json"), rules)
+    for violation in verdict.violations[:50]:
+        print(f"{violation.kind:18} {violation.host}{violation.path}  {violation.detail}")
     print(f"{verdict.requests} requests, {verdict.hosts} hosts, {len(verdict.violations)} violations, ", end="")
     print(f"floor {verdict.floor:.1f} s, wall {verdict.wall:.1f} s, efficiency {verdict.efficiency:.2f}")
     raise SystemExit(bool(verdict.violations))

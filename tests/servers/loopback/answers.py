@@ -1,4 +1,4 @@
-"""What an ordinary host answers: the first part of a path says how, any other path is a page."""
+"""The answers of ordinary hosts: the first part of a path says how it is answered, any other path is a page."""
 
 import gzip
 import hashlib
@@ -57,10 +57,10 @@ class Answer:
     @property
     def retry_after(self) -> float | None:
         """The seconds that it asks to wait."""
-        told = dict(self.headers).get("Retry-After", "")
-        if told.endswith(" GMT"):
-            return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
-        return float(told) if told.isdigit() else None
+        value = dict(self.headers).get("Retry-After", "")
+        if value.endswith(" GMT"):
+            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        return float(value) if value.isdigit() else None
 
 
 def redirect(to: str, status: int = 302) -> Answer:
@@ -80,10 +80,10 @@ class Pages:
         parts = urlsplit(path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         kind, *more = parts.path.strip("/").split("/")
-        found = getattr(self, f"on_{kind}", None) if kind.isidentifier() else None
-        if found:
+        handler = getattr(self, f"on_{kind}", None) if kind.isidentifier() else None
+        if handler:
             try:
-                made: Answer = found(host, path, more, query)
+                made: Answer = handler(host, path, more, query)
                 return made
             except (IndexError, KeyError, ValueError):
                 return Answer(status=404, body=b"<html>no such page</html>")
@@ -94,8 +94,8 @@ class Pages:
         return replace(plain, headers=(*plain.headers, ("ETag", tag)))
 
     def page(self, host: str, path: str, head: str = "", more: tuple[Header, ...] = ()) -> Answer:
-        found = page(host, path, links(host, path, self.pages, self.neighbours), head)
-        return Answer(body=found, headers=(HTML, *more))
+        body = page(host, path, links(host, path, self.pages, self.neighbours), head)
+        return Answer(body=body, headers=(HTML, *more))
 
     def on_status(self, host: str, path: str, more: list[str], query: dict[str, str]) -> Answer:
         """/status/429?after=2, /status/503?date=2: this status, with Retry-After as seconds or as a date."""

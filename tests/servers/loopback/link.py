@@ -26,15 +26,15 @@ class Gone(Exception):
 
 
 def came(transport: Any, field: int) -> float:
-    """When the system took in the last data or ack of the client, which a busy server may notice later."""
+    """Returns when the system took in the last data or ack of the client, which a busy server may notice later."""
     now = time.monotonic()
     if not hasattr(socket, "TCP_INFO"):
         return now
     try:
-        told = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SINCE_ACK + 4)
+        info = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SINCE_ACK + 4)
     except (AttributeError, OSError):
         return now
-    return now - struct.unpack_from("I", told, field)[0] / 1000 - TICK_S
+    return now - struct.unpack_from("I", info, field)[0] / 1000 - TICK_S
 
 
 class Link(asyncio.Protocol):
@@ -137,59 +137,59 @@ class Link(asyncio.Protocol):
         self.keep, self.sent = False, 0
         whole = False
         try:
-            await self._answered(host, path, fields, entry)
+            await self._respond(host, path, fields, entry)
             whole = True
         finally:
             end = min(self._handed if whole else time.monotonic(), self._gone)
             self.web.enter(entry | {"end": max(end, times["came"]), "sent": self.sent})
 
-    async def _answered(self, host: str, path: str, fields: dict[str, str], entry: dict[str, Any]) -> None:
-        known = self.web.hosts.get(host)
-        if known and known.hostile and path != "/robots.txt":
-            await self._hostile(known.hostile, path)
+    async def _respond(self, host: str, path: str, fields: dict[str, str], entry: dict[str, Any]) -> None:
+        site = self.web.hosts.get(host)
+        if site and site.hostile and path != "/robots.txt":
+            await self._hostile(site.hostile, path)
             return
-        found = self._chosen(known, host, path, fields)
-        entry |= {"status": found.status, "retry_after": found.retry_after}
+        answered = self._choose(site, host, path, fields)
+        entry |= {"status": answered.status, "retry_after": answered.retry_after}
         wanted = "close" not in fields.get("connection", "").lower()
-        keep = wanted and not found.close and (known is None or known.keep_alive)
-        if known and known.latency:
-            await self.pause(known.latency)
-        await self._act(found, keep and not found.act)
+        keep = wanted and not answered.close and (site is None or site.keep_alive)
+        if site and site.latency:
+            await self.pause(site.latency)
+        await self._act(answered, keep and not answered.act)
 
-    def _chosen(self, known: Any, host: str, path: str, fields: dict[str, str]) -> Answer:
+    def _choose(self, site: Any, host: str, path: str, fields: dict[str, str]) -> Answer:
         if path.startswith("/robots") and path.endswith(".txt"):
-            kind = known.robots if known else "missing"
+            kind = site.robots if site else "missing"
             rules = robots(kind, self.web.plan.crawl_delay) if path == "/robots.txt" else hop(path)
             return Answer(status=rules.status, headers=rules.headers, body=rules.body, act=rules.act)
         replayed = self.web.replay.get(key(f"http://{host}{path}"))
         if replayed:
             return Answer(status=replayed.status, headers=replayed.headers, body=replayed.body)
-        if known is None and not self.web.plan.anyone:
+        if site is None and not self.web.plan.anyone:
             return redirect("http://nowhere.test/")
-        found: Answer = self.web.pages.answer(host, path, fields)
-        return found
+        page: Answer = self.web.pages.answer(host, path, fields)
+        return page
 
-    async def _act(self, found: Answer, keep: bool) -> None:
-        """Send an answer, or spoil it as it says."""
-        if found.act == "silent":
+    async def _act(self, answered: Answer, keep: bool) -> None:
+        """Sends an answer, or spoils it as its act says."""
+        if answered.act == "silent":
             await self.pause(3600)
-        head = found.head(keep)
-        if found.act == "slow":
+        head = answered.head(keep)
+        if answered.act == "slow":
             await self.send(head)
-            await drops(self, found.body)
-        elif found.act == "reset":
-            await self.send(head + found.body[: len(found.body) // 2])
+            await drops(self, answered.body)
+        elif answered.act == "reset":
+            await self.send(head + answered.body[: len(answered.body) // 2])
             self.abort()
-        elif found.act == "endless":
+        elif answered.act == "endless":
             await self.send(head)
             while True:
-                await self.send(found.body)
-        elif found.chunked:
-            middle = len(found.body) // 2
-            pieces = (found.body[:middle], found.body[middle:])
-            await self.send(head + b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in pieces) + b"0\r\n\r\n")
+                await self.send(answered.body)
+        elif answered.chunked:
+            middle = len(answered.body) // 2
+            pieces = (answered.body[:middle], answered.body[middle:])
+            await self.send(head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n")
         else:
-            await self.send(head + found.body)
+            await self.send(head + answered.body)
         self.keep = keep
 
     async def _hostile(self, name: str, path: str) -> None:

@@ -1,4 +1,4 @@
-"""What the loopback web is made of: hosts with their manners, on addresses of 127/8, drawn from a seed."""
+"""The plan of the loopback web: hosts with their manners, on addresses of 127/8, drawn from a seed."""
 
 import hashlib
 import json
@@ -70,9 +70,9 @@ class Plan:
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
-        told = json.loads(path.read_text())
-        told["hosts"] = tuple(Host(**each) for each in told["hosts"])
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+        table = json.loads(path.read_text())
+        table["hosts"] = tuple(Host(**row) for row in table["hosts"])
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in table.items()})
 
     def addresses(self) -> list[str]:
         return sorted({host.address for host in self.hosts} | set(self.anyone))
@@ -80,8 +80,8 @@ class Plan:
 
 def share(seed: object, *names: object) -> float:
     """A number in [0, 1) that depends on these names alone."""
-    told = "\0".join(map(str, (seed, *names))).encode()
-    return int.from_bytes(hashlib.blake2b(told, digest_size=6).digest(), "big") / 2**48
+    content = "\0".join(map(str, (seed, *names))).encode()
+    return int.from_bytes(hashlib.blake2b(content, digest_size=6).digest(), "big") / 2**48
 
 
 def address(number: int, net: int = 10) -> str:
@@ -141,7 +141,7 @@ def named(names: Iterable[str], *, addresses: int = 64, latency: float = 0.0, tl
 
 
 def resolve_lines(plan: Plan) -> Iterator[str]:
-    """What `--resolve @FILE` reads: HOST:PORT:ADDRESS for each host and port."""
+    """Yields the lines of a file for `--resolve @FILE`: HOST:PORT:ADDRESS for each host and port."""
     for host in plan.hosts:
         yield f"{host.name}:{plan.http}:{host.address}"
         if host.tls:

@@ -24,7 +24,7 @@ class Replayed:
 
 
 def key(url: str) -> str:
-    """What a request is looked up by: host, path and query as browsers send them, whatever the scheme and the port."""
+    """Returns the key of a request: host, path and query as browsers send them, whatever the scheme and the port."""
     try:
         parts = ada_url.URL(url)
     except ValueError:
@@ -34,11 +34,11 @@ def key(url: str) -> str:
 
 def table(paths: Iterable[Path]) -> dict[str, Replayed]:
     """All pages of these files by key; of a URL that is there twice the first."""
-    found: dict[str, Replayed] = {}
+    pages: dict[str, Replayed] = {}
     for path in paths:
-        for each in from_jsonl(path) if ".jsonl" in path.name else from_warc(path):
-            found.setdefault(key(each.url), each)
-    return found
+        for page in from_jsonl(path) if ".jsonl" in path.name else from_warc(path):
+            pages.setdefault(key(page.url), page)
+    return pages
 
 
 def from_warc(path: Path) -> Iterator[Replayed]:
@@ -61,13 +61,13 @@ def from_jsonl(path: Path) -> Iterator[Replayed]:
     """Lines with url, and body or body64; status, mime and headers (a list of pairs) where they are not a page's."""
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
         for line in file:
-            told = json.loads(line)
-            body = base64.b64decode(told["body64"]) if "body64" in told else told.get("body", "").encode()
-            headers = [("Content-Type", told.get("mime", "text/html; charset=utf-8")), *told.get("headers", [])]
+            row = json.loads(line)
+            body = base64.b64decode(row["body64"]) if "body64" in row else row.get("body", "").encode()
+            headers = [("Content-Type", row.get("mime", "text/html; charset=utf-8")), *row.get("headers", [])]
             yield Replayed(
-                url=told["url"],
+                url=row["url"],
                 body=body,
-                status=told.get("status", 200),
+                status=row.get("status", 200),
                 headers=tuple((name, value) for name, value in headers),
             )
 

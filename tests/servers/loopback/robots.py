@@ -82,11 +82,11 @@ ROBOTS = {
 
 
 def robots(kind: str, crawl_delay: float) -> Robots:
-    """The robots.txt of this kind."""
-    found = ROBOTS[kind]
-    if not found.delay:
-        return found
-    return Robots(body=found.body % f"{crawl_delay:g}".encode(), closed=found.closed, delay=True)
+    """Returns the robots.txt of this kind."""
+    answer = ROBOTS[kind]
+    if not answer.delay:
+        return answer
+    return Robots(body=answer.body % f"{crawl_delay:g}".encode(), closed=answer.closed, delay=True)
 
 
 def hop(path: str) -> Robots:
