@@ -75,7 +75,7 @@ def chunks(body, size=100):
 
 
 def read(content, max_bytes=1_000_000, **where):
-    """What becomes of a file with this content."""
+    """Returns the outcomes of reading a file with this content."""
     return list(read_pages(io.BytesIO(content), "name", size=len(content), max_bytes=max_bytes, **where))
 
 

@@ -67,7 +67,7 @@ class Hostile:
         return self.rows[self.url(name, path)]
 
     def paths(self, name: str) -> list[str]:
-        """What a host was asked for beside robots.txt, in order."""
+        """Returns the paths that a host was asked for beside robots.txt, in order."""
         host = name if "." in name else f"h-{name}.test"
         return [entry.path for entry in self.asked.get(host, []) if not entry.asks_robots]
 

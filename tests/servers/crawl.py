@@ -53,7 +53,7 @@ def put_list(root: Path, name: str, lines: list[str]) -> None:
 
 
 def read_captures(path: Path, name: str):
-    """What an index tells of the responses in a file."""
+    """Yields the entries of an index for the responses in a file."""
     with path.open("rb") as file:
         reader = ArchiveIterator(file)
         for record in reader:

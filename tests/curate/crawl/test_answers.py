@@ -1,4 +1,4 @@
-"""What answers come to, by their headers and bodies alone; what a body is by its first bytes."""
+"""Tests of the outcomes of answers, by their headers and bodies alone."""
 
 import gzip
 from datetime import UTC, datetime

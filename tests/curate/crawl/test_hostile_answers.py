@@ -1,4 +1,4 @@
-"""What each hostile answer of the loopback web comes to, by its number in the list (H14 to H46)."""
+"""Tests of the outcome of each hostile answer of the loopback web, by its number in the list (H14 to H46)."""
 
 import asyncio
 

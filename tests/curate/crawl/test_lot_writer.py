@@ -1,4 +1,4 @@
-"""What a lot leaves on disk counts once its outcomes do, whatever else was written when it died."""
+"""Tests of the files of a lot: a part counts once its outcomes are on disk, whatever else was written by then."""
 
 import gzip
 from dataclasses import replace

@@ -35,7 +35,7 @@ def page(name: str, path: str, links: list[str], head: str = "") -> bytes:
 
 
 def links(name: str, path: str, pages: int, neighbours: list[str]) -> list[str]:
-    """Where a page leads: to six pages of its host and one of another."""
+    """Returns the links of a page: to six pages of its host and one of another."""
     rng = random.Random(f"links {name}{path}")
     own = [f"/page/{rng.randrange(pages)}" for _ in range(6)] if pages else []
     return own + ([f"{rng.choice(neighbours)}/page/{rng.randrange(pages)}"] if neighbours and pages else [])

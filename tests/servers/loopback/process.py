@@ -36,7 +36,7 @@ class Running:
         return url(self.plan, host, path, tls=tls)
 
     def ledger(self) -> list[Entry]:
-        """What was asked so far."""
+        """Returns the requests so far."""
         return entries(self.folder / "ledger.jsonl")
 
 

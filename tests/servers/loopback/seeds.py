@@ -68,7 +68,7 @@ def host_name(link: str) -> str:
 
 
 def usable(name: str) -> bool:
-    """Can a resolve file name this host: ASCII with a dot, and no address?"""
+    """Tells whether a resolve file can name this host: ASCII with a dot, and no address."""
     labels = name.split(".")
     return name.isascii() and len(labels) > 1 and all(labels) and not labels[-1].isdigit() and ":" not in name
 

@@ -28,7 +28,7 @@ TRIES = 20  # ports that must be free on all addresses
 
 
 class Web:
-    """What all connections share."""
+    """The plan, pages and ledger that all connections share."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan, self.folder = plan, folder

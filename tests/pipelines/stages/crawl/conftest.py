@@ -6,6 +6,6 @@ from crawled_hostile import crawled
 
 @pytest.fixture(scope="session")
 def hostile(curate, tmp_path_factory):
-    """What `curate crawl` made of all hostile hosts."""
+    """The finished crawl of all hostile hosts."""
     with crawled(curate, tmp_path_factory.mktemp("hostile")) as found:
         yield found

@@ -1,4 +1,4 @@
-"""What the settings of a crawl change, on the loopback web."""
+"""Tests of the settings of a crawl, on the loopback web."""
 
 import gzip
 import json
