@@ -186,7 +186,7 @@ def _without_languages(rules: Filter) -> Filter:
 
 
 def _is_name(keys: tuple[str, ...], value: Any) -> bool:
-    """Returns True where the value is no path but the name of something that the package has."""
+    """Returns True where the value is no path but a name: the default model, or one of tiktoken's encodings."""
     if keys == ("score", "model"):
         return bool(value == "default")
     return keys == ("tokenize", "encoding") and isinstance(value, str) and not is_tokenizer_file(value)

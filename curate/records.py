@@ -163,7 +163,7 @@ def document_id(url: str, timestamp: datetime) -> bytes:
 
 
 def keyed_hash(seed: int, purpose: str, key: bytes, size: int = 8) -> bytes:
-    """Returns blake2b(seed, purpose, key), our only randomness: a draw belongs to a document, not to a run."""
+    """Returns blake2b(seed, purpose, key), the source of all random draws: they depend on the key, not on the run."""
     return hashlib.blake2b(f"{seed}\0{purpose}\0".encode() + key, digest_size=size).digest()
 
 

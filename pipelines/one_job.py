@@ -60,7 +60,7 @@ def check_inputs(recipe: Recipe) -> int:
 
 
 def build(pipeline: beam.Pipeline, recipe: Recipe, out: Path) -> None:
-    """Wire every stage of a recipe."""
+    """Wires every stage of a recipe."""
     start = pipeline | "Recipe" >> beam.Create([recipes.to_toml(recipe)])
     gate = start | "Begin" >> beam.Map(begin, storage.uri(out))
     for stage in recipe.stages:
@@ -97,7 +97,7 @@ class Stage(beam.PTransform):  # type: ignore[misc]
 
 
 def begin(text: str, out: str) -> str:
-    """Write the recipe, from which every later step reads it."""
+    """Writes the recipe, which every later step reads; returns the out folder."""
     path = storage.path(out) / "recipe.toml"
     if storage.contents([path]) != [text.encode()]:
         write_bytes(path, text.encode())
@@ -105,7 +105,7 @@ def begin(text: str, out: str) -> str:
 
 
 def open_stage(out: str, stage: str) -> Iterator[str]:
-    """Plan a stage and write the plan; its folder, or nothing where it is done already."""
+    """Plans a stage and writes the plan; yields its folder, or nothing where the stage is done already."""
     folder = storage.path(out)
     digests = plans.open_digests(folder)
     plan = plans.planned(stage, _recipe(folder), folder, digests)
@@ -124,7 +124,7 @@ def arrive(_out: str) -> Made:
 
 
 def close(_words: tuple[bytes, Iterable[bytes]], out: str, stage: str) -> str:
-    """Write a stage's record, unless it is done; the out folder."""
+    """Writes a stage's record, unless the stage is done; returns the out folder."""
     folder = storage.path(out)
     plan = load_plan(stage_folder(folder, stage))
     kept_some(done(plan) or close_stage(plan), folder)
@@ -132,7 +132,7 @@ def close(_words: tuple[bytes, Iterable[bytes]], out: str, stage: str) -> str:
 
 
 def finish(out: str) -> None:
-    """Write the manifest."""
+    """Writes the manifest."""
     folder = storage.path(out)
     recipe = _recipe(folder)
     records = {stage: read_stage(stage_folder(folder, stage)) for stage in recipe.stages}

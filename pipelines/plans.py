@@ -35,12 +35,12 @@ def build_miniweb(recipe: Recipe, out: Path) -> None:
 
 
 def open_digests(out: Path) -> Digests:
-    """Reads what a run remembers of its inputs."""
+    """Reads the digests of inputs that an earlier run has stored in the output."""
     return Digests(out / "inputs.json", ours=miniweb_folder(out))
 
 
 def planned(stage: str, recipe: Recipe, out: Path, digests: Digests, say: Callable[[str], None] = quiet) -> Plan:
-    """Returns the plan of any stage of a run, or of a first half; the stages before it are closed."""
+    """Returns the plan of any stage of a run, or of a first half; the stages before it must be closed."""
     folder = stage_folder(out, stage)
     plan: Plan = wiring(stage).plan(recipe, folder, given(stage, recipe, out, digests, say))
     return plan

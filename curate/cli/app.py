@@ -65,7 +65,7 @@ def need_local(path: Path) -> None:
 
     if storage.is_remote(path):
         raise SettingsError(
-            f"{path}: a model is written to a local folder; --no-train, then: curate train {path} -o DIR"
+            f"{path}: a model is written to a local folder; give --no-train, then: curate train {path} -o DIR"
         )
 
 

@@ -1,4 +1,4 @@
-"""The commands that state a recipe, make a finished dataset anew or for others, and train on one."""
+"""The commands recipe, mix, export, miniweb and train."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

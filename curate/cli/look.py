@@ -1,4 +1,4 @@
-"""The commands that look at an output and change nothing of it but its report."""
+"""The commands inspect, verify, why, trace and report, which read an output; report alone writes a file."""
 
 from typing import Annotated
 
@@ -52,7 +52,7 @@ def why(
     what: Annotated[str, typer.Argument(metavar="URL|ID", help="A URL, or a document id in hex.")],
     json: Json = False,
 ) -> None:
-    """What became of a document, stage by stage."""
+    """Print what each stage did with a document."""
     from curate.inspection import history
 
     rows = history.of(out, what)
@@ -72,7 +72,7 @@ def trace(
     token: Annotated[int, typer.Option(help="A token's number in the shard, from 0.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Which document a token of a shard comes from, what every stage said of it, and the text from the token on."""
+    """Print the document that a token of a shard comes from, what each stage did with it, and the text from there."""
     from curate.inspection import history
 
     owner = history.owner(out, shard, token)

@@ -117,7 +117,7 @@ def engine_options(
 
 
 def takes_engine_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Returns a command that has the options of `engine_options` in place of its parameter `target`, made of them.
+    """Returns a command whose parameter `target` is made from the command-line options of `engine_options`.
 
     So each of these options is stated once, and a command has one value for all of them.
     """

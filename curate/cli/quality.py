@@ -1,4 +1,4 @@
-"""The commands that train a quality model, measure one, and set the score that one keeps from."""
+"""The commands quality train, quality eval and quality threshold."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,7 +56,7 @@ def evaluate(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Tell what a model does on labelled documents of hosts that `train` holds out."""
+    """Measure a model on labelled documents of hosts that `train` holds out."""
     from dataclasses import asdict
 
     from curate.quality import model_file, training

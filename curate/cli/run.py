@@ -1,4 +1,4 @@
-"""The command that runs a whole recipe on any runner, and the one that trains a gate on what a run has kept."""
+"""The commands run, for a whole recipe, and gate, which trains a gate on a finished run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -155,7 +155,7 @@ def gate(
     from curate.storage.writing import write_json
 
     if model.suffix == ".json":
-        raise SettingsError(f"{model}: the model's card is written beside it as .json; name the model otherwise")
+        raise SettingsError(f"{model}: the model's card is written beside it as .json; give the model another ending")
     card = quick_gate.train(lessons.judged_pages(readable_path(run), pages), model, loss=loss)
     write_json(model.with_suffix(".json"), asdict(card))
     if json:

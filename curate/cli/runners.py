@@ -1,4 +1,4 @@
-"""The commands that say and fetch what Spark, Flink and Prism need on this machine, and what Dataflow needs."""
+"""The commands runners list, runners fetch, dataflow template and dataflow folder."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""One verb for each kind of stage that is no first half of another.
+"""Defines one verb for each kind of stage, except the first halves gather, sign and rate.
 
 The table of kinds names the verbs; `crawl` and `links` have options of their own, the others are alike.
 """

@@ -46,7 +46,7 @@ def rows(path: Path, name: str, select: Select) -> Iterator[IndexRow]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SettingsError(f"{path}: damaged after line {number}: {error}; fetch it again") from None
     if number and not useful:
-        raise SettingsError(f"{path}: not one line of it is a row of an index")
+        raise SettingsError(f"{path}: no line of it is a row of an index (CDXJ, or classic CDX)")
 
 
 def from_strings(table: dict[str, Any]) -> IndexRow:

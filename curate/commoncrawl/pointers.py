@@ -77,7 +77,7 @@ def pointers_file(folder: Path, source: str, key: str, rows: Callable[[], Iterat
             last = row
         table.close()
         if not table.rows:
-            raise SettingsError(f"sources.{source}.select: takes no row of the indexes")
+            raise SettingsError(f"sources.{source}.select: takes no row of the indexes; select more")
         table.publish()
     finally:
         table.abandon()

@@ -37,17 +37,17 @@ AT_LEAST_ONE = ("address_requests", "trouble", "waves", "hosts_per_lot", "connec
 class Crawl:
     """The settings of a crawl."""
 
-    agent: str = "curate"  # the product token by which robots.txt knows us
+    agent: str = "curate"  # the crawler's name (product token), as robots.txt files may state it
     contact: str = ""  # a page or mail address of who crawls, sent with each request; a crawl needs one
     language: str = "en,*;q=0.5"  # the Accept-Language of each request
     types: tuple[str, ...] = ("text/html", "application/xhtml+xml", "text/plain")  # media types that are kept
-    optouts: Policy = Policy()  # which statements of a site about the use of its pages are heeded
+    optouts: Policy = Policy()  # which statements of a site against the use of its pages are obeyed
     tdmrep: bool = False  # also ask each site for /.well-known/tdmrep.json
-    forbidden: str = "allow"  # whether a robots.txt of 401 or 403 lets us in ("allow") or not ("deny")
+    forbidden: str = "allow"  # a host that answers 401 or 403 to robots.txt is crawled ("allow") or not ("deny")
     tls: str = "verify"  # "verify" certificates, or "record" to fetch whatever the certificate says
     authority: str = ""  # a file of certificates to trust instead of the system's
-    allow_networks: tuple[str, ...] = ()  # CIDR networks that may be connected to although the table refuses them
-    resolve: tuple[str, ...] = ()  # HOST:PORT:ADDRESS or @FILE, as curl's --resolve
+    allow_networks: tuple[str, ...] = ()  # CIDR networks that may be connected to although they are private or reserved
+    resolve: tuple[str, ...] = ()  # addresses of hosts, HOST:PORT:ADDRESS or @FILE, as curl's --resolve
     min_delay: float = 1.0  # the shortest pause between two requests to a host (s)
     delay_factor: float = 5.0  # the pause is at least this many times the duration of the last answer
     max_delay: float = 30.0  # the longest pause that delay_factor or failures lead to (s)

@@ -94,7 +94,7 @@ def _of_system(error: BaseException) -> str:
 
 
 def _is_connected(opened: Any) -> bool:
-    """Tells whether the socket is connected."""
+    """Returns True where the socket is connected."""
     try:
         return isinstance(opened, socket.socket) and bool(opened.getpeername())
     except OSError:

@@ -132,12 +132,12 @@ class Connector(aiohttp.TCPConnector):
 
 
 def is_used(protocol: Any) -> bool:
-    """Tells whether a request was sent on this connection."""
+    """Returns True where a request was sent on this connection."""
     return hasattr(protocol, "was_asked")
 
 
 def _limit_interim(read: Any) -> Any:
-    """Returns a reader of responses that raises after too many of 1xx, each of which costs us more than the server."""
+    """Returns a reader of responses that raises after too many 1xx responses, which a server could send without end."""
     responses = count()
 
     async def next_answer() -> Any:

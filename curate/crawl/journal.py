@@ -1,4 +1,4 @@
-"""The requests of a lot on disk, so that a process that follows a crash knows which hosts to leave alone until when."""
+"""Records a lot's requests on disk, so that after a crash the next process still keeps each host's pause."""
 
 import json
 import os
@@ -13,14 +13,14 @@ PAUSES = "pauses-*.json"  # a file of each lot: unix time by host
 
 
 def write_pauses(work: Path, lot: str, waiting: dict[str, float]) -> None:
-    """Writes for the lots of later waves which hosts are to be left alone; waiting: the seconds yet, by host."""
+    """Writes, for the lots of later waves, the pauses that hosts still have; waiting: seconds by host."""
     if waiting:
         pauses = {host: time.time() + seconds for host, seconds in waiting.items()}
         write_bytes(work / PAUSES.replace("*", lot), json.dumps(pauses).encode())
 
 
 def read_pauses(work: Path) -> Iterator[tuple[str, float]]:
-    """Yields the hosts that earlier lots of the crawl left alone, with the unix time until when, if that is to come."""
+    """Yields the hosts whose pause from an earlier lot is not over yet, with the unix time of its end."""
     for path in work.glob(PAUSES):
         yield from ((host, ready) for host, ready in json.loads(path.read_bytes()).items() if ready > time.time())
 

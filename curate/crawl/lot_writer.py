@@ -43,7 +43,7 @@ class LotWriter:
         self._begin()
 
     def _earlier(self, row: Row) -> Earlier:
-        """Returns a committed page as a later one of the same payload names it."""
+        """Returns what a revisit record states about this committed page."""
         name = record_id(self._name, exchange_key(row), "response")
         return Earlier(record_id=name, url=row["final_url"], date=row["fetched"], payload_digest=row["payload_digest"])
 
@@ -105,7 +105,7 @@ class LotWriter:
 
     @property
     def due(self) -> bool:
-        """Tells whether it is time to commit."""
+        """Returns True where it is time to commit."""
         big = self._file is not None and self._writer.offset >= self._rules.commit_bytes
         return bool(self._pending) and (big or time.monotonic() - self._since >= self._rules.commit_seconds)
 

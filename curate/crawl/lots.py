@@ -76,7 +76,7 @@ def politeness_key(host: str) -> str:
 
 
 def refusal_of(url: str) -> tuple[str, str]:
-    """Returns the outcome and detail of a URL that is requested of no host, else two empty strings."""
+    """Returns the outcome and detail of a URL that is never requested (length, port); '' and '' for any other."""
     if len(url.encode("utf-8", "surrogateescape")) > MAX_URL:
         return "url_too_long", f"{len(url)} characters"
     try:
@@ -117,7 +117,7 @@ def _lot(hosts: list[str], by_host: dict[str, list[Target]], rules: Crawl, wave:
 
 
 def floor(targets: Iterable[Target], rules: Crawl) -> tuple[float, str, int]:
-    """Returns the seconds that a wave takes at least, the host that takes them, and its number of URLs."""
+    """Returns the least duration of a wave (s), the host that takes the longest, and that host's number of URLs."""
     counts = Counter(request_host(target.url) for target in targets if not target.verdict)
     if not counts:
         return 0.0, "", 0

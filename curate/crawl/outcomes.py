@@ -1,4 +1,4 @@
-"""The outcomes of a planned URL, by stable names; with some a URL is tried again first."""
+"""The names of all outcomes of a planned URL, and which of them are tried again first."""
 
 from typing import Literal
 

@@ -101,7 +101,7 @@ class Politeness:
         return max(adaptive, backed_off, host.delay)
 
     def in_trouble(self, name: str) -> bool:
-        """Tells whether the host failed so often in a row that it is left alone."""
+        """Returns True where the host failed so often in a row that it is not asked again in this wave."""
         return self.host(name).failures >= self._rules.trouble
 
 
@@ -110,7 +110,7 @@ def _with_spare(pause: float) -> float:
 
 
 class AddressGuard:
-    """Turns on IP addresses, shared by all processes through a file of times and locks.
+    """Limits the requests to each IP address, for all processes of a machine, by a file of times and locks.
 
     A process opens a file once at a time, as closing any handle would free all its locks.
     """

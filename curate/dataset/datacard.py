@@ -169,5 +169,5 @@ def _rights(dataset: Dataset) -> str:
 
 
 def _cell(text: str) -> str:
-    """Returns a text that ends no cell of a table."""
+    """Returns a text escaped for a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")

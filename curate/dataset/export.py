@@ -53,7 +53,7 @@ def export(name: str, out: Path, dest: Path, *, split: str | None = None, licens
 
 
 def _form(name: str, license: str | None) -> Callable[[Dataset], Files]:
-    """Returns the form of this name; raises UserError where there is none, or it has no place for a licence."""
+    """Returns the form of this name; raises UserError where there is none, or it cannot state a licence."""
     from curate.dataset import croissant, datacard, trainers
 
     described = {"croissant": croissant.files, "datacard": datacard.files}
@@ -108,7 +108,7 @@ def _owned_files(record: Path) -> dict[str, int | None]:
     """Returns the files of an earlier export with their sizes in bytes, None for files of one that was not finished."""
     owned = _read_record(record).get("files", {})
     if not isinstance(owned, dict) or any(posixpath.normpath(name) != name or name[0] in "/." for name in owned):
-        raise UserError(f"{record}: names no files of its folder; name another folder")
+        raise UserError(f"{record}: malformed record of an export; name another folder")
     return owned
 
 

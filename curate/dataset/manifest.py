@@ -116,7 +116,7 @@ def _tokenizer(stated: Stated) -> dict[str, Any]:
 
 
 def _given(source: dict[str, Any], recipe: Recipe, out: Path) -> mixture.Given:
-    """Returns a source of the manifest as it is before the mixture."""
+    """Returns a source of the manifest as input of the mixture."""
     whole = source.get("of", source["name"])
     train = source["splits"].get("train", {"tokens": 0, "shards": []})
     quality = None

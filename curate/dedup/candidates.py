@@ -1,4 +1,4 @@
-"""The two shuffles of dedup that every document takes part in: by text hash, then by band, as packed records.
+"""Finds candidate pairs by two shuffles of packed records: by text hash, then by band.
 
 A text record is text hash(16) node(25) signed(1) and an 8-byte key per band; a band record is key(8) node(25). Both go
 through Beam in blobs, one per part and partition of the hashes, and meet in partitions that a worker holds in memory.

@@ -14,13 +14,13 @@ class Dedup:
 
     exact: bool = True  # whether documents of equal text are duplicates (case and white space count for nothing)
     near: bool = True  # whether documents of similar text are duplicates
-    bands: int = 14  # documents that agree in one band are candidates
+    bands: int = 14  # bands of a signature; documents that agree in all rows of one are candidates
     rows: int = 8  # hashes of a band
     shingle: int = 5  # words of a shingle
     similarity: float = (
         0.75  # least share of equal hashes in two signatures, in [0, 1], that makes candidates duplicates
     )
-    rounds: int = 6  # of large-star and small-star (Kiveris et al. 2014); too few only keep a duplicate
+    rounds: int = 6  # rounds that join pairs to clusters (Kiveris et al. 2014); too few leave some duplicates in
 
     def __post_init__(self) -> None:
         check(self.bands >= 1 and self.rows >= 1, f"need a band and a row, got {self.bands} x {self.rows}")

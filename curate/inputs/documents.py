@@ -122,7 +122,7 @@ def _document(row: Any, item: Item, number: int) -> Document:
     url = _utf8(row.get("url") or "")
     source = item.source if item.form == "owned" else _utf8(row.get("source") or item.source)
     if not SOURCE.fullmatch(source):
-        raise ValueError(f"the source {source!r} cannot name a folder")
+        raise ValueError(f"the source {source!r} cannot name a folder; give it a plain name")
     timestamp = _utc(row.get("timestamp"))
     strings: dict[str, Any] = {name: _utf8(row[name]) for name in OPTIONAL if row.get(name) is not None}
     return Document(

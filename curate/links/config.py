@@ -33,7 +33,7 @@ class Links:
     """
 
     preset: str = ""  # one of PRESET_NAMES, or '' for the values below
-    format: str = "auto"  # the form of the inputs, one of FORMATS; "auto" tells it by their names
+    format: str = "auto"  # the form of the inputs, one of FORMATS; "auto" goes by the name of each file
     column: str = "url"  # the column of URLs in rows that are no submissions: its name, or its number from 0
     score: str = "any"  # "any", "max" or "sum"
     min_score: int = 3  # a page with fewer votes is no candidate

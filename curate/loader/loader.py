@@ -41,7 +41,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceProgress:
-    """The part that one source had in a number of samples."""
+    """What one source has contributed to a number of samples."""
 
     source: str
     samples: int

@@ -76,7 +76,7 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """A source before the mixture."""
+    """A source as input of the mixture."""
 
     name: str
     tokens: int  # of its split "train"
@@ -87,7 +87,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portion:
-    """A source's portion of the training tokens."""
+    """A source's weight, share and epochs in the mixture."""
 
     name: str
     tokens: int  # of its split "train"

@@ -37,7 +37,7 @@ def integer_weights(weights: Sequence[Fraction]) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """Sources in two groups."""
+    """A node of the tree of sources, which divides them into two groups."""
 
     weight: int  # of both groups
     share: int  # of the left group, of that weight

@@ -224,7 +224,7 @@ Nothing in these terms limits the liability of {name} for death or personal inju
 
 
 def terms(site: Site) -> Iterator[Capture]:
-    """Conditions of sale: sound sentences, alike in every shop; to keep them is a matter of taste."""
+    """Conditions of sale: well-formed sentences, alike in every shop; a filter may keep or reject them."""
     paragraphs = "\n".join(
         f"<p>{number}. {line.format(name=site.name)}</p>" for number, line in enumerate(table_rows(TERMS), start=1)
     )

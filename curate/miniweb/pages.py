@@ -192,7 +192,7 @@ def manual(site: Site, text: Text, links: list[Link]) -> str:
 
 
 def recipe(site: Site, text: Text, links: list[Link]) -> str:
-    """A recipe in a food weblog, with the usual way past the story."""
+    """A recipe in a food weblog, with the usual link that skips the story."""
     url, words = site.address(text), WORDS[site.language]
     content = f"""{cookies(site)}
 <header class="site-header"><a class="custom-logo" href="/">{site.name}</a>{menu(site)}</header>
@@ -232,7 +232,7 @@ def tables(site: Site, text: Text, links: list[Link]) -> str:
 
 
 def plain(site: Site, text: Text, links: list[Link]) -> str:
-    """No page at all but a text file, with marks of its own."""
+    """A plain text file, with its own marks for headings and lists."""
     marks = {"bullets": "- ", "steps": "# ", "code": "    "}
     parts = ["\n".join(marks.get(block.kind, "") + line for line in block.lines) for block in text.blocks]
     return "\n\n".join((text.title, *parts)) + "\n"

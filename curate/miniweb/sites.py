@@ -244,7 +244,7 @@ def seeded(purpose: str) -> random.Random:
 
 
 def web() -> list[Capture]:
-    """Everything else."""
+    """The pages of all other hosts."""
     pages = [page for folder in WEB for page in original_pages(folder)]
     pages += mirrors(seeded("mirrors"))
     pages += products(CART, seeded("products"), 10)

@@ -39,7 +39,9 @@ def load(path: Path, sha256: str) -> Model:
     """Loads the model of a file, once per process; RuntimeError if another run has replaced it."""
     with storage.local(path) as file:
         if sha256_of(file) != sha256:
-            raise RuntimeError(f"{path}: the quality model is not the one that this stage was planned with")
+            raise RuntimeError(
+                f"{path}: the quality model is not the one that this stage was planned with; run it again"
+            )
         return Model(file)
 
 

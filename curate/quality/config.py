@@ -16,7 +16,7 @@ class Score:
 
     model: str | None = None  # a model file, or "default"
     positive: tuple[str, ...] = ()  # files of good documents to train on
-    negative: tuple[str, ...] = ()  # files of documents of the other kind
+    negative: tuple[str, ...] = ()  # files of bad documents to train on
     label: str = "positive"  # the model's label of good documents, whose probability is the score
     # The sources that the keep rule judges; empty: all. Documents of other sources are scored and kept, as GPT-3 did
     # with everything but Common Crawl.

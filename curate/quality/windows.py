@@ -125,5 +125,5 @@ def match_lengths(positive: list[Window], negative: list[Window]) -> list[Window
 def _of_both_kinds(chosen: list[Window], purpose: str) -> list[Window]:
     """Returns the windows, or raises UserError if one kind has none."""
     if len({window.positive for window in chosen}) < 2:
-        raise UserError(f"too few documents or hosts of either kind to {purpose}: no windows of like lengths")
+        raise UserError(f"too few documents or hosts of either kind to {purpose}; give more of both")
     return chosen

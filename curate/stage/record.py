@@ -33,7 +33,7 @@ class StageRecord:
 
 
 def read_stage(folder: Path) -> StageRecord:
-    """Reads the closing record of a stage's folder; SettingsError if there is none, OlderOutput if it is an older's."""
+    """Reads the closing record of a stage; SettingsError if there is none, OlderOutput if an older version wrote it."""
     try:
         stored = json.loads((folder / "stage.json").read_bytes())
         check_version(stored["version"], folder)

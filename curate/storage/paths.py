@@ -123,7 +123,7 @@ def glob(pattern: str) -> list[Path]:
         return sorted(Path(name) for name in local_glob.glob(pattern, recursive=True) if os.path.isfile(name))
     if is_http(pattern):  # in a URL ? and [ may belong to the name
         if "*" in pattern:
-            raise SettingsError(f"{pattern}: the web lists no files; name every file, or a list of them (*.paths)")
+            raise SettingsError(f"{pattern}: the web lists no files: name each of them, or a list of them (*.paths)")
         return [path(pattern)]
     start: Any = path(pattern.rstrip("/"))
     need(start)

@@ -1,4 +1,4 @@
-"""Decides when a server may be asked again, so that all readers of one process slow down together.
+"""Pauses and retries per server (429, 503, Retry-After, 403), so that all readers of a process slow down together.
 
 Delays are drawn evenly from zero to a bound that doubles (full jitter), from one second to two minutes. They belong to
 the host: once it asks one reader to wait, every reader of the process waits.
@@ -49,7 +49,7 @@ class Patience:
 
 
 class HostPatience:
-    """A host's state in this process, shared by all its readers: when it may be asked, and whether it blocks us."""
+    """A host's state for all readers of this process: when the next request may start, and whether it blocks us."""
 
     def __init__(self, name: str) -> None:
         self.name = name

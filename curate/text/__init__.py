@@ -1,4 +1,4 @@
-"""Facts that a text alone shows: its language.
+"""Identifies the language of a text.
 
 Reading order: language, fasttext_binding.
 """

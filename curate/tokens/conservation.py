@@ -1,4 +1,4 @@
-"""The law of a pack stage, checked from its files: the shards hold the documents that were tokenized, each once."""
+"""Checks a pack stage by its files: the shards hold the documents that were tokenized, each once."""
 
 from collections.abc import Iterator
 from pathlib import Path

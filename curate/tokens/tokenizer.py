@@ -16,7 +16,7 @@ Stated = dict[str, Any]  # what a stage or a manifest states of a tokenizer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokenizer:
-    """A way from text to ids and back; end-of-text follows each document and is never made from text."""
+    """Encodes text as ids, and decodes them; end-of-text follows each document and is never made from text."""
 
     name: str  # of tiktoken's encoding, or FILE
     vocabulary: int  # one more than the largest id

@@ -84,7 +84,7 @@ class Written:
     metadata_id: str = ""  # '' where no metadata was written
 
     def earlier(self, exchange: Exchange) -> Earlier:
-        """Returns this capture as a later one of the same payload names it; of a revisit the capture that it names."""
+        """Returns what a later revisit record states of this capture; for a revisit, of the capture that it names."""
         if exchange.earlier and self.kind == "revisit":
             return exchange.earlier
         return Earlier(

@@ -41,7 +41,7 @@ BARE_KINDS = ("user-agent", "disallow", "allow")
 
 
 class Verdict(NamedTuple):
-    """The answer whether a URL may be fetched, and the line that decided, if one did."""
+    """States whether a URL may be fetched, and the line that decided, if one did."""
 
     allowed: bool
     line: int | None = None  # from 1

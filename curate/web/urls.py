@@ -121,7 +121,7 @@ def fetch_host(url: str) -> str:
 
 
 def is_shortener(host: str) -> bool:
-    """Returns True if this host only leads on to other addresses."""
+    """Returns True if this host is a link shortener."""
     return host in SHORTENERS or (host.startswith("www.") and host[4:] in SHORTENERS)
 
 

@@ -1,4 +1,4 @@
-"""Makes local worker processes that need no imports: forks of a copy of this process, made once Beam is imported.
+"""Starts local worker processes quickly: forks of a copy of this process, in which Beam is imported already.
 
 A process that has used gRPC, or has threads, cannot be forked soundly; so the copy is made before there are any. It
 only waits, and forks a worker at every call.

@@ -1,4 +1,5 @@
 """One stage a file: its plan, its wiring, its part.
 
-Reading order: map_only, extract, repeats, filter, dedup, estimate, score, tokens, pack, links, crawl.
+Reading order: given, map_only, extract, repeats, filter, sign, dedup, estimate, rate, score, tokens, pack, gather,
+links, crawl.
 """

@@ -72,7 +72,7 @@ def run(recipe: Recipe, inputs: tuple[str, ...], out: Path, engine: Engine, sour
     plan = Plan(stage="crawl", folder=out, settings={name: table[name] for name in DECIDING}, items=())
     targets = [*within_budget(read_inputs(inputs, source), rules.max_urls_per_host)]
     if not targets:
-        raise SettingsError(f"{', '.join(inputs)}: no links in there")
+        raise SettingsError(f"{', '.join(inputs)}: it holds no URLs to crawl")
     seen: set[bytes] = set()
     wave = 0
     while targets:
@@ -163,7 +163,7 @@ def _run_wave(plan: Plan, pending: list[Item], targets: list[Target], rules: Cra
     if stopped.is_set():
         raise KeyboardInterrupt
     if left := plan.pending():
-        raise RuntimeError(f"crawl: {len(left)} lots were not finished, the first is {left[0].name}")
+        raise RuntimeError(f"crawl: {len(left)} lots were not finished ({left[0].name} first); run it again")
 
 
 def _seconds(plan: Plan, pending: list[Item], rules: Crawl) -> float:

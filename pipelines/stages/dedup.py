@@ -46,7 +46,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 
 def parts(recipe: Recipe, folder: str) -> beam.PTransform:
-    """Returns what makes the stage's parts of its folder, before there is a plan."""
+    """Returns the transform from the stage's folder to its parts, for `--one-job`, where workers plan it later."""
     return Decisions(folder, recipe.dedup)
 
 
@@ -137,7 +137,7 @@ def numbers(folder: str) -> Iterator[int]:
 
 
 def both(edge: Pair) -> Iterator[Pair]:
-    """Yields an edge from either end."""
+    """Yields an edge twice, keyed by each of its ends."""
     yield from both_ways(edge)
 
 

@@ -31,7 +31,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 
 def parts(recipe: Recipe, _folder: str) -> beam.PTransform:
-    """Returns what makes the stage's parts of its folder, before there is a plan."""
+    """Returns the transform from the stage's folder to its parts, for `--one-job`, where workers plan it later."""
     return _parts(recipe.extract)
 
 

@@ -1,4 +1,4 @@
-"""What a stage's plan is made from, besides the recipe."""
+"""The inputs of a stage's plan, besides the recipe."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

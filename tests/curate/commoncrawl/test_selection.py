@@ -156,7 +156,7 @@ def test_a_line_that_is_no_row_costs_only_itself_and_is_told_of(tmp_path, bad, m
 
 
 def test_a_file_without_one_row_and_a_damaged_one_are_refused(tmp_path):
-    with pytest.raises(SettingsError, match=r"index\.cdxj: not one line of it is a row"):
+    with pytest.raises(SettingsError, match=r"index\.cdxj: no line of it is a row"):
         rows(tmp_path, "<html>", "404")
     with pytest.raises(SettingsError, match="damaged after line"):
         rows(tmp_path, gzip.compress(("\n".join([line()] * 5000)).encode())[:-20])

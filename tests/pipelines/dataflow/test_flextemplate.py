@@ -63,7 +63,7 @@ def test_the_templates_metadata_has_the_documented_form_and_a_parameter_for_ever
 
 def test_the_help_of_a_parameter_is_the_comment_of_its_setting():
     helps = {parameter.name: parameter.help for parameter in flextemplate.parameters()}
-    assert helps["dedup_bands"].startswith("Documents that agree in one band are candidates. Left out: ")
+    assert helps["dedup_bands"].startswith("Bands of a signature; documents that agree in all rows of one are ")
     assert helps["filter_c4_fineweb_max_chars"].startswith("No limit. ")  # and not the comment of C4's own
     assert helps["filter_c4_fineweb_citations"] == helps["filter_c4_citations"]
 
