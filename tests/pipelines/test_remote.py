@@ -34,8 +34,8 @@ for name in storage.sizes(out):
 RANGES = """
 import sys
 from curate import storage
-from curate.patience import ChangedError
-from curate.remote import RangeReader
+from curate.storage.patience import ChangedError
+from curate.storage.remote import RangeReader
 path, content = storage.path(sys.argv[1]), bytes(range(256)) * 200
 path.write_bytes(content)
 with RangeReader(path, chunk=1000) as file:
@@ -171,7 +171,7 @@ def test_inputs_in_a_store_give_the_documents_of_local_ones_and_are_known_by_the
     assert {path.name: path.read_bytes() for path in (tmp_path / "far").glob("*.parquet")} == files
     assert len(files) > 1
     plan = (tmp_path / "far" / "plan.json").read_text()
-    assert '"sha256": "etag:' in plan or '"sha256": "md5:' in plan
+    assert '"digest": "etag:' in plan or '"digest": "md5:' in plan
     filtered = curate("filter", tmp_path / "far", "-o", f"{store.bucket}/filtered", env=store.env)
     assert filtered.code == 0, filtered.err
     deduplicated = curate("dedup", f"{store.bucket}/filtered", "-o", tmp_path / "dedup", env=store.env)

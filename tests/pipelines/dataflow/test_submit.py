@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import apache_beam as beam
@@ -55,6 +56,13 @@ def test_the_image_copies_all_that_the_package_is_built_of():
     folders = set(tables["tool"]["setuptools"]["package-dir"].values())
     files = {tables["project"]["readme"], *tables["project"]["license-files"], "pyproject.toml", "constraints.txt"}
     assert folders | files <= copied
+
+
+def test_the_image_is_checked_by_modules_that_exist():
+    text = (ROOT / "pipelines" / "dataflow" / "Dockerfile").read_text()
+    names = re.findall(r"\bcurate\.[\w.]+", text)
+    assert names
+    assert [name for name in names if find_spec(name) is None] == []
 
 
 def test_the_page_says_that_it_was_not_run_in_the_cloud_and_names_only_options_that_beam_knows():
