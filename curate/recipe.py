@@ -54,7 +54,7 @@ class Source:
 class Recipe:
     """The settings of a dataset, from its sources to its shards; a stage whose table is None is not run."""
 
-    name: str  # marks the output folder as this recipe's
+    name: str  # an output folder belongs to the recipe of this name
     seed: int = 0  # of every random draw
     commoncrawl: str = names.BASE  # the folder or URL under which the files of crawls lie
     sources: Mapping[str, Source] = field(default_factory=dict)

@@ -53,7 +53,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRecord:
-    """A record that holds no page of its own, for a reason worth a rejection."""
+    """A record that holds no page of its own (a revisit, for example) and is rejected with a reason."""
 
     url: str
     timestamp: datetime  # of the capture
@@ -65,7 +65,7 @@ class RefusedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A record or row that is no document by nature; it is counted and not rejected."""
+    """A record or row that holds no document, such as a request or a self post; it is counted and not rejected."""
 
     kind: str  # a WARC type, or a word for what was skipped
 

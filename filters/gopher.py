@@ -40,11 +40,11 @@ Integers = npt.NDArray[np.int64]
 class GopherQuality:
     """Gopher's quality rules (arXiv:2112.11446, section A1.1); shares lie in [0, 1]."""
 
-    min_words: int = 50  # words of the text
-    max_words: int = 100_000  # words of the text
+    min_words: int = 50  # the fewest words of a text that is kept
+    max_words: int = 100_000  # the most words of a text that is kept
     min_mean_word_length: float = 3.0  # characters
     max_mean_word_length: float = 10.0  # characters
-    max_symbol_word_ratio: float = 0.1  # hashes for each word, and ellipses for each word
+    max_symbol_word_ratio: float = 0.1  # "#" per word, and ellipses per word; each is compared with this
     max_bullet_lines: float = 0.9  # share of lines that begin with a bullet
     max_ellipsis_lines: float = 0.3  # share of lines that end in an ellipsis
     min_alphabetic_words: float = 0.8  # share of words that have a letter

@@ -21,9 +21,9 @@ PARTS = ("protocol", "hostname", "pathname")
 class UrlRules:
     """The addresses that are kept and refused; the case of letters does not count."""
 
-    schemes: tuple[str, ...] = ("http", "https")  # an address has one of these
-    domains: tuple[str, ...] = ()  # refused with all their sub-domains
-    extensions: tuple[str, ...] = MEDIA_EXTENSIONS  # refused at the end of the path
+    schemes: tuple[str, ...] = ("http", "https")  # schemes of addresses that are kept
+    domains: tuple[str, ...] = ()  # hosts that are refused, each with all its sub-domains
+    extensions: tuple[str, ...] = MEDIA_EXTENSIONS  # endings of paths that are refused, such as ".jpg"
     max_length: int = 2048  # characters of the address
 
     def __post_init__(self) -> None:

@@ -29,8 +29,12 @@ def recipe(name: RecipeArgument, set_: Set = []) -> None:
 def mix(
     out: Output,
     tokens: Annotated[str | None, typer.Option(help="The token budget, such as 300B.", show_default=False)] = None,
-    preset: Annotated[str | None, typer.Option(help="The rule that makes the weights.", show_default=False)] = None,
-    max_epochs: Annotated[float | None, typer.Option(help="The cap on every source.", show_default=False)] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="How the sources' weights are made, such as quality.", show_default=False)
+    ] = None,
+    max_epochs: Annotated[
+        float | None, typer.Option(help="How often a source is seen at most.", show_default=False)
+    ] = None,
     set_: Set = [],
     json: Json = False,
 ) -> None:
@@ -58,7 +62,7 @@ def export(
     ],
     split: Annotated[str | None, typer.Option(help="Only this split: train or valid.", show_default=False)] = None,
     license_: Annotated[
-        str | None, typer.Option("--license", help="What croissant or datacard state.", show_default=False)
+        str | None, typer.Option("--license", help="The licence that croissant or datacard states.", show_default=False)
     ] = None,
     json: Json = False,
 ) -> None:

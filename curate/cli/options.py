@@ -58,11 +58,11 @@ Output = Annotated[Path, typer.Argument(metavar="OUT", parser=readable_path, hel
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A bundled recipe or a .toml file.")]
 RecipeOption = Annotated[str | None, typer.Option(help="A bundled recipe or a .toml file.", show_default=False)]
 Set = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Change one setting, as in TOML.")]
-Source = Annotated[str, typer.Option(help="The source's name in what is written.")]
+Source = Annotated[str, typer.Option(help="The name of the source in the output.")]
 AllLanguages = Annotated[
-    bool, typer.Option("--all-languages", help="Keep every language: no gate and no rule asks for one.")
+    bool, typer.Option("--all-languages", help="Keep every language: turn off the language rules.")
 ]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Make the parts with dead letters again.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try inputs that failed again.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 # Those of `engine_options`.
@@ -81,11 +81,11 @@ Master = Annotated[
 ]
 JobServer = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT", help="A job server that runs.", show_default=False, rich_help_panel=ENGINE),
+    typer.Option(metavar="HOST:PORT", help="A running job server.", show_default=False, rich_help_panel=ENGINE),
 ]
 JobServerJar = Annotated[
     Path | None,
-    typer.Option(metavar="PATH", help="A job server in one file.", show_default=False, rich_help_panel=ENGINE),
+    typer.Option(metavar="PATH", help="A job server as a jar file.", show_default=False, rich_help_panel=ENGINE),
 ]
 Conf = Annotated[
     list[str],

@@ -14,7 +14,7 @@ commands = typer.Typer(no_args_is_help=True, help="Train or evaluate a quality m
 Positive = Annotated[
     list[str], typer.Option("--positive", metavar="FILE", help="Good documents: Parquet or JSON lines, or a glob.")
 ]
-Negative = Annotated[list[str], typer.Option("--negative", metavar="FILE", help="The other kind.")]
+Negative = Annotated[list[str], typer.Option("--negative", metavar="FILE", help="Bad documents, in the same forms.")]
 
 
 @commands.command()
@@ -49,7 +49,9 @@ def evaluate(
     positive: Positive,
     negative: Negative,
     label: Annotated[str, typer.Option(help="The label of good documents.")] = "positive",
-    every_host: Annotated[bool, typer.Option("--all-hosts", help="Also the hosts that train would train on.")] = False,
+    every_host: Annotated[
+        bool, typer.Option("--all-hosts", help="Measure on all hosts, not on held-out ones alone.")
+    ] = False,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="FILE", parser=local_path, help="Draw the calibration as PNG.", show_default=False),
@@ -83,7 +85,9 @@ def evaluate(
 def threshold(
     out: Annotated[Path, typer.Argument(metavar="OUT", parser=readable_path, help="The folder of a run, or of score.")],
     fraction: Annotated[float, typer.Option(help="The share of documents to keep.", show_default=False)],
-    source: Annotated[str | None, typer.Option(help="Of this source only.", show_default=False)] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Count the documents of this source only.", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Print the score that keeps the best share of what a stage with score.keep = "all" has scored."""

@@ -144,8 +144,10 @@ def _print_run(out: Path, *, json: bool) -> None:
 def gate(
     run: Annotated[str, typer.Argument(metavar="OUT", help="The folder of a run, extracted and filtered.")],
     model: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The model to write.", show_default=False)],
-    loss: Annotated[float, typer.Option(help="The share of kept pages that may be lost.")] = 0.01,
-    pages: Annotated[int, typer.Option(help="How many pages are looked at, at most.")] = 20_000,
+    loss: Annotated[
+        float, typer.Option(help="The share of pages that the filter keeps which the gate may refuse.")
+    ] = 0.01,
+    pages: Annotated[int, typer.Option(help="The most pages to train and test on.")] = 20_000,
     json: Json = False,
 ) -> None:
     """Train a cheap gate on quick text: it refuses, before extraction, pages that the run's filter rejected."""

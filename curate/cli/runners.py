@@ -11,8 +11,8 @@ from curate.cli.options import Json
 from curate.console import say
 from curate.errors import SettingsError
 
-runners = typer.Typer(no_args_is_help=True, help="What Spark, Flink and Prism need on this machine.")
-dataflow = typer.Typer(no_args_is_help=True, help="What Google Cloud's Dataflow needs of a recipe.")
+runners = typer.Typer(no_args_is_help=True, help="List and fetch what Spark, Flink and Prism need on this machine.")
+dataflow = typer.Typer(no_args_is_help=True, help="Files for running recipes on Google Cloud's Dataflow.")
 
 
 @runners.command("list")

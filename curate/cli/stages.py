@@ -65,7 +65,9 @@ def _crawl(
     target: "EngineOptions",
     contact: Annotated[
         str | None,
-        typer.Option(metavar="URL|MAIL", help="Who asks; every request names it. Required.", show_default=False),
+        typer.Option(
+            metavar="URL|MAIL", help="Your URL or mail address; each request names it. Required.", show_default=False
+        ),
     ] = None,
     allow_network: Annotated[
         list[str],
@@ -73,7 +75,9 @@ def _crawl(
     ] = [],
     resolve: Annotated[
         list[str],
-        typer.Option(metavar="HOST:PORT:ADDRESS", help="An address for a name, as curl's; @FILE has one a line."),
+        typer.Option(
+            metavar="HOST:PORT:ADDRESS", help="Use this address for a host, as curl does; @FILE has one per line."
+        ),
     ] = [],
     recipe: RecipeOption = None,
     set_: Set = [],

@@ -34,7 +34,7 @@ class Select:
     languages: tuple[str, ...] = ()  # codes such as "eng", of the page's first language
     any_language: bool = False  # compare all languages of a page and not the first alone
     mimes: tuple[str, ...] = ()  # media types: the detected one of a page, else the server's
-    statuses: tuple[int, ...] = ()  # HTTP's
+    statuses: tuple[int, ...] = ()  # HTTP status codes, such as 200
     truncated: bool = True  # take captures that the crawler cut
 
     def __post_init__(self) -> None:

@@ -9,19 +9,19 @@ from curate.settings import check
 class Train:
     """The shape of a small GPT-2 and how it is trained."""
 
-    layers: int = 4
+    layers: int = 4  # transformer blocks
     heads: int = 4  # of attention, in each layer
     width: int = 128  # numbers of a token's vector, a multiple of heads
     context: int = 128  # tokens of a window
     batch: int = 16  # windows of a step
     steps: int = 200
     learning_rate: float = 3e-3  # the highest, at the end of the warm-up
-    warmup: int = 50  # steps
-    weight_decay: float = 0.1  # AdamW's
+    warmup: int = 50  # steps in which the learning rate rises
+    weight_decay: float = 0.1  # of AdamW, on weights and embeddings
     clip: float = 1.0  # the highest norm of a step's gradient
     vocabulary: str = "compact"  # "compact" keeps only the ids that occur, "full" all of the tokenizer's
     valid_batches: int = 8  # batches of held-out windows
-    log_every: int = 10  # steps
+    log_every: int = 10  # steps between two lines of loss.csv
     sample_tokens: int = 60  # tokens of the text that the trained model writes
     seed: int = 0
     threads: int = 1  # of torch; two threads that wait for one free core are many times slower than one

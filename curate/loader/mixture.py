@@ -49,7 +49,7 @@ class Mixture:
     """
 
     tokens: int | None = None  # training tokens for which epochs are stated; None: as many as the sources have
-    preset: str = "recipe"
+    preset: str = "recipe"  # how the weights are made, see the presets; "recipe" takes the sources' own
     max_epochs: float | None = None  # how often a source is seen at most; None: 4 for unimax and quality, else no cap
     temperature: float = 2.0  # of the preset temperature; no unit
     quality_power: float = 2.0  # exponent of the preset quality; no unit

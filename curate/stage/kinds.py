@@ -18,16 +18,18 @@ class Kind:
     name: str
     summary: str = ""  # the help of its verb; a first half has no verb
     folder: str  # where it lies in a run's folder, or a first half in its stage's folder
-    takes: Literal["files", "links", "documents", "tokens"]  # what its verb is given: files, or a stage's folder
-    leaves: Literal["documents", "decisions", "links", "other"]  # what a row of a part is
+    takes: Literal[
+        "files", "links", "documents", "tokens"
+    ]  # the input of its verb: files, or the folder of a stage that leaves this
+    leaves: Literal["documents", "decisions", "links", "other"]  # the rows of its parts
     in_recipe: bool = True  # False: only a verb of its own runs it
-    module: str = ""  # the file of pipelines/stages/ that wires it; "": its name
-    reads: frozenset[str] = frozenset()  # the tables of a recipe that it looks at
+    module: str = ""  # the module of pipelines/stages/ that holds it; "": the one of its name
+    reads: frozenset[str] = frozenset()  # the tables of a recipe whose settings it uses
     libraries: tuple[str, ...] = ()  # distributions whose version changes the output, so that it is part of the key
-    versioned: bool = True  # False: no version is in the key, so that no library that changes makes it run again
-    leftovers: frozenset[str] = frozenset()  # what a killed process may have left before there was a plan
+    versioned: bool = True  # False: no versions are in the key, so that a new version does not run it again
+    leftovers: frozenset[str] = frozenset()  # names that a process killed before it wrote a plan may leave
     first_half: str | None = None  # the stage inside this one's folder that comes first
-    bytes_per_second: int = 3_000_000  # of input on one core, measured; decides whether worker processes pay
+    bytes_per_second: int = 3_000_000  # of input on one core, measured; small work needs no worker processes
 
     @property
     def wiring(self) -> str:

@@ -48,8 +48,8 @@ class Counts:
     bytes_read: int = 0
     bytes_kept: int = 0
     reasons: dict[str, int] = field(default_factory=dict)  # rejections by reason
-    skipped: dict[str, int] = field(default_factory=dict)  # records that are no documents by nature, by kind
-    notes: dict[str, int] = field(default_factory=dict)  # whatever else is worth reporting
+    skipped: dict[str, int] = field(default_factory=dict)  # records that hold no document (requests, metadata), by kind
+    notes: dict[str, int] = field(default_factory=dict)  # other counts, by name
     by_source: dict[str, list[int]] = field(default_factory=dict)  # of each source how many: [read, kept]
 
     def keep(self, source: str, size: int, *, read: int | None = None, number: int = 1) -> None:
@@ -65,12 +65,12 @@ class Counts:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
     def note(self, name: str, number: int = 1) -> None:
-        """Counts something worth reporting that is neither a document nor a rejection."""
+        """Adds to a count by name; it is neither a document nor a rejection."""
         if number:
             self.notes[name] = self.notes.get(name, 0) + number
 
     def skip(self, kind: str, number: int = 1) -> None:
-        """Counts records that are no documents by nature (requests, metadata)."""
+        """Counts records that hold no document (requests, metadata)."""
         self.skipped[kind] = self.skipped.get(kind, 0) + number
 
     def _enter(self, source: str, size: int, read: int, kept: int) -> None:
@@ -80,7 +80,7 @@ class Counts:
         self.by_source[source] = [before[0] + read, before[1] + kept]
 
     def add(self, other: "Counts") -> None:
-        """Add another part's counts to these."""
+        """Adds another part's counts to these."""
         for name in ("read", "kept", "rejected", "failed", "bytes_read", "bytes_kept"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("reasons", "skipped", "notes"):
@@ -226,11 +226,11 @@ class PartWriter:
         self._table("part").add(row)
 
     def note(self, name: str, number: int) -> None:
-        """Count something worth reporting that is neither a document nor a rejection."""
+        """Adds to a count by name; it is neither a document nor a rejection."""
         self.counts.note(name, number)
 
     def skip(self, kind: str, number: int = 1) -> None:
-        """Count records that are no documents by nature (requests, metadata)."""
+        """Counts records that hold no document (requests, metadata)."""
         self.counts.skip(kind, number)
 
 

@@ -83,14 +83,14 @@ class Preference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The refusals that drop a page's body; a training corpus obeys them all but a mere license."""
+    """The kinds of refusals that are obeyed: the body of such a page is not stored."""
 
     train_ai: bool = True  # training of models
     tdm: bool = True  # text and data mining
     ai_input: bool = False  # use as a model's input
-    index: bool = True  # being found by search
-    archive: bool = True  # being kept as a copy
-    license: bool = False  # any license that is named counts as a refusal
+    index: bool = True  # listing by search engines (noindex)
+    archive: bool = True  # storing a copy (noarchive)
+    license: bool = False  # a named license counts as a refusal, whatever it says
 
 
 def decide(preferences: Iterable[Preference], policy: Policy = Policy()) -> str | None:

@@ -205,7 +205,7 @@ def _finishing(stop: Path, engine: Engine) -> Iterator[threading.Event]:
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire a wave."""
+    """Wires a wave: each lot is fetched by one worker."""
     map_only(pipeline, plan, fetch_lot)
 
 

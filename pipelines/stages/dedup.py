@@ -40,7 +40,7 @@ from curate.stage.record import done
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wire the second half."""
+    """Wires the second half, from signatures to decisions."""
     folder = storage.uri(plan.folder)
     pipeline | "Plan" >> beam.Create([folder]) | Decisions(folder, plan.built(Dedup, "dedup"))
 
@@ -157,7 +157,7 @@ def empty_mark(number: int) -> Pair:
 
 
 def decide(group: Grouped, folder: str) -> Made:
-    """Write one part's decisions."""
+    """Writes the decisions of one part."""
     plan = load_plan(storage.path(folder))
     item = plan.items[int.from_bytes(group[0])]
     losses: dict[int, bytes] = {}

@@ -31,7 +31,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 
 def make_part(plan: Plan, item: Item) -> None:
-    """Filter one part."""
+    """Filters the documents of one part."""
     filters = plan.built(Filters)
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         for document in read_documents(plan, item):

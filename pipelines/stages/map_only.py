@@ -60,5 +60,5 @@ class MakeParts(beam.PTransform):  # type: ignore[misc]
 
 
 def map_only(pipeline: beam.Pipeline, plan: Plan, make: MakePart) -> None:
-    """Wire a map-only stage."""
+    """Wires a stage in which each item becomes a part."""
     pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | MakeParts(make)

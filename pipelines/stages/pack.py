@@ -21,7 +21,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 
 def make_part(plan: Plan, item: Item) -> None:
-    """Pack one shard."""
+    """Writes one shard."""
     pack_shard(plan, item)
 
 

@@ -39,5 +39,5 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 
 def make_part(plan: Plan, item: Item) -> None:
-    """Score the documents of one part."""
+    """Writes the scores of the documents of one part."""
     scores.write_part(plan, item)

@@ -83,7 +83,7 @@ def find(bucket: tuple[bytes, Iterable[bytes]]) -> Iterator[Blob]:
 
 
 def make_one(group: tuple[bytes, Iterable[bytes]], make: Callable[[Plan, Item, Mapping[int, bytes]], None]) -> Made:
-    """Make one part, unless it is there already."""
+    """Makes one part, unless it is there already."""
     key, blobs = group
     folder, _, number = key.partition(b"\0")
     pages = {page: kept for blob in blobs for page, kept in ENTRY.iter_unpack(blob)}

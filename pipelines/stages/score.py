@@ -32,7 +32,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 
 def make_part(plan: Plan, item: Item) -> None:
-    """Score one part."""
+    """Scores the documents of one part, and keeps or rejects them by the keep rule."""
     rules, seed = plan.built(Score, "score"), plan.settings["seed"]
     scored = with_rates(plan, item) if rules.keep == "fraction" else with_scores(plan, item, rules)
     cut = keep.ScoreCut(**plan.settings["cut"]) if rules.keep == "fraction" else None

@@ -33,5 +33,5 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 
 def make_part(plan: Plan, item: Item) -> None:
-    """Sign one part."""
+    """Writes the signatures of the documents of one part."""
     signatures.write_part(plan, item, plan.built(Dedup, "dedup"))

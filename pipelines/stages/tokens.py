@@ -29,7 +29,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 
 def make_part(plan: Plan, item: Item) -> None:
-    """Tokenize one part; rows are sorted by split, source, place in the global order, id."""
+    """Makes one part of token ids; rows are sorted by split, source, place in the global order, id."""
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=TOKENS) as part:
         near = plan.folder / f"run-{item.number:05d}"
         for row in in_order(rows(plan, item, part), TOKENS, sort_key, "ids", near):
