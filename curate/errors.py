@@ -1,4 +1,4 @@
-"""The errors that a user can mend; the command line prints them as one line and exits with code 2."""
+"""The errors that a user can correct; the command line prints them as one line and exits with code 2."""
 
 
 class UserError(ValueError):

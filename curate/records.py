@@ -36,7 +36,7 @@ class Pointer:
 class Page:
     """One captured response, before extraction.
 
-    flags: what the reader had to mend, such as `length_mismatch` (the record's length is wrong), or `gzip:partial` and
+    flags: what the reader repaired, such as `length_mismatch` (the record's length is wrong), or `gzip:partial` and
     `chunked:raw` (the body is not in its coding).
     """
 

@@ -1,4 +1,4 @@
-"""Reads TOML tables strictly into frozen dataclasses and writes them back; errors name the key, the line and the mend.
+"""Reads TOML tables strictly into frozen dataclasses and writes them back; errors name the key and the line.
 
 The dataclasses themselves stand in the `config.py` of each subject and in `curate.recipe`.
 """

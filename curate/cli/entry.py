@@ -83,7 +83,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _fail(message: str, code: int, *, debug: bool) -> None:
-    """Prints a message, with the trace if that is wanted, and exits; at once after an interrupt, whoever still runs."""
+    """Prints a message, with the trace if that is wanted, and exits; after an interrupt at once."""
     if debug:
         traceback.print_exc()
     say(errors, f"curate: {message}")

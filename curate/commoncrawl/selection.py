@@ -65,7 +65,7 @@ class Select:
         )
 
     def holds(self, host: str) -> bool:
-        """Returns True where a host is one of the domains, or below one, label by label.
+        """Returns True where a host is one of the domains, or a sub-domain of one.
 
         >>> Select(domains=("example.com",)).holds("www.example.com")
         True

@@ -124,7 +124,7 @@ def embedded(address: Address) -> IPv4Address | None:
 
 
 def parse_cidrs(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Returns networks from their CIDR form. Raises ValueError, which names the text that is none."""
+    """Returns networks from their CIDR form. Raises ValueError, which names the invalid text."""
     networks = []
     for text in texts:
         try:

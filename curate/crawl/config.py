@@ -44,7 +44,7 @@ class Crawl:
     optouts: Policy = Policy()  # which statements of a site against the use of its pages are obeyed
     tdmrep: bool = False  # also ask each site for /.well-known/tdmrep.json
     forbidden: str = "allow"  # a host that answers 401 or 403 to robots.txt is crawled ("allow") or not ("deny")
-    tls: str = "verify"  # "verify" certificates, or "record" to fetch whatever the certificate says
+    tls: str = "verify"  # "verify" certificates, or "record" to accept invalid ones too
     authority: str = ""  # a file of certificates to trust instead of the system's
     allow_networks: tuple[str, ...] = ()  # CIDR networks that may be connected to although they are private or reserved
     resolve: tuple[str, ...] = ()  # addresses of hosts, HOST:PORT:ADDRESS or @FILE, as curl's --resolve

@@ -37,7 +37,7 @@ TDMREP_BYTES = 1 << 18
 
 
 class Stopped(Exception):
-    """The crawl is to stop; URLs that were not requested yet are left for its next run."""
+    """Raised when the crawl is to stop; URLs that were not requested yet are left for its next run."""
 
 
 async def run_lot(

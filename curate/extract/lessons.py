@@ -19,7 +19,7 @@ from curate.web.encoding import decode
 
 
 def judged_pages(out: Path, most: int) -> Iterator[JudgedPage]:
-    """Yields pages that a run extracted, with what its filter made of them.
+    """Yields the quick text of pages that a run extracted, and whether its filter kept them.
 
     most: about how many pages at most, drawn by the ids of their documents.
     """

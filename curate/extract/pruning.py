@@ -141,7 +141,7 @@ def remember(expressions: list[Any]) -> list[Callable[[Any], list[Any]]]:
 
 
 def is_local(expression: str) -> bool:
-    """Returns True if an XPath's answer for an element depends only on the element's own tag and attributes."""
+    """Returns True if an XPath's result for an element depends only on the element's own tag and attributes."""
     bare = STRING.sub("''", expression)
     inside = "".join(PREDICATE.findall(bare))
     return bool(LOCAL.fullmatch(bare)) and ".//" not in inside

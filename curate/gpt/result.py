@@ -1,4 +1,4 @@
-"""Reads what a training run has left, without torch."""
+"""Reads the result of a training run, without torch."""
 
 import json
 from dataclasses import asdict

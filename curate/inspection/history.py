@@ -1,4 +1,4 @@
-"""Reads back from the parts what became of one document, and which inputs failed."""
+"""Follows one document through the parts of all stages, and lists the inputs that failed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +98,7 @@ def passage(out: Path, shard: str, token: int, stop: int) -> str:
 
 
 def line(row: Row) -> str:
-    """Returns one verdict as a line."""
+    """Returns one row of `of` as a line of text."""
     head = f"{row['stage']:9} {row['verdict']:8} {row['id']}"
     if row["verdict"] == "rejected":
         limit = f" (limit {row['threshold']:.6g})" if "threshold" in row else ""

@@ -1,4 +1,4 @@
-"""Reads files of links in every form; yields links, rejections, dead letters and skipped rows, and raises on no damage.
+"""Reads files of links in every form; yields links, rejections, dead letters and skipped rows; damage never raises.
 
 A line or row that cannot be read costs itself alone; the part of a file that cannot be read is one dead letter.
 """
@@ -52,7 +52,7 @@ def form_of(name: str, chosen: str = "auto") -> Form:
     for end, form in FORMS.items():
         if base.casefold().endswith(end):
             return form
-    raise SettingsError(f"{name}: its name does not tell what is in it; say it with --set links.format=…")
+    raise SettingsError(f"{name}: its name does not show its format; state it with --set links.format=…")
 
 
 def read_links(plan: Plan, item: Item, rules: Links) -> Iterator[Outcome]:

@@ -180,7 +180,7 @@ class Loader:
         return tuple(places([(self._stream.shards[shard], offset, size) for shard, offset, size in pieces]))
 
     def stream_settings(self) -> dict[str, Any]:
-        """Returns what decides the samples and their order, as plain values; nothing else in the manifest does."""
+        """Returns all values that the samples and their order depend on, as plain values."""
         settings = {"split": self.split, "context": self.context, "seed": self.seed}
         return settings | {"sources": [_source_settings(source) for source in self.sources]}
 
@@ -206,7 +206,7 @@ class Loader:
 
 
 def _source_settings(source: SourceShards) -> dict[str, Any]:
-    """Returns what of a source decides its samples; its shards as one digest."""
+    """Returns the values of a source that its samples depend on; its shards as one digest."""
     digest = hashlib.sha256()
     for shard in source.shards:
         digest.update(f"{shard.path}\0{shard.dtype}\0{shard.tokens}\0{shard.sha256}\0".encode())

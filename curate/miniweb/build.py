@@ -18,7 +18,7 @@ from curate.miniweb.capture import Capture, warc
 from curate.miniweb.sites import articles, web
 from curate.storage.writing import write_bytes
 
-CHUNK = 100  # about so many words has a training text
+CHUNK = 100  # words of a training text, about
 
 
 def sites() -> dict[str, list[Capture]]:

@@ -1,4 +1,4 @@
-"""Who may write into a folder, and which of its files belong to the run, to a stage, or to a part.
+"""Which files of a folder belong to the run, to a stage or to a part, and the lock of the process that writes there.
 
 A folder holds one run or one stage; it is locked while that is written. A file that nobody owns is a stray.
 """

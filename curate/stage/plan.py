@@ -67,7 +67,7 @@ class Item:
 
     @property
     def key_fields(self) -> list[Any]:
-        """Returns what of the item decides its part's bytes."""
+        """Returns the fields of the item that its part's bytes depend on."""
         piece = [self.start, self.stop] if self.start or self.stop else []
         return [self.name, self.form, self.source, self.digest, *piece]
 

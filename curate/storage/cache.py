@@ -1,4 +1,4 @@
-"""Provides a shard of tokens as a local file that is checked against its manifest; a remote one is downloaded once.
+"""Provides token shards as local files, checked against the manifest; a remote shard is downloaded once.
 
 The cache is `$CURATE_CACHE`, else `curate` in the user's cache folder. A download is named by its digest, so several
 processes and datasets share it; nothing is ever removed from it. A note there says which local shards were sound.
@@ -17,7 +17,7 @@ CHUNK = 1 << 20  # bytes of a download that are held at a time
 
 
 def home() -> Path:
-    """Returns the folder of everything that is fetched once, runners' files too."""
+    """Returns the cache folder, which also holds the files that `curate runners fetch` gets."""
     own = os.environ.get("CURATE_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(own) if own else Path(base) / "curate"

@@ -27,7 +27,7 @@ class BlockedError(RemoteError):
 
 
 class TryAgain(Exception):
-    """A request failed in a way that is worth another try.
+    """A request failed and may succeed if it is tried again.
 
     later: the server itself asks for patience. after: for how many seconds, or None where it does not say.
     """

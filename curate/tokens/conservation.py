@@ -62,5 +62,5 @@ def _ids(path: Path, dtype: str) -> Any:
 
 
 def _id_sum(ids: list[bytes]) -> int:
-    """Returns the sum of document ids as whole numbers: two sums are equal where the documents are, in any order."""
+    """Returns the sum of document ids as whole numbers, which is equal for the same documents in any order."""
     return sum(int.from_bytes(document_id) for document_id in ids)

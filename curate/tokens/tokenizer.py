@@ -1,4 +1,4 @@
-"""The tokenizer as a value, whatever library makes the ids."""
+"""Tokenizer, the one type for tokenizers of all libraries."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

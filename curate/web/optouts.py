@@ -94,7 +94,7 @@ class Policy:
 
 
 def decide(preferences: Iterable[Preference], policy: Policy = Policy()) -> str | None:
-    """Returns the outcome of a page whose use is refused, or None; one refusal beats every permission."""
+    """Returns the outcome of a page whose use is refused, or None; one refusal outweighs all permissions."""
     obeyed = {
         "train-ai": policy.train_ai,
         "tdm": policy.tdm,

@@ -67,7 +67,7 @@ def state(name: str, *, thorough: bool = False) -> str:
 
 
 def need(name: str) -> Path:
-    """Returns the folder of a fetched runner; raises UserError, which names the mend, if it is absent or damaged."""
+    """Returns the folder of a fetched runner; raises UserError, which says how to fetch it, if it is not whole."""
     condition = state(name)
     if condition != "ready":
         raise UserError(f"the files of runner {name} are {condition}; get them with: curate runners fetch {name}")

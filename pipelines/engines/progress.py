@@ -20,7 +20,7 @@ STORE_POLL_S = 5.0  # each poll of an object store is a listing
 
 
 class Progress:
-    """Reports to a console; without one it prints nothing."""
+    """Reports progress to a console; without a console it prints nothing."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console

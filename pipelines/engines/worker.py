@@ -1,4 +1,4 @@
-"""Runs Beam's own worker in this process, with logging set up before Beam can set it up differently."""
+"""Runs Beam's worker in this process, with curate's logging set up before Beam sets up its own."""
 
 import faulthandler
 import logging

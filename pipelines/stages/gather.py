@@ -33,7 +33,7 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
 
 
 def warnings(plan: Plan) -> Iterator[str]:
-    """Yields a line for each file of which many scores were read too soon after posting to mean anything."""
+    """Yields a line for each file with many scores that were read too soon after posting."""
     for item, receipt in zip(plan.items, plan.receipts(), strict=True):
         if receipt is None:
             continue

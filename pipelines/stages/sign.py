@@ -21,7 +21,7 @@ def needed(_recipe: Recipe) -> bool:
 
 
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
-    """Returns the plan of sign; only what decides a signature is in its key."""
+    """Returns the plan of sign; its key holds only the settings that signatures depend on."""
     table = settings.to_table(recipe.dedup)
     chosen = {"dedup": {name: table[name] for name in DECIDING}}
     return Plan(stage="sign", folder=folder, settings=chosen, items=tuple(given.items))
