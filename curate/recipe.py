@@ -21,7 +21,7 @@ from curate.links.config import Links, with_preset
 from curate.loader.mixture import Mixture
 from curate.quality.config import Score
 from curate.settings import Table, Where, check
-from curate.stage.kinds import STAGES
+from curate.stage.kinds import KINDS, STAGES
 from curate.tokens.config import Pack, Tokenize, is_tokenizer_file
 
 PATH_KEYS: tuple[tuple[str, ...], ...] = (  # the settings that may hold a path, beside the inputs of sources
@@ -81,7 +81,7 @@ class Recipe:
     @property
     def stages(self) -> tuple[str, ...]:
         """Returns the names of the stages that this recipe runs, in order."""
-        return tuple(stage for stage in STAGES if stage != "score" or self.score)
+        return tuple(stage for stage in STAGES if not KINDS[stage].optional or getattr(self, stage) is not None)
 
 
 def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = None) -> Recipe:

@@ -37,7 +37,7 @@ def planned_stages(out: Path) -> tuple[str, ...]:
         table = settings.parse_toml((out / "recipe.toml").read_text(encoding="utf-8"), "recipe.toml")
     except (OSError, ValueError):
         return STAGES
-    return tuple(stage for stage in STAGES if stage != "score" or stage in table)
+    return tuple(stage for stage in STAGES if not KINDS[stage].optional or stage in table)
 
 
 def closing_records(out: Path) -> dict[str, StageRecord]:

@@ -12,6 +12,7 @@ from curate import storage
 from curate.errors import UserError
 from curate.inputs.documents import given_id
 from curate.inspection.funnel import stage_folders
+from curate.stage.kinds import KINDS
 from curate.stage.record import read_stage
 from curate.tokens import load
 
@@ -38,12 +39,12 @@ def _verdicts(out: Path, column: str, value: Any) -> list[Row]:
 
 
 def _matches(folder: Path, name: str, stage: str, column: str, value: Any) -> list[Row]:
-    if stage in ("gather", "links") and not name.startswith("rejected-"):
+    if KINDS[stage].leaves == "links" and not name.startswith("rejected-"):
         column = OTHER_NAMES[column]
     table = pq.read_table(storage.source(folder / name), filters=pc.field(column) == value)
     rows = []
     for row in table.drop([long for long in ("text", "ids") if long in table.column_names]).to_pylist():
-        if stage in ("dedup", "crawl") and not name.startswith("rejected-") and not row["kept"]:
+        if KINDS[stage].leaves == "decisions" and not name.startswith("rejected-") and not row["kept"]:
             continue  # the rejection says the same
         verdict = "rejected" if name.startswith("rejected-") else "kept"
         rows.append({**_printable(row), "stage": stage, "verdict": verdict, "file": f"{folder.name}/{name}"})
@@ -105,7 +106,7 @@ def line(row: Row) -> str:
         value = f" {row['value']:.6g}{limit}" if "value" in row else ""
         detail = f" {row['detail']}" if row.get("detail") else ""
         return f"{head}  {row['reason']}{value}{detail}  {row['url']}"
-    if row["stage"] == "pack":
+    if KINDS[row["stage"]].leaves == "shards":
         return f"{head}  tokens {row['offset']} to {row['offset'] + row['tokens']} of {row['file']}"
     return f"{head}  {row['file']}  {row.get('url', '')}".rstrip()
 
@@ -120,6 +121,6 @@ def dead_letters(out: Path) -> list[str]:
 
 
 def _letter_line(row: Row) -> str:
-    by_bytes = row["stage"] in ("extract", "links") and row["error"] not in ("malformed", "unreadable")
+    by_bytes = KINDS[row["stage"]].takes == "files" and row["error"] not in ("malformed", "unreadable")
     unit = "offset" if by_bytes else "line"
     return f"{row['file']}, {unit} {row['offset']}: {row['error']}: {row['message']}"

@@ -112,7 +112,7 @@ def _stage(folder: Path, record: StageRecord, previous: StageRecord | None, *, w
 def _origins(folder: Path, record: StageRecord, previous: StageRecord) -> Iterator[str]:
     """Yields a fault where a stage was made from other parts than the stage before holds."""
     before = stage_folder(folder.parent, previous.stage)
-    if record.stage == "pack":
+    if KINDS[record.stage].leaves == "shards":
         digests = [output.sha256 for name, output in previous.outputs.items() if name.startswith("part-")]
         same = {item.digest for item in record.items} <= {json_digest(digests)}
     else:
@@ -187,7 +187,7 @@ def _row_counts(folder: Path, record: StageRecord) -> Iterator[str]:
             failed += rows
         elif name.startswith("part-") and KINDS[record.stage].leaves == "decisions":
             kept += pc.sum(pq.read_table(storage.source(path), columns=["kept"])["kept"]).as_py() or 0
-        elif name.startswith("part-") or record.stage == "pack":
+        elif name.startswith("part-") or KINDS[record.stage].leaves == "shards":
             kept += rows
     counts, path = record.counts, folder / "stage.json"
     if (kept, rejected, failed) != (counts.kept, counts.rejected, counts.failed):

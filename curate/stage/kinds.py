@@ -18,11 +18,11 @@ class Kind:
     name: str
     summary: str = ""  # the help of its verb; a first half has no verb
     folder: str  # where it lies in a run's folder, or a first half in its stage's folder
-    takes: Literal[
-        "files", "links", "documents", "tokens"
-    ]  # the input of its verb: files, or the folder of a stage that leaves this
-    leaves: Literal["documents", "decisions", "links", "other"]  # the rows of its parts
+    # The input of its verb: files, or the folder of a stage that leaves links, documents or tokens.
+    takes: Literal["files", "links", "documents", "tokens"]
+    leaves: Literal["documents", "decisions", "links", "shards", "other"]  # the rows of its parts
     in_recipe: bool = True  # False: only a verb of its own runs it
+    optional: bool = False  # True: a recipe runs it only if it has the table of this name
     module: str = ""  # the module of pipelines/stages/ that holds it; "": the one of its name
     reads: frozenset[str] = frozenset()  # the tables of a recipe whose settings it uses
     libraries: tuple[str, ...] = ()  # distributions whose version changes the output, so that it is part of the key
@@ -113,6 +113,7 @@ KINDS = {
             folder="score",
             takes="documents",
             leaves="documents",
+            optional=True,
             reads=frozenset({"score", "seed"}),
             libraries=("fasttext-community",),
             leftovers=frozenset({"model.bin", "model.json", "scores"}),
@@ -134,7 +135,7 @@ KINDS = {
             summary="Tokens to shards.",
             folder="shards",
             takes="tokens",
-            leaves="other",
+            leaves="shards",
             reads=frozenset({"pack"}),
             bytes_per_second=30_000_000,
         ),
