@@ -136,7 +136,7 @@ def _setting_parameter(path: tuple[str, ...], hint: Any, default: Any, text: str
     if many:
         text += " A list, with commas."
     if default not in (MISSING, None):
-        text += f" Left out: the recipe's own, else {_shown(default)}."
+        text += f" Left out: the recipe's own, else {_shown(default) or 'empty'}."
     return Parameter(
         name="_".join(path),
         label=".".join(path),
