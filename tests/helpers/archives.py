@@ -38,8 +38,8 @@ def warc(
 ):
     """A record by hand, for what warcio refuses to write."""
     head = f"WARC/1.1\r\nWARC-Type: {kind}\r\nWARC-Target-URI: {url}\r\nWARC-Date: {date}\r\nContent-Type: {mime}\r\n"
-    told = f"{more}Content-Length: {len(block) if length is None else length}\r\n\r\n"
-    return (head + told).encode() + block + b"\r\n\r\n"
+    tail = f"{more}Content-Length: {len(block) if length is None else length}\r\n\r\n"
+    return (head + tail).encode() + block + b"\r\n\r\n"
 
 
 def arc(block, *, url="http://a/", date="20200102120000", mime="text/html", length=None, more=""):
@@ -79,19 +79,19 @@ def read(content, max_bytes=1_000_000, **where):
     return list(read_pages(io.BytesIO(content), "name", size=len(content), max_bytes=max_bytes, **where))
 
 
-def summary(found):
+def summary(outcomes):
     """The outcomes in short: URLs of pages, names of failures, refusals and types in brackets."""
     return [
-        each.url
-        if isinstance(each, Page)
-        else each.error
-        if isinstance(each, Failure)
-        else f"({each.reason})"
-        if isinstance(each, RefusedRecord)
-        else f"({each.kind})"
-        for each in found
+        outcome.url
+        if isinstance(outcome, Page)
+        else outcome.error
+        if isinstance(outcome, Failure)
+        else f"({outcome.reason})"
+        if isinstance(outcome, RefusedRecord)
+        else f"({outcome.kind})"
+        for outcome in outcomes
     ]
 
 
-def failures(found):
-    return [each for each in found if isinstance(each, Failure)]
+def failures(outcomes):
+    return [outcome for outcome in outcomes if isinstance(outcome, Failure)]

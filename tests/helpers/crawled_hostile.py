@@ -59,7 +59,7 @@ class Hostile:
 
     def url(self, name: str, path: str = "/") -> str:
         """The URL of a host of the list, by its number in it, or by its own name."""
-        host = next(each for each in self.web.plan.hosts if each.name in (name, f"h-{name}.test"))
+        host = next(host for host in self.web.plan.hosts if host.name in (name, f"h-{name}.test"))
         return self.web.url(host, path, tls=bool(host.tls))
 
     def row(self, name: str, path: str = "/") -> dict[str, Any]:
@@ -92,22 +92,22 @@ def hosts() -> tuple[Host, ...]:
 
 def urls(web: Running) -> list[str]:
     """What is crawled: a page of each host, a closed one where robots.txt may close it, and what must not be asked."""
-    found = [web.url(host, tls=bool(host.tls)) for host in web.plan.hosts if not host.name.startswith("r-")]
-    found += [web.url(robots_host(kind), path) for kind in ROBOTS for path in ("/page/1", "/private/1")]
-    found += [web.url(name, "/second") for name in ("h-040-set.test", "h-043.test")]
-    found += DENIED
-    return [*found, *(f"http://{name.partition(':')[0]}:{web.plan.http}/" for name in PINNED)]
+    links = [web.url(host, tls=bool(host.tls)) for host in web.plan.hosts if not host.name.startswith("r-")]
+    links += [web.url(robots_host(kind), path) for kind in ROBOTS for path in ("/page/1", "/private/1")]
+    links += [web.url(name, "/second") for name in ("h-040-set.test", "h-043.test")]
+    links += DENIED
+    return [*links, *(f"http://{name.partition(':')[0]}:{web.plan.http}/" for name in PINNED)]
 
 
 @contextmanager
 def crawled(curate: Callable[..., Any], folder: Path) -> Iterator[Hostile]:
     """The crawl of `curate crawl` over all hostile hosts; nothing in it may end the command."""
     with running(folder / "web", Plan(hosts=hosts(), patience=0.5, crawl_delay=0.5)) as web:
-        pinned = [word for each in PINNED for word in ("--resolve", each.format(http=web.plan.http))]
+        pinned = [word for template in PINNED for word in ("--resolve", template.format(http=web.plan.http))]
         done = curate(*arguments(web, urls(web), folder, **SETTINGS), *pinned)
         assert done.code == 0, done.err
         asked: dict[str, list[Entry]] = {}
         for entry in web.ledger():
             asked.setdefault(entry.host, []).append(entry)
-        found = {row["url"]: row for row in rows(folder / "out")}
-        yield Hostile(web=web, out=folder / "out", rows=found, asked=asked, printed=done.out + done.err)
+        by_url = {row["url"]: row for row in rows(folder / "out")}
+        yield Hostile(web=web, out=folder / "out", rows=by_url, asked=asked, printed=done.out + done.err)

@@ -12,7 +12,7 @@ PAGE = b"<html><body>" + b"some text " * 500 + b"</body></html>"
 
 def exchange(url="http://a.test/", body=PAGE, headers=(HTML,), **more):
     """A page that was fetched at noon."""
-    known = {
+    fields = {
         "key": url,
         "date": NOON,
         "ip": "127.0.0.1",
@@ -20,7 +20,7 @@ def exchange(url="http://a.test/", body=PAGE, headers=(HTML,), **more):
         "request": b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n",
         "metadata": {"fetchTimeMs": "12"},
     }
-    return Exchange(url=url, body=body, headers=tuple(headers), **(known | more))
+    return Exchange(url=url, body=body, headers=tuple(headers), **(fields | more))
 
 
 def written(*exchanges, **options):
@@ -28,6 +28,6 @@ def written(*exchanges, **options):
     file = io.BytesIO()
     writer = WarcWriter(file, prefix="lot", **options)
     writer.write_info("a.warc.gz", NOON, {"software": "curate"})
-    said = [writer.write(each) for each in exchanges]
+    said = [writer.write(fetched) for fetched in exchanges]
     assert writer.offset == len(file.getvalue())
     return file.getvalue(), said

@@ -19,17 +19,17 @@ def ask(web, host, path="/", *, context=None, agent=AGENT, headers="", limit=WHO
     Until the server closes, or the limit, or the pattern is in it; timeout: how long nothing may come.
     """
     port = web.plan.https if context else web.plan.http
-    found = b""
+    received = b""
     with socket.create_connection((host.address, port), timeout=timeout) as raw, contextlib.ExitStack() as stack:
         line = stack.enter_context(context.wrap_socket(raw, server_hostname=host.name)) if context else raw
-        told = f"GET {path} HTTP/1.1\r\nHost: {host.name}:{port}\r\nUser-Agent: {agent}\r\n{headers}"
-        line.sendall((told + "Connection: close\r\n\r\n").encode())
+        request = f"GET {path} HTTP/1.1\r\nHost: {host.name}:{port}\r\nUser-Agent: {agent}\r\n{headers}"
+        line.sendall((request + "Connection: close\r\n\r\n").encode())
         with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
-            while len(found) < limit and (more := line.recv(1 << 16)):
-                found += more
-                if until and re.search(until, found):
+            while len(received) < limit and (more := line.recv(1 << 16)):
+                received += more
+                if until and re.search(until, received):
                     break
-    return found
+    return received
 
 
 def status(answer: bytes) -> int:
@@ -47,11 +47,11 @@ def crawl_politely(web, hosts, paths, rules) -> None:
                 continue
             time.sleep(wait)
             began = time.monotonic()
-            told = ask(web, host, path)
+            answer = ask(web, host, path)
             adaptive = min(rules.factor * (time.monotonic() - began), rules.max_delay)
             wait = max(rules.min_delay, adaptive, crawl_delay)
-            if b"\r\nRetry-After: " in told:
-                wait = max(wait, float(told.split(b"\r\nRetry-After: ")[1].split(b"\r\n")[0]))
+            if b"\r\nRetry-After: " in answer:
+                wait = max(wait, float(answer.split(b"\r\nRetry-After: ")[1].split(b"\r\n")[0]))
 
     in_threads(one, [(host,) for host in hosts])
 
@@ -62,8 +62,8 @@ def crawl_rudely(web, hosts, paths) -> None:
 
 
 def in_threads(work, arguments) -> None:
-    threads = [threading.Thread(target=work, args=each) for each in arguments]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    threads = [threading.Thread(target=work, args=args) for args in arguments]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

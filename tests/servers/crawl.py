@@ -59,7 +59,7 @@ def read_captures(path: Path, name: str):
         for record in reader:
             if record.rec_type != "response":
                 continue
-            found = {
+            capture = {
                 "url": record.rec_headers.get_header("WARC-Target-URI"),
                 "mime": (record.http_headers.get_header("Content-Type") or "unk").partition(";")[0],
                 "status": record.http_headers.get_statuscode() or "-",
@@ -67,12 +67,12 @@ def read_captures(path: Path, name: str):
                 "languages": "eng,fra" if len(record.rec_headers.get_header("WARC-Target-URI")) % 2 else "fra",
             }
             record.content_stream().read()
-            yield found | {"offset": str(reader.get_record_offset()), "length": str(reader.get_record_length())}
+            yield capture | {"offset": str(reader.get_record_offset()), "length": str(reader.get_record_length())}
 
 
 def write_cdxj(path: Path, captures: list[dict[str, Any]], block: int = 50) -> None:
     """The captures as lines, in gzip members of so many."""
-    lines = [f"com,example)/{n} 20260101000000 {json.dumps(each)}\n".encode() for n, each in enumerate(captures)]
+    lines = [f"com,example)/{n} 20260101000000 {json.dumps(capture)}\n".encode() for n, capture in enumerate(captures)]
     starts = range(0, len(lines), block)
     path.write_bytes(b"".join(gzip.compress(b"".join(lines[start : start + block])) for start in starts))
 
@@ -81,20 +81,20 @@ def write_table(path: Path, captures: list[dict[str, Any]], *, without: tuple[st
     """The captures as a columnar index."""
     from curate.commoncrawl.selection import index_host
 
-    hosts = [index_host(each["url"]) for each in captures]
-    statuses = [int(each["status"]) if each["status"].isdecimal() else None for each in captures]
+    hosts = [index_host(capture["url"]) for capture in captures]
+    statuses = [int(capture["status"]) if capture["status"].isdecimal() else None for capture in captures]
     columns = {
-        "url": [each["url"] for each in captures],
+        "url": [capture["url"] for capture in captures],
         "url_host_name": hosts,
         "url_host_tld": [None for _ in captures],
         "url_host_name_reversed": [".".join(reversed(host.split("."))) for host in hosts],
         "fetch_status": pa.array(statuses, pa.int16()),
-        "content_mime_type": [each["mime"] for each in captures],
-        "content_mime_detected": [each.get("mime-detected") for each in captures],
-        "content_languages": pa.array([each.get("languages") for each in captures], pa.string()),
-        "content_truncated": pa.array([each.get("truncated") for each in captures], pa.string()),
-        "warc_filename": [each["filename"] for each in captures],
-        "warc_record_offset": pa.array([int(each["offset"]) for each in captures], pa.int32()),
-        "warc_record_length": pa.array([int(each["length"]) for each in captures], pa.int32()),
+        "content_mime_type": [capture["mime"] for capture in captures],
+        "content_mime_detected": [capture.get("mime-detected") for capture in captures],
+        "content_languages": pa.array([capture.get("languages") for capture in captures], pa.string()),
+        "content_truncated": pa.array([capture.get("truncated") for capture in captures], pa.string()),
+        "warc_filename": [capture["filename"] for capture in captures],
+        "warc_record_offset": pa.array([int(capture["offset"]) for capture in captures], pa.int32()),
+        "warc_record_length": pa.array([int(capture["length"]) for capture in captures], pa.int32()),
     }
     pq.write_table(pa.table({k: v for k, v in columns.items() if k not in without}), path, row_group_size=20, **options)

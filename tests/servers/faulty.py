@@ -64,11 +64,11 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing is printed."""
 
     def do_GET(self) -> None:
-        told: Server = self.server.told  # type: ignore[attr-defined]
+        state: Server = self.server.state  # type: ignore[attr-defined]
         asked = self.headers.get("Range", "")
-        told.asked.append((self.path, asked))
-        fault = told.faults.popleft() if told.faults else told.always
-        content = told.files.get(self.path)
+        state.asked.append((self.path, asked))
+        fault = state.faults.popleft() if state.faults else state.always
+        content = state.files.get(self.path)
         if fault.hang_up:
             self.close_connection = True
         elif fault.status:
@@ -76,11 +76,11 @@ class Handler(BaseHTTPRequestHandler):
         elif content is None:
             self.answer(404, {}, b"<html>no such file</html>", fault)
         else:
-            self.serve(content, asked, told, fault)
+            self.serve(content, asked, state, fault)
 
-    def serve(self, content: bytes, asked: str, told: Server, fault: Fault) -> None:
+    def serve(self, content: bytes, asked: str, state: Server, fault: Fault) -> None:
         etag = fault.etag or f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-        headers = {"ETag": etag} if told.etags else {}
+        headers = {"ETag": etag} if state.etags else {}
         match = None if fault.no_ranges else RANGE.fullmatch(asked)
         wanted = self.headers.get("If-Match")
         if wanted and wanted != etag and not fault.etag:
@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.send_header("Connection", "close")
         self.end_headers()
-        sent = min([len(body), *(each for each in (fault.cut, fault.short) if each is not None)])
+        sent = min([len(body), *(length for length in (fault.cut, fault.short) if length is not None)])
         self.wfile.write(body[:sent])
         if sent < len(body) or fault.short is not None:
             self.close_connection = True
@@ -125,11 +125,11 @@ def serving(certificate: Path | None = None) -> Iterator[Server]:
             context.load_cert_chain(certificate)
             server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
             scheme = "https"
-        server.told = Server(f"{scheme}://127.0.0.1:{server.server_address[1]}")  # type: ignore[attr-defined]
+        server.state = Server(f"{scheme}://127.0.0.1:{server.server_address[1]}")  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
-            yield server.told  # type: ignore[attr-defined]
+            yield server.state  # type: ignore[attr-defined]
         finally:
             server.shutdown()
             thread.join()

@@ -30,7 +30,7 @@ def web(tmp_path_factory):
 
 
 @pytest.fixture
-def told(web):
+def answer_of(web):
     return lambda name, **more: ask(web, HOSTS[name], **more)
 
 
@@ -76,18 +76,20 @@ def test_each_number_has_a_host_whose_robots_allow_all(web):
         ("046", rb"\r\nWWW-Authenticate: Basic "),
     ],
 )
-def test_an_answer_of_bytes_is_what_its_number_means(told, name, pattern):
-    assert re.search(pattern, told(name, until=pattern, limit=200_000))
+def test_an_answer_of_bytes_is_what_its_number_means(answer_of, name, pattern):
+    assert re.search(pattern, answer_of(name, until=pattern, limit=200_000))
 
 
-def test_what_is_between_a_header_and_its_limit_or_beyond_is_as_large_as_told(told):
-    sizes = {name: told(name, limit=2_000_000).index(b"\r\n\r\n") for name in ("026-33kb", "026-many", "040-cookie")}
+def test_what_is_between_a_header_and_its_limit_or_beyond_is_as_large_as_told(answer_of):
+    sizes = {
+        name: answer_of(name, limit=2_000_000).index(b"\r\n\r\n") for name in ("026-33kb", "026-many", "040-cookie")
+    }
     assert 32_768 < sizes["026-33kb"] < 34_000
-    assert told("026-many").count(b": 1\r\n") == 10_000
+    assert answer_of("026-many").count(b": 1\r\n") == 10_000
     assert sizes["040-cookie"] > 1_000_000
 
 
-def test_content_codings_are_real_but_for_those_that_lie(told):
+def test_content_codings_are_real_but_for_those_that_lie(answer_of):
     undo = {
         "028-raw": lambda packed: zlib.decompress(packed, -15),
         "028-deflate": zlib.decompress,
@@ -100,54 +102,54 @@ def test_content_codings_are_real_but_for_those_that_lie(told):
         "027": bytes,
     }
     for name, undone in undo.items():
-        assert undone(body(told(name))) == whole(name), name
+        assert undone(body(answer_of(name))) == whole(name), name
 
 
-def test_bombs_are_small_on_the_wire_and_gigabytes_beyond(told):
-    packed = body(told("035-gzip", limit=12_000_000))
+def test_bombs_are_small_on_the_wire_and_gigabytes_beyond(answer_of):
+    packed = body(answer_of("035-gzip", limit=12_000_000))
     assert len(packed) < 11_000_000
     inflater = zlib.decompressobj(31)
     assert len(inflater.decompress(packed[: len(packed) // 100])) > 80 << 20  # of the hundredth part
-    nested = body(told("035-nested"))
+    nested = body(answer_of("035-nested"))
     assert len(nested) < 5_000
     assert gzip.decompress(gzip.decompress(nested)) == packed
-    assert len(brotli.decompress(body(told("035-br")))) == 1 << 28
+    assert len(brotli.decompress(body(answer_of("035-br")))) == 1 << 28
 
 
 @pytest.mark.parametrize("name", LOCATIONS)
-def test_redirects_lead_where_their_name_says_and_another_path_is_a_page(told, name):
-    first = told(name, limit=2_000_000)
+def test_redirects_lead_where_their_name_says_and_another_path_is_a_page(answer_of, name):
+    first = answer_of(name, limit=2_000_000)
     assert status(first) == 302
     to = LOCATIONS[name]
     assert (b"\r\nLocation: %s\r\n" % to in first) if to else b"Location" not in first
-    assert status(told(name, path="/page/1")) == 200
+    assert status(answer_of(name, path="/page/1")) == 200
 
 
-def test_loops_and_chains_of_redirects_do_not_end(told):
-    assert b"\r\nLocation: /\r\n" in told("038-self")
-    assert [b"/b" in told("038-pair"), b": /\r\n" in told("038-pair", path="/b")] == [True, True]
-    assert b": /1000\r\n" in told("038-chain")
-    assert b": /999\r\n" in told("038-chain", path="/1000")
+def test_loops_and_chains_of_redirects_do_not_end(answer_of):
+    assert b"\r\nLocation: /\r\n" in answer_of("038-self")
+    assert [b"/b" in answer_of("038-pair"), b": /\r\n" in answer_of("038-pair", path="/b")] == [True, True]
+    assert b": /1000\r\n" in answer_of("038-chain")
+    assert b": /999\r\n" in answer_of("038-chain", path="/1000")
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_streams_have_no_end_and_their_entry_ends_with_the_client(web, told, name):
+def test_streams_have_no_end_and_their_entry_ends_with_the_client(web, answer_of, name):
     began = time.monotonic()
     limit = {"034": 20_000_000, "029-endless": 20_000_000, "036-headers": 60, "042-events": 120}.get(name, 300)
-    assert len(told(name, limit=limit)) >= limit
+    assert len(answer_of(name, limit=limit)) >= limit
     ended = time.monotonic()
-    while not (asked := [each for each in web.ledger() if each.host == HOSTS[name].name and each.path == "/"]):
+    while not (asked := [entry for entry in web.ledger() if entry.host == HOSTS[name].name and entry.path == "/"]):
         time.sleep(0.01)
     (entry,) = asked
     assert began - 2 * TICK_S <= entry.came <= entry.end <= ended
 
 
 @pytest.mark.parametrize("name", [*SILENT, *BROKEN])
-def test_silence_and_breaks_leave_an_answer_that_is_not_whole(told, name):
-    found = told(name, **({"timeout": 0.4} if name == "037-silence" else {"until": b"</html>"}))
-    assert (found == b"") is (name == "037-silence") or name == "037-reset"  # it may take what was sent with it
-    assert not found.endswith(b"\r\n0\r\n\r\n")
-    assert (b"</html>" in found) is (name == "045")
+def test_silence_and_breaks_leave_an_answer_that_is_not_whole(answer_of, name):
+    answer = answer_of(name, **({"timeout": 0.4} if name == "037-silence" else {"until": b"</html>"}))
+    assert (answer == b"") is (name == "037-silence") or name == "037-reset"  # it may take what was sent with it
+    assert not answer.endswith(b"\r\n0\r\n\r\n")
+    assert (b"</html>" in answer) is (name == "045")
 
 
 def test_a_connection_that_is_used_again_breaks_before_a_byte(web):

@@ -17,9 +17,9 @@ ALONE = Host(name="a.test", address="127.20.0.1", robots="part")
 
 
 def entry(path, start, end, **more):
-    known = {"scheme": "http", "host": "a.test", "port": 80, "address": "127.20.0.1", "method": "GET"}
-    known |= {"agent": "a (+http://b)", "connection": 1, "status": 200, "retry_after": None}
-    return Entry(path=path, start=start, end=end, **(known | more))
+    fields = {"scheme": "http", "host": "a.test", "port": 80, "address": "127.20.0.1", "method": "GET"}
+    fields |= {"agent": "a (+http://b)", "connection": 1, "status": 200, "retry_after": None}
+    return Entry(path=path, start=start, end=end, **(fields | more))
 
 
 def kinds(*entries, rules=RULES, host=ALONE):
@@ -53,11 +53,11 @@ def test_a_client_that_keeps_no_rules_is_found_out(tmp_path):
     with running(tmp_path, PLAN) as web:
         crawl_rudely(web, HOSTS, PATHS * 3)
         verdict = judge(web.ledger(), web.plan, RULES)
-    found = verdict.kinds
-    assert found["before_robots"] == len(HOSTS) * 12
-    assert found["closed"] == 3 + 12 + 3 + 12 + 3
-    assert found["overlap"] + found["delay"] > len(HOSTS)
-    assert found["agent"] == 1
+    counts = verdict.kinds
+    assert counts["before_robots"] == len(HOSTS) * 12
+    assert counts["closed"] == 3 + 12 + 3 + 12 + 3
+    assert counts["overlap"] + counts["delay"] > len(HOSTS)
+    assert counts["agent"] == 1
     assert verdict.repeats == len(HOSTS) * 8
 
 
@@ -81,14 +81,14 @@ def test_two_connections_to_a_host_that_take_turns_are_one_too_many():
 
 
 def test_a_long_request_counts_until_it_ends_whatever_came_between():
-    found = kinds(ROBOTS, entry("/a", 0.1, 9.0), entry("/b", 1.0, 1.01), entry("/c", 5.0, 5.1))
-    assert found == {"overlap": 2}
+    counts = kinds(ROBOTS, entry("/a", 0.1, 9.0), entry("/b", 1.0, 1.01), entry("/c", 5.0, 5.1))
+    assert counts == {"overlap": 2}
 
 
-@pytest.mark.parametrize(("after", "pause", "found"), [(1.0, 0.9, 1), (1.0, 1.1, 0), (9999.0, 3601, 0), (None, 0.9, 0)])
-def test_retry_after_is_kept_up_to_an_hour(after, pause, found):
+@pytest.mark.parametrize(("after", "pause", "count"), [(1.0, 0.9, 1), (1.0, 1.1, 0), (9999.0, 3601, 0), (None, 0.9, 0)])
+def test_retry_after_is_kept_up_to_an_hour(after, pause, count):
     busy = entry("/a", 0.1, 0.101, status=503, retry_after=after)
-    assert kinds(ROBOTS, busy, entry("/b", 0.101 + pause, 99999)) == ({"retry_after": found} if found else {})
+    assert kinds(ROBOTS, busy, entry("/b", 0.101 + pause, 99999)) == ({"retry_after": count} if count else {})
 
 
 def test_a_crawl_delay_is_kept():

@@ -23,11 +23,11 @@ def path_of(url: str) -> str:
 
 def test_a_mix_of_links_is_the_same_for_its_seed_and_holds_each_fate():
     plan = Plan(hosts=ordinary(100), http=8080)
-    found = seeds(plan, 20)
-    assert found == seeds(plan, 20)
-    assert found != seeds(plan, 20, seed=1)
-    assert len({each.url for each in found}) == len(found) == 2000
-    fates = Counter(each.fate for each in found)
+    mix = seeds(plan, 20)
+    assert mix == seeds(plan, 20)
+    assert mix != seeds(plan, 20, seed=1)
+    assert len({link.url for link in mix}) == len(mix) == 2000
+    fates = Counter(link.fate for link in mix)
     assert set(fates) == {"closed", *(fate for _, fate in PATHS.values())}
     assert fates["page"] > 1000
 
@@ -40,8 +40,8 @@ def test_each_link_of_a_mix_answers_as_its_fate_says(tmp_path):
 
         def one(link):
             host = hosts[link.url.partition("://")[2].partition(":")[0]]
-            told = ask(web, host, path_of(link.url))
-            codes.setdefault(link.fate, set()).add(status(told) if told else 0)
+            answer = ask(web, host, path_of(link.url))
+            codes.setdefault(link.fate, set()).add(status(answer) if answer else 0)
 
         in_threads(one, [(link,) for link in seeds(web.plan, 25)])
     assert codes["page"] <= {200, 302, 503}
@@ -95,11 +95,11 @@ def test_the_mini_web_is_played_by_a_command_with_its_links(tmp_path, miniweb):
         assert len(links) == len(pages)
         for link in links[::9]:
             authority = link.partition("://")[2].partition("/")[0]
-            found = pages[key(link)]
-            host = next(each for each in plan.hosts if each.name == authority.partition(":")[0])
+            page = pages[key(link)]
+            host = next(host for host in plan.hosts if host.name == authority.partition(":")[0])
             assert resolved[authority] == host.address
             answer = ask(type("Web", (), {"plan": plan}), host, path_of(link))
-            assert (status(answer), answer.partition(b"\r\n\r\n")[2]) == (found.status, found.body)
+            assert (status(answer), answer.partition(b"\r\n\r\n")[2]) == (page.status, page.body)
     finally:
         process.terminate()
         process.wait()

@@ -51,12 +51,12 @@ def test_any_url_is_the_same_page_of_english_each_time_and_no_other_is(web):
 
 @pytest.mark.parametrize("kind", QUICK)
 def test_robots_of_each_kind_is_answered(web, kind):
-    told = ask(web, BY_KIND[list(ROBOTS).index(kind)], "/robots.txt")
-    assert status(told) == ROBOTS[kind].status
+    answer = ask(web, BY_KIND[list(ROBOTS).index(kind)], "/robots.txt")
+    assert status(answer) == ROBOTS[kind].status
     if kind == "delay":
-        assert b"Crawl-delay: 0.5\nDisallow: /private/\n" in told
+        assert b"Crawl-delay: 0.5\nDisallow: /private/\n" in answer
     else:
-        assert body(told) == ROBOTS[kind].body
+        assert body(answer) == ROBOTS[kind].body
 
 
 def test_robots_that_lead_elsewhere_reach_the_rules(web):
@@ -70,14 +70,14 @@ def test_robots_that_lead_elsewhere_reach_the_rules(web):
 def test_robots_that_take_time_or_break_do_so(web, kind):
     host = BY_KIND[list(ROBOTS).index(kind)]
     more = {"timeout": 0.5} if kind == "silent" else {}
-    told = ask(web, host, "/robots.txt", limit=250 if kind == "slow" else 3_000_000, **more)
+    answer = ask(web, host, "/robots.txt", limit=250 if kind == "slow" else 3_000_000, **more)
     if kind == "endless":
-        assert len(told) >= 3_000_000
+        assert len(answer) >= 3_000_000
     elif kind == "silent":
-        assert not told
+        assert not answer
     else:
-        length = re.search(rb"Content-Length: (\d+)", told)  # a reset may take what was sent before with it
-        assert len(body(told)) < int(length[1]) if length else kind == "reset"
+        length = re.search(rb"Content-Length: (\d+)", answer)  # a reset may take what was sent before with it
+        assert len(body(answer)) < int(length[1]) if length else kind == "reset"
 
 
 def test_paths_have_manners(web):
@@ -91,7 +91,7 @@ def test_paths_have_manners(web):
     assert location(ask(web, SITE, "/redirect/2")) == b"/redirect/1"
     assert status(ask(web, SITE, "/redirect/0")) == 200
     assert location(ask(web, SITE, "/to?url=http://a.test/%3Fb")) == b"http://a.test/?b"
-    assert [location(ask(web, SITE, f"/loop/{each}")) for each in "ab"] == [b"/loop/b", b"/loop/a"]
+    assert [location(ask(web, SITE, f"/loop/{letter}")) for letter in "ab"] == [b"/loop/b", b"/loop/a"]
     assert [status(ask(web, SITE, "/flaky/2/x")) for _ in range(3)] == [503, 503, 200]
     assert b'href="/calendar/2027/1"' in ask(web, SITE, "/calendar/2026/12")
     assert gzip.decompress(body(ask(web, SITE, "/coded/gzip"))).startswith(b"<!DOCTYPE html>")
@@ -108,13 +108,13 @@ def test_paths_have_manners(web):
 def test_a_connection_is_kept_open_where_the_host_keeps_any(web):
     for host, kept in ((SITE, True), (next(h for h in web.plan.hosts if h.name == "site-0019.test"), False)):
         with socket.create_connection((host.address, web.plan.http)) as line:
-            told = f"GET /same/1 HTTP/1.1\r\nHost: {host.name}\r\n\r\n".encode()
-            line.sendall(told * 2)
+            request = f"GET /same/1 HTTP/1.1\r\nHost: {host.name}\r\n\r\n".encode()
+            line.sendall(request * 2)
             line.settimeout(30)
-            found = b""
-            while found.count(b"</html>") < 2 and (more := line.recv(1 << 16)):
-                found += more
-        assert (found.count(b"HTTP/1.1 200 OK") == 2) is kept
+            received = b""
+            while received.count(b"</html>") < 2 and (more := line.recv(1 << 16)):
+                received += more
+        assert (received.count(b"HTTP/1.1 200 OK") == 2) is kept
     two = [entry for entry in web.ledger() if entry.host == SITE.name and entry.path == "/same/1"][-2:]
     assert two[0].connection == two[1].connection
 
@@ -128,9 +128,9 @@ def test_the_resolve_file_names_each_host_port_and_address(web):
 
 
 def test_tls_is_trusted_by_who_trusts_the_authority(web):
-    host = next(each for each in web.plan.hosts if each.name == "tls.test")
-    told = ask(web, host, "/page/1", context=ssl.create_default_context(cafile=str(web.authority)))
-    assert body(told) == page("tls.test", "/page/1", re.findall(r'href="([^"]*)"', told.decode()))
+    host = next(host for host in web.plan.hosts if host.name == "tls.test")
+    answer = ask(web, host, "/page/1", context=ssl.create_default_context(cafile=str(web.authority)))
+    assert body(answer) == page("tls.test", "/page/1", re.findall(r'href="([^"]*)"', answer.decode()))
     assert web.ledger()[-1].scheme == "https"
     with pytest.raises(ssl.SSLCertVerificationError):
         ask(web, host, context=ssl.create_default_context())
@@ -153,16 +153,16 @@ def test_each_fault_of_tls_is_one(tmp_path):
 def test_the_mini_web_is_played_from_its_warc_files(tmp_path, miniweb):
     files = sorted(miniweb.glob("*.warc.gz"))
     pages = table(files)
-    names = {each.url.split("/")[2] for each in pages.values()}
+    names = {replayed.url.split("/")[2] for replayed in pages.values()}
     truth = [json.loads(line) for line in (miniweb / "truth.jsonl").read_text().splitlines()]
-    assert len(pages) == len({each["url"].partition("://")[2] for each in truth})
+    assert len(pages) == len({row["url"].partition("://")[2] for row in truth})
     plan = Plan(hosts=named(names, tls=False), replay=tuple(map(str, files)))
     with running(tmp_path, plan) as web:
         hosts = {host.name: host for host in plan.hosts}
-        for each in list(pages.values())[::7]:
-            name, _, path = each.url.partition("://")[2].partition("/")
-            told = ask(web, hosts[name], f"/{path}")
-            assert (status(told), body(told)) == (each.status, each.body)
+        for replayed in list(pages.values())[::7]:
+            name, _, path = replayed.url.partition("://")[2].partition("/")
+            answer = ask(web, hosts[name], f"/{path}")
+            assert (status(answer), body(answer)) == (replayed.status, replayed.body)
 
 
 def test_a_table_of_pages_is_played_and_other_urls_are_made_up(tmp_path):

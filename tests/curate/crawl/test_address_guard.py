@@ -35,12 +35,12 @@ def spans(*outputs: str) -> list[tuple[float, float, float]]:
 def test_processes_share_the_turns_of_an_address(tmp_path):
     words = [sys.executable, "-c", SCRIPT, tmp_path / "addresses", "6"]
     running = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    found = spans(*(process.communicate()[0] for process in running))
-    assert len(found) == 18
+    turns = spans(*(process.communicate()[0] for process in running))
+    assert len(turns) == 18
     # A start is reserved, from when it is asked for on, and what leads to it may end late but not early.
-    assert max(start for _, start, _ in found) - min(asked for asked, _, _ in found) >= 17 * 0.05
-    for _, start, _ in found:
-        assert sum(other <= start < end for _, other, end in found) <= 2
+    assert max(start for _, start, _ in turns) - min(asked for asked, _, _ in turns) >= 17 * 0.05
+    for _, start, _ in turns:
+        assert sum(other <= start < end for _, other, end in turns) <= 2
 
 
 def test_a_process_that_is_killed_gives_its_turns_back(tmp_path):

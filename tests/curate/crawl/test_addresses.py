@@ -92,8 +92,8 @@ def test_the_reason_is_that_of_the_narrowest_entry_and_of_the_address_inside(add
     ],
 )
 def test_the_v4_address_inside_a_v6_one(address, inner):
-    found = embedded(ip_address(address))
-    assert (found and str(found)) == inner
+    v4 = embedded(ip_address(address))
+    assert (v4 and str(v4)) == inner
 
 
 @given(st.ip_addresses(v=4))

@@ -61,16 +61,16 @@ def answer(status=200, headers=HTML, body=PAGE, **more) -> Answer:
     ],
 )  # fmt: skip
 def test_what_an_answer_comes_to(given_, outcome):
-    found = settle(given_, RULES)
-    assert found.outcome == outcome
-    assert found.outcome in NAMES
+    settled = settle(given_, RULES)
+    assert settled.outcome == outcome
+    assert settled.outcome in NAMES
 
 
 def test_what_robots_txt_says_of_use_counts_too_and_all_is_told():
     before = (Preference("train-ai", "n", "robots:L2 content-signal"),)
-    found = settle(answer(headers={**HTML, "tdm-reservation": "0"}), RULES, before)
-    assert found.outcome == "optout_content_signal"
-    assert [each.category for each in found.preferences] == ["train-ai", "tdm"]
+    settled = settle(answer(headers={**HTML, "tdm-reservation": "0"}), RULES, before)
+    assert settled.outcome == "optout_content_signal"
+    assert [preference.category for preference in settled.preferences] == ["train-ai", "tdm"]
 
 
 @pytest.mark.parametrize(
@@ -103,12 +103,12 @@ def test_only_redirects_lead_on():
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("value", "seconds"),
     [("7", 7), ("99999999", 99999999), ("-5", None), ("soon", None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("", None)],
 )
-def test_retry_after_as_seconds_as_a_date_or_as_rubbish(told, seconds):
-    assert retry_after(answer(503, {"Retry-After": told})) == seconds
-    assert retry_after(answer(200, {"Retry-After": told})) is None
+def test_retry_after_as_seconds_as_a_date_or_as_rubbish(value, seconds):
+    assert retry_after(answer(503, {"Retry-After": value})) == seconds
+    assert retry_after(answer(200, {"Retry-After": value})) is None
 
 
 @given(st.integers(-10, 2000))
@@ -119,17 +119,17 @@ def test_every_status_has_a_name(status):
 def test_an_outcome_is_an_end_or_worth_another_try():
     assert not TERMINAL & TRANSIENT.keys()
     assert KEPT < TERMINAL
-    assert {next_step(each) for each in TERMINAL} == {"end"}
-    assert {next_step(each) for each in TRANSIENT} == {"retry", "later"}
+    assert {next_step(outcome) for outcome in TERMINAL} == {"end"}
+    assert {next_step(outcome) for outcome in TRANSIENT} == {"retry", "later"}
 
 
 @given(st.binary(max_size=2000), st.sampled_from(["", "text/html", "image/png", "application/json", "text/plain"]))
-def test_any_bytes_are_something(body, told):
-    assert bool(media_type(body, told)) == bool(body)
+def test_any_bytes_are_something(body, declared):
+    assert bool(media_type(body, declared)) == bool(body)
 
 
 @pytest.mark.parametrize(
-    ("body", "told", "kind"),
+    ("body", "declared", "kind"),
     [
         (b"  \n<HTML>", "", "text/html"),
         (b"<!-- a --><html>", "text/plain", "text/html"),
@@ -144,5 +144,5 @@ def test_any_bytes_are_something(body, told):
         (b"# Words", "text/markdown", "text/markdown"),
     ],
 )
-def test_what_a_body_is(body, told, kind):
-    assert media_type(body, told) == kind
+def test_what_a_body_is(body, declared, kind):
+    assert media_type(body, declared) == kind

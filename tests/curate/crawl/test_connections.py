@@ -41,15 +41,15 @@ class Server:
 
     async def all_asked(self):
         server = await asyncio.start_server(self.connected, "127.0.0.1", 0)
-        port, told = server.sockets[0].getsockname()[1], []
+        port, replies = server.sockets[0].getsockname()[1], []
         async with session(RULES, Resolver({}, parse_cidrs(["127.0.0.0/8"]))) as client:
             for path in PATHS:
-                told.append(await ask(client, f"http://127.0.0.1:{port}{path}", RULES, limit=1000))
+                replies.append(await ask(client, f"http://127.0.0.1:{port}{path}", RULES, limit=1000))
                 while self.answered < len(self.asked):
                     await asyncio.sleep(0.01)
                 await asyncio.sleep(0.05)  # the loop reads what came before it looks at its timers
         server.close()
-        return told
+        return replies
 
 
 async def fine(writer, number, path):
@@ -77,8 +77,8 @@ async def junk_later(writer, number, path):
 @pytest.mark.parametrize("answer", [fine, more_later, half_later, junk_later])
 def test_h43_an_answer_is_that_of_its_own_request(answer):
     server = Server(answer)
-    told = asyncio.run(server.all_asked())
-    assert [(each.outcome, each.body.decode()) for each in told] == [("", f"<html>{path}") for path in PATHS]
+    replies = asyncio.run(server.all_asked())
+    assert [(reply.outcome, reply.body.decode()) for reply in replies] == [("", f"<html>{path}") for path in PATHS]
     assert server.connections == (1 if answer is fine else len(PATHS))
     assert server.asked == [*PATHS]
 
@@ -94,8 +94,8 @@ async def reset(writer, number, path):
 @pytest.mark.parametrize("answer", [hang_up, reset])
 def test_h37_a_new_connection_that_breaks_is_not_asked_again_at_once(answer):
     server = Server(answer)
-    told = asyncio.run(server.all_asked())
-    assert {each.outcome for each in told} <= {"disconnect", "connect_reset"}
+    replies = asyncio.run(server.all_asked())
+    assert {reply.outcome for reply in replies} <= {"disconnect", "connect_reset"}
     assert server.asked == [*PATHS]
 
 
@@ -105,8 +105,8 @@ async def hang_up_second(writer, number, path):
 
 def test_h37_a_used_connection_that_breaks_is_given_one_more_try_on_a_new_one():
     server = Server(hang_up_second)
-    told = asyncio.run(server.all_asked())
-    assert [each.body.decode() for each in told] == [f"<html>{path}" for path in PATHS]
+    replies = asyncio.run(server.all_asked())
+    assert [reply.body.decode() for reply in replies] == [f"<html>{path}" for path in PATHS]
     assert server.asked == ["/1", "/2", "/2", "/3", "/3", "/4", "/4"]
 
 
@@ -115,5 +115,5 @@ def test_h29_so_many_answers_of_1xx_are_passed_over(number):
     async def answer(writer, _, path):
         writer.write(page(path, b"HTTP/1.1 103 Early Hints\r\n\r\n" * number))
 
-    told = asyncio.run(Server(answer).all_asked())
-    assert {each.outcome for each in told} == {"" if number <= INTERIM else "protocol_status"}
+    replies = asyncio.run(Server(answer).all_asked())
+    assert {reply.outcome for reply in replies} == {"" if number <= INTERIM else "protocol_status"}

@@ -22,8 +22,8 @@ def info(address):
 class Names:
     """Stands for the system's resolver: its addresses by name, or the error; `asked` counts, `most` were under way."""
 
-    def __init__(self, known):
-        self.known, self.asked, self.now, self.most = known, Counter(), 0, 0
+    def __init__(self, answer_of):
+        self.answer_of, self.asked, self.now, self.most = answer_of, Counter(), 0, 0
 
     async def getaddrinfo(self, host, port, **_):
         self.asked[host] += 1
@@ -31,15 +31,15 @@ class Names:
         self.most = max(self.most, self.now)
         await asyncio.sleep(0)
         self.now -= 1
-        found = self.known(host, self.asked[host])
-        if isinstance(found, Exception):
-            raise found
-        return [info(each) for each in found]
+        answer = self.answer_of(host, self.asked[host])
+        if isinstance(answer, Exception):
+            raise answer
+        return [info(address) for address in answer]
 
 
-def looked_up(known, *hosts):
+def looked_up(answer_of, *hosts):
     """What a resolver without pinned names makes of these hosts, asked at once, and the names that it was told."""
-    names = Names(known)
+    names = Names(answer_of)
 
     async def go():
         asyncio.get_running_loop().getaddrinfo = names.getaddrinfo
@@ -59,8 +59,8 @@ async def one(resolver, host):
 @pytest.mark.parametrize("inner", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00::1", "::ffff:10.0.0.1"])
 def test_d47_a_name_with_a_public_and_an_inner_address_is_denied_in_any_order(inner):
     for addresses in ([*PUBLIC, inner], [inner, *PUBLIC], [PUBLIC[0], inner, PUBLIC[1]]):
-        (found,), _ = looked_up(lambda host, _, told=addresses: told, "mixed.test")
-        assert found == "ip_denied"
+        (outcome,), _ = looked_up(lambda host, _, answer=addresses: answer, "mixed.test")
+        assert outcome == "ip_denied"
 
 
 def test_d48_a_name_is_asked_for_once_and_what_it_says_later_is_not_heard():
@@ -72,7 +72,7 @@ def test_d48_a_name_is_asked_for_once_and_what_it_says_later_is_not_heard():
     async def go():
         asyncio.get_running_loop().getaddrinfo = names.getaddrinfo
         resolver = Resolver({}, ())
-        return await resolver.address("a.test", 80), [each["host"] for each in await resolver.resolve("a.test", 80)]
+        return await resolver.address("a.test", 80), [entry["host"] for entry in await resolver.resolve("a.test", 80)]
 
     assert asyncio.run(go()) == ("8.8.8.8", ["8.8.8.8"])
     assert names.asked == {"a.test": 1}
@@ -87,10 +87,10 @@ def test_d48_an_address_that_slipped_through_is_still_not_dialled():
 
 def test_d49_ten_thousand_addresses_are_not_looked_at_and_the_first_is_taken():
     many = [f"11.{n >> 8}.{n & 255}.1" for n in range(10_000)]
-    (found,), _ = looked_up(lambda *_: [*many, "127.0.0.1"], "many.test")
-    assert found == many[0]
-    (found,), _ = looked_up(lambda *_: [*many[: MOST - 1], "127.0.0.1"], "many.test")
-    assert found == "ip_denied"
+    (outcome,), _ = looked_up(lambda *_: [*many, "127.0.0.1"], "many.test")
+    assert outcome == many[0]
+    (outcome,), _ = looked_up(lambda *_: [*many[: MOST - 1], "127.0.0.1"], "many.test")
+    assert outcome == "ip_denied"
 
 
 @pytest.mark.parametrize("host", ["x" * 64 + ".test", ".".join(["label"] * 60) + ".test", "a..test", "\ud800.test"])
@@ -100,19 +100,19 @@ def test_d49_a_name_that_dns_cannot_hold_does_not_exist(host):
 
 
 def test_d49_no_addresses_at_all_is_an_outcome():
-    (found,), _ = looked_up(lambda *_: [], "empty.test")
-    assert found == "dns_no_address"
+    (outcome,), _ = looked_up(lambda *_: [], "empty.test")
+    assert outcome == "dns_no_address"
 
 
 def test_d50_a_storm_of_failures_is_asked_again_once_each_and_then_let_be():
     hosts = [f"h-{n}.test" for n in range(500)]
     error = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-    found, names = looked_up(lambda *_: error, *hosts)
-    assert set(found) == {"dns_servfail"}
+    outcomes, names = looked_up(lambda *_: error, *hosts)
+    assert set(outcomes) == {"dns_servfail"}
     assert set(names.asked.values()) == {TRIES}
     assert names.most <= AT_ONCE
-    found, names = looked_up(lambda *_: socket.gaierror(socket.EAI_NONAME, "unknown"), *hosts)
-    assert set(found) == {"dns_nxdomain"}
+    outcomes, names = looked_up(lambda *_: socket.gaierror(socket.EAI_NONAME, "unknown"), *hosts)
+    assert set(outcomes) == {"dns_nxdomain"}
     assert set(names.asked.values()) == {1}
 
 

@@ -101,7 +101,7 @@ EXPECTED = {
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def answers(tmp_path_factory):
     """The name of a hostile host to what came of a request to it."""
     folder = tmp_path_factory.mktemp("hostile")
     with running(folder, Plan(hosts=hostile(), patience=1.0)) as web:
@@ -123,15 +123,15 @@ async def all_asked(web, rules, resolver):
 
         async def one(host):
             url = web.url(host, "/", tls=bool(host.tls))
-            told = await ask(client, url, rules, limit=rules.max_bytes, glance=lambda a, head: glance(a, head, rules))
-            return host.hostile or host.tls, (url, told, rules)
+            answer = await ask(client, url, rules, limit=rules.max_bytes, glance=lambda a, head: glance(a, head, rules))
+            return host.hostile or host.tls, (url, answer, rules)
 
         return dict(await asyncio.gather(*map(one, web.plan.hosts)))
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, *TLS])
-def test_a_hostile_answer_comes_to_a_named_outcome(found, name):
-    url, answer, rules = found[name]
+def test_a_hostile_answer_comes_to_a_named_outcome(answers, name):
+    url, answer, rules = answers[name]
     try:
         onward = redirect_url(answer)
     except ValueError:

@@ -97,8 +97,8 @@ def test_a_seal_parts_what_is_at_its_end_from_what_comes_again(tmp_path):
     assert (counts.read, counts.kept, counts.rejected, counts.skipped) == (3, 1, 2, {"deferred": 1})
     assert counts.reasons == {"crawl.http_404": 1, "crawl.redirect_cross_host": 1}
     deferred = pq.read_table(tmp_path / "deferred-00000.parquet").to_pylist()
-    told = {row["url"]: (row["tries"], row["not_before"], row["via"]) for row in deferred}
-    assert told == {"http://a.test/3": (1, 9.0, []), "http://b.test/": (0, 0.0, ["http://a.test/4"])}
+    by_url = {row["url"]: (row["tries"], row["not_before"], row["via"]) for row in deferred}
+    assert by_url == {"http://a.test/3": (1, 9.0, []), "http://b.test/": (0, 0.0, ["http://a.test/4"])}
 
 
 def test_a_journal_outlives_the_process_and_a_line_that_is_cut(tmp_path):
@@ -108,10 +108,10 @@ def test_a_journal_outlives_the_process_and_a_line_that_is_cut(tmp_path):
     journal.asking("b.test", 1.0, "http://b.test/")
     journal.close()
     (tmp_path / "journal").write_bytes((tmp_path / "journal").read_bytes()[:-20])
-    found = Journal(tmp_path / "journal")
-    assert found.asked == {url_id("http://a.test/1")}
-    assert found.ready["a.test"] - found.ready["b.test"] == pytest.approx(199.0, abs=1)
-    found.close()
+    reopened = Journal(tmp_path / "journal")
+    assert reopened.asked == {url_id("http://a.test/1")}
+    assert reopened.ready["a.test"] - reopened.ready["b.test"] == pytest.approx(199.0, abs=1)
+    reopened.close()
 
 
 def test_pauses_that_are_not_over_are_told_to_later_lots(tmp_path):
@@ -141,7 +141,7 @@ def test_a_payload_that_comes_again_is_stored_as_a_reference(tmp_path, dies):
     with (tmp_path / first["warc_file"]).open("rb") as file:
         original = read_at(file, first["warc_offset"], first["warc_length"])
     with gzip.open(tmp_path / second["warc_file"]) as file:
-        told = file.read()
-    assert b"WARC-Refers-To: " + original.record_id.encode() in told
-    assert b"WARC-Refers-To-Target-URI: http://a.test/1\r\n" in told
+        content = file.read()
+    assert b"WARC-Refers-To: " + original.record_id.encode() in content
+    assert b"WARC-Refers-To-Target-URI: http://a.test/1\r\n" in content
     assert second["payload_digest"] == first["payload_digest"]

@@ -29,11 +29,11 @@ def planned(targets, **more):
 @given(TARGETS)
 def test_every_target_is_in_one_lot_and_every_domain_too(targets):
     lots = planned(targets)
-    assert sorted(each.url for lot in lots for each in lot.targets) == sorted(each.url for each in targets)
+    assert sorted(target.url for lot in lots for target in lot.targets) == sorted(target.url for target in targets)
     homes = {}
     for lot in lots:
-        for each in lot.targets:
-            assert homes.setdefault(politeness_key(request_host(each.url)), lot.id) == lot.id
+        for target in lot.targets:
+            assert homes.setdefault(politeness_key(request_host(target.url)), lot.id) == lot.id
 
 
 @given(TARGETS, st.randoms())
@@ -51,29 +51,29 @@ def test_a_lot_of_another_wave_or_crawl_has_another_name(targets):
 
 def test_equal_urls_count_once_and_the_first_of_them():
     twice = [Target(url="http://a.test/", votes=1), Target(url="http://a.test/", votes=2)]
-    assert [[each.votes for each in lot.targets] for lot in planned(twice)] == [[1]]
+    assert [[target.votes for target in lot.targets] for lot in planned(twice)] == [[1]]
 
 
 def test_hosts_that_take_longest_come_first_and_a_lot_is_full_at_its_number_of_hosts():
     targets = [Target(url=f"http://h{host}.test/{page}") for host in range(1, 8) for page in range(host)]
     lots = planned(targets)
-    assert [len({request_host(each.url) for each in lot.targets}) for lot in lots] == [3, 3, 1]
+    assert [len({request_host(target.url) for target in lot.targets}) for lot in lots] == [3, 3, 1]
     assert [lot.floor for lot in lots] == [6.0, 3.0, 0.0]
     assert floor(targets, RULES) == (7.0, "h7.test", 7)
 
 
 def test_beyond_the_budget_of_a_host_the_links_with_least_votes_are_left_out():
     targets = [Target(url=f"http://a.test/{votes}", votes=votes) for votes in range(4)] + [Target(url="http://b.test/")]
-    found = {each.url: each.verdict for each in within_budget(targets, 2)}
-    assert found == {"http://a.test/3": "", "http://a.test/2": "", "http://b.test/": ""} | dict.fromkeys(
+    verdicts = {target.url: target.verdict for target in within_budget(targets, 2)}
+    assert verdicts == {"http://a.test/3": "", "http://a.test/2": "", "http://b.test/": ""} | dict.fromkeys(
         ("http://a.test/1", "http://a.test/0"), "skip_budget"
     )
     assert [*within_budget(targets, 0)] == targets
 
 
 def test_only_ports_of_the_web_are_asked():
-    told = {port: refusal_of(f"http://a.test:{port}/")[0] for port in (22, 25, 80, 443, 6000, 6667, 8080, 49152)}
-    assert told == {22: "skip_port", 25: "skip_port", 80: "", 443: "", 6000: "skip_port", 6667: "skip_port"} | {
+    refusals = {port: refusal_of(f"http://a.test:{port}/")[0] for port in (22, 25, 80, 443, 6000, 6667, 8080, 49152)}
+    assert refusals == {22: "skip_port", 25: "skip_port", 80: "", 443: "", 6000: "skip_port", 6667: "skip_port"} | {
         8080: "",
         49152: "",
     }

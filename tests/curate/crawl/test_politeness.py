@@ -39,8 +39,8 @@ def test_a_request_starts_only_after_the_pause_that_the_last_one_calls_for(reque
                 polite.start(host, now + wait * 0.99)
         now = waited(polite, host, now)
         if host in last:
-            ended, spent, asked, told = last[host]
-            assert now - ended >= max(RULES.min_delay, min(5 * spent, RULES.max_delay), asked, told)
+            ended, spent, asked, retry_after = last[host]
+            assert now - ended >= max(RULES.min_delay, min(5 * spent, RULES.max_delay), asked, retry_after)
         polite.start(host, now)
         now += seconds
         polite.end(host, now, seconds, failed=failed, retry_after=after)

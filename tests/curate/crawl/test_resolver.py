@@ -64,7 +64,7 @@ def test_a_name_that_changes_its_address_is_not_looked_up_a_second_time():
 
     async def go():
         first = await resolver.address("rebound.test", 80)
-        return first, [each["host"] for each in await resolver.resolve("rebound.test", 80)]
+        return first, [entry["host"] for entry in await resolver.resolve("rebound.test", 80)]
 
     assert asyncio.run(go()) == ("192.0.2.1", ["192.0.2.1"])
 

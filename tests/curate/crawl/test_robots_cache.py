@@ -18,7 +18,7 @@ def test_what_one_wave_read_holds_for_the_next_and_only_at_its_authority(tmp_pat
     RobotsCache(tmp_path).keep(SITE, CLOSED, time.time() + 60)
     later = RobotsCache(tmp_path)
     assert not allows(later.find(SITE))
-    assert [later.find(each) for each in ("https://a.test", "http://a.test:8080", "http://b.test")] == [None] * 3
+    assert [later.find(origin) for origin in ("https://a.test", "http://a.test:8080", "http://b.test")] == [None] * 3
 
 
 def test_r66_what_is_too_old_is_asked_for_again_and_the_new_rules_count(tmp_path):

@@ -18,13 +18,13 @@ LONG = "x" * 30_000
 
 def row(body=PAGE, robots="", **headers):
     fields = {"Content-Type": "text/html"} | {name.replace("_", "-"): value for name, value in headers.items()}
-    told = tuple((name.encode(), value.encode()) for name, value in fields.items())
-    answer = Answer(url="http://a.test/", date=datetime.now(UTC), status=200, headers=told, body=body)
+    pairs = tuple((name.encode(), value.encode()) for name, value in fields.items())
+    answer = Answer(url="http://a.test/", date=datetime.now(UTC), status=200, headers=pairs, body=body)
     return row_of(Target(url="http://a.test/"), settle(answer, RULES), answer, hops=[answer.url], robots=robots)
 
 
 @pytest.mark.parametrize(
-    "found",
+    "entry",
     [
         row(Content_Usage=KEYS),
         row(f'<meta name="{LONG}" http-equiv=content-usage content="{KEYS}">'.encode() + PAGE),
@@ -35,13 +35,13 @@ def row(body=PAGE, robots="", **headers):
     ],
     ids=["a header", "meta tags with long names", "licenses", "a charset", "a type", "a line of robots.txt"],
 )
-def test_h26_what_is_told_of_a_page_is_cut(found):
-    assert found["outcome"] == "ok"
-    assert len(found["preferences"]) <= MOST
-    assert sum(len(str(value)) for value in found.values()) < 50_000
+def test_h26_what_is_told_of_a_page_is_cut(entry):
+    assert entry["outcome"] == "ok"
+    assert len(entry["preferences"]) <= MOST
+    assert sum(len(str(value)) for value in entry.values()) < 50_000
 
 
 def test_what_is_refused_is_told_first():
-    found = row(Content_Usage=KEYS + ",train-ai=n")
-    assert found["outcome"] == "optout_content_usage"
-    assert found["preferences"][0] == "train-ai=n hdr:content-usage"
+    entry = row(Content_Usage=KEYS + ",train-ai=n")
+    assert entry["outcome"] == "optout_content_usage"
+    assert entry["preferences"][0] == "train-ai=n hdr:content-usage"

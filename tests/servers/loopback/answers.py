@@ -126,7 +126,7 @@ class Pages:
     def on_calendar(self, host: str, path: str, more: list[str], query: dict[str, str]) -> Answer:
         """/calendar/2026/1: a month that leads to the next and the last, for ever."""
         at = 12 * int(more[0]) + int(more[1]) - 1
-        turns = [f"/calendar/{each // 12}/{each % 12 + 1}" for each in (at - 1, at + 1)]
+        turns = [f"/calendar/{month // 12}/{month % 12 + 1}" for month in (at - 1, at + 1)]
         return Answer(body=page(host, path, turns))
 
     def on_deep(self, host: str, path: str, more: list[str], query: dict[str, str]) -> Answer:

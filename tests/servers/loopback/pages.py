@@ -16,17 +16,19 @@ def sentences() -> list[str]:
     """The sentences of the mini-web's English prose."""
     texts = [text for site in SITES for text in read_site(site)]
     prose = [block.lines[0] for text in texts for block in text.blocks if block.kind == "paragraph"]
-    return [each for line in prose for each in re.split(r"(?<=[.!?]) ", line.replace("`", "")) if len(each) > 40]
+    return [
+        sentence for line in prose for sentence in re.split(r"(?<=[.!?]) ", line.replace("`", "")) if len(sentence) > 40
+    ]
 
 
 def page(name: str, path: str, links: list[str], head: str = "") -> bytes:
     """The page of a path of a host; links: where it leads; head: more for its head element."""
     rng = random.Random(f"{name}{path}")
-    told = rng.sample(sentences(), SENTENCES)
-    title = " ".join(told[0].split()[:7]).strip(".,;:")
-    paragraphs = [" ".join(told[start : start + 4]) for start in range(0, SENTENCES, 4)]
+    chosen = rng.sample(sentences(), SENTENCES)
+    title = " ".join(chosen[0].split()[:7]).strip(".,;:")
+    paragraphs = [" ".join(chosen[start : start + 4]) for start in range(0, SENTENCES, 4)]
     anchors = "".join(f'<li><a href="{html.escape(link)}">{html.escape(link)}</a></li>\n' for link in links)
-    body = "".join(f"<p>{html.escape(each)}</p>\n" for each in paragraphs)
+    body = "".join(f"<p>{html.escape(paragraph)}</p>\n" for paragraph in paragraphs)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
         f"{head}</head>\n<body>\n<main><article>\n<h1>{html.escape(title)}</h1>\n{body}</article></main>\n"

@@ -122,12 +122,12 @@ def hostile(ids: Iterable[str] = (*HOSTILE, *TLS)) -> tuple[Host, ...]:
     """A host for each hostile answer, `h-022-hex.test` for "022-hex", on an address of its own."""
     return tuple(
         Host(
-            name=f"h-{each}.test",
+            name=f"h-{name}.test",
             address=address(number, 11),
-            hostile=each if each in HOSTILE else "",
-            tls=each if each in TLS else "",
+            hostile=name if name in HOSTILE else "",
+            tls=name if name in TLS else "",
         )
-        for number, each in enumerate(ids)
+        for number, name in enumerate(ids)
     )
 
 

@@ -19,8 +19,8 @@ from loopback.server import run
 
 def plan_of(pages: dict[str, Replayed], files: list[Path], *, any_port: bool = False) -> Plan:
     """A web of the hosts of these pages, over TLS too where one of them was."""
-    hosts = named({name for each in pages.values() if usable(name := urlsplit(each.url).hostname or "")})
-    secure = {urlsplit(each.url).hostname for each in pages.values() if each.url.startswith("https:")}
+    hosts = named({name for page in pages.values() if usable(name := urlsplit(page.url).hostname or "")})
+    secure = {urlsplit(page.url).hostname for page in pages.values() if page.url.startswith("https:")}
     hosts = tuple(host if host.name in secure else replace(host, tls="") for host in hosts)
     ports = {} if any_port else {"http": 80, "https": 443}
     return Plan(hosts=hosts, replay=tuple(str(file.resolve()) for file in files), **ports)
@@ -28,12 +28,12 @@ def plan_of(pages: dict[str, Replayed], files: list[Path], *, any_port: bool = F
 
 def links(pages: dict[str, Replayed], plan: Plan) -> list[str]:
     """The URLs of the pages as they are on the ports of the plan."""
-    found = []
-    for each in pages.values():
-        parts = urlsplit(each.url)
+    urls = []
+    for page in pages.values():
+        parts = urlsplit(page.url)
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-        found.append(url(plan, parts.hostname or "", path, tls=parts.scheme == "https"))
-    return found
+        urls.append(url(plan, parts.hostname or "", path, tls=parts.scheme == "https"))
+    return urls
 
 
 def main() -> None:
@@ -42,17 +42,17 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--any-port", action="store_true")
-    told = parser.parse_args()
-    pages = table(told.files)
-    plan = plan_of(pages, told.files, any_port=told.any_port)
-    told.folder.mkdir(parents=True, exist_ok=True)
-    plan.write(told.folder / "plan.json")
+    options = parser.parse_args()
+    pages = table(options.files)
+    plan = plan_of(pages, options.files, any_port=options.any_port)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    plan.write(options.folder / "plan.json")
 
     def write_links(bound: Plan) -> None:
-        (told.folder / "links.txt").write_text("".join(f"{link}\n" for link in links(pages, bound)))
-        bound.write(told.folder / "plan.json")
+        (options.folder / "links.txt").write_text("".join(f"{link}\n" for link in links(pages, bound)))
+        bound.write(options.folder / "plan.json")
 
-    asyncio.run(run(told.folder, write_links))
+    asyncio.run(run(options.folder, write_links))
 
 
 if __name__ == "__main__":

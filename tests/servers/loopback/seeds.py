@@ -39,16 +39,16 @@ class Seed:
     fate: str
 
 
-def seeds(plan: Plan, each: int, *, seed: int = 0) -> list[Seed]:
+def seeds(plan: Plan, per_host: int, *, seed: int = 0) -> list[Seed]:
     """So many links to each ordinary host, the same for the same seed."""
-    return [made(plan, host, number, seed) for host in plan.hosts if not host.hostile for number in range(each)]
+    return [made(plan, host, number, seed) for host in plan.hosts if not host.hostile for number in range(per_host)]
 
 
 def made(plan: Plan, host: Host, number: int, seed: int) -> Seed:
     path = drawn(seed, f"{host.name} {number}", ODDS)
-    told = path.format(number + 1)
-    closed = told.startswith(ROBOTS[host.robots].closed)
-    return Seed(url=url(plan, host, told, tls=bool(host.tls)), fate="closed" if closed else PATHS[path][1])
+    numbered = path.format(number + 1)
+    closed = numbered.startswith(ROBOTS[host.robots].closed)
+    return Seed(url=url(plan, host, numbered, tls=bool(host.tls)), fate="closed" if closed else PATHS[path][1])
 
 
 def hosts_of(urls: Iterable[str], *, addresses: int = 64, latency: float = 0.0) -> tuple[Host, ...]:
@@ -73,6 +73,6 @@ def usable(name: str) -> bool:
     return name.isascii() and len(labels) > 1 and all(labels) and not labels[-1].isdigit() and ":" not in name
 
 
-def lines(found: Iterable[Seed]) -> Iterator[str]:
+def lines(links: Iterable[Seed]) -> Iterator[str]:
     """A list of links, one a line."""
-    return (f"{each.url}\n" for each in found)
+    return (f"{link.url}\n" for link in links)

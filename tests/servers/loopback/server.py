@@ -33,7 +33,7 @@ class Web:
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan, self.folder = plan, folder
         self.hosts = {host.name: host for host in plan.hosts}
-        self.replay: dict[str, Replayed] = table(Path(each) for each in plan.replay)
+        self.replay: dict[str, Replayed] = table(Path(path) for path in plan.replay)
         for name in {host.hostile for host in plan.hosts} - ACTS.keys() - {""}:
             answer(name)  # made before anyone waits for it, as a bomb takes a while
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,11 +83,11 @@ def bound(addresses: list[str], port: int) -> list[socket.socket]:
         made: list[socket.socket] = []
         chosen = port
         try:
-            for each in addresses:
+            for address in addresses:
                 listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
                 made.append(listener)
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind((each, chosen))
+                listener.bind((address, chosen))
                 chosen = listener.getsockname()[1]
                 listener.listen(1024)
             return made
@@ -103,7 +103,7 @@ async def listen(web: Web, authority: Authority) -> Web:
     """Open all addresses; the web with the ports that were taken."""
     loop, plan = asyncio.get_running_loop(), web.plan
     secure = {host.address: host for host in plan.hosts if host.tls}
-    over_tls = sorted(secure) + [each for each in plan.anyone if each not in secure]
+    over_tls = sorted(secure) + [address for address in plan.anyone if address not in secure]
     plain, tls = bound(plan.addresses(), plan.http), bound(over_tls, plan.https)
     for listener in plain:
         await loop.create_server(lambda: Link(web, "http"), sock=listener)
@@ -114,7 +114,9 @@ async def listen(web: Web, authority: Authority) -> Web:
         await listen_tls(web, listener, fault, any_host if not fault else None, authority, host)
     ports = {"http": plain[0].getsockname()[1], "https": tls[0].getsockname()[1] if tls else 0}
     web.plan = replace(plan, **ports)
-    web.pages.neighbours = [url(web.plan, each, "") for each in plan.hosts if not each.hostile and not each.tls]
+    web.pages.neighbours = [
+        url(web.plan, neighbour, "") for neighbour in plan.hosts if not neighbour.hostile and not neighbour.tls
+    ]
     return web
 
 
@@ -133,8 +135,8 @@ async def listen_tls(
 async def run(folder: Path, ready: Callable[[Plan], None] = lambda _: None) -> None:
     """Serve until SIGTERM or SIGINT; ready is told the plan with its ports before the line is printed."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, done.set)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, done.set)
     loop.set_exception_handler(lambda *_: None)  # clients that hang up during TLS are no news
     web = await listen(Web(Plan.read(folder / "plan.json"), folder), Authority(folder))
     (folder / "resolve.txt").write_text("".join(f"{line}\n" for line in resolve_lines(web.plan)))

@@ -44,11 +44,11 @@ class Authority:
     def _write(self, host: str, fault: str) -> Path:
         """Key and certificate of a host in one file."""
         key = self._leaf_key
-        told = "elsewhere.test" if fault == "wrong-host" else host
+        subject = "elsewhere.test" if fault == "wrong-host" else host
         own = fault == "self-signed"
-        signer, issuer = (key, named(told)) if own else (self._key, self._name)
-        made = self._builder(named(told), issuer, key, -1 if fault == "expired" else 30)
-        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(told)]), critical=False)
+        signer, issuer = (key, named(subject)) if own else (self._key, self._name)
+        made = self._builder(named(subject), issuer, key, -1 if fault == "expired" else 30)
+        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(subject)]), critical=False)
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )

@@ -41,11 +41,11 @@ def crawl(miniweb, tmp_path_factory) -> Crawl:
 @pytest.fixture
 def server(crawl) -> Iterator[Server]:
     """Serves the crawl."""
-    with serving() as found:
+    with serving() as crawl_server:
         for path in crawl.root.rglob("*"):
             if path.is_file():
-                found.put(str(path.relative_to(crawl.root)), path.read_bytes())
-        yield found
+                crawl_server.put(str(path.relative_to(crawl.root)), path.read_bytes())
+        yield crawl_server
 
 
 def extract(given: str | Path, out: Path, *settings: str, base: str | Path = "", workers: int = 1) -> StageRecord:
@@ -67,9 +67,9 @@ def whole(crawl, tmp_path_factory) -> Path:
 
 
 def parts(out: Path, prefix: str = "") -> dict[str, bytes]:
-    found = {path.name: path.read_bytes() for path in sorted(out.glob(f"{prefix}*.parquet"))}
-    assert found
-    return found
+    contents = {path.name: path.read_bytes() for path in sorted(out.glob(f"{prefix}*.parquet"))}
+    assert contents
+    return contents
 
 
 def documents(out: Path) -> list[dict[str, Any]]:
@@ -109,9 +109,9 @@ def test_a_crawl_by_its_name_gives_the_very_parts_of_its_files_on_the_disk(serve
 def test_what_an_index_selects_is_read_and_nothing_else(crawl, server, whole, tmp_path, index):
     select = "sources.web.select={languages = ['eng'], statuses = [200]}"
     wanted = {
-        (each["filename"], int(each["offset"]))
-        for each in crawl.captures
-        if each["languages"].startswith("eng") and each["status"] == "200"
+        (capture["filename"], int(capture["offset"]))
+        for capture in crawl.captures
+        if capture["languages"].startswith("eng") and capture["status"] == "200"
     }
     assert 20 < len(wanted) < len(crawl.captures) - 20
     for name, base in {"near": crawl.root, "far": server.url}.items():
@@ -120,7 +120,7 @@ def test_what_an_index_selects_is_read_and_nothing_else(crawl, server, whole, tm
         record = extract(given, tmp_path / name, select, base=base)
         assert record.counts.read == len(wanted)
     assert parts(tmp_path / "far", "part") == parts(tmp_path / "near", "part")
-    assert [each["digest"] for each in items(tmp_path / "far")] == [each["digest"] for each in items(tmp_path / "near")]
+    assert [item["digest"] for item in items(tmp_path / "far")] == [item["digest"] for item in items(tmp_path / "near")]
     expected = [row for row in documents(whole) if (row["warc_file"], row["warc_offset"]) in wanted]
     assert documents(tmp_path / "far") == expected
     (verdict,) = history.of(tmp_path / "far", expected[0]["url"])
@@ -128,7 +128,7 @@ def test_what_an_index_selects_is_read_and_nothing_else(crawl, server, whole, tm
 
 
 def test_rows_that_are_wrong_are_dead_letters_and_the_rest_is_read(crawl, tmp_path):
-    good = [each for each in crawl.captures if each["status"] == "200"][:6]
+    good = [capture for capture in crawl.captures if capture["status"] == "200"][:6]
     wrong = [
         {**good[0], "offset": "99999999"},
         {**good[1], "url": "http://other.example/"},
@@ -137,9 +137,9 @@ def test_rows_that_are_wrong_are_dead_letters_and_the_rest_is_read(crawl, tmp_pa
         {**good[4], "length": "0"},
     ]
     write_cdxj(tmp_path / "some.cdxj", [*good, *wrong, *good])
-    found = extract(tmp_path / "some.cdxj", tmp_path / "out", base=crawl.root).counts
-    assert (found.read, found.failed) == (11, 5)
-    assert {name: number for name, number in found.reasons.items() if name != "extract.mime"} == {
+    counts = extract(tmp_path / "some.cdxj", tmp_path / "out", base=crawl.root).counts
+    assert (counts.read, counts.failed) == (11, 5)
+    assert {name: number for name, number in counts.reasons.items() if name != "extract.mime"} == {
         "extract.index_mismatch": 2,
         "extract.index_row": 1,
         "extract.malformed": 1,
@@ -183,14 +183,14 @@ def test_a_selection_of_another_source_is_refused(crawl, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
         (Fault(status=403, body=b"<html>Request blocked</html>"), "Request blocked); wait 10 minutes or more"),
         (Fault(content_range="bytes 1-2/3"), "answered with Content-Range 'bytes 1-2/3'"),
     ],
 )
 def test_what_cannot_be_read_ends_the_command_in_one_line_and_leaves_no_part(
-    curate, crawl, server, tmp_path, fault, told
+    curate, crawl, server, tmp_path, fault, message
 ):
     server.faults.append(Fault())  # the size is told
     server.always = fault
@@ -198,7 +198,7 @@ def test_what_cannot_be_read_ends_the_command_in_one_line_and_leaves_no_part(
     done = curate("extract", url, "-o", tmp_path / "out")
     assert done.code == 1
     assert url in done.error
-    assert told in done.error
+    assert message in done.error
     assert not list((tmp_path / "out").glob("*.parquet"))
     server.always = Fault()
     assert extract(url, tmp_path / "out").counts.kept

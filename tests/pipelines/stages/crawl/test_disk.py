@@ -59,8 +59,8 @@ def test_w97_a_full_disk_is_one_line_and_the_same_command_goes_on(curate, small_
         assert outcomes(small_disk / "out") == dict.fromkeys(urls, "ok")
         asked = Counter(entry.path for entry in web.ledger())
     assert ("/big/400?n=0" in asked, max(asked.values()) <= 2) == (True, True)
-    found = rows(small_disk / "out")
-    assert len({(row["warc_file"], row["warc_offset"]) for row in found}) == PAGES
+    stored = rows(small_disk / "out")
+    assert len({(row["warc_file"], row["warc_offset"]) for row in stored}) == PAGES
     assert curate("verify", small_disk / "out").code == 0
 
 
@@ -74,8 +74,8 @@ def test_w98_of_two_attempts_at_a_lot_one_fetches_and_the_other_finds_it_done(tm
     """As of a runner that starts a bundle twice."""
     with running(tmp_path / "web", PLAN) as web:
         urls = [web.url("d.test", f"/page/{n}") for n in range(6)]
-        told = {"contact": CONTACT, "allow_networks": ("127.0.0.0/8",), "resolve": (f"@{web.resolve}",)}
-        out, rules = tmp_path / "out", Crawl(min_delay=0.1, **told)
+        common = {"contact": CONTACT, "allow_networks": ("127.0.0.0/8",), "resolve": (f"@{web.resolve}",)}
+        out, rules = tmp_path / "out", Crawl(min_delay=0.1, **common)
         rules = crawl.check(rules, out)
         table = settings.to_table(rules)
         stage = Stage(stage="crawl", folder=out, settings={name: table[name] for name in DECIDING}, items=())
@@ -84,11 +84,11 @@ def test_w98_of_two_attempts_at_a_lot_one_fetches_and_the_other_finds_it_done(tm
         begin_stage(stage)
         context = multiprocessing.get_context("spawn")
         attempts = [context.Process(target=crawl.fetch_lot, args=(stage, stage.items[0])) for _ in range(2)]
-        for each in attempts:
-            each.start()
-        for each in attempts:
-            each.join()
-        assert [each.exitcode for each in attempts] == [0, 0]
+        for process in attempts:
+            process.start()
+        for process in attempts:
+            process.join()
+        assert [process.exitcode for process in attempts] == [0, 0]
         asked = Counter(entry.path for entry in web.ledger())
     assert asked == dict.fromkeys(["/robots.txt", *(f"/page/{n}" for n in range(6))], 1)
     assert outcomes(out) == dict.fromkeys(urls, "ok")

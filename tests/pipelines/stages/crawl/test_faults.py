@@ -34,13 +34,13 @@ pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("crawls")]
 @pytest.fixture
 def web(tmp_path):
     plan = Plan(hosts=ordinary(24, addresses=12, latency=0.01, seed=5, mix=QUICK), crawl_delay=0.5, patience=1.0)
-    with running(tmp_path / "web", plan) as found:
-        yield found
+    with running(tmp_path / "web", plan) as running_web:
+        yield running_web
 
 
-def words_of(web, folder: Path, each: int) -> tuple[list[str], set[str]]:
+def words_of(web, folder: Path, per_host: int) -> tuple[list[str], set[str]]:
     """The command, and the URLs that it crawls, of which none leads to another: a chain cut short begins anew."""
-    links = [seed.url for seed in seeds(web.plan, each, seed=5) if seed.fate in ("page", "closed")]
+    links = [seed.url for seed in seeds(web.plan, per_host, seed=5) if seed.fate in ("page", "closed")]
     urls = [url for url in links if "/redirect/" not in url and "/flaky/" not in url]
     settings = {"hosts_per_lot": 8, "commit_seconds": COMMIT_S, "retries": 0, "waves": 1}
     return arguments(web, urls, folder, **settings), set(urls)
@@ -76,8 +76,10 @@ def test_kill_9_at_random_moments(web, command, curate, tmp_path):
     print(f"{inside} of {KILLS} kills before the end, {again} pages asked again, {marked} marked, {len(urls)} URLs")
     assert again <= inside * most
     assert marked <= again
-    found = [each for each in judge(web.ledger(), web.plan, RULES).violations if each.kind != "robots_again"]
-    assert found == []  # a robots.txt that was in flight when we were killed is asked for again
+    violations = [
+        violation for violation in judge(web.ledger(), web.plan, RULES).violations if violation.kind != "robots_again"
+    ]
+    assert violations == []  # a robots.txt that was in flight when we were killed is asked for again
 
 
 @pytest.mark.parametrize("processes", ["in one process", "in two"])
@@ -135,7 +137,7 @@ def test_pauses_may_change_under_way_but_other_links_need_another_folder(web, cu
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "message"),
     [
         (lambda row: {**row, "outcome": "fine"}, "no outcome is called 'fine'"),
         (lambda row: None, "have an outcome"),
@@ -143,15 +145,15 @@ def test_pauses_may_change_under_way_but_other_links_need_another_folder(web, cu
         (lambda row: {**row, "kept": not row["kept"]}, ""),
     ],
 )
-def test_verify_finds_what_breaks_the_law(web, curate, tmp_path, harm, told):
+def test_verify_finds_what_breaks_the_law(web, curate, tmp_path, harm, message):
     words, _ = words_of(web, tmp_path, 1)
     assert curate(*words).code == 0
     out = tmp_path / "out"
     path = out / "part-00000.parquet"
     table = pq.read_table(path)
     rows_now = sorted(table.to_pylist(), key=lambda row: not row["kept"])
-    rows_then = [each for each in (harm(rows_now[0]), *rows_now[1:]) if each]
+    rows_then = [row for row in (harm(rows_now[0]), *rows_now[1:]) if row]
     pq.write_table(pa.Table.from_pylist(rows_then, schema=table.schema), path)
-    found = [*conservation.faults(out, read_stage(out))]
-    assert found
-    assert any(told in each for each in found), found
+    faults = [*conservation.faults(out, read_stage(out))]
+    assert faults
+    assert any(message in fault for fault in faults), faults

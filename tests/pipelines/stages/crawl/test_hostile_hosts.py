@@ -46,9 +46,9 @@ def test_every_kind_of_robots_txt_is_met():
 @pytest.mark.parametrize("number", ROBOTS_TXT)
 def test_a_robots_txt_closes_what_it_should(hostile, number):
     for kind, expected in ROBOTS_TXT[number].items():
-        found = [hostile.row(robots_host(kind), path) for path in ("/page/1", "/private/1")]
-        assert tuple(row["outcome"] for row in found) == expected, kind
-        asked = {path for path, row in zip(("/page/1", "/private/1"), found, strict=True) if row["status"]}
+        pair = [hostile.row(robots_host(kind), path) for path in ("/page/1", "/private/1")]
+        assert tuple(row["outcome"] for row in pair) == expected, kind
+        asked = {path for path, row in zip(("/page/1", "/private/1"), pair, strict=True) if row["status"]}
         assert set(hostile.paths(robots_host(kind))) == asked
 
 
@@ -90,9 +90,9 @@ def test_h44_tls_that_is_recorded_and_not_verified_is_asked_whatever_the_certifi
         urls = {web.url(host, tls=True): host.tls for host in web.plan.hosts}
         done = curate(*arguments(web, [*urls], tmp_path, **SETTINGS, tls="record"))
         assert done.code == 0, done.err
-    found = {urls[url]: outcome for url, outcome in outcomes(tmp_path / "out").items()}
+    by_kind = {urls[url]: outcome for url, outcome in outcomes(tmp_path / "out").items()}
     broken = dict.fromkeys(("036-tls", "044-old", "044-garbage", "044-stall"), "robots_unreachable")
-    assert found == {**dict.fromkeys(("044-expired", "044-self-signed", "044-wrong-host"), "ok"), **broken}
+    assert by_kind == {**dict.fromkeys(("044-expired", "044-self-signed", "044-wrong-host"), "ok"), **broken}
 
 
 @pytest.mark.parametrize("policy", ["verify", "record"])

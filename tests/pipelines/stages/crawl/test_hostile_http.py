@@ -192,7 +192,7 @@ def test_h39_a_host_that_asks_for_years_is_not_asked_again(curate, tmp_path):
 def test_h40_a_cookie_is_not_sent_back(hostile):
     for path in ("/", "/second"):
         row = hostile.row("040-set", path)
-        request = next(each for each in hostile.requests() if each.url == row["url"])
+        request = next(request for request in hostile.requests() if request.url == row["url"])
         assert request.head.startswith(f"GET {path} HTTP/1.1\r\n".encode())
         names = {line.partition(b":")[0].lower() for line in request.head.split(b"\r\n")[1:-2]}
         assert names == {b"host", b"user-agent", b"accept", b"accept-language", b"accept-encoding"}

@@ -34,22 +34,22 @@ def crawled(curate, tmp_path_factory):
     folder = tmp_path_factory.mktemp("crawled")
     plan = Plan(hosts=ordinary(60, addresses=20, latency=0.01, seed=3), crawl_delay=0.4, patience=1.0)
     with running(folder / "web", plan) as web:
-        found = seeds(web.plan, 5, seed=3)
-        done = curate(*arguments(web, [each.url for each in found], folder), *PROCESSES)
+        links = seeds(web.plan, 5, seed=3)
+        done = curate(*arguments(web, [link.url for link in links], folder), *PROCESSES)
         assert done.code == 0, done.err
-        yield web, found, folder / "out"
+        yield web, links, folder / "out"
 
 
 def test_every_url_has_the_outcome_that_its_fate_calls_for(crawled):
-    web, found, out = crawled
-    told = outcomes(out)
-    assert told.keys() == {each.url for each in found}
-    kinds = {each.name: each.robots for each in web.plan.hosts}
+    web, links, out = crawled
+    by_url = outcomes(out)
+    assert by_url.keys() == {link.url for link in links}
+    kinds = {site.name: site.robots for site in web.plan.hosts}
     wrong = []
-    for each in found:
-        signalled = SIGNALLED.get(kinds[each.url.split("/")[2].partition(":")[0]])
-        if told[each.url] not in EXPECTED[each.fate] | ({signalled} if signalled else set()):
-            wrong.append((each, told[each.url]))
+    for link in links:
+        signalled = SIGNALLED.get(kinds[link.url.split("/")[2].partition(":")[0]])
+        if by_url[link.url] not in EXPECTED[link.fate] | ({signalled} if signalled else set()):
+            wrong.append((link, by_url[link.url]))
     assert wrong == []
 
 
@@ -85,9 +85,9 @@ def test_extract_reads_what_was_crawled_and_verify_finds_no_fault(crawled, curat
 
 
 def test_the_same_command_again_asks_for_nothing(crawled, curate):
-    web, found, out = crawled
+    web, links, out = crawled
     before = len(web.ledger())
-    done = curate(*arguments(web, [each.url for each in found], out.parent))
+    done = curate(*arguments(web, [link.url for link in links], out.parent))
     assert (done.code, len(web.ledger())) == (0, before)
     assert "done before" in done.out
 
@@ -107,15 +107,15 @@ def test_redirects_lead_to_hosts_in_later_waves_but_to_no_address_that_is_denied
         pinned = ["--resolve", f"pinned.test:{web.plan.http}:10.0.0.1"]
         done = curate(*arguments(web, urls, tmp_path), *pinned)
         assert done.code == 0, done.err
-        told = outcomes(tmp_path / "out")
+        by_url = outcomes(tmp_path / "out")
         asked = {(entry.host, entry.path) for entry in web.ledger()}
-    assert [told[url] for url in urls] == [
+    assert [by_url[url] for url in urls] == [
         *("redirect_cross_host", "redirect_denied", "redirect_cross_host"),
         *("redirect_bad_target", "ok", "redirect_too_many"),
     ]
-    assert told[across] == "ok"
-    assert told[f"http://pinned.test:{web.plan.http}/"] == "ip_denied"
-    assert len(told) == 8
+    assert by_url[across] == "ok"
+    assert by_url[f"http://pinned.test:{web.plan.http}/"] == "ip_denied"
+    assert len(by_url) == 8
     assert {name for name, _ in asked} == {"a.test", "b.test"}
     via = next(row["via"] for row in rows(tmp_path / "out") if row["url"] == across)
     assert via == [urls[0]]
@@ -149,11 +149,11 @@ def test_a_page_that_is_not_to_be_used_is_not_stored_and_its_row_says_why(curate
         urls = {web.url("a.test", f"/optout/{name}/1"): expected for name, expected in OPTOUTS.items()}
         done = curate(*arguments(web, [*urls], tmp_path))
         assert done.code == 0, done.err
-    found = {row["url"]: row for row in rows(tmp_path / "out")}
-    assert {url: row["outcome"] for url, row in found.items()} == urls
+    by_url = {row["url"]: row for row in rows(tmp_path / "out")}
+    assert {url: row["outcome"] for url, row in by_url.items()} == urls
     for url, expected in urls.items():
-        assert (found[url]["warc_file"] is None) == (expected != "ok")
-        assert bool(found[url]["preferences"]) == (expected != "ok")
+        assert (by_url[url]["warc_file"] is None) == (expected != "ok")
+        assert bool(by_url[url]["preferences"]) == (expected != "ok")
 
 
 def test_a_line_that_is_no_link_to_ask_for_is_an_outcome_too(curate, tmp_path):
@@ -161,12 +161,12 @@ def test_a_line_that_is_no_link_to_ask_for_is_an_outcome_too(curate, tmp_path):
         urls = ["javascript:alert(1)", "http://[::1%25eth0]/", "http://a.test:22/", f"http://a.test/{'x' * 3000}"]
         done = curate(*arguments(web, [*urls, "", "# a comment", web.url("a.test", "/")], tmp_path))
         assert done.code == 0, done.err
-    found = Counter(outcomes(tmp_path / "out").values())
-    assert found == {"skip_scheme": 1, "url_invalid": 1, "skip_port": 1, "url_too_long": 1, "ok": 1}
+    counts = Counter(outcomes(tmp_path / "out").values())
+    assert counts == {"skip_scheme": 1, "url_invalid": 1, "skip_port": 1, "url_too_long": 1, "ok": 1}
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--contact", ""], "--contact"),
         (["--contact", "me"], "contact is a URL or a mail address, got 'me'"),
@@ -177,11 +177,11 @@ def test_a_line_that_is_no_link_to_ask_for_is_an_outcome_too(curate, tmp_path):
         (["--contact", CONTACT, "--set", "crawl.connections=100000000"], "ulimit -n"),
     ],
 )
-def test_a_crawl_that_cannot_begin_says_why_in_a_line(curate, tmp_path, words, told):
+def test_a_crawl_that_cannot_begin_says_why_in_a_line(curate, tmp_path, words, message):
     (tmp_path / "urls.txt").write_text("http://a.test/\n")
     done = curate("crawl", tmp_path / "urls.txt", "-o", tmp_path / "out", *words)
     assert done.code == 2
-    assert told in done.error
+    assert message in done.error
     assert not (tmp_path / "out").exists()
 
 
@@ -215,10 +215,10 @@ def test_a_host_that_asks_for_more_patience_than_there_is_is_not_asked_again(cur
         far = [web.url("far.test", f"/status/503?after=99999&n={number}") for number in range(3)]
         done = curate(*arguments(web, [*urls, *far], tmp_path, max_wait=1.0, max_defer=60.0, waves=2))
         assert done.code == 0, done.err
-        told = Counter(outcomes(tmp_path / "out").values())
+        counts = Counter(outcomes(tmp_path / "out").values())
         asked = Counter(entry.host for entry in web.ledger() if not entry.asks_robots)
         assert verdict(web).violations == ()
-    assert told == {"http_429": 1, "http_5xx": 1, "deferred_host_backoff": 4}
+    assert counts == {"http_429": 1, "http_5xx": 1, "deferred_host_backoff": 4}
     assert asked == {"busy.test": 2, "far.test": 1}
 
 
@@ -230,11 +230,11 @@ def test_links_become_candidates_candidates_pages_and_pages_documents(curate, tm
         words = arguments(web, [], tmp_path)
         done = curate("crawl", tmp_path / "links", *words[2:])
         assert done.code == 0, done.err
-    found = rows(tmp_path / "out")
-    assert {row["url"]: row["outcome"] for row in found} == dict.fromkeys(urls, "ok")
+    fetched = rows(tmp_path / "out")
+    assert {row["url"]: row["outcome"] for row in fetched} == dict.fromkeys(urls, "ok")
     keys = {row["fetch_url"]: row["dedupe_key"] for row in rows(tmp_path / "links")}
-    assert {row["url"]: row["dedupe_key"] for row in found} == keys
-    told = curate("why", tmp_path / "out", urls[0])
-    assert (told.code, "crawl" in told.out) == (0, True)
+    assert {row["url"]: row["dedupe_key"] for row in fetched} == keys
+    answer = curate("why", tmp_path / "out", urls[0])
+    assert (answer.code, "crawl" in answer.out) == (0, True)
     assert curate("extract", tmp_path / "out", "-o", tmp_path / "texts", "--all-languages").code == 0
     assert sorted(row["url"] for row in rows(tmp_path / "texts")) == sorted(urls)

@@ -25,7 +25,7 @@ def fetched(url: str, answer: bytes, number: int) -> Exchange:
     """An answer as the exchange that it came of."""
     head, _, body = answer.partition(b"\r\n\r\n")
     status, *lines = head.split(b"\r\n")
-    headers = tuple((name, value.strip()) for name, _, value in (each.partition(b":") for each in lines))
+    headers = tuple((name, value.strip()) for name, _, value in (header.partition(b":") for header in lines))
     date = datetime(2026, 1, 2, 3, 4, number % 60, tzinfo=UTC)
     return Exchange(key=str(number), url=url, date=date, status_line=status, headers=headers, body=body)
 
@@ -37,7 +37,7 @@ def crawled(tmp_path_factory, miniweb) -> Path:
     files = [miniweb / "articles-00000.warc.gz"]
     pages: dict[str, Replayed] = table(files)
     plan = plan_of(pages, files, any_port=True)
-    told = []
+    entries = []
     (folder / "crawl").mkdir()
     with running(folder / "web", plan) as web, (folder / NAME).open("wb") as file:
         writer = WarcWriter(file, prefix="lot")
@@ -46,8 +46,8 @@ def crawled(tmp_path_factory, miniweb) -> Path:
         for number, (page, link) in enumerate(zip(pages.values(), links(pages, web.plan), strict=True)):
             name, _, path = link.partition("://")[2].partition("/")
             made = fetched(page.url, ask(web, hosts[name.partition(":")[0]], f"/{path}"), number)
-            told.append(line(made, writer.write(made), NAME))
-    (folder / "a.cdxj").write_bytes(index(told))
+            entries.append(line(made, writer.write(made), NAME))
+    (folder / "a.cdxj").write_bytes(index(entries))
     return folder
 
 
@@ -85,6 +85,6 @@ def test_a_page_that_was_made_up_is_text_that_passes_extraction(tmp_path):
         for number in range(5):
             path = f"/page/{number}"
             writer.write(fetched(f"http://a.test{path}", ask(web, plan.hosts[0], path), number))
-    found = extract(tmp_path / "a.warc.gz", tmp_path / "out")
-    assert len(found) == 5
-    assert all(len(text.split()) > 200 for text in found.values())
+    texts = extract(tmp_path / "a.warc.gz", tmp_path / "out")
+    assert len(texts) == 5
+    assert all(len(text.split()) > 200 for text in texts.values())

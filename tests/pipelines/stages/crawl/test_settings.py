@@ -18,8 +18,8 @@ def host(name: str, number: int, **more) -> Host:
     return Host(name=name, address=f"127.31.0.{number}", **more)
 
 
-@pytest.mark.parametrize(("tdmrep", "told"), [(True, {"optout_tdm": 2, "ok": 2}), (False, {"ok": 4})])
-def test_tdmrep_json_is_asked_for_once_where_that_is_chosen(curate, tmp_path, tdmrep, told):
+@pytest.mark.parametrize(("tdmrep", "counts"), [(True, {"optout_tdm": 2, "ok": 2}), (False, {"ok": 4})])
+def test_tdmrep_json_is_asked_for_once_where_that_is_chosen(curate, tmp_path, tdmrep, counts):
     reply = {"url": "http://a.test/.well-known/tdmrep.json", "mime": "application/json"}
     reply |= {"body64": b64encode(gzip.compress(json.dumps(TDMREP).encode())).decode()}
     reply |= {"headers": [["Content-Encoding", "gzip"]]}
@@ -31,7 +31,7 @@ def test_tdmrep_json_is_asked_for_once_where_that_is_chosen(curate, tmp_path, td
         assert done.code == 0, done.err
         asked = Counter(entry.path for entry in web.ledger())
         assert verdict(web).violations == ()
-    assert Counter(outcomes(tmp_path / "out").values()) == told
+    assert Counter(outcomes(tmp_path / "out").values()) == counts
     assert asked["/.well-known/tdmrep.json"] == tdmrep
 
 
@@ -58,9 +58,9 @@ def test_which_refusals_count_can_be_chosen_and_each_is_told_all_the_same(curate
         urls = [web.url("a.test", f"/optout/{name}/1") for name in ("noindex", "meta-noindex", "noai")]
         words = arguments(web, urls, tmp_path)
         assert curate(*words, "--set", "crawl.optouts.index=false").code == 0
-    found = {row["url"]: row for row in rows(tmp_path / "out")}
-    assert [found[url]["outcome"] for url in urls] == ["ok", "ok", "optout_x_robots"]
-    assert all("=n " in " ".join(found[url]["preferences"]) for url in urls)
+    by_url = {row["url"]: row for row in rows(tmp_path / "out")}
+    assert [by_url[url]["outcome"] for url in urls] == ["ok", "ok", "optout_x_robots"]
+    assert all("=n " in " ".join(by_url[url]["preferences"]) for url in urls)
 
 
 def test_a_slow_hosts_crawl_delay_is_kept_over_waves_and_a_longer_one_is_an_outcome(curate, tmp_path):
