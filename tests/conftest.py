@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("xdist_group"):
             continue
         made = item._fixtureinfo.name2fixturedefs
-        if any(found[-1].scope in ("module", "class") for found in made.values()):
+        if any(definitions[-1].scope in ("module", "class") for definitions in made.values()):
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
 
 

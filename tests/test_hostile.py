@@ -23,12 +23,12 @@ def collected(files: list[str]) -> set[str]:
 
 def test_the_list_is_whole():
     assert [*LIST] == [f"{kind}{number}" for kind, numbers in KINDS.items() for number in numbers]
-    assert all(each["what"] and (each["tests"] or each.get("reason")) for each in LIST.values())
+    assert all(entry["what"] and (entry["tests"] or entry.get("reason")) for entry in LIST.values())
 
 
 @pytest.mark.processes  # it collects in a process of its own
 def test_every_test_that_the_list_names_is_there():
-    named = {name for each in LIST.values() for name in each["tests"]}
+    named = {name for entry in LIST.values() for name in entry["tests"]}
     tests = collected(sorted({name.partition("::")[0] for name in named}))
     families = tests | {name.partition("[")[0] for name in tests}
     missing = [name for name in sorted(named) if name not in families]

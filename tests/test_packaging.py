@@ -62,8 +62,8 @@ def test_the_wheel_installs_the_command_the_workers_boot_and_one_top_level_name(
 @pytest.mark.parametrize("code", ["import curate", "import curate.cli, curate.settings, curate.records"])
 def test_importing_the_package_loads_nothing_heavy(code):
     check = f"{code}; import sys; print([name for name in {HEAVY!r} if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, cwd=ROOT.parent)
-    assert found.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, cwd=ROOT.parent)
+    assert result.stdout.strip() == "[]"
 
 
 def test_pyproject_and_package_name_the_same_version():

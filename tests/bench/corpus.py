@@ -49,17 +49,17 @@ def base_pages(data: Path, form: str, words: int | None) -> list[Base]:
     from curate.records import Document, Page
     from curate.warc.reader import read_file
 
-    found: list[Base] = []
+    bases: list[Base] = []
     for path in sorted(data.glob("*.warc.gz")):
         for page in read_file(path, max_bytes=1 << 20):
             if not isinstance(page, Page) or page.mime != "text/html" or len(page.body) > 300_000:
                 continue
             document = attempt(page, "web", Extract())
             if isinstance(document, Document) and len(document.text) > 1000:
-                found.append(cut(document.text, words) if form == "documents" else cut_html(page.body))
-            if len(found) == BASE_PAGES:
-                return found
-    return found or sys.exit(f"{data}: no .warc.gz files with pages there")
+                bases.append(cut(document.text, words) if form == "documents" else cut_html(page.body))
+            if len(bases) == BASE_PAGES:
+                return bases
+    return bases or sys.exit(f"{data}: no .warc.gz files with pages there")
 
 
 def cut(text: str, words: int | None = None) -> Base:
@@ -109,26 +109,26 @@ def original(seed: int, number: int, near: float, exact: float) -> tuple[str, in
 
 
 def edited(
-    pieces: list[str], words: np.ndarray, share: float, drawn: np.random.Generator, known: list[str]
+    pieces: list[str], words: np.ndarray, share: float, drawn: np.random.Generator, vocabulary: list[str]
 ) -> list[str]:
     """The pieces with a share of the words drawn anew from the known ones."""
     places = words[drawn.random(len(words)) < share]
     changed = list(pieces)
-    for place, word in zip(places.tolist(), drawn.integers(len(known), size=len(places)).tolist(), strict=True):
-        changed[place] = known[word]
+    for place, word in zip(places.tolist(), drawn.integers(len(vocabulary), size=len(places)).tolist(), strict=True):
+        changed[place] = vocabulary[word]
     return changed
 
 
 def documents(seed: int, bases: list[Base], near: float, exact: float) -> Iterator[tuple[dict[str, str | None], str]]:
     """(truth, content) of every document, without end."""
-    known = [base.pieces[place] for base in bases for place in base.words.tolist()]
+    vocabulary = [base.pieces[place] for base in bases for place in base.words.tolist()]
     for number in count():
         what, source = original(seed, number, near, exact)
         drawn = draws(seed, "content", source)
         base = bases[int(drawn.integers(len(bases)))]
-        pieces = edited(base.pieces, base.words, FRESH, drawn, known)
+        pieces = edited(base.pieces, base.words, FRESH, drawn, vocabulary)
         if what == "near":
-            pieces = edited(pieces, base.words, TOUCHED, draws(seed, "near", number), known)
+            pieces = edited(pieces, base.words, TOUCHED, draws(seed, "near", number), vocabulary)
         yield {"url": url(number), "kind": what, "of": url(source) if source != number else None}, "".join(pieces)
 
 
@@ -201,11 +201,11 @@ class Documents:
             self.writer.close()
 
 
-def write(out: Warcs | Documents, size: int, found: Iterator[tuple[dict[str, str | None], str]]) -> tuple[int, int]:
+def write(out: Warcs | Documents, size: int, entries: Iterator[tuple[dict[str, str | None], str]]) -> tuple[int, int]:
     """Write a corpus of at least `size` bytes; its documents and bytes."""
     number = written = 0
     with (out.folder / "truth.jsonl").open("w") as truth:
-        for fact, content in found:
+        for fact, content in entries:
             number += 1
             written += out.add(str(fact["url"]), content)
             truth.write(json.dumps(fact) + "\n")

@@ -89,14 +89,14 @@ def scrapy(web: Running, folder: Path, delay: float) -> list[str]:
 
 def stored(folder: Path) -> int:
     """The pages of status 200 in WARC files, each read to its end; a revisit stands for a page."""
-    found = 0
+    pages = 0
     for path in folder.glob("out/**/*.warc.gz"):
         with path.open("rb") as file:
             for record in ArchiveIterator(file):
                 page = record.rec_type in ("response", "revisit") and record.http_headers.get_statuscode() == "200"
                 record.content_stream().read()
-                found += page
-    return found
+                pages += page
+    return pages
 
 
 def speed(folder: Path, chosen: argparse.Namespace) -> dict:
@@ -122,8 +122,8 @@ def speed(folder: Path, chosen: argparse.Namespace) -> dict:
 
 def rates(took: list[Took], start: list[Took]) -> dict[str, float]:
     """Medians over the turns."""
-    cpu = sorted(each.cpu for each in took)
-    middle, first = statistics.median(cpu), statistics.median(each.cpu for each in start)
+    cpu = sorted(turn.cpu for turn in took)
+    middle, first = statistics.median(cpu), statistics.median(turn.cpu for turn in start)
     pages = took[0].pages
     return {
         "pages": pages,
@@ -140,10 +140,10 @@ def politeness(folder: Path, chosen: argparse.Namespace) -> dict:
     """Each client on a fresh web of the same plan, before the judge."""
     plan = Plan(hosts=ordinary(chosen.polite_hosts, latency=0.02), crawl_delay=2 * chosen.delay)
     rules = Rules(min_delay=chosen.delay, address_delay=min(chosen.delay, 0.25))
-    found = {}
+    rows = {}
     for way in (*WAYS, "rude"):
         with running(folder / f"web-{way}", plan) as web:
-            links = [each.url for each in seeds(web.plan, chosen.polite_pages)]
+            links = [seed.url for seed in seeds(web.plan, chosen.polite_pages)]
             random.Random(0).shuffle(links)
             if way == "rude":
                 began = time.monotonic()
@@ -152,19 +152,19 @@ def politeness(folder: Path, chosen: argparse.Namespace) -> dict:
             else:
                 took = crawl(way, web, links, folder / f"polite-{way}", delay=chosen.delay, factor=rules.factor)
             ledger = web.ledger()
-            found[way] = told(judge(ledger, web.plan, rules), took, started_early(ledger, chosen.delay))
+            rows[way] = told(judge(ledger, web.plan, rules), took, started_early(ledger, chosen.delay))
             print(f"  {way}: {took.wall:.1f} s", file=sys.stderr)
-    return found
+    return rows
 
 
 def started_early(ledger: list[Entry], delay: float) -> int:
     """Requests that started before the delay after the start of the one before: the kindest reading of a delay."""
     last: dict[str, float] = {}
-    found = 0
+    early = 0
     for entry in ledger:
-        found += entry.start - last.get(entry.host, -delay) < 0.9 * delay
+        early += entry.start - last.get(entry.host, -delay) < 0.9 * delay
         last[entry.host] = entry.start
-    return found
+    return early
 
 
 def told(verdict: Verdict, took: Took, early: int) -> dict:
@@ -182,33 +182,33 @@ def told(verdict: Verdict, took: Took, early: int) -> dict:
     }
 
 
-def show_speed(found: dict) -> None:
+def show_speed(rows: dict) -> None:
     """The table of speed."""
-    ours, theirs = (found[way] for way in WAYS)
+    ours, theirs = (rows[way] for way in WAYS)
     print(f"\nSpeed: {ours['pages']:,} pages, no delay, CPU seconds of the command")
     print(f"  {'':10}{'CPU s':>8}{'(range)':>16}{'start-up':>10}{'pages/CPU s':>13}{'without start-up':>18}")
-    for way, each in found.items():
-        spread = f"({each['least']:.1f} to {each['most']:.1f})"
-        speeds = f"{each['pages_per_cpu_second']:>13.0f}{each['without_startup']:>18.0f}"
-        print(f"  {way:10}{each['cpu_seconds']:>8.1f}{spread:>16}{each['startup_seconds']:>10.1f}{speeds}")
+    for way, row in rows.items():
+        spread = f"({row['least']:.1f} to {row['most']:.1f})"
+        speeds = f"{row['pages_per_cpu_second']:>13.0f}{row['without_startup']:>18.0f}"
+        print(f"  {way:10}{row['cpu_seconds']:>8.1f}{spread:>16}{row['startup_seconds']:>10.1f}{speeds}")
     ratio, marginal = (ours[name] / theirs[name] for name in ("pages_per_cpu_second", "without_startup"))
     print(f"  curate fetches {ratio:.2f} times as many pages per CPU second; {marginal:.2f} times without start-up")
 
 
-def show_politeness(found: dict) -> None:
+def show_politeness(rows: dict) -> None:
     """The table of politeness."""
     print("\nPoliteness: violations of all rules, and starts too close to the start before")
     names = ("requests", "pages", "violations", "start to start", "floor s", "wall s", "efficiency", "with start-up")
     print(f"  {'':10}" + "".join(f"{name:>{len(name) + 2}}" for name in names))
-    for way, each in found.items():
-        counts = [each[name] for name in ("requests", "pages", "violations", "start_to_start")]
-        times = [f"{each[name]:.1f}" for name in ("floor", "wall")]
-        shares = [f"{each[name]:.2f}" for name in ("efficiency", "with_startup")]
+    for way, row in rows.items():
+        counts = [row[name] for name in ("requests", "pages", "violations", "start_to_start")]
+        times = [f"{row[name]:.1f}" for name in ("floor", "wall")]
+        shares = [f"{row[name]:.2f}" for name in ("efficiency", "with_startup")]
         cells = zip(names, [*counts, *times, *shares], strict=True)
         print(f"  {way:10}" + "".join(f"{cell:>{len(name) + 2}}" for name, cell in cells))
-    for way, each in found.items():
-        if each["kinds"]:
-            print(f"  {way}: {', '.join(f'{kind} {count}' for kind, count in each['kinds'].items())}")
+    for way, row in rows.items():
+        if row["kinds"]:
+            print(f"  {way}: {', '.join(f'{kind} {count}' for kind, count in row['kinds'].items())}")
 
 
 def main() -> None:
@@ -230,12 +230,12 @@ def main() -> None:
     print(f"{peer}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         wanted = [name for name in PARTS if chosen.only in (None, name)]
-        found = {name: PARTS[name][0](Path(folder), chosen) for name in wanted}
+        results = {name: PARTS[name][0](Path(folder), chosen) for name in wanted}
     if chosen.json:
-        print(json.dumps({"peer": peer, **found}, indent=1))
+        print(json.dumps({"peer": peer, **results}, indent=1))
         return
     for name in wanted:
-        PARTS[name][1](found[name])
+        PARTS[name][1](results[name])
 
 
 PARTS = {"speed": (speed, show_speed), "politeness": (politeness, show_politeness)}

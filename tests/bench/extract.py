@@ -89,7 +89,7 @@ def run(way: Way, warc: Path, out: Path, workers: int, *extra: str) -> float:
 
 def curate(words: tuple[str, ...], out: Path, workers: int, settings: tuple[str, ...]) -> None:
     """One stage as a user runs it."""
-    sets = [part for each in settings for part in ("--set", each)]
+    sets = [part for setting in settings for part in ("--set", setting)]
     call([sys.executable, "-m", "curate.cli", *words, "-o", str(out), "--workers", str(workers), *sets])
 
 
@@ -120,7 +120,7 @@ def losses(out: Path) -> tuple[int, int]:
     """How many pages datatrove's reader passed on, and how many its extractor gave up after a second."""
     reader, extractor, *_ = json.loads((out / "log" / "stats.json").read_bytes())
     passed, given_up = reader["stats"].get("documents", 0), extractor["stats"].get("timeout", 0)
-    return tuple(each["total"] if isinstance(each, dict) else each for each in (passed, given_up))
+    return tuple(count["total"] if isinstance(count, dict) else count for count in (passed, given_up))
 
 
 def records(out: Path) -> int:
@@ -157,7 +157,7 @@ def typed(path: Path, copy: Path) -> None:
 
 def table(title: str, ways: tuple[Way, ...], warc: Path, small: Path, chosen: argparse.Namespace) -> None:
     """Measure the ways of a table in turn and print it."""
-    times, start, found, lost = defaultdict(list), {}, {}, defaultdict(list)
+    times, start, urls, lost = defaultdict(list), {}, {}, defaultdict(list)
     for way in ways:
         with tempfile.TemporaryDirectory() as folder:  # which leaves the modules compiled
             run(way, small, Path(folder), chosen.workers)
@@ -166,7 +166,7 @@ def table(title: str, ways: tuple[Way, ...], warc: Path, small: Path, chosen: ar
             with tempfile.TemporaryDirectory() as folder:
                 times[way].append(run(way, warc, Path(folder), chosen.workers))
                 print(f"  {turn + 1}: {way.name} {times[way][-1]:.1f} s", file=sys.stderr)
-                found[way] = kept(way, Path(folder))
+                urls[way] = kept(way, Path(folder))
                 if way.settings is None:
                     lost[way].append(losses(Path(folder)))
                 else:
@@ -180,10 +180,10 @@ def table(title: str, ways: tuple[Way, ...], warc: Path, small: Path, chosen: ar
     for way in ways:
         median, spread = statistics.median(times[way]), f"({min(times[way]):.1f} to {max(times[way]):.1f})"
         rates = f"{pages / median:>11.1f}{pages / max(median - start[way], 1e-9):>18.1f}"
-        print(f"  {way.name:34}{median:>9.1f}{spread:>16}{start[way]:>10.1f}{rates}{found[way].total():>7}")
+        print(f"  {way.name:34}{median:>9.1f}{spread:>16}{start[way]:>10.1f}{rates}{urls[way].total():>7}")
     for way in ways[1:]:
-        both = (found[ways[0]] & found[way]).total()
-        only = f"only curate {found[ways[0]].total() - both}, only datatrove {found[way].total() - both}"
+        both = (urls[ways[0]] & urls[way]).total()
+        only = f"only curate {urls[ways[0]].total() - both}, only datatrove {urls[way].total() - both}"
         times_as_fast = statistics.median(times[way]) / mine
         print(f"  curate over {way.name}: {times_as_fast:.2f} times as fast; kept by both {both}, {only}")
         passed, given_up = zip(*lost[way], strict=True)
@@ -203,8 +203,8 @@ def why(warc: Path, workers: int) -> None:
             lost = Counter(their_reasons.get(url, "lost by reader or extractor") for url in (ours - theirs).elements())
             dropped = Counter(our_reasons.get(url, "no such address") for url in (theirs - ours).elements())
             for name, counts in (("only curate keeps; datatrove says", lost), ("only datatrove; curate says", dropped)):
-                told = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
-                print(f"  {name}: {counts.total()}: {told}")
+                listing = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
+                print(f"  {name}: {counts.total()}: {listing}")
 
 
 def profile(warc: Path, workers: int) -> None:
@@ -217,8 +217,8 @@ def profile(warc: Path, workers: int) -> None:
         print("\ndatatrove's own account (seconds inside each step, added over tasks)")
         for step in stats:
             counts = step.get("stats", {})
-            told = {name: counts[name] for name in ("documents", "total", "forwarded", "timeout") if name in counts}
-            numbers = {name: each["total"] if isinstance(each, dict) else each for name, each in told.items()}
+            values = {name: counts[name] for name in ("documents", "total", "forwarded", "timeout") if name in counts}
+            numbers = {name: value["total"] if isinstance(value, dict) else value for name, value in values.items()}
             print(f"  {step['name']:34}{step['time_stats']['total']:>9.1f} s  {numbers}")
         run(ours, warc, out, workers)
         print("curate's own account (CPU seconds, added over parts)")
@@ -239,8 +239,8 @@ def kernels(warc: Path, scratch: Path) -> None:
     from curate.warc.reader import read_file
     from curate.web.encoding import decode
 
-    found = (page for path in sorted(warc.iterdir()) for page in read_file(path))
-    pages = [decode(page.body, page.charset) for page in found if isinstance(page, Page) and page.mime in HTML_TYPES]
+    outcomes = (page for path in sorted(warc.iterdir()) for page in read_file(path))
+    pages = [decode(page.body, page.charset) for page in outcomes if isinstance(page, Page) and page.mime in HTML_TYPES]
     scratch.write_text("".join(json.dumps(page) + "\n" for page in pages), encoding="utf-8")
     ways = {"own default": {}, "own default, fast": {"fast": True}, "precision": {"favor_precision": True}}
     extract(pages[0])
@@ -274,8 +274,8 @@ def main() -> None:
     if not PEER.exists():
         sys.exit(f"{PEER}: not there; make bench-peers makes it")
     tell = "import magic, spacy; from importlib.metadata import version as v; print(v('datatrove'), v('trafilatura'))"
-    told = call([str(PEER), "-c", tell]).split()
-    print(f"datatrove {told[0]} with trafilatura {told[1]}; {len(files)} files; {os.cpu_count()} cores")
+    versions = call([str(PEER), "-c", tell]).split()
+    print(f"datatrove {versions[0]} with trafilatura {versions[1]}; {len(files)} files; {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": f"{folder}/bytecode"}
         warc = Path(folder) / "warc"

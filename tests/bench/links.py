@@ -33,8 +33,8 @@ ROWS = 80_000
 def rows_of(path: Path) -> list[bytes]:
     """The lines of a dump, repeated up to ROWS."""
     with path.open("rb") as file:
-        found = [line.content or b"" for line in lines(chunks(file, 1 << 40), 1 << 24)]
-    return (found * (1 + ROWS // len(found)))[:ROWS]
+        rows = [line.content or b"" for line in lines(chunks(file, 1 << 40), 1 << 24)]
+    return (rows * (1 + ROWS // len(rows)))[:ROWS]
 
 
 def mixed(full: list[bytes], real: list[bytes]) -> list[bytes]:
@@ -50,9 +50,9 @@ def kept(rows: list[bytes], decode: Callable[[bytes], object], tables: Sieve) ->
         row = decode(line)
         link = submission(row, "", DAY) if isinstance(row, dict) else row
         if isinstance(link, LinkCandidate):
-            found = judge(link, tables)
-            if isinstance(found, Address):
-                dedupe_key(found.fetch_url)
+            verdict = judge(link, tables)
+            if isinstance(verdict, Address):
+                dedupe_key(verdict.fetch_url)
                 number += 1
     return number
 
@@ -93,13 +93,13 @@ def main() -> None:
         size = sum(map(len, rows)) / len(rows)
         print(f"{name} ({size:.0f} bytes a row, {share:.0%} kept): {ours:,.0f} submissions/s; json.loads {plain:,.0f}")
     rows = dumps["2013, nine fields"]
-    found = [link.url for row in rows if isinstance(link := submission(json.loads(row), "", DAY), LinkCandidate)]
-    ready = [url for url in map(fetch_url, found) if not isinstance(url, Reason)]
-    print(f"fetch_url {rate(lambda: [*map(fetch_url, found)], len(found), asked.rounds):,.0f} URLs/s")
+    urls = [link.url for row in rows if isinstance(link := submission(json.loads(row), "", DAY), LinkCandidate)]
+    ready = [url for url in map(fetch_url, urls) if not isinstance(url, Reason)]
+    print(f"fetch_url {rate(lambda: [*map(fetch_url, urls)], len(urls), asked.rounds):,.0f} URLs/s")
     print(f"dedupe_key {rate(lambda: [*map(dedupe_key, ready)], len(ready), asked.rounds):,.0f} URLs/s")
     both = rate(lambda: [dedupe_key(fetch_url(url)) for url in ready], len(ready), asked.rounds)  # type: ignore[arg-type]
     print(f"fetch_url and dedupe_key {both:,.0f} URLs/s; with what is unwrapped ", end="")
-    print(f"{rate(lambda: [address(url) for url in found], len(found), asked.rounds):,.0f} (address alone)")
+    print(f"{rate(lambda: [address(url) for url in urls], len(urls), asked.rounds):,.0f} (address alone)")
     path = asked.data / "reddit" / DUMPS["2013, nine fields"]
     print(f"the whole first half, {path.name}: {81_465 / whole(path):,.0f} submissions/s")
 

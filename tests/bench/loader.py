@@ -81,10 +81,10 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=256_000_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="curate-bench-") as folder:
-        found = ways(*dataset(Path(folder), options.tokens), options.context, options.batch)
-        seconds: dict[str, list[float]] = {name: [] for name in found}
+        loaders = ways(*dataset(Path(folder), options.tokens), options.context, options.batch)
+        seconds: dict[str, list[float]] = {name: [] for name in loaders}
         for turn in range(-1, options.repeat):
-            for name, way in found.items():
+            for name, way in loaders.items():
                 start = time.process_time()
                 for number in range(options.batches):
                     way(turn * options.batches + number if turn >= 0 else number)

@@ -68,7 +68,7 @@ class Bench:
 
     def curate(self, verb: str, inputs: list[Path], out: Path, settings: list[str]) -> dict[str, Peak]:
         """Run a verb; the peaks while it makes each of its stages, which are told apart by the plans they write."""
-        sets = [each for setting in settings for each in ("--set", setting)]
+        sets = [word for setting in settings for word in ("--set", setting)]
         command = [sys.executable, "-m", "curate.cli", verb, *map(str, inputs), "-o", str(out), *sets]
         process = psutil.Popen([*command, *self.options, "--", *self.beam], stdout=subprocess.DEVNULL)
         plans = {"dedup": out / "plan.json", "sign": out / "signatures" / "plan.json"} if verb == "dedup" else {}
@@ -115,8 +115,8 @@ def resident(process: psutil.Process) -> tuple[int, list[int]]:
 
 def kill(process: psutil.Process) -> None:
     """End a command and its descendants."""
-    for each in [*process.children(recursive=True), process]:
-        each.kill()
+    for member in [*process.children(recursive=True), process]:
+        member.kill()
 
 
 def told(out: Path) -> tuple[int, int]:
@@ -137,11 +137,13 @@ def show(row: Row) -> None:
 
 def slope(rows: list[Row], stage: str) -> None:
     """Print by how much the tree grows from the least to the greatest input of a stage."""
-    found = [row for row in rows if row.stage == stage and row.documents]
-    if len(found) > 1 and found[-1].documents > found[0].documents:
-        grown = found[-1].peak.tree - found[0].peak.tree
-        per = grown / (found[-1].documents - found[0].documents)
-        print(f"{stage}: {grown / MB:+.0f} MB from {found[0].scale}x to {found[-1].scale}x, {per:.0f} bytes a document")
+    points = [row for row in rows if row.stage == stage and row.documents]
+    if len(points) > 1 and points[-1].documents > points[0].documents:
+        grown = points[-1].peak.tree - points[0].peak.tree
+        per = grown / (points[-1].documents - points[0].documents)
+        print(
+            f"{stage}: {grown / MB:+.0f} MB from {points[0].scale}x to {points[-1].scale}x, {per:.0f} bytes a document"
+        )
 
 
 def tenth(folder: Path, pattern: str, scale: int) -> list[Path]:
@@ -158,7 +160,7 @@ def main() -> None:
     parser.add_argument("--warc", type=Path, help="for extract")
     parser.add_argument("--documents", type=Path, help="for the stages after it")
     parser.add_argument("--stages", default="extract,filter,dedup,tokenize,pack")
-    parser.add_argument("--scales", type=lambda text: [int(each) for each in text.split(",")], default=SCALES)
+    parser.add_argument("--scales", type=lambda text: [int(scale) for scale in text.split(",")], default=SCALES)
     parser.add_argument("--cap", type=int, default=0, help="bytes given to the workers together; 0 for no cap")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--runner", default="local")
@@ -189,7 +191,7 @@ def run(
     for stage in stages:
         if (warc if stage == "extract" else documents) is None:
             sys.exit(f"{stage} needs {'--warc' if stage == 'extract' else '--documents'} DIR")
-    for stage in (each for each in stages if each != "pack"):
+    for stage in (name for name in stages if name != "pack"):
         for scale in scales:
             inputs = tenth(warc, "*.warc.gz", scale) if stage == "extract" else tenth(documents, "*.parquet", scale)
             out = bench.measure(stage, scale, inputs, [])

@@ -68,9 +68,9 @@ class Warc:
         writer, url = self._writer, response.url
         status = f"{response.status} {RESPONSES.get(response.status, b'').decode()}"
         http = StatusAndHeaders(status, pairs(response.headers), protocol="HTTP/1.1")
-        told = {"WARC-IP-Address": str(response.ip_address)} if response.ip_address else {}
+        fields = {"WARC-IP-Address": str(response.ip_address)} if response.ip_address else {}
         body = io.BytesIO(response.body)
-        record = writer.create_warc_record(url, "response", payload=body, http_headers=http, warc_headers_dict=told)
+        record = writer.create_warc_record(url, "response", payload=body, http_headers=http, warc_headers_dict=fields)
         line = f"{request.method} {parts.path or '/'}{'?' + parts.query if parts.query else ''} HTTP/1.1"
         asked = StatusAndHeaders(line, [("Host", parts.netloc), *pairs(request.headers)], is_http_request=True)
         writer.write_request_response_pair(writer.create_warc_record(url, "request", http_headers=asked), record)

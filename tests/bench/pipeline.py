@@ -73,7 +73,7 @@ def grouped(pairs: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, list[byte
 
 def flat(function, groups, *arguments):
     """What FlatMap does."""
-    return [each for group in groups for each in function(group, *arguments)]
+    return [outcome for group in groups for outcome in function(group, *arguments)]
 
 
 def dedup_loop(plan):
@@ -120,9 +120,9 @@ def measure(way: str, files: list[str]) -> tuple[float, bytes, dict]:
         started = time.perf_counter()
         subprocess.run(command, check=True)
         seconds = time.perf_counter() - started
-        found = summary(out)
+        record = summary(out)
         shards = json.loads((out / "manifest.json").read_bytes())["sources"]
-    return seconds, json.dumps(shards).encode(), {stage["stage"]: stage for stage in found["stages"]}
+    return seconds, json.dumps(shards).encode(), {stage["stage"]: stage for stage in record["stages"]}
 
 
 def main() -> None:
@@ -144,18 +144,18 @@ def main() -> None:
     times, shards, stages = defaultdict(list), set(), {}
     for _ in range(chosen.repeat):
         for way in WAYS:
-            seconds, content, found = measure(way, files)
+            seconds, content, by_stage = measure(way, files)
             times[way].append(seconds)
             shards.add(content)
             if way == "plain loop":
-                stages = found
+                stages = by_stage
     report(times, stages, len(shards) == 1, len(files))
 
 
 def report(times: dict[str, list[float]], stages: dict, same: bool, files: int) -> None:
     """Print medians, ratios, shares."""
     documents = stages["extract"]["read"]
-    median = {way: statistics.median(found) for way, found in times.items()}
+    median = {way: statistics.median(seconds) for way, seconds in times.items()}
     print(f"{files} files, {documents} documents, medians of {len(times[WAYS[0]])}; same shards every time: {same}")
     for way in WAYS:
         spread = f"{min(times[way]):.1f} to {max(times[way]):.1f}"

@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 
 def ours(content: bytes) -> tuple[int, int]:
     """Pages and the bytes of their bodies."""
-    found = read_pages(io.BytesIO(content), "bench", size=len(content), max_bytes=10_000_000)
-    sizes = [len(each.body) for each in found if isinstance(each, Page)]
+    outcomes = read_pages(io.BytesIO(content), "bench", size=len(content), max_bytes=10_000_000)
+    sizes = [len(outcome.body) for outcome in outcomes if isinstance(outcome, Page)]
     return len(sizes), sum(sizes)
 
 
@@ -52,9 +52,9 @@ def packed(content: bytes, packing: str) -> bytes:
         return whole
     from backports import zstd
 
-    found = read_pages(io.BytesIO(whole), "bench", size=len(whole), max_bytes=10_000_000)
-    places = [each.pointer for each in found if isinstance(each, Page)]
-    return b"".join(zstd.compress(whole[each.offset : each.offset + each.length]) for each in places)
+    outcomes = read_pages(io.BytesIO(whole), "bench", size=len(whole), max_bytes=10_000_000)
+    places = [outcome.pointer for outcome in outcomes if isinstance(outcome, Page)]
+    return b"".join(zstd.compress(whole[place.offset : place.offset + place.length]) for place in places)
 
 
 def main() -> None:
@@ -69,16 +69,16 @@ def main() -> None:
     contents = [packed(path.read_bytes(), options.packing) for path in paths]
     ways = [ours, by_fastwarc] + ([by_warcio] if options.packing != "zstd" else [])  # warcio cannot read zstd
     seconds: dict[str, list[float]] = {way.__name__: [] for way in ways}
-    told = {}
+    results = {}
     for _ in range(options.repeat):
         for way in ways:
             start = time.process_time()
-            told[way.__name__] = [way(content) for content in contents]
+            results[way.__name__] = [way(content) for content in contents]
             seconds[way.__name__].append(time.process_time() - start)
-    assert len({str(each) for each in told.values()}) == 1, "they do not read the same"
-    records = sum(number for number, _ in told["ours"])
+    assert len({str(result) for result in results.values()}) == 1, "they do not read the same"
+    records = sum(number for number, _ in results["ours"])
     best = statistics.median(seconds["ours"])
-    print(f"{records} records, {sum(size for _, size in told['ours']) / 1e6:.0f} MB of bodies, {options.packing}")
+    print(f"{records} records, {sum(size for _, size in results['ours']) / 1e6:.0f} MB of bodies, {options.packing}")
     for name, times in seconds.items():
         middle = statistics.median(times)
         spread = f"{records / max(times):,.0f} to {records / min(times):,.0f}"

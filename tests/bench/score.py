@@ -25,11 +25,11 @@ ROOT = Path(__file__).parents[2]
 
 def documents(data: Path, pages: int) -> list[str]:
     """The quick text of real pages."""
-    found = []
+    texts = []
     for page in read_file(data / "web" / "pages-00000.warc.gz"):
-        if isinstance(page, Page) and len(found) < pages:
-            found.append(quick_text(decode(page.body, page.charset)))
-    return [text for text in found if text.strip()]
+        if isinstance(page, Page) and len(texts) < pages:
+            texts.append(quick_text(decode(page.body, page.charset)))
+    return [text for text in texts if text.strip()]
 
 
 def turn(work: Callable[[str], object], texts: list[str]) -> float:

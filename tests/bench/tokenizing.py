@@ -30,15 +30,15 @@ COPIES = 8  # of each document, under ids of their own, so that a turn is no mat
 
 def documents(data: Path, pages: int) -> list[Document]:
     """The main text of real pages."""
-    found: list[Document] = []
+    extracted: list[Document] = []
     for path in sorted((data / "web").glob("*.warc.gz")):
         for page in read_file(path):
-            if len(found) == pages:
-                return found
+            if len(extracted) == pages:
+                return extracted
             document = attempt(page, "web", Extract()) if isinstance(page, Page) else None
             if isinstance(document, Document):
-                found.append(document)
-    return found
+                extracted.append(document)
+    return extracted
 
 
 def stage(folder: Path, chosen: list[Document]) -> Callable[[], object]:

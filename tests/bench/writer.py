@@ -28,14 +28,14 @@ Captured = tuple[str, list[tuple[str, str]], bytes]
 
 def pages(paths: list[Path]) -> list[Captured]:
     """URL, headers and body of the responses in these files."""
-    found = []
+    captured = []
     for path in paths:
         with path.open("rb") as file:
             for record in ArchiveIterator(file):
                 if record.rec_type == "response":
                     url = record.rec_headers.get_header("WARC-Target-URI")
-                    found.append((url, record.http_headers.headers, record.raw_stream.read()))
-    return found
+                    captured.append((url, record.http_headers.headers, record.raw_stream.read()))
+    return captured
 
 
 def ours(captured: list[Captured]) -> int:
@@ -67,9 +67,9 @@ def by_warcio(captured: list[Captured]) -> int:
         response = writer.create_warc_record(url, "response", payload=io.BytesIO(body), http_headers=http)
         asked = StatusAndHeaders("GET / HTTP/1.1", REQUEST, is_http_request=True)
         writer.write_request_response_pair(writer.create_warc_record(url, "request", http_headers=asked), response)
-        told = io.BytesIO(b"fetchTimeMs: 1\r\n")
+        fields = io.BytesIO(b"fetchTimeMs: 1\r\n")
         kind = "application/warc-fields"
-        writer.write_record(writer.create_warc_record(url, "metadata", payload=told, warc_content_type=kind))
+        writer.write_record(writer.create_warc_record(url, "metadata", payload=fields, warc_content_type=kind))
     return len(file.getvalue())
 
 
@@ -93,8 +93,8 @@ def main() -> None:
     for name, times in seconds.items():
         middle = statistics.median(times)
         spread = f"{len(captured) / max(times):,.0f} to {len(captured) / min(times):,.0f}"
-        told = f"{len(captured) / middle:7,.0f} pages/s ({spread}), {sizes[name] / 1e6:.1f} MB"
-        print(f"{name:10} {told}; ours is {middle / best:.2f} times as fast")
+        speed = f"{len(captured) / middle:7,.0f} pages/s ({spread}), {sizes[name] / 1e6:.1f} MB"
+        print(f"{name:10} {speed}; ours is {middle / best:.2f} times as fast")
 
 
 if __name__ == "__main__":

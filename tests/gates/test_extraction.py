@@ -37,9 +37,9 @@ def gold(folder: Path) -> list[tuple[str, str, str]]:
     return [(page.url, decode(page.body, page.charset), texts[page.url]) for page in pages if isinstance(page, Page)]
 
 
-def scores(found: str, wanted: str) -> tuple[float, float, float]:
+def scores(extracted: str, wanted: str) -> tuple[float, float, float]:
     """F1, precision and recall over the words of both, each as often as it stands there."""
-    mine, theirs = Counter(WORD.findall(found.lower())), Counter(WORD.findall(wanted.lower()))
+    mine, theirs = Counter(WORD.findall(extracted.lower())), Counter(WORD.findall(wanted.lower()))
     both = sum((mine & theirs).values())
     if not both:
         return (float(mine == theirs),) * 3
@@ -53,8 +53,8 @@ def measured(data: Path) -> dict[str, dict[str, list[float]]]:
     table: dict[str, dict[str, list[float]]] = {}
     for way, settings in WAYS.items():
         for name, pages in sets.items():
-            found = [scores(main_text(markup, url, settings).text, wanted) for url, markup, wanted in pages]
-            table.setdefault(way, {})[name] = [sum(column) / len(found) for column in zip(*found, strict=True)]
+            results = [scores(main_text(markup, url, settings).text, wanted) for url, markup, wanted in pages]
+            table.setdefault(way, {})[name] = [sum(column) / len(results) for column in zip(*results, strict=True)]
     return table
 
 
@@ -63,8 +63,8 @@ def lines(table: dict[str, dict[str, list[float]]]) -> list[str]:
     names = list(next(iter(table.values())))
     head = f"{'':20}" + "".join(f"{name[:26]:>28}" for name in names) + f"\n{'':20}"
     rows = [head + f"{'F1':>12}{'P':>8}{'R':>8}" * len(names)]
-    for way, found in table.items():
-        cells = "".join(f"{f1:12.4f}{p:8.4f}{r:8.4f}" for f1, p, r in (found[name] for name in names))
+    for way, means in table.items():
+        cells = "".join(f"{f1:12.4f}{p:8.4f}{r:8.4f}" for f1, p, r in (means[name] for name in names))
         rows.append(f"{way:20}{cells}")
     return rows
 

@@ -37,25 +37,28 @@ def unseen(url: str) -> bool:
 def held_out(data: Path) -> list[Window]:
     """The windows of the hosts and works that did not train."""
     kinds: dict[bool, list[Document]] = {True: [], False: []}
-    for found in english.labelled(data, unseen):
-        if unseen(found.url):
-            kinds[found.positive].append(document(found.url, found.text))
+    for page in english.labelled(data, unseen):
+        if unseen(page.url):
+            kinds[page.positive].append(document(page.url, page.text))
     return match_lengths(*(windows(kinds[kind], positive=kind) for kind in (True, False)))
 
 
-def same_pages(found: list[Window]) -> float:
+def same_pages(all_windows: list[Window]) -> float:
     """The AUC over what people marked on pages against the rest of these same pages: no source can tell here."""
     model = Model(DEFAULT)
-    own = [window for window in found if window.host.endswith(".gold.example")]
+    own = [window for window in all_windows if window.host.endswith(".gold.example")]
     scores = np.array([model.score(window.text, "positive") for window in own])
     return auc(scores, np.array([window.positive for window in own]))
 
 
-def lines(found: Evaluation, same: float) -> list[str]:
+def lines(evaluation: Evaluation, same: float) -> list[str]:
     """The table for people."""
-    rows = [f"{found.windows} windows of {found.hosts} hosts and works", f"all            {found.auc:.4f}"]
-    rows += [f"{low:>3} to {high - 1:>3} words {value:.4f}" for low, high, value in found.auc_by_words]
-    return [*rows, f"masked         {found.auc_masked:.4f}", f"same pages     {same:.4f}"]
+    rows = [
+        f"{evaluation.windows} windows of {evaluation.hosts} hosts and works",
+        f"all            {evaluation.auc:.4f}",
+    ]
+    rows += [f"{low:>3} to {high - 1:>3} words {value:.4f}" for low, high, value in evaluation.auc_by_words]
+    return [*rows, f"masked         {evaluation.auc_masked:.4f}", f"same pages     {same:.4f}"]
 
 
 @pytest.fixture(scope="module")
@@ -66,36 +69,36 @@ def kept_apart(data):
 
 
 @pytest.fixture(scope="module")
-def found(kept_apart):
+def evaluation(kept_apart):
     return evaluate(DEFAULT, kept_apart, "positive")
 
 
-def test_the_default_model_tells_edited_prose_from_the_rest_of_the_web_on_hosts_unseen(found, kept_apart):
-    print("\n".join(lines(found, same_pages(kept_apart))))
-    assert found.hosts > 300
-    assert found.auc >= LEAST
-    assert found.calibration_error <= MOST_CALIBRATION_ERROR
+def test_the_default_model_tells_edited_prose_from_the_rest_of_the_web_on_hosts_unseen(evaluation, kept_apart):
+    print("\n".join(lines(evaluation, same_pages(kept_apart))))
+    assert evaluation.hosts > 300
+    assert evaluation.auc >= LEAST
+    assert evaluation.calibration_error <= MOST_CALIBRATION_ERROR
 
 
-def test_it_is_no_detector_of_length(found):
-    for _, _, value in found.auc_by_words:
+def test_it_is_no_detector_of_length(evaluation):
+    for _, _, value in evaluation.auc_by_words:
         assert value >= LEAST_BY_WORDS
 
 
-def test_it_does_not_live_on_names_digits_and_signs(found):
-    assert found.auc_masked >= LEAST_MASKED
+def test_it_does_not_live_on_names_digits_and_signs(evaluation):
+    assert evaluation.auc_masked >= LEAST_MASKED
 
 
 def test_it_is_no_detector_of_sources_alone(kept_apart):
     assert same_pages(kept_apart) >= LEAST_SAME_PAGE
 
 
-def test_its_card_is_its_own_and_says_what_is_measured(found):
+def test_its_card_is_its_own_and_says_what_is_measured(evaluation):
     card = json.loads(card_path(DEFAULT).read_text())
     assert card["model"]["sha256"] == hashlib.sha256(DEFAULT.read_bytes()).hexdigest()
     assert card["model"]["bytes"] == DEFAULT.stat().st_size < 4_000_000
-    assert math.isclose(card["held_out"]["auc"], found.auc, abs_tol=0.01)
-    assert math.isclose(card["held_out"]["auc_masked"], found.auc_masked, abs_tol=0.02)
+    assert math.isclose(card["held_out"]["auc"], evaluation.auc, abs_tol=0.01)
+    assert math.isclose(card["held_out"]["auc_masked"], evaluation.auc_masked, abs_tol=0.02)
 
 
 if __name__ == "__main__":

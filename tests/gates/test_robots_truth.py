@@ -58,9 +58,9 @@ def unmarked(text: str, agent: str) -> str:
 
 
 def cut_to_token(text: str, agent: str) -> str:
-    def cut(found: re.Match[str]) -> str:
-        name = found[2].strip()
-        return found[1] + (name if name == "*" else TOKEN.match(name)[0])
+    def cut(match: re.Match[str]) -> str:
+        name = match[2].strip()
+        return match[1] + (name if name == "*" else TOKEN.match(name)[0])
 
     return AGENT.sub(cut, text)
 
@@ -70,23 +70,23 @@ def other_lines_dropped(text: str, agent: str) -> str:
 
 
 def whole_urls_dropped(text: str, agent: str) -> str:
-    return RULE.sub(lambda found: found[1] + ("" if WHOLE_URL.match(found[2]) else found[2]), text)
+    return RULE.sub(lambda match: match[1] + ("" if WHOLE_URL.match(match[2]) else match[2]), text)
 
 
 def slashes_added(text: str, agent: str) -> str:
-    def rooted(found: re.Match[str]) -> str:
+    def rooted(match: re.Match[str]) -> str:
         bare = (
-            found[1].strip().lower().startswith("d")
-            and found[2][:1] not in ("", "/", "*", "$")
-            and not WHOLE_URL.match(found[2])
+            match[1].strip().lower().startswith("d")
+            and match[2][:1] not in ("", "/", "*", "$")
+            and not WHOLE_URL.match(match[2])
         )
-        return f"{found[1]}/{found[2]}" if bare else found[0]
+        return f"{match[1]}/{match[2]}" if bare else match[0]
 
     return RULE.sub(rooted, text)
 
 
 def whole_urls_cut(text: str, agent: str) -> str:
-    return RULE.sub(lambda found: found[1] + WHOLE_URL.sub("/", found[2]), text)
+    return RULE.sub(lambda match: match[1] + WHOLE_URL.sub("/", match[2]), text)
 
 
 CAUSES = (
@@ -102,9 +102,9 @@ CAUSES = (
 def asked(name: str, text: str) -> tuple[list[str], list[str]]:
     """Agents and URLs to ask of a file: from its own names and patterns, and one at random; the same each time."""
     draw = random.Random(name)
-    values = sorted({found[2].strip() for found in RULE.finditer(text)} - {""})
-    names = {TOKEN.match(found[2].strip())[0].lower() for found in AGENT.finditer(text)} - {"curate"}
-    named = sorted(each for each in names if len(each) > 1)  # Protego gives one letter no more weight than `*`
+    values = sorted({match[2].strip() for match in RULE.finditer(text)} - {""})
+    names = {TOKEN.match(match[2].strip())[0].lower() for match in AGENT.finditer(text)} - {"curate"}
+    named = sorted(agent for agent in names if len(agent) > 1)  # Protego gives one letter no more weight than `*`
     paths = {"/", "/" + "".join(draw.choices("abc/?&=._-~%$*", k=12))}
     for value in draw.sample(values, min(PATTERNS, len(values))):
         for run in ("", "x/y"):
@@ -141,15 +141,21 @@ def read(path: Path) -> list[Question]:
     return list(answers(json.loads(zstd.decompress(path.read_bytes()))))
 
 
-def lines(found: list[Question]) -> list[str]:
+def lines(questions: list[Question]) -> list[str]:
     """The table for people."""
-    counts = Counter((each.cause, each.allowed) for each in found)
+    counts = Counter((question.cause, question.allowed) for question in questions)
     files = defaultdict(set)
-    for each in found:
-        files[each.cause].add(each.file)
-    differing = [each for each in found if each.cause]
-    part = f"{len(differing):,} ({len(differing) / len(found):.2%}) in {len({each.file for each in differing}):,} files"
-    rows = [f"{len(found):,} questions to {len({each.file for each in found}):,} files; answered differently: {part}"]
+    for question in questions:
+        files[question.cause].add(question.file)
+    differing = [question for question in questions if question.cause]
+    part = (
+        f"{len(differing):,} ({len(differing) / len(questions):.2%})"
+        f" in {len({question.file for question in differing}):,} files"
+    )
+    rows = [
+        f"{len(questions):,} questions to {len({question.file for question in questions}):,} files;"
+        f" answered differently: {part}"
+    ]
     rows.append(f"{'cause':20} {'RFC 9309':8} {'stricter':>8} {'looser':>6} {'files':>5}  because")
     for name, rfc, why, _ in (*CAUSES, Cause("?", "", "not explained", unmarked)):
         strict, loose = counts[name, False], counts[name, True]
@@ -158,19 +164,21 @@ def lines(found: list[Question]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def found(data):
+def questions(data):
     return read(data("robots") / "real-robots.json.zst")
 
 
-def test_every_verdict_that_differs_from_protegos_has_a_cause(found):
-    print("\n".join(lines(found)))
-    assert [each for each in found if each.cause == "?"] == []
-    assert len(found) > 70_000
+def test_every_verdict_that_differs_from_protegos_has_a_cause(questions):
+    print("\n".join(lines(questions)))
+    assert [question for question in questions if question.cause == "?"] == []
+    assert len(questions) > 70_000
 
 
-def test_we_are_looser_only_where_the_rfc_says_so(found):
+def test_we_are_looser_only_where_the_rfc_says_so(questions):
     by_the_rfc = {cause.name for cause in CAUSES if cause.rfc}
-    assert [each for each in found if each.allowed and each.cause and each.cause not in by_the_rfc] == []
+    assert [
+        question for question in questions if question.allowed and question.cause and question.cause not in by_the_rfc
+    ] == []
 
 
 if __name__ == "__main__":

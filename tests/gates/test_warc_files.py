@@ -26,24 +26,26 @@ DATA = Path(os.environ.get("CURATE_TEST_DATA", Path(__file__).parents[3] / "shar
 def ours(path):
     """What we make of a file: counts by kind, and where the failures lie."""
     with path.open("rb") as file:
-        found = list(read_pages(file, path.name, size=path.stat().st_size, max_bytes=10_000_000))
+        outcomes = list(read_pages(file, path.name, size=path.stat().st_size, max_bytes=10_000_000))
     return {
-        "pages": sum(isinstance(each, Page) for each in found),
-        "refused": sum(isinstance(each, RefusedRecord) for each in found),
-        "skipped": dict(sorted(Counter(each.kind for each in found if isinstance(each, Skipped)).items())),
+        "pages": sum(isinstance(outcome, Page) for outcome in outcomes),
+        "refused": sum(isinstance(outcome, RefusedRecord) for outcome in outcomes),
+        "skipped": dict(sorted(Counter(outcome.kind for outcome in outcomes if isinstance(outcome, Skipped)).items())),
         "failures": [
-            f"{each.error} {each.offset}+{each.length}" + ("" if each.record else " (no record)")
-            for each in found
-            if isinstance(each, Failure)
+            f"{outcome.error} {outcome.offset}+{outcome.length}" + ("" if outcome.record else " (no record)")
+            for outcome in outcomes
+            if isinstance(outcome, Failure)
         ],
-        "flags": dict(sorted(Counter(flag for each in found if isinstance(each, Page) for flag in each.flags).items())),
+        "flags": dict(
+            sorted(Counter(flag for outcome in outcomes if isinstance(outcome, Page) for flag in outcome.flags).items())
+        ),
     }
 
 
-def counted(told):
+def counted(summary):
     """The records and the pages of what we make of a file."""
-    lost = sum(not each.endswith("(no record)") for each in told["failures"])
-    return told["pages"] + told["refused"] + sum(told["skipped"].values()) + lost, told["pages"]
+    lost = sum(not failure.endswith("(no record)") for failure in summary["failures"])
+    return summary["pages"] + summary["refused"] + sum(summary["skipped"].values()) + lost, summary["pages"]
 
 
 def by_fastwarc(content):
@@ -77,13 +79,13 @@ def by_warcio(content):
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_real_file_is_read_as_pinned_and_as_one_of_the_others_reads_it_or_for_a_reason(name, data):
     path = data("warc") / name
-    told = ours(path)
+    summary = ours(path)
     expected = dict(EXPECTED[name])
     why = expected.pop("why", "")
-    assert told == expected
+    assert summary == expected
     content = path.read_bytes()
-    agrees = counted(told) in (by_fastwarc(content), by_warcio(content))
-    assert agrees or why, f"we count {counted(told)}, FastWARC {by_fastwarc(content)}, warcio {by_warcio(content)}"
+    agrees = counted(summary) in (by_fastwarc(content), by_warcio(content))
+    assert agrees or why, f"we count {counted(summary)}, FastWARC {by_fastwarc(content)}, warcio {by_warcio(content)}"
     assert not (agrees and why), "the reason is not needed any more"
 
 
@@ -95,17 +97,17 @@ def main():
     pinned = {}
     print(f"{'records/pages: ours':>20} {'FastWARC':>9} {'warcio':>9}  file, failures, flags")
     for path in sorted((DATA / "warc").iterdir()):
-        told, content = ours(path), path.read_bytes()
-        one, two, three = counted(told), by_fastwarc(content), by_warcio(content)
+        summary, content = ours(path), path.read_bytes()
+        one, two, three = counted(summary), by_fastwarc(content), by_warcio(content)
         mark = " " if one in (two, three) else "*"
         print(
             f"{mark}{one[0]:>13} {one[1]:>5} {two[0]:>4} {two[1]:>4} {three[0]:>4} {three[1]:>4}  {path.name}", end=""
         )
-        print("", *told["failures"], *(f"{flag} x{number}" for flag, number in told["flags"].items()), sep="  ")
+        print("", *summary["failures"], *(f"{flag} x{number}" for flag, number in summary["flags"].items()), sep="  ")
         why = EXPECTED.get(path.name, {}).get("why", "")
-        pinned[path.name] = told | ({"why": why or "?"} if mark == "*" else {})
+        pinned[path.name] = summary | ({"why": why or "?"} if mark == "*" else {})
     if "--update" in sys.argv:
-        lines = (f" {json.dumps(name)}: {json.dumps(told)}" for name, told in pinned.items())
+        lines = (f" {json.dumps(name)}: {json.dumps(summary)}" for name, summary in pinned.items())
         PINNED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 

@@ -65,12 +65,12 @@ def test_a_stage_made_from_other_parts_than_lie_beside_it_is_named(finished, tmp
 
 
 def test_the_manifest_keeps_to_its_schema(finished):
-    found = manifest.read(finished)
+    contract = manifest.read(finished)
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    jsonschema.validate(found, SCHEMA)
-    found["sources"][0]["wieght"] = 1
+    jsonschema.validate(contract, SCHEMA)
+    contract["sources"][0]["wieght"] = 1
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(found, SCHEMA)
+        jsonschema.validate(contract, SCHEMA)
 
 
 def test_weights_shares_and_epochs_are_the_recipes(finished):
@@ -82,8 +82,8 @@ def test_weights_shares_and_epochs_are_the_recipes(finished):
 
 
 def test_shards_hold_every_kept_document_once_in_the_global_order(finished):
-    found = manifest.read(finished)
-    for source in found["sources"]:
+    contract = manifest.read(finished)
+    for source in contract["sources"]:
         seen = []
         for split in source["splits"].values():
             for shard in split["shards"]:

@@ -28,13 +28,13 @@ def finished(curate, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def fate(finished) -> dict[str, str]:
     """Per URL the stage that rejected it, or "kept"."""
-    found = {}
+    fates = {}
     for stage in ("extract", "filter", "dedup", "score"):
         for path in sorted((finished / stage).glob("rejected-*.parquet")):
-            found |= {row["url"]: f"{stage} {row['reason']}" for row in pq.read_table(path).to_pylist()}
+            fates |= {row["url"]: f"{stage} {row['reason']}" for row in pq.read_table(path).to_pylist()}
     for path in finished.glob("shards/*/*/*.meta.parquet"):
-        found |= {row["url"]: "kept" for row in pq.read_table(path).to_pylist()}
-    return found
+        fates |= {row["url"]: "kept" for row in pq.read_table(path).to_pylist()}
+    return fates
 
 
 def test_every_page_of_the_mini_web_ends_as_its_truth_says(finished, fate):
@@ -72,8 +72,8 @@ def test_why_tells_a_documents_stages_and_its_place_in_a_shard(curate, finished,
     text = pq.read_table(parts, filters=[("url", "==", url)])["text"][0].as_py()
     assert bpe.decode(ids[:-1].tolist()) == text
     url = next(url for url, end in sorted(fate.items()) if end.startswith("score"))
-    told = curate("why", finished, url)
-    assert "score.threshold" in told.out
+    answer = curate("why", finished, url)
+    assert "score.threshold" in answer.out
 
 
 def test_the_report_is_one_file_that_asks_nothing_of_the_network(finished):
@@ -126,7 +126,7 @@ def test_trace_leads_from_a_token_to_the_document_that_holds_it(curate, finished
     for row in meta[:2] + meta[-1:]:
         for token in (row["offset"], row["offset"] + row["tokens"] - 1):
             rows = json.loads(curate("trace", finished, "--shard", name, "--token", token, "--json").out)
-            assert {found["id"] for found in rows} == {row["id"].hex()}
+            assert {step["id"] for step in rows} == {row["id"].hex()}
             assert rows[0]["stage"] == "extract"
     end = meta[-1]["offset"] + meta[-1]["tokens"]
     assert f"tokens are 0 to {end - 1}" in curate("trace", finished, "--shard", name, "--token", end).error

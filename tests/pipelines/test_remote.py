@@ -126,8 +126,8 @@ def make_bucket(protocol: str, env: dict[str, str]) -> None:
 
 @pytest.fixture(scope="module", params=[s3, gs], ids=["s3", "gs"])
 def store(request) -> Iterator[Store]:
-    with request.param() as found:
-        yield found
+    with request.param() as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -155,8 +155,8 @@ def test_a_run_whose_output_lies_in_a_store_writes_the_bytes_of_a_local_one(cura
     assert again.out.count("done before") == 6, again.out + again.err
     verified = curate("verify", out, env=store.env)
     assert verified.code == 0, verified.out
-    told = curate("inspect", out, "--json", env=store.env).out
-    assert told.replace(out, str(local)).splitlines()[:2] == curate("inspect", local, "--json").out.splitlines()[:2]
+    shown = curate("inspect", out, "--json", env=store.env).out
+    assert shown.replace(out, str(local)).splitlines()[:2] == curate("inspect", local, "--json").out.splitlines()[:2]
 
 
 def test_inputs_in_a_store_give_the_documents_of_local_ones_and_are_known_by_their_checksums(

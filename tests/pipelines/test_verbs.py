@@ -62,16 +62,16 @@ def rows_of(path, *columns):
 
 def contents(folder):
     """The bytes of every file that a stage made, without its receipts and records, which hold times."""
-    found = (path for path in sorted(folder.rglob("*")) if path.suffix in (".parquet", ".bin", ".idx"))
-    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+    paths = (path for path in sorted(folder.rglob("*")) if path.suffix in (".parquet", ".bin", ".idx"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def verb(stage, inputs, out, *settings, engine=ENGINE, source="web"):
     """The stage's record, run with those of the settings that it reads."""
-    chosen = tuple(each for each in settings if each.split(".")[0] in KINDS[stage].reads)
-    found = verbs.run(stage, tuple(map(str, inputs)), out, None, chosen, engine, source)
-    assert found.counts.read == found.counts.kept + found.counts.rejected
-    return found
+    chosen = tuple(setting for setting in settings if setting.split(".")[0] in KINDS[stage].reads)
+    record = verbs.run(stage, tuple(map(str, inputs)), out, None, chosen, engine, source)
+    assert record.counts.read == record.counts.kept + record.counts.rejected
+    return record
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +104,11 @@ def settings(folder):
 def inputs(folder, tmp_path_factory, settings):
     """Per stage what it reads, after every stage was run once into `finished`."""
     out = tmp_path_factory.mktemp("out")
-    found = {"extract": (folder / "a.warc.gz", folder / "b.jsonl")}
+    paths = {"extract": (folder / "a.warc.gz", folder / "b.jsonl")}
     for stage, following in zip(STAGES, (*STAGES[1:], "end"), strict=True):
-        verb(stage, found[stage], out / stage, *settings)
-        found[following] = (out / stage,)
-    return found
+        verb(stage, paths[stage], out / stage, *settings)
+        paths[following] = (out / stage,)
+    return paths
 
 
 @pytest.fixture(scope="module")

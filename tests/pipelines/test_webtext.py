@@ -18,9 +18,9 @@ pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("crawls")]
 
 def may_bind(port):
     try:
-        with socket.socket() as each:
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            each.bind(("127.10.0.1", port))
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.10.0.1", port))
     except OSError:
         return False
     return True

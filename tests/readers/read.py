@@ -40,11 +40,11 @@ def litdata(*folders: str) -> dict:
     """Token by token, and in blocks of 129."""
     from litdata import StreamingDataset, TokensLoader
 
-    found = {}
+    arrays = {}
     for name, block in (("tokens", 1), ("blocks", 129)):
-        readers = [StreamingDataset(each, item_loader=TokensLoader(block_size=block)) for each in folders]
-        found[name] = np.concatenate([np.asarray(part) for reader in readers for part in reader])
-    return found
+        readers = [StreamingDataset(folder, item_loader=TokensLoader(block_size=block)) for folder in folders]
+        arrays[name] = np.concatenate([np.asarray(part) for reader in readers for part in reader])
+    return arrays
 
 
 def datasets(folder: str) -> dict:
@@ -63,22 +63,22 @@ def datasets(folder: str) -> dict:
 def croissant(*files: str) -> dict:
     import mlcroissant
 
-    found = []
+    records = []
     for file in files:
         dataset = mlcroissant.Dataset(file)
         assert not dataset.metadata.issues.errors, dataset.metadata.issues.report()
-        found += dataset.records("documents")
-    told = {"urls": np.array([row["documents/url"].decode() for row in found])}
-    return told | {name: np.array([row[f"documents/{name}"] for row in found]) for name in ("tokens", "offset")}
+        records += dataset.records("documents")
+    columns = {"urls": np.array([row["documents/url"].decode() for row in records])}
+    return columns | {name: np.array([row[f"documents/{name}"] for row in records]) for name in ("tokens", "offset")}
 
 
 def rows(dataset) -> dict:
-    found = joined([np.array(each) for each in dataset["input_ids"]])
-    return found | {"ids": np.array(dataset["id"]), "urls": np.array(dataset["url"])}
+    arrays = joined([np.array(ids) for ids in dataset["input_ids"]])
+    return arrays | {"ids": np.array(dataset["id"]), "urls": np.array(dataset["url"])}
 
 
 def joined(documents: list) -> dict:
-    ends = np.cumsum([len(each) for each in documents])
+    ends = np.cumsum([len(document) for document in documents])
     return {"tokens": np.concatenate(documents), "starts": np.concatenate([[0], ends[:-1]])}
 
 

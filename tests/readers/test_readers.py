@@ -77,17 +77,17 @@ def read(tmp_path):
 def shards(out: Path, split: str, *sources: str) -> list[Shard]:
     """The shards of sources, all if none is named, in the order of their names."""
     folders = [out / "shards" / split / source for source in sources or SOURCES]
-    found = [Shard(path.with_suffix("")) for folder in folders for path in sorted(folder.glob("*.bin"))]
-    assert len(found) >= len(folders) * (2 if split == "train" else 1)
-    return found
+    own = [Shard(path.with_suffix("")) for folder in folders for path in sorted(folder.glob("*.bin"))]
+    assert len(own) >= len(folders) * (2 if split == "train" else 1)
+    return own
 
 
-def check(found: dict, own: list[Shard], name: str = "") -> None:
+def check(arrays: dict, own: list[Shard], name: str = "") -> None:
     """Every token of every document is that of the shards, end to end."""
-    np.testing.assert_array_equal(found[f"{name}tokens"], np.concatenate([shard.tokens for shard in own]))
+    np.testing.assert_array_equal(arrays[f"{name}tokens"], np.concatenate([shard.tokens for shard in own]))
     begins = np.cumsum([0, *(len(shard.tokens) for shard in own)])
     starts = [shard.starts + begin for shard, begin in zip(own, begins, strict=False)]
-    np.testing.assert_array_equal(found[f"{name}starts"], np.concatenate(starts))
+    np.testing.assert_array_equal(arrays[f"{name}starts"], np.concatenate(starts))
 
 
 def blocks(own: list[Shard], size: int) -> np.ndarray:
@@ -101,33 +101,35 @@ def test_megatron_core_reads_the_shards_as_they_are(out, read):
 
 
 def test_datatrove_and_so_nanotron_reads_tokens_and_positions_in_documents(out, exported, read):
-    found, own = read("datatrove", exported("nanotron") / "train"), shards(out, "train")
-    check(found, own)
-    np.testing.assert_array_equal(found["windows"], blocks(own, 33))
+    arrays, own = read("datatrove", exported("nanotron") / "train"), shards(out, "train")
+    check(arrays, own)
+    np.testing.assert_array_equal(arrays["windows"], blocks(own, 33))
 
 
 def test_litdata_s_tokens_loader_reads_every_token_and_every_block(out, exported, read):
     folder, own = exported("litdata") / "train", shards(out, "train")
-    found = read("litdata", *(folder / source for source in SOURCES))
-    np.testing.assert_array_equal(found["tokens"], np.concatenate([shard.tokens for shard in own]))
-    np.testing.assert_array_equal(found["blocks"], blocks(own, 129).ravel())
+    arrays = read("litdata", *(folder / source for source in SOURCES))
+    np.testing.assert_array_equal(arrays["tokens"], np.concatenate([shard.tokens for shard in own]))
+    np.testing.assert_array_equal(arrays["blocks"], blocks(own, 129).ravel())
 
 
 def test_datasets_reads_one_row_per_document_from_files_and_through_the_card(out, exported, read):
     exported("datacard", "hub")
-    found = read("datasets", exported("hf", "hub"))
+    arrays = read("datasets", exported("hf", "hub"))
     train = shards(out, "train")
     wanted = {"files": train, "default": train, "validation": shards(out, "valid"), "web": shards(out, "train", "web")}
     for name, own in wanted.items():
-        check(found, own, f"{name} ")
-        assert found[f"{name} urls"].tolist() == [url for shard in own for url in shard.column("url")]
-        assert found[f"{name} ids"].tolist() == [each.hex() for shard in own for each in shard.column("id")]
+        check(arrays, own, f"{name} ")
+        assert arrays[f"{name} urls"].tolist() == [url for shard in own for url in shard.column("url")]
+        assert arrays[f"{name} ids"].tolist() == [
+            document_id.hex() for shard in own for document_id in shard.column("id")
+        ]
 
 
 def test_mlcroissant_accepts_the_description_and_reads_a_row_per_document(curate, out, exported, read):
     described = [exported("croissant", "out"), exported("croissant", ".")]  # in the output, and above it
-    found = read("croissant", *(folder / "croissant.json" for folder in described))
-    rows = zip(*(found[name].tolist() for name in ("urls", "tokens", "offset")), strict=True)
+    arrays = read("croissant", *(folder / "croissant.json" for folder in described))
+    rows = zip(*(arrays[name].tolist() for name in ("urls", "tokens", "offset")), strict=True)
     own = [*shards(out, "train"), *shards(out, "valid")]
     columns = ([value for shard in own for value in shard.column(name)] for name in ("url", "tokens", "offset"))
     assert sorted(rows) == sorted(2 * list(zip(*columns, strict=True)))

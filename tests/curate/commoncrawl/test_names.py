@@ -139,10 +139,10 @@ def item(**changes: object) -> Item:
 def test_a_large_file_is_cut_evenly_and_nothing_else_is():
     cut = list(pieces(item(), 300))
     bounds = [0, 250, 500, 750, 1000]
-    assert [(each.start, each.stop) for each in cut] == list(pairwise(bounds))
-    assert {each.size for each in cut} == {250}
-    assert len({str(each.key_fields) for each in cut}) == 4
-    assert [each.label for each in cut][:2] == ["a[0:250]", "a[250:500]"]
+    assert [(piece.start, piece.stop) for piece in cut] == list(pairwise(bounds))
+    assert {piece.size for piece in cut} == {250}
+    assert len({str(piece.key_fields) for piece in cut}) == 4
+    assert [piece.label for piece in cut][:2] == ["a[0:250]", "a[250:500]"]
     for whole in (item(size=300), item(form="owned"), item(digest="listed:a")):
         assert list(pieces(whole, 300)) == [whole]
         assert whole.key_fields == [whole.name, whole.form, whole.source, whole.digest]

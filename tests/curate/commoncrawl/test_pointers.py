@@ -55,8 +55,10 @@ def root(tmp_path_factory):
 def targets_of(root, name: str) -> list[SelectedCapture]:
     tail = 4 if name.endswith(".warc") else 0  # warcio does not count the line ends after a plain record
     return [
-        SelectedCapture(file=name, offset=int(each["offset"]), length=int(each["length"]) + tail, url=each["url"])
-        for each in read_captures(root / name, name)
+        SelectedCapture(
+            file=name, offset=int(capture["offset"]), length=int(capture["length"]) + tail, url=capture["url"]
+        )
+        for capture in read_captures(root / name, name)
     ]
 
 
@@ -115,8 +117,8 @@ def test_a_wrong_row_is_a_failure_and_every_other_page_comes(root, case, remote)
     with serving() as server:
         server.put("a.warc.gz", (root / "a.warc.gz").read_bytes())
         results = list(outcomes(rows, server.url if remote else str(root), read))
-    fine = [each for each in results if isinstance(each, Page)]
-    failures = [each for each in results if isinstance(each, Failure)]
+    fine = [result for result in results if isinstance(result, Page)]
+    failures = [result for result in results if isinstance(result, Failure)]
     assert [page.url for page in fine] == [target.url for target in good]
     assert len(failures) == 1
     assert failures[0].record
@@ -186,8 +188,10 @@ def test_batches_hold_every_target_once_in_order_near_each_other_and_not_too_lar
 
 
 def rows(number: int) -> list[IndexRow]:
-    order = [(each * 7919) % number for each in range(number)]
-    return [IndexRow(url=f"http://a.example/{each}", file=f"{each % 3}.gz", offset=each, length=5) for each in order]
+    order = [(place * 7919) % number for place in range(number)]
+    return [
+        IndexRow(url=f"http://a.example/{place}", file=f"{place % 3}.gz", offset=place, length=5) for place in order
+    ]
 
 
 def test_pointers_are_sorted_once_each_and_kept_until_the_selection_changes(tmp_path, monkeypatch):

@@ -70,8 +70,8 @@ def test_the_schema_is_a_schema_that_describes_every_field():
     tables = [SCHEMA, *SCHEMA["$defs"].values(), *(field for field in SCHEMA["properties"].values())]
     for table in tables:
         for name, field in table.get("properties", {}).items():
-            known = field.get("description") or SCHEMA["$defs"].get(field.get("$ref", "").rpartition("/")[2])
-            assert known or name == "shards", name
+            description = field.get("description") or SCHEMA["$defs"].get(field.get("$ref", "").rpartition("/")[2])
+            assert description or name == "shards", name
         if table.get("type") == "object":
             assert "additionalProperties" in table
 
@@ -86,8 +86,8 @@ def mutations(contract):
     def places(value, path=()):
         if isinstance(value, dict):
             yield path
-            for key, each in value.items():
-                yield from places(each, (*path, key))
+            for key, item in value.items():
+                yield from places(item, (*path, key))
         elif isinstance(value, list):
             yield from places(value[0], (*path, 0))
 
@@ -150,9 +150,9 @@ def test_a_value_out_of_range_does_not_fit(path, value, contract):
 def leaves(value, path=()):
     """The path of every value in a manifest but the tables' own names."""
     below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, each in below:
+    for key, item in below:
         yield (*path, key)
-        yield from leaves(each, (*path, key))
+        yield from leaves(item, (*path, key))
 
 
 NULL = {"epochs", "max_epochs"}  # may be null
@@ -177,10 +177,10 @@ def test_one_broken_field_is_refused_in_one_line_on_read_and_on_write(data, cont
     with pytest.raises(SettingsError) as unread:
         manifest.read(tmp_path / "broken.json")
     for error, name in ((refused, "manifest.json"), (unread, "broken.json")):
-        told = str(error.value)
-        assert len(told.splitlines()) == 1
-        assert told.startswith(f"{tmp_path / name}: ")
-        assert path[0] in told or path[0] in ("format", "version")
+        message = str(error.value)
+        assert len(message.splitlines()) == 1
+        assert message.startswith(f"{tmp_path / name}: ")
+        assert path[0] in message or path[0] in ("format", "version")
 
 
 def test_sums_are_those_of_the_shards_and_files_are_those_on_disk(contract, finished):

@@ -40,11 +40,11 @@ def test_a_mixture_by_stated_quality_is_printed_written_verified_and_read(finish
     before = {path: sha256_of(path) for path in sorted((finished / "shards").rglob("*")) if path.is_file()}
     stated = ("--set", "mixture.quality.books=0.9", "--set", "mixture.quality.web=0.3")
     done = curate("mix", finished, "--tokens", "2K", "--preset", "quality", *stated, "--json")
-    told, contract = json.loads(done.out), manifest.read(finished)
-    assert (told["tokens"], told["preset"], told["max_epochs"]) == (2000, "quality", 4)
-    books, web = told["sources"]
+    mixture, contract = json.loads(done.out), manifest.read(finished)
+    assert (mixture["tokens"], mixture["preset"], mixture["max_epochs"]) == (2000, "quality", 4)
+    books, web = mixture["sources"]
     assert books["epochs"] == pytest.approx(min(4, 9 * web["epochs"]), abs=1e-3)
-    assert [source["quality"] for source in told["sources"]] == [0.9, 0.3]
+    assert [source["quality"] for source in mixture["sources"]] == [0.9, 0.3]
     assert books["weight"] + web["weight"] == 10**9
     jsonschema.validate(contract, SCHEMA)
     assert [source["weight"] for source in contract["sources"]] == [books["weight"], web["weight"]]

@@ -53,7 +53,7 @@ def reference(weights: dict[str, np.ndarray], shape: Shape, ids: np.ndarray) -> 
     for layer in range(shape.layers):
         block = f"h.{layer}"
         stacked = np.split(linear(norm(x, f"{block}.ln_1"), f"{block}.attn.c_attn"), 3, axis=-1)
-        heads = zip(*(np.split(each, shape.heads, axis=-1) for each in stacked), strict=True)
+        heads = zip(*(np.split(matrix, shape.heads, axis=-1) for matrix in stacked), strict=True)
         x = x + linear(np.concatenate([attend(*head) for head in heads], axis=-1), f"{block}.attn.c_proj")
         x = x + linear(gelu(linear(norm(x, f"{block}.ln_2"), f"{block}.mlp.c_fc")), f"{block}.mlp.c_proj")
     return norm(x, "ln_f") @ weights["wte.weight"].T

@@ -137,7 +137,7 @@ def test_a_changed_count_is_named_and_at_most_the_next_stage_disagrees(stage, co
 )
 def test_a_changed_table_of_counts_is_named(stage, table, out):
     path = out / stage / "stage.json"
-    with edited(path, "counts", table, value=lambda found: {f"x{name}": each for name, each in found.items()}):
+    with edited(path, "counts", table, value=lambda counts: {f"x{name}": count for name, count in counts.items()}):
         only(out, path)
 
 
@@ -200,7 +200,7 @@ def test_a_record_that_cannot_be_read_is_named(stage, out):
         (("versions", "trafilatura"), lambda version: "0"),
         (("versions", "curate"), lambda version: "0"),
     ],
-    ids=lambda each: ".".join(map(str, each)) if isinstance(each, tuple) else "",
+    ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else "",
 )
 def test_a_changed_value_in_the_manifest_is_named(keys, value, out):
     with edited(out / "manifest.json", *keys, value=value):

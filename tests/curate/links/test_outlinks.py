@@ -40,7 +40,7 @@ def outcomes_of(content: bytes, form: str, *, internal: bool = False):
 
 
 def urls(outcomes):
-    return [each.url for each in outcomes if isinstance(each, LinkCandidate)]
+    return [outcome.url for outcome in outcomes if isinstance(outcome, LinkCandidate)]
 
 
 def test_links_of_a_page_go_to_other_hosts_once_and_by_its_base():
@@ -72,7 +72,7 @@ def test_links_of_a_wat_record():
     ]
     outcomes = outcomes_of(wat(links, Base="http://z.example/b/"), "wat")
     assert urls(outcomes) == ["http://b.example/1", "http://c.example/2", "http://z.example/up"]
-    assert {each.kind for each in outcomes if isinstance(each, LinkCandidate)} == {"wat"}
+    assert {outcome.kind for outcome in outcomes if isinstance(outcome, LinkCandidate)} == {"wat"}
     assert urls(outcomes_of(wat([{"path": "A@/href", "url": "../up"}]), "wat", internal=True)) == [
         "http://a.example/up"
     ]
@@ -80,7 +80,7 @@ def test_links_of_a_wat_record():
 
 def test_a_wat_record_without_links_is_counted():
     broken = [b"{", b"[]", b'{"Envelope": 3}', b'{"Envelope": {"Payload-Metadata": null}}']
-    content = b"".join(record("metadata", "application/json", each) for each in broken)
+    content = b"".join(record("metadata", "application/json", block) for block in broken)
     assert outcomes_of(content, "wat") == [Skipped("page without links")] * 4
 
 

@@ -33,7 +33,7 @@ def write(folder: Path, name: str, content: bytes) -> Path:
 def summary(outcomes):
     """Each outcome in a word: a link's URL, a rejection's reason, a failure's error, what was skipped."""
     names = {LinkCandidate: "url", Rejection: "reason", Failure: "error", Skipped: "kind"}
-    return [getattr(each, names[type(each)]) for each in outcomes]
+    return [getattr(outcome, names[type(outcome)]) for outcome in outcomes]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_bad_line_costs_a_line(tmp_path):
         *("http://a.example/x", "json", "http://a.example/x"),
     ]
     content = path.read_bytes()
-    for failure in (each for each in outcomes if isinstance(each, Failure)):
+    for failure in (outcome for outcome in outcomes if isinstance(outcome, Failure)):
         assert failure.record
         assert failure.stage == "links"
         assert content[failure.offset : failure.offset + failure.length] in rows
@@ -129,7 +129,7 @@ def test_lists_of_urls(tmp_path):
     path = write(tmp_path, "urls.txt", b"\xef\xbb\xbfhttp://a.example/1\r\n\n# no\n  http://a.example/2 \n\xff\nlast")
     outcomes = outcomes_of(path)
     assert summary(outcomes) == ["http://a.example/1", "http://a.example/2", "utf8", "last"]
-    assert [each.id for each in outcomes if isinstance(each, LinkCandidate)] == [
+    assert [outcome.id for outcome in outcomes if isinstance(outcome, LinkCandidate)] == [
         "urls.txt#1",
         "urls.txt#4",
         "urls.txt#6",

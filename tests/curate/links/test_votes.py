@@ -88,7 +88,7 @@ def test_provenance_lists_the_highest_and_counts_all():
     rows = [row(number=number, score=number, subreddit="s", time=number) for number in range(1, 251)]
     candidate = joined(rows)[0]
     assert candidate["submissions"] == 250
-    assert [each["score"] for each in candidate["provenance"]] == [*range(250, 150, -1)]
+    assert [submission["score"] for submission in candidate["provenance"]] == [*range(250, 150, -1)]
     assert candidate["provenance"][0] == {
         "kind": "submission",
         "id": "250",
@@ -130,4 +130,4 @@ def test_the_order_of_links_is_not_heard(rows, chance, rules):
     one = [*candidates(sorted(rows, key=order), rules)]
     assert one == [*candidates(sorted(shuffled, key=order), rules)]
     assert sum(candidate["submissions"] + repeated for candidate, _, repeated in one) == len(rows)
-    assert [candidate["dedupe_key"] for candidate, _, _ in one] == sorted({each["dedupe_key"] for each in rows})
+    assert [candidate["dedupe_key"] for candidate, _, _ in one] == sorted({link["dedupe_key"] for link in rows})

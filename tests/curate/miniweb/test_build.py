@@ -51,13 +51,13 @@ def originals():
 
 @pytest.fixture(scope="module")
 def pages(folder):
-    found = {}
+    by_url = {}
     for name in FILES:
         content = (folder / name).read_bytes()
         for page in read_pages(io.BytesIO(content), name, size=len(content), max_bytes=1_000_000):
             if isinstance(page, Page):
-                found[page.url] = page
-    return found
+                by_url[page.url] = page
+    return by_url
 
 
 def read_lines(path):
@@ -147,18 +147,18 @@ def test_the_prose_of_every_page_is_extracted_whole(truth, pages, originals):
     prose = {text.slug: words(text.prose) for text in originals}
     for row in truth:
         if row["prose"] and not row["why"].startswith("near"):
-            found = extract(pages[row["url"]], row["source"], Extract())
-            assert isinstance(found, Document)
-            missing = Counter(prose[row["prose"]]) - Counter(words(found.text))
+            document = extract(pages[row["url"]], row["source"], Extract())
+            assert isinstance(document, Document)
+            missing = Counter(prose[row["prose"]]) - Counter(words(document.text))
             assert missing.total() <= 0.005 * len(prose[row["prose"]]), row["url"]
-            assert "\N{REPLACEMENT CHARACTER}" not in found.text
+            assert "\N{REPLACEMENT CHARACTER}" not in document.text
 
 
 def test_copies_are_as_similar_as_they_should_be(truth, pages):
     for row in truth:
         kind, _, url = row["why"].partition(" duplicate of ")
         if url:
-            texts = [extract(pages[each], "web", Extract()).text for each in (row["url"], url)]
+            texts = [extract(pages[address], "web", Extract()).text for address in (row["url"], url)]
             if kind == "exact":
                 assert texts[0] == texts[1]
             else:
@@ -170,14 +170,14 @@ def test_simple_rules_reject_what_they_should_and_nothing_else(truth, pages):
     rules = Filter()
     for row in truth:
         if row["expect"] != "either":
-            found = extract(pages[row["url"]], row["source"], Extract(), Gates(languages=rules.language.allowed))
+            outcome = extract(pages[row["url"]], row["source"], Extract(), Gates(languages=rules.language.allowed))
             stage = None
-            if not isinstance(found, Document):
+            if not isinstance(outcome, Document):
                 stage = "extract"
             elif (
-                languages.reason(*language.identify(found.text), rules.language)
-                or gopher.quality(found.text, rules.gopher_quality)
-                or gopher.repetition(found.text, rules.gopher_repetition)
+                languages.reason(*language.identify(outcome.text), rules.language)
+                or gopher.quality(outcome.text, rules.gopher_quality)
+                or gopher.repetition(outcome.text, rules.gopher_repetition)
             ):
                 stage = "filter"
             assert stage == (row["stage"] if row["stage"] in ("extract", "filter") else None), row["url"]
@@ -223,7 +223,7 @@ def test_a_stored_gzip_member_is_read_back():
 
 
 def test_damage_breaks_the_markup():
-    capture = next(each for each in sites()["www.nightbus.example"] if each.delivery == "unclosed tags")
+    capture = next(page for page in sites()["www.nightbus.example"] if page.delivery == "unclosed tags")
     sent = {name: payload(capture.markup, DELIVERIES[name]) for name in ("unclosed tags", "no head", "tag soup")}
     assert b"</p>" not in sent["unclosed tags"]
     assert b"<head>" not in sent["no head"]

@@ -52,8 +52,8 @@ def failure(*, record):
 
 def added(*all_counts):
     total = Counts()
-    for each in all_counts:
-        total.add(each)
+    for part in all_counts:
+        total.add(part)
     return total
 
 
@@ -189,14 +189,14 @@ def counts_after(actions):
 
 @given(st.lists(st.sampled_from(["keep", "reject", "fail", "rest", "skip", "note"]), max_size=30))
 def test_what_is_read_is_kept_or_rejected(actions):
-    found = counts_after(actions)
-    assert found.read == found.kept + found.rejected == sum(read for read, _ in found.by_source.values())
-    assert found.kept == sum(kept for _, kept in found.by_source.values()) == actions.count("keep")
-    assert found.rejected == sum(found.reasons.values())
-    assert found.failed == actions.count("fail") + actions.count("rest")
-    assert found.bytes_kept == 4 * found.kept
-    assert found.bytes_read == 4 * found.kept + 5 * actions.count("reject") + 2 * actions.count("fail")
-    assert found.skipped == ({"request": actions.count("skip")} if "skip" in actions else {})
+    total = counts_after(actions)
+    assert total.read == total.kept + total.rejected == sum(read for read, _ in total.by_source.values())
+    assert total.kept == sum(kept for _, kept in total.by_source.values()) == actions.count("keep")
+    assert total.rejected == sum(total.reasons.values())
+    assert total.failed == actions.count("fail") + actions.count("rest")
+    assert total.bytes_kept == 4 * total.kept
+    assert total.bytes_read == 4 * total.kept + 5 * actions.count("reject") + 2 * actions.count("fail")
+    assert total.skipped == ({"request": actions.count("skip")} if "skip" in actions else {})
 
 
 @given(counts, counts, counts)
@@ -220,7 +220,7 @@ def test_what_holds_for_two_parts_holds_for_their_sum(one, two):
         name: one.reasons.get(name, 0) + two.reasons.get(name, 0) for name in {*one.reasons, *two.reasons}
     }
     assert sum(read for read, _ in total.by_source.values()) == sum(
-        read for each in (one, two) for read, _ in each.by_source.values()
+        read for part in (one, two) for read, _ in part.by_source.values()
     )
 
 
@@ -231,8 +231,8 @@ def test_row_groups_are_bounded_in_rows(tmp_path, monkeypatch):
         table.add({"id": b"ab", "n": number})
     assert table.close().rows == 25
     table.publish()
-    found = pq.read_metadata(tmp_path / "t.parquet")
-    assert [found.row_group(group).num_rows for group in range(found.num_row_groups)] == [10, 10, 5]
+    metadata = pq.read_metadata(tmp_path / "t.parquet")
+    assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [10, 10, 5]
     assert pq.read_table(tmp_path / "t.parquet")["n"].to_pylist() == list(range(25))
 
 
@@ -241,8 +241,8 @@ def test_row_groups_are_bounded_in_bytes_of_text(folder, monkeypatch):
     with PartWriter(folder, 0, "k") as part:
         for number in range(10):
             part.keep(document(f"{number}" * 400))
-    found = pq.read_metadata(folder / "part-00000.parquet")
-    assert [found.row_group(group).num_rows for group in range(found.num_row_groups)] == [3, 3, 3, 1]
+    metadata = pq.read_metadata(folder / "part-00000.parquet")
+    assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [3, 3, 3, 1]
 
 
 def test_a_temporary_name_is_hidden_beside_its_path_and_never_the_same(tmp_path):

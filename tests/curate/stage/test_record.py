@@ -35,7 +35,7 @@ def make(plan, *numbers, text="some text"):
 
 def finish(plan):
     open_stage(plan)
-    make(plan, *(each.number for each in plan.items))
+    make(plan, *(planned.number for planned in plan.items))
     return close_stage(plan)
 
 
@@ -44,7 +44,7 @@ def files(folder):
 
 
 def numbers(items):
-    return [each.number for each in items]
+    return [planned.number for planned in items]
 
 
 CHANGES = {
@@ -78,7 +78,7 @@ def test_the_key_changes_with_a_version(module, plan, monkeypatch):
 
 
 def test_the_key_does_not_change_with_where_things_lie(plan, tmp_path):
-    moved = tuple(replace(each, uri=f"/elsewhere/{each.number}", base_uri="x", size=1) for each in plan.items)
+    moved = tuple(replace(planned, uri=f"/elsewhere/{planned.number}", base_uri="x", size=1) for planned in plan.items)
     assert replace(plan, items=moved, folder=tmp_path / "other", attached=("model.bin",)).key == plan.key
 
 

@@ -17,8 +17,8 @@ def rows(count):
 
 @pytest.mark.parametrize("limit", [1, 20 * ROW_BYTES, 10**9], ids=["a run per row", "some runs", "no run"])
 def test_rows_come_in_order_and_equal_ones_as_they_came_however_little_is_held(limit, tmp_path):
-    found = list(in_order(rows(300), SCHEMA, lambda row: row["order"], "ids", tmp_path / "run", limit))
-    assert found == sorted(rows(300), key=lambda row: row["order"])
+    ordered = list(in_order(rows(300), SCHEMA, lambda row: row["order"], "ids", tmp_path / "run", limit))
+    assert ordered == sorted(rows(300), key=lambda row: row["order"])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -33,9 +33,9 @@ def remote(local):
 
     fsspec.filesystem("memory").store.clear()
     folder = storage.path("memory://shards/set")
-    for each in sorted(local.parent.rglob("*")):
-        if each.is_file():
-            (folder / each.relative_to(local.parent).as_posix()).write_bytes(each.read_bytes())
+    for path in sorted(local.parent.rglob("*")):
+        if path.is_file():
+            (folder / path.relative_to(local.parent).as_posix()).write_bytes(path.read_bytes())
     return folder / "manifest.json"
 
 

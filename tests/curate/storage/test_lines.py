@@ -104,7 +104,7 @@ def test_no_cut_of_the_stream_changes_its_lines(content, cuts, longest):
 
 
 @settings(deadline=None)
-@given(st.lists(st.binary(max_size=30).map(lambda each: each.replace(b"\n", b"").replace(b"\r", b"")), max_size=9))
+@given(st.lists(st.binary(max_size=30).map(lambda text: text.replace(b"\n", b"").replace(b"\r", b"")), max_size=9))
 def test_lines_are_what_stands_between_line_feeds(texts):
     content = b"".join(text + b"\n" for text in texts)
     parsed = [*lines(iter([content]), 100)]

@@ -204,7 +204,7 @@ def test_a_host_that_asks_for_patience_slows_every_reader(server, monkeypatch):
         assert now[0] - before <= min(120.0, 2.0**refusals)
 
 
-FAULTS = st.sampled_from([Fault(), *(each.values[0] for each in PASSING)])
+FAULTS = st.sampled_from([Fault(), *(case.values[0] for case in PASSING)])
 MOVES = st.lists(st.tuples(st.integers(0, len(CONTENT) + 10), st.integers(0, 12_000)), max_size=8)
 
 

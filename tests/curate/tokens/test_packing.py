@@ -48,7 +48,7 @@ def row(number, split="train", source="web", order=None, length=3):
 
 
 def in_order(rows):
-    return sorted(rows, key=lambda each: (each["split"], each["source"], each["order"], each["id"]))
+    return sorted(rows, key=lambda entry: (entry["split"], entry["source"], entry["order"], entry["id"]))
 
 
 def tokenized(folder, parts):
@@ -60,8 +60,8 @@ def tokenized(folder, parts):
     open_stage(plan)
     for item, rows in zip(items, parts, strict=True):
         with PartWriter(folder, item.number, plan.part_key(item), schema=TOKENS) as part:
-            for each in in_order(rows):
-                part.keep_row(each, each["source"], each["bytes"])
+            for entry in in_order(rows):
+                part.keep_row(entry, entry["source"], entry["bytes"])
     close_stage(plan)
     return folder
 
@@ -93,22 +93,22 @@ def shard(plan, cut):
     stem = plan.folder / cut.path
     ids = np.fromfile(f"{stem}.bin", dtype="<u2")
     rows = pq.read_table(f"{stem}.meta.parquet").to_pylist()
-    return [(each, ids[each["offset"] : each["offset"] + each["tokens"]]) for each in rows], ids
+    return [(entry, ids[entry["offset"] : entry["offset"] + entry["tokens"]]) for entry in rows], ids
 
 
 @pytest.mark.parametrize("max_tokens", [1, 7, 10, 1000])
 def test_shards_hold_every_document_once_in_the_global_order(tmp_path, max_tokens):
     rows = [row(number, order=number * 7919 % 101, length=1 + number % 9) for number in range(60)]
     plan = packed(tmp_path, [rows[:20], rows[20:21], [], rows[21:]], max_tokens)
-    found = [each for cut in cuts_of(plan) for each in shard(plan, cut)[0]]
+    entries = [entry for cut in cuts_of(plan) for entry in shard(plan, cut)[0]]
     expected = in_order(rows)
-    assert [each["id"] for each, _ in found] == [each["id"] for each in expected]
-    assert [ids.tobytes() for _, ids in found] == [each["ids"] for each in expected]
-    for each, ours in zip((each for each, _ in found), expected, strict=True):
-        assert {name: each[name] for name in ("url", "source", "bytes", "tokens")} == {
+    assert [entry["id"] for entry, _ in entries] == [entry["id"] for entry in expected]
+    assert [ids.tobytes() for _, ids in entries] == [entry["ids"] for entry in expected]
+    for entry, ours in zip((entry for entry, _ in entries), expected, strict=True):
+        assert {name: entry[name] for name in ("url", "source", "bytes", "tokens")} == {
             name: ours[name] for name in ("url", "source", "bytes", "tokens")
         }
-        assert each["quality"] == pytest.approx(ours["quality"])
+        assert entry["quality"] == pytest.approx(ours["quality"])
 
 
 @given(drawn, st.integers(1, 40))
@@ -116,11 +116,11 @@ def test_shards_hold_every_document_once_in_the_global_order(tmp_path, max_token
 def test_whatever_the_documents_the_shards_are_a_partition_of_the_order(tmp_path_factory, drawn, max_tokens):
     rows = [row(number, split, source, order, length) for number, (split, source, order, length, _) in enumerate(drawn)]
     places = [place for *_, place in drawn]
-    parts = [[each for each, place in zip(rows, places, strict=True) if place == part] for part in range(5)]
+    parts = [[entry for entry, place in zip(rows, places, strict=True) if place == part] for part in range(5)]
     one = packed(tmp_path_factory.mktemp("one"), parts, max_tokens)
     other = packed(tmp_path_factory.mktemp("other"), [[], in_order(rows)[::-1]], max_tokens)
     assert contents(one) == contents(other)
-    documents = {each["id"]: each for each in rows}
+    documents = {entry["id"]: entry for entry in rows}
     seen = Counter()
     for (split, source), group in groupby(cuts_of(one), key=lambda cut: (cut.split, cut.source)):
         cuts = list(group)
@@ -130,19 +130,19 @@ def test_whatever_the_documents_the_shards_are_a_partition_of_the_order(tmp_path
         assert all(cut.high < later.low for cut, later in pairwise(cuts))
         order = []
         for cut in cuts:
-            found, ids = shard(one, cut)
-            orders = [documents[each["id"]]["order"] for each, _ in found]
+            entries, ids = shard(one, cut)
+            orders = [documents[entry["id"]]["order"] for entry, _ in entries]
             assert (min(orders), max(orders)) == (cut.low, cut.high)
-            assert (len(ids), len(found)) == (cut.tokens, cut.documents)
-            assert cut.bytes == sum(each["bytes"] for each, _ in found)
-            before_last = sum(each["tokens"] for each, _ in found if documents[each["id"]]["order"] < cut.high)
+            assert (len(ids), len(entries)) == (cut.tokens, cut.documents)
+            assert cut.bytes == sum(entry["bytes"] for entry, _ in entries)
+            before_last = sum(entry["tokens"] for entry, _ in entries if documents[entry["id"]]["order"] < cut.high)
             assert before_last <= max_tokens
-            assert cut.tokens <= max_tokens or len(found) == 1 or len(set(orders)) < len(orders)
-            order += [(documents[each["id"]]["order"], each["id"]) for each, _ in found]
-            for each, own in found:
-                seen[each["id"]] += 1
-                assert own.tobytes() == documents[each["id"]]["ids"]
-                assert (documents[each["id"]]["split"], each["source"]) == (split, source)
+            assert cut.tokens <= max_tokens or len(entries) == 1 or len(set(orders)) < len(orders)
+            order += [(documents[entry["id"]]["order"], entry["id"]) for entry, _ in entries]
+            for entry, own in entries:
+                seen[entry["id"]] += 1
+                assert own.tobytes() == documents[entry["id"]]["ids"]
+                assert (documents[entry["id"]]["split"], entry["source"]) == (split, source)
         assert order == sorted(order)
     assert seen == Counter(documents.keys())
 
@@ -172,7 +172,7 @@ def test_the_order_is_that_of_unsigned_numbers(tmp_path):
     rows = [row(number, order=order) for number, order in enumerate([2**64 - 1, 0, 2**63, 2**63 - 1])]
     plan = packed(tmp_path, [rows], 100)
     (cut,) = cuts_of(plan)
-    assert [each["id"][-1] for each, _ in shard(plan, cut)[0]] == [1, 3, 2, 0]
+    assert [entry["id"][-1] for entry, _ in shard(plan, cut)[0]] == [1, 3, 2, 0]
     assert (cut.low, cut.high) == (0, 2**64 - 1)
 
 
@@ -241,11 +241,11 @@ def document(number, text="Hello world"):
 
 def test_a_document_s_split_and_order_are_drawn_from_its_id():
     made = document(1)
-    found = tokenized_row(made, 7, 0.5, GPT2)
-    assert found["order"] == int.from_bytes(keyed_hash(7, "order", made.id), "big")
-    assert found["split"] == ("valid" if uniform(7, "split", made.id) < 0.5 else "train")
-    assert np.frombuffer(found["ids"], "<u2").tolist() == [15496, 995, EOT]
-    assert (found["tokens"], found["bytes"], found["quality"], found["url"]) == (3, 11, 0.5, "u1")
+    entry = tokenized_row(made, 7, 0.5, GPT2)
+    assert entry["order"] == int.from_bytes(keyed_hash(7, "order", made.id), "big")
+    assert entry["split"] == ("valid" if uniform(7, "split", made.id) < 0.5 else "train")
+    assert np.frombuffer(entry["ids"], "<u2").tolist() == [15496, 995, EOT]
+    assert (entry["tokens"], entry["bytes"], entry["quality"], entry["url"]) == (3, 11, 0.5, "u1")
 
 
 def test_the_share_of_the_valid_split_is_the_fraction_and_a_larger_one_holds_the_smaller():
@@ -277,14 +277,14 @@ def test_every_document_is_in_the_bucket_of_its_quality_and_in_no_other(tmp_path
     for cut in cuts_of(plan):
         name = cut.source if cut.bucket is None else f"{cut.source}.q{cut.bucket}"
         assert cut.path.startswith(f"train/{name}/part-")
-        found = shard(plan, cut)[0]
-        assert len(found) == cut.documents
-        for each, _ in found:
-            quality, source = rows[int.from_bytes(each["id"])]["quality"], rows[int.from_bytes(each["id"])]["source"]
+        entries = shard(plan, cut)[0]
+        assert len(entries) == cut.documents
+        for entry, _ in entries:
+            quality, source = rows[int.from_bytes(entry["id"])]["quality"], rows[int.from_bytes(entry["id"])]["source"]
             kept = None if quality is None else int(np.searchsorted(EDGES, np.float64(np.float32(quality)), "right"))
-            assert (each["source"], each["bucket"], cut.bucket) == (source, kept, kept)
-        seen += [each["id"] for each, _ in found]
-    assert Counter(seen) == Counter(each["id"] for each in rows)
+            assert (entry["source"], entry["bucket"], cut.bucket) == (source, kept, kept)
+        seen += [entry["id"] for entry, _ in entries]
+    assert Counter(seen) == Counter(entry["id"] for entry in rows)
 
 
 @pytest.mark.parametrize("buckets", [(0.5, 0.5), (0.8, 0.2), (0.0,), (1.0,), (-1.0,)])

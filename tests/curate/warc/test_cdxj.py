@@ -33,7 +33,7 @@ PAGES = [
 
 def lines(name="a.warc.gz"):
     content, said = written(*PAGES)
-    return content, [line(page, each, name) for page, each in zip(PAGES, said, strict=True)]
+    return content, [line(page, stored, name) for page, stored in zip(PAGES, said, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_line_tells_what_common_crawl_tells_of_a_capture():
         "filename": "x/a.warc.gz",
         "charset": "utf-8",
     }
-    tables = [json.loads(each.split(" ", 2)[2]) for each in index_lines]
+    tables = [json.loads(entry.split(" ", 2)[2]) for entry in index_lines]
     assert tables[2]["redirect"] == "http://a.test/there"
     assert tables[3]["truncated"] == "length"
     assert (tables[4]["mime"], tables[4]["digest"]) == ("warc/revisit", page["digest"])
@@ -132,7 +132,9 @@ def test_the_indexers_of_webrecorder_and_pywb_make_the_same_lines(tmp_path, inde
         command = [shutil.which("cdx-indexer") or pytest.skip("no pywb on the path"), "-j", "-s", "a.warc.gz"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     kept = ("url", "mime", "status", "digest", "length", "offset", "filename")
-    parsed = [[each.split(" ", 2) for each in text.splitlines()] for text in (done.stdout, index(index_lines).decode())]
+    parsed = [
+        [entry.split(" ", 2) for entry in text.splitlines()] for text in (done.stdout, index(index_lines).decode())
+    ]
     theirs, ours = (
         [(key, time, {name: json.loads(table).get(name) for name in kept}) for key, time, table in rows]
         for rows in parsed

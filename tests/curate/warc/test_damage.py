@@ -139,8 +139,8 @@ def test_a_long_header_is_read_and_one_longer_than_a_mebibyte_costs_its_record()
     for pack in PACKINGS.values():
         long, longer = (warc(http(), url="http://a/" + "x" * size) for size in (200_000, 1_200_000))
         outcomes = read(b"".join(map(pack, [long, longer, RECORDS[1]])))
-        assert [each.url[-9:] for each in outcomes if isinstance(each, Page)] == ["x" * 9, "http://b/"]
-        assert [each.error for each in failures(outcomes)] == ["header_too_large"]
+        assert [outcome.url[-9:] for outcome in outcomes if isinstance(outcome, Page)] == ["x" * 9, "http://b/"]
+        assert [failure.error for failure in failures(outcomes)] == ["header_too_large"]
 
 
 @pytest.mark.parametrize("version", ["0.17", "0.18", "1.0", "1.1"])

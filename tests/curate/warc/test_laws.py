@@ -54,8 +54,8 @@ def test_the_ranges_of_a_file_yield_together_what_the_whole_does(archive, cuts):
     whole = read(content)
     bounds = [0, *sorted(cut % (len(content) + 1) for cut in cuts), None]
     parts = [read(content, start=start, stop=stop) for start, stop in pairwise(bounds)]
-    assert [each for part in parts for each in part] == whole
-    assert pages(whole) == [each for each in expected if each]
+    assert [outcome for part in parts for outcome in part] == whole
+    assert pages(whole) == [page for page in expected if page]
 
 
 @given(either, st.lists(st.tuples(places, st.binary(max_size=9)), max_size=3), st.lists(places, max_size=4))
@@ -69,7 +69,7 @@ def test_the_ranges_of_a_damaged_file_yield_together_what_the_whole_does(archive
     parts = [read(content, start=start, stop=stop) for start, stop in pairwise(bounds)]
     whole = read(content)
     check(whole, content)
-    assert [each for part in parts for each in part] == whole
+    assert [outcome for part in parts for outcome in part] == whole
 
 
 @pytest.mark.parametrize("packing", ["gzip", "zstd", "lz4"])
@@ -103,7 +103,7 @@ def untouched(archive, first, last):
     hit = touched(units, first, last)
     if packing == "plain" and expected[0] is None:
         hit |= {number + 1 for number in hit}
-    return [each for number, each in enumerate(expected) if each and number not in hit]
+    return [page for number, page in enumerate(expected) if page and number not in hit]
 
 
 def must_hold(archive, content, first, last, *, announced=True):
@@ -112,8 +112,8 @@ def must_hold(archive, content, first, last, *, announced=True):
     whole = untouched(archive, first, last)
     got = pages(outcomes)
     rest = iter(got)
-    assert all(each in rest for each in whole), "in order"
-    if archive[0] == "gzip" and announced and len(got) < sum(each is not None for each in archive[2]):
+    assert all(page in rest for page in whole), "in order"
+    if archive[0] == "gzip" and announced and len(got) < sum(page is not None for page in archive[2]):
         assert failures(outcomes)
 
 
@@ -154,10 +154,10 @@ def test_bytes_that_are_taken_out_cost_the_records_they_are_taken_from(archive, 
 
 @given(st.binary(max_size=300), packings)
 def test_any_bytes_end_in_an_outcome(content, packing):
-    for each in (content, PACKINGS[packing](content), PACKINGS[packing](b"WARC/1.0\r\n" + content)):
-        outcomes = read(each, max_bytes=100)
+    for data in (content, PACKINGS[packing](content), PACKINGS[packing](b"WARC/1.0\r\n" + content)):
+        outcomes = read(data, max_bytes=100)
         assert outcomes
-        check(outcomes, each)
+        check(outcomes, data)
 
 
 class Dribble(io.RawIOBase):
@@ -193,8 +193,8 @@ def test_the_short_way_through_a_member_and_the_long_one_lead_to_the_same(archiv
     changed = content[:place] + inserted + content[place + 1 :]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tape, "SMALL", -1)
-        expected = [read(each) for each in (content, changed)]
-    assert [read(each) for each in (content, changed)] == expected
+        expected = [read(data) for data in (content, changed)]
+    assert [read(data) for data in (content, changed)] == expected
 
 
 @pytest.mark.parametrize("size", [250_000, 262_000, 1_040_000, 1_050_000, 2_500_000])

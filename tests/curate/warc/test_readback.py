@@ -19,16 +19,16 @@ def test_what_was_written_is_read_back_in_order_and_in_place(bodies, algorithm):
     pages = [exchange(f"http://a.test/{n}", body) for n, body in enumerate(bodies)]
     content, said = written(*pages, algorithm=algorithm)
     file = io.BytesIO(content)
-    responses = [each for each in read_all(file) if each.kind == "response"]
-    assert [(each.url, each.payload) for each in responses] == [(page.url, page.body) for page in pages]
-    assert [read_at(file, each.offset, each.length) for each in said] == responses
-    assert [each.record_id for each in responses] == [each.record_id for each in said]
-    assert [each.payload_digest for each in responses] == [payload_digest(body, algorithm) for body in bodies]
+    responses = [record for record in read_all(file) if record.kind == "response"]
+    assert [(record.url, record.payload) for record in responses] == [(page.url, page.body) for page in pages]
+    assert [read_at(file, stored.offset, stored.length) for stored in said] == responses
+    assert [record.record_id for record in responses] == [record.record_id for record in said]
+    assert [record.payload_digest for record in responses] == [payload_digest(body, algorithm) for body in bodies]
 
 
 def test_records_of_all_kinds_are_read():
     content, (said,) = written(exchange())
-    kinds = [(each.kind, each.payload) for each in read_all(io.BytesIO(content))]
+    kinds = [(record.kind, record.payload) for record in read_all(io.BytesIO(content))]
     assert [kind for kind, _ in kinds] == ["warcinfo", "response", "request", "metadata"]
     assert kinds[1][1] == PAGE
     assert kinds[3][1] == b"fetchTimeMs: 12\r\n"
@@ -37,7 +37,7 @@ def test_records_of_all_kinds_are_read():
 
 def test_a_large_record_is_read_across_pieces():
     page = exchange(body=bytes(range(256)) * 8000)
-    assert [each.payload for each in read_all(io.BytesIO(written(page)[0]))][1] == page.body
+    assert [record.payload for record in read_all(io.BytesIO(written(page)[0]))][1] == page.body
 
 
 @given(st.integers(0), st.integers(1, 255))

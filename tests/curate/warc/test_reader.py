@@ -61,8 +61,8 @@ def test_a_wat_record_is_skipped_by_a_name_of_its_own():
 
 @pytest.mark.parametrize("kind", ["continuation", "Continuation", "no-such-type"])
 def test_a_continuation_is_skipped_and_so_is_what_no_one_knows(kind):
-    known = kind.lower() if kind.lower() == "continuation" else "unknown"
-    assert summary(read(warc(http(), kind=kind) + TWO[1])) == [f"({known})", "http://b/"]
+    label = kind.lower() if kind.lower() == "continuation" else "unknown"
+    assert summary(read(warc(http(), kind=kind) + TWO[1])) == [f"({label})", "http://b/"]
 
 
 @pytest.mark.parametrize(

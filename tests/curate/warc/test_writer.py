@@ -36,7 +36,7 @@ def by_warcio(content):
 
 def by_fastwarc(content):
     reader = fastwarc.ArchiveIterator(io.BytesIO(content), auto_decode="none", verify_digests=True)
-    return [(each.record_type, each.record_id, each.http_headers, each.reader.read()) for each in reader]
+    return [(record.record_type, record.record_id, record.http_headers, record.reader.read()) for record in reader]
 
 
 def block(content, said):
@@ -53,7 +53,7 @@ def test_a_file_holds_a_warcinfo_and_for_each_page_response_request_and_metadata
     assert info["WARC-Filename"] == "a.warc.gz"
     assert {response["WARC-Date"], request["WARC-Date"], metadata["WARC-Date"]} == {"2026-01-02T12:00:00Z"}
     assert {request["WARC-Concurrent-To"], metadata["WARC-Concurrent-To"]} == {response["WARC-Record-ID"]}
-    assert {each["WARC-Warcinfo-ID"] for each in (response, request, metadata)} == {info["WARC-Record-ID"]}
+    assert {headers["WARC-Warcinfo-ID"] for headers in (response, request, metadata)} == {info["WARC-Record-ID"]}
     assert response["WARC-IP-Address"] == "127.0.0.1"
     assert (said.record_id, said.request_id) == (response["WARC-Record-ID"], request["WARC-Record-ID"])
     assert response["WARC-Payload-Digest"] == said.payload_digest == payload_digest(PAGE)
@@ -62,7 +62,7 @@ def test_a_file_holds_a_warcinfo_and_for_each_page_response_request_and_metadata
 
 def test_our_reader_finds_the_page_where_the_writer_said():
     content, said = written(exchange(), exchange("http://b.test/", b"b"))
-    pages = [each for each in read(content) if isinstance(each, Page)]
+    pages = [outcome for outcome in read(content) if isinstance(outcome, Page)]
     assert [(page.url, page.body) for page in pages] == [("http://a.test/", PAGE), ("http://b.test/", b"b")]
     assert [(page.pointer.offset, page.pointer.length) for page in pages] == [(s.offset, s.length) for s in said]
     assert said[-1].end == len(content)
@@ -75,15 +75,15 @@ def test_our_reader_finds_the_page_where_the_writer_said():
 )
 def test_any_headers_and_any_body_are_read_back_byte_for_byte(body, headers, coding):
     taken = {b"content-length", b"transfer-encoding", b"content-encoding", b"content-type"}
-    headers = [each for each in headers if each[0].lower() not in taken]
+    headers = [header for header in headers if header[0].lower() not in taken]
     headers += [HTML, *([(b"Content-Encoding", coding)] if coding else [])]
     content, (said,) = written(exchange(body=body, headers=headers))
-    lines = [b"HTTP/1.1 200 OK", *(b": ".join(each) for each in headers), b"Content-Length: %d" % len(body)]
+    lines = [b"HTTP/1.1 200 OK", *(b": ".join(header) for header in headers), b"Content-Length: %d" % len(body)]
     assert block(content, said) == b"\r\n".join(lines) + b"\r\n\r\n" + body
     assert by_warcio(content)[1][3] == body
     assert by_fastwarc(content)[1][3] == body
     assert said.payload_digest == payload_digest(body)
-    (page,) = (each for each in read(content) if isinstance(each, Page))
+    (page,) = (outcome for outcome in read(content) if isinstance(outcome, Page))
     assert page.status == 200
 
 
@@ -133,7 +133,7 @@ def test_a_header_of_100_kb_is_cut_to_what_a_default_reader_takes_and_says_so():
 def test_what_was_cut_says_why():
     content, _ = written(exchange(truncated="length"))
     assert by_warcio(content)[1][1]["WARC-Truncated"] == "length"
-    (page,) = (each for each in read(content) if isinstance(each, Page))
+    (page,) = (outcome for outcome in read(content) if isinstance(outcome, Page))
     assert page.truncated == "length"
     with pytest.raises(ValueError, match="truncated is one of length"):
         exchange(truncated="bored")
@@ -147,7 +147,7 @@ def test_the_same_payload_again_is_a_revisit_with_the_headers_and_no_body():
     named = ("WARC-Profile", "WARC-Refers-To", "WARC-Refers-To-Target-URI", "WARC-Refers-To-Date", "WARC-Truncated")
     values = [IDENTICAL, "<urn:uuid:1>", "http://b.test/ü", "2026-01-02T12:00:00Z", "length"]
     assert [fields[name] for name in named] == values
-    (refused,) = (each for each in read(content) if isinstance(each, RefusedRecord))
+    (refused,) = (outcome for outcome in read(content) if isinstance(outcome, RefusedRecord))
     assert (refused.reason, refused.detail) == ("extract.revisit", "of http://b.test/ü")
     assert said.earlier(exchange(earlier=EARLIER)) == EARLIER
 
@@ -193,7 +193,7 @@ def test_how_a_page_was_asked_for_is_told():
         b"WARC-Protocol: tls/1.3\r\nWARC-Protocol: http/1.1\r\n",
         b"WARC-Cipher-Suite: TLS_AES_256_GCM_SHA384\r\n",
     )
-    assert [raw.count(each) for each in (*fields, b"WARC-Identified-Payload-Type: text/html\r\n")] == [1, 1, 1]
+    assert [raw.count(field) for field in (*fields, b"WARC-Identified-Payload-Type: text/html\r\n")] == [1, 1, 1]
     assert len(by_warcio(content)) == 4
 
 
@@ -218,5 +218,5 @@ def test_warcio_recompress_makes_a_file_of_the_same_records(tmp_path):
     path, again = tmp_path / "a.warc.gz", tmp_path / "b.warc.gz"
     path.write_bytes(written(exchange(), exchange("http://b.test/", b"b"))[0])
     subprocess.run([sys.executable, "-m", "warcio.cli", "recompress", path, again], check=True, capture_output=True)
-    one, two = (DIGESTS.sub(b"", gzip.decompress(each.read_bytes())) for each in (path, again))
+    one, two = (DIGESTS.sub(b"", gzip.decompress(file.read_bytes())) for file in (path, again))
     assert one == two  # but for payload digests, which warcio gives to requests and metadata too

@@ -89,10 +89,10 @@ def test_who_is_kept_does_not_depend_on_how_documents_lie_in_files(seed, referen
     files: list[list[dict]] = [[] for _ in range(1 + 2 * seed)]
     for row in rows:
         files[random.Random(row["url"] + str(seed)).randrange(len(files))].append(row)
-    found = dedup(tmp_path, files)
-    assert kept(found) == kept(reference)
+    decisions = dedup(tmp_path, files)
+    assert kept(decisions) == kept(reference)
     similarity = {row["url"]: (row["kind"], row["winner"], row["similarity"]) for row in reference}
-    assert {row["url"]: (row["kind"], row["winner"], row["similarity"]) for row in found} == similarity
+    assert {row["url"]: (row["kind"], row["winner"], row["similarity"]) for row in decisions} == similarity
 
 
 def test_decisions_are_those_of_union_find_over_all_verified_candidates(reference):
@@ -140,21 +140,21 @@ def test_a_text_shorter_than_a_shingle_has_exact_duplicates_only(reference):
 
 
 def test_without_near_only_exact_copies_are_dropped(tmp_path, reference):
-    found = dedup(tmp_path, [corpus()], "dedup.near=false")
-    assert {row["kind"] for row in found} == {None, "exact"}
+    decisions = dedup(tmp_path, [corpus()], "dedup.near=false")
+    assert {row["kind"] for row in decisions} == {None, "exact"}
     exact = {row["url"] for row in reference if row["kind"] == "exact"}
-    assert exact <= {row["url"] for row in found if not row["kept"]}
+    assert exact <= {row["url"] for row in decisions if not row["kept"]}
 
 
 def test_without_exact_the_same_text_still_meets_in_its_bands(tmp_path, reference):
-    found = dedup(tmp_path, [corpus()], "dedup.exact=false")
+    decisions = dedup(tmp_path, [corpus()], "dedup.exact=false")
     long = {row["url"] for row in corpus() if len(row["text"].split()) > 2}
-    assert kept(found) & long == kept(reference) & long
+    assert kept(decisions) & long == kept(reference) & long
 
 
 def test_an_empty_file_is_a_part_without_decisions(tmp_path):
-    found = dedup(tmp_path, [corpus()[:3], [], corpus()[3:6]])
-    assert len(found) == 6
+    decisions = dedup(tmp_path, [corpus()[:3], [], corpus()[3:6]])
+    assert len(decisions) == 6
 
 
 def test_a_malformed_row_is_counted_once_and_the_rest_is_decided(tmp_path):
@@ -171,8 +171,8 @@ def test_a_malformed_row_is_counted_once_and_the_rest_is_decided(tmp_path):
 
 def test_the_earlier_source_wins_whatever_the_ids(tmp_path):
     text = [prose(number) for number in range(12)]
-    good = [{"url": f"http://good.example/{number}", "text": each} for number, each in enumerate(text)]
-    copies = [{"url": f"http://copy.example/{number}", "text": each} for number, each in enumerate(text)]
+    good = [{"url": f"http://good.example/{number}", "text": passage} for number, passage in enumerate(text)]
+    copies = [{"url": f"http://copy.example/{number}", "text": passage} for number, passage in enumerate(text)]
     write(tmp_path / "good", [good])
     write(tmp_path / "copy", [copies])
     for first, second in (("good", "copy"), ("copy", "good")):
@@ -186,6 +186,6 @@ def test_the_earlier_source_wins_whatever_the_ids(tmp_path):
 
 def test_the_same_capture_read_twice_is_kept_once(tmp_path):
     rows = corpus()[:1]
-    found = dedup(tmp_path, [rows, rows])
-    assert [row["kept"] for row in found] == [True, False]
-    assert found[0]["id"] == found[1]["id"] == document_id(rows[0]["url"], EPOCH)
+    decisions = dedup(tmp_path, [rows, rows])
+    assert [row["kept"] for row in decisions] == [True, False]
+    assert decisions[0]["id"] == decisions[1]["id"] == document_id(rows[0]["url"], EPOCH)

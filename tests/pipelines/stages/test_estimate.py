@@ -112,8 +112,8 @@ def test_a_shuffle_that_does_not_fit_is_refused_in_one_line_before_it_begins_and
     refused = curate(*arguments, env={"CURATE_MEMORY": "1000000"})
     assert refused.code == 2
     last = refused.err.strip().splitlines()[-1]
-    for told in ("dedup of 9 documents", "1000000 are available", "--runner spark", "CURATE_MEMORY=BYTES"):
-        assert told in last
+    for phrase in ("dedup of 9 documents", "1000000 are available", "--runner spark", "CURATE_MEMORY=BYTES"):
+        assert phrase in last
     assert not (tmp_path / "out" / "plan.json").exists()
     signed = tmp_path / "out" / "signatures" / "part-00000.parquet"
     before = signed.stat().st_mtime_ns

@@ -71,16 +71,16 @@ def test_each_page_is_kept_or_refused_by_the_first_gate_that_it_fails(curate, pa
 @pytest.mark.parametrize("words", [("--all-languages",), ("--set", "filter.language.allowed=[]")])
 def test_no_language_is_refused_where_all_are_wanted(curate, pages, tmp_path, words):
     curate("extract", pages, "-o", tmp_path / "out", *QUICKLY, *words)
-    found = fates(tmp_path / "out")
-    assert found["http://a/german"] == "kept"
+    by_url = fates(tmp_path / "out")
+    assert by_url["http://a/german"] == "kept"
     assert curate("filter", tmp_path / "out", "-o", tmp_path / "filtered", *words).code == 0
     assert not fates(tmp_path / "filtered")["http://a/german"].startswith("language")
 
 
 def test_the_gate_lets_through_what_the_filter_asks_for(curate, pages, tmp_path):
     curate("extract", pages, "-o", tmp_path / "out", *QUICKLY, "--set", 'filter.language.allowed=["de"]')
-    found = fates(tmp_path / "out")
-    assert (found["http://a/german"], found["http://a/english"]) == ("kept", "extract.language")
+    by_url = fates(tmp_path / "out")
+    assert (by_url["http://a/german"], by_url["http://a/english"]) == ("kept", "extract.language")
 
 
 def test_a_source_has_the_gates_of_its_own_filter(curate, pages, tmp_path):
@@ -131,10 +131,10 @@ def test_one_page_of_each_payload_is_kept_over_all_inputs_whatever_their_order(c
     for order in (files, files[::-1]):
         out = tmp_path / f"out-{order[0].stem}"
         assert curate("extract", *order, "-o", out, *words).code == 0
-        found = rows(out, "rejected")
-        assert {row["reason"] for row in found} == {"extract.payload"}
-        assert len(found) == 4
-        (winner,) = {row["detail"] for row in found}
+        rejected = rows(out, "rejected")
+        assert {row["reason"] for row in rejected} == {"extract.payload"}
+        assert len(rejected) == 4
+        (winner,) = {row["detail"] for row in rejected}
         same = {row["id"].hex(): row["url"] for row in rows(out, "part") if not row["url"].startswith("http://own/")}
         assert [f"the payload of {id_}" for id_ in same] == [winner]
         kept.add(*same.values())

@@ -67,11 +67,11 @@ def test_candidates_are_sorted_by_key_and_each_is_there_once(reference):
 
 
 def test_links_of_all_files_are_joined(reference):
-    found = {row["fetch_url"]: row for row in candidates(reference)}
-    assert found["https://www.a1.example/1"]["kinds"] == ["list", "submission"]
-    assert found["http://new.example/"]["votes"] == 3
-    twice = found["http://a7.example/7?utm_source=0"]
-    assert len([each for each in twice["provenance"] if each["id"] == "i7"]) == 1
+    by_url = {row["fetch_url"]: row for row in candidates(reference)}
+    assert by_url["https://www.a1.example/1"]["kinds"] == ["list", "submission"]
+    assert by_url["http://new.example/"]["votes"] == 3
+    twice = by_url["http://a7.example/7?utm_source=0"]
+    assert len([entry for entry in twice["provenance"] if entry["id"] == "i7"]) == 1
 
 
 def test_every_line_is_kept_rejected_or_counted(reference, curate):
@@ -148,7 +148,7 @@ def test_why_tells_what_became_of_a_link(curate, reference):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("nowhere.zst",), "nowhere.zst: no such input file"),
         (("dump.bin",), "links.format"),
@@ -160,12 +160,12 @@ def test_why_tells_what_became_of_a_link(curate, reference):
         (("urls.txt", "--all-languages"), "No such option"),
     ],
 )
-def test_a_wrong_call_is_a_line_and_leaves_nothing(curate, tmp_path, arguments, told):
+def test_a_wrong_call_is_a_line_and_leaves_nothing(curate, tmp_path, arguments, message):
     (tmp_path / "urls.txt").write_text("http://a.example/\n")
     (tmp_path / "dump.bin").write_bytes(b"x")
     done = curate("links", *arguments, "-o", "out", cwd=tmp_path)
     assert done.code == 2
-    assert told in done.err
+    assert message in done.err
     assert not (tmp_path / "out").exists()
 
 

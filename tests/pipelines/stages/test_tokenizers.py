@@ -80,7 +80,7 @@ def test_the_manifest_states_the_tokenizer_and_fits_its_schema(folder):
 
 
 def test_a_memory_map_of_the_stated_type_gives_back_every_text(folder):
-    decode, found = of_manifest(folder / "out" / "manifest.json").decode, {}
+    decode, texts = of_manifest(folder / "out" / "manifest.json").decode, {}
     assert len(shards(folder / "out")) > 1
     for split in ("train", "valid"):
         for shard in shards(folder / "out", split):
@@ -91,8 +91,8 @@ def test_a_memory_map_of_the_stated_type_gives_back_every_text(folder):
             for row in pq.read_table(f"{stem}.meta.parquet").to_pylist():
                 own = ids[row["offset"] : row["offset"] + row["tokens"]]
                 assert own.tolist().index(LARGE) == row["tokens"] - 1
-                found[row["url"]] = decode(own[:-1].tolist())
-    assert found == TEXTS
+                texts[row["url"]] = decode(own[:-1].tolist())
+    assert texts == TEXTS
 
 
 def test_the_loader_the_lineage_and_the_held_out_windows_read_it(folder):
@@ -101,7 +101,7 @@ def test_the_loader_the_lineage_and_the_held_out_windows_read_it(folder):
     decode = of_manifest(path).decode
     for row, window in enumerate(loader.batch_at(0)):
         for place in loader.locate(0, row):
-            ids = [each for each in window[place.start : place.stop].tolist() if each != LARGE]
+            ids = [token for token in window[place.start : place.stop].tolist() if token != LARGE]
             assert decode(ids).strip("\ufffd") in TEXTS[place.url]
     assert LARGE in occurring_ids(path)
     windows, size = held_out(path, 64, 4)
@@ -220,8 +220,8 @@ def test_an_export_keeps_the_ids_that_need_four_bytes(form, folder, tmp_path, cu
         [np.fromfile(folder / "out" / f"{shard['path']}.bin", "<u4") for shard in shards(folder / "out")]
     )
     if form in ("nanotron", "npy"):
-        found = sorted((tmp_path / form).rglob("*.ds" if form == "nanotron" else "*.npy"))
-        assert np.array_equal(np.concatenate([np.fromfile(path, "<u4") for path in found if "train" in str(path)]), own)
+        paths = sorted((tmp_path / form).rglob("*.ds" if form == "nanotron" else "*.npy"))
+        assert np.array_equal(np.concatenate([np.fromfile(path, "<u4") for path in paths if "train" in str(path)]), own)
     if form == "hf":
         column = [pq.read_table(path)["input_ids"] for path in sorted((tmp_path / form).rglob("*.parquet"))]
         assert max(part.combine_chunks().flatten().to_numpy().max() for part in column) == LARGE
