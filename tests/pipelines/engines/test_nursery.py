@@ -19,8 +19,11 @@ SCRIPT = """
 import os, signal, sys, threading, time
 from curate.pipelines.engines import nursery, worker
 
+def say(*words):
+    os.write(1, (" ".join(map(str, words)) + chr(10)).encode())  # one write, as the workers share the output
+
 def prints():
-    print(os.environ["WORDS"], flush=True)
+    say(os.environ["WORDS"])
 
 def raises():
     raise ValueError("not so")
@@ -30,7 +33,7 @@ def killed():
 
 def waits():
     worker.end_with_parent()
-    print(os.getppid(), os.getpid(), flush=True)
+    say(os.getppid(), os.getpid())
     time.sleep(600)
 
 worker.main = globals()[sys.argv[1]]
