@@ -2,7 +2,7 @@
 
 
 class UserError(ValueError):
-    """What the user asked for cannot be done; the message is one line that says why, and what to do instead."""
+    """A request of the user that cannot be carried out; the message says in one line why, and what to do instead."""
 
 
 class SettingsError(UserError):

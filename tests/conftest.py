@@ -1,4 +1,4 @@
-"""What the tests share: the command as a user calls it, where the real data lies, and who runs beside whom."""
+"""Fixtures of all tests: the command as a user calls it, real data, finished outputs; and pytest-xdist's groups."""
 
 import fcntl
 import json
@@ -27,7 +27,7 @@ sys.dont_write_bytecode = False
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who shares a worker of pytest-xdist: tests that look at one thing that a fixture of their module made.
+    """Groups tests for pytest-xdist: those that look at one thing which a fixture of their module made.
 
     What takes long begins first, so that no worker is left with it at the end.
     """
@@ -83,7 +83,7 @@ def curate():
 
 @pytest.fixture(scope="session")
 def data_root() -> Path:
-    """Where the real data would lie."""
+    """The folder of real data, whether it is there or not."""
     return DATA
 
 

@@ -1,4 +1,4 @@
-"""What the README and the pages say is so: commands and options exist, trees are the trees, links lead somewhere."""
+"""The README and the pages against the checkout: commands, options, trees and links exist."""
 
 import json
 import re

@@ -8,6 +8,7 @@ from curate.crawl.answers import Settled
 from curate.crawl.fetch import Answer
 from curate.crawl.lots import Target
 from curate.crawl.outcomes import KEPT
+from curate.crawl.targets import TARGET_FIELDS
 from curate.stage.schemas import ID, TIMESTAMP
 from curate.warc.writer import Exchange
 
@@ -58,18 +59,7 @@ OUTCOMES = pa.schema(
 # A lot's committed outcomes include those of URLs that are deferred.
 COMMITTED = OUTCOMES.append(pa.field("deferred", pa.bool_(), nullable=False))
 
-DEFERRED = pa.schema(
-    [
-        pa.field("url", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("dedupe_key", pa.binary()),
-        pa.field("votes", pa.int64()),
-        pa.field("via", pa.list_(pa.string())),
-        pa.field("tries", pa.int32(), nullable=False),
-        pa.field("not_before", pa.float64()),
-        pa.field("outcome", pa.string(), nullable=False),
-    ]
-)
+DEFERRED = pa.schema([*TARGET_FIELDS, pa.field("outcome", pa.string(), nullable=False)])
 
 OUTCOME_NAMES, DEFERRED_NAMES = tuple(OUTCOMES.names), tuple(DEFERRED.names)  # schemas make new lists at each call
 

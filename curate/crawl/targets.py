@@ -21,15 +21,19 @@ MAX_LINE = 1 << 16  # bytes; a longer line gets the verdict `url_too_long`
 MAX_LIST = 1 << 34  # bytes that a list may hold uncompressed
 # The verdicts of links that `fetch_url` refuses, by its rule; `url_invalid` for all other rules.
 VERDICTS = {"links.scheme": "skip_scheme", "links.length": "url_too_long"}
+# The columns of a URL to crawl, in the file of a lot and in the table of what is deferred to the next wave.
+TARGET_FIELDS = (
+    pa.field("url", pa.string(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("dedupe_key", pa.binary()),
+    pa.field("votes", pa.int64()),
+    pa.field("via", pa.list_(pa.string())),
+    pa.field("tries", pa.int32(), nullable=False),
+    pa.field("not_before", pa.float64()),
+)
 TARGETS = pa.schema(
     [
-        pa.field("url", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("dedupe_key", pa.binary()),
-        pa.field("votes", pa.int64()),
-        pa.field("via", pa.list_(pa.string())),
-        pa.field("tries", pa.int32(), nullable=False),
-        pa.field("not_before", pa.float64()),
+        *TARGET_FIELDS,
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("detail", pa.string(), nullable=False),
     ]

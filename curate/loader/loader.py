@@ -41,7 +41,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceProgress:
-    """What one source has contributed to a number of samples."""
+    """The share of one source in a number of samples."""
 
     source: str
     samples: int

@@ -1,4 +1,4 @@
-"""Which files of a folder belong to the run, to a stage or to a part, and the lock of the process that writes there.
+"""The owner of each file of an output (a run, a stage or a part), and the lock of the process that writes there.
 
 A folder holds one run or one stage; it is locked while that is written. A file that nobody owns is a stray.
 """

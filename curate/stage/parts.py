@@ -39,7 +39,7 @@ class FileRecord:
 
 @dataclass(slots=True, kw_only=True)
 class Counts:
-    """How many records a part read, kept and rejected; read = kept + rejected."""
+    """The counts of a part's records: read = kept + rejected."""
 
     read: int = 0
     kept: int = 0

@@ -80,7 +80,7 @@ def stage_folder(out: Path, stage: str) -> Path:
 
 @dataclass(frozen=True, kw_only=True)  # no slots: the digests are kept once they are known
 class Plan:
-    """What a stage will do, and the keys over that."""
+    """A stage before it runs: its settings, its items, and the keys over both."""
 
     stage: str
     folder: Path

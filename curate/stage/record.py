@@ -20,7 +20,7 @@ Receipts = list[Receipt | None]  # of a plan's items, in order
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRecord:
-    """What `stage.json` holds: the closing record of a stage."""
+    """The closing record of a stage, as `stage.json` holds it."""
 
     stage: str
     key: str

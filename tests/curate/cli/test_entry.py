@@ -1,4 +1,4 @@
-"""What every command has alike: how it ends, and what starting it costs."""
+"""Every command: its exit codes, its errors as one line, and the modules that its start imports."""
 
 import json
 import subprocess
