@@ -1,26 +1,18 @@
 """Documents read from disk: from a stage's parts, from dedup's decisions over parts, and from the user's own files."""
 
-import gzip
-import io
-import json
-import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.records import EPOCH, SOURCE, Document, Failure, document_id
+from curate.inputs.own import USER_FORMS, user_documents
+from curate.records import EPOCH, Document, Failure
 from curate.stage.plan import Item, Plan
 from curate.stage.schemas import KEPT
 
 BATCH_ROWS = 1024
-USER_FORMS = ("documents", "owned")
-OPTIONAL = ("title", "date", "language", "mime", "warc_file")  # strings that a user's row may bring along
 
 
 def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = None) -> Iterator[Document | Failure]:
@@ -41,21 +33,6 @@ def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = 
         raise ValueError(f"{item.name}: {plan.stage} reads documents, not {item.form} files; run extract first")
 
 
-def user_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
-    """Yields the documents of a user's file of Parquet or JSON lines.
-
-    A row needs `text`, and may have `id`, `url`, `timestamp`, `source`, `quality` and the columns of OPTIONAL. A row
-    that is no document comes as a Failure whose offset is the line, or the row of a Parquet file, counted from 1.
-    """
-    with storage.local(path) as copy:
-        yield from _local_documents(copy, item, stage)
-
-
-def given_id(value: object) -> bytes:
-    """Returns the 16-byte id of a document whose row brings an id of another form."""
-    return document_id(f"id:{value}", EPOCH)
-
-
 def _part_documents(path: Path, columns: tuple[str, ...] | None) -> Iterator[Document]:
     """Yields the documents of a part; columns that are not read are blank."""
     blank: dict[str, Any] = {"timestamp": EPOCH, "text": "", "url": "", "source": ""}
@@ -64,95 +41,3 @@ def _part_documents(path: Path, columns: tuple[str, ...] | None) -> Iterator[Doc
         for batch in file.iter_batches(BATCH_ROWS, columns=names):
             for row in batch.to_pylist():
                 yield Document(**(blank | row if columns else row))
-
-
-def _local_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
-    """Yields the documents and the failures of a user's local file; a damaged file ends in one failure."""
-    number = 0
-    try:
-        for number, row in _numbered_rows(path):
-            try:
-                yield _document(row, item, number)
-            except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
-                yield Failure(
-                    file=item.name,
-                    offset=number,
-                    length=1,
-                    stage=stage,
-                    error="malformed",
-                    message=_utf8(str(error)[:500]),
-                    record=True,
-                )
-    except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
-        message = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
-        yield Failure(file=item.name, offset=number + 1, length=0, stage=stage, error="unreadable", message=message)
-
-
-def _numbered_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yields the number and the value of each row; the value of a line that is no JSON is the error."""
-    if path.name.endswith(".parquet"):
-        with pq.ParquetFile(path) as file:
-            batches = (batch.to_pylist() for batch in file.iter_batches(BATCH_ROWS))
-            yield from enumerate(chain.from_iterable(batches), start=1)
-        return
-    with _open_text(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    yield number, json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    yield number, error
-
-
-def _open_text(path: Path) -> IO[str]:
-    """Opens a file of lines; its name says how it is compressed."""
-    if path.name.endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace")
-    if path.name.endswith(".zst"):
-        return io.TextIOWrapper(pa.CompressedInputStream(str(path), "zstd"), encoding="utf-8-sig", errors="replace")
-    return path.open(encoding="utf-8-sig", errors="replace")
-
-
-def _document(row: Any, item: Item, number: int) -> Document:
-    """Returns the document of a user's row; raises an error that says what is wrong with the row."""
-    if isinstance(row, Exception):
-        raise ValueError(str(row))
-    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-        raise ValueError("a document needs a string `text`")
-    url = _utf8(row.get("url") or "")
-    source = item.source if item.form == "owned" else _utf8(row.get("source") or item.source)
-    if not SOURCE.fullmatch(source):
-        raise ValueError(f"the source {source!r} cannot name a folder; give it a plain name")
-    timestamp = _utc(row.get("timestamp"))
-    strings: dict[str, Any] = {name: _utf8(row[name]) for name in OPTIONAL if row.get(name) is not None}
-    return Document(
-        id=_row_id(row.get("id")) or document_id(url or f"{item.digest}#{number}", timestamp),
-        url=url,
-        timestamp=timestamp,
-        source=source,
-        text=_utf8(row["text"]),
-        quality=float(row["quality"]) if row.get("quality") is not None else None,
-        **strings,
-    )
-
-
-def _row_id(value: Any) -> bytes | None:
-    """Returns the id that a row brings, as 16 bytes; None if it brings none."""
-    if value in (None, "", b""):
-        return None
-    if isinstance(value, bytes):
-        return value if len(value) == 16 else given_id(value.hex())
-    return given_id(value)
-
-
-def _utc(value: Any) -> datetime:
-    """Returns a row's time in UTC, which it is in if it names no zone; the epoch if there is none."""
-    if value is None:
-        return EPOCH
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _utf8(value: Any) -> str:
-    """Returns a value as a string that UTF-8 can hold, as JSON may escape half a surrogate pair."""
-    return str(value).encode("utf-8", "replace").decode()

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.errors import UserError
-from curate.inputs.documents import given_id
+from curate.inputs.own import given_id
 from curate.inspection.funnel import stage_folders
 from curate.stage.kinds import KINDS
 from curate.stage.record import read_stage

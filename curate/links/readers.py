@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.errors import SettingsError
-from curate.inputs.documents import given_id
+from curate.inputs.own import given_id
 from curate.links import outlinks, sitemaps
 from curate.links.config import Links
 from curate.links.sieve import LinkCandidate

@@ -12,7 +12,7 @@ from ada_url import parse_url
 
 from curate import storage
 from curate.errors import SettingsError, UserError
-from curate.inputs.documents import user_documents
+from curate.inputs.own import user_documents
 from curate.records import Document, Failure, keyed_hash, uniform
 from curate.stage.plan import Item
 

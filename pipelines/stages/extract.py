@@ -12,8 +12,8 @@ from curate.extract import quick_gate
 from curate.extract.config import Extract, Extraction, gates_of
 from curate.extract.reading import early_reason, read_records
 from curate.extract.sandbox import shared
-from curate.inputs.documents import USER_FORMS, user_documents
 from curate.inputs.items import number_items, pieces
+from curate.inputs.own import USER_FORMS, user_documents
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import MakeParts
 from curate.pipelines.stages.repeats import MakePartsOnce

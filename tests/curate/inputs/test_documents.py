@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.inputs.documents import user_documents
+from curate.inputs.own import user_documents
 from curate.records import EPOCH, Document, Failure, document_id
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item
