@@ -222,7 +222,8 @@ def _fit(
         batch = vocabulary.encode(loader.batch_at(step - 1))
         loss = model(batch[:, :-1], batch[:, 1:])[1]
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+        if settings.clip:
+            nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
         optimizer.step()
         optimizer.zero_grad()
         measured = loss.item()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from curate.loader.lineage import Place, places
 from curate.loader.sampler import GOLDEN, Blend, Keys, Whole, integer_weights, mix, permuted
-from curate.loader.streams import SourceShards, Stream, Tokens, read_sources
+from curate.loader.streams import SourceShards, Stream, Tokens, manifest_file, read_sources
 from curate.records import keyed_hash
 from curate.storage.cache import Check
 
@@ -52,13 +52,14 @@ class SourceProgress:
 class Loader:
     """The samples of one split, in the order that the module states.
 
+    manifest: its path or address, or that of the folder which holds it.
     left_out: sources of this split too short for one window; the others' weights take over their share.
     batch: samples of a step in `batch_at` and `locate`; it does not change the order of samples.
     """
 
     def __init__(
         self,
-        manifest: Path,
+        manifest: Path | str,
         *,
         split: str = "train",
         context: int,
@@ -69,6 +70,7 @@ class Loader:
         if context < 1 or batch < 1 or not 0 <= seed < 2**64:
             given = f"context {context}, batch {batch}, seed {seed}"
             raise ValueError(f"context and batch are at least 1 and seed lies in 0..2^64-1, got {given}")
+        manifest = manifest_file(manifest)
         self.manifest, self.split, self.context, self.batch, self.seed = manifest, split, context, batch, seed
         sources = read_sources(manifest, split)
         self.sources = tuple(source for source in sources if source.tokens > context and source.weight)

@@ -15,6 +15,7 @@ from curate.storage import cache
 from curate.storage.cache import Check
 
 FORMAT, VERSION = "curate.manifest", 1
+MOST_MAPS = 16_384  # of a stream; the kernel allows a process some 65,000
 TOKEN_BYTES = {"<u2": 2, "<u4": 4}  # bytes of a token by type
 
 Tokens = NDArray[np.int64]
@@ -57,26 +58,34 @@ class SourceShards:
 
 
 class Stream:
-    """Shards read as one sequence of tokens; files are mapped when first read."""
+    """Shards read as one sequence of tokens; files are mapped when first read, and as many stay so as may be open."""
 
     def __init__(self, shards: Sequence[Shard], check: Check = "once") -> None:
         self.shards = [shard for shard in shards if shard.tokens]  # an empty file cannot be mapped
         self.sizes = np.array([shard.tokens for shard in self.shards], np.int64)
         self.ends = np.cumsum(self.sizes)
         self.check = check
-        self._maps: list[NDArray[Any] | None] = [None] * len(self.shards)
+        self._maps: dict[int, NDArray[Any]] = {}  # by the shard's number, the one that was mapped last at the end
+        self._checked: set[int] = set()  # the numbers of shards that were mapped before
 
     def __len__(self) -> int:
         return int(self.ends[-1]) if self.shards else 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_maps": [None] * len(self.shards)}  # another process maps for itself
+        return self.__dict__ | {"_maps": {}, "_checked": set()}  # another process maps for itself
 
     def shard(self, number: int) -> NDArray[Any]:
         """Returns the tokens of one shard."""
-        tokens = self._maps[number]
-        if tokens is None:
-            tokens = self._maps[number] = self.shards[number].open(self.check)
+        tokens = self._maps.get(number)
+        return self._mapped(number) if tokens is None else tokens
+
+    def _mapped(self, number: int) -> NDArray[Any]:
+        """Maps a shard, in place of the one that was mapped first where as many are open as may be."""
+        while len(self._maps) >= most_maps():
+            del self._maps[next(iter(self._maps))]
+        tokens = self.shards[number].open("never" if number in self._checked else self.check)
+        self._checked.add(number)
+        self._maps[number] = tokens
         return tokens
 
     def pieces(self, start: int, count: int) -> list[tuple[int, int, int]]:
@@ -94,6 +103,25 @@ class Stream:
         """Returns tokens start .. start + count - 1, fewer where the stream ends."""
         pieces = [self.shard(number)[offset : offset + length] for number, offset, length in self.pieces(start, count)]
         return np.concatenate([np.empty(0, np.int64), *pieces], dtype=np.int64)
+
+
+def most_maps() -> int:
+    """Returns how many shards a stream keeps mapped: a quarter of the files that the process may have open.
+
+    Python's map of a file keeps it open until the map is dropped.
+    """
+    try:
+        import resource
+    except ImportError:  # no such limit on Windows
+        return MOST_MAPS
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_MAPS if limit == resource.RLIM_INFINITY else max(1, min(MOST_MAPS, limit // 4))
+
+
+def manifest_file(name: Path | str) -> Path:
+    """Returns the manifest that a path or an address names, itself or by the folder that holds it."""
+    path = storage.path(name) if isinstance(name, str) else name
+    return path / "manifest.json" if path.suffix != ".json" and path.is_dir() else path
 
 
 def read_manifest(manifest: Path) -> dict[str, Any]:

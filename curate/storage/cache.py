@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from curate.errors import SettingsError
 from curate.storage import paths
 
 Check = Literal["once", "always", "never"]
@@ -17,10 +18,18 @@ CHUNK = 1 << 20  # bytes of a download that are held at a time
 
 
 def home() -> Path:
-    """Returns the cache folder, which also holds the files that `curate runners fetch` gets."""
+    """Returns the cache folder, which also holds the files that `curate runners fetch` gets.
+
+    SettingsError where the user has no home folder and no variable names one.
+    """
     own = os.environ.get("CURATE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(own) if own else Path(base) / "curate"
+    if own:
+        return Path(own)
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        raise SettingsError("no cache folder: the user has no home folder; set CURATE_CACHE to a folder") from None
+    return Path(base) / "curate"
 
 
 def local_file(file: Path, size: int, sha256: str | None, check: Check = "once") -> Path:
@@ -50,17 +59,26 @@ def _size(file: Path) -> int:
 
 def _check_digest(file: Path, sha256: str, check: Check) -> None:
     """Raises ValueError where a local shard has another digest; a sound one is noted, and then checked no more."""
-    status = file.stat()
-    version = f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{sha256}"
-    note = home() / "checked" / hashlib.sha256(os.fsencode(version)).hexdigest()
-    if check == "once" and note.exists():
+    note = _note(file, sha256)
+    if check == "once" and note and os.path.exists(note):  # False where the cache cannot be read
         return
     digest = _file_digest(file)
     if digest != sha256:
         raise ValueError(f"{file}: damaged: its sha256 is {digest}, but its manifest states {sha256}")
-    with suppress(OSError):  # if the note cannot be written, the shard is checked again next time
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.touch()
+    if note:
+        with suppress(OSError):  # if the note cannot be written, the shard is checked again next time
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.touch()
+
+
+def _note(file: Path, sha256: str) -> Path | None:
+    """Returns the file that says that a shard was sound, whether or not it is there; None where there is no cache."""
+    status = file.stat()
+    version = f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{sha256}"
+    try:
+        return home() / "checked" / hashlib.sha256(os.fsencode(version)).hexdigest()
+    except SettingsError:
+        return None
 
 
 def _file_digest(file: Path) -> str:
@@ -72,7 +90,12 @@ def _cached_copy(file: Path, size: int, sha256: str | None, check: Check) -> Pat
     """Returns the copy of a remote shard in the cache; downloads it where there is none or it is not sound."""
     name = sha256 or hashlib.sha256(f"{paths.uri(file)}\0{size}".encode()).hexdigest()
     target = home() / "shards" / f"{name}.bin"
-    right_size = target.is_file() and target.stat().st_size == size
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        right_size = target.is_file() and target.stat().st_size == size
+    except OSError as error:
+        message = f"{target.parent}: cannot keep shards there: {error.strerror}; set CURATE_CACHE to another folder"
+        raise ValueError(message) from None
     if not right_size or (check == "always" and sha256 and _file_digest(target) != sha256):
         _download(file, target, size, sha256)
     return target
@@ -80,7 +103,6 @@ def _cached_copy(file: Path, size: int, sha256: str | None, check: Check) -> Pat
 
 def _download(file: Path, target: Path, size: int, sha256: str | None) -> None:
     digest, written = hashlib.sha256(), 0
-    target.parent.mkdir(parents=True, exist_ok=True)
     draft = paths.draft(target)
     try:
         try:

@@ -6,6 +6,7 @@ other encodings into the folder that TIKTOKEN_CACHE_DIR names.
 
 import base64
 import hashlib
+import re
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 END_OF_TEXT = 50256  # GPT-2's
 VOCABULARY = 50257  # GPT-2's
+LONG_BLANKS = re.compile(r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]{100000,}+(?!\Z)")
+PIECE = 100_000  # characters
 # The digests that tiktoken itself expects of OpenAI's files.
 DIGESTS = {
     "vocab.bpe": "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
@@ -64,7 +67,9 @@ def named(name: str, eot: str | None = None) -> Tokenizer:
         try:
             return encoding.encode_to_numpy(text, disallowed_special=())
         except UnicodeEncodeError:  # half a surrogate pair
-            return encoding.encode_to_numpy(whole(text), disallowed_special=())
+            return ordinary(whole(text))
+        except ValueError:  # the pattern's engine runs out of stack at some 1,000,000 blanks in a row
+            return np.concatenate([_ids(encoding, part) for part in parts_at_blanks(text, encoding._pat_str)])
 
     return Tokenizer(
         name=name,
@@ -77,6 +82,22 @@ def named(name: str, eot: str | None = None) -> Tokenizer:
     )
 
 
+def parts_at_blanks(text: str, pattern: str) -> list[str]:
+    """Returns a text in parts whose ids, one after another, are those of the whole text; it is cut in long white space.
+
+    pattern: the encoding's. White space before a word is one piece of it up to the last character, which goes with the
+    word; where line ends are pieces of their own, as in cl100k_base, the last of them ends a piece too.
+    """
+    parts, start = [], 0
+    for run in LONG_BLANKS.finditer(text):
+        lines = max(run[0].rfind("\n"), run[0].rfind("\r")) + 1 if r"[\r\n]" in pattern else 0
+        for end in (run.start() + lines, run.end() - 1):
+            if end > start:
+                parts.append(text[start:end])
+                start = end
+    return [*parts, text[start:]]
+
+
 def encode(text: str) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:
     """Returns the GPT-2 ids of a document, end-of-text last."""
     return named("gpt2").encode(text)
@@ -85,6 +106,15 @@ def encode(text: str) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:
 def decode(ids: list[int]) -> str:
     """Returns the text of GPT-2 ids."""
     return named("gpt2").decode(ids)
+
+
+def _ids(encoding: "tiktoken.Encoding", text: str) -> npt.NDArray[np.uint32]:
+    """Returns the ids of a text; in short pieces where the pattern's engine cannot match it whole."""
+    try:
+        return encoding.encode_to_numpy(text, disallowed_special=())
+    except ValueError:
+        pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
+        return np.concatenate([encoding.encode_to_numpy(piece, disallowed_special=()) for piece in pieces])
 
 
 def _downloaded(name: str) -> "tiktoken.Encoding":

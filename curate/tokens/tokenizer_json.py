@@ -17,6 +17,8 @@ from curate.tokens.tokenizer import FILE, Tokenizer, whole
 ENDS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eos|>", "[EOS]", "<｜end▁of▁sentence｜>")
 RARE = "\U0001f9ff\u0378\ue000\u2fa1\x00"  # characters that a tokenizer without bytes does not know
 
+LEADS = ("\n", ".", "a", "e", "0")  # one that a tokenizer does not join with what follows shows the ids inside a word
+
 Ids = npt.NDArray[np.uint32]
 
 
@@ -101,7 +103,21 @@ def _encoded(codec: Any, text: str) -> Ids:
 
 def _spelled_ids(codec: Any, name: str) -> Ids:
     """Returns the ids of a special token's name as plain text; in two parts, as the model may have it as one word."""
-    return np.concatenate([_encoded(codec, name[:1]), _encoded(codec, name[1:])])
+    return np.concatenate([_inner_ids(codec, name[:1]), _inner_ids(codec, name[1:])])
+
+
+def _inner_ids(codec: Any, text: str) -> Ids:
+    """Returns the ids of a text inside a word, as some tokenizers put a blank before all that they encode."""
+    for lead in LEADS:
+        before, both = _encoded(codec, lead), _encoded(codec, lead + text)
+        size = len(before)
+        if both[:size].tolist() == before.tolist() and _decoded(codec, both) == _decoded(codec, before) + text:
+            return both[size:]
+    return _encoded(codec, text)
+
+
+def _decoded(codec: Any, ids: Ids) -> str:
+    return str(codec.decode(ids.tolist(), skip_special_tokens=False))
 
 
 def _spelled_out(ids: Ids, plain: dict[int, Ids]) -> Ids:

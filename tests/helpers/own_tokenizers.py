@@ -45,6 +45,22 @@ def unigram(path: Path) -> Path:
     return path
 
 
+def llama(path: Path) -> Path:
+    """BPE in the manner of Llama 2: a blank goes before each text, and the merges make `</s>` of its letters."""
+    words = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *"▁xyabthes<>/"]
+    merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("▁", "x"), ("<", "/"), ("</", "s"), ("</s", ">"), ("▁", "<")]
+    numbers = {word: number for number, word in enumerate(dict.fromkeys([*words, *map("".join, merges)]))}
+    made = tokenizers.Tokenizer(tokenizers.models.BPE(numbers, merges, unk_token="<unk>", byte_fallback=True))
+    normalizers, decoders = tokenizers.normalizers, tokenizers.decoders
+    made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    made.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    made.add_special_tokens(["<unk>", "<s>", "</s>"])
+    made.save(str(path))
+    return path
+
+
 def word_level(path: Path, words: list[str], *, specials: list[str], unknown: str = "[UNK]") -> Path:
     """A tokenizer of whole words."""
     vocabulary = {word: number for number, word in enumerate(dict.fromkeys([unknown, *words]))}

@@ -185,3 +185,36 @@ def test_a_vocabulary_encodes_to_rows_and_back():
     encoded = vocabulary.encode(np.array([[50256, 3, -100], [7, 7, 3]]))
     assert encoded.tolist() == [[2, 0, -100], [1, 1, 0]]
     assert vocabulary.decode(encoded[1]) == [7, 7, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("warmup", -1),
+        ("weight_decay", -0.1),
+        ("clip", -1.0),
+        ("clip", math.nan),
+        ("valid_batches", -1),
+        ("sample_tokens", -1),
+        ("learning_rate", 0.0),
+        ("learning_rate", -1e-3),
+        ("learning_rate", math.inf),
+        ("batch", 0),
+        ("seed", -1),
+    ],
+)
+def test_a_setting_that_no_training_can_have_is_refused_by_its_name(name, value):
+    with pytest.raises(ValueError, match=name):
+        Train(**{**asdict(SETTINGS), name: value})
+
+
+def test_without_clipping_a_model_learns_as_with_a_limit_that_no_gradient_reaches(tmp_path):
+    manifest = write(tmp_path / "set")
+    losses = {
+        clip: train(
+            manifest, tmp_path / str(clip), Train(**{**asdict(SETTINGS), "steps": 12, "clip": clip}), decode=spell
+        )
+        for clip in (0.0, 1e9)
+    }
+    assert losses[0.0].last_loss == pytest.approx(losses[1e9].last_loss)
+    assert losses[0.0].last_loss < losses[0.0].first_loss - 0.1

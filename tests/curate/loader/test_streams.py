@@ -6,7 +6,7 @@ import sys
 import pytest
 from small_sets import write
 
-from curate.loader import Loader
+from curate.loader import Loader, streams
 from curate.loader.streams import Stream, read_sources
 
 
@@ -77,6 +77,36 @@ def test_a_malformed_manifest_is_named(tmp_path, sources):
 def test_a_weight_that_is_none_is_named(tmp_path, weight):
     with pytest.raises(ValueError, match=r"manifest\.json: malformed manifest: .*(weight -1|much|1, 0|None|nan)"):
         open_all(write(tmp_path, {"a": (weight, {"train": [range(50)]})}))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of open files to set")
+def test_more_shards_than_files_may_be_open_are_read(tmp_path):
+    path = write(tmp_path, {"a": (1, {"train": [range(number, number + 9) for number in range(300)]})})
+    code = (
+        "import resource; from curate.gpt.heldout import held_out, occurring_ids; from curate.loader import Loader;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128));"
+        f"manifest = Loader({str(path)!r}, context=8, seed=0).manifest;"
+        "loaders = [Loader(manifest, context=8, seed=seed) for seed in range(2)];"
+        "print([int(loader.samples(0, 337).sum()) for loader in loaders], len(occurring_ids(manifest)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    expected = [int(Loader(path, context=8, seed=seed).samples(0, 337).sum()) for seed in range(2)]
+    assert done.stdout == f"{expected} 308\n", done.stderr
+
+
+def test_a_shard_is_mapped_again_after_others_took_its_place(tmp_path, monkeypatch):
+    path = write(tmp_path, {"a": (1, {"train": [range(9), range(9, 18), range(18, 27)]})}, digests=True)
+    monkeypatch.setattr(streams, "MOST_MAPS", 1)
+    stream = streams.Stream(streams.read_sources(path, "train")[0].shards)
+    for start in (0, 20, 5, 12, 0):
+        assert stream.read(start, 7).tolist() == [*range(start, start + 7)]
+        assert len(stream._maps) == 1
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "", "./"])
+def test_a_loader_takes_a_name_as_text_of_the_manifest_or_of_its_folder(pair, name):
+    by_name = Loader(str(pair.parent / name) if name != "./" else f"{pair.parent}/", context=16, seed=0)
+    assert (by_name.samples(0, 9) == Loader(pair, context=16, seed=0).samples(0, 9)).all()
 
 
 def test_reading_needs_no_library_but_numpy(pair):

@@ -1,6 +1,7 @@
 """Shards on this machine: remote ones cached whole, damaged ones named."""
 
 import json
+from pathlib import Path
 
 import pytest
 from small_sets import write
@@ -133,3 +134,34 @@ def test_a_sound_local_shard_is_checked_once_until_it_changes(local, monkeypatch
 def test_without_a_place_for_notes_a_local_shard_is_read_all_the_same(local, cache):
     cache.write_bytes(b"a file where the folder would be")
     assert Loader(local, **SETTINGS).samples(0, 200).shape == (200, 17)
+
+
+@pytest.mark.parametrize("where", ["absent", "file", "beyond reach", "no home"])
+def test_local_shards_are_read_and_checked_without_a_cache(where, local, cache, monkeypatch):
+    if where == "file":
+        cache.write_text("not a folder")
+    elif where == "beyond reach":  # as a folder without permission is to anyone but root
+        monkeypatch.setenv("CURATE_CACHE", str(cache / ("long" * 100)))
+    elif where == "no home":
+        monkeypatch.delenv("CURATE_CACHE")
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.setattr(Path, "home", no_home)
+    assert Loader(local, **SETTINGS).samples(0, 50).shape == (50, 17)
+    flip(local.parent / FIRST)
+    with pytest.raises(ValueError, match="damaged"):
+        Loader(local, **SETTINGS).samples(0, 50)
+
+
+def test_a_cache_that_cannot_hold_remote_shards_is_named_with_its_variable(remote, cache, monkeypatch):
+    cache.write_text("not a folder")
+    with pytest.raises(ValueError, match=rf"^{cache}/shards: cannot keep shards there: .*; set CURATE_CACHE"):
+        Loader(remote, **SETTINGS).samples(0, 5)
+    monkeypatch.delenv("CURATE_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(ValueError, match=r"^no cache folder: .*; set CURATE_CACHE"):
+        Loader(remote, **SETTINGS).samples(0, 5)
+
+
+def no_home():
+    raise RuntimeError("Could not determine home directory.")

@@ -1,9 +1,12 @@
 """GPT-2's encoding: published vectors, round trips, and one end-of-text at the end, whatever the text says."""
 
 import os
+import re
+from unittest import mock
 
 import numpy as np
 import pytest
+import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +55,37 @@ def test_end_of_text_is_last_and_only_last_even_if_the_text_names_it(before, spe
     assert ids[-1] == END_OF_TEXT
     assert END_OF_TEXT not in ids[:-1]
     assert ids.max() < VOCABULARY <= 2**16
+
+
+BLANKS = st.text(" \n\r\t\xa0\u3000", min_size=1, max_size=9)
+CL100K = (  # of tiktoken's cl100k_base, whose ranks would have to be downloaded
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|"
+    r"\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+)
+
+
+@pytest.fixture(scope="module")
+def with_line_ends():
+    return tiktoken.Encoding("own", pat_str=CL100K, mergeable_ranks=gpt2()._mergeable_ranks, special_tokens={})
+
+
+@given(st.lists(st.one_of(st.text(), BLANKS)).map("".join))
+def test_the_parts_of_a_text_cut_at_blanks_have_the_ids_of_the_whole(with_line_ends, text):
+    text = text.encode("utf-8", "replace").decode()
+    with mock.patch.object(bpe, "LONG_BLANKS", re.compile(bpe.LONG_BLANKS.pattern.replace("100000", "2"))):
+        for encoding in (gpt2(), with_line_ends):
+            parts = bpe.parts_at_blanks(text, encoding._pat_str)
+            assert "".join(parts) == text
+            ids = [number for part in parts for number in encoding.encode_ordinary(part)]
+            assert ids == encoding.encode_ordinary(text)
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\t", "\xa0", "\u3000", "\r\n"])
+def test_a_million_blanks_before_a_word_are_tokenized(blank):
+    text = f"Before.{blank * 1_000_000}After."
+    ids = encode(text)
+    assert decode(ids[:-1].tolist()) == text
+    assert ids[-3:].tolist() == encode(f"{blank}After.")[-3:].tolist()
 
 
 def test_half_a_surrogate_pair_is_a_replacement_character():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limited
 from hypothesis import strategies as st
-from own_tokenizers import LARGE, STORY, byte_level, unigram, word_level
+from own_tokenizers import LARGE, STORY, byte_level, llama, unigram, word_level
 
 from curate.errors import SettingsError
 from curate.tokens import load
@@ -73,6 +73,14 @@ def test_special_tokens_among_a_model_s_words_are_spelled_out(among_words):
     ids = among_words.encode("the</s>the<pad>")
     assert not {0, 1} & set(ids[:-1].tolist())
     assert among_words.decode(ids[:-1].tolist()).replace(" ", "") == "the</s>the<pad>"
+
+
+@pytest.mark.parametrize("text", ["x</s>y", "</s>", "x </s> y", "the</s></s>the", "a<s>b<unk>", "\nthe</s>\n"])
+def test_a_special_token_s_name_inside_a_word_is_spelled_without_blanks(text, tmp_path):
+    tokenizer = load.load(str(llama(tmp_path / "tokenizer.json")))
+    ids = tokenizer.encode(text)[:-1].tolist()
+    assert tokenizer.eot not in ids
+    assert tokenizer.decode(ids) == text
 
 
 def test_what_a_model_does_not_know_stays_its_unknown_token(among_words):
