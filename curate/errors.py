@@ -1,8 +1,12 @@
-"""The errors that a user can correct; the command line prints them as one line and exits with code 2."""
+"""The errors that a user can correct; the command line prints them as one line and exits with code 2, or as stated."""
 
 
 class UserError(ValueError):
     """A request of the user that cannot be carried out; the message says in one line why, and what to do instead."""
+
+
+class StrictError(RuntimeError):
+    """A warning after work has begun, which `--strict` makes an error; the command line exits with code 1."""
 
 
 class SettingsError(UserError):

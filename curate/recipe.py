@@ -1,7 +1,9 @@
 """Holds the recipe: every value that decides which tokens come out, as frozen dataclasses with the papers' defaults."""
 
+import difflib
 import glob
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -32,6 +34,8 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (  # the settings that may hold a path,
     ("score", "negative"),
     ("tokenize", "encoding"),
 )
+
+SIMILAR = 0.8  # difflib's ratio from which on the name of a source counts as another's misspelt one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +106,11 @@ def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = 
             f"no recipe is called {name!r}; bundled are {', '.join(bundled_names())}, or give a .toml file"
         )
     table = with_absolute_paths(settings.parse_toml(text, origin), folder or Path())
+    own = table.get("sources", {})
     for assignment in assignments:
         keys, value = settings.parse_assignment(assignment)
+        if keys[0] == "sources" and keys[1:] and isinstance(own, dict):
+            _check_source(keys[1], [*own], f"--set {assignment}")
         table = settings.merge(table, with_absolute_paths(settings.assign({}, keys, value), Path()))
     return from_table(table, Where(origin, text))
 
@@ -158,6 +165,26 @@ def with_absolute_paths(table: Table, folder: Path) -> Table:
         elif isinstance(value, list):
             table = settings.assign(table, keys, [_absolute(path, folder) for path in value])
     return table
+
+
+def _check_source(name: str, names: list[str], origin: str) -> None:
+    """Raises SettingsError where a source is not among these names but is spelt much like one of them.
+
+    Names that differ in digits alone (cc-2020, cc-2021) are sources of their own.
+    """
+    if name in names or any(_without_digits(name) == _without_digits(other) for other in names):
+        return
+    transposed = [other for other in names if sorted(other) == sorted(name)]
+    similar = transposed or difflib.get_close_matches(name, names, n=1, cutoff=SIMILAR)
+    if similar:
+        mend = (
+            f"did you mean {similar[0]!r}? A new source of this name needs its table [sources.{name}] in a recipe file"
+        )
+        raise SettingsError(f"{origin}: the recipe has no source {name!r}; {mend}")
+
+
+def _without_digits(name: str) -> str:
+    return re.sub(r"\d", "", name)
 
 
 def _file_text(path: Path, name: str) -> str:

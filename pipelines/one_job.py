@@ -19,6 +19,7 @@ from curate.errors import SettingsError, UserError
 from curate.inputs.items import bytes_of
 from curate.pipelines import plans
 from curate.pipelines.engines.engine import Engine, kept_some, wiring
+from curate.pipelines.engines.warnings import of_record, of_sources
 from curate.pipelines.stages.map_only import ALL, Made, MakeParts
 from curate.recipe import Recipe
 from curate.settings import Where
@@ -35,6 +36,7 @@ USER_ERROR = re.compile(r"(?:SettingsError|OlderOutput|UserError): (.+?)(?: \[wh
 def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     """Runs or resumes a recipe as one job, to its end; returns the stages' records by name."""
     with engine.started() as engine, held(out):
+        engine.progress.warn_all(plans.left_out(recipe))
         seconds = check_inputs(recipe) / KINDS[recipe.stages[0]].bytes_per_second
         claim_run(recipe.name, out)
         if engine.session is None:
@@ -49,6 +51,8 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     records = {stage: read_stage(stage_folder(out, stage)) for stage in recipe.stages}
     for record in records.values():
         engine.progress.done(record)
+        engine.progress.warn_all(of_record(record))
+    engine.progress.warn_all(of_sources(records[recipe.stages[0]], plans.given_inputs(recipe)))
     return records
 
 

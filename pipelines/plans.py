@@ -8,6 +8,7 @@ from curate import __version__, errors, miniweb, storage
 from curate.inputs.digests import Digests
 from curate.inputs.items import MINIWEB, files, source_items, stage_items
 from curate.pipelines.engines.engine import wiring
+from curate.pipelines.engines.warnings import Warned
 from curate.pipelines.stages.given import Given, quiet
 from curate.recipe import Recipe
 from curate.stage.kinds import KINDS, WHOLES
@@ -73,6 +74,16 @@ def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
         mend = f"name files with --set 'sources.{name}.inputs=[\"FILE\"]'"
         raise errors.SettingsError(f"sources.{name}.inputs: no source has inputs; {mend}")
     return inputs
+
+
+def left_out(recipe: Recipe) -> list[Warned]:
+    """Returns a warning for each source that has no inputs; SettingsError where none has."""
+    given = given_inputs(recipe)
+    return [
+        Warned(f"source {name}: no inputs, left out", f"sources.{name}.inputs names its files")
+        for name in recipe.sources
+        if name not in given
+    ]
 
 
 def check_model_files(recipe: Recipe, out: Path | None) -> None:

@@ -10,6 +10,7 @@ from curate.dataset import manifest
 from curate.pipelines import plans
 from curate.pipelines.engines.engine import Engine, execute, kept_some, wiring
 from curate.pipelines.engines.target import quiet_beam
+from curate.pipelines.engines.warnings import of_sources
 from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe, to_toml
 from curate.stage.ownership import claim_run, held
@@ -22,16 +23,16 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     """Runs or resumes every stage of a recipe into a folder, writes its manifest, and returns the records by stage."""
     with engine.started() as engine, held(out):
         claim_run(recipe.name, out)
+        engine.progress.warn_all(plans.left_out(recipe))
         plans.check_model_files(recipe, out)
         digests = plans.open_digests(out)
         first, *others = recipe.stages
         plan = plans.planned(first, recipe, out, digests, engine.progress.say)
-        for name in (name for name, source in recipe.sources.items() if not source.inputs):
-            engine.progress.say(f"source {name}: no inputs, left out")
         digests.save()
         write_bytes(out / "recipe.toml", to_toml(recipe).encode())
         engine = replace(engine, outdated=(out / "manifest.json", out / "report.html"))
         records = {first: kept_some(execute(plan, engine), out)}
+        engine.progress.warn_all(of_sources(records[first], plans.given_inputs(recipe)))
         for stage in others:
             given = plans.given(stage, recipe, out, digests, engine.progress.say)
             records[stage] = kept_some(run_stage(stage, recipe, stage_folder(out, stage), given, engine), out)

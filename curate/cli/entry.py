@@ -12,7 +12,7 @@ import typer
 from curate.cli import dataset, look, quality, run, runners, stages
 from curate.cli.app import MACHINE, MODEL, app, errors
 from curate.console import say
-from curate.errors import UserError
+from curate.errors import StrictError, UserError
 
 INTERRUPTED = "interrupted; the same command resumes where it stopped"
 INTERRUPTED_CODE = 130
@@ -42,6 +42,8 @@ def main() -> None:
         _fail(INTERRUPTED, INTERRUPTED_CODE, debug=debug)
     except UserError as error:
         _fail(str(error), 2, debug=debug)
+    except StrictError as error:
+        _fail(str(error), 1, debug=debug)
     except OSError as error:
         file = f"{error.filename}: " if error.filename else ""
         _fail(f"{file}{error.strerror or error}; the same command resumes once that is mended", 1, debug=debug)

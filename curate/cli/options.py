@@ -63,6 +63,9 @@ AllLanguages = Annotated[
     bool, typer.Option("--all-languages", help="Keep every language: turn off the language rules.")
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try inputs that failed again.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Make every warning an error: exit code 2 before any work, 1 after a stage.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 # Those of `engine_options`.
@@ -136,9 +139,9 @@ def takes_engine_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def engine_of(target: "EngineOptions", *, json: bool) -> "Engine":
+def engine_of(target: "EngineOptions", *, json: bool, strict: bool = False) -> "Engine":
     """Returns the engine that runs a command's pipelines; it reports on standard error if the command prints JSON."""
     from curate.pipelines.engines.engine import Engine
     from curate.pipelines.engines.progress import Progress
 
-    return Engine(target=target, progress=Progress(errors if json else console))
+    return Engine(target=target, progress=Progress(errors if json else console, strict=strict))

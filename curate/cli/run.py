@@ -26,6 +26,7 @@ from curate.cli.options import (
     RecipeArgument,
     RetryFailed,
     Set,
+    Strict,
     engine_of,
     readable_path,
     takes_engine_options,
@@ -66,6 +67,7 @@ def run(
     one_job: OneJob = False,
     dry_run: DryRun = None,
     train: Annotated[bool, typer.Option(help="Train the recipe's model, if it has one.")] = True,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Run or resume a whole recipe."""
@@ -75,6 +77,8 @@ def run(
     loaded = recipes.load(recipe, tuple(set_))
     if all_languages:
         loaded = recipes.in_all_languages(loaded)
+    if strict and (dry_run or target.runner == "dataflow"):
+        raise SettingsError("--strict: nobody waits here for this job's warnings; leave it out")
     if dry_run:
         _write_graph(loaded, out, target, dry_run, json=json)
         return
@@ -88,7 +92,7 @@ def run(
     if retry_failed:
         forget_failures(out)
     run_recipe = pipelines.run_as_one_job if one_job else pipelines.run
-    run_recipe(loaded, out, engine_of(target, json=json))
+    run_recipe(loaded, out, engine_of(target, json=json, strict=strict))
     if settings:
         train_model(out / "manifest.json", out / "train", settings, errors if json else console)
     _print_run(out, json=json)

@@ -20,6 +20,7 @@ from curate.cli.options import (
     RetryFailed,
     Set,
     Source,
+    Strict,
     engine_of,
     takes_engine_options,
 )
@@ -44,11 +45,12 @@ def _stage_verb(stage: str) -> Callable[..., None]:
         all_languages: AllLanguages = False,
         retry_failed: RetryFailed = False,
         source: Source = "web",
+        strict: Strict = False,
         json: Json = False,
     ) -> None:
         if retry_failed:
             forget_failures(out)
-        _run(stage, inputs, out, target, recipe, set_, source, all_languages=all_languages, json=json)
+        _run(stage, inputs, out, target, recipe, set_, source, all_languages=all_languages, strict=strict, json=json)
         exit_by_failures(out)
 
     return verb
@@ -82,6 +84,7 @@ def _crawl(
     recipe: RecipeOption = None,
     set_: Set = [],
     source: Source = "web",
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Runs `crawl`, whose own options are settings of the table [crawl] and win over --set."""
@@ -92,7 +95,7 @@ def _crawl(
         assignments.append(f"crawl.allow_networks={_toml_texts(allow_network)}")
     if resolve:
         assignments.append(f"crawl.resolve={_toml_texts(resolve)}")
-    _run("crawl", inputs, out, target, recipe, assignments, source, json=json)
+    _run("crawl", inputs, out, target, recipe, assignments, source, strict=strict, json=json)
 
 
 def _links(
@@ -109,6 +112,7 @@ def _links(
     set_: Set = [],
     retry_failed: RetryFailed = False,
     source: Source = "web",
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Runs `links` by a preset, webtext if none is named; a recipe brings its own."""
@@ -117,7 +121,7 @@ def _links(
     assignments = [*set_] if recipe else [f"links.preset={preset or 'webtext'}", *set_]
     if retry_failed:
         forget_failures(out)
-    _run("links", inputs, out, target, recipe, assignments, source, json=json)
+    _run("links", inputs, out, target, recipe, assignments, source, strict=strict, json=json)
     exit_by_failures(out)
 
 
@@ -130,6 +134,7 @@ def _run(
     assignments: list[str],
     source: str,
     *,
+    strict: bool,
     json: bool,
     all_languages: bool = False,
 ) -> None:
@@ -143,7 +148,7 @@ def _run(
         out=out,
         recipe=recipe,
         assignments=tuple(assignments),
-        engine=engine_of(target, json=json),
+        engine=engine_of(target, json=json, strict=strict),
         source=source,
         all_languages=all_languages,
     )

@@ -11,6 +11,7 @@ from curate.errors import UserError
 from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.runners import Session
 from curate.pipelines.engines.target import EngineOptions
+from curate.pipelines.engines.warnings import of_record
 from curate.stage.kinds import KINDS
 from curate.stage.plan import Item, Plan
 from curate.stage.record import StageRecord, close_stage, done, open_stage
@@ -39,6 +40,7 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
     """Makes the parts of a stage that are missing, closes the stage and returns its closing record."""
     if record := done(plan):
         engine.progress.skipped(plan)
+        engine.progress.warn_all(of_record(record))
         return record
     if engine.session is None:
         raise ValueError("an engine executes between `started` and the end of its block")
@@ -52,6 +54,7 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
             engine.session.run(lambda pipeline: build(pipeline, plan), cpu_seconds(plan, pending))
     record = close_stage(plan)
     engine.progress.done(record)
+    engine.progress.warn_all(of_record(record))
     return record
 
 

@@ -30,6 +30,7 @@ from curate.crawl.lots import Lot, Target, floor, plan_wave, url_id, within_budg
 from curate.crawl.targets import read_inputs, read_targets, write_targets
 from curate.errors import SettingsError
 from curate.pipelines.engines.engine import Engine
+from curate.pipelines.engines.warnings import of_record
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
 from curate.stage.parts import part_name, read_receipt
@@ -84,9 +85,10 @@ def run(recipe: Recipe, inputs: tuple[str, ...], out: Path, engine: Engine, sour
         wave += 1
     if record := done(plan):
         engine.progress.skipped(plan)
-        return record
-    record = close_stage(plan)
-    engine.progress.done(record)
+    else:
+        record = close_stage(plan)
+        engine.progress.done(record)
+    engine.progress.warn_all(of_record(record))
     return record
 
 

@@ -12,6 +12,7 @@ from curate.links.config import WEBTEXT, Links
 from curate.links.readers import form_of, read_links, rejection
 from curate.links.sieve import LinkCandidate, judge, sieve
 from curate.links.votes import GATHERED, Row, gathered_row, order
+from curate.pipelines.engines.warnings import Warned
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
@@ -32,15 +33,16 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     return Plan(stage="gather", folder=folder, settings=table, items=items)
 
 
-def warnings(plan: Plan) -> Iterator[str]:
-    """Yields a line for each file with many scores that were read too soon after posting."""
+def warnings(plan: Plan) -> Iterator[Warned]:
+    """Yields a warning for each file with many scores that were read too soon after posting."""
     for item, receipt in zip(plan.items, plan.receipts(), strict=True):
         if receipt is None:
             continue
         young = receipt.counts.notes.get("immature scores", 0)
         if young > TOO_YOUNG * receipt.counts.read:
             hours = plan.settings["maturity_hours"]
-            yield f"{item.label}: {young:,} of {receipt.counts.read:,} scores were read within {hours} hours of posting"
+            read = f"{young:,} of {receipt.counts.read:,} scores were read within {hours} hours of posting"
+            yield Warned(f"{item.label}: {read}, and are taken as they are", "links.maturity_hours sets the hours")
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:

@@ -61,11 +61,10 @@ def plan(recipe: Recipe, folder: Path, _given: Given) -> Plan:
 
 
 def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:
-    """Gathers the links of every file, and prints a line for each whose scores were read too soon."""
+    """Gathers the links of every file, and warns of each whose scores were read too soon."""
     first = gather.plan(recipe, folder / KINDS["gather"].folder, given)
     execute(first, engine)
-    for line in gather.warnings(first):
-        engine.progress.say(line)
+    engine.progress.warn_all(gather.warnings(first))
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:

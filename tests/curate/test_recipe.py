@@ -150,6 +150,33 @@ def test_a_recipe_that_is_not_there_names_those_that_are():
         recipe.load("webtxt")
 
 
+OWN = 'name = "own"\n[sources.webtext]\ninputs = ["a"]\n[sources.web-2020]\n[sources.en_books]\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("webtxt", "webtext"),
+        ("webtetx", "webtext"),
+        ("Webtext", "webtext"),
+        ("enbooks", "en_books"),
+        ("web2020", "web-2020"),
+    ],
+)
+def test_an_assignment_to_a_misspelt_source_names_the_one_that_was_meant(name, meant, tmp_path):
+    (tmp_path / "own.toml").write_text(OWN)
+    for setting in ('inputs=["x"]', "weight=2", "filter.language.min_score=0.5"):
+        with pytest.raises(SettingsError, match=f"the recipe has no source '{name}'; did you mean '{meant}'"):
+            recipe.load(str(tmp_path / "own.toml"), (f"sources.{name}.{setting}",))
+
+
+@pytest.mark.parametrize("name", ["webtext", "webtext2", "web-2021", "books", "wikipedia"])
+def test_an_assignment_may_bring_a_source_whose_name_is_not_like_another_s(name, tmp_path):
+    (tmp_path / "own.toml").write_text(OWN)
+    chosen = recipe.load(str(tmp_path / "own.toml"), (f'sources.{name}.inputs=["/x"]',))
+    assert chosen.sources[name].inputs == ("/x",)
+
+
 INHERITING = """
 name = "own"
 [filter]

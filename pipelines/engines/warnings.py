@@ -1,0 +1,53 @@
+"""Finds in the record of a stage what a user should hear of: counts that tell of a loss, and sources that end empty."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from curate.stage.record import StageRecord
+
+
+class Warned(NamedTuple):
+    """A warning."""
+
+    message: str  # what happened, and what was done about it
+    mend: str  # the setting that changes it
+
+
+# The notes of a record that are warnings, by name; {number} is the count.
+NOTES = {
+    "unconverged clusters": Warned(
+        "{number:,} clusters of duplicates were not followed to their end, so one document may be kept twice",
+        "raise dedup.rounds",
+    ),
+}
+# The settings that decide what a stage keeps of a source; of other stages, the stage's own table.
+DECIDING = {
+    "extract": "sources.{source}.filter and extract.* decide what is kept",
+    "filter": "sources.{source}.filter decides what is kept",
+    "dedup": "of two equal documents that of the source which the recipe names first is kept",
+    "score": "score.* decides what is kept; score.only names the sources that are judged",
+}
+
+
+def of_record(record: StageRecord) -> Iterator[Warned]:
+    """Yields the warnings that the counts of a stage give."""
+    for name, number in record.counts.notes.items():
+        if name in NOTES and number:
+            message, mend = NOTES[name]
+            yield Warned(f"{record.stage}: {message.format(number=number)}", mend)
+    for source, (read, kept) in record.counts.by_source.items():
+        if read and not kept:
+            message = (
+                f"source {source}: {record.stage} kept none of its {read:,} documents; its weight goes to the others"
+            )
+            yield Warned(
+                message, DECIDING.get(record.stage, f"{record.stage}.* decides what is kept").format(source=source)
+            )
+
+
+def of_sources(record: StageRecord, sources: Iterable[str]) -> Iterator[Warned]:
+    """Yields a warning for each of these sources of which a recipe's first stage has read nothing."""
+    for source in sources:
+        if not record.counts.by_source.get(source, (0, 0))[0]:
+            message = f"source {source}: {record.stage} read no document of its inputs; its weight goes to the others"
+            yield Warned(message, f"sources.{source}.inputs names them")

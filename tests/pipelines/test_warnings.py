@@ -1,0 +1,109 @@
+"""Warnings: a source that ends empty says so with what became of its weight; --strict makes each warning an error."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from curate import recipe
+from curate.errors import SettingsError, StrictError
+from curate.inspection.verify import faults
+from curate.pipelines.engines.engine import Engine
+from curate.pipelines.engines.progress import Progress
+from curate.pipelines.engines.target import EngineOptions
+from curate.pipelines.run import run
+
+pytestmark = pytest.mark.processes
+
+STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
+TAKEN = "source web: dedup kept none of its 9 documents; its weight goes to the others"
+REFUSED = "source web: filter kept none of its 9 documents; its weight goes to the others"
+UNREAD = "source web: extract read no document of its inputs; its weight goes to the others"
+
+
+def texts(word: str) -> list[str]:
+    return [f"{STORY} {word} {number} " * 4 for number in range(9)]
+
+
+def written(folder: Path, web: list[str], more: str = "") -> Path:
+    """A recipe of books and these texts of web."""
+    for name, own in {"books": texts("books"), "web": web}.items():
+        rows = ({"text": text, "url": f"http://{name}/{number}"} for number, text in enumerate(own))
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = folder / "own.toml"
+    path.write_text(
+        'name = "own"\n[sources.books]\ninputs = ["books.jsonl"]\n[sources.web]\ninputs = ["web.jsonl"]\nweight = 3\n'
+        f'[filter]\nrules = ["gopher_quality"]\n[dedup]\nnear = false\n{more}'
+    )
+    return path
+
+
+def made(path: Path, out: Path, *, strict: bool = False) -> list[str]:
+    """The lines that a run of the recipe prints."""
+    console = Console(file=StringIO(), width=300)
+    engine = Engine(target=EngineOptions(workers=1), progress=Progress(console, strict=strict))
+    try:
+        run(recipe.load(str(path)), out, engine)
+    finally:
+        lines = console.file.getvalue().splitlines()
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("web", "warning", "mend"),
+    [
+        (texts("books"), TAKEN, "of two equal documents that of the source which the recipe names first is kept"),
+        (["short"] * 9, REFUSED, "sources.web.filter decides what is kept"),
+        ([], UNREAD, "sources.web.inputs names them"),
+    ],
+    ids=["by dedup", "by filter", "from the start"],
+)
+def test_a_source_that_ends_empty_is_one_warning_and_by_strict_an_error_that_leaves_its_stage(
+    web, warning, mend, tmp_path
+):
+    path, out = written(tmp_path, web), tmp_path / "out"
+    for _ in range(2):  # the stage is there at the second time
+        with pytest.raises(StrictError) as caught:
+            made(path, out, strict=True)
+        assert str(caught.value) == f"{warning}; {mend} (an error by --strict)"
+    stage = warning.split()[2]
+    assert (out / stage / "stage.json").exists()
+    assert not (out / "manifest.json").exists()
+    for _ in range(2):
+        warnings = [line for line in made(path, out) if line.startswith("warning: ")]
+        assert warnings == [f"warning: {warning}; {mend}"]
+    contract = json.loads((out / "manifest.json").read_bytes())
+    assert [(source["name"], source["share"]) for source in contract["sources"]] == [("books", 1)]
+    assert list(faults(out)) == []
+
+
+def test_a_source_without_inputs_is_a_warning_and_by_strict_an_error_before_any_work(tmp_path):
+    path, out = written(tmp_path, texts("web"), "[sources.wiki]\n"), tmp_path / "out"
+    message = "source wiki: no inputs, left out; sources.wiki.inputs names its files"
+    with pytest.raises(SettingsError) as caught:
+        made(path, out, strict=True)
+    assert str(caught.value) == f"{message} (an error by --strict)"
+    assert not out.exists()
+    assert f"warning: {message}" in made(path, out)
+
+
+def test_a_run_of_which_nothing_is_to_be_said_is_the_same_with_strict(tmp_path):
+    path = written(tmp_path, texts("web"))
+    assert not [line for line in made(path, tmp_path / "out", strict=True) if "warning" in line]
+
+
+def test_the_command_exits_with_2_before_any_work_and_with_1_after_a_stage(curate, tmp_path):
+    path, out = written(tmp_path, ["short"] * 9, "[sources.wiki]\n"), tmp_path / "out"
+    before = curate("run", path, "-o", out, "--strict", "--workers", 1)
+    assert (before.code, out.exists()) == (2, False)
+    assert before.error.startswith("source wiki: no inputs, left out")
+    rows = tmp_path / "web.jsonl"
+    after = curate("filter", rows, "-o", tmp_path / "f", "--strict", "--workers", 1)
+    assert (after.code, (tmp_path / "f" / "stage.json").exists()) == (1, True)
+    assert after.error == f"{REFUSED}; sources.web.filter decides what is kept (an error by --strict)"
+    told = curate("filter", rows, "-o", tmp_path / "f", "--workers", 1)
+    assert (told.code, f"warning: {REFUSED}" in told.out) == (0, True)
+    refused = curate("run", path, "-o", out, "--strict", "--dry-run", tmp_path / "graph.json")
+    assert (refused.code, refused.error.split(":")[0]) == (2, "--strict")
