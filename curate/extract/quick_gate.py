@@ -70,10 +70,11 @@ def checked_model(path: str | None) -> tuple[str, ...]:
         return ()
     try:
         with storage.local(storage.path(path)) as file:
+            classifier.check(file, f"extract.quality_model: {path}")
             sha256 = sha256_of(file)
         labels = classifier.load(storage.path(path), sha256).labels
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"extract.quality_model: {path}: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"extract.quality_model: {path}: {error.strerror or error}") from None
     if LABEL not in labels:
         raise SettingsError(f"extract.quality_model: {path} has no label {LABEL!r}; curate gate makes such a model")
     return path, sha256

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from curate import storage
+from curate.errors import SettingsError
 from curate.quality.config import Score
 from curate.records import keyed_hash
 from curate.storage.writing import replacing, sha256_of
 from curate.text import fasttext_binding
+from curate.text.fasttext_file import check_classifier
 
 # White space beyond ASCII's, at which fastText does not part words.
 BLANKS = (
@@ -32,6 +34,16 @@ class Model:
         predictions = self._model.predict(one_line(text) + "\n", -1, 0.0, "strict")
         wanted = f"__label__{label}"
         return min(1.0, next((float(chance) for chance, name in predictions if name == wanted), 0.0))
+
+
+def check(path: Path, name: str) -> None:
+    """Raises SettingsError unless a local file is a classifier that loads in bounded memory and time.
+
+    name: of the file in the message.
+    """
+    check_classifier(path, name)
+    if fault := fasttext_binding.try_load(path):
+        raise SettingsError(f"{name}: not a fastText model that can be used: {fault}")
 
 
 @lru_cache(maxsize=2)

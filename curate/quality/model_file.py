@@ -54,6 +54,9 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
 def _source_files(score: Score, miniweb: Path | None) -> dict[str, list[Path]]:
     """Returns the files that a model is made from: those of either kind of documents, or one model."""
     models = [] if score.positive else [DEFAULT if score.is_default else storage.path(str(score.model))]
+    if models and not models[0].is_file():
+        fault = "not a regular file" if models[0].exists() else "no such file"
+        raise SettingsError(f"score.model: {models[0]}: not a fastText model: {fault}")
     return {
         "positive": [path for pattern in score.positive for path in files(pattern, miniweb=miniweb)],
         "negative": [path for pattern in score.negative for path in files(pattern, miniweb=miniweb)],
@@ -66,6 +69,8 @@ def _write_model(score: Score, sources: dict[str, list[Path]], draft: Path) -> d
     if sources["model"]:
         with storage.local(sources["model"][0]) as model:
             shutil.copyfile(model, draft)
+        if not score.is_default:
+            classifier.check(draft, f"score.model: {score.model}")
         return {}
     positive = [document.text for document in labelled_documents(sources["positive"])]
     negative = [document.text for document in labelled_documents(sources["negative"])]
@@ -74,11 +79,8 @@ def _write_model(score: Score, sources: dict[str, list[Path]], draft: Path) -> d
 
 
 def _check_label(score: Score, path: Path, sha256: str) -> None:
-    """Raises SettingsError if a file is no model, or if its model has not the label, as every score would be 0."""
-    try:
-        labels = classifier.load(path, sha256).labels
-    except ValueError as error:
-        raise SettingsError(f"{score.model or path}: not a fastText model: {error}") from None
+    """Raises SettingsError if a model has not the label, as every score would be 0."""
+    labels = classifier.load(path, sha256).labels
     if score.label not in labels:
         raise SettingsError(f"score.label: {score.model or path} has no label {score.label!r}; it has {labels}")
 

@@ -102,10 +102,8 @@ def card_path(model: Path) -> Path:
 def evaluate(model: Path, windows: list[Window], label: str) -> Evaluation:
     """Returns the results of a model file on windows; SettingsError if it is no model or does not know the label."""
     with storage.local(model) as file:
-        try:
-            loaded = classifier.Model(file)
-        except ValueError as error:
-            raise SettingsError(f"{model}: not a fastText model: {error}") from None
+        classifier.check(file, str(model))
+        loaded = classifier.Model(file)
     if label not in loaded.labels:
         raise SettingsError(f"{model} has no label {label!r}; it has {loaded.labels}")
     positive = np.array([window.positive for window in windows])
