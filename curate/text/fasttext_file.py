@@ -23,6 +23,7 @@ class _Reader:
         self.content, self.at = content, 0
 
     def values(self, form: str) -> tuple[int, ...]:
+        """Returns the next values, in struct's words for their types."""
         start = self.skip(struct.calcsize(f"<{form}"), 1)
         return struct.unpack_from(f"<{form}", self.content, start)
 
@@ -40,7 +41,7 @@ class _Reader:
         if end < 0:
             raise ValueError(f"its dictionary does not end (byte {self.at:,})")
         self.at = end + 1
-        return ENTRY.unpack_from(self.content, self.skip(ENTRY.size, 1))[1]
+        return int(ENTRY.unpack_from(self.content, self.skip(ENTRY.size, 1))[1])
 
 
 def check_classifier(path: Path, name: str) -> None:
@@ -127,6 +128,7 @@ def _quantiser(reader: _Reader, rows: int, codes: int, columns: int) -> None:
 
 
 def _flag(reader: _Reader) -> bool:
+    """Returns the next value, which is 0 or 1."""
     (value,) = reader.values("b")
     if value not in (0, 1):
         raise ValueError(f"byte {reader.at - 1:,} is {value}, where a 0 or a 1 stands in a model")
