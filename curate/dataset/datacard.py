@@ -1,6 +1,6 @@
 """Writes a dataset's card for the Hugging Face Hub: README.md with YAML front matter, beside `curate export hf`."""
 
-import json
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from curate.stage.record import read_stage
 
 # The Hub's names for numbers of rows.
 SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B")
+DEFAULT = "default"  # the configuration of all sources, which is read where none is named
+RESERVED = (DEFAULT, "all")
 FIELDS = """\
 | column | what it holds |
 |---|---|
@@ -38,8 +40,8 @@ def card(dataset: Dataset) -> str:
     tokens = sum(sums["tokens"] for _, _, sums in _split_sums(dataset))
     documents = sum(sums["documents"] for _, _, sums in _split_sums(dataset))
     head = [
-        f"pretty_name: {json.dumps(contract['name'])}",
-        f"license: {json.dumps(dataset.license or 'unknown')}",
+        f"pretty_name: {quoted(contract['name'])}",
+        f"license: {quoted(dataset.license or 'unknown')}",
         *_yaml_list("language", _languages(chosen, dataset)),
         *_yaml_list("size_categories", [size_category(documents)]),
         *_yaml_list("task_categories", ["text-generation"]),
@@ -90,9 +92,20 @@ def _split_sums(dataset: Dataset) -> list[tuple[dict[str, Any], str, dict[str, A
     ]
 
 
+def _literal(name: str) -> str:
+    """Returns the pattern that matches this name alone."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
+
+
+def quoted(text: str) -> str:
+    """Returns a text as a string of YAML in double quotes."""
+    chars = (char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08X}" for char in text)
+    return f'"{"".join(chars)}"'
+
+
 def _yaml_list(name: str, values: list[str]) -> list[str]:
     """Returns the lines of a list in YAML; none for an empty one."""
-    return [f"{name}:", *(f"- {json.dumps(value)}" for value in values)] if values else []
+    return [f"{name}:", *(f"- {quoted(value)}" for value in values)] if values else []
 
 
 def _languages(chosen: recipe.Recipe, dataset: Dataset) -> list[str]:
@@ -108,18 +121,36 @@ def _languages(chosen: recipe.Recipe, dataset: Dataset) -> list[str]:
 
 def _configs(dataset: Dataset) -> list[str]:
     """Returns the lines of the configurations: "default" with all sources, and one of each source."""
-    configs = [("default", "*", list(dataset.splits))]
-    for source in dataset.contract["sources"]:
-        splits = [split for split in dataset.splits if split in source["splits"]]
-        if splits:
-            configs.append((source["name"], source["name"], splits))
+    of_split = {split: [name for name, own, _ in _split_sums(dataset) if own == split] for split in dataset.splits}
+    names = dict.fromkeys(source["name"] for source, _, _ in _split_sums(dataset))
+    configs = {DEFAULT: of_split}
+    for config, name in zip(config_names([*names]), names, strict=True):
+        configs[config] = {split: [name] for split, own in of_split.items() if name in own}
     lines = ["configs:"]
-    for name, folder, splits in configs:
-        lines += [f"- config_name: {json.dumps(name)}", "  data_files:"]
-        for split in splits:
-            hub_name = "validation" if split == "valid" else split
-            lines += [f"  - split: {hub_name}", f"    path: {json.dumps(f'{split}/{folder}/*.parquet')}"]
+    for config, splits in configs.items():
+        lines += [f"- config_name: {quoted(config)}", "  data_files:"]
+        for split, folders in splits.items():
+            lines += [f"  - split: {'validation' if split == 'valid' else split}", "    path:"]
+            lines += [f"    - {quoted(f'{split}/{_literal(folder)}/*.parquet')}" for folder in folders]
     return lines
+
+
+def config_names(sources: list[str]) -> list[str]:
+    """Returns the name of each source's configuration, all different, also where case is ignored.
+
+    The Hub takes no name that cannot be a folder's on every system, and "default" holds all sources.
+
+    >>> config_names(["web", "Web", "default", "a:b"])
+    ['web', 'source-Web', 'source-default', 'a-b']
+    """
+    names: list[str] = []
+    taken = {*RESERVED}
+    for source in sources:
+        plain = "".join(char if char.isalnum() or char in "-_." else "-" for char in source)
+        tries = chain([plain, f"source-{plain}"], (f"source-{plain}-{number}" for number in count(2)))
+        names.append(next(name for name in tries if name.casefold() not in taken))
+        taken.add(names[-1].casefold())
+    return names
 
 
 def _mixture(dataset: Dataset) -> str:

@@ -4,18 +4,24 @@ import json
 import os
 import shutil
 from pathlib import Path
+from string import ascii_letters
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from small_sets import write
 
 from curate import storage
 from curate.dataset import trainers
+from curate.dataset.datacard import config_names, quoted
 from curate.dataset.export import export
 from curate.dataset.forms import Dataset
 from curate.errors import UserError
 from curate.inspection.verify import faults
+from curate.records import SOURCE
 from curate.tokens.shards import read_index
 
 FORMATS = ("croissant", "datacard", "hf", "llmc", "litdata", "nanotron", "npy")
@@ -169,12 +175,31 @@ def test_the_card_states_the_funnel_the_mixture_and_the_licence(out, tmp_path):
     export("datacard", out, tmp_path / "x", license="odc-by")
     card = (tmp_path / "x" / "README.md").read_text()
     assert 'license: "odc-by"' in card
-    assert '  - split: validation\n    path: "valid/books/*.parquet"' in card
     contract = json.loads((out / "manifest.json").read_text())
+    held_out = [source["name"] for source in contract["sources"] if "valid" in source["splits"]]
+    assert (
+        "  - split: validation\n    path:\n" + "".join(f'    - "valid/{name}/*.parquet"\n' for name in held_out) in card
+    )
     for stage in contract["stages"]:
         assert f"| {stage['name']} | {stage['read']} | {stage['kept']} | {stage['rejected']} |" in card
     train = contract["sources"][0]["splits"]["train"]
     assert f"| books | train | {train['documents']} | {train['tokens']:,} | {train['bytes']:,} | 75.0 % |" in card
+
+
+names = st.lists(st.text(min_size=1, max_size=8).filter(SOURCE.fullmatch), unique=True, max_size=6)
+
+
+@given(names)
+def test_configurations_of_a_card_differ_where_case_is_ignored_and_none_is_called_default_or_all(sources):
+    configs = config_names(sources)
+    assert len({name.casefold() for name in configs} | {"default", "all"}) == len(sources) + 2
+    assert not any(set(name) & set('<>:/\\|?*"') for name in configs)
+    assert sources[:1] == configs[:1] or set(sources[0]) - {*ascii_letters} or sources[0].lower() in ("default", "all")
+
+
+@given(st.text())
+def test_a_string_of_the_card_is_read_back_from_its_yaml(text):
+    assert yaml.safe_load(quoted(text.encode("utf-8", "replace").decode())) == text.encode("utf-8", "replace").decode()
 
 
 @pytest.mark.parametrize(
