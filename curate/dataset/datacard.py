@@ -121,7 +121,9 @@ def _languages(chosen: recipe.Recipe, dataset: Dataset) -> list[str]:
 
 def _configs(dataset: Dataset) -> list[str]:
     """Returns the lines of the configurations: "default" with all sources, and one of each source."""
-    of_split = {split: [name for name, own, _ in _split_sums(dataset) if own == split] for split in dataset.splits}
+    of_split = {
+        split: [source["name"] for source, own, _ in _split_sums(dataset) if own == split] for split in dataset.splits
+    }
     names = dict.fromkeys(source["name"] for source, _, _ in _split_sums(dataset))
     configs = {DEFAULT: of_split}
     for config, name in zip(config_names([*names]), names, strict=True):
