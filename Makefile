@@ -6,7 +6,7 @@ RUN := .venv/bin/
 # One more than there are cores, as a crawl waits more than it works.
 SIDE_BY_SIDE = --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo demo-crawl test quick lint bench bench-peers bench-crawl readers runners conformance faults memory clean
+.PHONY: demo demo-crawl test quick lint bench bench-peers bench-crawl readers install-check newest runners conformance faults memory clean
 
 demo: .venv/.train
 	$(RUN)curate run quickstart --out demo
@@ -58,6 +58,17 @@ readers: .venv/.dev .venv-readers/.ready
 	$(UV) pip install --quiet --python .venv-readers/bin/python --no-deps 'datatrove==0.10.1'
 	@touch $@
 
+# The commands of README in fresh environments: plain pip as Python ships it, no constraints, the newest versions.
+install-check: .venv/.dev
+	$(RUN)pytest -q tests/install
+
+# The quick tests with the newest version of everything that pyproject.toml allows; for once a week.
+newest: | $(UV)
+	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv-newest
+	$(UV) pip install --quiet --python .venv-newest/bin/python --torch-backend=cpu --editable '.[all,dev]' 2>/dev/null \
+		|| $(UV) pip install --quiet --python .venv-newest/bin/python --editable '.[all,dev]'
+	UV=$(UV) .venv-newest/bin/pytest $(SIDE_BY_SIDE) -m 'not processes' --deselect tests/gates
+
 # curate crawl beside scrapy with warcio, on the loopback web.
 bench-crawl: .venv/.dev .venv-peers/.scrapy
 	$(RUN)python tests/bench/crawl.py
@@ -85,7 +96,7 @@ memory: .venv/.dev
 	$(RUN)python tests/bench/memory.py --warc build/corpus/warc --documents build/corpus/documents
 
 clean:
-	rm -rf .venv .venv-peers .venv-readers .uv build demo demo-crawl *.egg-info
+	rm -rf .venv .venv-newest .venv-peers .venv-readers .uv build demo demo-crawl *.egg-info
 
 # torch: the CPU build where uv can get it, else the registry's own (5 GB, once, through uv's cache).
 .venv/.train: .venv/.data

@@ -236,8 +236,12 @@ def test_debug_shows_the_trace_and_its_absence_does_not(curate, tmp_path):
 @pytest.mark.parametrize(
     ("missing", "arguments", "mend"),
     [
-        ("apache_beam", ("run", "quickstart", "--no-train"), "pip install 'curate-corpus[beam]'"),
-        ("torch", ("run", "quickstart"), "pip install 'curate-corpus[train]', or leave the model out with --no-train"),
+        ("apache_beam", ("run", "quickstart", "--no-train"), "pip install '.[beam]'"),
+        (
+            "torch",
+            ("run", "quickstart"),
+            "pip install '.[train]' in curate's checkout; --no-train leaves the model out",
+        ),
     ],
 )
 def test_a_missing_extra_is_named_before_any_work(missing, arguments, mend, tmp_path):

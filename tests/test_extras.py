@@ -31,14 +31,31 @@ def bare(tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "mend"),
     [
-        (("run", "quickstart", "--no-train", "-o", "out"), "pip install 'curate-corpus[beam]'"),
         (
             ("run", "quickstart", "-o", "out"),
-            "pip install 'curate-corpus[train]', or leave the model out with --no-train",
+            "apache_beam, torch, altair, vl_convert and jinja2 are not installed: pip install '.[all]' in curate's "
+            "checkout; --no-train leaves the model out",
         ),
-        (("report", "out"), "pip install 'curate-corpus[report]'"),
-        (("inspect", "s3://bucket/out"), "pip install 'curate-corpus[s3]'"),
-        (("inspect", "gs://bucket/out"), "pip install 'curate-corpus[gcs]'"),
+        (
+            ("run", "quickstart", "--no-train", "-o", "out"),
+            "apache_beam and jinja2 are not installed: pip install '.[beam,report]' in curate's checkout",
+        ),
+        (
+            ("run", "quickstart", "--no-train", "-o", "s3://bucket/out", "--set", "tokenize.encoding=own.json"),
+            "apache_beam, s3fs, tokenizers and jinja2 are not installed: pip install '.[beam,report,s3,tokenizers]'",
+        ),
+        (
+            ("run", "quickstart", "-o", "gs://bucket/out", "--runner", "dataflow"),
+            "apache_beam, google.cloud.dataflow and gcsfs are not installed: pip install '.[gcp]' in curate's checkout",
+        ),
+        (
+            ("filter", "s3://bucket/x.jsonl", "-o", "out"),
+            "apache_beam and s3fs are not installed: pip install '.[beam,s3]' in curate's checkout",
+        ),
+        (("train", "out", "-o", "model"), "torch, altair and vl_convert are not installed: pip install '.[train]'"),
+        (("report", "out"), "jinja2 is not installed: pip install '.[report]' in curate's checkout"),
+        (("inspect", "s3://bucket/out"), "is not installed; pip install '.[s3]' in curate's checkout"),
+        (("inspect", "gs://bucket/out"), "is not installed; pip install '.[gcs]' in curate's checkout"),
     ],
 )
 def test_what_is_not_installed_is_named_in_one_line_with_the_mend(arguments, mend, bare, tmp_path):

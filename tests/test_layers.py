@@ -76,7 +76,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "curate/cli": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/loader", "curate/gpt", "curate/quality"),
-        *("curate/extract", "curate/miniweb", "curate/dataset", "curate/inspection", RECIPE),
+        *("curate/extract", "curate/miniweb", "curate/dataset", "curate/inspection", RECIPE, "curate/tokens/config.py"),
         *("pipelines/engines", "pipelines", "pipelines/dataflow"),
     ),
 }

@@ -1,7 +1,6 @@
 """The application without its commands, its two consoles, and what several commands do alike."""
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from curate import __version__
 from curate.console import say
-from curate.errors import SettingsError, UserError
+from curate.errors import SettingsError
 
 # The panels of `curate --help`.
 DATASET = "Make a dataset"
@@ -23,7 +22,6 @@ SHOWN_FAILURES = 5  # of the dead letters, which may be thousands
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="Make language-model training data: extract, filter, deduplicate, score, tokenize, mix, train.",
@@ -47,16 +45,6 @@ def common(
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
 ) -> None:
     """Takes the options of every command; `main` reads --debug itself, since it may stand anywhere."""
-
-
-def need_torch(mend: str) -> None:
-    """Raises UserError where a library that training needs is not installed; `mend` says what else can be done."""
-    _need(("torch", "altair", "vl_convert"), mend)
-
-
-def need_charts(mend: str) -> None:
-    """Raises UserError where a library that drawing needs is not installed; `mend` says what else can be done."""
-    _need(("altair", "vl_convert"), mend)
 
 
 def need_local(path: Path) -> None:
@@ -94,9 +82,3 @@ def exit_by_failures(out: Path) -> None:
         say(errors, f"curate: and {len(letters) - SHOWN_FAILURES} more in the failed-*.parquet of {out}")
     if letters:
         raise typer.Exit(1)
-
-
-def _need(modules: tuple[str, ...], mend: str) -> None:
-    for module in modules:
-        if find_spec(module) is None:
-            raise UserError(f"{module} is not installed: pip install 'curate-corpus[train]', or {mend}")

@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 
 from curate.cli import tables
-from curate.cli.app import DATASET, MODEL, console, need_local, need_torch, print_json
+from curate.cli.app import DATASET, MODEL, console, need_local, print_json
+from curate.cli.extras import need
 from curate.cli.options import Json, Out, Output, RecipeArgument, Set, readable_path
 from curate.console import say
 
@@ -108,8 +109,8 @@ def train(
         table = settings.assign(table, path, value)
     train_settings = settings.build(Train, table, where=settings.Where("--set", ""))
     need_local(out)
+    need(["train"])
     manifests.read(manifest)
-    need_torch("it is needed to train")
     train_model(manifest / "manifest.json" if manifest.is_dir() else manifest, out, train_settings, console)
 
 

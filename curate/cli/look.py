@@ -6,6 +6,7 @@ import typer
 
 from curate.cli import tables
 from curate.cli.app import LOOK, console, print_json
+from curate.cli.extras import need
 from curate.cli.options import Json, Output
 from curate.console import say
 from curate.errors import UserError
@@ -92,9 +93,7 @@ def trace(
 @commands.command(rich_help_panel=LOOK)
 def report(out: Output) -> None:
     """Write report.html: one static file with the funnel and real kept and rejected documents."""
-    try:
-        from curate.inspection import report
-    except ImportError as error:
-        mend = "install it with: pip install 'curate-corpus[report]'"
-        raise UserError(f"{error.name} is not installed; {mend}") from None
+    need(["report"])
+    from curate.inspection import report
+
     say(console, f"report: {report.write(out)}")

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from curate.cli.app import console, need_charts, print_json
+from curate.cli.app import console, print_json
+from curate.cli.extras import need
 from curate.cli.options import Json, Set, local_path, readable_path
 from curate.console import say
 
@@ -65,7 +66,7 @@ def evaluate(
     from curate.quality import windows as labelled
 
     if plot:
-        need_charts("leave out --plot")
+        need(["train"], instead="without --plot nothing is drawn")
     windows = labelled.held_out_windows(_files(positive), _files(negative), every_host=every_host)
     path = model_file.DEFAULT if model == "default" else readable_path(model)
     evaluation = asdict(training.evaluate(path, windows, label))

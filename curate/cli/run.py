@@ -13,10 +13,10 @@ from curate.cli.app import (
     exit_by_failures,
     forget_failures,
     need_local,
-    need_torch,
     print_json,
 )
 from curate.cli.dataset import train_model
+from curate.cli.extras import need, need_for_run
 from curate.cli.options import (
     BEAM_HELP,
     ENGINE,
@@ -32,7 +32,7 @@ from curate.cli.options import (
     takes_engine_options,
 )
 from curate.console import say
-from curate.errors import SettingsError
+from curate.errors import SettingsError, install
 
 if TYPE_CHECKING:
     from curate.pipelines.engines.target import EngineOptions
@@ -86,8 +86,8 @@ def run(
         _submit(loaded, out, target, json=json)
         return
     settings = loaded.train if train else None
+    need_for_run(loaded, out, train=settings is not None)
     if settings:
-        need_torch("leave the model out with --no-train")
         need_local(out)
     if retry_failed:
         forget_failures(out)
@@ -114,6 +114,7 @@ def _submit(recipe: "Recipe", out: Path, target: "EngineOptions", *, json: bool)
     """Hands a recipe over to Dataflow, and does not wait for it."""
     from curate.pipelines.dataflow import submit
 
+    need(["gcp"])
     job = submit.submit(recipe, out, target)
     if json:
         print_json({"job": job.id, "console": job.console, "output": str(out)})
@@ -133,7 +134,7 @@ def _print_run(out: Path, *, json: bool) -> None:
 
         report = f"report: {reports.write(out)}"
     except ImportError:
-        report = "no report: install it with pip install 'curate-corpus[report]', then curate report OUT"
+        report = f"no report: {install(['report'])}, then: curate report {out}"
     summary = funnel.summary(out)
     if json:
         print_json(summary)

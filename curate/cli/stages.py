@@ -11,6 +11,7 @@ import typer
 
 from curate.cli import tables
 from curate.cli.app import STAGES, console, exit_by_failures, forget_failures, print_json
+from curate.cli.extras import need_for_verb
 from curate.cli.options import (
     BEAM_HELP,
     AllLanguages,
@@ -141,6 +142,8 @@ def _run(
     """Runs one stage, and prints what it read and kept."""
     from curate.inspection import funnel
     from curate.pipelines import verbs
+
+    need_for_verb(inputs, out)
 
     verbs.run(
         stage,

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from curate.errors import SettingsError
+from curate.errors import SettingsError, install
 from curate.storage import identity
 from curate.storage.identity import Fact
 from curate.storage.remote import RangeReader, http_fact, is_http
@@ -59,7 +59,7 @@ def need(path: Path) -> None:
         fsspec.get_filesystem_class(protocol)
     except ImportError as error:
         extra = EXTRAS.get(protocol)
-        mend = f"pip install 'curate-corpus[{extra}]'" if extra else str(error)
+        mend = install([extra]) if extra else str(error)
         raise SettingsError(f"{path}: the library that reads {protocol}:// is not installed; {mend}") from None
     except ValueError as error:
         raise SettingsError(f"{path}: {error}") from None

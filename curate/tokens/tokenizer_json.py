@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate import storage
-from curate.errors import SettingsError
+from curate.errors import SettingsError, install
 from curate.tokens.tokenizer import FILE, Tokenizer, whole
 
 # The tokens that end a document, of which a tokenizer's first is taken: GPT-2's, Llama 3's, Llama 2's and T5's,
@@ -74,7 +74,7 @@ def _codec(path: str, content: bytes) -> Any:
     try:
         from tokenizers import Tokenizer as Codec
     except ImportError:
-        mend = "pip install 'curate-corpus[tokenizers]'"
+        mend = install(["tokenizers"])
         raise SettingsError(f"tokenize.encoding: {path} needs tokenizers, which is not installed: {mend}") from None
     try:
         codec = Codec.from_str(content.decode())

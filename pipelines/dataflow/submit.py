@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import storage
-from curate.errors import SettingsError, UserError
+from curate.errors import SettingsError, UserError, install
 from curate.inputs.items import MINIWEB
 from curate.pipelines import plans
 from curate.pipelines.engines.target import EngineOptions, parse_options, pipeline_options, quiet_beam
@@ -47,7 +47,7 @@ def submit(recipe: Recipe, out: Path, options: EngineOptions, *, strict: bool = 
         from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
         from google.cloud import dataflow  # noqa: F401 - what the runner submits with
     except ImportError as error:
-        raise UserError(f"Dataflow's client is not installed ({error}): pip install 'curate-corpus[gcp]'") from None
+        raise UserError(f"Dataflow's client is not installed ({error}): {install(['gcp'])}") from None
     with held(out):
         claim_run(recipe.name, out)
     return launch(recipe, out, options, DataflowRunner())

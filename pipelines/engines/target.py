@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.errors import SettingsError, UserError
+from curate.errors import SettingsError, UserError, install
 from curate.pipelines.engines import jobserver
 
 # Two worker processes cost about 4 s to start and stop, so they pay from some 10 s of work on.
@@ -147,7 +147,7 @@ def boot_command() -> str:
     beside = Path(sys.executable).with_name("curate-worker-boot")
     command = str(beside) if beside.exists() else shutil.which("curate-worker-boot")
     if not command:
-        raise UserError(f"{beside} is missing, which starts the workers; install curate-corpus into this environment")
+        raise UserError(f"{beside} is missing, which starts the workers; install curate into this environment")
     return command
 
 
@@ -164,9 +164,7 @@ def quiet_beam(*, connectors: bool = True) -> None:
         sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # None: there is none
         import apache_beam  # noqa: F401
     except ImportError as error:
-        raise UserError(
-            f"Apache Beam is not installed ({error}); install it with: pip install 'curate-corpus[beam]'"
-        ) from None
+        raise UserError(f"Apache Beam is not installed ({error}): {install(['beam'])}") from None
     finally:
         for name in hidden:
             del sys.modules[name]

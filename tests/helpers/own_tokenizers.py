@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-tokenizers = pytest.importorskip("tokenizers", reason="needs tokenizers: pip install 'curate-corpus[tokenizers]'")
+tokenizers = pytest.importorskip("tokenizers", reason="needs tokenizers: pip install '.[tokenizers]'")
 
 STORY = [
     "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide.",

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the model needs torch: pip install 'curate-corpus[train]'")
+torch = pytest.importorskip("torch", reason="the model needs torch: pip install '.[train]'")
 
 from curate.gpt.model import GPT, SHAPES, Shape  # noqa: E402
 

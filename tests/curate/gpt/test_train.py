@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs torch: pip install 'curate-corpus[train]'")
-pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install 'curate-corpus[train]'")
-pytest.importorskip("altair", reason="the loss curve needs altair: pip install 'curate-corpus[train]'")
+torch = pytest.importorskip("torch", reason="training needs torch: pip install '.[train]'")
+pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install '.[train]'")
+pytest.importorskip("altair", reason="the loss curve needs altair: pip install '.[train]'")
 
 from curate.gpt.config import Train  # noqa: E402
 from curate.gpt.model import GPT, Shape  # noqa: E402

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_sets import write
 
-torch = pytest.importorskip("torch", reason="needs torch: pip install 'curate-corpus[train]'")
+torch = pytest.importorskip("torch", reason="needs torch: pip install '.[train]'")
 
 from torch.utils.data import DataLoader  # noqa: E402
 

@@ -141,7 +141,7 @@ def test_a_file_that_is_no_tokenizer_is_one_line_that_names_it(content, message,
 def test_without_the_library_the_mend_is_named(tmp_path, monkeypatch):
     path = byte_level(tmp_path / "tokenizer.json")
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(SettingsError, match=r"pip install 'curate-corpus\[tokenizers\]'"):
+    with pytest.raises(SettingsError, match=r"pip install '\.\[tokenizers\]'"):
         load.load(str(path))
 
 

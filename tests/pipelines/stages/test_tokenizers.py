@@ -110,8 +110,8 @@ def test_the_loader_the_lineage_and_the_held_out_windows_read_it(folder):
 
 
 def test_a_model_is_trained_on_it(folder, tmp_path):
-    pytest.importorskip("torch", reason="training needs torch: pip install 'curate-corpus[train]'")
-    pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install 'curate-corpus[train]'")
+    pytest.importorskip("torch", reason="training needs torch: pip install '.[train]'")
+    pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install '.[train]'")
     from curate.gpt.train import read_vocabulary, train
 
     path = folder / "out" / "manifest.json"
