@@ -1,6 +1,7 @@
 """Defines the values that pass between functions: pages, documents, reasons, rejections, failures.
 
-A document's id is 16 bytes, `blake2b(url, NUL, timestamp)`, so it never depends on a worker, an order or a run.
+A document's id is 16 bytes of blake2b over what identifies it and over its content (`page_id`, `row_id`), so it never
+depends on a worker or a run.
 """
 
 import hashlib
@@ -41,7 +42,7 @@ class Page:
     """
 
     url: str
-    timestamp: datetime  # of the capture
+    timestamp: datetime | None  # of the capture; None where the record states none that can be read
     status: int  # HTTP's
     mime: str  # the media type without parameters, lower case
     charset: str  # as the HTTP header names it, or ''
@@ -56,7 +57,7 @@ class RefusedRecord:
     """A record that holds no page of its own (a revisit, for example) and is rejected with a reason."""
 
     url: str
-    timestamp: datetime  # of the capture
+    timestamp: datetime | None  # as the page's
     reason: str  # the rule's full name, such as "extract.revisit"
     detail: str
     bytes: int  # of its block
@@ -76,9 +77,11 @@ class Document:
 
     id: Id
     url: str
-    timestamp: datetime  # of the capture
+    timestamp: datetime | None  # of the capture, or of a row of the user's; None where it is not known
     source: str  # the recipe's name for where it comes from
     text: str
+    given_id: str | None = None  # the id of a row of the user's, as the row spells it
+    metadata: str | None = None  # the other columns of a row of the user's, as a JSON object
     title: str | None = None
     date: str | None = None  # as the page states it
     language: str | None = None
@@ -106,9 +109,12 @@ class Rejection:
     threshold: float | None  # the limit that the value broke
     bytes: int  # of what was judged: a payload, a UTF-8 text, or a URL
     detail: str = ""
+    given_id: str | None = None  # as the document's
 
     @classmethod
-    def of(cls, reason: Reason, *, id: Id, url: str, source: str, stage: str, size: int) -> "Rejection":
+    def of(
+        cls, reason: Reason, *, id: Id, url: str, source: str, stage: str, size: int, given_id: str | None = None
+    ) -> "Rejection":
         """Returns the rejection of a record of `size` bytes for this reason."""
         return cls(
             id=id,
@@ -120,6 +126,7 @@ class Rejection:
             threshold=reason.threshold,
             bytes=size,
             detail=reason.detail,
+            given_id=given_id,
         )
 
 
@@ -156,10 +163,28 @@ class Failure:
         )
 
 
-def document_id(url: str, timestamp: datetime) -> bytes:
-    """Returns the 16-byte id of a capture: blake2b of url, NUL and the UTC time to the second (RFC 3339)."""
-    moment = timestamp.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
-    return hashlib.blake2b(f"{url}\0{moment}Z".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def document_id(url: str, timestamp: datetime | None, content: bytes) -> bytes:
+    """Returns the 16-byte id of a capture: blake2b of url, NUL, the UTC second (RFC 3339), NUL, blake2b of content."""
+    moment = ""
+    if timestamp:
+        moment = timestamp.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    place = f"{url}\0{moment}\0".encode("utf-8", "surrogatepass")
+    return _digest(place + _digest(content))
+
+
+def page_id(page: Page | RefusedRecord) -> bytes:
+    """Returns the id of a page, of its decoded body; of a record without a page, of the reason why it has none."""
+    content = page.body if isinstance(page, Page) else f"{page.reason} {page.detail}".encode("utf-8", "replace")
+    return document_id(page.url, page.timestamp, content)
+
+
+def row_id(given_id: str, text: str) -> bytes:
+    """Returns the id of a row of the user's that has an id of its own: rows of one id and other texts stay apart."""
+    return _digest(f"id:{given_id}\0".encode("utf-8", "surrogatepass") + _digest(text.encode("utf-8", "surrogatepass")))
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def keyed_hash(seed: int, purpose: str, key: bytes, size: int = 8) -> bytes:
@@ -185,14 +210,15 @@ def reject(document: Document, stage: str, reason: Reason) -> Rejection:
         source=document.source,
         stage=stage,
         size=len(document.text.encode()),
+        given_id=document.given_id,
     )
 
 
 def lost_record(failure: Failure, source: str) -> Rejection:
     """Returns the rejection that stands for a failed record; its id is the hash of its place."""
-    url = failure.url if failure.offset < 0 else ""  # the URL tells records of one unit apart
+    place = f"{source}/{failure.file}#{failure.offset}"
     return Rejection(
-        id=document_id(f"{source}/{failure.file}#{failure.offset}{url}", EPOCH),
+        id=document_id(failure.url, None, place.encode("utf-8", "surrogatepass")),
         url=failure.url,
         source=source,
         stage=failure.stage,

@@ -11,7 +11,7 @@ from curate.extract.main_text import quick_text
 from curate.extract.page import TEXT_TYPES
 from curate.extract.quick_gate import JudgedPage
 from curate.extract.reading import early_reason, read_records
-from curate.records import Page, document_id, uniform
+from curate.records import Page, page_id, uniform
 from curate.stage.parts import part_name
 from curate.stage.plan import load_plan
 from curate.stage.record import read_stage
@@ -35,10 +35,10 @@ def judged_pages(out: Path, most: int) -> Iterator[JudgedPage]:
         for page in read_records(plan, item, extraction.extract.max_bytes):
             if not isinstance(page, Page) or early_reason(page, item.source, extraction):
                 continue
-            page_id = document_id(page.url, page.timestamp)
-            if page_id in extracted_ids and uniform(0, "gate", page_id) < share:
+            id_ = page_id(page)
+            if id_ in extracted_ids and uniform(0, "gate", id_) < share:
                 quick = _quick_text(page, comments=extraction.extract.comments)
-                yield JudgedPage(page.url, quick, page_id in kept_ids)
+                yield JudgedPage(page.url, quick, id_ in kept_ids)
 
 
 def stage_ids(folder: Path) -> set[bytes]:

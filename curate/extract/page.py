@@ -8,7 +8,7 @@ the quick text that `main_text` needs too.
 from curate.extract import quick_gate
 from curate.extract.config import UNDECIDED, Extract, Gates
 from curate.extract.main_text import MainText, main_text, quick_text
-from curate.records import Document, Failure, Page, Reason, document_id
+from curate.records import Document, Failure, Page, Reason, page_id
 from curate.text.language import identify, probability
 from curate.web.encoding import decode
 
@@ -77,7 +77,7 @@ def document_of(page: Page, source: str, text: str, main: MainText) -> Document:
     language, score = identify(text)
     pointer = page.pointer
     return Document(
-        id=document_id(page.url, page.timestamp),
+        id=page_id(page),
         url=page.url,
         timestamp=page.timestamp,
         source=source,

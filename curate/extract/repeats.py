@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from curate.extract.config import Gates
-from curate.records import Page, document_id
+from curate.records import Page, page_id
 
 SIGHTING = struct.Struct(">16sH16sII")  # big-endian, so that the order of the bytes is the order of the values
 BUCKET_BYTES = 256 << 20  # of input; a bucket then holds some ten thousand records
@@ -31,7 +31,7 @@ def sighting(page: Page, gates: Gates, *, rank: int, item: int, number: int) -> 
 
     rank: of its source; the page of the least rank is kept. number: of the page within its item.
     """
-    return SIGHTING.pack(payload_digest(page, gates), rank, document_id(page.url, page.timestamp), item, number)
+    return SIGHTING.pack(payload_digest(page, gates), rank, page_id(page), item, number)
 
 
 def payload_digest(page: Page, gates: Gates) -> bytes:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.inputs.own import USER_FORMS, user_documents
-from curate.records import EPOCH, Document, Failure
+from curate.records import Document, Failure
 from curate.stage.plan import Item, Plan
 from curate.stage.schemas import KEPT
 
@@ -35,7 +35,7 @@ def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = 
 
 def _part_documents(path: Path, columns: tuple[str, ...] | None) -> Iterator[Document]:
     """Yields the documents of a part; columns that are not read are blank."""
-    blank: dict[str, Any] = {"timestamp": EPOCH, "text": "", "url": "", "source": ""}
+    blank: dict[str, Any] = {"timestamp": None, "text": "", "url": "", "source": ""}
     names = list(columns) if columns else KEPT.names
     with storage.local(path) as copy, pq.ParquetFile(copy) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=names):

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pyarrow as pa
 
 from curate import storage
 from curate.inputs.rows import numbered_rows
-from curate.records import EPOCH, SOURCE, Document, Failure, document_id
+from curate.records import SOURCE, Document, Failure, document_id, row_id
+from curate.stage.distinct import Distinct
 from curate.stage.plan import Item
 
 USER_FORMS = ("documents", "owned")
@@ -27,18 +29,15 @@ def user_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Fa
         yield from _local_documents(copy, item, stage)
 
 
-def given_id(value: object) -> bytes:
-    """Returns the 16-byte id of a document whose row brings an id of another form."""
-    return document_id(f"id:{value}", EPOCH)
-
-
 def _local_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
     """Yields the documents and the failures of a user's local file; a damaged file ends in one failure."""
     number = 0
     try:
+        ids = Distinct()
         for number, row in numbered_rows(path):
             try:
-                yield _document(row, item, number)
+                document = _document(row, item)
+                yield replace(document, id=ids.of(document.id))
             except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
                 yield Failure(
                     file=item.name,
@@ -54,7 +53,7 @@ def _local_documents(path: Path, item: Item, stage: str) -> Iterator[Document | 
         yield Failure(file=item.name, offset=number + 1, length=0, stage=stage, error="unreadable", message=message)
 
 
-def _document(row: Any, item: Item, number: int) -> Document:
+def _document(row: Any, item: Item) -> Document:
     """Returns the document of a user's row; raises an error that says what is wrong with the row."""
     if isinstance(row, Exception):
         raise ValueError(str(row))
@@ -65,31 +64,31 @@ def _document(row: Any, item: Item, number: int) -> Document:
     if not SOURCE.fullmatch(source):
         raise ValueError(f"the source {source!r} cannot name a folder; give it a plain name")
     timestamp = _utc(row.get("timestamp"))
+    text, given_id = _utf8(row["text"]), _given_id(row.get("id"))
     strings: dict[str, Any] = {name: _utf8(row[name]) for name in OPTIONAL if row.get(name) is not None}
     return Document(
-        id=_row_id(row.get("id")) or document_id(url or f"{item.digest}#{number}", timestamp),
+        id=row_id(given_id, text) if given_id else document_id(url, timestamp, text.encode()),
         url=url,
         timestamp=timestamp,
         source=source,
-        text=_utf8(row["text"]),
+        text=text,
+        given_id=given_id,
         quality=float(row["quality"]) if row.get("quality") is not None else None,
         **strings,
     )
 
 
-def _row_id(value: Any) -> bytes | None:
-    """Returns the id that a row brings, as 16 bytes; None if it brings none."""
+def _given_id(value: Any) -> str | None:
+    """Returns the id that a row brings, as a string; None if it brings none."""
     if value in (None, "", b""):
         return None
-    if isinstance(value, bytes):
-        return value if len(value) == 16 else given_id(value.hex())
-    return given_id(value)
+    return value.hex() if isinstance(value, bytes) else _utf8(value)
 
 
-def _utc(value: Any) -> datetime:
-    """Returns a row's time in UTC, which it is in if it names no zone; the epoch if there is none."""
+def _utc(value: Any) -> datetime | None:
+    """Returns a row's time in UTC, which it is in if it names no zone; None if there is none."""
     if value is None:
-        return EPOCH
+        return None
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 

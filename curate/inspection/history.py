@@ -1,5 +1,7 @@
 """Follows one document through the parts of all stages, and lists the inputs that failed."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,6 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.errors import UserError
-from curate.inputs.own import given_id
 from curate.inspection.funnel import stage_folders
 from curate.stage.kinds import KINDS
 from curate.stage.record import read_stage
@@ -23,25 +24,37 @@ OTHER_NAMES = {"url": "fetch_url", "id": "dedupe_key"}  # the names that these c
 
 def of(out: Path, name: str) -> list[Row]:
     """Returns every stage's verdict on the documents of a URL, hex id or own id, with their tokens where packed."""
-    is_hex_id = len(name) == 32 and all(digit in "0123456789abcdef" for digit in name)
-    document_id = bytes.fromhex(name) if is_hex_id else given_id(name)
-    return _verdicts(out, "url", name) or _verdicts(out, "id", document_id)
+    return _verdicts(out, "url", [name]) or _verdicts(out, "id", _ids(out, name))
 
 
-def _verdicts(out: Path, column: str, value: Any) -> list[Row]:
-    rows: list[Row] = []
+def _ids(out: Path, name: str) -> list[bytes]:
+    """Returns the ids that a name may stand for: a hex id's own, and those of all rows whose own id it is."""
+    ids = {bytes.fromhex(name)} if re.fullmatch("[0-9a-f]{32}", name) else set()
+    for _, folder, table in _tables(out):
+        path = storage.source(folder / table)
+        if "given_id" in pq.read_schema(path).names:
+            rows = pq.read_table(path, columns=["id"], filters=pc.field("given_id") == name)
+            ids.update(rows["id"].to_pylist())
+    return sorted(ids)
+
+
+def _tables(out: Path) -> Iterator[tuple[str, Path, str]]:
+    """Yields the tables that hold rows about documents, pages or links: stage, folder, name in the folder."""
     for stage, folder in stage_folders(out).items():
-        record = read_stage(folder)
-        for name in record.outputs:
+        for name in read_stage(folder).outputs:
             if name.endswith(".parquet") and not name.startswith(("failed-", "pointers/", "lots/", "deferred-")):
-                rows += _matches(folder, name, stage, column, value)
-    return rows
+                yield stage, folder, name
 
 
-def _matches(folder: Path, name: str, stage: str, column: str, value: Any) -> list[Row]:
+def _verdicts(out: Path, column: str, values: list[Any]) -> list[Row]:
+    tables = _tables(out) if values else ()
+    return [row for stage, folder, name in tables for row in _matches(folder, name, stage, column, values)]
+
+
+def _matches(folder: Path, name: str, stage: str, column: str, values: list[Any]) -> list[Row]:
     if KINDS[stage].leaves == "links" and not name.startswith("rejected-"):
         column = OTHER_NAMES[column]
-    table = pq.read_table(storage.source(folder / name), filters=pc.field(column) == value)
+    table = pq.read_table(storage.source(folder / name), filters=pc.field(column).isin(values))
     rows = []
     for row in table.drop([long for long in ("text", "ids") if long in table.column_names]).to_pylist():
         if KINDS[stage].leaves == "decisions" and not name.startswith("rejected-") and not row["kept"]:

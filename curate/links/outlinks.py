@@ -87,7 +87,7 @@ def _links(page: Page, kind: str, place: str, raw: RawLinks | None, internal: bo
         if not internal and _site(link) == own_site:
             inside += 1
             continue
-        time = int(page.timestamp.timestamp())
+        time = int(page.timestamp.timestamp()) if page.timestamp else 0
         yield LinkCandidate(url=link, kind=kind, id=f"{place}.{len(seen)}", time=time, context=raw.url)
     yield from (Skipped("internal link") for _ in range(inside))
     yield from (Skipped(f"link beyond {MOST:,} of its page") for _ in range(beyond))

@@ -13,12 +13,11 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.errors import SettingsError
-from curate.inputs.own import given_id
 from curate.links import outlinks, sitemaps
 from curate.links.config import Links
 from curate.links.sieve import LinkCandidate
 from curate.links.submissions import is_submission, parse_row, submission
-from curate.records import Failure, Pointer, Reason, Rejection, Skipped
+from curate.records import Failure, Pointer, Reason, Rejection, Skipped, row_id
 from curate.stage.plan import Form, Item, Plan
 from curate.storage.lines import ERRORS, Line, chunks, lines
 from curate.storage.patience import RemoteError
@@ -185,8 +184,9 @@ def link_of_row(row: dict[str, Any], column: str, place: str) -> LinkCandidate |
 
 def rejection(item: Item, url: str, place: str, reason: Reason) -> Rejection:
     """Returns the rejection of a link; its id is that of its submission, or of its place in a file."""
+    stored = stored_form(url)
     return Rejection.of(
-        reason, id=given_id(place), url=stored_form(url), source=item.source, stage=STAGE, size=len(url)
+        reason, id=row_id(place, stored), url=stored, source=item.source, stage=STAGE, size=len(url), given_id=place
     )
 
 

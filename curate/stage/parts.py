@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.records import Document, Failure, Rejection, lost_record
+from curate.stage.distinct import Distinct
 from curate.stage.schemas import FAILED, KEPT, REJECTED
 from curate.storage.writing import write_json
 
@@ -167,6 +168,7 @@ class PartWriter:
         self._schemas = {"part": schema, "rejected": REJECTED, "failed": FAILED}
         self._started = time.thread_time()
         self.seconds_elsewhere = 0.0  # of CPU that other processes spent on this part
+        self._lost = Distinct()  # ids of failed records
         self.receipt: Receipt | None = None
 
     def __enter__(self) -> Self:
@@ -219,7 +221,8 @@ class PartWriter:
         self.counts.failed += 1
         self._table("failed").add(as_row(failure), 256)
         if failure.record:
-            self.reject(lost_record(failure, source))
+            rejection = lost_record(failure, source)
+            self.reject(replace(rejection, id=self._lost.of(rejection.id)))
 
     def add_row(self, row: dict[str, Any]) -> None:
         """Writes a row to the part without counting it as kept (a dedup decision against a document)."""

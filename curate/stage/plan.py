@@ -19,7 +19,7 @@ from curate.stage.kinds import KINDS, WHOLES
 from curate.stage.parts import Receipt, read_receipts
 from curate.storage.writing import as_json
 
-VERSION = 2  # of plan.json and stage.json
+VERSION = 3  # of plan.json and stage.json
 T = TypeVar("T")
 # What an item is, and so how it is read.
 Form = Literal[

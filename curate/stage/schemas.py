@@ -9,9 +9,11 @@ KEPT = pa.schema(
     [
         pa.field("id", ID, nullable=False),
         pa.field("url", pa.string(), nullable=False),
-        pa.field("timestamp", TIMESTAMP, nullable=False),
+        pa.field("timestamp", TIMESTAMP),
         pa.field("source", pa.string(), nullable=False),
         pa.field("text", pa.string(), nullable=False),
+        pa.field("given_id", pa.string()),
+        pa.field("metadata", pa.string()),
         pa.field("title", pa.string()),
         pa.field("date", pa.string()),
         pa.field("language", pa.string()),
@@ -37,6 +39,7 @@ REJECTED = pa.schema(
         pa.field("threshold", pa.float64()),
         pa.field("bytes", pa.int64(), nullable=False),
         pa.field("detail", pa.string(), nullable=False),
+        pa.field("given_id", pa.string()),
     ]
 )
 FAILED = pa.schema(

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from curate.records import EPOCH
-
 LOOK = 4096  # bytes in which a record's first line must show
 MAX_HEADER = 1 << 20  # bytes
 TYPES = ("warcinfo", "response", "resource", "request", "metadata", "revisit", "conversion", "continuation")
@@ -119,8 +117,8 @@ def text(value: bytes) -> str:
         return "".join(f"%{ord(char) - 0xDC00:02X}" if "\udc80" <= char <= "\udcff" else char for char in chars)
 
 
-def moment(date: str) -> datetime:
-    """Returns a capture's time in UTC, from a W3C date, a part of one, or ARC's digits; 1970 where it is none.
+def moment(date: str) -> datetime | None:
+    """Returns a capture's time in UTC, from a W3C date, a part of one, or ARC's digits; None where it is none.
 
     >>> moment("2020-01-02T14:00:00.123456789+02:00").isoformat()
     '2020-01-02T12:00:00.123456+00:00'
@@ -136,4 +134,4 @@ def moment(date: str) -> datetime:
         time = datetime.fromisoformat(FRACTION.sub(r"\1", date))
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):  # the year 0, or a zone that leads there
-        return EPOCH
+        return None

@@ -18,7 +18,8 @@ from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import MakeParts
 from curate.pipelines.stages.repeats import MakePartsOnce
 from curate.recipe import Recipe
-from curate.records import Document, Failure, Page, Reason, RefusedRecord, Rejection, Skipped, document_id
+from curate.records import Document, Failure, Id, Page, Reason, RefusedRecord, Rejection, Skipped, page_id
+from curate.stage.distinct import Distinct
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 
@@ -48,19 +49,25 @@ def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS)
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         if item.form in USER_FORMS:
             for document in user_documents(plan.path(item.uri), item, plan.stage):
-                write(part, document, None, item.source)
+                if isinstance(document, Document):
+                    part.keep(document)
+                else:
+                    part.fail(document, item.source)
             return
-        pages = 0
+        pages, ids = 0, Distinct()
         for record in read_records(plan, item, chosen.extract.max_bytes):
             if isinstance(record, Skipped):
                 part.skip(record.kind)
             elif isinstance(record, Failure):
                 part.fail(record, item.source)
             elif isinstance(record, RefusedRecord):
-                part.reject(refusal(record, item.source))
+                part.reject(refusal(record, ids.of(page_id(record)), item.source))
             else:
-                write(part, outcome(record, item.source, chosen, part, repeats.get(pages)), record, item.source)
+                result = outcome(record, item.source, chosen, part, repeats.get(pages))
+                write(part, result, record, ids, item.source)
+                part.note("unreadable_timestamps", record.timestamp is None)
                 pages += 1
+        part.note("repeated_ids", ids.repeated)
 
 
 def outcome(
@@ -77,21 +84,20 @@ def outcome(
     return document
 
 
-def refusal(record: RefusedRecord, source: str) -> Rejection:
+def refusal(record: RefusedRecord, id: Id, source: str) -> Rejection:
     """Returns the rejection of a record that holds no page."""
     reason = Reason(record.reason, detail=record.detail)
-    id_ = document_id(record.url, record.timestamp)
-    return Rejection.of(reason, id=id_, url=record.url, source=source, stage="extract", size=record.bytes)
+    return Rejection.of(reason, id=id, url=record.url, source=source, stage="extract", size=record.bytes)
 
 
-def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page | None, source: str) -> None:
+def write(part: PartWriter, outcome: Document | Reason | Failure, page: Page, ids: Distinct, source: str) -> None:
     """Writes what became of a page to the part: kept, rejected or failed."""
     if isinstance(outcome, Document):
-        part.keep(outcome)
+        part.keep(replace(outcome, id=ids.of(outcome.id)))
     elif isinstance(outcome, Failure):
         part.fail(outcome, source)
-    elif page:
-        id_, size = document_id(page.url, page.timestamp), len(page.body)
+    else:
+        id_, size = ids.of(page_id(page)), len(page.body)
         part.reject(Rejection.of(outcome, id=id_, url=page.url, source=source, stage="extract", size=size))
 
 

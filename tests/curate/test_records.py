@@ -1,6 +1,7 @@
 """Identity and randomness: the same on every machine, in every run."""
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -12,31 +13,43 @@ from curate.records import (
     SOURCE,
     Document,
     Failure,
+    Page,
+    Pointer,
     Reason,
+    RefusedRecord,
     document_id,
     keyed_hash,
     lost_record,
+    page_id,
     reject,
+    row_id,
     uniform,
 )
 
 NOON = datetime(2019, 12, 31, 12, 0, 0, tzinfo=UTC)
 
+ID_OF_NOTHING = document_id("", None, b"")
+POINTER = Pointer(file="f", offset=0, length=1)
+PAGE = Page(url="u", timestamp=NOON, status=200, mime="text/html", charset="", body=b"one", pointer=POINTER)
+REVISIT = RefusedRecord(url="u", timestamp=NOON, reason="extract.revisit", detail="of x", bytes=1, pointer=POINTER)
+
 moments = st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1))
 zones = st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=23)))
 
 
-def test_a_document_s_id_is_blake2b_of_url_nul_and_the_second():
-    expected = hashlib.blake2b(b"http://example.com/\x002019-12-31T12:00:00Z", digest_size=16).digest()
-    assert document_id("http://example.com/", NOON) == expected
-    assert expected.hex() == "1f81ad6e0dc63e7a4ba07d84a2d65ade"
+def test_a_document_s_id_is_blake2b_of_url_and_second_and_the_digest_of_its_content():
+    content = hashlib.blake2b(b"content", digest_size=16).digest()
+    expected = hashlib.blake2b(b"http://example.com/\x002019-12-31T12:00:00Z\0" + content, digest_size=16).digest()
+    assert document_id("http://example.com/", NOON, b"content") == expected
+    assert expected.hex() == "34c07b1c51cf8281f114b25082767d0f"
+    assert document_id("http://example.com/", None, b"content") not in (expected, ID_OF_NOTHING)
 
 
 @given(st.text(), moments, zones, zones)
 def test_an_id_is_16_bytes_and_knows_no_time_zone(url, moment, here, there):
     local = moment.replace(tzinfo=here)
-    assert document_id(url, local) == document_id(url, local.astimezone(there))
-    assert len(document_id(url, local)) == 16
+    assert document_id(url, local, b"") == document_id(url, local.astimezone(there), b"")
+    assert len(document_id(url, local, b"")) == 16
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York", "UTC"])
@@ -45,26 +58,40 @@ def test_an_id_is_the_same_wherever_the_machine_stands(zone, monkeypatch):
 
     monkeypatch.setenv("TZ", zone)
     time.tzset()
-    assert document_id("a", NOON).hex() == "b3a1e2469a37c8a481bd686d95743359"
+    assert document_id("a", NOON, b"").hex() == "7aeb45cc7d88c349d3858e2a03758ad5"
     monkeypatch.undo()
     time.tzset()
 
 
 def test_a_fraction_of_a_second_does_not_change_an_id():
-    assert document_id("a", NOON.replace(microsecond=999_999)) == document_id("a", NOON)
+    assert document_id("a", NOON.replace(microsecond=999_999), b"") == document_id("a", NOON, b"")
 
 
 def test_a_year_before_1000_has_four_digits_on_every_platform():
-    expected = hashlib.blake2b(b"a\x000009-01-01T00:00:00Z", digest_size=16).digest()
-    assert document_id("a", datetime(9, 1, 1, tzinfo=UTC)) == expected
+    nothing = hashlib.blake2b(b"", digest_size=16).digest()
+    expected = hashlib.blake2b(b"a\x000009-01-01T00:00:00Z\0" + nothing, digest_size=16).digest()
+    assert document_id("a", datetime(9, 1, 1, tzinfo=UTC), b"") == expected
 
 
-def test_url_and_time_do_not_run_into_one_another():
-    assert len({document_id(url, moment) for url in ("a", "a2", "") for moment in (EPOCH, NOON)}) == 6
+def test_url_and_time_and_content_do_not_run_into_one_another():
+    cases = [(url, moment, body) for url in ("a", "a2", "") for moment in (EPOCH, NOON, None) for body in (b"", b"a")]
+    assert len({document_id(*case) for case in cases}) == len(cases)
+
+
+def test_pages_of_one_url_and_second_with_other_payloads_have_other_ids():
+    other = replace(PAGE, body=b"two")
+    assert len({page_id(record) for record in (PAGE, other, REVISIT, replace(REVISIT, detail="of y"))}) == 4
+    assert page_id(PAGE) == document_id("u", NOON, b"one")
+
+
+def test_rows_of_one_id_and_other_texts_have_other_ids():
+    pairs = [("doc-2", "a"), ("doc-2", "b"), ("doc-3", "a"), ("", "a"), ("doc\0-2", "a"), ("doc", "-2\0a")]
+    assert len({row_id(*pair) for pair in pairs}) == len(pairs)
+    assert row_id("doc-2", "a").hex() == "fafde5e92da52e5fa7721537aacc7530"
 
 
 def test_half_a_surrogate_pair_in_a_url_has_an_id():
-    assert document_id("http://a/\ud800", NOON) != document_id("http://a/?", NOON)
+    assert document_id("http://a/\ud800", NOON, b"") != document_id("http://a/?", NOON, b"")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ MOST_CALIBRATION_ERROR = 0.05
 
 
 def document(url: str, text: str) -> Document:
-    return Document(id=document_id(url + text[:99], DAY), url=url, timestamp=DAY, source="labels", text=text)
+    return Document(id=document_id(url + text[:99], DAY, b""), url=url, timestamp=DAY, source="labels", text=text)
 
 
 def unseen(url: str) -> bool:

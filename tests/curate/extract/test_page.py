@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from curate.extract.config import Extract, Gates
 from curate.extract.page import attempt, extract, gate
-from curate.records import Document, Failure, Page, Pointer, document_id
+from curate.records import Document, Failure, Page, Pointer, page_id
 from curate.web.encoding import decode
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
@@ -150,7 +150,7 @@ def test_a_page_is_a_document_with_its_text_title_and_place():
     assert document.text == PARAGRAPH.strip()
     assert document.title == "The keeper"
     assert (document.id, document.url, document.timestamp, document.source) == (
-        document_id("http://a/", NOON),
+        page_id(page()),
         "http://a/",
         NOON,
         "web",

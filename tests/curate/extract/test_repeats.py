@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from curate.extract.config import Gates
 from curate.extract.repeats import SIGHTING, by_bucket, payload_digest, repeats, sighting
-from curate.records import Page, Pointer, document_id
+from curate.records import Page, Pointer, page_id
 
 NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
 PAGE = Page(
@@ -45,9 +45,7 @@ def test_one_page_of_each_payload_is_kept_that_of_the_first_source_and_least_id(
         for repeat in repeats(bucket):
             gone.add((repeat.item, repeat.page))
     for body in {page.body for _, page in where.values()}:
-        same = {
-            place: (rank, document_id(page.url, NOON)) for place, (rank, page) in where.items() if page.body == body
-        }
+        same = {place: (rank, page_id(page)) for place, (rank, page) in where.items() if page.body == body}
         (kept,) = same.keys() - gone
         assert same[kept] == min(same.values())
 
@@ -55,7 +53,7 @@ def test_one_page_of_each_payload_is_kept_that_of_the_first_source_and_least_id(
 def test_a_repeat_names_the_page_that_is_kept_for_it():
     _, blobs = sightings([("a", b"1", 1), ("b", b"1", 0)], [7, 8])
     (only,) = (repeat for bucket in blobs.values() for repeat in repeats(bucket))
-    assert (only.item, only.page, only.kept) == (7, 0, document_id("http://b/", NOON))
+    assert (only.item, only.page, only.kept) == (7, 0, page_id(replace(PAGE, url="http://b/", body=b"1")))
 
 
 def test_pages_count_as_one_only_where_their_text_must_be_the_same_and_the_same_languages_are_asked_for():

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.inputs.own import user_documents
-from curate.records import EPOCH, Document, Failure, document_id
+from curate.records import Document, Failure, document_id, row_id
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item
 
@@ -81,32 +81,41 @@ def test_the_same_rows_are_the_same_documents_in_every_format(name, tmp_path):
     WRITERS[name](tmp_path / name)
     first, second, third = read(tmp_path / name)
     assert (first.text, first.url, first.timestamp, first.source) == ("one", "http://a/", NOON, "books")
-    assert first.id == document_id("http://a/", NOON)
+    assert (first.id, first.given_id) == (document_id("http://a/", NOON, b"one"), None)
     assert (first.language, first.title, first.quality, first.warc_file) == ("en", None, None, None)
-    assert (second.text, second.url, second.timestamp) == ("zwei ü", "", EPOCH)
+    assert (second.text, second.url, second.timestamp) == ("zwei ü", "", None)
     assert (second.source, second.quality) == ("web", 0.5)
-    assert second.id == document_id("id:doc-2", EPOCH)
+    assert (second.id, second.given_id) == (row_id("doc-2", "zwei ü"), "doc-2")
     assert (third.text, third.source) == ("", "web")
 
 
-def test_an_id_of_16_bytes_is_taken_and_any_other_is_hashed(tmp_path):
-    parquet(tmp_path / "a.parquet", [{"text": "a", "id": b"i" * 16}, {"text": "b", "id": b"short"}])
-    own, hashed = read(tmp_path / "a.parquet")
-    assert own.id == b"i" * 16
-    assert hashed.id == document_id(f"id:{b'short'.hex()}", EPOCH)
+def test_an_id_of_bytes_is_spelt_in_hex(tmp_path):
+    parquet(tmp_path / "a.parquet", [{"text": "a", "id": b"\xff" * 16}, {"text": "b", "id": b"\xfe"}])
+    assert [document.given_id for document in read(tmp_path / "a.parquet")] == ["ff" * 16, "fe"]
 
 
 @pytest.mark.parametrize("given_id", ["doc-2", 7, 7.5, True, "0" * 32])
-def test_equal_ids_are_equal_and_others_are_not(given_id, outcome_of):
+def test_equal_ids_of_equal_texts_are_equal_and_others_are_not(given_id, outcome_of):
     document = outcome_of({"text": "a", "id": given_id})
-    assert document.id == outcome_of({"text": "b", "id": given_id, "url": "http://a/"}).id
+    assert document.given_id == str(given_id)
+    assert document.id == outcome_of({"text": "a", "id": given_id, "url": "http://a/"}).id
+    assert document.id != outcome_of({"text": "b", "id": given_id}).id
     assert document.id != outcome_of({"text": "a", "id": "other"}).id
 
 
 @pytest.mark.parametrize("nothing", [{}, {"id": None}, {"id": ""}])
-def test_without_an_id_the_url_and_the_time_decide_and_without_a_url_the_place(nothing, outcome_of):
-    assert outcome_of({"text": "a", "url": "u", **nothing}).id == document_id("u", EPOCH)
-    assert outcome_of({"text": "a", **nothing}).id == document_id("digest#1", EPOCH)
+def test_without_an_id_the_url_and_the_time_and_the_text_decide(nothing, outcome_of):
+    assert outcome_of({"text": "a", "url": "u", **nothing}).id == document_id("u", None, b"a")
+    assert outcome_of({"text": "a", **nothing}).id == document_id("", None, b"a")
+
+
+def test_rows_of_one_id_or_of_one_constant_url_have_different_ids(tmp_path):
+    same_id = [{"text": f"text {number}", "id": "same"} for number in range(9)]
+    same_url = [{"text": f"text {number}", "url": "http://a/"} for number in range(9)]
+    repeated = [{"text": "text 0", "id": "same"}, {"text": "text 0", "id": "same"}, {"text": "text 0"}]
+    (tmp_path / "a.jsonl").write_bytes(lines(same_id + same_url + repeated))
+    documents = read(tmp_path / "a.jsonl")
+    assert len({document.id for document in documents}) == len(documents) == 21
 
 
 def test_a_row_says_its_source_unless_the_recipe_does(tmp_path):
@@ -123,14 +132,13 @@ def test_a_row_says_its_source_unless_the_recipe_does(tmp_path):
         ("2020-01-02 12:00:00.75", NOON.replace(microsecond=750_000)),
         ("2020-01-02T14:00:00+02:00", NOON),
         ("2020-01-02", NOON.replace(hour=0)),
-        (None, EPOCH),
     ],
 )
 def test_a_time_is_utc_unless_it_says_otherwise(timestamp, moment, outcome_of):
     document = outcome_of({"text": "a", "url": "u", "timestamp": timestamp})
     assert document.timestamp == moment
     assert document.timestamp.utcoffset() == timedelta(0)
-    assert document.id == document_id("u", moment)
+    assert document.id == document_id("u", moment, b"a")
 
 
 def test_a_parquet_time_of_another_zone_is_utc(tmp_path):
@@ -211,7 +219,7 @@ def holed(content):
 
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_file_keeps_what_was_read_and_ends_in_one_dead_letter(name, tmp_path):
-    rows = [{"text": f"document {number} {document_id(str(number), EPOCH).hex()}"} for number in range(3000)]
+    rows = [{"text": f"document {number} {document_id(str(number), None, b'').hex()}"} for number in range(3000)]
     (tmp_path / name).write_bytes(DAMAGED[name](lines(rows)))
     *documents, last = read(tmp_path / name)
     assert isinstance(last, Failure)

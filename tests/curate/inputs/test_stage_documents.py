@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.inputs.documents import read_documents
-from curate.records import EPOCH, Document
+from curate.records import Document
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 
@@ -57,7 +57,7 @@ def test_decisions_that_do_not_fit_the_text_are_an_error(plan, tmp_path):
 def test_only_the_columns_asked_for_are_read(plan):
     documents = list(read_documents(plan, item("part", "../filter/part-00000.parquet"), columns=("id", "url")))
     assert [(document.url, document.text, document.timestamp) for document in documents] == [
-        (f"u{number}", "", EPOCH) for number in range(5)
+        (f"u{number}", "", None) for number in range(5)
     ]
 
 

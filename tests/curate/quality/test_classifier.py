@@ -26,7 +26,9 @@ SMALL = Score(positive=("p",), negative=("n",), dim=4, epochs=20, buckets=1000, 
 
 
 def document(number, score):
-    return Document(id=document_id(str(number), NOON), url="", timestamp=NOON, source="web", text="", quality=score)
+    return Document(
+        id=document_id(str(number), NOON, b""), url="", timestamp=NOON, source="web", text="", quality=score
+    )
 
 
 def kept(score, settings, seed=0, count=20_000):

@@ -21,7 +21,9 @@ VALUES = st.lists(st.floats(0, 1, width=32) | st.sampled_from([0.0, 0.5, 1.0]), 
 
 
 def document(number, score, source="web"):
-    return Document(id=document_id(str(number), NOON), url="", timestamp=NOON, source=source, text="", quality=score)
+    return Document(
+        id=document_id(str(number), NOON, b""), url="", timestamp=NOON, source=source, text="", quality=score
+    )
 
 
 def parts(folder, documents, places=(10, 30)):

@@ -28,7 +28,7 @@ HOSTS = [f"site{number}.example" for number in range(40)]
 
 def document(number, words, url=""):
     text = " ".join(f"w{place}" for place in range(words))
-    return Document(id=document_id(str(number), EPOCH), url=url, timestamp=EPOCH, source="labels", text=text)
+    return Document(id=document_id(str(number), EPOCH, b""), url=url, timestamp=EPOCH, source="labels", text=text)
 
 
 def made(count, words, start=0):
@@ -87,7 +87,7 @@ def test_a_host_is_that_of_the_address(url, name):
 
 @pytest.mark.parametrize("url", ["", "no address", "mailto:a@b.example", "http://[broken/"])
 def test_a_document_without_a_host_is_its_own(url):
-    assert host_or_id(document(1, 1, url)) == document_id("1", EPOCH).hex()
+    assert host_or_id(document(1, 1, url)) == document_id("1", EPOCH, b"").hex()
 
 
 def test_three_of_ten_hosts_are_held_out():

@@ -14,7 +14,7 @@ def plan_in(folder) -> Plan:
 
 def make(plan) -> None:
     with PartWriter(plan.folder, 0, plan.part_key(plan.items[0])) as part:
-        part.keep(Document(id=document_id("", EPOCH), url="", timestamp=EPOCH, source="web", text="some text"))
+        part.keep(Document(id=document_id("", EPOCH, b""), url="", timestamp=EPOCH, source="web", text="some text"))
 
 
 def named(out) -> dict[str, str]:

@@ -37,7 +37,7 @@ counts = st.builds(
 
 
 def document(text="some text", source="web"):
-    return Document(id=document_id(text, EPOCH), url="u", timestamp=EPOCH, source=source, text=text)
+    return Document(id=document_id(text, EPOCH, b""), url="u", timestamp=EPOCH, source=source, text=text)
 
 
 def rejection(reason="a.b", source="web", size=5):

@@ -30,7 +30,7 @@ def plan(tmp_path):
 def make(plan, *numbers, text="some text"):
     for number in numbers:
         with PartWriter(plan.folder, number, plan.part_key(plan.items[number])) as part:
-            part.keep(Document(id=document_id("", EPOCH), url="", timestamp=EPOCH, source="web", text=text))
+            part.keep(Document(id=document_id("", EPOCH, b""), url="", timestamp=EPOCH, source="web", text=text))
 
 
 def finish(plan):
@@ -280,7 +280,7 @@ def test_a_part_of_new_settings_first_takes_the_old_receipt_away(plan):
 
 def make_until_published(plan):
     with PartWriter(plan.folder, 0, plan.part_key(plan.items[0])) as part:
-        part.keep(Document(id=document_id("", EPOCH), url="", timestamp=EPOCH, source="web", text="some text"))
+        part.keep(Document(id=document_id("", EPOCH, b""), url="", timestamp=EPOCH, source="web", text="some text"))
         part._tables["part"].publish = killed
 
 

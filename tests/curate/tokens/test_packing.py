@@ -235,7 +235,7 @@ def test_several_shards_concatenated_are_the_one_shard_of_a_larger_limit(tmp_pat
 
 def document(number, text="Hello world"):
     return Document(
-        id=document_id(str(number), EPOCH), url=f"u{number}", timestamp=EPOCH, source="web", text=text, quality=0.5
+        id=document_id(str(number), EPOCH, b""), url=f"u{number}", timestamp=EPOCH, source="web", text=text, quality=0.5
     )
 
 

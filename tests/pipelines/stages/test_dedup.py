@@ -16,7 +16,7 @@ from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
 from curate.recipe import from_table
-from curate.records import EPOCH, document_id
+from curate.records import document_id
 from curate.settings import Where
 
 pytestmark = pytest.mark.processes
@@ -188,4 +188,4 @@ def test_the_same_capture_read_twice_is_kept_once(tmp_path):
     rows = corpus()[:1]
     decisions = dedup(tmp_path, [rows, rows])
     assert [row["kept"] for row in decisions] == [True, False]
-    assert decisions[0]["id"] == decisions[1]["id"] == document_id(rows[0]["url"], EPOCH)
+    assert decisions[0]["id"] == decisions[1]["id"] == document_id(rows[0]["url"], None, rows[0]["text"].encode())
