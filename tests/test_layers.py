@@ -83,7 +83,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 BEAM = ("pipelines/stages/", "pipelines/engines/", "pipelines/one_job.py", "pipelines/dataflow/")
 ONLY_IN = {  # a library that only these modules know
     "apache_beam": BEAM,
-    "torch": ("curate/gpt/model.py", "curate/gpt/train.py", "curate/loader/torch_dataset.py"),
+    "torch": (
+        "curate/gpt/attention.py",
+        "curate/gpt/model.py",
+        "curate/gpt/train.py",
+        "curate/loader/torch_dataset.py",
+    ),
     "trafilatura": ("curate/extract/main_text.py", "curate/extract/pruning.py"),
     "tiktoken": ("curate/tokens/bpe.py",),
     "tokenizers": ("curate/tokens/tokenizer_json.py",),

@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from curate.cli import dataset, look, quality, run, runners, stages
+from curate.cli import dataset, look, model, quality, run, runners, stages
 from curate.cli.app import MACHINE, MODEL, app, errors
 from curate.console import say
 from curate.errors import StrictError, UserError
@@ -19,7 +19,7 @@ INTERRUPTED_CODE = 130
 INTERRUPT_PATIENCE_S = 10.0  # for a runner that waits for a worker that has gone
 
 # The order of the panels of `curate --help`, and of the commands in a panel.
-for _module in (run, stages, look, dataset):
+for _module in (run, stages, look, dataset, model):
     app.add_typer(_module.commands)
 app.add_typer(quality.commands, name="quality", rich_help_panel=MODEL)
 app.add_typer(runners.runners, name="runners", rich_help_panel=MACHINE)

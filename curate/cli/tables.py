@@ -55,6 +55,28 @@ def print_sources(summary: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
+def print_models(rows: list[dict[str, Any]], console: Console) -> None:
+    """Prints per model: its sizes, its batch, its learning rate, and its parameters as counted and as printed."""
+    title = "models: batch in tokens, parameters in millions, counted and as the paper prints them"
+    table = Table(title=title, title_justify="left", padding=(0, 0))
+    table.add_column("model", no_wrap=True)
+    for name in ("layers", "width", "heads", "context", "band", "batch", "rate", "counted", "printed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        shape = row["shape"]
+        band = str(shape["band"]) if "banded" in shape["pattern"] else "-"
+        size = row["batch_tokens"]
+        batch = f"{size / 2**20:g}M" if size >= 2**19 else f"{size // 2**10}k"
+        sizes = [f"{shape[name]:,}" for name in ("layers", "width", "heads", "context")]
+        counted = f"{row['parameters'] / 1e6:,.1f}"
+        printed = f"{int(row['printed']):,}" if row["printed"] else "-"
+        table.add_row(row["name"], *sizes, band, batch, f"{row['learning_rate']:.2g}", counted, printed)
+    console.print(table)
+    for row in rows:
+        if row["misprint"]:
+            console.print(Text(f"{row['name']}: {row['misprint']}"))
+
+
 def print_mixture(contract: dict[str, Any], console: Console) -> None:
     """Prints per source: train tokens, quality where the preset goes by it, weight, share, epochs, capped or not."""
     mixture = portions(contract)

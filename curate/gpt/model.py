@@ -1,71 +1,43 @@
-"""GPT-2 exactly (Radford et al. 2019; openai/gpt-2 `src/model.py`): tokens (B, T) to logits (B, T, V).
+"""GPT-2 exactly (Radford et al. 2019; openai/gpt-2 `src/model.py`), and GPT-3: tokens (B, T) to logits (B, T, V).
 
 Pre-norm blocks and a final norm, biases everywhere, tanh GELU, norms with eps 1e-5, learned positions, a head tied to
-the token embedding, no dropout. Submodules carry the released checkpoints' names (`h.0.attn.c_attn`, ...).
+the token embedding, no dropout. Submodules carry the released checkpoints' names (`h.0.attn.c_attn`, ...). GPT-3 is the
+same, except that its attention is dense and locally banded in turn (`shapes.PATTERNS`).
 """
 
 # torch is optional, so mypy takes its classes as Any
 # mypy: allow-subclassing-any
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from curate.gpt.attention import banded, dense
+from curate.gpt.shapes import Shape
+
 INIT_STD = 0.02
 NORM_EPS = 1e-5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """The sizes of a model."""
-
-    layers: int
-    heads: int  # of attention, in each layer
-    width: int  # numbers of a token's vector
-    context: int = 1024  # tokens; the default is GPT-2's
-    vocabulary: int = 50257  # ids; the default is GPT-2's
-
-    def __post_init__(self) -> None:
-        if min(self.layers, self.heads, self.width, self.context, self.vocabulary) < 1:
-            raise ValueError(f"every size is at least 1, got {self}")
-        if self.width % self.heads:
-            raise ValueError(f"width is a multiple of heads, got width {self.width} and {self.heads} heads")
-
-    @property
-    def parameters(self) -> int:
-        """Returns the trainable numbers: the tied embedding, positions, 12 d^2 + 13 d per block, the final norm."""
-        block = 12 * self.width**2 + 13 * self.width
-        return (self.vocabulary + self.context + 2) * self.width + self.layers * block
-
-
-# Heads are in no table of the paper; they come from the released hparams.json files.
-SHAPES = {
-    "gpt2": Shape(layers=12, heads=12, width=768),
-    "gpt2-medium": Shape(layers=24, heads=16, width=1024),
-    "gpt2-large": Shape(layers=36, heads=20, width=1280),
-    "gpt2-xl": Shape(layers=48, heads=25, width=1600),
-}
 
 
 class Attention(nn.Module):
     """Causal self-attention, (B, T, d) to (B, T, d)."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, layer: int) -> None:
         super().__init__()
         self.heads = shape.heads
-        self.c_attn = nn.Linear(shape.width, 3 * shape.width)
-        self.c_proj = nn.Linear(shape.width, shape.width)
+        self.band = shape.band if shape.attention(layer) == "banded" else None
+        self.c_attn = nn.Linear(shape.width, 3 * shape.attention_width)
+        self.c_proj = nn.Linear(shape.attention_width, shape.width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mixes each position with those before it."""
-        batch, time, width = x.shape
-        stacked = self.c_attn(x).view(batch, time, 3, self.heads, width // self.heads)
+        batch, time, _ = x.shape
+        stacked = self.c_attn(x).view(batch, time, 3, self.heads, -1)
         query, key, value = stacked.permute(2, 0, 3, 1, 4)  # each (B, heads, T, d / heads)
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        projected: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(batch, time, width))
+        mixed = dense(query, key, value) if self.band is None else banded(query, key, value, self.band)
+        projected: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(batch, time, -1))
         return projected
 
 
@@ -86,10 +58,10 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """Attention, then MLP, each normed before and added after."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, layer: int) -> None:
         super().__init__()
         self.ln_1 = nn.LayerNorm(shape.width, eps=NORM_EPS)
-        self.attn = Attention(shape)
+        self.attn = Attention(shape, layer)
         self.ln_2 = nn.LayerNorm(shape.width, eps=NORM_EPS)
         self.mlp = MLP(shape)
 
@@ -108,7 +80,7 @@ class GPT(nn.Module):
         self.shape = shape
         self.wte = nn.Embedding(shape.vocabulary, shape.width)
         self.wpe = nn.Embedding(shape.context, shape.width)
-        self.h = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        self.h = nn.ModuleList(Block(shape, layer) for layer in range(shape.layers))
         self.ln_f = nn.LayerNorm(shape.width, eps=NORM_EPS)
         self._initialise()
 

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from curate.gpt.config import Train
 from curate.gpt.heldout import NO_TOKEN, held_out, occurring_ids
-from curate.gpt.model import GPT, Shape
+from curate.gpt.model import GPT
+from curate.gpt.shapes import Shape
 from curate.loader import Loader
 from curate.loader.streams import Tokens, read_manifest
 from curate.storage.writing import sha256_of, write_bytes, write_json

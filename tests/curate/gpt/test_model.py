@@ -1,11 +1,14 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the model needs torch: pip install '.[train]'")
 
-from curate.gpt.model import GPT, SHAPES, Shape  # noqa: E402
+from curate.errors import SettingsError  # noqa: E402
+from curate.gpt.model import GPT  # noqa: E402
+from curate.gpt.shapes import PATTERNS, PRESETS, Shape, preset, with_attention  # noqa: E402
 
 TINY = Shape(layers=2, heads=2, width=32, context=16, vocabulary=50)
 
@@ -29,7 +32,7 @@ def tokens(rows: int, columns: int, vocabulary: int = 50, seed: int = 0):
 
 
 def reference(weights: dict[str, np.ndarray], shape: Shape, ids: np.ndarray) -> np.ndarray:
-    """openai/gpt-2 `src/model.py` in NumPy, one sequence: ids (T,) to logits (T, V)."""
+    """openai/gpt-2 `src/model.py` in NumPy, one sequence: ids (T,) to logits (T, V); banded where the shape says so."""
 
     def norm(x, name):
         x = (x - x.mean(-1, keepdims=True)) / np.sqrt(
@@ -43,9 +46,11 @@ def reference(weights: dict[str, np.ndarray], shape: Shape, ids: np.ndarray) -> 
     def gelu(x):
         return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
-    def attend(query, key, value):
+    def attend(query, key, value, kind):
         scores = query @ key.T / np.sqrt(query.shape[-1])
         scores[np.triu_indices(len(ids), 1)] = -np.inf
+        if kind == "banded":
+            scores[np.tril_indices(len(ids), -shape.band)] = -np.inf
         shares = np.exp(scores - scores.max(-1, keepdims=True))
         return shares / shares.sum(-1, keepdims=True) @ value
 
@@ -54,29 +59,73 @@ def reference(weights: dict[str, np.ndarray], shape: Shape, ids: np.ndarray) -> 
         block = f"h.{layer}"
         stacked = np.split(linear(norm(x, f"{block}.ln_1"), f"{block}.attn.c_attn"), 3, axis=-1)
         heads = zip(*(np.split(matrix, shape.heads, axis=-1) for matrix in stacked), strict=True)
-        x = x + linear(np.concatenate([attend(*head) for head in heads], axis=-1), f"{block}.attn.c_proj")
+        x = x + linear(
+            np.concatenate([attend(*head, shape.attention(layer)) for head in heads], axis=-1), f"{block}.attn.c_proj"
+        )
         x = x + linear(gelu(linear(norm(x, f"{block}.ln_2"), f"{block}.mlp.c_fc")), f"{block}.mlp.c_proj")
     return norm(x, "ln_f") @ weights["wte.weight"].T
+
+
+def counted(shape: Shape) -> int:
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in GPT(shape).parameters())
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("gpt2", 124439808), ("gpt2-medium", 354823168), ("gpt2-large", 774030080), ("gpt2-xl", 1557611200)],
 )
-def test_presets_have_the_released_models_parameters(name, expected):
-    with torch.device("meta"):
-        built = GPT(SHAPES[name])
-    assert sum(parameter.numel() for parameter in built.parameters()) == SHAPES[name].parameters == expected
+def test_gpt2_has_the_parameters_of_the_released_files_and_the_paper_counts_the_ids_of_gpt1(name, expected):
+    shape = PRESETS[name].shape
+    assert counted(shape) == shape.parameters == expected
+    assert round(replace(shape, vocabulary=40478).parameters / 1e6) == int(PRESETS[name].printed)
 
 
-def test_logits_equal_gpt2_written_in_numpy():
-    built = model().double()
+@pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("gpt3")])
+def test_gpt3_has_the_parameters_of_table_d1(name):
+    """The paper rounds to three or four digits, of the large models to tens of millions."""
+    shape, printed = PRESETS[name].shape, PRESETS[name].printed
+    assert counted(shape) == shape.parameters
+    step = 1 if len(printed) < 4 else 10 if len(printed) < 6 else 100
+    assert round(shape.parameters / 1e6 / step) * step == int(printed)
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("tiny")])
+def test_a_tiny_model_has_the_parameters_that_its_shape_counts(name):
+    assert counted(PRESETS[name].shape) == PRESETS[name].shape.parameters
+
+
+def test_the_misprints_of_gpt3_are_resolved_and_can_be_built_as_printed_or_are_refused():
+    literal = preset("gpt3-xl", literal=True).shape
+    assert (literal.heads, literal.attention_width, literal.width) == (24, 3072, 2048)
+    assert counted(literal) == literal.parameters == 1_517_123_584
+    with pytest.raises(SettingsError, match=r"^gpt3-13b: no model has the printed sizes: .* 5140"):
+        preset("gpt3-13b", literal=True)
+    assert preset("gpt2", literal=True) is PRESETS["gpt2"]
+    with pytest.raises(SettingsError, match=r"^no model is called 'gpt4'; there are gpt2, "):
+        preset("gpt4")
+
+
+def test_a_banded_layer_stands_where_the_pattern_says():
+    shape = PRESETS["gpt3-small"].shape
+    assert [shape.attention(layer) for layer in range(4)] == ["dense", "banded", "dense", "banded"]
+    assert (shape.band, with_attention(shape, "gpt-oss").band) == (256, 128)
+    assert with_attention(shape, "gpt-oss").attention(0) == "banded"
+    with pytest.raises(SettingsError, match=r"^no pattern of attention is called 'full'; there are dense, gpt-neo"):
+        with_attention(shape, "full")
+
+
+@pytest.mark.parametrize(
+    "shape", [TINY, *(replace(TINY, pattern=kinds, band=3) for kinds, _ in PATTERNS.values()), replace(TINY, inner=24)]
+)
+def test_logits_equal_gpt2_and_gpt3_written_in_numpy(shape):
+    built = model(shape).double()
     with torch.no_grad():
         for parameter in built.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)  # far from the start, where GELU and norms matter
     weights = {name: value.numpy() for name, value in built.state_dict().items()}
     ids = tokens(1, 16)
-    assert np.abs(built(ids)[0][0].detach().numpy() - reference(weights, TINY, ids[0].numpy())).max() < 1e-10
+    assert np.abs(built(ids)[0][0].detach().numpy() - reference(weights, shape, ids[0].numpy())).max() < 1e-10
 
 
 @pytest.mark.parametrize("vocabulary", [65, 4096, 50257])

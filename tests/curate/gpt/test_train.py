@@ -13,7 +13,8 @@ pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip i
 pytest.importorskip("altair", reason="the loss curve needs altair: pip install '.[train]'")
 
 from curate.gpt.config import Train  # noqa: E402
-from curate.gpt.model import GPT, Shape  # noqa: E402
+from curate.gpt.model import GPT  # noqa: E402
+from curate.gpt.shapes import Shape  # noqa: E402
 from curate.gpt.train import Row, Vocabulary, draw, learning_rate, train  # noqa: E402
 from curate.loader import Loader  # noqa: E402
 
@@ -121,7 +122,7 @@ def test_the_record_holds_the_settings_the_shape_and_the_outcome(run):
     manifest, out, trained, _ = run
     record = json.loads((out / "train.json").read_text())
     assert record["settings"] == asdict(SETTINGS)
-    assert record["shape"] == {"layers": 1, "heads": 2, "width": 32, "context": 16, "vocabulary": 41}
+    assert Shape(**record["shape"]) == Shape(layers=1, heads=2, width=32, context=16, vocabulary=41)
     assert record["parameters"] == trained.shape.parameters
     assert record["fingerprint"] == Loader(manifest, context=16, batch=8, seed=0).fingerprint()
     assert record["manifest"]["name"] == "counting"

@@ -1,0 +1,85 @@
+"""Causal attention, dense and locally banded (Child et al. 2019; GPT-3), over queries, keys, values (B, heads, T, d).
+
+A position of a banded layer attends to the last `band` positions, itself included.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def dense(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Mixes each position with all positions before it and itself."""
+    return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+
+
+def banded(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tensor:
+    """Mixes each position with the last `band` positions, in the way that is quickest for this length and device."""
+    time = query.shape[-2]
+    if time <= band:
+        return dense(query, key, value)
+    if query.is_cuda:
+        return banded_flex(query, key, value, band)
+    # Two blocks of keys cost 2 * band * T, a mask T * T, dense attention half of that.
+    return (banded_blocks if time >= 4 * band else banded_masked)(query, key, value, band)
+
+
+def banded_masked(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tensor:
+    """Mixes by a mask of T x T, the definition of the band; no work is saved."""
+    position = torch.arange(query.shape[-2], device=query.device)
+    back = position[:, None] - position
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=(back >= 0) & (back < band))
+
+
+def banded_blocks(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tensor:
+    """Mixes block by block: a block of `band` queries sees its own keys and those of the block before."""
+    batch, heads, time, width = query.shape
+    number = -(-time // band)
+    query, key, value = (F.pad(rows, (0, 0, 0, number * band - time)) for rows in (query, key, value))
+    blocks = query.reshape(batch * heads, number, band, width)
+    keys, values = (_with_block_before(rows.reshape(batch * heads, number, band, width)) for rows in (key, value))
+    mask = _block_mask(number, band, query.device)
+    mixed = F.scaled_dot_product_attention(blocks, keys, values, attn_mask=mask)
+    return mixed.reshape(batch, heads, number * band, width)[:, :, :time]
+
+
+def banded_flex(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tensor:
+    """Mixes by torch's flex_attention, compiled, which skips the blocks outside the band; on CUDA."""
+    mask = _flex_mask(query.shape[-2], band, str(query.device))
+    mixed: Tensor = _flex()(query, key, value, block_mask=mask)
+    return mixed
+
+
+def _with_block_before(rows: Tensor) -> Tensor:
+    """Returns the rows of each block behind those of the block before, (B * heads, N, 2 * band, d)."""
+    return torch.cat((F.pad(rows, (0, 0, 0, 0, 1, 0))[:, :-1], rows), dim=2)
+
+
+def _block_mask(number: int, band: int, device: torch.device) -> Tensor:
+    """Returns which of its 2 * band keys a query of each block sees (N, band, 2 * band); the first has none before."""
+    back = torch.arange(band, device=device)[:, None] + band - torch.arange(2 * band, device=device)
+    mask = ((back >= 0) & (back < band)).repeat(number, 1, 1)
+    mask[0, :, :band] = False
+    return mask
+
+
+@lru_cache(maxsize=1)
+def _flex() -> Any:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention, dynamic=False)
+
+
+@lru_cache(maxsize=8)
+def _flex_mask(time: int, band: int, device: str) -> Any:
+    """Returns flex_attention's mask of blocks, which all layers share."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    def sees(_batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        back = query - key
+        return (back >= 0) & (back < band)
+
+    return create_block_mask(sees, None, None, time, time, device=device)
