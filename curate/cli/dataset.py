@@ -96,14 +96,19 @@ def train(
         typer.Argument(metavar="MANIFEST", parser=readable_path, help="manifest.json, or the folder that holds it."),
     ],
     out: Out,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="One of curate models: its sizes, batch and rate.", show_default=False),
+    ] = None,
     set_: Set = [],
 ) -> None:
-    """Train a small GPT-2-shaped model on the shards."""
+    """Train a model of GPT-2's or GPT-3's family on the shards; small, unless --model or --set says otherwise."""
     from curate import settings
     from curate.dataset import manifest as manifests
-    from curate.gpt.config import Train
+    from curate.gpt.config import Train, settings_of
+    from curate.gpt.shapes import preset
 
-    table: settings.Table = {}
+    table: settings.Table = settings_of(preset(model)) if model else {}
     for assignment in set_:
         path, value = settings.parse_assignment(assignment)
         table = settings.assign(table, path, value)

@@ -3,18 +3,24 @@
 import math
 from dataclasses import dataclass
 
-from curate.settings import check
+from curate.gpt.shapes import PATTERNS, Preset, Shape
+from curate.settings import Table, check
+
+MICRO_BATCH = 8  # windows in memory at a time, for the models of the papers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
-    """The shape of a small GPT-2 and how it is trained."""
+    """The shape of a model of GPT-2's or GPT-3's family, and how it is trained."""
 
     layers: int = 4  # transformer blocks
     heads: int = 4  # of attention, in each layer
     width: int = 128  # numbers of a token's vector, a multiple of heads
     context: int = 128  # tokens of a window
+    attention: str = "dense"  # of the layers: dense, gpt-neo (dense and banded in turn), gpt-oss (banded and dense)
+    band: int = 0  # positions that one of a banded layer attends to, itself included; 0: those of `attention`
     batch: int = 16  # windows of a step
+    micro_batch: int = 0  # windows that are in memory at a time; 0: all of the step
     steps: int = 200
     learning_rate: float = 3e-3  # the highest, at the end of the warm-up
     warmup: int = 50  # steps in which the learning rate rises
@@ -31,10 +37,37 @@ class Train:
         check(self.vocabulary in ("compact", "full"), f"vocabulary is compact or full, got {self.vocabulary!r}")
         check(self.heads >= 1 and self.width % self.heads == 0, f"width {self.width} / heads {self.heads} is not whole")
         check(self.layers >= 1 and self.context >= 1 and self.batch >= 1, "layers, context and batch are at least 1")
+        check(self.attention in PATTERNS, f"attention is {', '.join(PATTERNS)}, got {self.attention!r}")
         check(self.steps >= 1 and self.log_every >= 1, "steps and log_every are at least 1")
         check(self.threads >= 1, f"threads is at least 1, got {self.threads}")
         check(0 < self.learning_rate < math.inf, f"learning_rate is a number above 0, got {self.learning_rate}")
-        for name in ("warmup", "weight_decay", "clip", "valid_batches", "sample_tokens"):
+        for name in ("warmup", "weight_decay", "clip", "valid_batches", "sample_tokens", "band", "micro_batch"):
             value = getattr(self, name)
             check(0 <= value < math.inf, f"{name} is a number from 0 on, got {value}")
         check(0 <= self.seed < 2**64, f"seed lies in 0..2^64-1, got {self.seed}")
+
+    def shape(self, vocabulary: int) -> Shape:
+        """Returns the shape of the model, for so many ids."""
+        pattern, band = PATTERNS[self.attention]
+        return Shape(
+            layers=self.layers,
+            heads=self.heads,
+            width=self.width,
+            context=self.context,
+            vocabulary=vocabulary,
+            pattern=pattern,
+            band=self.band or band,
+        )
+
+
+def settings_of(preset: Preset) -> Table:
+    """Returns the settings that make a model of `shapes.PRESETS`: its sizes, its batch and its learning rate."""
+    shape = preset.shape
+    attention = next(name for name, (pattern, _) in PATTERNS.items() if pattern == shape.pattern)
+    return {
+        **{name: getattr(shape, name) for name in ("layers", "heads", "width", "context", "band")},
+        "attention": attention,
+        "batch": preset.batch_tokens // shape.context,
+        "micro_batch": min(MICRO_BATCH, preset.batch_tokens // shape.context),
+        "learning_rate": preset.learning_rate,
+    }

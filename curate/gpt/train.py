@@ -112,8 +112,7 @@ def train(
     vocabulary = read_vocabulary(manifest, settings.vocabulary)
     windows, size = held_out(manifest, settings.context, settings.valid_batches * settings.batch)
     validation = Validation(vocabulary.encode(windows), size)
-    sizes = {name: getattr(settings, name) for name in ("layers", "heads", "width", "context")}
-    shape = Shape(**sizes, vocabulary=len(vocabulary.ids))
+    shape = settings.shape(len(vocabulary.ids))
     with repeatable(settings):
         model = GPT(shape)
         rows = list(_fit(model, loader, vocabulary, validation, settings, report or (lambda step, loss: None)))
@@ -221,13 +220,11 @@ def _fit(
         for group in optimizer.param_groups:
             group["lr"] = rate
         batch = vocabulary.encode(loader.batch_at(step - 1))
-        loss = model(batch[:, :-1], batch[:, 1:])[1]
-        loss.backward()
+        measured = _backward(model, batch, settings.micro_batch or len(batch))
         if settings.clip:
             nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
         optimizer.step()
         optimizer.zero_grad()
-        measured = loss.item()
         if not math.isfinite(measured):
             raise ValueError(f"the loss is {measured} at step {step}; lower learning_rate {settings.learning_rate}")
         report(step, measured)
@@ -235,6 +232,16 @@ def _fit(
         valid = validate(model, validation, settings.batch) if last or step % every == 0 else None
         if last or step == 1 or step % settings.log_every == 0 or valid is not None:
             yield Row(step, step * settings.batch * settings.context, measured, valid, rate)
+
+
+def _backward(model: GPT, batch: Tensor, size: int) -> float:
+    """Adds the gradients of a batch (B, T + 1), `size` windows at a time; returns its mean loss in nats."""
+    total = 0.0
+    for windows in batch.split(size):
+        loss = model(windows[:, :-1], windows[:, 1:])[1] * (len(windows) / len(batch))
+        loss.backward()
+        total += loss.item()
+    return total
 
 
 def _optimizer(model: GPT, settings: Train) -> torch.optim.AdamW:

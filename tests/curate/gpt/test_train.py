@@ -12,10 +12,10 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install '.[train]'")
 pytest.importorskip("altair", reason="the loss curve needs altair: pip install '.[train]'")
 
-from curate.gpt.config import Train  # noqa: E402
+from curate.gpt.config import Train, settings_of  # noqa: E402
 from curate.gpt.model import GPT  # noqa: E402
-from curate.gpt.shapes import Shape  # noqa: E402
-from curate.gpt.train import Row, Vocabulary, draw, learning_rate, train  # noqa: E402
+from curate.gpt.shapes import PRESETS, Shape  # noqa: E402
+from curate.gpt.train import Row, Vocabulary, _backward, draw, learning_rate, train  # noqa: E402
 from curate.loader import Loader  # noqa: E402
 
 SETTINGS = Train(
@@ -207,6 +207,35 @@ def test_a_vocabulary_encodes_to_rows_and_back():
 def test_a_setting_that_no_training_can_have_is_refused_by_its_name(name, value):
     with pytest.raises(ValueError, match=name):
         Train(**{**asdict(SETTINGS), name: value})
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_windows_one_after_another_have_the_gradients_of_the_whole_batch(size):
+    torch.manual_seed(0)
+    model = GPT(SETTINGS.shape(41)).double()
+    batch = torch.randint(41, (8, 17), generator=torch.Generator().manual_seed(1))
+    gradients, losses = [], []
+    for windows in (8, size):
+        model.zero_grad()
+        losses.append(_backward(model, batch, windows))
+        gradients.append([parameter.grad.clone() for parameter in model.parameters()])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    assert all(torch.allclose(a, b, rtol=1e-5, atol=1e-7) for a, b in zip(*gradients, strict=True))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_settings_of_a_model_of_the_papers_make_its_shape(name):
+    preset = PRESETS[name]
+    settings = Train(**settings_of(preset))
+    assert settings.shape(preset.shape.vocabulary) == preset.shape
+    assert settings.batch * settings.context == preset.batch_tokens
+
+
+def test_a_model_with_banded_attention_learns(tmp_path):
+    settings = Train(**{**asdict(SETTINGS), "layers": 2, "attention": "gpt-oss", "band": 4, "micro_batch": 4})
+    trained = train(write(tmp_path / "set"), tmp_path / "out", settings, decode=spell)
+    assert trained.shape.pattern == ("banded", "dense")
+    assert trained.last_loss < trained.first_loss - 1
 
 
 def test_without_clipping_a_model_learns_as_with_a_limit_that_no_gradient_reaches(tmp_path):
