@@ -1,7 +1,6 @@
 """The entry point of `curate`: its commands, its exit codes, and every error as one line."""
 
 import os
-import re
 import signal
 import sys
 import threading
@@ -12,7 +11,7 @@ import typer
 from curate.cli import dataset, look, model, quality, run, runners, stages
 from curate.cli.app import MACHINE, MODEL, app, errors
 from curate.console import say
-from curate.errors import StrictError, UserError
+from curate.errors import StrictError, UserError, one_line
 
 INTERRUPTED = "interrupted; the same command resumes where it stopped"
 INTERRUPTED_CODE = 130
@@ -50,22 +49,11 @@ def main() -> None:
     except Exception as error:
         usage = getattr(error, "format_message", None)  # a usage error, whose class typer keeps to itself
         if usage is None:
-            _fail(one_line(error), 1, debug=debug)
+            _fail(f"{one_line(error)}; --debug shows the trace", 1, debug=debug)
         elif message := usage():
             _fail(f"{message} (curate --help)", 2, debug=debug)
         else:  # no command at all, which has printed the help
             sys.exit(2)
-
-
-def one_line(error: BaseException) -> str:
-    """Returns an error as one line; of a worker's trace, which Beam wraps, the last line that names an exception."""
-    text = str(error).strip() or type(error).__name__
-    cause = r"^(?:\w+\.)*(\w*(?:Error|Exception|Interrupt)): (.*?)(?: \[while running.*)?$"
-    causes = re.findall(cause, text, re.MULTILINE)
-    if "\n" in text and causes:
-        name, message = causes[-1]
-        return f"{message} ({name}); --debug shows the trace"
-    return f"{text.splitlines()[0]} ({type(error).__name__}); --debug shows the trace"
 
 
 def _split(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from curate import __version__, storage
 from curate.crawl.config import Crawl
 from curate.crawl.rows import COMMITTED, DEFERRED, DEFERRED_NAMES, OUTCOME_NAMES, OUTCOMES, Row, exchange_key
+from curate.stage import heartbeat
 from curate.stage.parts import Counts, FileRecord, Receipt, TableWriter, drop_other_receipt, part_name, write_receipt
 from curate.stage.schemas import REJECTED
 from curate.storage.writing import sha256_of, write_bytes
@@ -40,6 +41,7 @@ class LotWriter:
             self.rows += pq.read_table(path).to_pylist()
             self.number += 1
         self._payloads = {row["payload_digest"]: self._earlier(row) for row in self.rows if row["outcome"] == "ok"}
+        heartbeat.count(len(self.rows))
         self._begin()
 
     def _earlier(self, row: Row) -> Earlier:
@@ -95,6 +97,7 @@ class LotWriter:
             }
             self._lines.append(cdxj.line(exchange, written, self._path.name))
         self._pending.append(row)
+        heartbeat.count(1)
 
     def _with_earlier(self, exchange: Exchange) -> Exchange:
         """Returns the exchange, which names an earlier page of this lot if that has the same payload."""

@@ -15,6 +15,7 @@ from curate import storage
 from curate.dedup import signatures
 from curate.dedup.clusters import node_part, star
 from curate.dedup.config import Dedup
+from curate.stage.heartbeat import beating
 from curate.stage.plan import load_plan
 
 # Bytes of a text's hash, of a node, and of a band's key.
@@ -71,8 +72,9 @@ def texts(number: int, folder: str) -> Iterator[Pair]:
         text + node + (b"\1" + b"".join(key[1:] for key in keys) if keys else unsigned)
         for text, node, keys in signatures.entries(plan, number, rules)
     )
-    for partition, blob in split_by_hash(unpack(packed, layout.width), 0, layout.texts):
-        yield partition.to_bytes(4), blob
+    with beating(plan.folder, number, step="comparing texts", size=plan.items[number].size):
+        for partition, blob in split_by_hash(unpack(packed, layout.width), 0, layout.texts):
+            yield partition.to_bytes(4), blob
 
 
 def exact_edges(group: Grouped, folder: str) -> Iterator[Pair]:
@@ -97,11 +99,12 @@ def bands(group: Grouped, folder: str) -> Iterator[Pair]:
             hub = min(rows, key=lambda row: node_at(records, row, HASH))
             chosen[rows[rows != hub]] = False
     records = records[chosen]
-    for band in range(layout.bands):
-        start = KEYS + KEY * band
-        band_records = np.hstack([records[:, start : start + KEY], records[:, HASH:SIGNED]])
-        for partition, blob in split_by_hash(band_records, 0, layout.splits):
-            yield bytes([band]) + partition.to_bytes(4), blob
+    with beating(storage.path(folder), -1, step="comparing bands"):
+        for band in range(layout.bands):
+            start = KEYS + KEY * band
+            band_records = np.hstack([records[:, start : start + KEY], records[:, HASH:SIGNED]])
+            for partition, blob in split_by_hash(band_records, 0, layout.splits):
+                yield bytes([band]) + partition.to_bytes(4), blob
 
 
 def candidate_pairs(group: Grouped) -> Iterator[Pair]:

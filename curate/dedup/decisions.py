@@ -15,6 +15,7 @@ from curate.dedup.candidates import NODE, Grouped, Pair
 from curate.dedup.clusters import node_id, node_part, node_row
 from curate.dedup.signatures import SignaturePart
 from curate.records import Reason, Rejection
+from curate.stage.heartbeat import beating
 from curate.stage.plan import load_plan
 
 DECISIONS = pa.schema(
@@ -33,18 +34,22 @@ DECISIONS = pa.schema(
 def add_evidence(group: Grouped, folder: str) -> Iterator[Pair]:
     """Yields (part of the lower node, pair and the higher node's evidence) for the pairs of a part, each once."""
     plan = load_plan(storage.path(folder))
-    part = signatures.read_part(plan, int.from_bytes(group[0]))
-    for pair in sorted(set(group[1])):
-        yield node_part(pair[:NODE]), pair + part.evidence(node_row(pair[NODE:]))
+    number = int.from_bytes(group[0])
+    part = signatures.read_part(plan, number)
+    with beating(plan.folder, number, step="reading candidates", size=plan.items[number].size):
+        for pair in sorted(set(group[1])):
+            yield node_part(pair[:NODE]), pair + part.evidence(node_row(pair[NODE:]))
 
 
 def compare(group: Grouped, folder: str, limit: float) -> Iterator[Pair]:
     """Yields the pairs whose similarity is at least the limit."""
-    part = signatures.read_part(load_plan(storage.path(folder)), int.from_bytes(group[0]))
-    for entry in group[1]:
-        lower, higher, evidence = entry[:NODE], entry[NODE : 2 * NODE], entry[2 * NODE :]
-        if part.similarity(node_row(lower), evidence) >= limit:
-            yield lower, higher
+    plan, number = load_plan(storage.path(folder)), int.from_bytes(group[0])
+    part = signatures.read_part(plan, number)
+    with beating(plan.folder, number, step="comparing candidates", size=plan.items[number].size):
+        for entry in group[1]:
+            lower, higher, evidence = entry[:NODE], entry[NODE : 2 * NODE], entry[2 * NODE :]
+            if part.similarity(node_row(lower), evidence) >= limit:
+                yield lower, higher
 
 
 def as_span(edge: Pair) -> Pair:

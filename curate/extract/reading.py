@@ -8,6 +8,7 @@ from curate.extract.config import Extraction
 from curate.extract.page import gate
 from curate.filters import urls
 from curate.records import Failure, Page, Reason
+from curate.stage import heartbeat
 from curate.stage.plan import Item, Plan
 from curate.storage.remote import UNTOLD
 from curate.warc.reader import Outcome, read_pages
@@ -20,15 +21,19 @@ def read_records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
     """
     if item.form == "pointers":
         targets = read_targets(plan.path(item.uri), item.start, item.stop or 0)
-        yield from outcomes(
+        fetched = outcomes(
             targets,
             item.base_uri,
             lambda file, name, size: read_pages(file, name, size=size, max_bytes=max_bytes, stop=1),
         )
+        for number, outcome in enumerate(fetched):
+            heartbeat.advance(number, (item.stop or 0) - item.start)
+            yield outcome
         return
     path = plan.path(item.uri)
     try:
         with storage.opened(path, item.digest) as (file, size):
+            heartbeat.follow(file, item.start, size if item.stop is None else item.stop)
             yield from read_pages(file, item.name, size=size, max_bytes=max_bytes, start=item.start, stop=item.stop)
     except FileNotFoundError:
         if not item.digest.startswith(UNTOLD):

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from curate import storage
 from curate.inputs.own import USER_FORMS, user_documents
 from curate.records import Document, Failure
+from curate.stage import heartbeat
 from curate.stage.plan import Item, Plan
 from curate.stage.schemas import KEPT
 
@@ -37,7 +38,10 @@ def _part_documents(path: Path, columns: tuple[str, ...] | None) -> Iterator[Doc
     """Yields the documents of a part; columns that are not read are blank."""
     blank: dict[str, Any] = {"timestamp": None, "text": "", "url": "", "source": ""}
     names = list(columns) if columns else KEPT.names
+    read = 0
     with storage.local(path) as copy, pq.ParquetFile(copy) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=names):
             for row in batch.to_pylist():
                 yield Document(**(blank | row if columns else row))
+            read += batch.num_rows
+            heartbeat.advance(read, file.metadata.num_rows)

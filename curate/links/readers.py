@@ -18,6 +18,7 @@ from curate.links.config import Links
 from curate.links.sieve import LinkCandidate
 from curate.links.submissions import is_submission, parse_row, submission
 from curate.records import Failure, Pointer, Reason, Rejection, Skipped, row_id
+from curate.stage import heartbeat
 from curate.stage.plan import Form, Item, Plan
 from curate.storage.lines import ERRORS, Line, chunks, lines
 from curate.storage.patience import RemoteError
@@ -63,6 +64,7 @@ def read_links(plan: Plan, item: Item, rules: Links) -> Iterator[Outcome]:
                 yield from _parquet(str(copy), item, rules)
             return
         with storage.opened(path, item.digest) as (file, size):
+            heartbeat.follow(file, 0, size)
             if item.form in ("wat", "warc"):
                 yield from outlinks.outlinks(file, size, item, internal=rules.internal)
             else:

@@ -7,12 +7,15 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from curate import settings, storage
 from curate.errors import SettingsError, UserError
+from curate.stage import attempt
+from curate.stage.attempt import Ledger
 from curate.stage.kinds import KINDS
 from curate.stage.parts import receipt_path
 from curate.stage.plan import load_plan
@@ -21,6 +24,7 @@ from curate.stage.record import owned_files, read_stage
 # What a run keeps beside its stages' folders.
 RUN_FILES = ("recipe.toml", "inputs.json", "manifest.json", "report.html")
 EXPORTED = (".curate-export-croissant.json", "croissant.json")  # the one export that may lie there too, and its record
+MOMENT_S = 0.05
 DEPTH = 2  # a stage lies in a run, another in it
 RUN_FOLDERS = {"miniweb": "mini-web", "train": "model"}
 STARTED_RUN = {"inputs.json", "miniweb"}  # what a run killed before its recipe.toml may have left
@@ -30,7 +34,7 @@ def owners(out: Path) -> dict[Path, str]:
     """Returns every file under a run's or a stage's folder with its owner, "" for a stray."""
     names = sorted(storage.sizes(out))
     alone = not {"plan.json", "stage.json"}.isdisjoint(names)
-    owned = {} if alone else {out / name: "run" for name in RUN_FILES}
+    owned = {out / attempt.NAME: "attempt"} | ({} if alone else {out / name: "run" for name in RUN_FILES})
     if not alone and EXPORTED[0] in names:
         owned |= {out / name: "export" for name in EXPORTED}
     folders = {} if alone else RUN_FOLDERS
@@ -82,14 +86,14 @@ def strays(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def held(out: Path) -> Iterator[None]:
-    """Makes the folder, if it is not there, and locks it for the length of the block.
+def held(out: Path) -> Iterator[Ledger]:
+    """Makes the folder, if it is not there, and locks it for the length of the block; yields the attempt's ledger.
 
     A new folder that a UserError leaves empty is removed again. A remote folder is not locked, only tried.
     """
     if storage.is_remote(out):
         storage.check_writable(out)
-        yield
+        yield Ledger()
         return
     fresh = not out.exists()
     try:
@@ -98,10 +102,11 @@ def held(out: Path) -> Iterator[None]:
     except OSError as error:
         raise SettingsError(f"{out}: cannot write there: {error.strerror}") from None
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(folder)
         if not os.access(out, os.W_OK):
             raise SettingsError(f"{out}: cannot write there: Permission denied")
-        yield
+        with attempt.recorded(out) as ledger:
+            yield ledger
     except BlockingIOError:
         raise SettingsError(f"{out}: another run is writing there; wait for its end, or name another folder") from None
     except UserError:
@@ -110,6 +115,35 @@ def held(out: Path) -> Iterator[None]:
         raise
     finally:
         os.close(folder)
+
+
+def _lock(folder: int) -> None:
+    """Locks an open folder for this process alone; BlockingIOError where another process holds it for long."""
+    for last in (False, False, True):
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:  # `is_held` takes it for a moment
+            if last:
+                raise
+            time.sleep(MOMENT_S)
+
+
+def is_held(out: Path) -> bool:
+    """Returns whether a process of this machine has locked a local output; a store has no locks."""
+    if storage.is_remote(out):
+        return False
+    try:
+        folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(folder)
+    return False
 
 
 def claim_run(name: str, out: Path) -> None:
@@ -145,8 +179,8 @@ def claim_stage(stage: str, out: Path) -> None:
 
 
 def names(out: Path) -> set[str]:
-    """Returns the names in the folder, temporary files aside."""
-    return {name for name in storage.names(out) if not is_temporary(name)}
+    """Returns the names in the folder, temporary files and the attempt's aside."""
+    return {name for name in storage.names(out) if not is_temporary(name) and name != attempt.NAME}
 
 
 def is_temporary(name: str) -> bool:

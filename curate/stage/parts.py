@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.records import Document, Failure, Rejection, lost_record
+from curate.stage import heartbeat
 from curate.stage.distinct import Distinct
 from curate.stage.schemas import FAILED, KEPT, REJECTED
 from curate.storage.writing import write_json
@@ -170,9 +171,11 @@ class PartWriter:
         self.seconds_elsewhere = 0.0  # of CPU that other processes spent on this part
         self._lost = Distinct()  # ids of failed records
         self.receipt: Receipt | None = None
+        self._work = heartbeat.Work(folder, number, self.counts)
 
     def __enter__(self) -> Self:
         self._table("part")
+        heartbeat.begin(self._work)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -182,6 +185,7 @@ class PartWriter:
         finally:
             for table in self._tables.values():
                 table.abandon()
+            heartbeat.end(self._work)
 
     def _publish(self) -> None:
         drop_other_receipt(self.folder, self.number, self.key)
@@ -264,7 +268,7 @@ def read_receipts(folder: Path, wanted: Iterable[tuple[int, str]]) -> list[Recei
     """Reads the receipts of parts, each given by number and key; None where one is not valid (see `read_receipt`)."""
     wanted = [*wanted]
     contents = storage.contents(receipt_path(folder, number) for number, _ in wanted)
-    receipts = [_receipt(content) for content in contents]
+    receipts = [as_receipt(content) for content in contents]
     sizes = _sizes(folder, receipts)
     return [
         receipt
@@ -274,7 +278,8 @@ def read_receipts(folder: Path, wanted: Iterable[tuple[int, str]]) -> list[Recei
     ]
 
 
-def _receipt(content: bytes | None) -> Receipt | None:
+def as_receipt(content: bytes | None) -> Receipt | None:
+    """Returns the receipt that a file's bytes hold; None where they hold none."""
     try:
         stored = json.loads(content or b"")
         files = {name: FileRecord(**record) for name, record in stored["files"].items()}

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.errors import OlderOutput, SettingsError
+from curate.stage import attempt
 from curate.stage.parts import Counts, FileRecord, Receipt, receipt_path
 from curate.stage.plan import VERSION, Item, Plan, check_version, plan_bytes
 from curate.storage.writing import sha256_of, write_bytes, write_json
@@ -126,7 +127,7 @@ def sweep(folder: Path, owned: set[Path]) -> None:
     for path in sorted(folder.rglob("*"), reverse=True):
         if nested & {path, *path.parents}:
             continue
-        if path.is_file() and path not in owned:
+        if path.is_file() and path not in owned and path.name != attempt.NAME:
             path.unlink(missing_ok=True)  # another attempt may be sweeping too
         elif path.is_dir() and path.name != "receipts" and not any(path.iterdir()):
             path.rmdir()
@@ -193,7 +194,8 @@ def forget_failed(out: Path) -> int:
 
 
 def _forget(folder: Path) -> int:
-    receipts = [folder / "receipts" / name for name in sorted(storage.names(folder / "receipts"))]
+    names = sorted(name for name in storage.names(folder / "receipts") if not name.startswith("."))
+    receipts = [folder / "receipts" / name for name in names]
     contents = zip(receipts, storage.contents(receipts), strict=True)
     failed = [path for path, content in contents if content and json.loads(content)["counts"]["failed"]]
     for path in failed:

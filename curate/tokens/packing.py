@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.records import Document, keyed_hash, uniform
+from curate.stage import heartbeat
+from curate.stage.heartbeat import beating
 from curate.stage.parts import Counts, FileRecord, Receipt, drop_other_receipt, write_receipt
 from curate.stage.plan import Item, Plan
 from curate.storage.writing import replacing, sha256_of
@@ -132,6 +134,11 @@ def cuts_settings(
 
 def pack_shard(plan: Plan, item: Item) -> None:
     """Writes the three files of one shard and its receipt."""
+    with beating(plan.folder, item.number):
+        _write_shard(plan, item)
+
+
+def _write_shard(plan: Plan, item: Item) -> None:
     started = time.thread_time()
     cut = ShardRange(**plan.settings["cuts"][item.number])
     table = _ordered_rows(plan, cut)
@@ -225,6 +232,7 @@ def _write_tokens(path: Path, plan: Plan, cut: ShardRange, table: pa.Table) -> N
                 file.seek(start_of[row])
                 file.write(content)
                 row += 1
+            heartbeat.advance(row, len(sizes))
     if row != len(sizes):
         raise _changed_parts(cut)
 

@@ -33,6 +33,7 @@ from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.warnings import of_record
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
+from curate.stage.heartbeat import beating
 from curate.stage.parts import part_name, read_receipt
 from curate.stage.plan import Item, Plan
 from curate.stage.record import StageRecord, begin_stage, close_stage, done
@@ -222,11 +223,12 @@ def fetch_lot(plan: Plan, item: Item) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if read_receipt(plan.folder, item.number, key) is not None:
             return
-        started = time.thread_time()
-        writer = LotWriter(plan.folder, folder, item.digest, item.wave or 0, rules)
-        targets = read_targets(plan.path(item.uri))
-        if asyncio.run(run_lot(targets, writer, rules, work, stop=partial(_is_there, work / STOP))):
-            writer.seal(item.number, key, round(time.thread_time() - started, 3))
+        with beating(plan.folder, item.number, expected=item.urls):
+            started = time.thread_time()
+            writer = LotWriter(plan.folder, folder, item.digest, item.wave or 0, rules)
+            targets = read_targets(plan.path(item.uri))
+            if asyncio.run(run_lot(targets, writer, rules, work, stop=partial(_is_there, work / STOP))):
+                writer.seal(item.number, key, round(time.thread_time() - started, 3))
 
 
 def _is_there(path: Path) -> bool:

@@ -17,11 +17,13 @@ from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
 from curate.records import Failure, Reason, Skipped
+from curate.stage import heartbeat
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 from curate.stage.sorting import in_order
 
 JOIN_ONLY = {"score", "min_score", "unscored", "provenance"}  # settings that only the second half reads
+COUNTED = 256  # links that are told to the heartbeat at a time
 TOO_YOUNG = 0.2  # the share of immature scores in a file that is worth a warning
 
 
@@ -63,7 +65,9 @@ def _passing(plan: Plan, item: Item, rules: Links, part: PartWriter) -> Iterator
     tables = sieve(rules)
     marks: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
-    for link in read_links(plan, item, rules):
+    for number, link in enumerate(read_links(plan, item, rules), start=1):
+        if not number % COUNTED:
+            heartbeat.count(COUNTED)
         if isinstance(link, LinkCandidate):
             marks.update(link.marks)
             verdict = judge(link, tables)

@@ -5,7 +5,7 @@ tokens, so that neither half needs more memory for twenty years of dumps than fo
 """
 
 from collections.abc import Iterator
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import apache_beam as beam
@@ -20,6 +20,7 @@ from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
 from curate.records import Reason, Rejection
+from curate.stage import heartbeat
 from curate.stage.kinds import KINDS
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan, json_digest
@@ -76,8 +77,7 @@ def make_part(plan: Plan, item: Item) -> None:
     """Writes the candidates of one range of keys."""
     rules = plan.built(Links, "links")
     parts = [storage.join(plan.folder, uri) for uri in plan.settings["gathered"]]
-    links = chain.from_iterable(in_range(path, item.start, item.stop) for path in parts)
-    rows = in_order(links, GATHERED, order, "fetch_url", plan.folder / f"sorting-{item.number:05d}")
+    rows = in_order(_links(parts, item), GATHERED, order, "fetch_url", plan.folder / f"sorting-{item.number:05d}")
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=CANDIDATES) as part:
         for candidate, reason, repeated in candidates(rows, rules):
             part.note("repeated submissions", repeated)
@@ -86,6 +86,12 @@ def make_part(plan: Plan, item: Item) -> None:
                 part.reject(refusal(candidate, reason))
             else:
                 part.keep_row(candidate, candidate["source"], len(candidate["fetch_url"]))
+
+
+def _links(parts: list[Path], item: Item) -> Iterator[Row]:
+    for number, path in enumerate(parts):
+        yield from in_range(path, item.start, item.stop)
+        heartbeat.advance(number + 1, len(parts))
 
 
 def refusal(candidate: Row, reason: Reason) -> Rejection:

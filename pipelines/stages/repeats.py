@@ -14,6 +14,7 @@ from curate.extract.reading import early_reason, read_records
 from curate.extract.repeats import BUCKET_BYTES, by_bucket, repeats, sighting
 from curate.pipelines.stages.map_only import Made, Pick, make_part, part_numbers
 from curate.records import Page
+from curate.stage.heartbeat import beating
 from curate.stage.plan import Item, Plan, load_plan
 
 Blob = tuple[bytes, bytes]
@@ -67,7 +68,9 @@ def see(pick: Pick) -> Iterator[Blob]:
         if not early_reason(page, item.source, chosen)
     )
     buckets = 1 + sum(item.size for item in plan.items) // BUCKET_BYTES
-    for bucket, blob in by_bucket(seen, buckets).items():
+    with beating(plan.folder, number, step="reading payloads", size=item.size):
+        blobs = by_bucket(seen, buckets)
+    for bucket, blob in blobs.items():
         yield f"{folder}\0{bucket}".encode(), blob
 
 

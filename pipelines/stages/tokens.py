@@ -12,6 +12,7 @@ from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
 from curate.records import Failure
+from curate.stage import heartbeat
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 from curate.stage.sorting import in_order
@@ -43,6 +44,7 @@ def rows(plan: Plan, item: Item, part: PartWriter) -> Iterator[dict[str, Any]]:
         if isinstance(document, Failure):
             part.fail(document, item.source)
         else:
+            heartbeat.count(1)
             yield tokenized_row(document, plan.settings["seed"], plan.settings["valid_fraction"], tokenizer)
 
 

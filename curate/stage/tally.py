@@ -1,0 +1,172 @@
+"""A tally of a stage while it runs: what its receipts and heartbeats say together, and how fast that grows."""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from curate import storage
+from curate.stage import heartbeat
+from curate.stage.heartbeat import Beat, Heartbeat
+from curate.stage.parts import Counts, as_receipt, receipt_path
+from curate.stage.plan import Plan
+
+WINDOW_S = 30.0  # the least time over which a rate is taken; it is half of the time that a stage has run, if longer
+SAMPLES = 100  # sights that are kept of that time, about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What is seen of a stage at one moment; of the same stage each number is at least what it was before."""
+
+    stage: str
+    parts: int  # that are whole
+    items: int  # that were planned, each to make a part
+    done: int  # bytes of the items that are read, those of unfinished parts too; of lots the URLs that have an outcome
+    total: int
+    unit: Literal["bytes", "URLs"] = "bytes"
+    read: int = 0
+    kept: int = 0
+    rejected: int = 0
+    failed: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)  # rejections by reason, the most frequent first
+    step: str = ""  # what comes before the parts, in a stage of several steps
+    step_done: int = 0  # bytes of the items that went through that step
+    workers: int = 0  # processes that have given a sign of life
+
+    @property
+    def kept_share(self) -> float | None:
+        """Returns the share of the records judged so far that was kept; None where none was judged."""
+        judged = self.kept + self.rejected
+        return self.kept / judged if judged else None
+
+
+class Tally:
+    """Looks at a stage's folder again and again; a look reads each receipt once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        lots = all(item.form == "lot" for item in plan.items)
+        self._sizes = [item.urls if lots else item.size for item in plan.items]
+        self._unit: Literal["bytes", "URLs"] = "URLs" if lots and plan.items else "bytes"
+        self._counts = Counts()
+        self._read: set[str] = set()  # names of receipts
+        self._made: set[int] = set()
+        self._beats: dict[int, Beat] = {}  # the furthest of each unfinished part
+        self._steps: dict[str, dict[str, tuple[int, int]]] = {}  # by file of heartbeats, then by step
+        self._step, self._step_done = "", 0
+        self._last: Sight | None = None
+
+    def look(self) -> Sight:
+        """Reads what has changed, and returns what is seen now."""
+        beats = self._heartbeats()  # first: where one has gone since, its part has a receipt by now
+        made = len(self._made)
+        self._read_receipts()
+        self._last = self._never_less(self._sight(beats, made))
+        return self._last
+
+    def _heartbeats(self) -> dict[str, Heartbeat]:
+        if storage.is_remote(self.plan.folder):
+            return {}
+        stored = {file.name: heartbeat.read(file) for file in heartbeat.files(self.plan.folder)}
+        return {name: beat for name, beat in stored.items() if beat}
+
+    def _read_receipts(self) -> None:
+        """Adds the receipts that were not there at the last look."""
+        folder, items = self.plan.folder, self.plan.items
+        names = storage.names(folder / "receipts") - self._read
+        new = [items[int(name[:-5])] for name in sorted(names) if name[:-5].isdecimal() and int(name[:-5]) < len(items)]
+        contents = storage.contents(receipt_path(folder, item.number) for item in new)
+        for item, content in zip(new, contents, strict=True):
+            receipt = as_receipt(content)
+            if receipt and receipt.key == self.plan.part_key(item):
+                self._read.add(receipt_path(folder, item.number).name)
+                self._made.add(item.number)
+                self._counts.add(receipt.counts)
+                self._beats.pop(item.number, None)
+
+    def _sight(self, heartbeats: dict[str, Heartbeat], made: int) -> Sight:
+        active = [beat for stored in heartbeats.values() for beat in stored.beats]
+        for beat in active:
+            known = self._beats.get(beat.number)
+            if not beat.step and beat.number not in self._made and not (known and known.share > beat.share):
+                self._beats[beat.number] = beat
+        self._steps |= {name: stored.steps for name, stored in heartbeats.items()}
+        self._enter_step(active, made)
+        parts = [beat for beat in self._beats.values() if beat.number < len(self._sizes)]
+        reasons = Counter(self._counts.reasons)
+        for beat in parts:
+            reasons.update(beat.reasons or {})
+        return Sight(
+            stage=self.plan.stage,
+            parts=len(self._made),
+            items=len(self.plan.items),
+            done=sum(self._sizes[number] for number in self._made)
+            + sum(int(beat.share * self._sizes[beat.number]) for beat in parts),
+            total=sum(self._sizes),
+            unit=self._unit,
+            read=self._counts.read + sum(beat.read for beat in parts),
+            kept=self._counts.kept + sum(beat.kept for beat in parts),
+            rejected=self._counts.rejected + sum(beat.rejected for beat in parts),
+            failed=self._counts.failed,
+            reasons=dict(reasons.most_common()),
+            step=self._step,
+            step_done=self._step_done,
+            workers=len(heartbeats),
+        )
+
+    def _enter_step(self, active: list[Beat], made: int) -> None:
+        """Notes the step that the stage is in, and how far it is there; none while parts are being made."""
+        steps = [beat for beat in active if beat.step]
+        if len(steps) < len(active) or len(self._made) > made:
+            self._step, self._step_done = "", 0
+        elif steps:
+            step = steps[-1].step
+            ended = sum(stored.get(step, (0, 0))[1] for stored in self._steps.values())
+            under_way = sum(int(beat.share * beat.size) for beat in steps if beat.step == step)
+            before = self._step_done if step == self._step else 0
+            self._step, self._step_done = step, max(before, ended + under_way)
+
+    def _never_less(self, sight: Sight) -> Sight:
+        """Returns the sight with no number below that of the last, as a part that failed half way is begun anew."""
+        last = self._last or sight
+        numbers = ("done", "read", "kept", "rejected", "failed")
+        return replace(sight, **{name: max(getattr(sight, name), getattr(last, name)) for name in numbers})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How fast a stage goes."""
+
+    documents: float  # a second
+    amount: float  # bytes or URLs a second
+    left_s: float | None  # about how long it takes from now (s); None where it stands still
+
+
+class Pace:
+    """Takes the rates of a stage over the second half of the time that it has run, and at least over WINDOW_S."""
+
+    def __init__(self) -> None:
+        self._step: str | None = None
+        self._sights: deque[tuple[float, int, int]] = deque()  # time (s), bytes or URLs, documents
+        self._began = 0.0
+
+    def add(self, sight: Sight, now: float) -> Rate | None:
+        """Takes a sight in, and returns the rate; None where nothing has moved yet. now: a monotonic time (s)."""
+        done = sight.step_done if sight.step else sight.done
+        if sight.step != self._step:
+            self._step, self._began = sight.step, now
+            self._sights.clear()
+        elif len(self._sights) == 1 and (done, sight.read) == self._sights[0][1:]:  # workers are starting
+            self._sights.clear()
+            self._began = now
+        window = max(WINDOW_S, (now - self._began) / 2)
+        if not self._sights or now - self._sights[-1][0] >= window / SAMPLES:
+            self._sights.append((now, done, sight.read))
+        while len(self._sights) > 2 and self._sights[1][0] <= now - window:
+            self._sights.popleft()
+        then, done_then, read_then = self._sights[0]
+        if now <= then or (done, sight.read) == (done_then, read_then):
+            return None
+        amount = (done - done_then) / (now - then)
+        left = (sight.total - done) / amount if amount else None
+        return Rate(documents=(sight.read - read_then) / (now - then), amount=amount, left_s=left)
