@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_no_number_goes_down_whatever_fails_and_the_last_are_those_of_the_receip
                 look()
             read_part(plan, number, kept, None, look)
             look()
-        for earlier, later in zip(sights, sights[1:], strict=False):
+        for earlier, later in pairwise(sights):
             assert all(getattr(earlier, field) <= getattr(later, field) for field in SUMS)
             assert later.done <= later.total
         counts = close_stage(plan).counts
