@@ -6,7 +6,7 @@ RUN := .venv/bin/
 # One more than there are cores, as a crawl waits more than it works.
 SIDE_BY_SIDE = --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo demo-crawl test quick lint bench bench-peers bench-crawl readers install-check newest runners conformance faults memory clean
+.PHONY: demo demo-crawl test quick lint bench bench-peers bench-crawl readers install-check newest runners conformance faults signals memory clean
 
 demo: .venv/.train
 	$(RUN)curate run quickstart --out demo
@@ -88,6 +88,10 @@ conformance: .venv/.dev
 # kill -9, interrupts, failing and slow tasks, on every engine; CURATE_KILLS=10 is how often each is killed.
 faults: .venv/.dev
 	$(RUN)pytest -q tests/conformance/test_faults.py
+
+# 100 signals at random moments, in every stage and in other commands.
+signals: .venv/.dev
+	CURATE_SIGNALS=$(or $(CURATE_SIGNALS),100) $(RUN)pytest -q -s tests/pipelines/test_signals.py
 
 # Peak memory per stage at 1, 3 and 10 times the input.
 memory: .venv/.dev

@@ -1,21 +1,16 @@
 """The entry point of `curate`: its commands, its exit codes, and every error as one line."""
 
 import os
-import signal
+import select
 import sys
-import threading
 import traceback
 
 import typer
 
-from curate.cli import dataset, look, model, quality, run, runners, stages
+from curate.cli import dataset, look, model, quality, run, runners, stages, supervisor
 from curate.cli.app import MACHINE, MODEL, app, errors
-from curate.console import say
+from curate.console import plain, say
 from curate.errors import StrictError, UserError, one_line
-
-INTERRUPTED = "interrupted; the same command resumes where it stopped"
-INTERRUPTED_CODE = 130
-INTERRUPT_PATIENCE_S = 10.0  # for a runner that waits for a worker that has gone
 
 # The order of the panels of `curate --help`, and of the commands in a panel.
 for _module in (run, stages, look, dataset, model):
@@ -30,20 +25,19 @@ def main() -> None:
     arguments, beam_options = _split(sys.argv[1:])
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a scheduler's way to interrupt
     try:
         code = app(args=arguments, prog_name="curate", standalone_mode=False, obj=beam_options)
-        if code == INTERRUPTED_CODE:  # typer's own answer to an interrupt
-            raise KeyboardInterrupt
+        sys.stdout.flush()
         sys.exit(code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail(INTERRUPTED, INTERRUPTED_CODE, debug=debug)
+        os._exit(supervisor.INTERRUPTED_CODE)  # the supervisor has the words for it
     except UserError as error:
         _fail(str(error), 2, debug=debug)
     except StrictError as error:
         _fail(str(error), 1, debug=debug)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _unread():
+            os._exit(1)  # as typer and Rich do, where they notice it
         file = f"{error.filename}: " if error.filename else ""
         _fail(f"{file}{error.strerror or error}; the same command resumes once that is mended", 1, debug=debug)
     except Exception as error:
@@ -64,21 +58,18 @@ def _split(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
     return arguments[:lone], tuple(arguments[lone + 1 :])
 
 
-def _interrupt(*_: object) -> None:
-    """Raises KeyboardInterrupt, and ends the process if a runner still waits later: parts are whole or absent."""
-    end = threading.Timer(INTERRUPT_PATIENCE_S, _fail, (INTERRUPTED, INTERRUPTED_CODE), {"debug": False})
-    end.daemon = True
-    end.start()
-    raise KeyboardInterrupt
+def _unread() -> bool:
+    """Returns whether the reader of standard output or standard error has gone, as `head` has after ten lines."""
+    streams = select.poll()
+    streams.register(1, 0)
+    streams.register(2, 0)
+    return any(event & select.POLLERR for _, event in streams.poll(0))
 
 
 def _fail(message: str, code: int, *, debug: bool) -> None:
-    """Prints a message, with the trace if that is wanted, and exits; after an interrupt at once."""
+    """Ends the command with a message, and with the trace if that is wanted."""
     if debug:
         traceback.print_exc()
-    say(errors, f"curate: {message}")
-    sys.stderr.flush()
-    sys.stdout.flush()
-    if code == INTERRUPTED_CODE:
-        os._exit(code)
+    if not supervisor.last_words(plain(message)):
+        say(errors, f"curate: {message}")
     sys.exit(code)

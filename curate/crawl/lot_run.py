@@ -30,7 +30,7 @@ from curate.web.optouts import Preference, from_tdmrep
 from curate.web.robots import MAX_BYTES, access, cache_seconds
 
 TICK_S = 0.5  # between two looks whether to stop or to commit
-GRACE_S = 10.0  # for requests in flight when the crawl is to stop
+GRACE_S = 2.0  # for requests in flight when the crawl is to stop; an interrupted command has 4 s in all
 ROBOTS_REDIRECTS = 5
 HANGING_UP_S = 0.2  # a server may go on sending for so long after we hang up
 TDMREP_BYTES = 1 << 18

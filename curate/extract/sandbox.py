@@ -21,11 +21,11 @@ from functools import lru_cache
 from typing import IO, Any
 
 from curate.extract.config import Extract, Gates
+from curate.processes import end_with_parent
 from curate.records import Document, Failure, Page, Reason
 
 LENGTH = struct.Struct(">Q")  # of a pickled value, which follows it
 MEMORY = 4 << 30  # bytes of address space; a page of ten megabytes takes about one gigabyte
-PARENT_POLL_S = 1.0
 READY = b"ready"  # the process's first message
 
 Outcome = Document | Reason | Failure
@@ -116,18 +116,6 @@ def main() -> None:
         outcome = attempt(page, source, settings, gates)
         signal.setitimer(signal.ITIMER_PROF, 0)
         _send(answers, (outcome, time.process_time() - started))
-
-
-def end_with_parent() -> None:
-    """Starts a thread that ends this process once the process that started it has ended."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_POLL_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _send(stream: IO[bytes] | None, value: Any) -> None:

@@ -16,7 +16,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -26,6 +26,8 @@ from curate.storage.identity import Fact
 from curate.storage.remote import RangeReader, http_fact, is_http
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # a protocol, and the extra of our package that reads it
+
+_entered: set[tuple[int, str]] = set()  # the folders of drafts that are in the list, each with this process's id
 
 
 def is_remote(path: Path | str) -> bool:
@@ -154,7 +156,19 @@ def stamp(path: Path) -> object:
 def draft(path: Path) -> Path:
     """Returns a local name that no other attempt uses: hidden beside a local path, else among the temporary files."""
     name = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
-    return Path(tempfile.gettempdir()) / f"curate{name}" if is_remote(path) else path.with_name(name)
+    if is_remote(path):
+        return Path(tempfile.gettempdir()) / f"curate{name}"
+    _enter(path.parent)
+    return path.with_name(name)
+
+
+def _enter(folder: Path) -> None:
+    """Enters a folder of drafts in the list from which `cli/supervisor.py` removes those that a killed process left."""
+    place, scratch = (os.getpid(), str(folder.absolute())), os.environ.get("CURATE_SCRATCH")
+    if scratch and place not in _entered:
+        _entered.add(place)
+        with suppress(OSError), open(f"{scratch}/drafts", "ab", buffering=0) as file:
+            file.write(os.fsencode(f"{place[0]} {place[1]}\0"))
 
 
 def publish(draft: Path, path: Path) -> None:

@@ -85,7 +85,6 @@ def _work(runner: socket.socket) -> NoReturn:
     from curate.pipelines.engines import worker
 
     _name_process("curate-worker")
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 1
     try:
         with runner.makefile("r") as lines:

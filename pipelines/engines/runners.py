@@ -10,8 +10,8 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,10 +27,15 @@ from curate.pipelines.engines.target import (
     quiet_beam,
     server_settings,
 )
+from curate.processes import announced
 
 CONNECT_PATIENCE_S = 30
-LOST_PATIENCE_S = 20.0  # from the loss of a local worker to the interrupt of a run that has not ended by itself (s)
+LOST_PATIENCE_S = 20.0  # from the loss of a local worker to the end of a run that has not ended by itself (s)
 FORKED = "curate:env:forked:v1"  # Beam's name of an environment, which runs the code: here processes of a nursery
+
+
+class WorkerLost(BaseException):
+    """Raised in the main thread where Beam would wait for ever for a worker that has ended."""
 
 
 class Session:
@@ -44,7 +49,6 @@ class Session:
         self._hook_before = threading.excepthook
         self._run: object | None = None  # stands for the pipeline that runs now
         self._lost: BaseException | None = None  # the error of a local worker that ended
-        self._interrupted = False  # whether this session sent the interrupt, as a worker was lost
 
     def __enter__(self) -> Self:
         """Makes the nursery of local workers; raises SettingsError, before any work, if an option cannot be used."""
@@ -78,12 +82,11 @@ class Session:
         runner = _local_runner(options, self._nursery) if self._local else _portable_runner()
         pipeline = beam.Pipeline(runner=runner, options=options)
         build(pipeline)
-        self._run, self._lost, self._interrupted = object(), None, False
+        self._run, self._lost = object(), None
         try:
-            self._wait(pipeline)
-        except KeyboardInterrupt:
-            if not self._interrupted:  # the user did it, which a worker may have noticed first
-                raise
+            with _waking():
+                self._wait(pipeline)
+        except WorkerLost:
             raise RuntimeError(f"a worker ended: {self._lost}") from None
         except Exception as error:
             raise self._explained(error) from error
@@ -105,11 +108,12 @@ class Session:
         return self._server.endpoint
 
     def _wait(self, pipeline: Any) -> None:
-        """Runs the pipeline to its end; an interrupt cancels the job."""
+        """Runs the pipeline to its end; an interrupt cancels the job on a job server that goes on without this one."""
         with nullcontext() if self._local else one_line_usage():  # `run` of the local runner returns at the end only
             result = pipeline.run()
         try:
-            state = result.wait_until_finish()
+            with announced(_cancel) if self.options.job_server else nullcontext():
+                state = result.wait_until_finish()
         except KeyboardInterrupt:
             if not self._local:
                 result.cancel()
@@ -133,19 +137,13 @@ class Session:
         name = failure.thread.name if failure.thread else ""
         if name.startswith("run_worker") and self._lost is None:
             self._lost = failure.exc_value
-            _call_later(LOST_PATIENCE_S, self._interrupt, self._still_runs(self._run))
+            _call_later(LOST_PATIENCE_S, _wake, self._still_runs(self._run))
             _call_later(2 * LOST_PATIENCE_S, self._give_up, self._still_runs(self._run))
         elif not name.startswith(("wait_until_finish", "run_worker")) and failure.exc_type.__module__ != "grpc":
             self._hook_before(failure)
 
     def _still_runs(self, run: object | None) -> Callable[[], bool]:
         return lambda: run is not None and self._run is run
-
-    def _interrupt(self) -> None:
-        main = threading.main_thread().ident
-        if main is not None:
-            self._interrupted = True
-            signal.pthread_kill(main, signal.SIGINT)  # `_thread.interrupt_main` wakes no thread that waits for a lock
 
     def _give_up(self) -> None:
         print(f"curate: a worker ended: {self._lost}", file=sys.stderr, flush=True)
@@ -171,6 +169,34 @@ def server_options(endpoint: str) -> frozenset[str]:
                 return frozenset()
             raise
     return frozenset(option.name for option in response.options)
+
+
+@contextmanager
+def _waking() -> Iterator[None]:
+    """Lets `_wake` end the block, if this is the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def woken(*_: object) -> None:
+        raise WorkerLost
+
+    before = signal.signal(signal.SIGUSR1, woken)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def _cancel() -> None:
+    raise KeyboardInterrupt
+
+
+def _wake() -> None:
+    """Ends the main thread's wait for a lock, by WorkerLost."""
+    main = threading.main_thread().ident
+    if main is not None:
+        signal.pthread_kill(main, signal.SIGUSR1)
 
 
 def _call_later(seconds: float, act: Callable[[], None], still_needed: Callable[[], bool]) -> None:

@@ -7,7 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from curate.extract.sandbox import end_with_parent, shared
+from curate.extract.sandbox import shared
+from curate.processes import end_with_parent
 
 LOGS = "CURATE_WORKER_LOGS"  # names a folder in which each worker keeps a log, a crash of the interpreter included
 

@@ -8,7 +8,6 @@ import asyncio
 import fcntl
 import json
 import resource
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 import pyarrow.parquet as pq
@@ -32,6 +30,7 @@ from curate.errors import SettingsError
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.warnings import of_record
 from curate.pipelines.stages.map_only import map_only
+from curate.processes import announced
 from curate.recipe import Recipe
 from curate.stage.heartbeat import beating
 from curate.stage.parts import part_name, read_receipt
@@ -189,22 +188,15 @@ def _announced(targets: list[Target], pending: list[Item], rules: Crawl, wave: i
 def _finishing(stop: Path, engine: Engine) -> Iterator[threading.Event]:
     """While the block runs, an interrupt asks the workers to finish what is in flight; a second one ends at once."""
     stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
 
-    def interrupt(*_: Any) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-        stop.touch()
-        engine.progress.say("crawl     finishing what is in flight; a second interrupt ends at once")
+    def ask() -> None:
+        if not stopped.is_set():
+            stopped.set()
+            stop.touch()
+            engine.progress.say("crawl     finishing what is in flight; a second interrupt ends at once")
 
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
+    with announced(ask):
         yield stopped
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -221,7 +213,7 @@ def fetch_lot(plan: Plan, item: Item) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if read_receipt(plan.folder, item.number, key) is not None:
+        if read_receipt(plan.folder, item.number, key) is not None or _is_there(work / STOP):
             return
         with beating(plan.folder, item.number, expected=item.urls):
             started = time.thread_time()

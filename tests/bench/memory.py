@@ -98,7 +98,7 @@ class Bench:
 
 
 def resident(process: psutil.Process) -> tuple[int, list[int]]:
-    """The resident bytes of a process and of each of its descendants."""
+    """The resident bytes of a command's driver and of each of its descendants; the command watches over the driver."""
 
     def of(one: psutil.Process) -> int:
         try:
@@ -107,10 +107,10 @@ def resident(process: psutil.Process) -> tuple[int, list[int]]:
             return 0
 
     try:
-        below = process.children(recursive=True)
-    except psutil.Error:
-        below = []
-    return of(process), [of(child) for child in below]
+        driver, *below = [*process.children(), *process.children(recursive=True)]
+    except (psutil.Error, ValueError):  # it is starting, or has ended
+        return of(process), []
+    return of(driver), [of(child) for child in below if child != driver]
 
 
 def kill(process: psutil.Process) -> None:

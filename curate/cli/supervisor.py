@@ -1,0 +1,225 @@
+"""Divides a command into two processes: one works, the other watches and, at an interrupt, ends everything.
+
+The watching process is the one that was called. It imports next to nothing, has one thread, and waits for a signal or
+for the end of its child; so it answers at once whatever the child is doing: importing, planning, waiting for a runner,
+or computing in C. Parts are whole or absent at any moment, so an interrupt is a SIGKILL to all that the command
+started, after which the drafts of those processes are removed (`curate.storage.draft` enters their folders in a list).
+The child ignores what a terminal sends to all processes of a command, and hands its last line to the parent.
+"""
+
+import ctypes
+import mmap
+import os
+import select
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import NoReturn
+
+from curate import processes
+
+INTERRUPTED = "interrupted; the same command resumes where it stopped"
+INTERRUPTED_AFRESH = "interrupted; the same command begins anew"
+INTERRUPTED_CODE = 130
+# The verbs whose command goes on from what is there.
+RESUMED = ("run", "links", "crawl", "extract", "filter", "dedup", "score", "tokenize", "pack")
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+MOMENT_S = 4.0  # for a child that asked for it, from the interrupt on
+AGAIN_S = 0.5  # an interrupt so soon after the first is the same one, sent to the process and to its group
+ENDING_S = 3.0  # for killed processes to be gone
+POLL_S = 0.01
+SCRATCH = "CURATE_SCRATCH"  # names the command's folder of temporary files, for its processes
+DRAFTS = "drafts"  # a file in it: "PID FOLDER\0" for each folder in which a process makes drafts
+LAST_WORDS = 1 << 15  # bytes that a pipe surely takes at once
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # of Linux's prctl
+
+_last_words: int | None = None  # the child's end of the pipe
+
+
+def divide() -> None:
+    """Forks, and returns in the child alone; the parent exits with the child's code, or 130 at an interrupt."""
+    hears = tuple(one for one in INTERRUPTS if one == signal.SIGINT or signal.getsignal(one) != signal.SIG_IGN)  # nohup
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*hears, signal.SIGCHLD})
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal that is ignored may not wake those who wait for it
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    asked, scratch, (words, theirs) = processes.share_request(), _make_scratch(), os.pipe()
+    parent, child = os.getpid(), os.fork()
+    if child:
+        os.close(theirs)
+        _watch(_Command(child, hears, asked, words, scratch))
+    global _last_words
+    os.close(words)
+    _last_words = theirs
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    if sys.platform != "linux":
+        processes.end_with_parent()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for one in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {*hears, signal.SIGCHLD})
+
+
+def last_words(message: str) -> bool:
+    """Hands the command's last line to the parent, which prints it at the end; False if there is no parent to do so."""
+    if _last_words is None:
+        return False
+    os.write(_last_words, message.encode("utf-8", "backslashreplace")[:LAST_WORDS])
+    return True
+
+
+class _Command:
+    """The child and what it shares with its parent."""
+
+    def __init__(
+        self, pid: int, hears: tuple[signal.Signals, ...], asked: mmap.mmap, words: int, scratch: str | None
+    ) -> None:
+        self.pid, self.hears, self.asked, self.words, self.scratch = pid, hears, asked, words, scratch
+        self.code: int | None = None  # None while it runs; minus the number of the signal that ended it
+
+    def reap(self) -> None:
+        """Takes note of processes that have ended; those whose parent has ended are this one's children too."""
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if ended[0] == self.pid:
+                    self.code = os.waitstatus_to_exitcode(ended[1])
+
+    def interrupted(self) -> bool:
+        """Returns whether an interrupt waits to be heard."""
+        return not signal.sigpending().isdisjoint(self.hears)
+
+
+def _watch(command: _Command) -> NoReturn:
+    """Waits for the command's end or for an interrupt, ends what still runs, and exits."""
+    interrupted = False
+    while command.code is None and not interrupted:
+        interrupted = signal.sigwait({*command.hears, signal.SIGCHLD}) != signal.SIGCHLD
+        command.reap()
+    if command.code is None:
+        _give_a_moment(command)
+    interrupted |= command.interrupted()
+    _end_all(command)
+    code = INTERRUPTED_CODE if interrupted and command.code != 0 else _exit_code(command.code or 0)
+    if command.scratch:
+        _clear(command.scratch, unfinished=code != 0)
+    _print(_last_line(command, code), code)
+    os._exit(code)
+
+
+def _give_a_moment(command: _Command) -> None:
+    """Announces the interrupt to a child that asked for it, and waits for its end or for another interrupt."""
+    if not command.asked[0]:
+        return
+    with suppress(ProcessLookupError):
+        os.kill(command.pid, signal.SIGINT)
+    began = time.monotonic()
+    while command.code is None and time.monotonic() < began + MOMENT_S:
+        time.sleep(POLL_S)
+        command.reap()
+        if command.interrupted():
+            if time.monotonic() > began + AGAIN_S:
+                return
+            signal.sigwait(command.hears)
+
+
+def _end_all(command: _Command) -> None:
+    """Kills every process that the command started and that still runs, in other sessions too, and waits for them."""
+    over = time.monotonic() + ENDING_S
+    while time.monotonic() < over:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        for pid in _descendants() or [command.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(POLL_S)
+
+
+def _descendants() -> list[int]:
+    """Returns all processes below this one, which adopts those whose parent has ended; none where there is no /proc."""
+    children: dict[int, list[int]] = {}
+    with suppress(OSError):
+        for name in os.listdir("/proc"):
+            with suppress(OSError, ValueError):
+                with open(f"/proc/{int(name)}/stat", "rb") as file:
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+                children.setdefault(parent, []).append(int(name))
+    below = children.get(os.getpid(), [])
+    for pid in below:
+        below += children.get(pid, [])
+    return below
+
+
+def _exit_code(code: int) -> int:
+    """Returns the exit code of a child that ended by itself (0 and above) or by a signal (below)."""
+    if code >= 0:
+        return code
+    return INTERRUPTED_CODE if -code in INTERRUPTS else 1
+
+
+def _last_line(command: _Command, code: int) -> str:
+    """Returns the line that ends the command, without its name; "" for none."""
+    if code == INTERRUPTED_CODE:
+        verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        return INTERRUPTED if verb in RESUMED else INTERRUPTED_AFRESH
+    os.set_blocking(command.words, False)
+    with suppress(BlockingIOError):
+        if words := os.read(command.words, LAST_WORDS):
+            return words.decode()
+    if command.code is None or command.code >= 0:
+        return ""
+    cause = ", as where memory runs out" if -command.code == signal.SIGKILL else ""
+    return f"ended by {signal.Signals(-command.code).name}{cause}; the same command resumes where it stopped"
+
+
+def _print(line: str, code: int) -> None:
+    """Prints the last line to standard error, on a terminal in place of a progress bar, which has hidden the cursor."""
+    start = b"\r\x1b[K\x1b[?25h" if code and os.isatty(2) else b""
+    writable = select.poll()
+    writable.register(2, select.POLLOUT)
+    with suppress(OSError):  # the terminal may be gone
+        if line and writable.poll(1000 * ENDING_S):
+            os.write(2, start + f"curate: {line}\n".encode("utf-8", "backslashreplace"))
+
+
+def _make_scratch() -> str | None:
+    """Makes the folder of temporary files of all processes of the command; None where none can be made."""
+    above = next((os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)), "/tmp")
+    folder = os.path.join(os.path.abspath(above), f"curate-{os.getpid()}-{os.urandom(4).hex()}")
+    try:
+        os.mkdir(folder, 0o700)
+    except OSError:
+        return None
+    os.environ[SCRATCH] = os.environ["TMPDIR"] = folder
+    return folder
+
+
+def _clear(scratch: str, *, unfinished: bool) -> None:
+    """Removes the temporary files of an ended command, and the drafts that it left if it was ended early."""
+    import re
+    import shutil
+
+    entries = b""
+    if unfinished:
+        with suppress(OSError), open(os.path.join(scratch, DRAFTS), "rb") as file:
+            entries = file.read()
+    for entry in filter(None, os.fsdecode(entries).split("\0")):
+        pid, _, folder = entry.partition(" ")
+        ours = re.compile(rf"\..+\.{pid}\.[0-9a-f]{{8}}\.tmp", re.DOTALL)
+        with suppress(OSError):
+            for name in filter(ours.fullmatch, os.listdir(folder)):
+                path = os.path.join(folder, name)
+                with suppress(OSError):
+                    shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _prctl(option: int, value: int) -> None:
+    """Asks Linux to change how this process ends, or how others do; other systems have no such call."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

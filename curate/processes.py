@@ -1,0 +1,71 @@
+"""Processes that end together: a child with its parent, and a command's work with the process that watches over it.
+
+The command line runs in a child of `cli/supervisor.py`, which ends everything at an interrupt. Who needs a moment then,
+to close what another machine has open, asks for it here.
+"""
+
+import mmap
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+PARENT_POLL_S = 1.0
+
+_asked: mmap.mmap | None = None  # one byte, shared with the supervisor: 1 while an interrupt is to be announced
+
+
+def share_request() -> mmap.mmap:
+    """Makes the byte by which a child asks for a moment; both processes see it if it is made before the fork."""
+    global _asked
+    _asked = mmap.mmap(-1, 1)
+    return _asked
+
+
+@contextmanager
+def announced(act: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, an interrupt calls `act` once, in the main thread, and leaves it a few seconds.
+
+    Without a supervisor, where this package is a library, nothing ends the process but a second interrupt. Inside such
+    a block, or in another thread than the main one, another such block runs as it is.
+    """
+    heard = threading.Event()
+
+    def announce(*_: Any) -> None:
+        if not heard.is_set():
+            heard.set()
+            act()
+        elif _asked is None:
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or getattr(before, "__name__", "") == "announce":
+        yield
+        return
+    signal.signal(signal.SIGINT, announce)
+    _ask(1)
+    try:
+        yield
+    finally:
+        _ask(0)
+        signal.signal(signal.SIGINT, before)
+
+
+def _ask(value: int) -> None:
+    if _asked is not None:
+        _asked[0] = value
+
+
+def end_with_parent() -> None:
+    """Starts a thread that ends this process once the process that started it has ended."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_POLL_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
