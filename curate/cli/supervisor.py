@@ -113,9 +113,9 @@ def _give_a_moment(command: _Command) -> None:
     """Announces the interrupt to a child that asked for it, and waits for its end or for another interrupt."""
     if not command.asked[0]:
         return
+    began = time.monotonic()
     with suppress(ProcessLookupError):
         os.kill(command.pid, signal.SIGINT)
-    began = time.monotonic()
     while command.code is None and time.monotonic() < began + MOMENT_S:
         time.sleep(POLL_S)
         command.reap()
