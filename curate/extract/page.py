@@ -11,6 +11,7 @@ from curate.extract.main_text import MainText, main_text, quick_text
 from curate.records import Document, Failure, Page, Reason, page_id
 from curate.text.language import identify, probability
 from curate.web.encoding import decode
+from curate.web.sniff import packed_type
 
 HTML_TYPES = ("text/html", "application/xhtml+xml", "application/xml", "text/xml", "")
 TEXT_TYPES = ("text/plain",)
@@ -51,6 +52,8 @@ def gate(page: Page, settings: Extract) -> Reason | None:
         return Reason("extract.size", len(page.body), settings.max_bytes)
     if not page.body.strip():
         return Reason("extract.empty_body", 0)
+    if packed := packed_type(page.body):
+        return Reason("extract.mime", None, None, f"{packed} under {page.mime[:80] or 'no type'}")
     return None
 
 

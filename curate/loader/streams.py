@@ -140,7 +140,7 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
     stated = (contract.get("format"), contract.get("version")) if isinstance(contract, dict) else (None, None)
     if stated != (FORMAT, VERSION):
         expected = f"not a manifest of format {FORMAT}, version {VERSION}"
-        raise ValueError(f"{manifest}: {expected}: it states format {stated[0]}, version {stated[1]}")
+        raise ValueError(f"{manifest}: {expected}: it states format {stated[0]!r}, version {stated[1]!r}")
     dtype = contract.get("dtype")
     if dtype not in tuple(TOKEN_BYTES):
         raise ValueError(f"{manifest}: its ids have dtype {dtype}; this reads dtype {' or '.join(TOKEN_BYTES)}")

@@ -1,7 +1,9 @@
 """Reads HTTP responses out of blocks: status, media type, charset, and the body without its codings.
 
-A body that is not in the coding its header names is taken as it stands, one that ends or breaks early up to there;
-both are flagged. No coding inflates beyond the limit of the call.
+The answers that come before the real one are passed over: 100 Continue, 103 Early Hints, and a proxy's 200 Connection
+established. A body that is not in the coding its header names is inflated by its magic number or taken as it stands;
+one that ends or breaks early, or whose checksum is wrong, is taken up to there. All are flagged. No coding inflates
+beyond the limit of the call.
 """
 
 import re
@@ -21,9 +23,13 @@ FIELD = re.compile(
 MEDIA = re.compile(r"[^;,\s]*")
 CHARSET = re.compile(r"(?<![^;,\s])charset\s*=\s*[\"']?\s*([^\s;\"',]*)", re.I)
 CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")
+TUNNEL = re.compile(rb"connection[ \t]+established", re.I)  # the words of a proxy's answer to CONNECT
+ZLIB = re.compile(rb"[\x38-\x78][\x01\x5e\x9c\xda]")  # the first bytes of zlib's format, as its encoders write them
 PIECE = 1 << 16  # compressed bytes given to a decompressor at once
+SMALL_PIECE = 1 << 8  # where a piece breaks, before it is given byte by byte
 MAX_HEAD = 1 << 12  # bytes in which almost every header ends
 CODINGS = 6  # of one body; more are an attack
+INTERIM = 10  # answers before the real one; more are an attack
 MEMBERS = 1000  # of one packed body: 64 MiB as bgzip packs; a MiB of empty ones would take seconds
 ERRORS: tuple[type[Exception], ...] = (ISAL_ERROR, zstd.ZstdError, brotli.error, ValueError, EOFError, MemoryError)
 
@@ -41,16 +47,17 @@ class Response(NamedTuple):
 
 def response(block: Sequence[bytes | memoryview], limit: int) -> Response | None:
     """Reads the response in a block's pieces, its body decoded to `limit` bytes at most; None without a status line."""
-    head = bytes(block[0][:MAX_HEAD])
-    begin = _body_start(head)
-    if begin == len(head):  # the header may be longer
-        head = b"".join(block)
-        block = [head]
-        begin = _body_start(head)
+    block, head, begin = _head(block)
     status = STATUS.match(head)
     if not status:
         return None
     fields = _fields(head, begin)
+    for _ in range(INTERIM):
+        if not _is_interim(block, head, begin, status, fields):
+            break
+        block, head, begin = _head([b"".join([memoryview(block[0])[begin:], *block[1:]])])
+        status = STATUS.match(head)
+        fields = _fields(head, begin)
     content_type = fields.get(b"content-type", "")
     charset = CHARSET.search(content_type) if content_type else None
     length = fields.get(b"content-length", "")
@@ -69,6 +76,29 @@ def response(block: Sequence[bytes | memoryview], limit: int) -> Response | None
     )
 
 
+def _head(block: Sequence[bytes | memoryview]) -> tuple[Sequence[bytes | memoryview], bytes, int]:
+    """Returns a block, the bytes at its begin that hold the header, and the offset of the body."""
+    head = bytes(block[0][:MAX_HEAD])
+    begin = _body_start(head)
+    if begin == len(head):  # the header may be longer
+        head = b"".join(block)
+        return [head], head, _body_start(head)
+    return block, head, begin
+
+
+def _is_interim(
+    block: Sequence[bytes | memoryview], head: bytes, begin: int, status: re.Match[bytes], fields: dict[bytes, str]
+) -> bool:
+    """Returns True where an answer stands before the real one, which its body must then begin with."""
+    if head[begin : begin + 1] not in (b"H", b""):  # almost every answer
+        return False
+    number = int(status[1])
+    words = head[status.end() : head.find(b"\n", status.end())]
+    if not (100 <= number < 200 or (number == 200 and (not fields or TUNNEL.search(words)))):
+        return False
+    return STATUS.match(b"".join([memoryview(block[0])[begin : begin + 64], *block[1:2]])) is not None
+
+
 def decode_body(body: bytes, codings: list[str], limit: int) -> tuple[bytes, tuple[str, ...]]:
     """Returns a body without its codings, the outermost first, and a flag for each that was wrong."""
     flags: list[str] = []
@@ -81,11 +111,13 @@ def decode_body(body: bytes, codings: list[str], limit: int) -> tuple[bytes, tup
             fault = "unknown"
         if fault:
             flags.append(f"{coding[:20]}:{fault}")
-    if body.startswith(GZIP.magic):  # the header does not name this coding
-        content, fault = inflate(body, GZIP.new, limit)
-        if content is not body:
-            body = content
-            flags.append(f"gzip:{fault or 'unnamed'}")
+    for _ in range(CODINGS):  # codings that the header does not name
+        coding = next((name for name, magic in UNNAMED.items() if magic.match(body)), "")
+        content, fault = inflate(body, INFLATERS[coding](body), limit) if coding else (body, "raw")
+        if fault == "raw" or (fault and coding == "deflate"):
+            break
+        body = content
+        flags.append(f"{coding}:{fault or 'unnamed'}")
     return body[:limit], tuple(flags)
 
 
@@ -116,13 +148,29 @@ def inflate(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, str
 
     new: makes a decompressor.
     """
+    content, fault, broken = _inflated(body, new, limit, len(body), PIECE)
+    sure = bool(content) or any(magic.match(body) for magic in UNNAMED.values())
+    for piece in (SMALL_PIECE, 1):  # a decompressor keeps what it made of the piece that breaks
+        if sure and broken >= 0:
+            content, fault, broken = _inflated(body, new, limit, broken, piece)
+    return (body, "raw") if fault == "raw" else (content, fault)
+
+
+def _inflated(body: bytes, new: Callable[[], Any], limit: int, fine: int, size_of_fine: int) -> tuple[bytes, str, int]:
+    """Returns what a body inflates to, its fault, and the offset of the piece that raised; -1 where none did.
+
+    fine: the offset from which on the pieces have `size_of_fine` bytes.
+    """
     parts: list[bytes] = []
     inflater = new()
-    size = at = 0
+    size = at = start = 0
     members = 1
     try:
         while size < limit and not inflater.eof:
-            piece = body[at : at + PIECE] if inflater.needs_input else b""
+            if inflater.needs_input:
+                start = at
+            length = size_of_fine if at >= fine else min(PIECE, fine - at)
+            piece = body[at : at + length] if inflater.needs_input else b""
             if inflater.needs_input and not piece:
                 break
             at += len(piece)
@@ -132,13 +180,13 @@ def inflate(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, str
                 at -= len(inflater.unused_data or b"")
                 if body.startswith(MAGICS.get(new, b"no more"), at):  # a body may be packed in several members
                     if members == MEMBERS:
-                        return b"".join(parts), "partial"
+                        return b"".join(parts), "partial", -1
                     members, inflater = members + 1, new()
     except ERRORS:
-        return (b"".join(parts), "partial") if size else (body, "raw")
+        return b"".join(parts), "partial" if size else "raw", start
     if not size and body and not inflater.eof:
-        return body, "raw"
-    return b"".join(parts), "" if inflater.eof or size >= limit else "partial"
+        return b"", "raw", -1
+    return b"".join(parts), "" if inflater.eof or size >= limit else "partial", -1
 
 
 def _body_start(block: bytes) -> int:
@@ -203,3 +251,4 @@ INFLATERS: dict[str, Callable[[bytes], Callable[[], Any]]] = {
     "br": lambda _: _Brotli,
     "zstd": lambda _: ZSTD.new,
 }
+UNNAMED = {"gzip": re.compile(re.escape(GZIP.magic)), "zstd": re.compile(re.escape(ZSTD.magic)), "deflate": ZLIB}

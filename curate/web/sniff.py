@@ -3,6 +3,7 @@
 import re
 
 HEAD = 1445  # bytes that are looked at
+MARKUP = 64  # bytes that hold markup in a page of any language
 BLANK = b"\t\n\x0c\r "
 HTML = re.compile(
     rb"<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|meta|link)(?=[ >/\t\r\n])"
@@ -10,6 +11,9 @@ HTML = re.compile(
     re.I,
 )
 BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+CONTROLS = bytes(byte for byte in range(32) if BINARY.match(bytes((byte,))))
+FAULTS = 4  # control characters that a short text may have
+PACKED = 20  # of packed bytes every tenth is a control character; of text with faults not one in so many
 MARKS = (
     (b"%PDF-", "application/pdf"),
     (b"%!PS-Adobe-", "application/postscript"),
@@ -60,6 +64,31 @@ def media_type(body: bytes, declared: str = "") -> str:
     if head.startswith(TEXT_MARKS) or not BINARY.search(head):
         return _text_type(declared)
     return declared if declared and not declared.startswith("text/") else "application/octet-stream"
+
+
+def packed_type(body: bytes) -> str:
+    """Returns the media type of a body that no text can have, whatever its header says; '' where it may be text.
+
+    >>> packed_type(b"%PDF-1.4 ..."), packed_type(b"BMW and Audi"), packed_type(bytes(range(256)))
+    ('application/pdf', '', 'application/octet-stream')
+    """
+    head = body[:HEAD]
+    for mark, type_ in MARKS:
+        if len(mark) > 3 and head.startswith(mark):
+            return type_
+    controls = len(head) - len(head.translate(None, CONTROLS))
+    if controls < FAULTS or controls * PACKED <= len(head) or HTML.match(head.lstrip(BLANK)):
+        return ""
+    if head.startswith(TEXT_MARKS) or is_utf_16(head):
+        return ""
+    return media_type(body)
+
+
+def is_utf_16(body: bytes) -> bool:
+    """Returns True where of the first bytes every second is often NUL, as in UTF-16 of Latin letters and markup."""
+    head = body[:MARKUP]
+    zeros = head[0::2].count(0), head[1::2].count(0)
+    return len(head) >= 16 and 4 * max(zeros) >= len(head) and 20 * min(zeros) < len(head)
 
 
 def _text_type(declared: str) -> str:

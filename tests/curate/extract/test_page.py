@@ -1,16 +1,19 @@
 """From a page to a document or the reason why not: encodings, the cheap gate, the extractor's own failures."""
 
 import codecs
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import brotli
+import lz4.frame
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.extract.config import Extract, Gates
 from curate.extract.page import attempt, extract, gate
-from curate.records import Document, Failure, Page, Pointer, page_id
+from curate.records import Document, Failure, Page, Pointer, Reason, page_id
 from curate.web.encoding import decode
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
@@ -138,6 +141,33 @@ def test_the_cheap_tests_name_the_first_reason_and_the_value(changes, rule, valu
 )
 def test_pages_of_text_pass_the_gate(mime):
     assert gate(page(mime=mime), Extract()) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "image/png under text/html"),
+        (b"%PDF-1.7\n1 0 obj << /Type /Catalog >>", "application/pdf under text/html"),
+        (b"PK\x03\x04" + b"word/document.xml" * 9, "application/zip under text/html"),
+        (brotli.compress(HTML.encode()), "application/octet-stream under text/html"),
+        (zlib.compress(HTML.encode())[2:], "application/octet-stream under text/html"),
+        (lz4.frame.compress(HTML.encode()), "application/octet-stream under text/html"),
+    ],
+    ids=["png", "pdf", "docx", "brotli", "deflate", "lz4"],
+)
+def test_packed_bytes_under_a_type_of_text_are_no_page(body, detail):
+    assert gate(page(body), Extract()) == Reason("extract.mime", None, None, detail)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8", "cp1251", "iso2022_jp", "shift_jis"])
+@pytest.mark.parametrize("text", ["<html><body><p>мачта 灯台守は", "BMW, GIF8, PK and %PDF in words", "x^2 " * 9])
+def test_text_in_any_encoding_is_a_page(text, encoding):
+    assert gate(page(text.encode(encoding, "ignore")), Extract()) is None
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\0" * 3, "BM\0\1\2" + " and the words that follow" * 9])
+def test_text_with_a_few_control_characters_is_a_page(text):
+    assert gate(page(text), Extract()) is None
 
 
 def test_other_statuses_pass_where_the_recipe_names_them():
