@@ -12,7 +12,6 @@ from typing import NamedTuple
 from ada_url import parse_url
 
 from curate.records import Document, Reason
-from curate.web.domains import MEDIA_EXTENSIONS
 
 PARTS = ("protocol", "hostname", "pathname")
 
@@ -23,7 +22,8 @@ class UrlRules:
 
     schemes: tuple[str, ...] = ("http", "https")  # schemes of addresses that are kept
     domains: tuple[str, ...] = ()  # hosts that are refused, each with all its sub-domains
-    extensions: tuple[str, ...] = MEDIA_EXTENSIONS  # endings of paths that are refused, such as ".jpg"
+    # Endings of paths that are refused, such as ".jpg"; none, as a page that was fetched goes by its media type.
+    extensions: tuple[str, ...] = ()
     max_length: int = 2048  # characters of the address
 
     def __post_init__(self) -> None:

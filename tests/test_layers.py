@@ -31,7 +31,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "curate/web": (),
     "curate/loader": ("curate/storage",),
     "curate/stage": ("curate/storage",),
-    "filters": ("curate/text", "curate/web/domains.py"),
+    "filters": ("curate/text",),
     "curate/commoncrawl": ("curate/storage", "curate/stage"),
     "curate/tokens": ("curate/storage", "curate/stage"),
     "curate/gpt": ("curate/storage", "curate/loader", "curate/tokens"),

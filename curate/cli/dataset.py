@@ -111,7 +111,8 @@ def train(
     table: settings.Table = settings_of(preset(model)) if model else {}
     for assignment in set_:
         path, value = settings.parse_assignment(assignment)
-        table = settings.assign(table, path, value)
+        inner = path[1:] if path[0] == "train" and len(path) > 1 else path  # as a recipe names it: train.steps
+        table = settings.assign(table, inner, value)
     train_settings = settings.build(Train, table, where=settings.Where("--set", ""))
     need_local(out)
     need(["train"])

@@ -47,23 +47,19 @@ class Response(NamedTuple):
 
 def response(block: Sequence[bytes | memoryview], limit: int) -> Response | None:
     """Reads the response in a block's pieces, its body decoded to `limit` bytes at most; None without a status line."""
-    block, head, begin = _head(block)
-    status = STATUS.match(head)
-    if not status:
-        return None
-    fields = _fields(head, begin)
+    answer = _answer(block)
     for _ in range(INTERIM):
-        if not _is_interim(block, head, begin, status, fields):
-            break
-        block, head, begin = _head([b"".join([memoryview(block[0])[begin:], *block[1:]])])
-        status = STATUS.match(head)
-        fields = _fields(head, begin)
+        if answer and _is_interim(answer):
+            answer = _answer([_rest(answer)])
+    if not answer:
+        return None
+    status, fields = answer.status, answer.fields
     content_type = fields.get(b"content-type", "")
     charset = CHARSET.search(content_type) if content_type else None
     length = fields.get(b"content-length", "")
     transfer = _coding_names(fields.get(b"transfer-encoding"))
     content = _coding_names(fields.get(b"content-encoding"))
-    body = b"".join([memoryview(block[0])[begin:], *block[1:]])
+    body = _rest(answer)
     short = not transfer and length.isdecimal() and len(length) < 19 and int(length) > len(body)
     body, flags = decode_body(body, (transfer[::-1] + content[::-1])[:CODINGS], limit)
     return Response(
@@ -76,20 +72,36 @@ def response(block: Sequence[bytes | memoryview], limit: int) -> Response | None
     )
 
 
-def _head(block: Sequence[bytes | memoryview]) -> tuple[Sequence[bytes | memoryview], bytes, int]:
-    """Returns a block, the bytes at its begin that hold the header, and the offset of the body."""
+class _Answer(NamedTuple):
+    """An HTTP answer in a block's pieces."""
+
+    block: Sequence[bytes | memoryview]
+    head: bytes  # the first piece or its begin, which holds the whole header
+    status: re.Match[bytes]
+    fields: dict[bytes, str]  # those of FIELD
+    begin: int  # of the body in the first piece
+
+
+def _answer(block: Sequence[bytes | memoryview]) -> _Answer | None:
+    """Returns the answer that a block begins with; None without a status line."""
     head = bytes(block[0][:MAX_HEAD])
     begin = _body_start(head)
     if begin == len(head):  # the header may be longer
         head = b"".join(block)
-        return [head], head, _body_start(head)
-    return block, head, begin
+        block = [head]
+        begin = _body_start(head)
+    status = STATUS.match(head)
+    return _Answer(block, head, status, _fields(head, begin), begin) if status else None
 
 
-def _is_interim(
-    block: Sequence[bytes | memoryview], head: bytes, begin: int, status: re.Match[bytes], fields: dict[bytes, str]
-) -> bool:
+def _rest(answer: _Answer) -> bytes:
+    """Returns what follows an answer's header."""
+    return b"".join([memoryview(answer.block[0])[answer.begin :], *answer.block[1:]])
+
+
+def _is_interim(answer: _Answer) -> bool:
     """Returns True where an answer stands before the real one, which its body must then begin with."""
+    block, head, status, fields, begin = answer
     if head[begin : begin + 1] not in (b"H", b""):  # almost every answer
         return False
     number = int(status[1])

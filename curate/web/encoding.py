@@ -95,7 +95,7 @@ def _own_charset(body: bytes) -> str:
 def _charset_of(tag: bytes) -> str:
     """Returns the charset that a meta tag's attributes name, or ''; what a description says of charsets is none."""
     pairs = [(name.lower(), b"".join(values)) for name, *values in ATTRIBUTE.findall(tag)]
-    attributes = dict(reversed(pairs))  # of two equal names the first counts
+    attributes: dict[bytes, bytes] = dict(reversed(pairs))  # of two equal names the first counts
     value = attributes.get(b"charset", b"")
     if not value and attributes.get(b"http-equiv", b"").strip().lower() == b"content-type":
         match = CHARSET.search(attributes.get(b"content", b""))

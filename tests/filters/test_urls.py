@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from curate.filters import urls
 from curate.filters.urls import UrlRules
+from curate.web.domains import MEDIA_EXTENSIONS
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "urls.json").read_text(encoding="utf-8"))
-RULES = UrlRules(domains=tuple(CASES["domains"]))
+RULES = UrlRules(domains=tuple(CASES["domains"]), extensions=MEDIA_EXTENSIONS)
 labels = st.text(alphabet="abcdefgh", min_size=1, max_size=5)
 
 
@@ -32,6 +33,21 @@ def test_extensions_may_have_two_parts_and_lack_their_dot():
     rules = UrlRules(extensions=("tar.GZ",))
     assert urls.reason("https://example.org/a.b.tar.gz", rules).detail == "tar.GZ"
     assert urls.reason("https://example.org/a.gz", rules) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://en.wikipedia.org/wiki/Node.js",
+        "https://code.example/blob/main/setup.json",
+        "https://example.org/page.html.gz",
+        "https://example.org/wiki/File:Tower.jpg",
+        "https://example.org/feed.xml",
+        "https://ja.wikipedia.org/wiki/ASP.NET",
+    ],
+)
+def test_no_extension_refuses_a_page_by_default_as_its_media_type_is_known(url):
+    assert urls.reason(url, UrlRules()) is None
 
 
 def test_other_schemes_can_be_allowed():

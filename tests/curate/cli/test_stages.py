@@ -43,3 +43,19 @@ def test_a_command_is_given_its_engine_as_one_value():
     assert values == [
         ("out", EngineOptions(runner="spark", workers=3, conf=conf, beam=("--streaming",)), True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "error"),
+    [
+        ("steps=3", "no such manifest"),
+        ("train.steps=3", "no such manifest"),
+        ("train.stepz=3", "unknown setting 'stepz'"),
+        ("train=3", "unknown setting 'train'"),
+        ("pack.steps=3", "unknown setting 'pack'"),
+    ],
+)
+def test_settings_of_training_are_named_with_and_without_their_table(setting, error, curate, tmp_path):
+    done = curate("train", tmp_path / "none", "-o", tmp_path / "model", "--set", setting)
+    assert done.code == 2
+    assert error in done.error

@@ -23,6 +23,8 @@ PAGES = {
     "http://a/english": html(SENTENCE * 6),
     "http://a/german": html(GERMAN * 6),
     "http://a/file.pdf": html(SENTENCE * 7),
+    "http://a/packed": f"%PDF-1.4 {SENTENCE}",
+    "ftp://a/scheme": html(SENTENCE * 9),
     "http://a/slow": f"<html><body>{SLOW}</body></html>",
     "http://a/after": html(SENTENCE * 8),
 }
@@ -61,7 +63,9 @@ def test_each_page_is_kept_or_refused_by_the_first_gate_that_it_fails(curate, pa
     assert fates(tmp_path / "out") == {
         "http://a/english": "kept",
         "http://a/german": "extract.language",
-        "http://a/file.pdf": "url.extension",
+        "http://a/file.pdf": "kept",
+        "http://a/packed": "extract.mime",
+        "ftp://a/scheme": "url.scheme",
         "http://a/slow": "extract.timeout",
         "http://a/after": "kept",
     }
@@ -95,7 +99,7 @@ def test_a_source_has_the_gates_of_its_own_filter(curate, pages, tmp_path):
     assert ("german", "http://a/german") in kept
     assert ("english", "http://a/german") not in kept
     assert ("german", "http://a/english") not in kept
-    assert ("english", "http://a/file.pdf") in kept  # the filter has no address rules here
+    assert ("english", "ftp://a/scheme") in kept  # the filter has no address rules here
 
 
 def test_a_verb_that_asks_for_no_language_says_so(curate, pages, tmp_path):
