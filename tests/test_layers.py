@@ -58,7 +58,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         ),
     ),
     "pipelines/engines": ("curate/storage", "curate/stage", "curate/extract"),
-    "curate/dataset": ("curate/storage", "curate/stage", "curate/tokens", "curate/loader", RECIPE),
+    "curate/dataset": (*("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/loader", RECIPE),),
     "pipelines/stages": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/commoncrawl", "curate/links", "curate/crawl"),
         *("curate/extract", "filters", "curate/dedup", "curate/quality", "curate/tokens", RECIPE, "pipelines/engines"),
@@ -93,7 +93,12 @@ ONLY_IN = {  # a library that only these modules know
     "tiktoken": ("curate/tokens/bpe.py",),
     "tokenizers": ("curate/tokens/tokenizer_json.py",),
     "isal": ("curate/warc/codec.py", "curate/warc/payloads.py"),
-    "backports.zstd": ("curate/warc/codec.py", "curate/warc/payloads.py", "curate/storage/lines.py"),
+    "backports.zstd": (
+        "curate/warc/codec.py",
+        "curate/warc/payloads.py",
+        "curate/storage/lines.py",
+        "curate/dataset/text_files.py",
+    ),
     "orjson": ("curate/links/submissions.py",),
     "aiohttp": ("curate/crawl/fetch.py", "curate/crawl/faults.py", "curate/crawl/resolver.py"),
     "yarl": ("curate/crawl/fetch.py",),

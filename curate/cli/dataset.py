@@ -1,7 +1,7 @@
 """The commands recipe, mix, export, miniweb and train."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,6 +11,7 @@ from curate.cli.app import DATASET, MODEL, console, need_local, print_json
 from curate.cli.extras import need
 from curate.cli.options import Json, Out, Output, RecipeArgument, Set, readable_path
 from curate.console import say
+from curate.errors import SettingsError
 
 if TYPE_CHECKING:
     from curate.gpt.config import Train
@@ -55,7 +56,11 @@ def mix(
 @commands.command(rich_help_panel=DATASET)
 def export(
     form: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="croissant, datacard, hf, llmc, litdata, nanotron or npy.")
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            help="Documents: jsonl or parquet. Shards: croissant, datacard, hf, llmc, litdata, nanotron or npy.",
+        ),
     ],
     out: Output,
     dest: Annotated[
@@ -65,19 +70,48 @@ def export(
     license_: Annotated[
         str | None, typer.Option("--license", help="The licence that croissant or datacard states.", show_default=False)
     ] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(help="Export the documents that this stage left, not those of the shards.", show_default=False),
+    ] = None,
+    compression: Annotated[str | None, typer.Option(help="Of documents: zst, gz or none.", show_default="zst")] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(help="Of documents: the most bytes of text in a file.", show_default="500000000")
+    ] = None,
+    max_rows: Annotated[
+        int | None, typer.Option(help="Of documents: the most in a file.", show_default="10000000")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write a finished run's dataset in the form of others; files that are the same are linked, not copied."""
+    """Write a finished run's documents as text, or its shards in the form of others, linked where they are the same."""
     from dataclasses import asdict
 
-    from curate.dataset.export import export
+    from curate.dataset.export import TEXT_FORMS, TextOptions, export, export_texts
 
-    written = export(form, out, dest, split=split, license=license_)
-    if json:
-        print_json(asdict(written) | {"folder": str(written.folder)})
+    given = {"stage": stage, "compression": compression, "max_bytes": max_bytes, "max_rows": max_rows}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if form in TEXT_FORMS:
+        if license_:
+            raise SettingsError(f"--license goes with croissant and datacard, not with {form}")
+        texts = export_texts(form, out, dest, TextOptions(split=split, **chosen))
+        sizes = f"{texts.files:,} files, {texts.documents:,} documents, {texts.bytes:,} bytes of text"
+        _print_exported(form, asdict(texts), sizes, json=json)
         return
+    if chosen:
+        raise SettingsError(
+            f"--{next(iter(chosen)).replace('_', '-')} goes with {' and '.join(TEXT_FORMS)}, not with {form}"
+        )
+    written = export(form, out, dest, split=split, license=license_)
     sizes = f"{written.files:,} files, {written.shards:,} shards, {written.tokens:,} tokens"
-    say(console, f"export: {form} in {written.folder} ({sizes})")
+    _print_exported(form, asdict(written), sizes, json=json)
+
+
+def _print_exported(form: str, outcome: dict[str, Any], sizes: str, *, json: bool) -> None:
+    """Prints what an export has written."""
+    if json:
+        print_json(outcome | {"folder": str(outcome["folder"])})
+    else:
+        say(console, f"export: {form} in {outcome['folder']} ({sizes})")
 
 
 @commands.command(rich_help_panel=DATASET)

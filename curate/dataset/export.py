@@ -10,15 +10,47 @@ import os
 import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from curate import storage
-from curate.dataset import manifest
+from curate.dataset import manifest, text_files, texts
 from curate.dataset.forms import SPLITS, Dataset, Files, Write
 from curate.errors import UserError
 from curate.stage.ownership import EXPORTED, held
 from curate.storage.writing import replacing, sha256_of, write_json
+
+TEXT_FORMS = tuple(text_files.FORMS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextOptions:
+    """What of an output is exported as text, and how."""
+
+    stage: str | None = None  # whose documents; None: those of the shards
+    split: str | None = None  # None: all
+    compression: str = "zst"  # one of COMPRESSIONS
+    max_bytes: int = 500_000_000  # of text in a file, unless one document is longer
+    max_rows: int = 10_000_000  # documents in a file
+
+    def __post_init__(self) -> None:
+        if self.compression not in text_files.COMPRESSIONS:
+            raise UserError(f"--compression {self.compression}: known are {', '.join(text_files.COMPRESSIONS)}")
+        for option, value in (("--max-bytes", self.max_bytes), ("--max-rows", self.max_rows)):
+            if value < 1:
+                raise UserError(f"{option} {value}: a file has at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedTexts:
+    """The outcome of an export as text."""
+
+    folder: Path
+    files: int  # their number
+    documents: int
+    bytes: int  # of text in UTF-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +78,53 @@ def export(name: str, out: Path, dest: Path, *, split: str | None = None, licens
     splits = tuple(present) if split is None else (split,)
     dataset = Dataset(out=out, contract=contract, dest=dest, splits=splits, license=license)
     files = dict(make(dataset))
+    content = {"format": name, "splits": splits, "manifest": _manifest_digest(out)}
     with held(dest):
-        _write(name, dataset, files)
+        _write(name, dest, content, files)
     tokens = sum(piece.shard.tokens for piece in dataset.pieces)
     return Exported(folder=dest, files=len(files), shards=len(dataset.pieces), tokens=tokens)
+
+
+def export_texts(name: str, out: Path, dest: Path, options: TextOptions) -> ExportedTexts:
+    """Writes the documents of an output to the folder `dest` as text; the same command writes it anew.
+
+    name: jsonl or parquet. Raises UserError, before any work, where an option or the folder cannot be used.
+    """
+    _check_folder(name, out, dest)
+    found = texts.find(out if out.name != "manifest.json" else out.parent, options.stage)
+    if options.split is not None and options.split not in found.splits:
+        raise UserError(f"--split {options.split}: {out} has {' and '.join(filter(None, found.splits)) or 'no splits'}")
+    splits = found.splits if options.split is None else (options.split,)
+    cuts = texts.survey(found, splits, options.max_bytes, options.max_rows)
+    if not cuts:
+        raise UserError(f"{out}: it has no documents to export")
+    files = [*_text_files(name, found, cuts, options.compression)]
+    documents, size = sum(cut.documents for _, cut, _ in files), sum(cut.bytes for _, cut, _ in files)
+    content = {
+        "format": name,
+        "splits": [split for split in cuts if split],
+        "stage": found.record.stage,
+        "key": found.record.key,
+        "documents": documents,
+        "bytes": size,
+        "documents_of": {path: cut.documents for path, cut, _ in files},
+    }
+    with held(dest):
+        _write(name, dest, content, {path: write for path, _, write in files}, digests=True)
+    return ExportedTexts(folder=dest, files=len(files), documents=documents, bytes=size)
+
+
+def _text_files(
+    name: str, found: texts.Texts, cuts: dict[str, list[texts.Cut]], compression: str
+) -> Iterator[tuple[str, texts.Cut, Write]]:
+    """Yields each file with what it holds; the files of a split share a stream, so they are written in this order."""
+    suffix = ".parquet" if name == "parquet" else {"none": ".jsonl"}.get(compression, f".jsonl.{compression}")
+    put = text_files.FORMS[name]
+    for split, own in cuts.items():
+        stream = found.in_split(split)
+        for number, cut in enumerate(own):
+            path = f"{split}/part-{number:05d}-of-{len(own):05d}{suffix}".removeprefix("/")
+            yield path, cut, partial(put, islice(stream, cut.documents), compression=compression)
 
 
 def _form(name: str, license: str | None) -> Callable[[Dataset], Files]:
@@ -59,7 +134,7 @@ def _form(name: str, license: str | None) -> Callable[[Dataset], Files]:
     described = {"croissant": croissant.files, "datacard": datacard.files}
     forms = described | trainers.FORMS
     if name not in forms:
-        raise UserError(f"{name}: no such format; known are {', '.join(forms)}")
+        raise UserError(f"{name}: no such format; known are {', '.join([*forms, *text_files.FORMS])}")
     if license is not None and name not in described:
         raise UserError(f"--license goes with {' and '.join(described)}, not with {name}")
     return forms[name]
@@ -81,26 +156,32 @@ def outdated(out: Path) -> Iterator[str]:
         yield f"{description}: describes an earlier manifest; curate export croissant writes it anew"
 
 
-def _write(name: str, dataset: Dataset, files: dict[str, Write]) -> None:
-    """Writes the files, and the record that names them: before the work those to be written, after it those written."""
-    dest, record = dataset.dest, dataset.dest / f".curate-export-{name}.json"
+def _write(name: str, dest: Path, content: dict[str, Any], files: dict[str, Write], *, digests: bool = False) -> None:
+    """Writes the files, and the record that names them: before the work those to be written, after it those written.
+
+    digests: the record states the sha256 of each too.
+    """
+    record = dest / f".curate-export-{name}.json"
     before, present = _owned_files(record), storage.sizes(dest)
     for path, size in present.items():
         if path in files and path not in before:
             raise UserError(f"{dest / path}: not of an export to {name}; move it, or name another folder")
         if path in files and before[path] not in (None, size):
             raise UserError(f"{dest / path}: changed since it was exported; move it, or name another folder")
-    content = {"format": name, "splits": dataset.splits, "manifest": _manifest_digest(dataset.out)}
+    digested: dict[str, str] = {}
     storage.make_folder(dest)
     write_json(record, content | {"files": dict.fromkeys([*before, *files])})
     for path, write in files.items():
         storage.make_folder((dest / path).parent)
         with replacing(dest / path) as draft:
             write(draft)
+            if digests:
+                digested[path] = sha256_of(draft)
     for path in before.keys() - files.keys():
         if before[path] is not None and present.get(path) == before[path]:
             (dest / path).unlink()
     sizes = storage.sizes(dest)
+    content = content | ({"sha256": digested} if digests else {})
     write_json(record, content | {"files": {path: sizes[path] for path in files}})
 
 

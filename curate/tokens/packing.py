@@ -65,6 +65,11 @@ class ShardRange:
     bucket: int | None = None  # of its documents' quality; None where there are no buckets, or no scores
 
 
+def split_of(document_id: bytes, seed: int, valid_fraction: float) -> str:
+    """Returns the split of a document, drawn from its id."""
+    return "valid" if uniform(seed, "split", document_id) < valid_fraction else "train"
+
+
 def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenizer: Tokenizer) -> dict[str, Any]:
     """Returns the row of one document; its split and its order are drawn from its id.
 
@@ -72,7 +77,7 @@ def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenize
     """
     ids = tokenizer.encode(document.text)
     return {
-        "split": "valid" if uniform(seed, "split", document.id) < valid_fraction else "train",
+        "split": split_of(document.id, seed, valid_fraction),
         "source": document.source,
         "order": int.from_bytes(keyed_hash(seed, "order", document.id)),
         "id": document.id,
