@@ -47,7 +47,7 @@ bench-peers: .venv/.dev .venv-peers/.ready
 	$(UV) pip install --quiet --python .venv-peers/bin/python 'datatrove[io,processing]==0.10.*' 'spacy>=3.8,<4'
 	@touch $@
 
-# Megatron-core, datatrove, litdata, datasets and mlcroissant read shards and exports, in an environment of their own.
+# Megatron-core, datatrove, litdata, datasets, dolma and mlcroissant read shards and exports, in an environment of their own.
 readers: .venv/.dev .venv-readers/.ready
 	$(RUN)pytest -q tests/readers
 
@@ -55,7 +55,7 @@ readers: .venv/.dev .venv-readers/.ready
 	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv-readers
 	$(UV) pip install --quiet --python .venv-readers/bin/python --torch-backend=cpu -r $< 2>/dev/null \
 		|| $(UV) pip install --quiet --python .venv-readers/bin/python -r $<
-	$(UV) pip install --quiet --python .venv-readers/bin/python --no-deps 'datatrove==0.10.1'
+	$(UV) pip install --quiet --python .venv-readers/bin/python --no-deps 'datatrove==0.10.1' 'dolma==1.2.1'
 	@touch $@
 
 # The commands of README in fresh environments: plain pip as Python ships it, no constraints, the newest versions.

@@ -53,55 +53,57 @@ def mix(
         tables.print_mixture(contract, console)
 
 
+Form = Annotated[
+    str,
+    typer.Argument(
+        metavar="FORMAT",
+        help="Documents: jsonl or parquet. Shards: croissant, datacard, hf, llmc, litdata, nanotron or npy.",
+    ),
+]
+Dest = Annotated[Path, typer.Option("-o", "--out", metavar="DEST", parser=readable_path, help="The folder to write.")]
+License = Annotated[
+    str | None, typer.Option("--license", help="The licence that croissant or datacard states.", show_default=False)
+]
+Stage = Annotated[
+    str | None, typer.Option(help="Documents: those that this stage left, not the shards'.", show_default=False)
+]
+MaxBytes = Annotated[
+    int | None, typer.Option(help="Documents: the most bytes of text in a file.", show_default="500000000")
+]
+MaxRows = Annotated[int | None, typer.Option(help="Documents: the most in a file.", show_default="10000000")]
+
+
 @commands.command(rich_help_panel=DATASET)
 def export(
-    form: Annotated[
-        str,
-        typer.Argument(
-            metavar="FORMAT",
-            help="Documents: jsonl or parquet. Shards: croissant, datacard, hf, llmc, litdata, nanotron or npy.",
-        ),
-    ],
+    form: Form,
     out: Output,
-    dest: Annotated[
-        Path, typer.Option("-o", "--out", metavar="DEST", parser=readable_path, help="The folder to write.")
-    ],
+    dest: Dest,
     split: Annotated[str | None, typer.Option(help="Only this split: train or valid.", show_default=False)] = None,
-    license_: Annotated[
-        str | None, typer.Option("--license", help="The licence that croissant or datacard states.", show_default=False)
-    ] = None,
-    stage: Annotated[
-        str | None,
-        typer.Option(help="Export the documents that this stage left, not those of the shards.", show_default=False),
-    ] = None,
-    compression: Annotated[str | None, typer.Option(help="Of documents: zst, gz or none.", show_default="zst")] = None,
-    max_bytes: Annotated[
-        int | None, typer.Option(help="Of documents: the most bytes of text in a file.", show_default="500000000")
-    ] = None,
-    max_rows: Annotated[
-        int | None, typer.Option(help="Of documents: the most in a file.", show_default="10000000")
-    ] = None,
+    license_: License = None,
+    stage: Stage = None,
+    compression: Annotated[str | None, typer.Option(help="Documents: zst, gz or none.", show_default="zst")] = None,
+    max_bytes: MaxBytes = None,
+    max_rows: MaxRows = None,
     json: Json = False,
 ) -> None:
     """Write a finished run's documents as text, or its shards in the form of others, linked where they are the same."""
     from dataclasses import asdict
 
-    from curate.dataset.export import TEXT_FORMS, TextOptions, export, export_texts
+    from curate.dataset import export as exports
 
     given = {"stage": stage, "compression": compression, "max_bytes": max_bytes, "max_rows": max_rows}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if form in TEXT_FORMS:
+    if form in exports.TEXT_FORMS:
         if license_:
             raise SettingsError(f"--license goes with croissant and datacard, not with {form}")
-        texts = export_texts(form, out, dest, TextOptions(split=split, **chosen))
+        texts = exports.export_texts(form, out, dest, exports.TextOptions(split=split, **chosen))
         sizes = f"{texts.files:,} files, {texts.documents:,} documents, {texts.bytes:,} bytes of text"
         _print_exported(form, asdict(texts), sizes, json=json)
         return
-    if chosen:
-        raise SettingsError(
-            f"--{next(iter(chosen)).replace('_', '-')} goes with {' and '.join(TEXT_FORMS)}, not with {form}"
-        )
-    written = export(form, out, dest, split=split, license=license_)
+    for name in chosen:
+        forms = " and ".join(exports.TEXT_FORMS)
+        raise SettingsError(f"--{name.replace('_', '-')} goes with {forms}, not with {form}")
+    written = exports.export(form, out, dest, split=split, license=license_)
     sizes = f"{written.files:,} files, {written.shards:,} shards, {written.tokens:,} tokens"
     _print_exported(form, asdict(written), sizes, json=json)
 

@@ -3,6 +3,7 @@
 `tokens` are all tokens, `starts` where the documents begin (where the reader knows them), `ids` and `urls` likewise.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -70,6 +71,61 @@ def croissant(*files: str) -> dict:
         records += dataset.records("documents")
     columns = {"urls": np.array([row["documents/url"].decode() for row in records])}
     return columns | {name: np.array([row[f"documents/{name}"] for row in records]) for name in ("tokens", "offset")}
+
+
+def card(folder: str, *names: str) -> dict:
+    """The names of the configurations that the card states, and the ids that each of them loads."""
+    from datasets import get_dataset_config_names, load_dataset
+
+    ids = {f"{name} ids": np.array(load_dataset(folder, name, split="train")["id"]) for name in names}
+    return ids | {"names": np.array(get_dataset_config_names(folder))}
+
+
+def datatrove_texts(form: str, folder: str) -> dict:
+    from datatrove.pipeline.readers import JsonlReader, ParquetReader
+
+    reader = {"jsonl": JsonlReader, "parquet": ParquetReader}[form]
+    found = list(reader(folder).run())
+    return as_lines({"id": doc.id, "text": doc.text, "metadata": doc.metadata} for doc in found)
+
+
+def datasets_texts(form: str, *files: str) -> dict:
+    from datasets import load_dataset
+
+    return as_lines(load_dataset({"jsonl": "json"}.get(form, form), data_files=list(files), split="train"))
+
+
+def dolma_texts(folder: str, *files: str) -> dict:
+    """By dolma's specification of a document, and by its mixer, which copies every document that it reads.
+
+    Its package would import all taggers, so the two modules are imported without it.
+    """
+    import gzip
+    from importlib.util import find_spec
+    from types import ModuleType
+
+    package = ModuleType("dolma")
+    package.__path__ = list(find_spec("dolma").submodule_search_locations)
+    sys.modules["dolma"] = package
+    import msgspec
+    import smart_open
+    from dolma.core.data_types import InputSpecWithMetadata
+    from dolma.dolma import mixer_entrypoint
+
+    decoder, decoded = msgspec.json.Decoder(InputSpecWithMetadata), []
+    for file in files:
+        with smart_open.open(file, "rt", encoding="utf-8") as lines:
+            decoded += [msgspec.structs.asdict(decoder.decode(line)) for line in lines]
+    output = {"path": f"{folder}/mixed", "max_size_in_bytes": 10**9}
+    stream = {"name": "mixed", "documents": list(files), "attributes": [], "output": output}
+    work = {"input": f"{folder}/in", "output": f"{folder}/out"}
+    mixer_entrypoint(json.dumps({"streams": [stream], "work_dir": work, "processes": 1}))
+    mixed = b"".join(gzip.decompress(path.read_bytes()) for path in sorted(Path(folder, "mixed").iterdir()))
+    return as_lines(decoded) | as_lines(map(json.loads, mixed.splitlines()), "mixed")
+
+
+def as_lines(found, name: str = "rows") -> dict:
+    return {name: np.array([json.dumps(row, default=str) for row in found])}
 
 
 def rows(dataset) -> dict:

@@ -80,8 +80,20 @@ def test_the_documents_of_each_split_are_those_of_its_shards_with_their_text(for
     assert list(faults(out)) == []
 
 
-def test_decisions_of_dedup_are_applied_and_an_earlier_stage_has_what_it_left(out, tmp_path):
-    """Dedup is made to keep two documents of three, so that what it left is not what filter left."""
+@pytest.mark.processes
+def test_what_dedup_rejected_and_score_did_not_draw_is_left_out(quickstart, tmp_path):
+    assert read_stage(quickstart / "dedup").counts.rejected
+    assert read_stage(quickstart / "score").counts.rejected
+    for split in ("train", "valid"):
+        export_texts("jsonl", quickstart, tmp_path / split, TextOptions(split=split))
+        own = [row for read in rows(tmp_path / split).values() for row in read]
+        assert {row["id"]: row["source"] for row in own} == in_shards(quickstart, split)
+        assert all(0 <= row["metadata"]["quality"] <= 1 for row in own if row["source"] == "web")
+    left = export_texts("jsonl", quickstart, tmp_path / "dedup", TextOptions(stage="dedup"))
+    assert left.documents == read_stage(quickstart / "dedup").counts.kept
+
+
+def test_an_earlier_stage_has_what_it_left(out, tmp_path):
     for stage in ("extract", "filter", "dedup"):
         export_texts("jsonl", out, tmp_path / stage, TextOptions(stage=stage))
         read = [row["id"] for own in rows(tmp_path / stage).values() for row in own]
