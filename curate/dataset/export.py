@@ -124,7 +124,7 @@ def _text_files(
         stream = found.in_split(split)
         for number, cut in enumerate(own):
             path = f"{split}/part-{number:05d}-of-{len(own):05d}{suffix}".removeprefix("/")
-            yield path, cut, partial(put, islice(stream, cut.documents), compression=compression)
+            yield path, cut, partial(put, islice(stream, cut.documents), compression)
 
 
 def _form(name: str, license: str | None) -> Callable[[Dataset], Files]:

@@ -44,7 +44,7 @@ TABLE = pa.schema(
 )
 
 
-def write_jsonl(documents: Iterable[Document], draft: Path, compression: str) -> None:
+def write_jsonl(documents: Iterable[Document], compression: str, draft: Path) -> None:
     """Writes documents as JSON lines."""
     with draft.open("wb") as raw, _packing(raw, compression) as file:
         for number, document in enumerate(documents):
@@ -53,7 +53,7 @@ def write_jsonl(documents: Iterable[Document], draft: Path, compression: str) ->
             file.write(_json(row).encode() + b"\n")
 
 
-def write_parquet(documents: Iterable[Document], draft: Path, compression: str) -> None:
+def write_parquet(documents: Iterable[Document], compression: str, draft: Path) -> None:
     """Writes documents as a table, whose column `metadata` is JSON."""
     codec = {"zst": "zstd", "gz": "gzip", "none": "none"}[compression]
     with pq.ParquetWriter(draft, TABLE, compression=codec) as writer:
@@ -121,5 +121,5 @@ def _stamp(moment: datetime | None) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-Form = Callable[[Iterable[Document], Path, str], None]
+Form = Callable[[Iterable[Document], str, Path], None]
 FORMS: dict[str, Form] = {"jsonl": write_jsonl, "parquet": write_parquet}

@@ -224,7 +224,7 @@ documents = st.builds(
 @limited(max_examples=60)
 def test_rows_of_json_lines_have_the_same_columns_and_the_user_s_own_values(own):
     file = Draft()
-    write_jsonl(own, file, "none")
+    write_jsonl(own, "none", file)
     lines = file.content.decode().split("\n")
     assert lines.pop() == ""
     for number, (document, row) in enumerate(zip(own, map(json.loads, lines), strict=True)):
@@ -257,8 +257,8 @@ class Draft:
 @limited(max_examples=30)
 def test_a_table_holds_what_json_lines_hold(own):
     table, file = pa.BufferOutputStream(), Draft()
-    write_parquet(own, table, "zst")
-    write_jsonl(own, file, "none")
+    write_parquet(own, "zst", table)
+    write_jsonl(own, "none", file)
     read = pq.read_table(pa.BufferReader(table.getvalue())).to_pylist()
     for row, line in zip(read, file.content.decode().split("\n"), strict=False):
         other = json.loads(line)
