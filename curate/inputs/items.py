@@ -12,6 +12,7 @@ from curate.commoncrawl import names
 from curate.commoncrawl.names import Listed
 from curate.errors import SettingsError
 from curate.inputs.digests import Digests
+from curate.inputs.forms import ENDINGS, form_of
 from curate.records import SOURCE
 from curate.stage.kinds import KINDS
 from curate.stage.parts import part_name
@@ -19,8 +20,6 @@ from curate.stage.plan import Form, Item, json_digest
 from curate.stage.record import read_stage
 from curate.storage.remote import UNTOLD
 
-LINES = (".jsonl", ".ndjson", ".json")
-DOCUMENT_SUFFIXES = (".parquet", *(name + packed for name in LINES for packed in ("", ".gz", ".zst")))
 MINIWEB = "miniweb:"  # the prefix of an input that names pages of the mini-web
 INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+\.gz")  # names of indexes in lines
 
@@ -115,7 +114,7 @@ def named_items(inputs: tuple[str, ...], reader: Path, digests: Digests, source:
             items += stage_items(storage.path(name), reader, first=len(items))
     for item in source_items({source: own}, digests) if own else ():
         if item.form != "documents":
-            raise SettingsError(f"{item.uri}: neither a stage folder nor documents ({', '.join(DOCUMENT_SUFFIXES)})")
+            raise SettingsError(f"{item.uri}: neither a stage folder nor a file of documents; these end in {ENDINGS}")
         items.append(replace(item, number=len(items)))
     return items
 
@@ -228,7 +227,7 @@ def _form(entry: Listed) -> Form:
         from curate.commoncrawl.columnar import is_index
 
         return "index" if is_index(entry.path) else "documents"
-    return "documents" if name.endswith(DOCUMENT_SUFFIXES) else "warc"
+    return "documents" if form_of(name) else "warc"
 
 
 def _holds(name: str, file: str) -> bool:

@@ -1,56 +1,52 @@
 """Documents of the user's own: each row of a file becomes a document, or a dead letter that says what is wrong."""
 
-import zlib
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from curate import storage
-from curate.inputs.rows import numbered_rows
-from curate.records import SOURCE, Document, Failure, document_id, row_id
+from curate.inputs.rows import UnreadRows, numbered_rows
+from curate.records import SOURCE, Document, Failure, Skipped, document_id, row_id
 from curate.stage.distinct import Distinct
 from curate.stage.plan import Item
 
+STRAY = re.compile("[\udc80-\udcff]")  # bytes that were not UTF-8
 USER_FORMS = ("documents", "owned")
 OPTIONAL = ("title", "date", "language", "mime", "warc_file")  # strings that a user's row may bring along
 
 
 def user_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
-    """Yields the documents of a user's file of Parquet or JSON lines.
+    """Yields the documents of a user's file, in any of the forms of `forms.py`.
 
     A row needs `text`, and may have `id`, `url`, `timestamp`, `source`, `quality` and the columns of OPTIONAL. A row
     that is no document comes as a Failure whose offset is the line, or the row of a Parquet file, counted from 1.
     """
-    with storage.local(path) as copy:
-        yield from _local_documents(copy, item, stage)
+    ids = Distinct()
+    for number, row in numbered_rows(path, name=item.name, digest=item.digest):
+        if isinstance(row, UnreadRows):
+            yield _failure(item, stage, number, "unreadable", str(row), length=row.rows)
+            continue
+        if isinstance(row, Skipped):
+            continue
+        try:
+            document = _document(row, item)
+            yield replace(document, id=ids.of(document.id))
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+            yield _failure(item, stage, number, "malformed", str(error), length=1)
 
 
-def _local_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
-    """Yields the documents and the failures of a user's local file; a damaged file ends in one failure."""
-    number = 0
-    try:
-        ids = Distinct()
-        for number, row in numbered_rows(path):
-            try:
-                document = _document(row, item)
-                yield replace(document, id=ids.of(document.id))
-            except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
-                yield Failure(
-                    file=item.name,
-                    offset=number,
-                    length=1,
-                    stage=stage,
-                    error="malformed",
-                    message=_utf8(str(error)[:500]),
-                    record=True,
-                )
-    except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
-        message = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
-        yield Failure(file=item.name, offset=number + 1, length=0, stage=stage, error="unreadable", message=message)
+def _failure(item: Item, stage: str, number: int, error: str, message: str, *, length: int) -> Failure:
+    return Failure(
+        file=item.name,
+        offset=number,
+        length=length,
+        stage=stage,
+        error=error,
+        message=_utf8(message[:500]),
+        record=error == "malformed",
+    )
 
 
 def _document(row: Any, item: Item) -> Document:
@@ -95,4 +91,4 @@ def _utc(value: Any) -> datetime | None:
 
 def _utf8(value: Any) -> str:
     """Returns a value as a string that UTF-8 can hold, as JSON may escape half a surrogate pair."""
-    return str(value).encode("utf-8", "replace").decode()
+    return STRAY.sub("\ufffd", str(value)).encode("utf-8", "replace").decode()

@@ -10,11 +10,20 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+import lz4.frame
 from backports import zstd
 
 CHUNK = 1 << 20  # bytes unpacked at a time
 WINDOW_LOG = 31  # the dumps of submissions are packed with it; takes 2 GiB of memory where the content is that long
 BOM = b"\xef\xbb\xbf"  # UTF-8's byte order mark
+# The first bytes of each packing; zstd has skippable frames besides.
+PACKINGS = {
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ\x00": "xz",
+    b"BZh": "bzip2",
+    b"\x1f\x8b": "gzip",
+    b"\x04\x22\x4d\x18": "lz4",
+}
 # What a damaged file raises.
 ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError, MemoryError)
 
@@ -71,23 +80,32 @@ def lines(pieces: Iterator[bytes], most: int) -> Iterator[Line]:
         yield _line(start, held, size, most)
 
 
-def _unpacking(file: BinaryIO) -> Any:
-    """Returns a reader of the unpacked bytes, chosen by the first bytes of the file."""
+def packing_of(file: BinaryIO) -> str:
+    """Returns how a file is packed, by its first bytes, to which it returns; "" where it is not."""
     head = file.read(6)
     file.seek(0)
-    if head[:4] == b"\x28\xb5\x2f\xfd" or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F):
+    if head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F:
+        return "zstd"
+    return next((name for magic, name in PACKINGS.items() if head.startswith(magic)), "")
+
+
+def _unpacking(file: BinaryIO) -> Any:
+    """Returns a reader of the unpacked bytes, chosen by the first bytes of the file."""
+    packing = packing_of(file)
+    if packing == "zstd":
         return zstd.ZstdFile(file, "rb", options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG})
-    if head[:6] == b"\xfd7zXZ\x00":
-        return _Streams(file, lzma.LZMADecompressor)
-    if head[:3] == b"BZh":
-        return _Streams(file, bz2.BZ2Decompressor)
-    if head[:2] == b"\x1f\x8b":
+    if packing == "gzip":
         return gzip.GzipFile(fileobj=file)
-    return _Plain(file)
+    streams: dict[str, Callable[[], Any]] = {
+        "xz": lzma.LZMADecompressor,
+        "bzip2": bz2.BZ2Decompressor,
+        "lz4": lz4.frame.LZ4FrameDecompressor,
+    }
+    return _Streams(file, streams[packing]) if packing else _Plain(file)
 
 
 class _Streams:
-    """A file of xz or bzip2 streams, one after another.
+    """A file of xz or bzip2 streams or lz4 frames, one after another.
 
     The library's own readers take damage at the start of a stream for the end of the file.
     """
@@ -98,7 +116,7 @@ class _Streams:
     def read1(self, size: int) -> bytes:
         while True:
             if self._stream.eof:
-                packed = self._stream.unused_data.lstrip(b"\0")  # xz pads with zeros
+                packed = (self._stream.unused_data or b"").lstrip(b"\0")  # xz pads with zeros
                 while not packed:
                     if not (more := self._file.read(CHUNK)):
                         return b""
@@ -109,7 +127,11 @@ class _Streams:
                     raise EOFError("the file ends within a stream")
             else:
                 packed = b""
-            if piece := self._stream.decompress(packed, size):
+            try:
+                piece = self._stream.decompress(packed, size)
+            except RuntimeError as error:  # so lz4 calls damage
+                raise OSError(str(error)) from None
+            if piece:
                 return bytes(piece)
 
 

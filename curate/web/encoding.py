@@ -143,3 +143,15 @@ def _wrong(text: str) -> int:
 
 def _beyond_ascii(text: str) -> int:
     return len(text) - len(text.encode("ascii", "ignore"))
+
+
+def likely_encoding(sample: bytes) -> str:
+    """Returns Python's name of the encoding of bytes that nothing describes: UTF-8 unless many do not fit it.
+
+    sample: the first bytes, which may end within a character.
+    """
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(sample)
+    if "\ufffd" not in text or _wrong(text) * 10 < _beyond_ascii(text):
+        return "utf-8"
+    detected = detect_encoding(sample)
+    return CODECS.get(detected, detected) if detected and not detected.startswith("utf-") else "cp1252"

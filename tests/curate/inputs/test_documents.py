@@ -241,7 +241,7 @@ def test_a_parquet_without_text_has_a_failure_per_row(tmp_path):
     assert [failure.error for failure in read(tmp_path / "a.parquet")] == ["malformed"] * 2
 
 
-@given(st.lists(rows, max_size=5))
+@given(st.lists(rows, min_size=1, max_size=5))
 def test_whatever_the_rows_every_one_is_a_document_that_parquet_can_hold_or_a_failure(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("rows")
     (folder / "receipts").mkdir()

@@ -199,7 +199,9 @@ def test_two_files_of_one_name_in_two_folders_have_two_names(folder):
 
 
 def test_a_verb_refuses_what_is_neither(folder):
-    with pytest.raises(SettingsError, match=r"a\.warc\.gz: neither a stage folder nor documents \(\.parquet"):
+    with pytest.raises(
+        SettingsError, match=r"a\.warc\.gz: neither a stage folder nor .* \.jsonl .*\.zip, plain or in \.gz"
+    ):
         named_items((f"{folder}/a.warc.gz",), folder / "out", Digests(), "own")
 
 

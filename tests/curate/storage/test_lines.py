@@ -8,6 +8,7 @@ import random
 import tracemalloc
 from itertools import pairwise
 
+import lz4.frame
 import pytest
 from backports import zstd
 from hypothesis import given, settings
@@ -37,6 +38,8 @@ PACKED = {
     "xz streams": halves(lzma.compress),
     "bzip2": bz2.compress(TEXT),
     "bzip2 streams": halves(bz2.compress),
+    "lz4": lz4.frame.compress(TEXT),
+    "lz4 frames": halves(lz4.frame.compress),
     "zstd": zstd.compress(TEXT),
     "zstd frames": SKIPPABLE + halves(zstd.compress) + SKIPPABLE,
     "zstd with a window of 2 GiB": wide(TEXT),
@@ -62,7 +65,7 @@ def test_an_unaided_zstd_reader_refuses_the_dumps_window():
 def test_lines_before_a_cut_are_handed_on_before_the_error(packing):
     many = 300_000 if packing.startswith("bzip2") else 60_000  # bzip2 hands on a block of 900 kB at a time
     content = b"".join(b"%d\n" % number for number in range(many))
-    packs = {"g": gzip.compress, "x": lzma.compress, "b": bz2.compress, "z": zstd.compress}
+    packs = {"g": gzip.compress, "x": lzma.compress, "b": bz2.compress, "z": zstd.compress, "l": lz4.frame.compress}
     packed = packs[packing[0]](content)
     cut = packed[: len(packed) * 3 // 4]
     with pytest.raises(ERRORS):
@@ -72,7 +75,7 @@ def test_lines_before_a_cut_are_handed_on_before_the_error(packing):
     assert all(content.startswith(line.content, line.offset) for line in parsed)
 
 
-@pytest.mark.parametrize("pack", [lzma.compress, bz2.compress, gzip.compress, zstd.compress])
+@pytest.mark.parametrize("pack", [lzma.compress, bz2.compress, gzip.compress, zstd.compress, lz4.frame.compress])
 @pytest.mark.parametrize("size", [10, 3 << 20])
 def test_damage_where_a_later_stream_begins_is_no_end_of_the_file(pack, size):
     one = pack(random.Random(size).randbytes(size))
