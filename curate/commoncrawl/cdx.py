@@ -7,8 +7,10 @@ Common Crawl's blocks of 3,000 lines are members of one file and are read on.
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from curate.commoncrawl.selection import IndexRow, Select
 from curate.errors import SettingsError
 
 LINE_BYTES = 1 << 20  # a longer line is cut there; no index has any
+OBJECT = re.compile(r"(?<!\S)\{")  # where the object of a line may begin
+OBJECTS = 8  # such places that are tried; a line of brackets would take seconds
 # The letters of a classic CDX header that are read, and what CDXJ calls them.
 LETTERS = {"a": "url", "m": "mime", "s": "status", "S": "length", "V": "offset", "g": "filename"}
 
@@ -107,12 +111,28 @@ def _row(line: bytes, number: int, name: str, columns: list[str] | None) -> Inde
             if len(values) != len(columns):
                 raise ValueError(f"{len(values)} columns, the first line names {len(columns)}")
             return from_strings(dict(zip(columns, values, strict=True)))
-        table = json.loads(text[text.index("{") :]) if "{" in text else None
-        if not isinstance(table, dict):
-            raise ValueError("no JSON object in the line")
-        return from_strings(table)
+        return from_strings(_object(text))
     except (ValueError, RecursionError) as error:
         return IndexRow(url="", file=name, offset=number, length=0, fault=f"{type(error).__name__}: {error}"[:200])
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Returns the JSON object at the end of a line; raises ValueError where there is none.
+
+    The key before it may hold brackets too, as an address may, and even blanks before them.
+    """
+    if not (starts := [match.start() for match in islice(OBJECT.finditer(text), OBJECTS)]):
+        raise ValueError("no JSON object in the line")
+    for start in starts:
+        try:
+            table = json.loads(text[start:])
+        except ValueError:
+            if start == starts[-1]:
+                raise
+            continue
+        if isinstance(table, dict):
+            return table
+    raise ValueError("no JSON object in the line")
 
 
 def _string(table: dict[str, Any], key: str) -> str:

@@ -21,7 +21,7 @@ from curate.stage.record import read_stage
 from curate.storage.remote import UNTOLD
 
 MINIWEB = "miniweb:"  # the prefix of an input that names pages of the mini-web
-INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+\.gz")  # names of indexes in lines
+INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+(?:\.gz)?")  # names of indexes in lines
 
 
 def files(pattern: str, *, miniweb: Path | None = None) -> list[Path]:

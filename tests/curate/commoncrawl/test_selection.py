@@ -155,6 +155,32 @@ def test_a_line_that_is_no_row_costs_only_itself_and_is_told_of(tmp_path, bad, m
     assert (taken[1].file, taken[1].offset) == ("index.cdxj", 2)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "com,example)/{id}",
+        "com,example)/api/{id}/{name}?q={x}",
+        "com,example)/{",
+        "com,example)/a {b} c",
+        'com,example)/{"url":"http://other.example/"}',
+        "com,example)/a { { {",
+        "",
+    ],
+)
+def test_a_key_may_hold_brackets_as_an_address_may(tmp_path, key):
+    (row,) = rows(tmp_path, f"{key} 20260101000000 {json.dumps(CAPTURE)}")
+    assert row == ROW
+
+
+def test_an_index_of_odd_rows_gives_what_can_be_used_and_tells_of_the_rest(data):
+    path = data("field") / "documents" / "cdx-00000"
+    taken = list(cdx.rows(path, path.name, Select()))
+    assert [row.url.rpartition("/")[2] for row in taken if not row.fault] == [
+        *("one", "two", "robots.txt", "one", "one", "one", "one?{x}", "one"),
+    ]
+    assert [row.offset for row in taken if row.fault] == [4, 5, 6, 13]  # numbers of lines
+
+
 def test_a_file_without_one_row_and_a_damaged_one_are_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"index\.cdxj: no line of it is a row"):
         rows(tmp_path, "<html>", "404")
