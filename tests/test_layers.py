@@ -65,7 +65,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "curate/inspection": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/links", "curate/crawl", "curate/tokens"),
-        *("curate/dataset", RECIPE),
+        *("curate/web", "curate/dataset", RECIPE),
     ),
     "pipelines": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/miniweb", "curate/dataset"),

@@ -50,7 +50,7 @@ def verify(out: Output, json: Json = False) -> None:
 @commands.command(rich_help_panel=LOOK)
 def why(
     out: Output,
-    what: Annotated[str, typer.Argument(metavar="URL|ID", help="A URL, or a document id in hex.")],
+    what: Annotated[str, typer.Argument(metavar="URL|ID", help="A URL in any spelling, or a document's id.")],
     json: Json = False,
 ) -> None:
     """Print what each stage did with a document."""
@@ -62,8 +62,6 @@ def why(
     else:
         for row in rows:
             say(console, history.line(row))
-    if not rows:
-        raise UserError(f"{what}: no stage of {out} has seen this URL or id")
 
 
 @commands.command(rich_help_panel=LOOK)

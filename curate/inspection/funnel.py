@@ -1,5 +1,6 @@
 """Reads back what a run did from the records of its stages: the counts of each, the sources, the shards."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,18 @@ def stage_folders(out: Path) -> dict[str, Path]:
     if not done and not (out / "recipe.toml").exists():
         raise UserError(f"{out}: no output of curate (neither recipe.toml nor stage.json is there)")
     return done
+
+
+def tables(out: Path, *, letters: bool = False) -> Iterator[tuple[str, Path, str]]:
+    """Yields the tables of an output that hold rows about documents, pages or links: stage, folder, name in the folder.
+
+    letters: also those of dead letters.
+    """
+    others = ("pointers/", "lots/", "deferred-", *(() if letters else ("failed-",)))
+    for stage, folder in stage_folders(out).items():
+        for name in read_stage(folder).outputs:
+            if name.endswith(".parquet") and not name.startswith(others):
+                yield stage, folder, name
 
 
 def _finished(folders: dict[str, Path]) -> dict[str, Path]:

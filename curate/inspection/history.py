@@ -1,7 +1,6 @@
 """Follows one document through the parts of all stages, and lists the inputs that failed."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.errors import UserError
-from curate.inspection.funnel import stage_folders
+from curate.inspection import addresses
+from curate.inspection.funnel import stage_folders, tables
 from curate.stage.kinds import KINDS
 from curate.stage.record import read_stage
 from curate.tokens import load
@@ -23,14 +23,25 @@ OTHER_NAMES = {"url": "fetch_url", "id": "dedupe_key"}  # the names that these c
 
 
 def of(out: Path, name: str) -> list[Row]:
-    """Returns every stage's verdict on the documents of a URL, hex id or own id, with their tokens where packed."""
-    return _verdicts(out, "url", [name]) or _verdicts(out, "id", _ids(out, name))
+    """Returns every stage's verdict on the documents of a URL, hex id or own id, with their tokens where packed.
+
+    The URL is first taken as it is, and then, where no stage has seen it, as other spellings of the same page. Raises
+    UserError, with the nearest URLs of its host, where there is nothing.
+    """
+    if rows := _verdicts(out, "url", [name]) or _verdicts(out, "id", _ids(out, name)):
+        return rows
+    result = addresses.search(out, name)
+    if not result.spellings:
+        near = ", ".join(f"{seen.url} ({seen.verdict} by {seen.stage})" for seen in result.nearest)
+        mend = f"; the nearest that it has: {near}" if near else ""
+        raise UserError(f"{name}: no stage of {out} has seen this URL or id{mend}")
+    return _verdicts(out, "url", list(result.spellings))
 
 
 def _ids(out: Path, name: str) -> list[bytes]:
     """Returns the ids that a name may stand for: a hex id's own, and those of all rows whose own id it is."""
     ids = {bytes.fromhex(name)} if re.fullmatch("[0-9a-f]{32}", name) else set()
-    for _, folder, table in _tables(out):
+    for _, folder, table in tables(out):
         path = storage.source(folder / table)
         if "given_id" in pq.read_schema(path).names:
             rows = pq.read_table(path, columns=["id"], filters=pc.field("given_id") == name)
@@ -38,23 +49,17 @@ def _ids(out: Path, name: str) -> list[bytes]:
     return sorted(ids)
 
 
-def _tables(out: Path) -> Iterator[tuple[str, Path, str]]:
-    """Yields the tables that hold rows about documents, pages or links: stage, folder, name in the folder."""
-    for stage, folder in stage_folders(out).items():
-        for name in read_stage(folder).outputs:
-            if name.endswith(".parquet") and not name.startswith(("failed-", "pointers/", "lots/", "deferred-")):
-                yield stage, folder, name
-
-
 def _verdicts(out: Path, column: str, values: list[Any]) -> list[Row]:
-    tables = _tables(out) if values else ()
-    return [row for stage, folder, name in tables for row in _matches(folder, name, stage, column, values)]
+    named = tables(out, letters=column == "url") if values else ()
+    return [row for stage, folder, name in named for row in _matches(folder, name, stage, column, values)]
 
 
 def _matches(folder: Path, name: str, stage: str, column: str, values: list[Any]) -> list[Row]:
-    if KINDS[stage].leaves == "links" and not name.startswith("rejected-"):
+    if KINDS[stage].leaves == "links" and not name.startswith(("rejected-", "failed-")):
         column = OTHER_NAMES[column]
     table = pq.read_table(storage.source(folder / name), filters=pc.field(column).isin(values))
+    if name.startswith("failed-"):
+        return [{**row, "stage": stage, "verdict": "failed"} for row in table.to_pylist()]
     rows = []
     for row in table.drop([long for long in ("text", "ids") if long in table.column_names]).to_pylist():
         if KINDS[stage].leaves == "decisions" and not name.startswith("rejected-") and not row["kept"]:
@@ -113,6 +118,8 @@ def passage(out: Path, shard: str, token: int, stop: int) -> str:
 
 def line(row: Row) -> str:
     """Returns one row of `of` as a line of text."""
+    if row["verdict"] == "failed":
+        return f"{row['stage']:9} failed   {_letter_line(row)}  {row['url']}"
     head = f"{row['stage']:9} {row['verdict']:8} {row['id']}"
     if row["verdict"] == "rejected":
         limit = f" (limit {row['threshold']:.6g})" if "threshold" in row else ""

@@ -243,6 +243,30 @@ def comparable(url: str) -> str:
     return f"{host}{path}?{kept}" if kept else f"{host}{path}"
 
 
+def compared_as_written(text: str) -> str:
+    """Returns the compared form of an address as a person writes it, with or without its scheme; '' if it is none.
+
+    >>> compared_as_written("WWW.Example.com:80/a/#top"), compared_as_written("https://example.com/%61")
+    ('example.com/a', 'example.com/a')
+    """
+    text = text.strip()
+    for whole in (text, f"http://{text}"):
+        url = fetch_url(whole)
+        if isinstance(url, str):
+            return comparable(url)
+        if "://" in text and "\0" not in text and len(text) <= MAX_RAW:  # of another scheme, or of a host without a dot
+            try:
+                return comparable(normalize_url(text).partition("#")[0])
+            except ValueError:
+                return ""
+    return ""
+
+
+def host_forms(host: str) -> tuple[str, ...]:
+    """Returns a host's name in ASCII, and in the letters that it stands for where these are others."""
+    return (host, idna.decode(host)) if "xn--" in host else (host,)
+
+
 def _refusal(raw: str) -> Reason:
     """Returns the reason for an address that cannot be parsed."""
     scheme = re.match(r"[\x00- ]*([A-Za-z][A-Za-z0-9+.\-]{0,39}):", raw)
