@@ -8,6 +8,7 @@ writes the same plan and removes nothing, a part that is there is not made, a cl
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
@@ -25,7 +26,7 @@ from curate.recipe import Recipe
 from curate.settings import Where
 from curate.stage.kinds import KINDS
 from curate.stage.ownership import claim_run, held
-from curate.stage.plan import load_plan, stage_folder
+from curate.stage.plan import load_plan, open_plan, stage_folder
 from curate.stage.record import StageRecord, begin_stage, close_stage, done, read_stage
 from curate.storage.writing import write_bytes
 
@@ -35,14 +36,16 @@ USER_ERROR = re.compile(r"(?:SettingsError|OlderOutput|UserError): (.+?)(?: \[wh
 
 def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     """Runs or resumes a recipe as one job, to its end; returns the stages' records by name."""
-    with engine.started() as engine, held(out):
+    with engine.started() as engine, held(out) as ledger:
         engine.progress.warn_all(plans.left_out(recipe))
         seconds = check_inputs(recipe) / KINDS[recipe.stages[0]].bytes_per_second
         claim_run(recipe.name, out)
+        engine.progress.record_in(ledger)
         if engine.session is None:
             raise ValueError("an engine executes between `started` and the end of its block")
         try:
-            engine.session.run(lambda pipeline: build(pipeline, recipe, out), seconds)
+            with engine.progress.following(partial(open_plan, out, halves(recipe))):
+                engine.session.run(lambda pipeline: build(pipeline, recipe, out), seconds)
         except Exception as error:
             text = f"SettingsError: {error}" if isinstance(error, UserError) else str(error)
             if messages := USER_ERROR.findall(text):
@@ -67,12 +70,19 @@ def build(pipeline: beam.Pipeline, recipe: Recipe, out: Path) -> None:
     """Wires every stage of a recipe."""
     start = pipeline | "Recipe" >> beam.Create([recipes.to_toml(recipe)])
     gate = start | "Begin" >> beam.Map(begin, storage.uri(out))
+    for name in halves(recipe):
+        parts = parts_of(name, recipe, storage.uri(stage_folder(out, name)))
+        gate = gate | name >> Stage(name, storage.uri(out), parts)
+    gate | "Manifest" >> beam.Map(finish)
+
+
+def halves(recipe: Recipe) -> list[str]:
+    """Returns the stages of a recipe in order, each behind its first half, if that is needed."""
+    names: list[str] = []
     for stage in recipe.stages:
         half = KINDS[stage].first_half
-        for name in (half, stage) if half and wiring(half).needed(recipe) else (stage,):
-            parts = parts_of(name, recipe, storage.uri(stage_folder(out, name)))
-            gate = gate | name >> Stage(name, storage.uri(out), parts)
-    gate | "Manifest" >> beam.Map(finish)
+        names += [half, stage] if half and wiring(half).needed(recipe) else [stage]
+    return names
 
 
 def parts_of(stage: str, recipe: Recipe, folder: str) -> beam.PTransform:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from curate import __version__, errors, miniweb, storage
-from curate.inputs.digests import Digests
+from curate.inputs.digests import Digests, Doing, unseen
 from curate.inputs.items import MINIWEB, files, source_items, stage_items
 from curate.pipelines.engines.engine import wiring
 from curate.pipelines.engines.warnings import Warned
@@ -35,9 +35,9 @@ def build_miniweb(recipe: Recipe, out: Path) -> None:
         version.write_text(__version__)
 
 
-def open_digests(out: Path) -> Digests:
-    """Reads the digests of inputs that an earlier run has stored in the output."""
-    return Digests(out / "inputs.json", ours=miniweb_folder(out))
+def open_digests(out: Path, doing: Doing = unseen) -> Digests:
+    """Reads the digests of inputs that an earlier run has stored in the output; doing: shows that more are read."""
+    return Digests(out / "inputs.json", ours=miniweb_folder(out), doing=doing)
 
 
 def planned(stage: str, recipe: Recipe, out: Path, digests: Digests, say: Callable[[str], None] = quiet) -> Plan:

@@ -21,23 +21,27 @@ from curate.storage.writing import write_bytes
 
 def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     """Runs or resumes every stage of a recipe into a folder, writes its manifest, and returns the records by stage."""
-    with engine.started() as engine, held(out):
+    with engine.started() as engine, held(out) as ledger:
         claim_run(recipe.name, out)
-        engine.progress.warn_all(plans.left_out(recipe))
-        plans.check_model_files(recipe, out)
-        digests = plans.open_digests(out)
+        progress = engine.progress
+        progress.record_in(ledger)
+        progress.warn_all(plans.left_out(recipe))
+        digests = plans.open_digests(out, progress.doing)
         first, *others = recipe.stages
-        plan = plans.planned(first, recipe, out, digests, engine.progress.say)
+        with progress.doing("planning"):
+            plans.check_model_files(recipe, out)
+            plan = plans.planned(first, recipe, out, digests, progress.say)
         digests.save()
         write_bytes(out / "recipe.toml", to_toml(recipe).encode())
         engine = replace(engine, outdated=(out / "manifest.json", out / "report.html"))
         records = {first: kept_some(execute(plan, engine), out)}
-        engine.progress.warn_all(of_sources(records[first], plans.given_inputs(recipe)))
+        progress.warn_all(of_sources(records[first], plans.given_inputs(recipe)))
         for stage in others:
-            given = plans.given(stage, recipe, out, digests, engine.progress.say)
+            given = plans.given(stage, recipe, out, digests, progress.say)
             records[stage] = kept_some(run_stage(stage, recipe, stage_folder(out, stage), given, engine), out)
         digests.save()
-        manifest.write(manifest.make(recipe, out, records), out)
+        with progress.doing("writing the manifest"):
+            manifest.write(manifest.make(recipe, out, records), out)
     return records
 
 
@@ -54,4 +58,6 @@ def run_stage(stage: str, recipe: Recipe, folder: Path, given: Given, engine: En
     module = wiring(stage)
     if prepare := getattr(module, "prepare", None):
         prepare(recipe, folder, given, engine)
-    return execute(module.plan(recipe, folder, given), engine)
+    with engine.progress.doing(f"planning {stage}"):
+        plan = module.plan(recipe, folder, given)
+    return execute(plan, engine)

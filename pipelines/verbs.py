@@ -6,6 +6,7 @@ from pathlib import Path
 from curate import recipe as recipes
 from curate import settings, storage
 from curate.errors import SettingsError
+from curate.inputs.digests import Digests
 from curate.inputs.items import named_items, source_items, stage_items
 from curate.pipelines.engines.engine import Engine, wiring
 from curate.pipelines.run import run_stage
@@ -37,8 +38,9 @@ def run(
     if all_languages and "filter" not in KINDS[stage].reads:
         raise SettingsError(f"--all-languages: {stage} asks for no language")
     loaded = recipes.in_all_languages(loaded) if all_languages else loaded
-    with engine.started() as engine, held(out):
+    with engine.started() as engine, held(out) as ledger:
         claim_stage(stage, out)
+        engine.progress.record_in(ledger)
         return _run(stage, inputs, out, loaded, engine, source)
 
 
@@ -47,7 +49,7 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
     if takes == "links":
         crawled: StageRecord = wiring(stage).run(recipe, inputs, out, engine, source)
         return crawled
-    given = Given(say=engine.progress.say)
+    given = Given(say=engine.progress.say, digests=Digests(doing=engine.progress.doing))
     if takes == "tokens":
         if len(inputs) != 1:
             raise SettingsError(f"{stage} takes one input, the folder that tokenize wrote")

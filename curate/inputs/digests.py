@@ -1,6 +1,8 @@
 """The digests and sizes of input files, remembered between runs so that unchanged files are not read again."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,19 @@ from curate.storage.identity import Fact
 from curate.storage.patience import RemoteError
 from curate.storage.writing import sha256_of, write_json
 
+# Shows what a block does, by its name and the bytes that it reads; the block calls what it is given with those read.
+Doing = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+def nothing(_amount: int) -> None:
+    """Does nothing."""
+
+
+@contextmanager
+def unseen(_what: str, _total: int = 0) -> Iterator[Callable[[int], None]]:
+    """Shows nothing."""
+    yield nothing
+
 
 class Digests:
     """Identifies input files, and remembers the sha256 of those that it has read.
@@ -18,11 +33,13 @@ class Digests:
     what its store states ("etag:…", "md5:…", which is no sha256), so it is not read at all. Remote files under `ours`,
     which earlier stages wrote, are read once, so that their digest is that of their content wherever they lie.
 
-    memory: the JSON file in which digests are remembered; None: they are forgotten.
+    memory: the JSON file in which digests are remembered; None: they are forgotten. doing: shows that files are read.
     """
 
-    def __init__(self, memory: Path | None = None, ours: Path | None = None) -> None:
+    def __init__(self, memory: Path | None = None, ours: Path | None = None, doing: Doing = unseen) -> None:
         self.memory, self.ours = memory, ours
+        self._doing = doing
+        self._advance: Callable[[int], None] = nothing
         # A path's key, then its sha256. The key is [size, change time in ns] of a local file, else [size, identity].
         self._entries: dict[str, list[Any]] = _read_memory(memory) if memory else {}
 
@@ -39,7 +56,17 @@ class Digests:
             raise SettingsError(str(error)) from None
         except OSError as error:
             raise SettingsError(f"{error.filename or remote[0]}: cannot read this input: {error}") from None
-        return [self._remote_fact(path, stated[path]) if path in stated else self._local_fact(path) for path in paths]
+        with self._doing("reading input digests", sum(map(self._unread, paths))) as self._advance:
+            return [
+                self._remote_fact(path, stated[path]) if path in stated else self._local_fact(path) for path in paths
+            ]
+
+    def _unread(self, path: Path) -> int:
+        """Returns the bytes of a local file that is to be read, and 0 of one that is remembered."""
+        if storage.is_remote(path) or not path.is_file():
+            return 0
+        status, entry = path.stat(), self._entries.get(str(path))
+        return 0 if entry and entry[:2] == [status.st_size, status.st_mtime_ns] else status.st_size
 
     def save(self) -> None:
         """Writes the remembered digests for the next run."""
@@ -64,7 +91,7 @@ class Digests:
         """Returns the sha256 of a file, which is read if its key is not the remembered one."""
         entry = self._entries.get(str(path))
         if entry is None or entry[:2] != key:
-            entry = self._entries[str(path)] = [*key, sha256_of(path)]
+            entry = self._entries[str(path)] = [*key, sha256_of(path, self._advance)]
         return str(entry[2])
 
 

@@ -53,6 +53,11 @@ class Ledger:
             pid=os.getpid(), host=socket.gethostname(), command=shlex.join(words), cwd=os.getcwd(), since=now, seen=now
         )
 
+    @property
+    def kept(self) -> bool:
+        """Returns whether there is a file."""
+        return self._path is not None
+
     def note(self, **values: object) -> None:
         """Changes fields of the attempt and writes them; a disk that is full costs the note alone."""
         self.attempt = replace(self.attempt, **values, seen=_now())  # type: ignore[arg-type]

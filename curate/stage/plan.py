@@ -163,6 +163,16 @@ def load_plan(folder: Path) -> Plan:
     return _load_plan(str(folder), storage.stamp(folder / "plan.json"))
 
 
+def open_plan(out: Path, stages: Iterable[str]) -> Plan | None:
+    """Reads the plan of the first of these stages of a run that is not closed; None where that has no plan."""
+    for stage in stages:
+        folder = stage_folder(out, stage)
+        names = storage.names(folder)
+        if "stage.json" not in names:
+            return load_plan(folder) if "plan.json" in names else None
+    return None
+
+
 @lru_cache(maxsize=4)
 def _load_plan(name: str, _stamp: object) -> Plan:
     folder = storage.path(name)

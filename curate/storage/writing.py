@@ -2,18 +2,26 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from curate import storage
 
+BLOCK = 1 << 20  # bytes read at a time
 
-def sha256_of(path: Path) -> str:
-    """Returns the hex sha256 of a file."""
+
+def sha256_of(path: Path, advance: Callable[[int], None] | None = None) -> str:
+    """Returns the hex sha256 of a file; advance: called with the bytes that were read, again and again."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        if advance is None:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while block := file.read(BLOCK):
+            digest.update(block)
+            advance(len(block))
+        return digest.hexdigest()
 
 
 @contextmanager

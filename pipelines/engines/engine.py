@@ -1,7 +1,7 @@
 """Executes the plan of one stage: opens it, has a pipeline make the parts that are missing, and closes it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -32,7 +32,10 @@ class Engine:
 
         Enter it before the lock of an output is taken: the session may copy this process, and so the lock.
         """
-        with Session(self.target) as session:
+        session = Session(self.target)
+        with ExitStack() as stack:
+            with self.progress.starting("starting"):
+                stack.enter_context(session)
             yield replace(self, session=session)
 
 
@@ -44,7 +47,8 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
         return record
     if engine.session is None:
         raise ValueError("an engine executes between `started` and the end of its block")
-    engine.session.prepare()
+    with engine.progress.doing(f"{plan.stage}: making the runner ready"):
+        engine.session.prepare()
     for path in engine.outdated:
         path.unlink(missing_ok=True)
     pending = open_stage(plan)

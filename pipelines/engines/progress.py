@@ -1,24 +1,116 @@
-"""Reports the progress of a run: one line per stage, and on a terminal a bar that counts receipts."""
+"""Reports the progress of a run: a line per stage, and what is being done: as a bar on a terminal, else as plain lines.
+
+A thread looks at the receipts and the heartbeats of the stage that runs, some times a second. It shows what it sees,
+and notes it in the file of the attempt, from which `curate status` reads it.
+"""
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+from rich.control import Control
+from rich.live import Live
+from rich.segment import ControlType
+from rich.text import Text
 
 from curate import storage
-from curate.console import say
+from curate.console import plain, say
 from curate.errors import SettingsError, StrictError
 from curate.pipelines.engines.warnings import Warned
+from curate.stage import heartbeat, wording
+from curate.stage.attempt import Ledger
 from curate.stage.plan import Plan
 from curate.stage.record import StageRecord
+from curate.stage.tally import Pace, Rate, Sight, Tally
+from curate.stage.wording import Field
 
-PATIENCE_S = 2.0  # a shorter stage shows no bar
-POLL_S = 0.25
-STORE_POLL_S = 5.0  # each poll of an object store is a listing
+PATIENCE_S = 0.2  # what takes less time is not shown
+DRAW_S = 0.25
+LOOK_S = 0.5
+STORE_LOOK_S = 5.0  # each look at a store is a listing
+LOOKS_A_TIME = 20  # a look that takes long is followed by a pause this many times as long
+FIRST_LINE_S = 5.0  # without a terminal
+LINE_S = 30.0
+NOTE_S = 2.0  # between notes in the file of the attempt
+RATED_S = 5.0  # a stage that took less has no rate in its last line
+NAME, BAR = 9, (8, 30)  # characters of a name at least, and of the bar at least and at most
+GLYPHS, PLAIN_GLYPHS = ("━", "╸"), ("#", "")  # a full and a half cell of the bar; where the terminal knows only ASCII
+
+Advance = Callable[[int], None]
+
+
+class Topic:
+    """What is being done: its name, and what is seen of it."""
+
+    pause_s = 0.0  # until the next look
+
+    def __init__(self, name: str, total: int = 0) -> None:
+        self.name = name
+        self.began = time.monotonic()
+        self.sight = Sight(stage=name, parts=0, items=0, done=0, total=total)
+        self.rate: Rate | None = None
+        self._pace = Pace()
+
+    def advance(self, amount: int) -> None:
+        """Adds to the bytes that are done."""
+        self.sight = replace(self.sight, done=self.sight.done + amount)
+
+    def look(self) -> None:
+        """Takes the rate of what is seen now."""
+        self.rate = self._pace.add(self.sight, time.monotonic())
+
+    def fields(self) -> list[Field]:
+        """Returns the fields of its line; where nothing can be measured, how long it takes so far."""
+        fields = wording.fields(self.sight, self.rate)
+        if wording.share(self.sight) is None or fields == [Field(wording.STARTING, 0)]:
+            fields.append(Field(wording.duration(time.monotonic() - self.began), 1))
+        return fields
+
+
+class StageTopic(Topic):
+    """A stage that runs."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan.stage)
+        self.plan = plan
+        self.first: Sight | None = None  # before this attempt has made anything
+        self._tally = Tally(plan)
+
+    def look(self) -> None:
+        """Looks at the stage's folder, unless a store does not answer, and takes the rate."""
+        began = time.monotonic()
+        with suppress(SettingsError), storage.one_line(str(self.plan.folder), "cannot look"):
+            self.sight = self._tally.look()
+            self.first = self.first or self.sight
+        super().look()
+        least = STORE_LOOK_S if storage.is_remote(self.plan.folder) else LOOK_S
+        self.pause_s = max(least, LOOKS_A_TIME * (time.monotonic() - began))
+
+
+class JobTopic(Topic):
+    """A job of several stages, of which one runs."""
+
+    def __init__(self, find: Callable[[], Plan | None], ledger: Ledger) -> None:
+        super().__init__("the job")
+        self.pause_s = LOOK_S
+        self._find, self._ledger = find, ledger
+        self._topic: StageTopic | None = None
+
+    def look(self) -> None:
+        """Looks for the stage that runs, and at it."""
+        with suppress(SettingsError), storage.one_line("the output", "cannot look"):
+            plan = self._find()
+            if plan and (self._topic is None or self._topic.plan is not plan):
+                self._topic = StageTopic(plan)
+                self._ledger.note(stage=plan.stage, stage_since=_now())
+        if self._topic:
+            self._topic.look()
+            self.name, self.sight, self.rate = self._topic.name, self._topic.sight, self._topic.rate
+            self.pause_s = self._topic.pause_s
 
 
 class Progress:
@@ -29,8 +121,16 @@ class Progress:
 
     def __init__(self, console: Console | None = None, *, strict: bool = False) -> None:
         self.console, self.strict = console, strict
-        self._started = 0.0
         self._worked = False  # a stage has begun, or an earlier run has finished it
+        self._topics: list[Topic] = []  # the last is the one to show
+        self._last: StageTopic | None = None
+        self._display = Display(console)
+        self._ledger = Ledger()
+
+    def record_in(self, ledger: Ledger) -> None:
+        """Notes from now on in this ledger what is being done."""
+        self._ledger = ledger
+        ledger.note()
 
     def skipped(self, plan: Plan) -> None:
         """Reports a stage that an earlier run has finished."""
@@ -38,11 +138,13 @@ class Progress:
         self.say(f"{plan.stage:9} done before")
 
     def done(self, record: StageRecord) -> None:
-        """Reports a stage that is now closed, with its counts and the time it took."""
+        """Reports a stage that is now closed, with its counts, the time it took and its rates."""
         counts = record.counts
         failed = f", {counts.failed:,} failed" if counts.failed else ""
-        seconds = time.monotonic() - self._started if self._started else 0.0
-        self.say(f"{record.stage:9} read {counts.read:,}, kept {counts.kept:,}{failed} in {seconds:.1f} s")
+        topic = self._last
+        seconds = time.monotonic() - topic.began if topic else 0.0
+        rates = _mean_rates(topic, record, seconds) if topic and seconds >= RATED_S else ""
+        self.say(f"{record.stage:9} read {counts.read:,}, kept {counts.kept:,}{failed} in {seconds:.1f} s{rates}")
 
     def warn(self, message: str, mend: str) -> None:
         """Prints a warning: what happened and what was done about it, and the setting that changes it.
@@ -66,28 +168,170 @@ class Progress:
             say(self.console, line)
 
     @contextmanager
-    def watching(self, plan: Plan) -> Iterator[None]:
-        """Shows the number of the stage's finished parts until the block ends."""
-        self._started = time.monotonic()
-        self._worked = True
-        if not self.console or not self.console.is_terminal:
+    def doing(self, what: str, total: int = 0) -> Iterator[Advance]:
+        """Shows what the block does; yields the function that adds to what is done. total: bytes, if they are known."""
+        topic = Topic(what, total)
+        with self._shown(topic):
+            self._ledger.note(doing=what)
+            yield topic.advance
+        self._ledger.note(doing="")
+
+    @contextmanager
+    def starting(self, what: str) -> Iterator[None]:
+        """Shows on a terminal what the block does, without a thread, so that the process may be copied meanwhile."""
+        self._display.draw_once(Topic(what))
+        try:
             yield
+        finally:
+            self._display.clear()
+
+    @contextmanager
+    def watching(self, plan: Plan) -> Iterator[None]:
+        """Shows how far the stage is, and notes it for `curate status`, until the block ends."""
+        self._worked = True
+        self._last = topic = StageTopic(plan)
+        self._ledger.note(stage=plan.stage, stage_since=_now(), doing="")
+        try:
+            with self._shown(topic):
+                yield
+        finally:
+            heartbeat.clear(plan.folder)
+
+    @contextmanager
+    def following(self, find: Callable[[], Plan | None]) -> Iterator[None]:
+        """Shows how far the stage is whose plan `find` returns, as one job works on stage after stage."""
+        self._worked = True
+        topic = JobTopic(find, self._ledger)
+        with self._shown(topic):
+            yield
+
+    @contextmanager
+    def _shown(self, topic: Topic) -> Iterator[None]:
+        """Shows a topic above those that are shown; the first starts the thread, which ends with it."""
+        self._topics.append(topic)
+        if len(self._topics) > 1 or not (self.console or self._ledger.kept):
+            try:
+                yield
+            finally:
+                self._topics.pop()
             return
         ended = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(plan, ended), daemon=True)
+        thread = threading.Thread(target=self._show, args=(ended,), name="progress", daemon=True)
         thread.start()
         try:
             yield
         finally:
             ended.set()
             thread.join()
+            self._topics.clear()
+            self._display.clear()
 
-    def _watch(self, plan: Plan, ended: threading.Event) -> None:
-        if ended.wait(PATIENCE_S):
+    def _show(self, ended: threading.Event) -> None:
+        look_at, note_at, shown = 0.0, 0.0, None
+        while not ended.wait(DRAW_S if shown else PATIENCE_S):
+            topic, now = self._topics[-1], time.monotonic()
+            if topic is not shown or now >= look_at:
+                topic.look()
+                look_at, shown = now + topic.pause_s, topic
+            with suppress(OSError):  # nobody reads any more
+                self._display.show(topic)
+            if now >= note_at:
+                note_at = now + NOTE_S
+                self._note(topic)
+
+    def _note(self, topic: Topic) -> None:
+        rate = topic.rate if isinstance(topic, StageTopic | JobTopic) else None
+        self._ledger.note(
+            documents_per_second=rate.documents if rate else None,
+            amount_per_second=rate.amount if rate else None,
+            left_s=rate.left_s if rate else None,
+        )
+
+
+class Display:
+    """Shows topics on a console: as a bar that is drawn anew each time, or as a line from time to time."""
+
+    def __init__(self, console: Console | None) -> None:
+        self._console = console
+        self._draws = console is not None and console.is_terminal and not console.is_dumb_terminal
+        self._live: Live | None = None
+        self._drawn = False
+        self._lines: dict[Topic, float] = {}  # when the next line of a topic is due
+
+    def show(self, topic: Topic) -> None:
+        """Draws the bar, or prints a line if one is due."""
+        if self._draws:
+            self.draw(topic)
+        elif self._console:
+            now = time.monotonic()
+            if now >= self._lines.setdefault(topic, topic.began + FIRST_LINE_S):
+                self._lines[topic] = now + LINE_S
+                say(self._console, wording.line(topic.name, topic.fields()))
+
+    def draw(self, topic: Topic) -> None:
+        """Draws the bar, if the console is a terminal."""
+        if not self._console or not self._draws:
             return
-        columns = (TextColumn("{task.description:9}"), BarColumn(), MofNCompleteColumn())
-        with Bar(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console, transient=True) as bar:
-            task = bar.add_task(plan.stage, total=len(plan.items))
-            while not ended.wait(STORE_POLL_S if storage.is_remote(plan.folder) else POLL_S):
-                made = sum(name.endswith(".json") for name in storage.names(plan.folder / "receipts"))
-                bar.update(task, completed=made)
+        text = bar_line(topic, self._console.width - 1, _glyphs(self._console))
+        if self._live is None:
+            self._live = Live(text, console=self._console, auto_refresh=False, transient=True)
+            self._live.start(refresh=True)
+        else:
+            self._live.update(text, refresh=True)
+
+    def draw_once(self, topic: Topic) -> None:
+        """Draws a topic that stays as it is until `clear`; the cursor is shown, and nothing is redirected."""
+        if self._console and self._draws:
+            self._console.print(bar_line(topic, self._console.width - 1, _glyphs(self._console)), end="")
+            self._drawn = True
+
+    def clear(self) -> None:
+        """Removes the bar, and shows the cursor again."""
+        live, self._live = self._live, None
+        if live:
+            live.stop()
+        if self._console and self._drawn:
+            self._console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
+            self._drawn = False
+
+
+def bar_line(topic: Topic, width: int, glyphs: tuple[str, str]) -> Text:
+    """Returns a topic as one line of at most `width` characters: fields that do not fit are left out."""
+    share = wording.share(topic.sight)
+    head = f" {plain(topic.name):{NAME}}"
+    least = BAR[0] + 1 if share is not None else 0
+    fields = topic.fields()
+    while len(fields) > 1 and len(head) + least + sum(len(field.text) + 2 for field in fields) > width:
+        fields.remove(max(fields, key=lambda field: field.rank))
+    tail = "".join(f"  {field.text}" for field in fields)
+    text = Text(head, no_wrap=True, overflow="crop", end="")
+    if share is not None and len(head) + least + len(tail) <= width:
+        cells = min(BAR[1], width - len(head) - len(tail) - 1)
+        halves = int(2 * cells * share)
+        full, half = glyphs
+        text.append(f" {full * (halves // 2)}{half * (halves % 2)}".ljust(cells + 1), style="cyan")
+    text.append(tail)
+    text.truncate(max(1, width))
+    return text
+
+
+def _glyphs(console: Console) -> tuple[str, str]:
+    """Returns what a bar is drawn with, which the terminal's encoding can hold."""
+    try:
+        "".join(GLYPHS).encode(console.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return PLAIN_GLYPHS
+    return GLYPHS
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _mean_rates(topic: StageTopic, record: StageRecord, seconds: float) -> str:
+    """Returns the rates of what an attempt has done of a stage, for its last line."""
+    first = topic.first
+    read = record.counts.read - (first.read if first else 0)
+    amount = topic.sight.total - (first.done if first else 0)
+    docs = f", {wording.number(read / seconds)} docs/s" if topic.sight.unit == "bytes" and read > 0 else ""
+    return f"{docs}, {wording.size(amount / seconds)}/s" if docs and amount > 0 else docs

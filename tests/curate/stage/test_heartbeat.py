@@ -36,7 +36,9 @@ def plan_of(folder: Path, items: int, **values) -> Plan:
 
 
 def document(number: int) -> Document:
-    return Document(id=document_id(f"u{number}", EPOCH, b""), url=f"u{number}", timestamp=EPOCH, source="web", text="text")
+    return Document(
+        id=document_id(f"u{number}", EPOCH, b""), url=f"u{number}", timestamp=EPOCH, source="web", text="text"
+    )
 
 
 def beat_now(folder: Path) -> None:

@@ -1,0 +1,142 @@
+"""What is seen of a stage that runs, in words: the fields of a line of progress, for the bar, for lines, for status."""
+
+from dataclasses import dataclass
+
+from curate.stage.tally import Rate, Sight
+
+TOP = 2  # reasons of rejections that are named
+UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+STARTING = "starting workers"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A piece of a line of progress."""
+
+    text: str
+    rank: int  # where a line is too long, the field of the highest rank goes first
+
+
+def fields(sight: Sight, rate: Rate | None) -> list[Field]:
+    """Returns the fields of a line, in order."""
+    found = [*_amounts(sight), *_speeds(sight, rate), *_verdicts(sight)]
+    if rate and rate.left_s is not None:
+        found.append(Field(f"ETA {duration(rate.left_s)}", 2))
+    return found
+
+
+def share(sight: Sight) -> float | None:
+    """Returns how much of a stage, or of the step that it is in, is done; None where that is not known."""
+    if sight.step:
+        return sight.step_done / sight.total if sight.step_done and sight.total else None
+    if sight.total:
+        return min(1.0, sight.done / sight.total)
+    return sight.parts / sight.items if sight.items else None
+
+
+def _amounts(sight: Sight) -> list[Field]:
+    found = []
+    part = share(sight)
+    if sight.step:
+        found.append(Field(sight.step, 0))
+    elif not sight.workers and not sight.done and sight.items:
+        return [Field(STARTING, 0)]
+    if part is not None:
+        found.append(Field(f"{100 * part:3.0f} %" if part == 1 else f"{int(100 * part):3} %", 0))
+    if sight.total and part is not None:
+        found.append(Field(amount(sight.step_done if sight.step else sight.done, sight.total, sight.unit), 1))
+    if sight.items > 1 and not sight.step:
+        found.append(Field(f"{sight.parts:,} of {sight.items:,} parts", 9))
+    return found
+
+
+def _speeds(sight: Sight, rate: Rate | None) -> list[Field]:
+    found = []
+    if rate and rate.documents and sight.unit == "bytes":
+        found.append(Field(f"{number(rate.documents)} docs/s", 4))
+    if rate and rate.amount:
+        speed = f"{number(rate.amount)} URLs/s" if sight.unit == "URLs" else f"{size(rate.amount)}/s"
+        found.append(Field(speed, 5))
+    return found
+
+
+def _verdicts(sight: Sight) -> list[Field]:
+    found = []
+    judged = sight.kept + sight.rejected
+    if judged and not sight.step:
+        found.append(Field(f"kept {100 * sight.kept / judged:.0f} %", 3))
+        top = [*sight.reasons.items()][:TOP]
+        shares = [
+            f"{reason.removeprefix(f'{sight.stage}.')} {100 * count / judged:.0f} %"
+            for reason, count in top
+            if 100 * count >= judged
+        ]
+        if shares:
+            found.append(Field(f"top: {shares[0]}", 6))
+        found += [Field(text, 7) for text in shares[1:]]
+    if sight.failed:
+        found.append(Field(f"{sight.failed:,} failed", 2))
+    return found
+
+
+def line(name: str, parts: list[Field]) -> str:
+    """Returns a line of progress as plain text."""
+    return f"{name:9} {', '.join(field.text.strip() for field in parts)}"
+
+
+def amount(done: int, total: int, unit: str = "bytes") -> str:
+    """Returns how much of a total is done, in one unit.
+
+    >>> amount(1_312_000_000, 3_100_000_000)
+    '1.3 of 3.1 GB'
+    >>> amount(12, 3100, "URLs")
+    '12 of 3,100 URLs'
+    """
+    if unit != "bytes":
+        return f"{done:,} of {total:,} {unit}"
+    power = _power(total)
+    return f"{_digits(done, power)} of {_digits(total, power)} {UNITS[power]}"
+
+
+def size(value: float) -> str:
+    """Returns a number of bytes in the unit that suits it.
+
+    >>> size(1_900_000), size(980), size(20_400_000)
+    ('1.9 MB', '980 bytes', '20 MB')
+    """
+    power = _power(value)
+    return f"{_digits(value, power)} {UNITS[power]}"
+
+
+def _power(value: float) -> int:
+    power = 0
+    while value >= 1000 and power < len(UNITS) - 1:
+        value, power = value / 1000, power + 1
+    return power
+
+
+def _digits(value: float, power: int) -> str:
+    scaled = value / 1000**power
+    return f"{scaled:.1f}" if power and scaled < 10 else f"{scaled:.0f}"
+
+
+def number(value: float) -> str:
+    """Returns a rate with as many digits as it deserves.
+
+    >>> number(212.4), number(2.46), number(12345.6)
+    ('212', '2.5', '12,346')
+    """
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Returns a time in its two largest units.
+
+    >>> duration(45), duration(760), duration(11_100), duration(187_200)
+    ('45s', '12m40s', '3h05m', '2d04h')
+    """
+    left = round(seconds)
+    for unit, name, below in ((86400, "d", (3600, "h")), (3600, "h", (60, "m")), (60, "m", (1, "s"))):
+        if left >= unit:
+            return f"{left // unit}{name}{left % unit // below[0]:02}{below[1]}"
+    return f"{left}s"
