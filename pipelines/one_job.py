@@ -40,11 +40,10 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
         engine.progress.warn_all(plans.left_out(recipe))
         seconds = check_inputs(recipe) / KINDS[recipe.stages[0]].bytes_per_second
         claim_run(recipe.name, out)
-        engine.progress.record_in(ledger)
         if engine.session is None:
             raise ValueError("an engine executes between `started` and the end of its block")
         try:
-            with engine.progress.following(partial(open_plan, out, halves(recipe))):
+            with engine.progress.following(ledger, partial(open_plan, out, halves(recipe))):
                 engine.session.run(lambda pipeline: build(pipeline, recipe, out), seconds)
         except Exception as error:
             text = f"SettingsError: {error}" if isinstance(error, UserError) else str(error)

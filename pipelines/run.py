@@ -23,25 +23,29 @@ def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     """Runs or resumes every stage of a recipe into a folder, writes its manifest, and returns the records by stage."""
     with engine.started() as engine, held(out) as ledger:
         claim_run(recipe.name, out)
-        progress = engine.progress
-        progress.record_in(ledger)
-        progress.warn_all(plans.left_out(recipe))
-        digests = plans.open_digests(out, progress.doing)
-        first, *others = recipe.stages
-        with progress.doing("planning"):
-            plans.check_model_files(recipe, out)
-            plan = plans.planned(first, recipe, out, digests, progress.say)
-        digests.save()
-        write_bytes(out / "recipe.toml", to_toml(recipe).encode())
-        engine = replace(engine, outdated=(out / "manifest.json", out / "report.html"))
-        records = {first: kept_some(execute(plan, engine), out)}
-        progress.warn_all(of_sources(records[first], plans.given_inputs(recipe)))
-        for stage in others:
-            given = plans.given(stage, recipe, out, digests, progress.say)
-            records[stage] = kept_some(run_stage(stage, recipe, stage_folder(out, stage), given, engine), out)
-        digests.save()
-        with progress.doing("writing the manifest"):
-            manifest.write(manifest.make(recipe, out, records), out)
+        with engine.progress.working(ledger):
+            records = _run(recipe, out, engine)
+    return records
+
+
+def _run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
+    progress = engine.progress
+    progress.warn_all(plans.left_out(recipe))
+    plans.check_model_files(recipe, out)
+    digests = plans.open_digests(out, progress.doing)
+    first, *others = recipe.stages
+    plan = plans.planned(first, recipe, out, digests, progress.say)
+    digests.save()
+    write_bytes(out / "recipe.toml", to_toml(recipe).encode())
+    engine = replace(engine, outdated=(out / "manifest.json", out / "report.html"))
+    records = {first: kept_some(execute(plan, engine), out)}
+    progress.warn_all(of_sources(records[first], plans.given_inputs(recipe)))
+    for stage in others:
+        given = plans.given(stage, recipe, out, digests, progress.say)
+        records[stage] = kept_some(run_stage(stage, recipe, stage_folder(out, stage), given, engine), out)
+    digests.save()
+    with progress.doing("writing the manifest"):
+        manifest.write(manifest.make(recipe, out, records), out)
     return records
 
 

@@ -40,8 +40,8 @@ def run(
     loaded = recipes.in_all_languages(loaded) if all_languages else loaded
     with engine.started() as engine, held(out) as ledger:
         claim_stage(stage, out)
-        engine.progress.record_in(ledger)
-        return _run(stage, inputs, out, loaded, engine, source)
+        with engine.progress.working(ledger):
+            return _run(stage, inputs, out, loaded, engine, source)
 
 
 def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine: Engine, source: str) -> StageRecord:

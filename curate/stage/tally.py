@@ -147,6 +147,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._step: str | None = None
+        self._moved = False
         self._sights: deque[tuple[float, int, int]] = deque()  # time (s), bytes or URLs, documents
         self._began = 0.0
 
@@ -154,18 +155,23 @@ class Pace:
         """Takes a sight in, and returns the rate; None where nothing has moved yet. now: a monotonic time (s)."""
         done = sight.step_done if sight.step else sight.done
         if sight.step != self._step:
-            self._step, self._began = sight.step, now
+            self._step, self._began, self._moved = sight.step, now, False
             self._sights.clear()
-        elif len(self._sights) == 1 and (done, sight.read) == self._sights[0][1:]:  # workers are starting
-            self._sights.clear()
+        elif not self._moved and (done, sight.read) != self._sights[0][1:]:
+            self._moved = True
+            if sight.workers:  # the first sight of work is the start, as workers began at some time before
+                self._began = now
+                self._sights.clear()
+        elif not self._moved:  # workers are starting
             self._began = now
+            self._sights.clear()
         window = max(WINDOW_S, (now - self._began) / 2)
         if not self._sights or now - self._sights[-1][0] >= window / SAMPLES:
             self._sights.append((now, done, sight.read))
         while len(self._sights) > 2 and self._sights[1][0] <= now - window:
             self._sights.popleft()
         then, done_then, read_then = self._sights[0]
-        if now <= then or (done, sight.read) == (done_then, read_then):
+        if not self._moved or now <= then or (done, sight.read) == (done_then, read_then):
             return None
         amount = (done - done_then) / (now - then)
         left = (sight.total - done) / amount if amount else None

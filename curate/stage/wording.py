@@ -29,9 +29,16 @@ def share(sight: Sight) -> float | None:
     """Returns how much of a stage, or of the step that it is in, is done; None where that is not known."""
     if sight.step:
         return sight.step_done / sight.total if sight.step_done and sight.total else None
+    if is_starting(sight):
+        return None
     if sight.total:
         return min(1.0, sight.done / sight.total)
     return sight.parts / sight.items if sight.items else None
+
+
+def is_starting(sight: Sight) -> bool:
+    """Returns whether no worker of a stage has given a sign of life."""
+    return bool(sight.items) and not (sight.workers or sight.done or sight.step)
 
 
 def _amounts(sight: Sight) -> list[Field]:
@@ -39,7 +46,7 @@ def _amounts(sight: Sight) -> list[Field]:
     part = share(sight)
     if sight.step:
         found.append(Field(sight.step, 0))
-    elif not sight.workers and not sight.done and sight.items:
+    elif is_starting(sight):
         return [Field(STARTING, 0)]
     if part is not None:
         found.append(Field(f"{100 * part:3.0f} %" if part == 1 else f"{int(100 * part):3} %", 0))
@@ -89,13 +96,16 @@ def amount(done: int, total: int, unit: str = "bytes") -> str:
 
     >>> amount(1_312_000_000, 3_100_000_000)
     '1.3 of 3.1 GB'
+    >>> amount(10_400_000, 21_000_000), amount(104_000, 812_000)
+    ('10.4 of 21.0 MB', '104 of 812 kB')
     >>> amount(12, 3100, "URLs")
     '12 of 3,100 URLs'
     """
     if unit != "bytes":
         return f"{done:,} of {total:,} {unit}"
     power = _power(total)
-    return f"{_digits(done, power)} of {_digits(total, power)} {UNITS[power]}"
+    digits = 1 if power and total / 1000**power < 100 else 0
+    return f"{done / 1000**power:.{digits}f} of {total / 1000**power:.{digits}f} {UNITS[power]}"
 
 
 def size(value: float) -> str:
@@ -105,7 +115,7 @@ def size(value: float) -> str:
     ('1.9 MB', '980 bytes', '20 MB')
     """
     power = _power(value)
-    return f"{_digits(value, power)} {UNITS[power]}"
+    return f"{value / 1000**power:.{1 if power and value < 10 * 1000**power else 0}f} {UNITS[power]}"
 
 
 def _power(value: float) -> int:
@@ -113,11 +123,6 @@ def _power(value: float) -> int:
     while value >= 1000 and power < len(UNITS) - 1:
         value, power = value / 1000, power + 1
     return power
-
-
-def _digits(value: float, power: int) -> str:
-    scaled = value / 1000**power
-    return f"{scaled:.1f}" if power and scaled < 10 else f"{scaled:.0f}"
 
 
 def number(value: float) -> str:

@@ -66,7 +66,7 @@ class Topic:
     def fields(self) -> list[Field]:
         """Returns the fields of its line; where nothing can be measured, how long it takes so far."""
         fields = wording.fields(self.sight, self.rate)
-        if wording.share(self.sight) is None or fields == [Field(wording.STARTING, 0)]:
+        if wording.share(self.sight) is None:
             fields.append(Field(wording.duration(time.monotonic() - self.began), 1))
         return fields
 
@@ -95,7 +95,7 @@ class JobTopic(Topic):
     """A job of several stages, of which one runs."""
 
     def __init__(self, find: Callable[[], Plan | None], ledger: Ledger) -> None:
-        super().__init__("the job")
+        super().__init__("planning")
         self.pause_s = LOOK_S
         self._find, self._ledger = find, ledger
         self._topic: StageTopic | None = None
@@ -127,10 +127,13 @@ class Progress:
         self._display = Display(console)
         self._ledger = Ledger()
 
-    def record_in(self, ledger: Ledger) -> None:
-        """Notes from now on in this ledger what is being done."""
+    @contextmanager
+    def working(self, ledger: Ledger) -> Iterator[None]:
+        """Shows what the block does, and notes it in a ledger; where nothing else is known, the block plans."""
         self._ledger = ledger
         ledger.note()
+        with self._shown(Topic("planning")):
+            yield
 
     def skipped(self, plan: Plan) -> None:
         """Reports a stage that an earlier run has finished."""
@@ -198,11 +201,10 @@ class Progress:
             heartbeat.clear(plan.folder)
 
     @contextmanager
-    def following(self, find: Callable[[], Plan | None]) -> Iterator[None]:
+    def following(self, ledger: Ledger, find: Callable[[], Plan | None]) -> Iterator[None]:
         """Shows how far the stage is whose plan `find` returns, as one job works on stage after stage."""
-        self._worked = True
-        topic = JobTopic(find, self._ledger)
-        with self._shown(topic):
+        self._worked, self._ledger = True, ledger
+        with self._shown(JobTopic(find, ledger)):
             yield
 
     @contextmanager
@@ -214,6 +216,8 @@ class Progress:
                 yield
             finally:
                 self._topics.pop()
+                for above in self._topics[-1:]:
+                    above.began = time.monotonic()
             return
         ended = threading.Event()
         thread = threading.Thread(target=self._show, args=(ended,), name="progress", daemon=True)
@@ -264,7 +268,7 @@ class Display:
             self.draw(topic)
         elif self._console:
             now = time.monotonic()
-            if now >= self._lines.setdefault(topic, topic.began + FIRST_LINE_S):
+            if now >= max(self._lines.get(topic, 0.0), topic.began + FIRST_LINE_S):
                 self._lines[topic] = now + LINE_S
                 say(self._console, wording.line(topic.name, topic.fields()))
 
