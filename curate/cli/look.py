@@ -1,4 +1,4 @@
-"""The commands inspect, verify, why, trace and report, which read an output; report alone writes a file."""
+"""The commands inspect, status, verify, why, trace and report, which read an output; report alone writes a file."""
 
 from typing import Annotated
 
@@ -28,6 +28,19 @@ def inspect(out: Output, json: Json = False) -> None:
         tables.print_sources(summary, console)
     if "shards" in summary:
         tables.print_shards(summary, console)
+
+
+@commands.command(rich_help_panel=LOOK)
+def status(out: Output, json: Json = False) -> None:
+    """Print whether a process works on an output, how far each stage is, or why it stopped."""
+    from curate.inspection import status
+
+    found = status.of(out)
+    if json:
+        print_json(status.as_table(found))
+        return
+    for line in status.lines(found):
+        say(console, line)
 
 
 @commands.command(rich_help_panel=LOOK)

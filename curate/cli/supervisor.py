@@ -31,6 +31,7 @@ ENDING_S = 3.0  # for killed processes to be gone
 POLL_S = 0.01
 SCRATCH = "CURATE_SCRATCH"  # names the command's folder of temporary files, for its processes
 DRAFTS = "drafts"  # a file in it: "PID FOLDER\0" for each folder in which a process makes drafts
+ATTEMPT = "attempt"  # a file in it, which names the file that says what the command does to its output
 LAST_WORDS = 1 << 15  # bytes that a pipe surely takes at once
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # of Linux's prctl
@@ -103,9 +104,12 @@ def _watch(command: _Command) -> NoReturn:
     interrupted |= command.interrupted()
     _end_all(command)
     code = INTERRUPTED_CODE if interrupted and command.code != 0 else _exit_code(command.code or 0)
+    line = _last_line(command, code)
     if command.scratch:
+        if code:
+            _note_end(command, "interrupted" if code == INTERRUPTED_CODE else line)
         _clear(command.scratch, unfinished=code != 0)
-    _print(_last_line(command, code), code)
+    _print(line, code)
     os._exit(code)
 
 
@@ -197,6 +201,22 @@ def _make_scratch() -> str | None:
         return None
     os.environ[SCRATCH] = os.environ["TMPDIR"] = folder
     return folder
+
+
+def _note_end(command: _Command, words: str) -> None:
+    """Writes into the file of the attempt why it ended, where the child was killed and could not."""
+    import json
+
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        with open(os.path.join(command.scratch or "", ATTEMPT), "rb") as file:
+            path = file.read()
+        with open(path, "rb") as file:
+            stored = json.loads(file.read())
+        if stored["pid"] == command.pid and not stored["ended"]:
+            ended = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+            content = json.dumps(stored | {"ended": ended, "error": words}, indent=1)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(content)
 
 
 def _clear(scratch: str, *, unfinished: bool) -> None:

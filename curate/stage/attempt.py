@@ -58,6 +58,14 @@ class Ledger:
         """Returns whether there is a file."""
         return self._path is not None
 
+    def begin(self) -> None:
+        """Writes the file, and names it to `cli/supervisor.py`, which says there if the process is killed."""
+        self.note()
+        scratch = os.environ.get("CURATE_SCRATCH")
+        if self._path and scratch:
+            with suppress(OSError):
+                Path(scratch, "attempt").write_bytes(os.fsencode(self._path.absolute()))
+
     def note(self, **values: object) -> None:
         """Changes fields of the attempt and writes them; a disk that is full costs the note alone."""
         self.attempt = replace(self.attempt, **values, seen=_now())  # type: ignore[arg-type]

@@ -131,7 +131,7 @@ class Progress:
     def working(self, ledger: Ledger) -> Iterator[None]:
         """Shows what the block does, and notes it in a ledger; where nothing else is known, the block plans."""
         self._ledger = ledger
-        ledger.note()
+        ledger.begin()
         with self._shown(Topic("planning")):
             yield
 
@@ -204,6 +204,7 @@ class Progress:
     def following(self, ledger: Ledger, find: Callable[[], Plan | None]) -> Iterator[None]:
         """Shows how far the stage is whose plan `find` returns, as one job works on stage after stage."""
         self._worked, self._ledger = True, ledger
+        ledger.begin()
         with self._shown(JobTopic(find, ledger)):
             yield
 
@@ -244,8 +245,10 @@ class Progress:
                 self._note(topic)
 
     def _note(self, topic: Topic) -> None:
-        rate = topic.rate if isinstance(topic, StageTopic | JobTopic) else None
+        runs = isinstance(topic, StageTopic | JobTopic)
+        rate = topic.rate if runs else None
         self._ledger.note(
+            doing="" if runs else wording.line(topic.name, topic.fields()),
             documents_per_second=rate.documents if rate else None,
             amount_per_second=rate.amount if rate else None,
             left_s=rate.left_s if rate else None,

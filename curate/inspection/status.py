@@ -1,0 +1,198 @@
+"""The state of an output, asked from another process: whether it is worked on, how far it is, why it stopped."""
+
+import socket
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from curate import storage
+from curate.errors import UserError
+from curate.inspection import funnel
+from curate.stage import attempt, ownership, wording
+from curate.stage.attempt import Attempt
+from curate.stage.kinds import KINDS
+from curate.stage.plan import load_plan, stage_folder
+from curate.stage.record import read_stage
+from curate.stage.tally import Rate, Sight, Tally
+
+FRESH_S = 60.0  # an attempt on another machine that gave a sign of life so recently runs
+NOT_THERE = (OSError, ValueError, KeyError, TypeError, RuntimeError)  # what reading a record that is none can raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageState:
+    """How far one stage is."""
+
+    stage: str
+    state: Literal["done", "open", "to come", "unreadable"]
+    sight: Sight | None = None  # of a stage that is open or done
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How far an output is, and who works on it."""
+
+    output: str
+    state: Literal["running", "stopped", "finished", "unfinished"]  # unfinished: on a store, where nobody can tell
+    stages: tuple[StageState, ...]
+    attempt: Attempt | None  # that runs, or that stopped
+
+    @property
+    def rate(self) -> Rate | None:
+        """Returns the rates of the stage that runs."""
+        made = self.attempt
+        if self.state != "running" or not made or made.amount_per_second is None:
+            return None
+        return Rate(documents=made.documents_per_second or 0.0, amount=made.amount_per_second, left_s=made.left_s)
+
+
+def of(out: Path) -> Status:
+    """Returns the status of a run's folder or a stage's own; UserError where there is no output."""
+    names = storage.names(out)
+    within = not storage.is_remote(out) and (out.parent / "recipe.toml").exists()
+    held = out.parent if within and ownership.is_held(out.parent) else out  # a stage's folder inside a run that runs
+    made = None if storage.is_remote(out) else attempt.read(held)
+    begun = {"recipe.toml", "plan.json", "stage.json", *ownership.STARTED_RUN}
+    if not made and begun.isdisjoint(names) and not _stages_below(out, names) and not ownership.is_held(held):
+        raise UserError(
+            f"{out}: no output of curate (neither recipe.toml nor plan.json is there); name the folder of -o"
+        )
+    stages = tuple(_state(stage, folder) for stage, folder in _folders(out, names, made).items())
+    return Status(output=str(out), state=_running(held, names, stages, made), stages=stages, attempt=made)
+
+
+def lines(status: Status) -> list[str]:
+    """Returns the status as lines to read."""
+    return [_head(status), *(_line(stage, status) for stage in status.stages), *_mend(status)]
+
+
+def as_table(status: Status) -> dict[str, Any]:
+    """Returns the status as plain values."""
+    return asdict(status)
+
+
+def _folders(out: Path, names: set[str], made: Attempt | None) -> dict[str, Path]:
+    """Returns the folders of the stages, in order, a first half before its stage, if it was begun."""
+    if "plan.json" in names or "stage.json" in names:
+        stage = (read_stage(out) if "stage.json" in names else load_plan(out)).stage
+        folders = {stage: out}
+    elif "recipe.toml" not in names and made and made.stage in KINDS:
+        folders = {_whole(made.stage): out}
+    else:
+        folders = {stage: stage_folder(out, stage) for stage in funnel.planned_stages(out)}
+    found: dict[str, Path] = {}
+    for stage, folder in folders.items():
+        half = KINDS[stage].first_half
+        if half and "plan.json" in storage.names(folder / KINDS[half].folder):
+            found[half] = folder / KINDS[half].folder
+        found[stage] = folder
+    return found
+
+
+def _whole(stage: str) -> str:
+    """Returns the stage that a first half belongs to; another stage is its own."""
+    return next((name for name, kind in KINDS.items() if kind.first_half == stage), stage)
+
+
+def _stages_below(out: Path, names: set[str]) -> bool:
+    return any("plan.json" in storage.names(out / kind.folder) for kind in KINDS.values() if kind.folder in names)
+
+
+def _state(stage: str, folder: Path) -> StageState:
+    names = storage.names(folder)
+    try:
+        if "stage.json" in names:
+            return StageState(stage=stage, state="done", sight=_closed(folder))
+        if "plan.json" in names:
+            return StageState(stage=stage, state="open", sight=Tally(load_plan(folder)).look())
+    except NOT_THERE as error:
+        return StageState(stage=stage, state="unreadable", note=str(error))
+    return StageState(stage=stage, state="to come")
+
+
+def _closed(folder: Path) -> Sight:
+    """Returns what the closing record of a stage says."""
+    record = read_stage(folder)
+    counts, items = record.counts, len(record.items)
+    size = sum(item.size for item in record.items)
+    reasons = dict(sorted(counts.reasons.items(), key=lambda pair: (-pair[1], pair[0])))
+    return Sight(
+        stage=record.stage,
+        parts=items,
+        items=items,
+        done=size,
+        total=size,
+        read=counts.read,
+        kept=counts.kept,
+        rejected=counts.rejected,
+        failed=counts.failed,
+        reasons=reasons,
+    )
+
+
+def _running(
+    held: Path, names: set[str], stages: tuple[StageState, ...], made: Attempt | None
+) -> Literal["running", "stopped", "finished", "unfinished"]:
+    if ownership.is_held(held):
+        return "running"
+    if made and made.host != socket.gethostname() and not made.ended and _age(made.seen) < FRESH_S:
+        return "running"
+    closed = bool(stages) and all(stage.state == "done" for stage in stages)
+    if closed and not made and ("manifest.json" in names or "stage.json" in names):
+        return "finished"
+    return "unfinished" if storage.is_remote(held) else "stopped"
+
+
+def _head(status: Status) -> str:
+    made = status.attempt
+    if status.state == "finished":
+        return f"{status.output}: finished"
+    if status.state == "unfinished":
+        return f"{status.output}: not finished; whether a process works on it, a store cannot tell"
+    if status.state == "running":
+        if not made:
+            return f"{status.output}: a process works on it"
+        doing = f": {made.doing}" if made.doing else ""
+        began = f"since {_clock(made.since)} ({wording.duration(_age(made.since))})"
+        return f"{status.output}: running, process {made.pid} on {made.host}, {began}{doing}"
+    if made and made.ended:
+        return f"{status.output}: not running; it stopped at {_clock(made.ended)}: {made.error}"
+    if made:
+        last = f"killed, or the machine went down; last seen at {_clock(made.seen)}"
+        return f"{status.output}: not running; it ended without a word ({last})"
+    return f"{status.output}: not running, and not finished"
+
+
+def _line(stage: StageState, status: Status) -> str:
+    """Returns the line of a stage."""
+    sight = stage.sight
+    if stage.state == "done" and sight:
+        failed = f", {sight.failed:,} failed" if sight.failed else ""
+        return f"{stage.stage:9} done: read {sight.read:,}, kept {sight.kept:,}{failed}"
+    if stage.state == "open" and sight:
+        made = status.attempt
+        runs = status.state == "running" and made is not None and made.stage == stage.stage
+        if wording.is_starting(sight) and not runs:
+            return f"{stage.stage:9} begun, 0 of {sight.items:,} parts"
+        return wording.line(stage.stage, wording.fields(sight, status.rate if runs else None))
+    return f"{stage.stage:9} {stage.state}{': ' if stage.note else ''}{stage.note}"
+
+
+def _mend(status: Status) -> list[str]:
+    made = status.attempt
+    if status.state != "stopped":
+        return []
+    if made:
+        return [f"the same command resumes: cd {made.cwd} && {made.command}"]
+    return ["the same command resumes where it stopped"]
+
+
+def _age(moment: str) -> float:
+    """Returns the seconds since a moment."""
+    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
+
+
+def _clock(moment: str) -> str:
+    return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M:%S UTC")
