@@ -1,4 +1,4 @@
 """Shows and checks what an output holds, without changing it.
 
-Reading order: funnel, history, verify, report.
+Reading order: funnel, status, history, verify, report.
 """

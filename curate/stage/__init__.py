@@ -1,4 +1,4 @@
 """A stage on disk: the contract that every stage keeps.
 
-Reading order: kinds, plan, parts, record, ownership, schemas, sorting.
+Reading order: kinds, plan, parts, record, ownership, schemas, sorting; heartbeat, tally, wording, attempt.
 """
