@@ -28,12 +28,12 @@ def fields(sight: Sight, rate: Rate | None) -> list[Field]:
 def share(sight: Sight) -> float | None:
     """Returns how much of a stage, or of the step that it is in, is done; None where that is not known."""
     if sight.step:
-        return sight.step_done / sight.total if sight.step_done and sight.total else None
+        return min(1.0, sight.step_done / sight.total) if sight.step_done and sight.total else None
     if is_starting(sight):
         return None
     if sight.total:
         return min(1.0, sight.done / sight.total)
-    return sight.parts / sight.items if sight.items else None
+    return min(1.0, sight.parts / sight.items) if sight.items else None
 
 
 def is_starting(sight: Sight) -> bool:
