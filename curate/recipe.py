@@ -19,6 +19,7 @@ from curate.errors import SettingsError
 from curate.extract.config import Extract
 from curate.filters.rules import Filter
 from curate.gpt.config import Train
+from curate.inputs.columns import Columns
 from curate.links.config import Links, with_preset
 from curate.loader.mixture import Mixture
 from curate.quality.config import Score
@@ -46,6 +47,8 @@ class Source:
     """
 
     inputs: tuple[str, ...] = ()  # globs, files, folders, or names of crawls
+    columns: Columns = Columns()  # which column of the user's own rows holds what
+    keep_columns: tuple[str, ...] | None = None  # the other columns that become metadata; None: all
     select: Select | None = None  # which captures are taken, for inputs that are indexes of crawls
     weight: float = 1.0  # the share of training tokens, relative to the other sources' weights
     filter: Filter = Filter()  # the recipe's own filter with this source's values on top

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from curate import __version__, errors, miniweb, storage
+from curate.inputs.columns import Taken, Warn, resolved, unheard
 from curate.inputs.digests import Digests, Doing, unseen
 from curate.inputs.items import MINIWEB, files, source_items, stage_items
 from curate.pipelines.engines.engine import wiring
@@ -40,30 +41,50 @@ def open_digests(out: Path, doing: Doing = unseen) -> Digests:
     return Digests(out / "inputs.json", ours=miniweb_folder(out), doing=doing)
 
 
-def planned(stage: str, recipe: Recipe, out: Path, digests: Digests, say: Callable[[str], None] = quiet) -> Plan:
+def planned(
+    stage: str,
+    recipe: Recipe,
+    out: Path,
+    digests: Digests,
+    say: Callable[[str], None] = quiet,
+    warn: Warn = unheard,
+) -> Plan:
     """Returns the plan of any stage of a run, or of a first half; the stages before it must be closed."""
     folder = stage_folder(out, stage)
-    plan: Plan = wiring(stage).plan(recipe, folder, given(stage, recipe, out, digests, say))
+    plan: Plan = wiring(stage).plan(recipe, folder, given(stage, recipe, out, digests, say, warn))
     return plan
 
 
-def given(stage: str, recipe: Recipe, out: Path, digests: Digests, say: Callable[[str], None] = quiet) -> Given:
+def given(
+    stage: str,
+    recipe: Recipe,
+    out: Path,
+    digests: Digests,
+    say: Callable[[str], None] = quiet,
+    warn: Warn = unheard,
+) -> Given:
     """Returns what a stage of a run is planned from: input files for the first, else the parts of the stage before."""
     shared = Given(digests=digests, miniweb=miniweb_folder(out), say=say)
     whole = WHOLES.get(stage, stage)
     if whole == recipe.stages[0]:
-        return replace(shared, items=_source_items(recipe, out, digests))
+        return replace(shared, items=_source_items(recipe, out, digests, warn))
     previous = stage_folder(out, recipe.stages[recipe.stages.index(whole) - 1])
     if KINDS[stage].takes == "tokens":
         return replace(shared, previous=previous)
     return replace(shared, items=stage_items(previous, stage_folder(out, stage)))
 
 
-def _source_items(recipe: Recipe, out: Path, digests: Digests) -> list[Item]:
+def _source_items(recipe: Recipe, out: Path, digests: Digests, warn: Warn) -> list[Item]:
     """Returns the input files of every source; the mini-web is written first if an input names it."""
     build_miniweb(recipe, out)
     items = source_items(given_inputs(recipe), digests, miniweb=miniweb_folder(out), base=recipe.commoncrawl)
-    return [replace(item, form="owned") if item.form == "documents" else item for item in items]
+    owned = [replace(item, form="owned") if item.form == "documents" else item for item in items]
+    return resolved(owned, taken(recipe), warn)
+
+
+def taken(recipe: Recipe) -> dict[str, Taken]:
+    """Returns what each source takes of the user's rows."""
+    return {name: Taken(columns=source.columns, keep=source.keep_columns) for name, source in recipe.sources.items()}
 
 
 def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:

@@ -34,7 +34,7 @@ def _run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     plans.check_model_files(recipe, out)
     digests = plans.open_digests(out, progress.doing)
     first, *others = recipe.stages
-    plan = plans.planned(first, recipe, out, digests, progress.say)
+    plan = plans.planned(first, recipe, out, digests, progress.say, progress.warn)
     digests.save()
     write_bytes(out / "recipe.toml", to_toml(recipe).encode())
     engine = replace(engine, outdated=(out / "manifest.json", out / "report.html"))

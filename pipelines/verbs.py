@@ -6,8 +6,10 @@ from pathlib import Path
 from curate import recipe as recipes
 from curate import settings, storage
 from curate.errors import SettingsError
+from curate.inputs.columns import resolved
 from curate.inputs.digests import Digests
 from curate.inputs.items import named_items, source_items, stage_items
+from curate.pipelines import plans
 from curate.pipelines.engines.engine import Engine, wiring
 from curate.pipelines.run import run_stage
 from curate.pipelines.stages.given import Given
@@ -35,6 +37,7 @@ def run(
         raise SettingsError(f"--runner dataflow runs whole recipes only: curate run RECIPE, not curate {stage}")
     _check_settings(stage, assignments)
     loaded = recipes.load(recipe, assignments) if recipe else _plain(assignments)
+    _check_columns(assignments, source)
     if all_languages and "filter" not in KINDS[stage].reads:
         raise SettingsError(f"--all-languages: {stage} asks for no language")
     loaded = recipes.in_all_languages(loaded) if all_languages else loaded
@@ -56,9 +59,11 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
         given = replace(given, previous=storage.path(inputs[0]))
     elif takes == "files":
         recipe = _of_source(recipe, source) if "sources" in KINDS[stage].reads else recipe
-        given = replace(given, items=source_items({source: inputs}, given.digests, base=recipe.commoncrawl))
+        items = source_items({source: inputs}, given.digests, base=recipe.commoncrawl)
+        given = replace(given, items=resolved(items, plans.taken(recipe), engine.progress.warn))
     else:
         items = named_items(inputs, out, given.digests, source)
+        items = resolved(items, plans.taken(recipe), engine.progress.warn)
         if KINDS[stage].leaves == "decisions" and any(item.form == "documents" for item in items):
             items = _imported(items, recipe, out, engine)
         given = replace(given, items=items)
@@ -82,9 +87,17 @@ def _check_settings(stage: str, assignments: tuple[str, ...]) -> None:
     """Raises SettingsError where an assignment would change nothing in this stage."""
     for assignment in assignments:
         path, _ = settings.parse_assignment(assignment)
-        if path[0] not in KINDS[stage].reads and path[0] in Recipe.__slots__:
+        if not {path[0], ".".join([path[0], *path[2:3]])} & KINDS[stage].reads and path[0] in Recipe.__slots__:
             tables = ", ".join(sorted(KINDS[stage].reads))
             raise SettingsError(f"--set {assignment}: {stage} does not read {path[0]}; it reads {tables}")
+
+
+def _check_columns(assignments: tuple[str, ...], source: str) -> None:
+    """Raises SettingsError where an assignment names columns of a source other than the one that inputs are read as."""
+    for assignment in assignments:
+        path, _ = settings.parse_assignment(assignment)
+        if path[0] == "sources" and path[2:3] in (("columns",), ("keep_columns",)) and path[1] != source:
+            raise SettingsError(f"--set {assignment}: the inputs are read as --source {source}; name that source")
 
 
 def _plain(assignments: tuple[str, ...]) -> Recipe:

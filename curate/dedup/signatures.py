@@ -14,10 +14,12 @@ from curate.dedup import minhash
 from curate.dedup.clusters import make_node
 from curate.dedup.config import Dedup
 from curate.inputs.documents import BATCH_ROWS, read_documents
-from curate.records import Failure
+from curate.records import Document
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 from curate.stage.record import read_stage
+
+COLUMNS = ("id", "url", "source", "text")  # of a document, as many as its row needs
 
 
 def schema(settings: Dedup) -> pa.Schema:
@@ -40,9 +42,9 @@ def schema(settings: Dedup) -> pa.Schema:
 def write_part(plan: Plan, item: Item, settings: Dedup) -> None:
     """Writes the signatures of the documents of one part."""
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=schema(settings)) as part:
-        for document in read_documents(plan, item):
-            if isinstance(document, Failure):
-                raise ValueError(f"{item.name}: row {document.offset}: {document.message}; run filter on it first")
+        for document in read_documents(plan, item, columns=COLUMNS):
+            if not isinstance(document, Document):
+                raise ValueError(f"{item.name}: {document}; run filter on it first")
             size = len(document.text.encode())
             signature = minhash.signature(document.text, settings) if settings.near else None
             row = {

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.inputs.own import USER_FORMS, user_documents
-from curate.records import Document, Failure
+from curate.inputs.own import USER_FORMS, Note, uncounted, user_documents
+from curate.records import Document, Failure, Rejection
 from curate.stage import heartbeat
 from curate.stage.plan import Item, Plan
 from curate.stage.schemas import KEPT
@@ -16,10 +16,12 @@ from curate.stage.schemas import KEPT
 BATCH_ROWS = 1024
 
 
-def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = None) -> Iterator[Document | Failure]:
-    """Yields the documents of an item in their order; a row of the user's that is no document comes as a Failure.
+def read_documents(
+    plan: Plan, item: Item, note: Note = uncounted, *, columns: tuple[str, ...] | None = None
+) -> Iterator[Document | Rejection | Failure]:
+    """Yields the documents of an item in their order; a row of the user's that is none as a Rejection or a Failure.
 
-    columns: of a part that are read, the others are blank; None: all.
+    note: takes counts by name. columns: of a part that are read, the others are blank; None: all.
     """
     path = plan.path(item.uri)
     if item.form == "part":
@@ -29,7 +31,8 @@ def read_documents(plan: Plan, item: Item, *, columns: tuple[str, ...] | None = 
         documents = _part_documents(plan.path(item.base_uri), columns)
         yield from (document for document, kept in zip(documents, decisions, strict=True) if kept)
     elif item.form in USER_FORMS:
-        yield from user_documents(path, item, plan.stage)
+        others = columns is None or "metadata" in columns
+        yield from user_documents(path, item, plan.stage, note, others=others)
     else:
         raise ValueError(f"{item.name}: {plan.stage} reads documents, not {item.form} files; run extract first")
 

@@ -1,39 +1,50 @@
-"""Documents of the user's own: each row of a file becomes a document, or a dead letter that says what is wrong."""
+"""Documents of the user's own: each row of a file becomes a document, a rejection, or a dead letter.
 
-import re
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+A row needs a text. A value of any other column that cannot be what its column stands for is blank, counted, and kept
+as metadata; it never costs the row.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from curate.inputs.columns import METADATA, Taken, value_of
+from curate.inputs.columns import USER_FORMS as USER_FORMS
 from curate.inputs.rows import UnreadRows, numbered_rows
-from curate.records import SOURCE, Document, Failure, Skipped, document_id, row_id
+from curate.inputs.values import as_count, as_json, as_moment, as_number, as_text, storable
+from curate.records import SOURCE, Document, Failure, Reason, Rejection, document_id, row_id
 from curate.stage.distinct import Distinct
 from curate.stage.plan import Item
 
-STRAY = re.compile("[\udc80-\udcff]")  # bytes that were not UTF-8
-USER_FORMS = ("documents", "owned")
-OPTIONAL = ("title", "date", "language", "mime", "warc_file")  # strings that a user's row may bring along
+Note = Callable[[str, int], None]
+STRINGS = ("title", "date", "language", "mime", "warc_file")  # a user's row may bring these along
+NUMBERS = ("quality", "language_score")
+COUNTS = ("warc_offset", "warc_length")
+FIELDS = ("text", "id", "url", "timestamp", "source", *STRINGS, *NUMBERS, *COUNTS)
+KINDS = {type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list"}
 
 
-def user_documents(path: Path, item: Item, stage: str) -> Iterator[Document | Failure]:
-    """Yields the documents of a user's file, in any of the forms of `forms.py`.
+def uncounted(_name: str, _number: int) -> None:
+    """Counts nothing."""
 
-    A row needs `text`, and may have `id`, `url`, `timestamp`, `source`, `quality` and the columns of OPTIONAL. A row
-    that is no document comes as a Failure whose offset is the line, or the row of a Parquet file, counted from 1.
+
+def user_documents(
+    path: Path, item: Item, stage: str, note: Note = uncounted, *, others: bool = True
+) -> Iterator[Document | Rejection | Failure]:
+    """Yields the documents of a user's file; a row without a text as a Rejection, one that is no row as a Failure.
+
+    The offset of a Failure is the number of the row, or the line, counted from 1. note: takes counts by name. others:
+    whether columns that no field of a document stands for are kept, as its metadata.
     """
-    ids = Distinct()
-    for number, row in numbered_rows(path, name=item.name, digest=item.digest):
+    reading = _Reading(item, stage, note, others=others)
+    for number, row in numbered_rows(path, name=item.name, digest=item.digest, columns=reading.needed):
         if isinstance(row, UnreadRows):
             yield _failure(item, stage, number, "unreadable", str(row), length=row.rows)
             continue
-        if isinstance(row, Skipped):
-            continue
         try:
-            document = _document(row, item)
-            yield replace(document, id=ids.of(document.id))
-        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+            yield reading.outcome(number, row)
+        except (ValueError, RecursionError) as error:
             yield _failure(item, stage, number, "malformed", str(error), length=1)
 
 
@@ -44,51 +55,162 @@ def _failure(item: Item, stage: str, number: int, error: str, message: str, *, l
         length=length,
         stage=stage,
         error=error,
-        message=_utf8(message[:500]),
+        message=storable(message[:500], lambda _: None),
         record=error == "malformed",
     )
 
 
-def _document(row: Any, item: Item) -> Document:
-    """Returns the document of a user's row; raises an error that says what is wrong with the row."""
-    if isinstance(row, Exception):
-        raise ValueError(str(row))
-    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-        raise ValueError("a document needs a string `text`")
-    url = _utf8(row.get("url") or "")
-    source = item.source if item.form == "owned" else _utf8(row.get("source") or item.source)
-    if not SOURCE.fullmatch(source):
-        raise ValueError(f"the source {source!r} cannot name a folder; give it a plain name")
-    timestamp = _utc(row.get("timestamp"))
-    text, given_id = _utf8(row["text"]), _given_id(row.get("id"))
-    strings: dict[str, Any] = {name: _utf8(row[name]) for name in OPTIONAL if row.get(name) is not None}
-    return Document(
-        id=row_id(given_id, text) if given_id else document_id(url, timestamp, text.encode()),
-        url=url,
-        timestamp=timestamp,
-        source=source,
-        text=text,
-        given_id=given_id,
-        quality=float(row["quality"]) if row.get("quality") is not None else None,
-        **strings,
-    )
+class _Reading:
+    """The rows of one file so far."""
+
+    def __init__(self, item: Item, stage: str, note: Note, *, others: bool) -> None:
+        self.item, self.stage, self.note, self.others = item, stage, note, others
+        taken = Taken.of(item)
+        self.keep = taken.keep
+        self.columns = {name: taken.columns.named.get(name, name) for name in FIELDS}
+        if item.form == "owned":
+            del self.columns["source"]  # the recipe's holds
+        self.text_column = self.columns.pop("text")
+        self.ids, self.given_ids = Distinct(), Distinct()
+
+    @property
+    def needed(self) -> tuple[str, ...] | None:
+        """Returns the names of the columns that are read; None: all."""
+        if self.others and self.keep is None:
+            return None
+        names = [self.text_column, *self.columns.values(), *((METADATA, *(self.keep or ())) if self.others else ())]
+        return tuple(dict.fromkeys([*names, *(name.partition(".")[0] for name in names)]))
+
+    def outcome(self, number: int, row: Any) -> Document | Rejection:
+        """Returns the document of a row, or its rejection; raises ValueError where it is no row with a text."""
+        if isinstance(row, Exception):
+            raise ValueError(str(row))
+        if not isinstance(row, dict):
+            raise ValueError(f"a row is an object with a text, this is {_kind(row)}")
+        text = value_of(row, self.text_column)
+        if text is not None and not isinstance(text, str | bytes):
+            raise ValueError(f"column {self.text_column} is {_kind(text)}, no string")
+        fields, used = self._fields(row)
+        source = fields.pop("source", None) or self.item.source
+        if not text:
+            return self._without_text(number, "null" if text is None else "empty", source, fields)
+        text = self._storable(as_text(text))
+        return Document(
+            id=self._id(fields, text),
+            text=text,
+            source=source,
+            metadata=self._metadata(row, used) if self.others else None,
+            **{"url": "", "timestamp": None, **fields},
+        )
+
+    def _fields(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+        """Returns the fields of a document besides its text, and the names of the columns that they used up."""
+        fields: dict[str, Any] = {}
+        used = {self.text_column}
+        for name, column in self.columns.items():
+            value = value_of(row, column)
+            try:
+                if not _is_nothing(name, value):
+                    fields["given_id" if name == "id" else name] = self._field(name, value)
+                used.add(column)
+            except ValueError:
+                self.note("unreadable_timestamps" if name == "timestamp" else "unreadable_values", 1)
+        return fields, used
+
+    def _field(self, name: str, value: Any) -> Any:
+        """Returns a value as a field of a document; raises ValueError where it cannot be."""
+        if name == "timestamp":
+            return as_moment(value)
+        if name in NUMBERS or name in COUNTS:
+            return as_number(value) if name in NUMBERS else as_count(value)
+        if name == "id" and isinstance(value, bytes):
+            return _spelt(value)
+        text = self._storable(as_text(value))
+        if name == "source" and not SOURCE.fullmatch(text):
+            raise ValueError("it cannot name a folder")
+        return text
+
+    def _storable(self, text: str) -> str:
+        return storable(text, lambda number: self.note("replaced_characters", number))
+
+    def _id(self, fields: Mapping[str, Any], text: str) -> bytes:
+        """Returns the id of the next document, which no document of the file before it has."""
+        given_id = fields.get("given_id")
+        if not given_id:
+            own = document_id(fields.get("url", ""), fields.get("timestamp"), text.encode())
+        else:
+            own, any_text = row_id(given_id, text), row_id(given_id, "")
+            if any_text in self.given_ids and own not in self.ids:
+                self.note("given_ids_of_other_texts", 1)
+            self.given_ids.of(any_text)
+        id_ = self.ids.of(own)
+        if id_ != own:
+            self.note("repeated_ids", 1)
+        return id_
+
+    def _without_text(self, number: int, what: str, source: str, fields: Mapping[str, Any]) -> Rejection:
+        url = fields.get("url", "")
+        place = f"{self.item.source}/{self.item.name}#{number}".encode("utf-8", "surrogatepass")
+        return Rejection.of(
+            Reason(f"{self.stage}.no_text", 0, None, f"column {self.text_column} is {what}"),
+            id=document_id(url, None, place),
+            url=url,
+            source=source,
+            stage=self.stage,
+            size=0,
+            given_id=fields.get("given_id"),
+        )
+
+    def _metadata(self, row: Mapping[str, Any], used: set[str]) -> str | None:
+        """Returns the other columns of a row as JSON; the entries of a column `metadata` are columns of their own."""
+        rest = _without(row, used)
+        inner = _as_object(rest.get(METADATA))
+        if inner is not None:
+            del rest[METADATA]
+            clashing = {name: value for name, value in inner.items() if name in rest}
+            rest = inner | rest | ({METADATA: clashing} if clashing else {})
+        if self.keep is not None:
+            entries = inner or {} if METADATA in self.keep else {}
+            rest = {name: value for name, value in rest.items() if name in self.keep or name in entries}
+        return as_json(rest, lambda number: self.note("replaced_characters", number)) if rest else None
 
 
-def _given_id(value: Any) -> str | None:
-    """Returns the id that a row brings, as a string; None if it brings none."""
-    if value in (None, "", b""):
-        return None
-    return value.hex() if isinstance(value, bytes) else _utf8(value)
+def _without(row: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    """Returns the columns of a row but these; one in an object, named with dots, is left out of the object."""
+    rest = {name: value for name, value in row.items() if name not in names}
+    for name in names:
+        outer, dot, inner = name.partition(".")
+        if dot and name not in row and isinstance(rest.get(outer), dict):
+            rest[outer] = _without(rest[outer], {inner})
+            if not rest[outer]:
+                del rest[outer]
+    return rest
 
 
-def _utc(value: Any) -> datetime | None:
-    """Returns a row's time in UTC, which it is in if it names no zone; None if there is none."""
-    if value is None:
-        return None
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def _as_object(value: Any) -> dict[str, Any] | None:
+    """Returns a value as an object, which it is or which it spells as JSON; None where it is none."""
+    if isinstance(value, str | bytes) and value[:1] in ("{", b"{"):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    return value if isinstance(value, dict) else None
 
 
-def _utf8(value: Any) -> str:
-    """Returns a value as a string that UTF-8 can hold, as JSON may escape half a surrogate pair."""
-    return STRAY.sub("\ufffd", str(value)).encode("utf-8", "replace").decode()
+def _is_nothing(name: str, value: Any) -> bool:
+    """Returns True for a value that stands for none; a number that should be a score and is NaN does not."""
+    if value is None or value in ("", b""):
+        return True
+    return bool(value != value) and name not in NUMBERS
+
+
+def _spelt(id_: bytes) -> str:
+    """Returns an id of bytes as a string: as text where it is one, else, or where it is of 16 bytes, in hex."""
+    try:
+        return id_.hex() if len(id_) == 16 else id_.decode()
+    except UnicodeDecodeError:
+        return id_.hex()
+
+
+def _kind(value: Any) -> str:
+    return KINDS.get(type(value), "an object" if isinstance(value, dict) else f"a {type(value).__name__}")

@@ -18,7 +18,7 @@ from curate.inputs.documents import BATCH_ROWS, read_documents
 from curate.quality.classifier import load
 from curate.quality.config import Score
 from curate.quality.keep import ScoreCut, tie_draw
-from curate.records import Failure
+from curate.records import Document
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 from curate.stage.record import read_stage
@@ -48,8 +48,8 @@ def write_part(plan: Plan, item: Item) -> None:
     rules = plan.built(Score, "score")
     model = load(plan.path(plan.settings["model"]), plan.settings["model_sha256"])
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=SCORES) as part:
-        for document in read_documents(plan, item):
-            if not isinstance(document, Failure):
+        for document in read_documents(plan, item, columns=("id", "source", "text")):
+            if isinstance(document, Document):
                 score = model.score(document.text, rules.label)
                 row = {"id": document.id, "source": document.source, "quality": score}
                 part.keep_row(row, document.source, len(document.text.encode()))

@@ -13,7 +13,7 @@ from ada_url import parse_url
 from curate import storage
 from curate.errors import SettingsError, UserError
 from curate.inputs.own import user_documents
-from curate.records import Document, Failure, keyed_hash, uniform
+from curate.records import Document, Failure, Rejection, keyed_hash, uniform
 from curate.stage.plan import Item
 
 SHORTEST, LONGEST = 30, 480  # words of a window
@@ -57,6 +57,8 @@ def labelled_documents(paths: list[Path]) -> Iterator[Document]:
         for document in user_documents(path, item, "score"):
             if isinstance(document, Failure):
                 raise SettingsError(f"{path}, line {document.offset}: {document.message}")
+            if isinstance(document, Rejection):
+                raise SettingsError(f"{path}: a row without a text: {document.detail}")
             empty = False
             yield document
     if empty:

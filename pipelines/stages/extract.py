@@ -48,11 +48,11 @@ def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS)
     chosen = plan.built(Extraction)
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         if item.form in USER_FORMS:
-            for document in user_documents(plan.path(item.uri), item, plan.stage):
+            for document in user_documents(plan.path(item.uri), item, plan.stage, part.note):
                 if isinstance(document, Document):
                     part.keep(document)
                 else:
-                    part.fail(document, item.source)
+                    part.refuse(document, item.source)
             return
         pages, ids = 0, Distinct()
         for record in read_records(plan, item, chosen.extract.max_bytes):

@@ -12,7 +12,7 @@ from curate.inputs.documents import read_documents
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
-from curate.records import Failure, reject
+from curate.records import Document, reject
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 
@@ -34,9 +34,9 @@ def make_part(plan: Plan, item: Item) -> None:
     """Filters the documents of one part."""
     filters = plan.built(Filters)
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
-        for document in read_documents(plan, item):
-            if isinstance(document, Failure):
-                part.fail(document, item.source)
+        for document in read_documents(plan, item, part.note):
+            if not isinstance(document, Document):
+                part.refuse(document, item.source)
                 continue
             verdict = judge(document, filters.sources.get(document.source, filters.default))
             if verdict.reason:

@@ -20,7 +20,7 @@ from curate.quality import classifier, keep, model_file, scores
 from curate.quality.config import Score
 from curate.quality.keep import ScoreCut
 from curate.recipe import Recipe
-from curate.records import Document, Failure, reject
+from curate.records import Document, reject
 from curate.stage.kinds import KINDS
 from curate.stage.parts import PartWriter, part_name
 from curate.stage.plan import Item, Plan
@@ -34,40 +34,39 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 def make_part(plan: Plan, item: Item) -> None:
     """Scores the documents of one part, and keeps or rejects them by the keep rule."""
     rules, seed = plan.built(Score, "score"), plan.settings["seed"]
-    scored = with_rates(plan, item) if rules.keep == "fraction" else with_scores(plan, item, rules)
     cut = keep.ScoreCut(**plan.settings["cut"]) if rules.keep == "fraction" else None
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
-        for document in scored:
-            if isinstance(document, Failure):
-                part.fail(document, item.source)
-                continue
+        for document in with_rates(plan, item, part) if cut else with_scores(plan, item, rules, part):
             if reason := keep.reason(document, rules, seed, cut):
                 part.reject(reject(document, plan.stage, reason))
             else:
                 part.keep(document)
 
 
-def with_scores(plan: Plan, item: Item, rules: Score) -> Iterator[Document | Failure]:
+def with_scores(plan: Plan, item: Item, rules: Score, part: PartWriter) -> Iterator[Document]:
     """Yields the documents of a part with the scores that the model gives them."""
     model = classifier.load(plan.path(plan.settings["model"]), plan.settings["model_sha256"])
-    for document in read_documents(plan, item):
-        if isinstance(document, Failure):
-            yield document
-        else:
-            yield replace(document, quality=model.score(document.text, rules.label))
+    for document in documents(plan, item, part):
+        yield replace(document, quality=model.score(document.text, rules.label))
 
 
-def with_rates(plan: Plan, item: Item) -> Iterator[Document | Failure]:
+def with_rates(plan: Plan, item: Item, part: PartWriter) -> Iterator[Document]:
     """Yields the documents of a part with the scores of the first half."""
     rated = scores.read_part(plan.path(plan.settings["scores"][item.number]))
-    for document in read_documents(plan, item):
-        if isinstance(document, Failure):
-            yield document
-            continue
+    for document in documents(plan, item, part):
         id_, score = next(rated, (b"", 0.0))
         if id_ != document.id:
             raise RuntimeError(f"{item.name}: it changed after it was scored; run it again")
         yield replace(document, quality=score)
+
+
+def documents(plan: Plan, item: Item, part: PartWriter) -> Iterator[Document]:
+    """Yields the documents of an item; what is none of its rows goes to the part's rejections and dead letters."""
+    for document in read_documents(plan, item, part.note):
+        if isinstance(document, Document):
+            yield document
+        else:
+            part.refuse(document, item.source)
 
 
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:

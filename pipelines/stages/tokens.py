@@ -11,7 +11,7 @@ from curate.inputs.documents import read_documents
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
-from curate.records import Failure
+from curate.records import Document
 from curate.stage import heartbeat
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
@@ -40,9 +40,9 @@ def make_part(plan: Plan, item: Item) -> None:
 def rows(plan: Plan, item: Item, part: PartWriter) -> Iterator[dict[str, Any]]:
     """Yields the rows of the documents as they come; what is no document goes to the part's dead letters."""
     tokenizer = load.of(plan.settings["tokenizer"], plan.folder)
-    for document in read_documents(plan, item, columns=COLUMNS):
-        if isinstance(document, Failure):
-            part.fail(document, item.source)
+    for document in read_documents(plan, item, part.note, columns=COLUMNS):
+        if not isinstance(document, Document):
+            part.refuse(document, item.source)
         else:
             heartbeat.count(1)
             yield tokenized_row(document, plan.settings["seed"], plan.settings["valid_fraction"], tokenizer)

@@ -19,7 +19,7 @@ NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
 ROWS = [
     {"text": "one", "url": "http://a/", "timestamp": "2020-01-02T12:00:00Z", "source": "books", "language": "en"},
     {"text": "zwei ü", "id": "doc-2", "quality": 0.5},
-    {"text": ""},
+    {"text": "3", "url": None, "title": ""},
 ]
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -86,7 +86,7 @@ def test_the_same_rows_are_the_same_documents_in_every_format(name, tmp_path):
     assert (second.text, second.url, second.timestamp) == ("zwei ü", "", None)
     assert (second.source, second.quality) == ("web", 0.5)
     assert (second.id, second.given_id) == (row_id("doc-2", "zwei ü"), "doc-2")
-    assert (third.text, third.source) == ("", "web")
+    assert (third.text, third.source, third.title) == ("3", "web", None)
 
 
 def test_an_id_of_bytes_is_spelt_in_hex(tmp_path):
@@ -94,7 +94,7 @@ def test_an_id_of_bytes_is_spelt_in_hex(tmp_path):
     assert [document.given_id for document in read(tmp_path / "a.parquet")] == ["ff" * 16, "fe"]
 
 
-@pytest.mark.parametrize("given_id", ["doc-2", 7, 7.5, True, "0" * 32])
+@pytest.mark.parametrize("given_id", ["doc-2", 7, 7.5, "0" * 32])
 def test_equal_ids_of_equal_texts_are_equal_and_others_are_not(given_id, outcome_of):
     document = outcome_of({"text": "a", "id": given_id})
     assert document.given_id == str(given_id)
@@ -150,23 +150,12 @@ def test_a_parquet_time_of_another_zone_is_utc(tmp_path):
 @pytest.mark.parametrize(
     "row",
     [
-        {"texts": "a"},
-        {"text": None},
         {"text": 3},
         {"text": ["a"]},
         [],
         "text",
         7,
         None,
-        {"text": "a", "timestamp": "yesterday"},
-        {"text": "a", "timestamp": 1577966400},
-        {"text": "a", "timestamp": "0001-01-01T00:00:00+05:00"},
-        {"text": "a", "quality": "good"},
-        {"text": "a", "quality": [1]},
-        {"text": "a", "quality": 10**400},
-        {"text": "a", "source": "../../etc"},
-        {"text": "a", "source": "/etc"},
-        {"text": "a", "source": ".."},
         b'{"text": "a"\n',
         b"text\n",
         b'{"text": "a"} {"text": "b"}\n',
@@ -187,14 +176,6 @@ def test_a_malformed_row_costs_no_other_and_is_named_by_its_line(tmp_path):
     path.write_bytes(b'\n{"text": "one"}\n\n{broken\n  \n{"text": "two"}')
     first, failure, second = read(path)
     assert (first.text, failure.offset, second.text) == ("one", 4, "two")
-
-
-def test_half_a_surrogate_pair_becomes_a_question_mark_that_utf_8_can_hold(outcome_of):
-    broken = "\ud800"
-    row = {"text": f"a{broken}", "url": f"u{broken}", "source": f"s{broken}", "title": f"t{broken}", "id": broken}
-    document = outcome_of(row)
-    assert (document.text, document.url, document.source, document.title) == ("a?", "u?", "s?", "t?")
-    assert "\ud800" not in outcome_of({"text": "a", "timestamp": broken}).message
 
 
 def test_bytes_that_are_not_utf_8_become_replacement_characters(outcome_of):
@@ -236,13 +217,10 @@ def test_a_missing_file_is_a_dead_letter(tmp_path):
     assert (failure.error, failure.record, failure.offset) == ("unreadable", False, 1)
 
 
-def test_a_parquet_without_text_has_a_failure_per_row(tmp_path):
-    parquet(tmp_path / "a.parquet", [{"body": "a"}, {"body": "b"}])
-    assert [failure.error for failure in read(tmp_path / "a.parquet")] == ["malformed"] * 2
-
-
 @given(st.lists(rows, min_size=1, max_size=5))
-def test_whatever_the_rows_every_one_is_a_document_that_parquet_can_hold_or_a_failure(tmp_path_factory, rows):
+def test_whatever_the_rows_every_one_is_a_document_that_parquet_can_hold_or_a_rejection_or_a_failure(
+    tmp_path_factory, rows
+):
     folder = tmp_path_factory.mktemp("rows")
     (folder / "receipts").mkdir()
     (folder / "a.jsonl").write_bytes(lines(rows))
@@ -250,5 +228,5 @@ def test_whatever_the_rows_every_one_is_a_document_that_parquet_can_hold_or_a_fa
     assert len(outcomes) == len(rows)
     with PartWriter(folder, 0, "k") as part:
         for outcome in outcomes:
-            part.keep(outcome) if isinstance(outcome, Document) else part.fail(outcome, "web")
+            part.keep(outcome) if isinstance(outcome, Document) else part.refuse(outcome, "web")
     assert part.counts.read == part.counts.kept + part.counts.rejected == len(rows)
