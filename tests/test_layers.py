@@ -48,6 +48,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     RECIPE: (
         *("curate/storage", "curate/stage/kinds.py", "curate/commoncrawl", "curate/links", "curate/crawl"),
         *(
+            "curate/inputs/columns.py",
             "curate/extract",
             "filters",
             "curate/dedup",

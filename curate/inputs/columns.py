@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate import storage
 from curate.errors import SettingsError
 from curate.settings import check
-from curate.stage.plan import Item
+
+if TYPE_CHECKING:  # a recipe is read without what plans need
+    from curate.stage.plan import Item
 
 USER_FORMS = ("documents", "owned")
 USUAL = ("content", "raw_content", "body", "document")  # the names of a text's column, if none is called `text`
@@ -59,7 +61,7 @@ class Taken:
     keep: tuple[str, ...] | None = None  # the other columns that are kept as metadata; None: all
 
     @classmethod
-    def of(cls, item: Item) -> "Taken":
+    def of(cls, item: "Item") -> "Taken":
         """Reads what `written` wrote into an item."""
         if not item.columns:
             return cls()
@@ -85,7 +87,16 @@ def value_of(row: Mapping[str, Any], name: str) -> Any:
     return value_of(held, inner) if isinstance(held, dict) else None
 
 
-def resolved(items: Iterable[Item], taken: Mapping[str, Taken], warn: Warn) -> list[Item]:
+def has(row: Mapping[str, Any], name: str) -> bool:
+    """Returns True where a row has a column; a name with dots that no column has leads into objects."""
+    if name in row:
+        return True
+    outer, dot, inner = name.partition(".")
+    held = row.get(outer) if dot else None
+    return isinstance(held, dict) and has(held, inner)
+
+
+def resolved(items: "Iterable[Item]", taken: Mapping[str, Taken], warn: Warn) -> "list[Item]":
     """Returns the items with the columns of the user's documents among them; SettingsError where one is missing.
 
     taken: by source. The column of the text is one of USUAL where a file has none of the name that it should have,
@@ -121,14 +132,14 @@ def resolved(items: Iterable[Item], taken: Mapping[str, Taken], warn: Warn) -> l
     return done
 
 
-def _usual_text(item: Item, names: list[str]) -> str:
+def _usual_text(item: "Item", names: list[str]) -> str:
     """Returns the usual column of a text that a file has; SettingsError where it has none."""
     if name := next((name for name in USUAL if name in names), None):
         return name
     raise _no_column(item, "text column", names, "text")
 
 
-def _no_column(item: Item, what: str, names: list[str], field: str) -> SettingsError:
+def _no_column(item: "Item", what: str, names: list[str], field: str) -> SettingsError:
     shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
     mend = f"give --set sources.{item.source}.columns.{field}=NAME"
     return SettingsError(f"{item.uri}: no {what}; its columns are {shown}; {mend}")
@@ -137,7 +148,7 @@ def _no_column(item: Item, what: str, names: list[str], field: str) -> SettingsE
 class _FirstRows:
     """The names of the columns that the first rows of a file have."""
 
-    def __init__(self, item: Item, chosen: Taken) -> None:
+    def __init__(self, item: "Item", chosen: Taken) -> None:
         named = chosen.columns.named
         self.missing = {*named.values(), *(chosen.keep or ())}
         self._names: dict[str, None] = {}
@@ -160,19 +171,11 @@ class _FirstRows:
         self._names |= dict.fromkeys(row)
         inner = row.get(METADATA)
         for name in [*self.missing]:
-            if _has(row, name) or (isinstance(inner, dict) and name in inner and name != "text"):
+            if has(row, name) or (isinstance(inner, dict) and name in inner and name != "text"):
                 self.missing.discard(name)
 
 
-def _has(row: Mapping[str, Any], name: str) -> bool:
-    if name in row:
-        return True
-    outer, dot, inner = name.partition(".")
-    held = row.get(outer) if dot else None
-    return isinstance(held, dict) and _has(held, inner)
-
-
-def _first_rows(item: Item) -> Iterator[Mapping[str, Any]]:
+def _first_rows(item: "Item") -> Iterator[Mapping[str, Any]]:
     """Yields the first rows of a file, or for Parquet one that has all columns; nothing where it cannot be read."""
     from curate.inputs.rows import numbered_rows
 
@@ -188,7 +191,7 @@ def _first_rows(item: Item) -> Iterator[Mapping[str, Any]]:
 
 
 def _parquet_row(path: Path) -> Iterator[dict[str, Any]]:
-    """Yields a row of a Parquet file that has all columns, without values; nothing where it has no rows."""
+    """Yields a row with the columns of a Parquet file, without values; nothing where the file cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

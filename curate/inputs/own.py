@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from curate.inputs.columns import METADATA, Taken, value_of
+from curate.inputs.columns import METADATA, Taken, has, value_of
 from curate.inputs.columns import USER_FORMS as USER_FORMS
 from curate.inputs.rows import UnreadRows, numbered_rows
 from curate.inputs.values import as_count, as_json, as_moment, as_number, as_text, storable
@@ -87,6 +87,8 @@ class _Reading:
             raise ValueError(str(row))
         if not isinstance(row, dict):
             raise ValueError(f"a row is an object with a text, this is {_kind(row)}")
+        if not has(row, self.text_column):
+            raise ValueError(f"no column {self.text_column}")
         text = value_of(row, self.text_column)
         if text is not None and not isinstance(text, str | bytes):
             raise ValueError(f"column {self.text_column} is {_kind(text)}, no string")
