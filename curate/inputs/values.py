@@ -7,7 +7,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -21,11 +21,13 @@ MOST_NS = 10**21  # no year that a datetime can hold is further away
 DIGITS = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
 YEARS = range(1900, 2101)  # in which four, eight and fourteen digits are a date
 ISO = re.compile(
-    r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?"  # year, month, day
-    r"(?:[Tt_ ]\s*(\d{1,2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?)?)?"  # hour, minute, second, its fraction
-    r"\s*(?:([Zz]|UTC|GMT)|([+-])(\d{2}):?(\d{2})?)?"  # the zone
+    r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})(?:[-/.](?P<day>\d{1,2}))?"
+    r"(?:[Tt_ ]\s*(?P<hour>\d{1,2})(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?)?)?"
+    r"\s*(?:[Zz]|UTC|GMT|(?P<sign>[+-])(?P<east>\d\d):?(?P<minutes_east>\d\d)?)?"
 )
-COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)[Tt]?(?:(\d\d)(\d\d)(\d\d)?)?[Zz]?")
+COMPACT = re.compile(
+    r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)[Tt](?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)?[Zz]?"
+)
 
 Count = Callable[[int], None]  # takes how many characters were replaced
 
@@ -105,7 +107,7 @@ def _moment(value: Any) -> datetime:
     if DIGITS.fullmatch(text):
         return _of_digits(text)
     if match := ISO.fullmatch(text) or COMPACT.fullmatch(text):
-        return _of_iso(*match.groups())
+        return _of_iso(match.groupdict())
     return _utc(parsedate_to_datetime(text if ":" in text else f"{text} 00:00"))
 
 
@@ -123,26 +125,18 @@ def _of_digits(text: str) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(count * 10**6 / per_second))
 
 
-def _of_iso(
-    year: str,
-    month: str,
-    day: str | None,
-    hour: str | None = None,
-    minute: str | None = None,
-    second: str | None = None,
-    fraction: str | None = None,
-    _zulu: str | None = None,
-    sign: str | None = None,
-    *offset: str | None,
-) -> datetime:
-    whole = [int(part or low) for part, low in ((year, 0), (month, 1), (day, 1), (hour, 0), (minute, 0), (second, 0))]
-    leap = whole[5] == 60  # a leap second is the last of its minute
-    moment = datetime(*whole[:5], 59 if leap else whole[5], int((fraction or "0").ljust(6, "0")[:6]), UTC)  # type: ignore[misc,arg-type]
-    if not sign:
-        return moment
-    hours, minutes = (int(part or 0) for part in offset)
-    east = timedelta(hours=hours, minutes=minutes)
-    return moment - east if sign == "+" else moment + east
+def _of_iso(parts: Mapping[str, str | None]) -> datetime:
+    """Returns the time that the parts of a string state; without a zone it is in UTC."""
+
+    def number(name: str, default: int = 0) -> int:
+        return int(parts.get(name) or default)
+
+    second = min(number("second"), 59) if number("second") <= 60 else 61  # a leap second is the last of its minute
+    fraction = int((parts.get("fraction") or "0").ljust(6, "0")[:6])
+    day = datetime(number("year"), number("month"), number("day", 1), number("hour"), number("minute"), tzinfo=UTC)
+    moment = day.replace(second=second, microsecond=fraction)
+    east = timedelta(hours=number("east"), minutes=number("minutes_east"))
+    return moment + east if parts.get("sign") == "-" else moment - east
 
 
 def _utc(moment: datetime) -> datetime:
