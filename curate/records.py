@@ -163,6 +163,9 @@ class Failure:
         )
 
 
+NoDocument = Rejection | Failure | Skipped  # what a row or a record may come to instead of a document
+
+
 def document_id(url: str, timestamp: datetime | None, content: bytes) -> bytes:
     """Returns the 16-byte id of a capture: blake2b of url, NUL, the UTC second (RFC 3339), NUL, blake2b of content."""
     moment = ""

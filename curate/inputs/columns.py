@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate import storage
 from curate.errors import SettingsError
+from curate.inputs.forms import form_of
 from curate.settings import check
 
 if TYPE_CHECKING:  # a recipe is read without what plans need
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # a recipe is read without what plans need
 
 USER_FORMS = ("documents", "owned")
 USUAL = ("content", "raw_content", "body", "document")  # the names of a text's column, if none is called `text`
+FIXED = ("text", "dump")  # forms whose columns are always the same, so that no setting names them
 FIRST_ROWS = 100  # as many as are read of a file of lines, where its first one has not all columns
 SHOWN = 20  # names of columns in a message
 METADATA = "metadata"  # a column whose entries are columns of their own
@@ -110,6 +112,9 @@ def resolved(items: "Iterable[Item]", taken: Mapping[str, Taken], warn: Warn) ->
             done.append(item)
             continue
         chosen = taken.get(item.source, Taken())
+        if form_of(item.name) in FIXED:
+            done.append(replace(item, columns=replace(chosen, columns=Columns()).written()))
+            continue
         first = _FirstRows(item, chosen)
         if first.names and not chosen.columns.text and "text" not in first.names:
             chosen = replace(chosen, columns=replace(chosen.columns, text=_usual_text(item, first.names)))

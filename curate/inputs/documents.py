@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.inputs.own import USER_FORMS, Note, uncounted, user_documents
-from curate.records import Document, Failure, Rejection
+from curate.records import Document, NoDocument
 from curate.stage import heartbeat
 from curate.stage.plan import Item, Plan
 from curate.stage.schemas import KEPT
@@ -18,8 +18,8 @@ BATCH_ROWS = 1024
 
 def read_documents(
     plan: Plan, item: Item, note: Note = uncounted, *, columns: tuple[str, ...] | None = None
-) -> Iterator[Document | Rejection | Failure]:
-    """Yields the documents of an item in their order; a row of the user's that is none as a Rejection or a Failure.
+) -> Iterator[Document | NoDocument]:
+    """Yields the documents of an item in their order; a row of the user's that is none as what it is instead.
 
     note: takes counts by name. columns: of a part that are read, the others are blank; None: all.
     """

@@ -13,7 +13,7 @@ from curate.inputs.columns import METADATA, Taken, has, value_of
 from curate.inputs.columns import USER_FORMS as USER_FORMS
 from curate.inputs.rows import UnreadRows, numbered_rows
 from curate.inputs.values import as_count, as_json, as_moment, as_number, as_text, storable
-from curate.records import SOURCE, Document, Failure, Reason, Rejection, document_id, row_id
+from curate.records import SOURCE, Document, Failure, NoDocument, Reason, Rejection, Skipped, document_id, row_id
 from curate.stage.distinct import Distinct
 from curate.stage.plan import Item
 
@@ -31,7 +31,7 @@ def uncounted(_name: str, _number: int) -> None:
 
 def user_documents(
     path: Path, item: Item, stage: str, note: Note = uncounted, *, others: bool = True
-) -> Iterator[Document | Rejection | Failure]:
+) -> Iterator[Document | NoDocument]:
     """Yields the documents of a user's file; a row without a text as a Rejection, one that is no row as a Failure.
 
     The offset of a Failure is the number of the row, or the line, counted from 1. note: takes counts by name. others:
@@ -41,6 +41,9 @@ def user_documents(
     for number, row in numbered_rows(path, name=item.name, digest=item.digest, columns=reading.needed):
         if isinstance(row, UnreadRows):
             yield _failure(item, stage, number, "unreadable", str(row), length=row.rows)
+            continue
+        if isinstance(row, Skipped):
+            yield row
             continue
         try:
             yield reading.outcome(number, row)

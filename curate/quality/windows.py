@@ -59,8 +59,9 @@ def labelled_documents(paths: list[Path]) -> Iterator[Document]:
                 raise SettingsError(f"{path}, line {document.offset}: {document.message}")
             if isinstance(document, Rejection):
                 raise SettingsError(f"{path}: a row without a text: {document.detail}")
-            empty = False
-            yield document
+            if isinstance(document, Document):
+                empty = False
+                yield document
     if empty:
         raise SettingsError(f"{', '.join(map(str, paths))}: no labelled documents to train on")
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.records import Document, Failure, Rejection, lost_record
+from curate.records import Document, Failure, NoDocument, Rejection, Skipped, lost_record
 from curate.stage import heartbeat
 from curate.stage.distinct import Distinct
 from curate.stage.schemas import FAILED, KEPT, REJECTED
@@ -228,10 +228,12 @@ class PartWriter:
             rejection = lost_record(failure, source)
             self.reject(replace(rejection, id=self._lost.of(rejection.id)))
 
-    def refuse(self, record: Rejection | Failure, source: str) -> None:
-        """Writes a record that is no document: rejected, or a dead letter of this source."""
+    def refuse(self, record: NoDocument, source: str) -> None:
+        """Counts and writes a record that is no document: rejected, skipped, or a dead letter of this source."""
         if isinstance(record, Rejection):
             self.reject(record)
+        elif isinstance(record, Skipped):
+            self.skip(record.kind)
         else:
             self.fail(record, source)
 

@@ -79,6 +79,15 @@ def test_a_column_that_a_later_row_has_is_there(tmp_path):
     assert settled(tmp_path / "a.jsonl", Taken(columns=Columns(url="link")))[1] == []
 
 
+def test_files_of_text_and_dumps_have_columns_of_their_own(tmp_path):
+    (tmp_path / "a.txt").write_text("a text")
+    write(tmp_path / "a.jsonl", [{"content": "a"}])
+    chosen = {"web": Taken(columns=Columns(text="content"), keep=())}
+    own, mapped = resolved([item(tmp_path / "a.txt"), item(tmp_path / "a.jsonl")], chosen, lambda *_: None)
+    assert Taken.of(own) == Taken(keep=())
+    assert Taken.of(mapped) == chosen["web"]
+
+
 def test_a_file_whose_rows_cannot_be_read_is_left_to_its_dead_letter(tmp_path):
     for name in ("none.jsonl", "empty.jsonl", "broken.jsonl", "strings.jsonl", "broken.parquet"):
         (tmp_path / name).write_bytes({"b": b"{broken\n", "s": b'"text"\n'}.get(name[0], b""))
