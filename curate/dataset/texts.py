@@ -13,7 +13,7 @@ from curate import storage
 from curate.errors import SettingsError, UserError
 from curate.inputs.documents import read_documents
 from curate.inputs.items import stage_items
-from curate.records import Document, Failure
+from curate.records import Document
 from curate.stage.kinds import KINDS
 from curate.stage.plan import Item, Plan, stage_folder
 from curate.stage.record import StageRecord, read_stage
@@ -42,7 +42,7 @@ class Texts:
         """Yields the documents in order; columns: as `read_documents` takes them. Dead letters were counted before."""
         for item in self.plan.items:
             for document in read_documents(self.plan, item, columns=columns):
-                if not isinstance(document, Failure):
+                if isinstance(document, Document):
                     yield document
 
     def in_split(self, split: str) -> Iterator[Document]:
