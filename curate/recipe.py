@@ -191,6 +191,8 @@ def _without_digits(name: str) -> str:
 
 
 def _file_text(path: Path, name: str) -> str:
+    if not storage.is_remote(path):
+        storage.check_file(path)
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

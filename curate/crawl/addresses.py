@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
+from curate import storage
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -143,6 +145,7 @@ def parse_resolve(texts: Iterable[str]) -> dict[tuple[str, int], tuple[str, ...]
     pinned: dict[tuple[str, int], tuple[str, ...]] = {}
     for text in texts:
         if text.startswith("@"):
+            storage.check_file(Path(text[1:]))
             lines = Path(text[1:]).read_text().splitlines()
             pinned |= parse_resolve(line for line in map(str.strip, lines) if line and line[0] not in "#@")
             continue

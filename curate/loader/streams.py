@@ -129,6 +129,8 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
 
     Only the format, the version and the type of the ids are checked; `dataset.manifest.read` checks the schema too.
     """
+    if not storage.is_remote(manifest):
+        storage.check_file(manifest)
     try:
         contract = json.loads(manifest.read_bytes())
     except FileNotFoundError as error:

@@ -50,7 +50,7 @@ def read_stage(folder: Path) -> StageRecord:
         )
     except OlderOutput:
         raise
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise SettingsError(f"{folder}: not the folder of a finished stage (it has no stage.json)") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(f"{folder / 'stage.json'}: not readable as a stage record: {error}") from None

@@ -1,6 +1,6 @@
 """Reads files by range and writes them whole, in local folders and on remote stores.
 
-Reading order: paths, writing, identity, remote, http_range, patience, lines, cache.
+Reading order: paths, regular, writing, identity, remote, http_range, patience, lines, cache.
 """
 
 from curate.storage.paths import EXTRAS as EXTRAS
@@ -29,3 +29,4 @@ from curate.storage.paths import source as source
 from curate.storage.paths import sources as sources
 from curate.storage.paths import stamp as stamp
 from curate.storage.paths import uri as uri
+from curate.storage.regular import check_file as check_file

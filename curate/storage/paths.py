@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from curate.errors import SettingsError, install
-from curate.storage import identity
+from curate.storage import identity, regular
 from curate.storage.identity import Fact
 from curate.storage.remote import RangeReader, http_fact, is_http
 
@@ -38,6 +38,8 @@ def is_remote(path: Path | str) -> bool:
 def path(name: str) -> Path:
     """Returns the path of a name without a request to a store; raises SettingsError where its protocol is unknown."""
     if not is_remote(name):
+        if "\0" in name:
+            regular.check_name(name)
         return Path(name)
     if name.startswith("file:"):
         raise SettingsError(f"{name}: give the plain path, without file://")
@@ -116,13 +118,17 @@ def names_below(paths: list[Path]) -> list[str]:
 
 
 def glob(pattern: str) -> list[Path]:
-    """Returns the files that a glob, a folder or a path names, sorted."""
+    """Returns the files that a glob, a folder or a path names, sorted; SettingsError where one of them is no file."""
     if not is_remote(pattern):
+        regular.check_name(pattern)
         if os.path.isfile(pattern):
             return [Path(pattern)]
         if os.path.isdir(pattern):
             pattern = os.path.join(local_glob.escape(pattern), "*")
-        return sorted(Path(name) for name in local_glob.glob(pattern, recursive=True) if os.path.isfile(name))
+        local_names = sorted(name for name in local_glob.glob(pattern, recursive=True) if not os.path.isdir(name))
+        for name in local_names:
+            regular.check_name(name)
+        return [Path(name) for name in local_names]
     if is_http(pattern):  # in a URL ? and [ may belong to the name
         if "*" in pattern:
             raise SettingsError(f"{pattern}: the web lists no files: name each of them, or a list of them (*.paths)")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ Ids = npt.NDArray[np.uint32]
 
 def load(path: str, eot: str | None = None) -> Tokenizer:
     """Returns the tokenizer of a file; raises SettingsError where it cannot be used."""
+    if not storage.is_remote(path):
+        storage.check_file(Path(path), "tokenize.encoding")
     try:
         return _tokenizer(path, storage.path(path).read_bytes(), eot)
     except OSError as error:
