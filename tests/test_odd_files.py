@@ -28,6 +28,10 @@ pytestmark = pytest.mark.processes
         (("gate", "own.jsonl", "-o", "out"), "own.jsonl/extract: not the folder of a finished stage"),
         (("filter", "own.jsonl", "-o", "pipe"), "pipe: cannot write there"),
         (("filter", "own.jsonl", "-o", "own.jsonl"), "own.jsonl: cannot write there"),
+        (("filter", "own.jsonl", "-o", ""), "an empty name"),
+        (("filter", "", "-o", "out"), "'': an empty name"),
+        (("miniweb", "own.jsonl"), "own.jsonl: not a folder"),
+        (("miniweb", "pipe"), "pipe: not a folder"),
         (
             ("crawl", "own.jsonl", "-o", "out", "--contact", "a@b.example", "--resolve", "@pipe"),
             "--resolve: pipe: a pipe",

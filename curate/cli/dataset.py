@@ -11,7 +11,7 @@ from curate.cli.app import DATASET, MODEL, console, need_local, print_json
 from curate.cli.extras import need
 from curate.cli.options import Json, Out, Output, RecipeArgument, Set, readable_path
 from curate.console import say
-from curate.errors import SettingsError
+from curate.errors import SettingsError, UserError
 
 if TYPE_CHECKING:
     from curate.gpt.config import Train
@@ -121,6 +121,8 @@ def miniweb(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The fold
     """Write the mini-web that quickstart runs on: WARC files, labels, and the truth about every page."""
     from curate.miniweb import build
 
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: not a folder; name another")
     build(folder)
     say(console, f"mini-web: {folder}")
 

@@ -22,6 +22,8 @@ def any_path(name: str) -> Path:
     """Returns the path that a local path or a URL names, whether or not what reads it is installed."""
     from curate import storage
 
+    if not name:
+        raise typer.BadParameter("an empty name")
     try:
         return storage.path(name)
     except UserError as error:  # a ValueError, of which the parser would print only the value

@@ -22,8 +22,8 @@ def odd(name: str) -> str:
 
     The name is not opened, as a pipe that nobody writes to would wait for ever.
     """
-    if "\0" in name:
-        return "a name with a NUL character, which no file has"
+    if not name or "\0" in name:
+        return "a name with a NUL character, which no file has" if name else "an empty name"
     try:
         kind = stat.S_IFMT(os.stat(name).st_mode)
     except OSError as error:
@@ -38,7 +38,7 @@ def odd(name: str) -> str:
 def check_name(name: str) -> None:
     """Raises SettingsError where a local name stands for what is neither a file nor a folder."""
     if what := odd(name):
-        raise SettingsError(f"{name!r}: {what}" if "\0" in name else f"{name}: {what}")
+        raise SettingsError(f"{name!r}: {what}" if not name or "\0" in name else f"{name}: {what}")
 
 
 def check_file(path: Path, setting: str = "") -> None:

@@ -53,8 +53,10 @@ def check(rules: Crawl, out: Path) -> Crawl:
         raise SettingsError("who is asking? give --contact URL or --contact NAME@HOST, which every request will name")
     try:
         pinned = parse_resolve(rules.resolve)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise SettingsError(f"--resolve: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"--resolve: {error.filename}: {error.strerror}") from None
     if rules.authority and not Path(rules.authority).is_file():
         raise SettingsError(f"crawl.authority: {rules.authority}: no such file")
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

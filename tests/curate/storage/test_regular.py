@@ -67,6 +67,11 @@ def test_a_name_with_nul_is_refused_in_words_that_a_terminal_can_show():
         assert str(refused.value) == r"'a\x00b': a name with a NUL character, which no file has"
 
 
+def test_an_empty_name_is_no_input():
+    with pytest.raises(SettingsError, match=r"^'': an empty name$"):
+        storage.glob("")
+
+
 def test_a_folder_is_no_file_and_its_own_folders_are_no_inputs(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "a").write_text("x")
