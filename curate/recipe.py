@@ -78,7 +78,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in self.sources:
-            check(name.isidentifier() or name.replace("-", "_").isidentifier(), f"source {name!r} is not a plain name")
+            check(_is_source_name(name), f"source {name!r} is not a plain name")
         check(len(self.sources) <= 256, f"at most 256 sources, got {len(self.sources)}")
         references = [("score.only", name) for name in (self.score.only if self.score else ())]
         references += [("mixture.quality", name) for name in self.mixture.quality]
@@ -91,11 +91,14 @@ class Recipe:
         return tuple(stage for stage in STAGES if not KINDS[stage].optional or getattr(self, stage) is not None)
 
 
-def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = None) -> Recipe:
+def load(
+    name: str, assignments: tuple[str, ...] = (), *, files: tuple[str, ...] = (), folder: Path | None = None
+) -> Recipe:
     """Loads a recipe by bundled name or TOML path, with `--set` assignments on top; raises SettingsError on a fault.
 
     Relative input paths of a file are taken from the file's folder, those of a bundled recipe from `folder` or else
-    the working folder, those of an assignment from the working folder.
+    the working folder, those of an assignment from the working folder. files: in place of the inputs of the only
+    source, or each as NAME=FILE of the source that it names; from the working folder too.
     """
     if name.endswith(".toml") or "/" in name:
         path = storage.path(name)
@@ -115,6 +118,9 @@ def load(name: str, assignments: tuple[str, ...] = (), *, folder: Path | None = 
         if keys[0] == "sources" and keys[1:] and isinstance(own, dict):
             _check_source(keys[1], [*own], f"--set {assignment}")
         table = settings.merge(table, with_absolute_paths(settings.assign({}, keys, value), Path()))
+    for source, inputs in _by_source(files, table.get("sources", {})).items():
+        given = settings.assign({}, ("sources", source, "inputs"), inputs)
+        table = settings.merge(table, with_absolute_paths(given, Path()))
     return from_table(table, Where(origin, text))
 
 
@@ -188,6 +194,32 @@ def _check_source(name: str, names: list[str], origin: str) -> None:
 
 def _without_digits(name: str) -> str:
     return re.sub(r"\d", "", name)
+
+
+def _by_source(files: tuple[str, ...], sources: Any) -> dict[str, list[str]]:
+    """Returns the files of each source; raises SettingsError where one names no source, or could be of several."""
+    names = [*sources] if isinstance(sources, dict) else []
+    inputs: dict[str, list[str]] = {}
+    for file in files:
+        name, equals, path = file.partition("=")
+        if not equals or not _is_source_name(name) or (not storage.is_remote(file) and storage.glob(file)):
+            name, path = "", file
+        if not names:
+            raise SettingsError(f"{file}: the recipe has no source that could read it; add a [sources.NAME] table")
+        if name and name not in names:
+            raise SettingsError(f"{file}: no source is called {name!r}; the recipe has {', '.join(names)}")
+        if not name and len(names) > 1:
+            raise SettingsError(
+                f"{file}: the recipe has the sources {', '.join(names)}; name one, as in {names[0]}=FILE"
+            )
+        if not path:
+            raise SettingsError(f"{file}: name a file behind the =")
+        inputs.setdefault(name or names[0], []).append(path)
+    return inputs
+
+
+def _is_source_name(name: str) -> bool:
+    return name.replace("-", "_").isidentifier()
 
 
 def _file_text(path: Path, name: str) -> str:

@@ -33,6 +33,7 @@ from curate.cli.options import (
 )
 from curate.console import say
 from curate.errors import SettingsError, install
+from curate.inputs.forms import HELP
 
 if TYPE_CHECKING:
     from curate.pipelines.engines.target import EngineOptions
@@ -52,6 +53,15 @@ DryRun = Annotated[
     ),
 ]
 
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[NAME=]FILES…",
+        help=f"The inputs of the recipe's only source, or of source NAME: WARC or WET files, or documents: {HELP}.",
+        show_default=False,
+    ),
+]
+
 commands = typer.Typer()
 
 
@@ -61,6 +71,7 @@ def run(
     recipe: RecipeArgument,
     out: Out,
     target: "EngineOptions",
+    files: Files = [],
     set_: Set = [],
     all_languages: AllLanguages = False,
     retry_failed: RetryFailed = False,
@@ -74,7 +85,7 @@ def run(
     from curate import recipe as recipes
     from curate.pipelines import run as pipelines
 
-    loaded = recipes.load(recipe, tuple(set_))
+    loaded = recipes.load(recipe, tuple(set_), files=tuple(files))
     if all_languages:
         loaded = recipes.in_all_languages(loaded)
     if strict and (dry_run or target.runner == "dataflow"):

@@ -26,19 +26,25 @@ from curate.cli.options import (
     takes_engine_options,
 )
 from curate.errors import SettingsError
+from curate.inputs.forms import HELP
 from curate.stage import kinds
 
 if TYPE_CHECKING:
     from curate.pipelines.engines.target import EngineOptions
 
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, globs, or the folder of an earlier stage.")]
+INPUTS = {  # what a stage takes, by the kinds' table
+    "files": f"WARC, WET, ARC or WAT files, indexes and lists of them, folders, globs; or documents: {HELP}.",
+    "documents": f"The folders of earlier stages, or documents: {HELP}; as files, folders or globs.",
+    "tokens": "The folder that tokenize wrote.",
+}
 
 
 def _stage_verb(stage: str) -> Callable[..., None]:
     """Returns the verb of a stage that has no options of its own."""
+    words = INPUTS[kinds.KINDS[stage].takes]
 
     def verb(
-        inputs: Inputs,
+        inputs: Annotated[list[str], typer.Argument(metavar="INPUT…", help=words)],
         out: Out,
         target: "EngineOptions",
         recipe: RecipeOption = None,

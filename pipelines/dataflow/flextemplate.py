@@ -46,7 +46,7 @@ OWN = (
     Parameter(
         name="recipe",
         label="Recipe",
-        help="A bundled recipe (quickstart, webtext, gpt3) or gs://BUCKET/FILE.toml",
+        help="A bundled recipe (quickstart, webtext, gpt3, documents) or gs://BUCKET/FILE.toml",
         optional=False,
         regex=r"^[^\n\r]+$",
     ),

@@ -87,7 +87,7 @@ def test_every_bundled_recipe_loads_and_its_printed_form_is_the_same_recipe(name
 
 
 def test_the_bundled_recipes_are_these():
-    assert recipe.bundled_names() == ["gpt3", "quickstart", "webtext"]
+    assert recipe.bundled_names() == ["documents", "gpt3", "quickstart", "webtext"]
 
 
 def test_near_duplicates_are_found_by_fineweb_s_14_bands_of_8_rows_over_5_words():
@@ -146,7 +146,9 @@ def test_webtext_leaves_wikipedia_out_as_the_paper_does():
 
 
 def test_a_recipe_that_is_not_there_names_those_that_are():
-    with pytest.raises(SettingsError, match="no recipe is called 'webtxt'; bundled are gpt3, quickstart, webtext"):
+    with pytest.raises(
+        SettingsError, match="no recipe is called 'webtxt'; bundled are documents, gpt3, quickstart, webtext"
+    ):
         recipe.load("webtxt")
 
 

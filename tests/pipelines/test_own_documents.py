@@ -1,0 +1,167 @@
+"""Documents of one's own in four forms, by one command to shards: every row is kept or told, with its origin."""
+
+import bz2
+import csv
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+pytestmark = pytest.mark.processes
+
+TOPICS = ("the harbour", "a violin", "old maps", "winter barley", "tidal mills", "printing type", "copper roofs")
+CLASSES = ["news", "essay"]
+RECIPE = """
+name = "own"
+[sources.table]
+[sources.notes]
+[sources.wiki]
+[sources.hub]
+[filter]
+rules = ["gopher_quality"]
+[filter.gopher_quality]
+min_words = 5
+[pack]
+valid_fraction = 0.0
+"""
+
+
+def prose(number):
+    topic = TOPICS[number % len(TOPICS)]
+    return (
+        f"Letter {number} is about {topic}. It was written to the keeper of the archive, who had asked for "
+        f"{number + 3} pages on {TOPICS[(number * 3 + 1) % len(TOPICS)]} and that they be of use to those who work with {topic}."
+    )
+
+
+def write_table(folder):
+    """12 rows of CSV, one of them with a field too many."""
+    with (folder / "letters.csv").open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerow(["id", "text", "licence"])
+        for number in range(12):
+            writer.writerow([f"letter-{number}", prose(number), "CC0"] + (["more"] if number == 7 else []))
+
+
+def write_notes(folder):
+    (folder / "notes" / "deep").mkdir(parents=True)
+    for number in range(12, 18):
+        inside = "deep/" if number % 2 else ""
+        (folder / "notes" / f"{inside}{number}.{'md' if number % 3 else 'txt'}").write_text(
+            f"# Note\n\n{prose(number)}\n"
+        )
+    (folder / "notes" / "empty.txt").write_text("")
+
+
+def write_dump(folder):
+    """4 articles and a redirect."""
+    pages = [
+        f"'''Article {number}''' {prose(number)}<ref>note</ref>\n\n[[Category:Letters]]" for number in range(20, 24)
+    ]
+    written = [
+        f"<page><title>Article {number}</title><ns>0</ns><id>{number}</id><revision><timestamp>2024-05-06T07:08:09Z"
+        f"</timestamp><text>{page.replace('<', '&lt;')}</text></revision></page>"
+        for number, page in enumerate(pages, start=20)
+    ]
+    written.append("<page><title>X</title><ns>0</ns><id>9</id><redirect title='Y'/><revision><text/></revision></page>")
+    head = "<mediawiki><siteinfo><base>https://en.wikipedia.org/wiki/Main_Page</base></siteinfo>"
+    content = f"{head}{''.join(written)}</mediawiki>".encode()
+    (folder / "enwiki-pages-articles1.xml-p1p99.bz2").write_bytes(
+        bz2.compress(content[:500]) + bz2.compress(content[500:])
+    )
+
+
+def write_hub(folder):
+    """Two shards as the Hub's converter writes them: a label as a number, a list and a struct."""
+    features = {"label": {"names": CLASSES, "_type": "ClassLabel"}}
+    schema = pa.schema(
+        [
+            ("text", pa.large_string()),
+            ("label", pa.int64()),
+            ("tags", pa.list_(pa.string())),
+            ("meta", pa.struct([("stars", pa.int32())])),
+        ],
+        metadata={"huggingface": json.dumps({"info": {"features": features}})},
+    )
+    (folder / "hub").mkdir()
+    for shard in range(2):
+        rows = [
+            {"text": prose(30 + number), "label": number % 2, "tags": ["a", "b"], "meta": {"stars": number}}
+            for number in range(4 * shard, 4 * shard + 4)
+        ]
+        path = folder / "hub" / f"train-{shard:05d}-of-00002.parquet"
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    for write in (write_table, write_notes, write_dump, write_hub):
+        write(folder)
+    (folder / "own.toml").write_text(RECIPE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(curate, folder):
+    files = ["table=letters.csv", "notes=notes/**/*.*", "wiki=enwiki*.bz2", "hub=hub"]
+    done = curate("run", "own.toml", *files, "-o", "out", "--no-train", cwd=folder)
+    assert done.code == 1, done.err  # a row of CSV and an empty text are dead letters
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def documents(finished):
+    return [row for path in sorted((finished / "filter").glob("part-*")) for row in pq.read_table(path).to_pylist()]
+
+
+def test_each_form_reaches_its_shards(finished, documents):
+    manifest = json.loads((finished / "manifest.json").read_text())
+    sizes = {source["name"]: source["splits"]["train"]["documents"] for source in manifest["sources"]}
+    assert sizes == {"table": 11, "notes": 6, "wiki": 4, "hub": 8}
+    texts = sorted(row["text"] for row in documents if row["source"] in ("table", "hub"))
+    assert texts == sorted(prose(number) for number in [*range(7), *range(8, 12), *range(30, 38)])
+
+
+def test_an_article_and_a_note_bring_their_names(documents):
+    articles = [row for row in documents if row["source"] == "wiki"]
+    assert articles[0]["title"] == "Article 20"
+    assert articles[0]["url"] == "https://en.wikipedia.org/wiki/Article_20"
+    assert articles[0]["given_id"] == "20"
+    assert articles[0]["timestamp"].isoformat() == "2024-05-06T07:08:09+00:00"
+    assert articles[0]["text"] == f"Article 20 {prose(20)}"
+    notes = {row["given_id"] for row in documents if row["source"] == "notes"}
+    assert notes == {"12.txt", "deep/13.md", "14.md", "deep/15.txt", "16.md", "deep/17.md"}
+
+
+def test_what_is_lost_is_told(finished):
+    failed = [
+        row for path in sorted((finished / "extract").glob("failed-*")) for row in pq.read_table(path).to_pylist()
+    ]
+    assert [(row["file"], row["offset"], row["error"], row["message"]) for row in failed] == [
+        ("letters.csv", 9, "malformed", "4 fields; the first row names 3 columns"),
+        ("empty.txt", 1, "unreadable", "the file is empty"),
+    ]
+
+
+def test_verify_finds_no_fault(curate, finished):
+    assert curate("verify", finished).code == 0
+
+
+def test_the_bundled_recipe_takes_all_of_it_as_one_source(curate, folder):
+    files = ["letters.csv", "notes/*.md", "enwiki*.bz2", "hub/*.parquet"]
+    done = curate(
+        "run", "documents", *files, "-o", "bundled", "--no-train", "--set", "pack.valid_fraction=0", cwd=folder
+    )
+    assert done.code == 1, done.err
+    (source,) = json.loads((folder / "bundled" / "manifest.json").read_text())["sources"]
+    assert (source["name"], source["splits"]["train"]["documents"]) == ("documents", 11 + 2 + 4 + 8)
+
+
+def test_a_file_of_no_known_form_is_refused_before_any_work(curate, folder):
+    (folder / "a.docx").write_bytes(b"PK")
+    done = curate("filter", "a.docx", "-o", "refused", cwd=folder)
+    assert done.code == 2
+    assert "a.docx: neither a stage folder nor a file of documents; these end in .jsonl .ndjson .json" in done.error
+    assert not (folder / "refused" / "plan.json").exists()
