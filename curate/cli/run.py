@@ -82,12 +82,9 @@ def run(
     json: Json = False,
 ) -> None:
     """Run or resume a whole recipe."""
-    from curate import recipe as recipes
     from curate.pipelines import run as pipelines
 
-    loaded = recipes.load(recipe, tuple(set_), files=tuple(files))
-    if all_languages:
-        loaded = recipes.in_all_languages(loaded)
+    loaded = _loaded(recipe, set_, files, all_languages=all_languages)
     if strict and (dry_run or target.runner == "dataflow"):
         raise SettingsError("--strict: nobody waits here for this job's warnings; leave it out")
     if dry_run:
@@ -108,6 +105,14 @@ def run(
         train_model(out / "manifest.json", out / "train", settings, errors if json else console)
     _print_run(out, json=json)
     exit_by_failures(out)
+
+
+def _loaded(recipe: str, set_: list[str], files: list[str], *, all_languages: bool) -> "Recipe":
+    """Returns the recipe that the command line describes."""
+    from curate import recipe as recipes
+
+    loaded = recipes.load(recipe, tuple(set_), files=tuple(files))
+    return recipes.in_all_languages(loaded) if all_languages else loaded
 
 
 def _write_graph(recipe: "Recipe", out: Path, target: "EngineOptions", file: Path, *, json: bool) -> None:

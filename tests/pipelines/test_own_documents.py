@@ -28,10 +28,10 @@ valid_fraction = 0.0
 
 
 def prose(number):
-    topic = TOPICS[number % len(TOPICS)]
+    topic, other = TOPICS[number % len(TOPICS)], TOPICS[(number * 3 + 1) % len(TOPICS)]
     return (
         f"Letter {number} is about {topic}. It was written to the keeper of the archive, who had asked for "
-        f"{number + 3} pages on {TOPICS[(number * 3 + 1) % len(TOPICS)]} and that they be of use to those who work with {topic}."
+        f"{number + 3} pages on {other} and that they be of use to those who work with {topic}."
     )
 
 
