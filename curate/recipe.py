@@ -36,6 +36,7 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (  # the settings that may hold a path,
     ("tokenize", "encoding"),
 )
 
+MOST_SOURCES = 256
 SIMILAR = 0.8  # difflib's ratio from which on the name of a source counts as another's misspelt one
 
 
@@ -78,8 +79,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in self.sources:
-            check(_is_source_name(name), f"source {name!r} is not a plain name")
-        check(len(self.sources) <= 256, f"at most 256 sources, got {len(self.sources)}")
+            check(is_source_name(name), f"source {name!r} is not a plain name")
+        check(len(self.sources) <= MOST_SOURCES, f"at most {MOST_SOURCES} sources, got {len(self.sources)}")
         references = [("score.only", name) for name in (self.score.only if self.score else ())]
         references += [("mixture.quality", name) for name in self.mixture.quality]
         for setting, name in references:
@@ -89,6 +90,11 @@ class Recipe:
     def stages(self) -> tuple[str, ...]:
         """Returns the names of the stages that this recipe runs, in order."""
         return tuple(stage for stage in STAGES if not KINDS[stage].optional or getattr(self, stage) is not None)
+
+
+def is_source_name(name: str) -> bool:
+    """Returns whether a recipe may call a source so."""
+    return name.isidentifier() or name.replace("-", "_").isidentifier()
 
 
 def load(
@@ -202,7 +208,7 @@ def _by_source(files: tuple[str, ...], sources: Any) -> dict[str, list[str]]:
     inputs: dict[str, list[str]] = {}
     for file in files:
         name, equals, path = file.partition("=")
-        if not equals or not _is_source_name(name) or (not storage.is_remote(file) and storage.glob(file)):
+        if not equals or not is_source_name(name) or (not storage.is_remote(file) and storage.glob(file)):
             name, path = "", file
         if not names:
             raise SettingsError(f"{file}: the recipe has no source that could read it; add a [sources.NAME] table")
@@ -216,10 +222,6 @@ def _by_source(files: tuple[str, ...], sources: Any) -> dict[str, list[str]]:
             raise SettingsError(f"{file}: name a file behind the =")
         inputs.setdefault(name or names[0], []).append(path)
     return inputs
-
-
-def _is_source_name(name: str) -> bool:
-    return name.replace("-", "_").isidentifier()
 
 
 def _file_text(path: Path, name: str) -> str:

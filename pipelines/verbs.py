@@ -5,6 +5,7 @@ from pathlib import Path
 
 from curate import recipe as recipes
 from curate import settings, storage
+from curate.dataset import chained
 from curate.errors import SettingsError
 from curate.inputs.columns import resolved
 from curate.inputs.digests import Digests
@@ -43,8 +44,12 @@ def run(
     loaded = recipes.in_all_languages(loaded) if all_languages else loaded
     with engine.started() as engine, held(out) as ledger:
         claim_stage(stage, out)
+        engine = replace(engine, outdated=(out / "manifest.json", out / "report.html") if KINDS[stage].beside else ())
         with engine.progress.working(ledger):
-            return _run(stage, inputs, out, loaded, engine, source)
+            record = _run(stage, inputs, out, loaded, engine, source)
+            if KINDS[stage].leaves == "shards":
+                chained.write(out, loaded if recipe else None)
+            return record
 
 
 def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine: Engine, source: str) -> StageRecord:

@@ -74,7 +74,8 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     }
     if dataset.license:
         description["license"] = dataset.license
-    shards = storage.relative(dataset.out / "shards", dataset.dest)
+    inside = {piece.shard.path.removesuffix(piece.name) for piece in dataset.pieces}  # of the folder of the manifest
+    shards = storage.relative(dataset.out / "".join(inside), dataset.dest)
     if not storage.is_remote(shards) and not shards.startswith(".."):  # a set of files cannot name what lies elsewhere
         description["distribution"].append(_row_files(shards, dataset.splits))
         description["recordSet"] = [_record_set()]
@@ -113,7 +114,7 @@ def _row_files(shards: str, splits: tuple[str, ...]) -> dict[str, Any]:
         "name": "documents-parquet",
         "description": "Of all shards, one row per document.",
         "encodingFormat": MEDIA["meta.parquet"][0],
-        "includes": [posixpath.join(shards, split, "*", "*.meta.parquet") for split in splits],
+        "includes": [posixpath.normpath(posixpath.join(shards, split, "*", "*.meta.parquet")) for split in splits],
     }
 
 

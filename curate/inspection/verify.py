@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from curate import recipe, settings, storage
 from curate.crawl.conservation import faults as crawl_faults
-from curate.dataset import export, manifest
+from curate.dataset import chained, export, manifest
 from curate.errors import SettingsError
 from curate.inputs.items import stage_items
 from curate.inspection.funnel import planned_stages, stage_folders
@@ -205,6 +205,9 @@ def _manifest(out: Path, sound: bool) -> Iterator[str]:
     path, source = out / "manifest.json", out / "recipe.toml"
     try:
         contract = manifest.read(out)
+        if (out / "stage.json").exists():  # the manifest of a pack stage of its own
+            yield from chained.faults(out, contract) if sound else ()
+            return
         text = source.read_text(encoding="utf-8")
         chosen = recipe.from_table(settings.parse_toml(text, str(source)), Where(str(source), text))
         folders = {stage: stage_folder(out, stage) for stage in chosen.stages}

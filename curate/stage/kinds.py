@@ -29,6 +29,7 @@ class Kind:
     libraries: tuple[str, ...] = ()  # distributions whose version changes the output, so that it is part of the key
     versioned: bool = True  # False: no versions are in the key, so that a new version does not run it again
     leftovers: frozenset[str] = frozenset()  # names that a process killed before it wrote a plan may leave
+    beside: tuple[str, ...] = ()  # files that its verb writes into its folder when the stage is closed
     first_half: str | None = None  # the stage inside this one's folder that comes first
     bytes_per_second: int = 3_000_000  # of input on one core, measured; small work needs no worker processes
 
@@ -138,6 +139,7 @@ KINDS = {
             takes="tokens",
             leaves="shards",
             reads=frozenset({"pack"}),
+            beside=("manifest.json", "report.html", ".curate-export-croissant.json", "croissant.json"),
             bytes_per_second=30_000_000,
         ),
     )

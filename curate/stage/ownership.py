@@ -55,7 +55,10 @@ def stage_owners(folder: Path) -> dict[Path, str]:
         record = read_stage(folder)
     except SettingsError:
         return dict.fromkeys({folder / "stage.json", *_open_files(folder)}, "open stage")
-    owned = {folder / name: record.stage for name in ("plan.json", "stage.json", *record.outputs)}
+    owned = {
+        folder / name: record.stage
+        for name in ("plan.json", "stage.json", *KINDS[record.stage].beside, *record.outputs)
+    }
     receipts = [receipt_path(folder, item.number) for item in record.items]
     for item, receipt, content in zip(record.items, receipts, storage.contents(receipts), strict=True):
         part = f"{record.stage} part {item.number}"
