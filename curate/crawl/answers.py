@@ -12,7 +12,7 @@ from curate.crawl.config import Crawl
 from curate.crawl.fetch import Answer
 from curate.crawl.lots import refusal_of
 from curate.crawl.outcomes import of_status
-from curate.warc.payloads import decode_body
+from curate.warc.payloads import decode_body, only_sums_are_wrong
 from curate.web.optouts import Preference, decide, from_headers, from_html
 from curate.web.sniff import media_type
 from curate.web.urls import fetch_url
@@ -129,7 +129,8 @@ def _decode(answer: Answer, rules: Crawl) -> tuple[bytes, str]:
         return b"", "content_coding_unknown"
     if any(flag.endswith(":raw") for flag in flags):
         return b"", "content_coding_corrupt"
-    if any(flag.endswith(":partial") for flag in flags) and not answer.truncated:
+    partial = any(flag.endswith(":partial") for flag in flags)
+    if partial and not answer.truncated and not (names == ["gzip"] and only_sums_are_wrong(answer.body, limit)):
         return b"", "content_coding_corrupt"
     return plain, ""
 

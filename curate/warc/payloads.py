@@ -26,6 +26,7 @@ CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n"
 TUNNEL = re.compile(rb"connection[ \t]+established", re.I)  # the words of a proxy's answer to CONNECT
 ZLIB = re.compile(rb"[\x38-\x78][\x01\x5e\x9c\xda]")  # the first bytes of zlib's format, as its encoders write them
 PIECE = 1 << 16  # compressed bytes given to a decompressor at once
+SUMS = 8  # bytes behind a gzip body: the checksum and the length of its content
 SMALL_PIECE = 1 << 8  # where a piece breaks, before it is given byte by byte
 MAX_HEAD = 1 << 12  # bytes in which almost every header ends
 CODINGS = 6  # of one body; more are an attack
@@ -160,12 +161,24 @@ def inflate(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, str
 
     new: makes a decompressor.
     """
+    content, fault, _ = _salvaged(body, new, limit)
+    return (body, "raw") if fault == "raw" else (content, fault)
+
+
+def only_sums_are_wrong(body: bytes, limit: int) -> bool:
+    """Returns True where a gzip body inflates to its end, and the checksum or the length behind it is wrong."""
+    _, fault, broken = _salvaged(body, GZIP.new, limit)
+    return fault == "partial" and broken >= len(body) - SUMS
+
+
+def _salvaged(body: bytes, new: Callable[[], Any], limit: int) -> tuple[bytes, str, int]:
+    """Returns what `_inflated` does, up to the very byte that breaks."""
     content, fault, broken = _inflated(body, new, limit, len(body), PIECE)
     sure = bool(content) or any(magic.match(body) for magic in UNNAMED.values())
     for piece in (SMALL_PIECE, 1):  # a decompressor keeps what it made of the piece that breaks
         if sure and broken >= 0:
             content, fault, broken = _inflated(body, new, limit, broken, piece)
-    return (body, "raw") if fault == "raw" else (content, fault)
+    return content, fault, broken
 
 
 def _inflated(body: bytes, new: Callable[[], Any], limit: int, fine: int, size_of_fine: int) -> tuple[bytes, str, int]:

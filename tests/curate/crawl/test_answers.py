@@ -43,6 +43,9 @@ def answer(status=200, headers=HTML, body=PAGE, **more) -> Answer:
         (answer(headers=GZIP), "content_coding_corrupt"),
         (answer(headers={**HTML, "Content-Encoding": "lzma"}), "content_coding_unknown"),
         (answer(body=gzip.compress(PAGE)[:-20], headers=GZIP), "content_coding_corrupt"),
+        (answer(body=gzip.compress(PAGE)[:-20] + bytes(20), headers=GZIP), "content_coding_corrupt"),
+        (answer(body=gzip.compress(PAGE)[:-8] + bytes(8), headers=GZIP), "ok"),  # as browsers show it
+        (answer(body=gzip.compress(PAGE)[:-1] + b"x", headers=GZIP), "ok"),
         (answer(body=gzip.compress(bytes(1 << 23)), headers=GZIP), "decompression_bomb"),
         (answer(headers={"Content-Type": "image/png"}), "ok"),
         (answer(body=b"\x89PNG\r\n\x1a\n" + bytes(99)), "content_type_unwanted"),
