@@ -6,6 +6,7 @@ Arctic Shift's schemas list the changes month by month: `url` null in 2022-08 an
 """
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from curate.records import Reason, Skipped
 Row = dict[str, Any]
 OWN_KEYS = ("is_self", "permalink")  # a row that has one of them is a submission
 SELF = Skipped("self")  # a submission that is a text and no link
+WHOLE = re.compile(r"-?[0-9]{1,15}")
 FULL_NAME = "t3_"  # begins the full name of a submission, before its id
 
 
@@ -45,9 +47,10 @@ def submission(row: Row, place: str, maturity: int) -> LinkCandidate | Reason | 
     if type(score) is not int and score is not None:
         if score is row:
             return Reason("links.missing:score")
-        if not isinstance(score, float) or not score.is_integer():
+        number = _whole(score)
+        if number is None:
             return Reason("links.type:score", detail=_excerpt(score))
-        score = int(score)
+        score = number
     url = target(row)
     if isinstance(url, Reason):
         return url
@@ -81,6 +84,13 @@ def target(row: Row) -> str | Reason:
     if isinstance(url, str) and url:
         return url
     return Reason("links.missing:url") if url is None or url == "" else Reason("links.type:url", detail=_excerpt(url))
+
+
+def _whole(value: Any) -> int | None:
+    """Returns a whole number that is written as a float or a string, or None."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, str) and WHOLE.fullmatch(value) else None
 
 
 def _second_try(line: bytes, message: str) -> Any:

@@ -23,6 +23,8 @@ ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 INDEX = re.compile(r"/index\.(?:html?|php|aspx?)$", re.IGNORECASE)
 SESSION = re.compile(r";(?:jsessionid|phpsessid)=[^/;]*", re.IGNORECASE)
 USERINFO = re.compile(r"//[^/?#\\]*@")
+MARKDOWN = re.compile(r"\\([_()*~\[\]])")
+INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # characters without width, which are copied with an address
 REPEATED = re.compile(r"(/[^/]+)\1{3}(?:/|$)|((?:/[^/]+){2,3})\2\2(?:/|$)")
 
 # Parameters that tell where a visitor came from, on any host; TRACKING_PREFIXES are the beginnings of more of them.
@@ -76,9 +78,13 @@ def address(raw: str, *, amp_paths: bool = False) -> Address | Reason:
     amp_paths: also `?amp=1` and `/amp/` at the end are taken off, which leads to the page without them.
     """
     rewrites: tuple[str, ...] = ()
+    raw = raw.strip(INVISIBLE)
     if "&amp;" in raw:  # as reddit escapes, once
         raw = raw.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
         rewrites = ("html_unescape",)
+    if "\\" in raw and (plain := MARKDOWN.sub(r"\1", raw)) != raw:  # as its editor escapes
+        raw = plain
+        rewrites = (*rewrites, "markdown_unescape")
     url = fetch_url(raw)
     if isinstance(url, Reason):
         return url
@@ -94,8 +100,8 @@ def address(raw: str, *, amp_paths: bool = False) -> Address | Reason:
         url = target
         rewrites = (*rewrites, rewrite)
         has_userinfo = has_userinfo or USERINFO.search(inner) is not None
-    if amp_paths and (plain := _without_amp(url)) != url:
-        url = plain
+    if amp_paths and (without := _without_amp(url)) != url:
+        url = without
         rewrites = (*rewrites, "amp_path")
     if has_userinfo:
         rewrites = (*rewrites, "userinfo")

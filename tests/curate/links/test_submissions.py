@@ -103,6 +103,8 @@ def test_posts_without_a_link_are_none_by_nature():
     ("fields", "rule"),
     [
         ({"score": "many"}, "links.type:score"),
+        ({"score": "1e3"}, "links.type:score"),
+        ({"score": "²"}, "links.type:score"),
         ({"score": True}, "links.type:score"),
         ({"score": 4.5}, "links.type:score"),
         ({"score": [1]}, "links.type:score"),

@@ -79,6 +79,9 @@ def test_u10_userinfo_is_neither_fetched_nor_shown():
     ("raw", "expected", "rewrites"),
     [
         ("http://a.example/?a=1&amp;b=2", "http://a.example/?a=1&b=2", ("html_unescape",)),
+        (r"http://a.example/Foo_(bar\)\_x", "http://a.example/Foo_(bar)_x", ("markdown_unescape",)),
+        (r"http://a.example/a\b", "http://a.example/a/b", ()),
+        ("\u200bhttp://a.example/x\u200b\ufeff", "http://a.example/x", ()),
         ("http://a.example/?a=1&amp;amp;b=2", "http://a.example/?a=1&amp;b=2", ("html_unescape",)),
         ("http://a.example/?copy=1&copy=2&lt;", "http://a.example/?copy=1&copy=2&lt;", ()),
         ("https://www.google.com/amp/s/a.example/x?y=1", "https://a.example/x?y=1", ("amp",)),
