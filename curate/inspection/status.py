@@ -76,19 +76,26 @@ def as_table(status: Status) -> dict[str, Any]:
 def _folders(out: Path, names: set[str], made: Attempt | None) -> dict[str, Path]:
     """Returns the folders of the stages, in order, a first half before its stage, if it was begun."""
     if "plan.json" in names or "stage.json" in names:
-        stage = (read_stage(out) if "stage.json" in names else load_plan(out)).stage
-        folders = {stage: out}
+        folders = {_stage_of(out, names, made): out}
     elif "recipe.toml" not in names and made and made.stage in KINDS:
         folders = {_whole(made.stage): out}
     else:
         folders = {stage: stage_folder(out, stage) for stage in funnel.planned_stages(out)}
     found: dict[str, Path] = {}
     for stage, folder in folders.items():
-        half = KINDS[stage].first_half
+        half = KINDS[stage].first_half if stage in KINDS else None
         if half and "plan.json" in storage.names(folder / KINDS[half].folder):
             found[half] = folder / KINDS[half].folder
         found[stage] = folder
     return found
+
+
+def _stage_of(folder: Path, names: set[str], made: Attempt | None) -> str:
+    """Returns which stage a folder holds; where its records cannot be read, what the attempt says."""
+    try:
+        return (read_stage(folder) if "stage.json" in names else load_plan(folder)).stage
+    except NOT_THERE:
+        return made.stage if made else ""
 
 
 def _whole(stage: str) -> str:
