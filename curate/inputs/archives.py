@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from curate.inputs.forms import UnreadRows, form_of
+from curate.stage import heartbeat
 
 ENCRYPTED = 1  # a bit of a member's flags
 JUNK = ("__MACOSX/", ".DS_Store", "Thumbs.db")
@@ -24,6 +25,7 @@ def zip_rows(
         archive = zipfile.ZipFile(file)
     except DAMAGE as error:
         raise ValueError(str(error)) from None
+    heartbeat.follow_whole(file)
     with archive:
         for member in archive.infolist():
             if member.is_dir() or member.filename.startswith(JUNK[0]) or member.filename.endswith(JUNK[1:]):

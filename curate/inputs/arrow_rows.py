@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from curate.inputs.arrow_values import Feature, features_of, values_of
 from curate.inputs.forms import UnreadRows
+from curate.stage import heartbeat
 
 BATCH_ROWS = 1024
 BATCH_BYTES = 64 << 20  # of a batch, roughly, where rows are long
@@ -17,8 +18,11 @@ DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError)
 Columns = tuple[str, ...] | None  # the names of those that are read; None: all
 
 
-def parquet_rows(source: Path | BinaryIO, columns: Columns) -> Iterator[tuple[int, Any]]:
-    """Yields the number and the value of each row; a row group that cannot be read on as one UnreadRows."""
+def parquet_rows(source: Path | BinaryIO, columns: Columns, *, whole: bool = False) -> Iterator[tuple[int, Any]]:
+    """Yields the number and the value of each row; a row group that cannot be read on as one UnreadRows.
+
+    whole: the file is all that the item holds, so that its rows tell how far the work is.
+    """
     with pq.ParquetFile(source, page_checksum_verification=True) as file:
         features = features_of(file.schema_arrow)
         names = _chosen(file.schema_arrow, columns)
@@ -32,18 +36,25 @@ def parquet_rows(source: Path | BinaryIO, columns: Columns) -> Iterator[tuple[in
                     for row in _rows(batch, features):
                         yield number, row
                         number += 1
+                    if whole:
+                        heartbeat.advance(number - 1, file.metadata.num_rows)
             except DAMAGE as error:
                 last = first + rows - 1
                 yield number, UnreadRows(f"row group {group}, rows {number} to {last}: {error}", last + 1 - number)
             first += rows
 
 
-def arrow_rows(file: BinaryIO, columns: Columns) -> Iterator[tuple[int, Any]]:
-    """Yields the number and the value of each row of an Arrow file or stream; damage in a stream ends it."""
+def arrow_rows(file: BinaryIO, columns: Columns, *, whole: bool = False) -> Iterator[tuple[int, Any]]:
+    """Yields the number and the value of each row of an Arrow file or stream; damage in a stream ends it.
+
+    whole: the file is all that the item holds, so that reading it tells how far the work is.
+    """
     is_file = file.read(6) == b"ARROW1"
     file.seek(0)
     number = 1
     if not is_file:
+        if whole:
+            heartbeat.follow_whole(file)
         with pa.ipc.open_stream(file) as stream:
             for batch in stream:
                 for row in _checked_rows(batch, columns):
@@ -58,6 +69,8 @@ def arrow_rows(file: BinaryIO, columns: Columns) -> Iterator[tuple[int, Any]]:
                     number += 1
             except DAMAGE as error:
                 yield number, UnreadRows(f"batch {index}: {error}")
+            if whole:
+                heartbeat.advance(index + 1, reader.num_record_batches)
 
 
 def _chosen(schema: pa.Schema, columns: Columns) -> list[str] | None:

@@ -24,6 +24,7 @@ from curate.inputs.csv_rows import csv_rows
 from curate.inputs.forms import ENDINGS, RowForm, form_of, unpacked_name
 from curate.inputs.forms import UnreadRows as UnreadRows
 from curate.inputs.json_rows import ROW_BYTES, is_one_value_a_line, line_rows, value_rows
+from curate.stage import heartbeat
 from curate.storage.lines import BOM, ERRORS, chunks, lines, packing_of
 from curate.storage.patience import RemoteError
 from curate.web.encoding import likely_encoding
@@ -106,9 +107,9 @@ def _rows(file: BinaryIO, given: File) -> Rows:
     file.seek(0)
     form = _magic(head)
     if form == "parquet":
-        yield from parquet_rows(file, given.columns)
+        yield from parquet_rows(file, given.columns, whole=not given.inside)
     elif form == "arrow":
-        yield from arrow_rows(file, given.columns)
+        yield from arrow_rows(file, given.columns, whole=not given.inside)
     elif form == "zip" and not given.inside:
         yield from archives.zip_rows(file, given.name, lambda member, name: _rows(member, _within(given, name)))
     elif form == "zip":
@@ -116,6 +117,8 @@ def _rows(file: BinaryIO, given: File) -> Rows:
     elif given.form in ("parquet", "arrow", "zip") and not packing_of(file):
         raise ValueError(_foreign(head) or f"no {given.form} file by its first bytes")
     else:
+        if not given.inside:
+            heartbeat.follow_whole(file)
         unpacked = unpacked_name(given.name) != given.name and not packing_of(file)
         yield from _streamed(chunks(file, UNPACKED_BYTES), replace(given, unpacked=unpacked))
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from curate import storage
 
@@ -201,6 +201,14 @@ def follow(file: Seekable, start: int, stop: int) -> None:
     """Takes a file's place of reading as how far this thread's work is; start, stop: the item's part of the file."""
     if stack := _stack():
         stack[-1].follow(file, start, stop)
+
+
+def follow_whole(file: BinaryIO) -> None:
+    """Takes a file's place of reading, from its start, where it is put, to its end."""
+    if stack := _stack():
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        stack[-1].follow(file, 0, size)
 
 
 def advance(done: int, total: int) -> None:

@@ -132,7 +132,7 @@ def test_a_digest_is_remembered_until_the_file_changes(folder, monkeypatch):
     digests = Digests(memory)
     before = digests.of(path)
     digests.save()
-    monkeypatch.setattr("curate.inputs.digests.sha256_of", lambda path: "read again")
+    monkeypatch.setattr("curate.inputs.digests.sha256_of", lambda path, _advance: "read again")
     assert Digests(memory).of(path) == before == sha256_of(path)
     path.write_bytes(b"longer than before")
     assert Digests(memory).of(path) == "read again"
