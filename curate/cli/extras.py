@@ -19,6 +19,7 @@ MODULES = {
     "gcp": ("apache_beam", "google.cloud.dataflow", "gcsfs"),
     "s3": ("s3fs",),
     "gcs": ("gcsfs",),
+    "hf": ("huggingface_hub",),
 }
 
 

@@ -232,4 +232,9 @@ def _form(entry: Listed) -> Form:
 
 def _holds(name: str, file: str) -> bool:
     """Returns True if a folder holds a file of this name."""
-    return (storage.path(name) / file).exists()
+    path = storage.path(name)
+    if not storage.is_remote(path):
+        return (path / file).exists()
+    storage.need(path)
+    with storage.one_line(name, "cannot look for this input"):
+        return (path / file).exists()

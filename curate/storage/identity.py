@@ -8,8 +8,8 @@ from typing import Any
 from curate.errors import SettingsError
 
 # Kind and key: a checksum of the content first (GCS has both), then the etag (S3: of the content, unless uploaded in
-# pieces).
-CHECKSUMS = (("md5", "md5Hash"), ("crc32c", "crc32c"), ("etag", "ETag"), ("etag", "etag"))
+# pieces), then git's name of the content (the Hugging Face Hub).
+CHECKSUMS = (("md5", "md5Hash"), ("crc32c", "crc32c"), ("etag", "ETag"), ("etag", "etag"), ("git", "blob_id"))
 # fmt: off
 TIMES = (  # the keys under which other stores state a time
     "mtime", "Last-Modified", "LastModified", "last_modified", "modified", "updated", "created",

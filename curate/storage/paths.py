@@ -25,7 +25,8 @@ from curate.storage import identity, regular
 from curate.storage.identity import Fact
 from curate.storage.remote import RangeReader, http_fact, is_http
 
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # a protocol, and the extra of our package that reads it
+# A protocol, and the extra of our package that reads it.
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "hf": "hf"}
 
 _entered: set[tuple[int, str]] = set()  # the folders of drafts that are in the list, each with this process's id
 

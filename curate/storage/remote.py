@@ -21,7 +21,10 @@ GLANCE = 256 << 10  # bytes fetched after a jump, which may not be read on from
 PROBE = Patience(tries_broken=3)  # so that the error of a host that is not there comes soon
 UNTOLD = "listed:"  # begins the identity of a file that was not asked for when it was planned
 # Names of the exceptions for a broken connection in the libraries below fsspec, as not all are OSErrors.
-BROKEN = {"OSError", "TimeoutError", "ClientError", "HTTPClientError", "IncompleteReadError", "HttpError"}
+BROKEN = {
+    *("OSError", "TimeoutError", "ClientError", "HTTPClientError", "IncompleteReadError", "HttpError"),
+    "TransportError",
+}
 # Words of a store that asks for patience.
 LATER_WORDS = ("slowdown", "slow down", "reduce your request rate", "toomanyrequests", "429", "503")
 
