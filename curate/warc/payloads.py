@@ -16,7 +16,7 @@ from isal import igzip_lib
 
 from curate.warc.codec import GZIP, ISAL_ERROR, ZSTD
 
-STATUS = re.compile(rb"HTTP/\d{1,2}(?:\.\d{1,2})?[ \t]+(\d{3})(?!\d)")
+STATUS = re.compile(rb"HTTP/\d{1,2}(?:\.\d{1,2})?[ \t]+(\d{3})(?!\d)", re.I)
 FIELD = re.compile(
     rb"^(content-(?:type|encoding|length)|transfer-encoding)[ \t]*:([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.I | re.M
 )
@@ -86,6 +86,9 @@ class _Answer(NamedTuple):
 def _answer(block: Sequence[bytes | memoryview]) -> _Answer | None:
     """Returns the answer that a block begins with; None without a status line."""
     head = bytes(block[0][:MAX_HEAD])
+    if head[:1] in (b"\r", b"\n"):  # empty lines before the status line
+        block = [b"".join(block).lstrip(b"\r\n")]
+        head = block[0][:MAX_HEAD]
     begin = _body_start(head)
     if begin == len(head):  # the header may be longer
         head = b"".join(block)
@@ -107,7 +110,8 @@ def _is_interim(answer: _Answer) -> bool:
         return False
     number = int(status[1])
     words = head[status.end() : head.find(b"\n", status.end())]
-    if not (100 <= number < 200 or (number == 200 and (not fields or TUNNEL.search(words)))):
+    is_bare = fields in ({}, {b"content-length": "0"})
+    if not (100 <= number < 200 or (number == 200 and (is_bare or TUNNEL.search(words)))):
         return False
     return STATUS.match(b"".join([memoryview(block[0])[begin : begin + 64], *block[1:2]])) is not None
 

@@ -77,7 +77,7 @@ def _encodings(body: bytes, charset: str) -> Iterator[str]:
             yield name
     detected = detect_encoding(body)
     if detected and not detected.startswith("utf-"):
-        yield detected
+        yield "koi8-u" if detected == "koi8-r" else detected  # Ukraine's has the same letters, and its own
     elif 2 * len(HANGUL.findall(text := _decode_as(body, "euc_kr"))) > _beyond_ascii(text):  # which it does not know
         yield "euc_kr"
 

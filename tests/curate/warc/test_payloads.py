@@ -148,6 +148,7 @@ INTERIM = {
     "a proxy's": b"HTTP/1.0 200 Connection established\r\n\r\n",
     "a proxy's with fields": b"HTTP/1.1 200 Connection Established\r\nProxy-Agent: x\r\nContent-Length: 0\r\n\r\n",
     "a proxy's in other words": b"HTTP/1.1 200 OK\r\n\r\n",
+    "a proxy's without a body": b"HTTP/1.1 200 OK\r\nVia: 1.1 proxy\r\nContent-Length: 0\r\n\r\n",
     "long": b"HTTP/1.1 103 Early Hints\r\nLink: <" + b"x" * 9000 + b">\r\n\r\n",
     "that ends with the first piece": b"HTTP/1.1 103 Early Hints\r\nLink: " + b"x" * 4060 + b"\r\n\r\n",
 }
@@ -223,7 +224,10 @@ def test_a_content_type_is_lower_case_and_its_charset_has_no_quotes(value, mime,
     assert (page.mime, page.charset) == (mime, charset)
 
 
-@pytest.mark.parametrize("line", ["HTTP/1.1 200 OK", "HTTP/1.0 200", "HTTP/2 200 ", "HTTP/1.1   200\tOK"])
+@pytest.mark.parametrize(
+    "line",
+    ["HTTP/1.1 200 OK", "HTTP/1.0 200", "HTTP/2 200 ", "HTTP/1.1   200\tOK", "http/1.1 200 ok", "\r\n\nHTTP/1.1 200"],
+)
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 def test_a_status_line_is_read_with_and_without_words(line, end):
     (page,) = read(warc(f"{line}{end}A: b{end}{end}x".encode()))
