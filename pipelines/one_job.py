@@ -17,6 +17,7 @@ from curate import recipe as recipes
 from curate import settings, storage
 from curate.dataset import manifest
 from curate.errors import SettingsError, UserError
+from curate.inputs import same
 from curate.inputs.items import bytes_of
 from curate.pipelines import plans
 from curate.pipelines.engines.engine import Engine, kept_some, wiring
@@ -24,22 +25,34 @@ from curate.pipelines.engines.warnings import of_record, of_sources
 from curate.pipelines.stages.map_only import ALL, Made, MakeParts
 from curate.recipe import Recipe
 from curate.settings import Where
+from curate.stage.claims import check_stages, claim_run
 from curate.stage.kinds import KINDS
-from curate.stage.ownership import claim_run, held
+from curate.stage.ownership import held
 from curate.stage.plan import load_plan, open_plan, stage_folder
-from curate.stage.record import StageRecord, begin_stage, close_stage, done, read_stage
+from curate.stage.record import StageRecord, begin_stage, close_stage, done, forget_failed, read_stage
 from curate.storage.writing import write_bytes
 
 OUTDATED = ("manifest.json", "report.html")  # they say what the output holds, and go once a stage is to change it
 USER_ERROR = re.compile(r"(?:SettingsError|OlderOutput|UserError): (.+?)(?: \[while running .*)?$", re.MULTILINE)
 
 
-def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
-    """Runs or resumes a recipe as one job, to its end; returns the stages' records by name."""
+def run(
+    recipe: Recipe, out: Path, engine: Engine, *, retry_failed: bool = False, may_replace: bool = False
+) -> dict[str, StageRecord]:
+    """Runs or resumes a recipe as one job, to its end; returns the stages' records by name.
+
+    may_replace: a finished run of other inputs is made anew.
+    """
+    plans.check_apart(recipe, out)
     with engine.started() as engine, held(out) as ledger:
         engine.progress.warn_all(plans.left_out(recipe))
         seconds = check_inputs(recipe) / KINDS[recipe.stages[0]].bytes_per_second
         claim_run(recipe.name, out)
+        check_stages(out, recipe.stages)
+        if not may_replace and (out / "manifest.json").exists():
+            same.check_inputs(stage_folder(out, recipe.stages[0]), out, plans.own_items(recipe, out))
+        if retry_failed:
+            engine.progress.say(f"retry: {forget_failed(out)} parts with dead letters are made again")
         if engine.session is None:
             raise ValueError("an engine executes between `started` and the end of its block")
         try:
@@ -112,6 +125,7 @@ class Stage(beam.PTransform):  # type: ignore[misc]
 def begin(text: str, out: str) -> str:
     """Writes the recipe, which every later step reads; returns the out folder."""
     path = storage.path(out) / "recipe.toml"
+    plans.open_digests(path.parent).save()  # shows that the folder is a run's
     if storage.contents([path]) != [text.encode()]:
         write_bytes(path, text.encode())
     return out

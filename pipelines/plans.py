@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from curate import __version__, errors, miniweb, storage
+from curate import errors, miniweb
+from curate.inputs import apart
 from curate.inputs.columns import Taken, Warn, resolved, unheard
 from curate.inputs.digests import Digests, Doing, unseen
 from curate.inputs.items import MINIWEB, files, source_items, stage_items
@@ -15,6 +16,7 @@ from curate.recipe import Recipe
 from curate.stage.kinds import KINDS, WHOLES
 from curate.stage.plan import Item, Plan, stage_folder
 from curate.tokens import load
+from curate.tokens.config import is_tokenizer_file
 
 
 def miniweb_folder(out: Path) -> Path:
@@ -29,11 +31,8 @@ def build_miniweb(recipe: Recipe, out: Path) -> None:
     patterns += [*score.positive, *score.negative] if score else []
     if not any(pattern.startswith(MINIWEB) for pattern in patterns):
         return
-    folder = miniweb_folder(out)
-    version = folder / "version"  # written last
-    if not version.exists() or version.read_text() != __version__:
-        storage.build(folder, miniweb.build)
-        version.write_text(__version__)
+    if not miniweb.is_built(miniweb_folder(out)):
+        miniweb.build(miniweb_folder(out))
 
 
 def open_digests(out: Path, doing: Doing = unseen) -> Digests:
@@ -87,6 +86,16 @@ def taken(recipe: Recipe) -> dict[str, Taken]:
     return {name: Taken(columns=source.columns, keep=source.keep_columns) for name, source in recipe.sources.items()}
 
 
+def own_items(recipe: Recipe, out: Path) -> list[Item]:
+    """Returns the input files of every source, those of the mini-web aside."""
+    inputs = {
+        name: tuple(pattern for pattern in patterns if not pattern.startswith(MINIWEB))
+        for name, patterns in given_inputs(recipe).items()
+    }
+    named = {name: patterns for name, patterns in inputs.items() if patterns}
+    return source_items(named, open_digests(out), base=recipe.commoncrawl) if named else []
+
+
 def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     """Returns the inputs of the sources that have some; SettingsError where none has."""
     inputs = {name: source.inputs for name, source in recipe.sources.items() if source.inputs}
@@ -105,6 +114,25 @@ def left_out(recipe: Recipe) -> list[Warned]:
         for name in recipe.sources
         if name not in given
     ]
+
+
+def check_apart(recipe: Recipe, out: Path) -> None:
+    """Raises SettingsError where a file that a run reads lies in its output, or its output in what it reads."""
+    beside = (pattern for stage in recipe.stages for pattern in beside_inputs(stage, recipe))
+    inputs = (pattern for patterns in given_inputs(recipe).values() for pattern in patterns)
+    apart.check_inputs([*inputs, *beside], out)
+
+
+def beside_inputs(stage: str, recipe: Recipe) -> list[str]:
+    """Returns the files that a stage reads beside its inputs: models and tokenizers."""
+    if stage == "score" and (score := recipe.score):
+        model = [score.model] if score.model and not score.is_default else []
+        return [*model, *score.positive, *score.negative]
+    if stage == "extract" and recipe.extract.quality_model:
+        return [recipe.extract.quality_model]
+    if stage == "tokenize" and is_tokenizer_file(recipe.tokenize.encoding):
+        return [recipe.tokenize.encoding]
+    return []
 
 
 def check_model_files(recipe: Recipe, out: Path | None) -> None:

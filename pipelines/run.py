@@ -7,34 +7,46 @@ from dataclasses import replace
 from pathlib import Path
 
 from curate.dataset import manifest
+from curate.inputs import same
 from curate.pipelines import plans
 from curate.pipelines.engines.engine import Engine, execute, kept_some, wiring
 from curate.pipelines.engines.target import quiet_beam
 from curate.pipelines.engines.warnings import of_sources
 from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe, to_toml
-from curate.stage.ownership import claim_run, held
+from curate.stage.claims import check_stages, claim_run
+from curate.stage.ownership import held
 from curate.stage.plan import stage_folder
-from curate.stage.record import StageRecord
+from curate.stage.record import StageRecord, forget_failed
 from curate.storage.writing import write_bytes
 
 
-def run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
-    """Runs or resumes every stage of a recipe into a folder, writes its manifest, and returns the records by stage."""
+def run(
+    recipe: Recipe, out: Path, engine: Engine, *, retry_failed: bool = False, may_replace: bool = False
+) -> dict[str, StageRecord]:
+    """Runs or resumes every stage of a recipe into a folder, writes its manifest, and returns the records by stage.
+
+    may_replace: a finished run of other inputs is made anew.
+    """
+    plans.check_apart(recipe, out)
     with engine.started() as engine, held(out) as ledger:
         claim_run(recipe.name, out)
         with engine.progress.working(ledger):
-            records = _run(recipe, out, engine)
-    return records
+            return _run(recipe, out, engine, retry_failed=retry_failed, may_replace=may_replace)
 
 
-def _run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
+def _run(recipe: Recipe, out: Path, engine: Engine, *, retry_failed: bool, may_replace: bool) -> dict[str, StageRecord]:
     progress = engine.progress
     progress.warn_all(plans.left_out(recipe))
     plans.check_model_files(recipe, out)
     digests = plans.open_digests(out, progress.doing)
     first, *others = recipe.stages
     plan = plans.planned(first, recipe, out, digests, progress.say, progress.warn)
+    check_stages(out, recipe.stages, len(plan.items))
+    if not may_replace and (out / "manifest.json").exists():
+        same.check_inputs(plan.folder, out, plan.items)
+    if retry_failed:
+        progress.say(f"retry: {forget_failed(out)} parts with dead letters are made again")
     digests.save()
     write_bytes(out / "recipe.toml", to_toml(recipe).encode())
     engine = replace(engine, outdated=(out / "manifest.json", out / "report.html"))
@@ -49,12 +61,14 @@ def _run(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
     return records
 
 
-def run_as_one_job(recipe: Recipe, out: Path, engine: Engine) -> dict[str, StageRecord]:
+def run_as_one_job(
+    recipe: Recipe, out: Path, engine: Engine, *, retry_failed: bool = False, may_replace: bool = False
+) -> dict[str, StageRecord]:
     """Runs a recipe as `run` does, but as one Beam job, whose stages are planned by workers."""
     quiet_beam()
     from curate.pipelines import one_job
 
-    return one_job.run(recipe, out, engine)
+    return one_job.run(recipe, out, engine, retry_failed=retry_failed, may_replace=may_replace)
 
 
 def run_stage(stage: str, recipe: Recipe, folder: Path, given: Given, engine: Engine) -> StageRecord:

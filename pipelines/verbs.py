@@ -7,6 +7,7 @@ from curate import recipe as recipes
 from curate import settings, storage
 from curate.dataset import chained
 from curate.errors import SettingsError
+from curate.inputs import apart, same
 from curate.inputs.columns import resolved
 from curate.inputs.digests import Digests
 from curate.inputs.items import named_items, source_items, stage_items
@@ -16,10 +17,11 @@ from curate.pipelines.run import run_stage
 from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe
 from curate.settings import Table, Where
-from curate.stage.kinds import KINDS
-from curate.stage.ownership import claim_stage, held
+from curate.stage.claims import claim_stage
+from curate.stage.kinds import KINDS, OWN_DOCUMENTS
+from curate.stage.ownership import held
 from curate.stage.plan import Item
-from curate.stage.record import StageRecord
+from curate.stage.record import StageRecord, forget_failed
 
 
 def run(
@@ -32,8 +34,13 @@ def run(
     source: str,
     *,
     all_languages: bool = False,
+    retry_failed: bool = False,
+    may_replace: bool = False,
 ) -> StageRecord:
-    """Runs or resumes one stage into its own folder; SettingsError where the inputs or the folder do not fit it."""
+    """Runs or resumes one stage into its own folder; SettingsError where the inputs or the folder do not fit it.
+
+    may_replace: a finished output of other inputs is made anew.
+    """
     if engine.target.runner == "dataflow":
         raise SettingsError(f"--runner dataflow runs whole recipes only: curate run RECIPE, not curate {stage}")
     _check_settings(stage, assignments)
@@ -42,21 +49,40 @@ def run(
     if all_languages and "filter" not in KINDS[stage].reads:
         raise SettingsError(f"--all-languages: {stage} asks for no language")
     loaded = recipes.in_all_languages(loaded) if all_languages else loaded
+    apart.check_inputs((*inputs, *plans.beside_inputs(stage, loaded)), out)
     with engine.started() as engine, held(out) as ledger:
         claim_stage(stage, out)
         engine = replace(engine, outdated=(out / "manifest.json", out / "report.html") if KINDS[stage].beside else ())
         with engine.progress.working(ledger):
-            record = _run(stage, inputs, out, loaded, engine, source)
+            if KINDS[stage].takes == "links":
+                crawled: StageRecord = wiring(stage).run(loaded, inputs, out, engine, source)
+                return crawled
+            recipe_of_source, given = _given(stage, inputs, out, loaded, engine, source)
+            _check_given(out, given, may_replace=may_replace)
+            if retry_failed:
+                engine.progress.say(f"retry: {forget_failed(out)} parts with dead letters are made again")
+            record = _run(stage, recipe_of_source, out, given, engine)
             if KINDS[stage].leaves == "shards":
                 chained.write(out, loaded if recipe else None)
             return record
 
 
-def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine: Engine, source: str) -> StageRecord:
+def _check_given(out: Path, given: Given, *, may_replace: bool) -> None:
+    """Raises SettingsError where an input lies in the output, or a finished output is one of other inputs."""
+    apart.check_items(given.items, out, out)
+    if may_replace:
+        return
+    if given.previous:
+        same.check_previous(out, given.previous)
+    else:
+        same.check_inputs(out, out, given.items)
+
+
+def _given(
+    stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine: Engine, source: str
+) -> tuple[Recipe, Given]:
+    """Returns the recipe as the stage needs it, and what the inputs give it."""
     takes = KINDS[stage].takes
-    if takes == "links":
-        crawled: StageRecord = wiring(stage).run(recipe, inputs, out, engine, source)
-        return crawled
     given = Given(say=engine.progress.say, digests=Digests(doing=engine.progress.doing))
     if takes == "tokens":
         if len(inputs) != 1:
@@ -68,10 +94,13 @@ def _run(stage: str, inputs: tuple[str, ...], out: Path, recipe: Recipe, engine:
         given = replace(given, items=resolved(items, plans.taken(recipe), engine.progress.warn))
     else:
         items = named_items(inputs, out, given.digests, source)
-        items = resolved(items, plans.taken(recipe), engine.progress.warn)
-        if KINDS[stage].leaves == "decisions" and any(item.form == "documents" for item in items):
-            items = _imported(items, recipe, out, engine)
-        given = replace(given, items=items)
+        given = replace(given, items=resolved(items, plans.taken(recipe), engine.progress.warn))
+    return recipe, given
+
+
+def _run(stage: str, recipe: Recipe, out: Path, given: Given, engine: Engine) -> StageRecord:
+    if KINDS[stage].leaves == "decisions" and any(item.form == "documents" for item in given.items):
+        given = replace(given, items=_imported(given.items, recipe, out, engine))
     return run_stage(stage, recipe, out, given, engine)
 
 
@@ -117,6 +146,6 @@ def _imported(items: list[Item], recipe: Recipe, out: Path, engine: Engine) -> l
     """Writes the user's own documents as parts into `documents/`, since decisions are aligned with parts."""
     if any(item.form != "documents" for item in items):
         raise SettingsError("dedup takes either stage folders or documents, not both at once")
-    folder = out / "documents"
+    folder = out / OWN_DOCUMENTS
     run_stage("extract", recipe, folder, Given(items=items), engine)
     return stage_items(folder, out)

@@ -57,13 +57,6 @@ def need_local(path: Path) -> None:
         )
 
 
-def forget_failures(out: Path) -> None:
-    """Lets the parts with dead letters be made again, and says how many they are."""
-    from curate.stage.record import forget_failed
-
-    say(errors, f"retry: {forget_failed(out)} parts with dead letters are made again")
-
-
 def print_json(value: Any) -> None:
     """Prints a value as JSON."""
     import json

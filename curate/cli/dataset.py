@@ -139,6 +139,7 @@ def train(
         typer.Option(metavar="NAME", help="One of curate models: its sizes, batch and rate.", show_default=False),
     ] = None,
     set_: Set = [],
+    replace: Annotated[bool, typer.Option("--replace", help="Train anew over the model of another dataset.")] = False,
 ) -> None:
     """Train a model of GPT-2's or GPT-3's family on the shards; small, unless --model or --set says otherwise."""
     from curate import settings
@@ -155,7 +156,22 @@ def train(
     need_local(out)
     need(["train"])
     manifests.read(manifest)
-    train_model(manifest / "manifest.json" if manifest.is_dir() else manifest, out, train_settings, console)
+    file = manifest / "manifest.json" if manifest.is_dir() else manifest
+    _check_place(file, out, replace=replace)
+    train_model(file, out, train_settings, console)
+
+
+def _check_place(manifest: Path, out: Path, *, replace: bool) -> None:
+    """Raises SettingsError where a model cannot go into a folder without harm to other files."""
+    from curate.gpt import result
+    from curate.stage.claims import check_outside
+    from curate.storage.overlap import check_apart
+
+    check_apart(manifest.parent, out)
+    check_outside(out)
+    result.check_place(out)
+    if not replace:
+        result.check_dataset(manifest, out)
 
 
 def train_model(manifest: Path, out: Path, settings: "Train", console: Console) -> None:

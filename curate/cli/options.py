@@ -65,6 +65,8 @@ AllLanguages = Annotated[
     bool, typer.Option("--all-languages", help="Keep every language: turn off the language rules.")
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try inputs that failed again.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Make a finished output anew from other inputs.")]
+Overwrite = Annotated[bool, typer.Option("--replace", help="Replace the file if it is there already.")]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Make every warning an error: exit code 2 before any work, 1 after a stage.")
 ]

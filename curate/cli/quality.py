@@ -7,7 +7,7 @@ import typer
 
 from curate.cli.app import console, print_json
 from curate.cli.extras import need
-from curate.cli.options import Json, Set, local_path, readable_path
+from curate.cli.options import Json, Overwrite, Set, local_path, readable_path
 from curate.console import say
 
 commands = typer.Typer(no_args_is_help=True, help="Train or evaluate a quality model (fastText).")
@@ -33,8 +33,10 @@ def train(
 
     Both kinds are cut to the same lengths; 30 of 100 hosts are held out, and the card says what the model does on them.
     """
+    from curate.inputs import apart
     from curate.quality import training
 
+    apart.check_patterns([*positive, *negative], out, [""])
     card = training.train(_files(positive), _files(negative), out, training.settings_of(set_))
     if json:
         print_json(card)
@@ -57,6 +59,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", parser=local_path, help="Draw the calibration as PNG.", show_default=False),
     ] = None,
+    replace: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Measure a model on labelled documents of hosts that `train` holds out."""
@@ -64,8 +67,10 @@ def evaluate(
 
     from curate.quality import model_file, training
     from curate.quality import windows as labelled
+    from curate.storage.writing import check_new
 
     if plot:
+        check_new(plot, replace=replace)
         need(["train"], instead="without --plot nothing is drawn")
     windows = labelled.held_out_windows(_files(positive), _files(negative), every_host=every_host)
     path = model_file.DEFAULT if model == "default" else readable_path(model)

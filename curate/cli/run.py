@@ -11,7 +11,6 @@ from curate.cli.app import (
     console,
     errors,
     exit_by_failures,
-    forget_failures,
     need_local,
     print_json,
 )
@@ -24,6 +23,7 @@ from curate.cli.options import (
     Json,
     Out,
     RecipeArgument,
+    Replace,
     RetryFailed,
     Set,
     Strict,
@@ -36,6 +36,9 @@ from curate.errors import SettingsError, install
 from curate.inputs.forms import HELP
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from curate.gpt.config import Train
     from curate.pipelines.engines.target import EngineOptions
     from curate.recipe import Recipe
 
@@ -78,6 +81,7 @@ def run(
     one_job: OneJob = False,
     dry_run: DryRun = None,
     train: Annotated[bool, typer.Option(help="Train the recipe's model, if it has one.")] = True,
+    replace: Replace = False,
     strict: Strict = False,
     json: Json = False,
 ) -> None:
@@ -88,21 +92,18 @@ def run(
     if strict and (dry_run or target.runner == "dataflow"):
         raise SettingsError("--strict: nobody waits here for this job's warnings; leave it out")
     if dry_run:
-        _write_graph(loaded, out, target, dry_run, json=json)
+        _write_graph(loaded, out, target, dry_run, replace=replace, json=json)
         return
     if target.runner == "dataflow":
         _submit(loaded, out, target, json=json)
         return
     settings = loaded.train if train else None
-    need_for_run(loaded, out, train=settings is not None)
-    if settings:
-        need_local(out)
-    if retry_failed:
-        forget_failures(out)
+    _check_training(loaded, out, train=settings is not None)
     run_recipe = pipelines.run_as_one_job if one_job else pipelines.run
-    run_recipe(loaded, out, engine_of(target, json=json, strict=strict))
+    engine = engine_of(target, json=json, strict=strict)
+    run_recipe(loaded, out, engine, retry_failed=retry_failed, may_replace=replace)
     if settings:
-        train_model(out / "manifest.json", out / "train", settings, errors if json else console)
+        _train(out, settings, errors if json else console)
     _print_run(out, json=json)
     exit_by_failures(out)
 
@@ -115,10 +116,33 @@ def _loaded(recipe: str, set_: list[str], files: list[str], *, all_languages: bo
     return recipes.in_all_languages(loaded) if all_languages else loaded
 
 
-def _write_graph(recipe: "Recipe", out: Path, target: "EngineOptions", file: Path, *, json: bool) -> None:
+def _check_training(recipe: "Recipe", out: Path, *, train: bool) -> None:
+    """Raises UserError where a library is missing, or a run's model would replace a file of the user's."""
+    from curate.gpt import result
+
+    need_for_run(recipe, out, train=train)
+    if train:
+        need_local(out)
+        result.check_place(out / "train")
+
+
+def _train(out: Path, settings: "Train", progress: "Console") -> None:
+    """Trains a run's model; the report goes first where it would show another."""
+    from curate.gpt import result
+
+    if not result.is_done(out / "manifest.json", out / "train", settings):
+        (out / "report.html").unlink(missing_ok=True)
+    train_model(out / "manifest.json", out / "train", settings, progress)
+
+
+def _write_graph(
+    recipe: "Recipe", out: Path, target: "EngineOptions", file: Path, *, replace: bool, json: bool
+) -> None:
     """Writes the graph of a recipe as one job, and runs nothing."""
     from curate.pipelines.dataflow import submit
+    from curate.storage.writing import check_new
 
+    check_new(file, replace=replace)
     size = submit.dry_run(recipe, out, target, file)
     if json:
         print_json({"graph": str(file), "bytes": size})
@@ -175,12 +199,20 @@ def gate(
     from dataclasses import asdict
 
     from curate.extract import lessons, quick_gate
-    from curate.storage.writing import write_json
+    from curate.storage import overlap, together
 
     if model.suffix == ".json":
         raise SettingsError(f"{model}: the model's card is written beside it as .json; give the model another ending")
-    card = quick_gate.train(lessons.judged_pages(readable_path(run), pages), model, loss=loss)
-    write_json(model.with_suffix(".json"), asdict(card))
+    folder, record = readable_path(run), model.with_suffix(".json")
+    overlap.check_apart(folder, model)
+    together.check_free(record, (model.name,))
+    cards: list[quick_gate.Card] = []
+
+    def write(draft: Path) -> None:
+        cards.append(quick_gate.train(lessons.judged_pages(folder, pages), draft, loss=loss))
+
+    together.write_together(record, {model.name: write}, lambda _: asdict(cards[0]))
+    card = cards[0]
     if json:
         print_json({"model": str(model), **asdict(card)})
         return

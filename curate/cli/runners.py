@@ -7,7 +7,7 @@ import typer
 
 from curate.cli import tables
 from curate.cli.app import console, print_json
-from curate.cli.options import Json
+from curate.cli.options import Json, Overwrite
 from curate.console import say
 from curate.errors import SettingsError
 
@@ -57,12 +57,14 @@ def template(
     file: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="The file to write.", show_default=False)
     ] = None,
+    replace: Overwrite = False,
 ) -> None:
     """Print or write the metadata.json of the Flex Template: a parameter for every setting of a recipe."""
     from curate.pipelines.dataflow import flextemplate
-    from curate.storage.writing import write_json
+    from curate.storage.writing import check_new, write_json
 
     if file:
+        check_new(file, replace=replace)
         write_json(file, flextemplate.metadata())
     else:
         print_json(flextemplate.metadata())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import tables
-from curate.cli.app import STAGES, console, exit_by_failures, forget_failures, print_json
+from curate.cli.app import STAGES, console, exit_by_failures, print_json
 from curate.cli.extras import need_for_verb
 from curate.cli.options import (
     BEAM_HELP,
@@ -18,6 +18,7 @@ from curate.cli.options import (
     Json,
     Out,
     RecipeOption,
+    Replace,
     RetryFailed,
     Set,
     Source,
@@ -52,12 +53,24 @@ def _stage_verb(stage: str) -> Callable[..., None]:
         all_languages: AllLanguages = False,
         retry_failed: RetryFailed = False,
         source: Source = "web",
+        replace: Replace = False,
         strict: Strict = False,
         json: Json = False,
     ) -> None:
-        if retry_failed:
-            forget_failures(out)
-        _run(stage, inputs, out, target, recipe, set_, source, all_languages=all_languages, strict=strict, json=json)
+        _run(
+            stage,
+            inputs,
+            out,
+            target,
+            recipe,
+            set_,
+            source,
+            all_languages=all_languages,
+            strict=strict,
+            json=json,
+            retry_failed=retry_failed,
+            may_replace=replace,
+        )
         exit_by_failures(out)
 
     return verb
@@ -119,6 +132,7 @@ def _links(
     set_: Set = [],
     retry_failed: RetryFailed = False,
     source: Source = "web",
+    replace: Replace = False,
     strict: Strict = False,
     json: Json = False,
 ) -> None:
@@ -126,9 +140,19 @@ def _links(
     if preset and recipe:
         raise SettingsError("--preset and --recipe: give one; a recipe names its own with links.preset")
     assignments = [*set_] if recipe else [f"links.preset={preset or 'webtext'}", *set_]
-    if retry_failed:
-        forget_failures(out)
-    _run("links", inputs, out, target, recipe, assignments, source, strict=strict, json=json)
+    _run(
+        "links",
+        inputs,
+        out,
+        target,
+        recipe,
+        assignments,
+        source,
+        strict=strict,
+        json=json,
+        retry_failed=retry_failed,
+        may_replace=replace,
+    )
     exit_by_failures(out)
 
 
@@ -144,6 +168,8 @@ def _run(
     strict: bool,
     json: bool,
     all_languages: bool = False,
+    retry_failed: bool = False,
+    may_replace: bool = False,
 ) -> None:
     """Runs one stage, and prints what it read and kept."""
     from curate.inspection import funnel
@@ -160,6 +186,8 @@ def _run(
         engine=engine_of(target, json=json, strict=strict),
         source=source,
         all_languages=all_languages,
+        retry_failed=retry_failed,
+        may_replace=may_replace,
     )
     summary = funnel.summary(out)
     if json:

@@ -230,7 +230,7 @@ def _clear(scratch: str, *, unfinished: bool) -> None:
             entries = file.read()
     for entry in filter(None, os.fsdecode(entries).split("\0")):
         pid, _, folder = entry.partition(" ")
-        ours = re.compile(rf"\..+\.{pid}\.[0-9a-f]{{8}}\.tmp", re.DOTALL)
+        ours = re.compile(rf"\..+\.{pid}\.[0-9a-f]{{16}}\.curate\.tmp", re.DOTALL)
         with suppress(OSError):
             for name in filter(ours.fullmatch, os.listdir(folder)):
                 path = os.path.join(folder, name)

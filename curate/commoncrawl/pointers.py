@@ -25,6 +25,7 @@ from curate.records import Failure, Pointer
 from curate.stage.parts import TableWriter
 from curate.stage.plan import Item, json_digest
 from curate.stage.sorting import in_order
+from curate.stage.traces import is_marked, not_ours
 from curate.storage.remote import RangeReader
 
 FOLDER = "pointers"
@@ -65,8 +66,11 @@ def pointers_file(folder: Path, source: str, key: str, rows: Callable[[], Iterat
     key: the digest of indexes and selection. Raises SettingsError where there is no row.
     """
     path = folder / FOLDER / f"{source}-{key[:12]}.parquet"
-    if path.exists() and (pq.read_schema(storage.source(path)).metadata or {}).get(NOTE) == key.encode():
-        return path
+    if path.exists():
+        if not is_marked(path):
+            raise not_ours(path)
+        if (pq.read_schema(storage.source(path)).metadata or {}).get(NOTE) == key.encode():
+            return path
     storage.make_folder(path.parent)
     table = TableWriter(path, SCHEMA.with_metadata({NOTE: key.encode()}))
     try:

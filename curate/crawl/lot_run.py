@@ -52,7 +52,7 @@ async def run_lot(
     journal = Journal(writer.work / "journal")
     for host, ready in [*journal.ready.items(), *read_pauses(work)]:
         politeness.hold(host, time.monotonic() + ready - time.time())
-    guard = AddressGuard(work / "addresses", delay=rules.address_delay, requests=rules.address_requests)
+    guard = AddressGuard(work / "addresses.curate", delay=rules.address_delay, requests=rules.address_requests)
     try:
         async with session(rules, resolver) as client:
             requests = Requests(

@@ -18,7 +18,7 @@ from curate import __version__, storage
 from curate.crawl.config import Crawl
 from curate.crawl.rows import COMMITTED, DEFERRED, DEFERRED_NAMES, OUTCOME_NAMES, OUTCOMES, Row, exchange_key
 from curate.stage import heartbeat
-from curate.stage.parts import Counts, FileRecord, Receipt, TableWriter, drop_other_receipt, part_name, write_receipt
+from curate.stage.parts import Counts, FileRecord, Receipt, TableWriter, part_name, receipted
 from curate.stage.schemas import REJECTED
 from curate.storage.writing import sha256_of, write_bytes
 from curate.warc import cdxj
@@ -140,20 +140,19 @@ class LotWriter:
     def seal(self, number: int, key: str, seconds: float) -> None:
         """Writes the tables of the whole lot from its committed outcomes, and its receipt last."""
         counts = Counts()
-        drop_other_receipt(self.out, number, key)
         names = {"part": OUTCOMES, "rejected": REJECTED, "deferred": DEFERRED}
         tables = {name: TableWriter(self.out / part_name(number, name), schema) for name, schema in names.items()}
         try:
             for row in sorted(self.rows, key=lambda row: row["id"]):
                 _enter(row, tables, counts)
-            files = {table.path.name: table.close() for table in tables.values()}
-            for table in tables.values():
-                table.publish()
+            files = {table.path.name: table.close() for table in tables.values()} | dict(_warcs(self.out, self.rows))
+            receipt = Receipt(key=key, number=number, counts=counts, files=files, seconds=seconds)
+            with receipted(self.out, receipt):
+                for table in tables.values():
+                    table.publish()
         finally:
             for table in tables.values():
                 table.abandon()
-        files |= dict(_warcs(self.out, self.rows))
-        write_receipt(self.out, Receipt(key=key, number=number, counts=counts, files=files, seconds=seconds))
 
 
 def _enter(row: Row, tables: dict[str, TableWriter], counts: Counts) -> None:

@@ -6,7 +6,6 @@ to the files to write, by name, so that names are known before any work. Files a
 """
 
 import json
-import os
 import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,9 @@ from curate import storage
 from curate.dataset import manifest, text_files, texts
 from curate.dataset.forms import SPLITS, Dataset, Files, Write
 from curate.errors import UserError
+from curate.stage.claims import check_outside, is_run
 from curate.stage.ownership import EXPORTED, held
+from curate.storage import overlap
 from curate.storage.writing import replacing, sha256_of, write_json
 
 TEXT_FORMS = tuple(text_files.FORMS)
@@ -142,11 +143,14 @@ def _form(name: str, license: str | None) -> Callable[[Dataset], Files]:
 
 def _check_folder(name: str, out: Path, dest: Path) -> None:
     """Raises UserError where the folder lies in the output, except croissant's, which may be the output."""
-    resolved = [path if storage.is_remote(path) else path.resolve() for path in (dest, out)]
-    relative = storage.relative(*resolved)
-    outside = relative.startswith("..") or storage.is_remote(relative) or os.path.isabs(relative)
-    if not outside and not (relative == "." and name == "croissant"):
+    if name == "croissant" and overlap.place(dest) == overlap.place(out):
+        return
+    if overlap.is_within(dest, out):
         raise UserError(f"{dest}: lies in the output itself, of which a run owns every file; name another folder")
+    overlap.check_apart(out, dest)
+    check_outside(dest)
+    if is_run(dest):
+        raise UserError(f"{dest}: the folder of a run, which owns every file there; name another folder")
 
 
 def outdated(out: Path) -> Iterator[str]:
@@ -169,8 +173,11 @@ def _write(name: str, dest: Path, content: dict[str, Any], files: dict[str, Writ
         if path in files and before[path] not in (None, size):
             raise UserError(f"{dest / path}: changed since it was exported; move it, or name another folder")
     digested: dict[str, str] = {}
+    for path in present:
+        if storage.is_draft(path):  # of an export that was killed
+            (dest / path).unlink(missing_ok=True)
     storage.make_folder(dest)
-    write_json(record, content | {"files": dict.fromkeys([*before, *files])})
+    write_json(record, content | {"manifest": None, "files": dict.fromkeys([*before, *files])})  # not finished
     for path, write in files.items():
         storage.make_folder((dest / path).parent)
         with replacing(dest / path) as draft:

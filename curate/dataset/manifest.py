@@ -15,6 +15,7 @@ from curate.loader import mixture
 from curate.loader.streams import FORMAT, VERSION, read_manifest
 from curate.recipe import Recipe, to_toml
 from curate.settings import Where
+from curate.stage.claims import check_own, is_run
 from curate.stage.ownership import held
 from curate.stage.plan import stage_folder
 from curate.stage.record import StageRecord
@@ -110,7 +111,8 @@ def recipe_of(contract: dict[str, Any]) -> Recipe:
 def remix(out: Path, assignments: tuple[str, ...]) -> dict[str, Any]:
     """Writes the manifest of an output with `--set` assignments to its mixture, and returns it.
 
-    A preset among them starts anew: only the tokens and the stated qualities of the mixture before stay.
+    A preset among them starts anew: only the tokens and the stated qualities of the mixture before stay. The manifest
+    is replaced last, in one step, and not removed before: nothing else holds what it states of the shards.
     """
     contract = read(out)
     with held(out):
@@ -119,10 +121,12 @@ def remix(out: Path, assignments: tuple[str, ...]) -> dict[str, Any]:
             contract = with_mixture(contract, chosen, out)
         except (KeyError, TypeError, AttributeError) as error:
             raise SettingsError(f"{out / 'manifest.json'}: malformed manifest: {error!r}") from None
-        if (out / "recipe.toml").exists():
+        check(json.loads(as_json(contract)), out / "manifest.json")
+        check_own(out / "report.html")
+        (out / "report.html").unlink(missing_ok=True)  # it shows the mixture before
+        if is_run(out):
             write_bytes(out / "recipe.toml", contract["recipe"].encode())
         write(contract, out)
-        (out / "report.html").unlink(missing_ok=True)  # it shows the mixture before
     return contract
 
 

@@ -5,15 +5,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from curate.errors import SettingsError
 from curate.gpt.config import Train
+from curate.storage import together
 from curate.storage.writing import sha256_of
 
+RECORD = "train.json"  # is removed before another file is replaced, and written last
 FILES = ("loss.csv", "loss.png", "model.pt", "vocabulary.json")
 
 
 def read(out: Path) -> dict[str, Any]:
     """Returns the content of train.json; raises OSError or ValueError where it cannot be read."""
-    result: dict[str, Any] = json.loads((out / "train.json").read_bytes())
+    result: dict[str, Any] = json.loads((out / RECORD).read_bytes())
     return result
 
 
@@ -24,7 +27,24 @@ def is_done(manifest: Path, out: Path, settings: Train) -> bool:
     except (OSError, ValueError):
         return False
     same = result["manifest"]["sha256"] == sha256_of(manifest) and result["settings"] == asdict(settings)
-    return same and all((out / name).is_file() for name in FILES)
+    return same and together.whole(out / RECORD, result)
+
+
+def check_place(out: Path) -> None:
+    """Raises SettingsError, which names the file, where one in the folder would be replaced that is not ours."""
+    together.check_free(out / RECORD, FILES)
+
+
+def check_dataset(manifest: Path, out: Path) -> None:
+    """Raises SettingsError where the folder holds the finished model of a dataset of another name."""
+    try:
+        before = read(out)["manifest"]["name"]
+        name = json.loads(manifest.read_bytes()).get("name")
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if before != name:
+        mend = "give --replace to train anew, or name another folder"
+        raise SettingsError(f"{out}: holds a model of the dataset {before!r}, not of {name!r}; {mend}")
 
 
 def lines(out: Path) -> list[str]:

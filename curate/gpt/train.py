@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,10 +23,12 @@ from torch import Tensor, nn
 from curate.gpt.config import Train
 from curate.gpt.heldout import NO_TOKEN, held_out, occurring_ids
 from curate.gpt.model import GPT
+from curate.gpt.result import RECORD, check_place
 from curate.gpt.shapes import Shape
 from curate.loader import Loader
 from curate.loader.streams import Tokens, read_manifest
-from curate.storage.writing import sha256_of, write_bytes, write_json
+from curate.storage.together import write_together
+from curate.storage.writing import sha256_of
 from curate.tokens import load
 from curate.tokens.tokenizer import FOLDER, Tokenizer
 
@@ -104,8 +107,10 @@ def train(
 ) -> Trained:
     """Trains, writes the five files to `out` (see `_save`) and returns the outcome; `report` is called after each step.
 
-    decode: by default that of the manifest's tokenizer. Raises ValueError where the manifest or a shard is unusable.
+    decode: by default that of the manifest's tokenizer. Raises ValueError where the manifest or a shard is unusable,
+    and SettingsError, before any work, where a file in the folder would be replaced that is not ours.
     """
+    check_place(out)
     started = time.perf_counter()
     decode = decode or of_manifest(manifest).decode
     loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
@@ -276,17 +281,26 @@ def _describe(trained: Trained, manifest: Path, loader: Loader, settings: Train)
 
 
 def _save(out: Path, model: GPT, rows: list[Row], vocabulary: Vocabulary, description: dict[str, Any]) -> None:
-    """Writes each file whole or not at all; vocabulary.json holds the dataset's id of every row of the embedding."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Writes all files or none; vocabulary.json holds the dataset's id of every row of the embedding.
+
+    train.json is removed before another file is replaced, and is written last.
+    """
     title = f"{description['manifest']['name']}: loss of {model.shape.parameters:,} parameters"
     lines = [Row._fields, *([_cell(value) for value in row] for row in rows)]
-    write_bytes(out / "loss.csv", "".join(",".join(line) + "\n" for line in lines).encode())
-    write_bytes(out / "loss.png", draw(rows, title))
     weights = io.BytesIO()
     torch.save(model.state_dict(), weights)
-    write_bytes(out / "model.pt", weights.getvalue())
-    write_bytes(out / "vocabulary.json", json.dumps(vocabulary.ids.tolist()).encode())
-    write_json(out / "train.json", description)
+    contents = {
+        "loss.csv": "".join(",".join(line) + "\n" for line in lines).encode(),
+        "loss.png": draw(rows, title),
+        "model.pt": weights.getvalue(),
+        "vocabulary.json": json.dumps(vocabulary.ids.tolist()).encode(),
+    }
+    writes = {name: partial(_write, content=content) for name, content in contents.items()}
+    write_together(out / RECORD, writes, lambda _: description)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def _cell(value: float | None) -> str:

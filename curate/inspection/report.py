@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.inspection import funnel
+from curate.stage.claims import check_own
 from curate.stage.parts import part_name
 from curate.stage.record import read_stage
 from curate.storage.writing import write_bytes
@@ -25,7 +26,8 @@ Row = dict[str, Any]
 
 
 def write(out: Path) -> Path:
-    """Writes the report of a run folder and returns its path."""
+    """Writes the report of a run folder and returns its path; SettingsError where another file has its name."""
+    check_own(out / "report.html")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("curate.inspection", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )

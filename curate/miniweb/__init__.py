@@ -4,3 +4,4 @@ Reading order: build, sites, pages, junk, machine, spam_words, markup, words, te
 """
 
 from curate.miniweb.build import build as build
+from curate.miniweb.build import is_built as is_built

@@ -9,15 +9,18 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from curate import __version__
 from curate.extract.config import Extract
 from curate.extract.main_text import main_text
 from curate.miniweb.capture import Capture, warc
 from curate.miniweb.sites import articles, web
-from curate.storage.writing import write_bytes
+from curate.storage import together
 
+RECORD = "miniweb.json"
 CHUNK = 100  # words of a training text, about
 
 
@@ -30,19 +33,40 @@ def sites() -> dict[str, list[Capture]]:
 
 
 def build(folder: Path) -> None:
-    """Writes the mini-web into a folder: WARC files, labelled texts, and last the truth."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes the mini-web into a folder: WARC files, labelled texts, the truth, and last a record that names them.
+
+    Nothing is written where this version has written it. SettingsError, before any work, where a file that is not ours
+    would be replaced.
+    """
+    contents = _contents()
+    together.check_free(folder / RECORD, contents.keys())
+    if not is_built(folder):
+        files = {name: partial(_write, content=content) for name, content in contents.items()}
+        together.write_together(folder / RECORD, files, lambda _: {"version": __version__})
+
+
+def is_built(folder: Path) -> bool:
+    """Returns whether the folder holds the mini-web of this version."""
+    stored = together.read(folder / RECORD)
+    return stored.get("version") == __version__ and together.whole(folder / RECORD, stored)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def _contents() -> dict[str, bytes]:
+    """Returns the files of the mini-web by name."""
     sources = {"articles": articles(), "web": web()}
     captures = [capture for pages in sources.values() for capture in pages]
     files: dict[str, list[tuple[int, Capture]]] = {}
     for number, capture in enumerate(captures):
         files.setdefault(file_of(capture, number < len(sources["articles"])), []).append((number, capture))
-    for name, numbered in sorted(files.items()):
-        write_bytes(folder / name, warc(name, numbered))
+    contents = {name: warc(name, numbered) for name, numbered in sorted(files.items())}
     for label in ("positive", "negative"):
-        write_bytes(folder / f"labels-{label}.jsonl", json_lines(labels(captures, label)))
+        contents[f"labels-{label}.jsonl"] = json_lines(labels(captures, label))
     truth = [verdict(source, capture) for source, pages in sources.items() for capture in pages]
-    write_bytes(folder / "truth.jsonl", json_lines(truth))
+    return {**contents, "truth.jsonl": json_lines(truth)}
 
 
 def file_of(capture: Capture, curated: bool) -> str:

@@ -5,9 +5,11 @@ The card holds the digests of the model's inputs, so that a resumed run does not
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
 
 from curate import __version__, settings, storage
 from curate.errors import SettingsError
@@ -16,8 +18,10 @@ from curate.inputs.items import files
 from curate.quality import classifier
 from curate.quality.config import Score
 from curate.quality.windows import labelled_documents
+from curate.stage import traces
 from curate.stage.plan import json_digest
-from curate.storage.writing import sha256_of, write_json
+from curate.storage.together import write_together
+from curate.storage.writing import sha256_of
 
 MODEL, CARD = "model.bin", "model.json"
 KEEP_RULE = ("keep", "only", "alpha", "threshold", "fraction")  # settings of score that do not change the model
@@ -36,19 +40,22 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
     versions = [__version__, metadata.version("fasttext-community")]
     training = {name: value for name, value in settings.to_table(placed).items() if name not in KEEP_RULE}
     key = json_digest([training, inputs, versions])
-    path, draft = folder / MODEL, storage.draft(folder / MODEL)
-    card = _read_card(folder)
+    path, card = folder / MODEL, _read_card(folder)
     if card.get("key") == key and path.exists() and sha256_of(path) == card["sha256"]:
         return placed, card["sha256"]
-    try:
-        documents = _write_model(score, sources, draft)
-        sha256 = sha256_of(draft)
-        _check_label(score, draft, sha256)
-        storage.publish(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    write_json(folder / CARD, {"key": key, "sha256": sha256, "inputs": inputs, "documents": documents})
-    return placed, sha256
+    traces.check_free(traces.read(folder, "score"), (MODEL, CARD))
+    documents: dict[str, int] = {}
+
+    def write(draft: Path) -> None:
+        documents.update(_write_model(score, sources, draft))
+        _check_label(score, draft, sha256_of(draft))
+        (folder / "stage.json").unlink(missing_ok=True)  # of a stage with another model
+
+    def describe(drafts: Mapping[str, Path]) -> dict[str, Any]:
+        return {"key": key, "sha256": sha256_of(drafts[MODEL]), "inputs": inputs, "documents": documents}
+
+    made = write_together(folder / CARD, {MODEL: write}, describe)
+    return placed, made["sha256"]
 
 
 def _source_files(score: Score, miniweb: Path | None) -> dict[str, list[Path]]:
@@ -85,7 +92,7 @@ def _check_label(score: Score, path: Path, sha256: str) -> None:
         raise SettingsError(f"score.label: {score.model or path} has no label {score.label!r}; it has {labels}")
 
 
-def _read_card(folder: Path) -> dict[str, str]:
+def _read_card(folder: Path) -> dict[str, Any]:
     """Reads the card in a folder; empty if there is none that can be read."""
     try:
         return dict(json.loads((folder / CARD).read_bytes()))

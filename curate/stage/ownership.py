@@ -6,28 +6,26 @@ A folder holds one run or one stage; it is locked while that is written. A file 
 import fcntl
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from curate import settings, storage
+from curate import storage
 from curate.errors import SettingsError, UserError
 from curate.stage import attempt
 from curate.stage.attempt import Ledger
-from curate.stage.kinds import KINDS
 from curate.stage.parts import receipt_path
 from curate.stage.plan import load_plan
 from curate.stage.record import owned_files, read_stage
+from curate.storage import together
 
 # What a run keeps beside its stages' folders.
 RUN_FILES = ("recipe.toml", "inputs.json", "manifest.json", "report.html")
 EXPORTED = (".curate-export-croissant.json", "croissant.json")  # the one export that may lie there too, and its record
 MOMENT_S = 0.05
 DEPTH = 2  # a stage lies in a run, another in it
-RUN_FOLDERS = {"miniweb": "mini-web", "train": "model"}
-STARTED_RUN = {"inputs.json", "miniweb"}  # what a run killed before its recipe.toml may have left
+RUN_FOLDERS = {"miniweb": ("mini-web", "miniweb.json"), "train": ("model", "train.json")}  # and the records there
 
 
 def owners(out: Path) -> dict[Path, str]:
@@ -37,13 +35,13 @@ def owners(out: Path) -> dict[Path, str]:
     owned = {out / attempt.NAME: "attempt"} | ({} if alone else {out / name: "run" for name in RUN_FILES})
     if not alone and EXPORTED[0] in names:
         owned |= {out / name: "export" for name in EXPORTED}
-    folders = {} if alone else RUN_FOLDERS
+    for folder, (owner, record) in ({} if alone else RUN_FOLDERS).items():
+        owned |= {out / folder / name: owner for name in together.named(out / folder / record)}
     stages = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in ("plan.json", "stage.json")}
     for stage in stages:
         if stage.count("/") < DEPTH:
             owned |= stage_owners(out / stage if stage else out)
-    inside = {name: folders.get(name.partition("/")[0], "") if "/" in name else "" for name in names}
-    return {out / name: owned.get(out / name, inside[name]) for name in names}
+    return {out / name: owned.get(out / name, "") for name in names}
 
 
 def stage_owners(folder: Path) -> dict[Path, str]:
@@ -70,7 +68,7 @@ def stage_owners(folder: Path) -> dict[Path, str]:
 def _open_files(folder: Path) -> set[Path]:
     try:
         plan = load_plan(folder)
-        return owned_files(plan, plan.receipts())
+        return {folder / name for name in owned_files(plan, plan.receipts())}
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return {folder / "plan.json"}
 
@@ -113,8 +111,8 @@ def held(out: Path) -> Iterator[Ledger]:
     except BlockingIOError:
         raise SettingsError(f"{out}: another run is writing there; wait for its end, or name another folder") from None
     except UserError:
-        if fresh and not any(path.is_file() for path in out.rglob("*")):
-            shutil.rmtree(out)
+        if fresh:
+            _remove_empty(out)
         raise
     finally:
         os.close(folder)
@@ -149,50 +147,8 @@ def is_held(out: Path) -> bool:
     return False
 
 
-def claim_run(name: str, out: Path) -> None:
-    """Removes the leftovers of a killed run; SettingsError where the folder holds another recipe's or other files."""
-    owner = out / "recipe.toml"
-    if owner.exists():
-        holds = settings.parse_toml(owner.read_bytes().decode(errors="replace"), str(owner)).get("name")
-        if holds != name:
-            raise SettingsError(f"{out}: holds recipe {holds!r}, not {name!r}; name another folder")
-    elif not names(out) <= STARTED_RUN and not _only_pointers(out):
-        raise SettingsError(f"{out}: not empty and no output of curate; name another folder")
-    remove_temporaries(out)
-
-
-def _only_pointers(out: Path) -> bool:
-    """Returns True where the folder holds only what a run leaves that was killed while selecting from indexes."""
-    return names(out) <= {*STARTED_RUN, "extract"} and storage.names(out / "extract") == {"pointers"}
-
-
-def claim_stage(stage: str, out: Path) -> None:
-    """Removes the leftovers of a killed stage; SettingsError where the folder holds anything but this stage."""
-    try:
-        planned = json.loads((out / "plan.json").read_bytes())["stage"] if (out / "plan.json").exists() else None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"{out / 'plan.json'}: cannot read what is there: {error}") from None
-    started = KINDS[stage].leftovers
-    if planned is None and "model.bin" in names(out) and "model.json" not in names(out):
-        started = frozenset()  # a model without our card is the user's
-    if planned not in (None, stage) or (planned is None and not names(out) <= started | {"receipts"}):
-        holds = f"the output of {planned}" if planned else "other files"
-        raise SettingsError(f"{out}: holds {holds}, not of {stage}; name another folder")
-    remove_temporaries(out)
-
-
-def names(out: Path) -> set[str]:
-    """Returns the names in the folder, temporary files and the attempt's aside."""
-    return {name for name in storage.names(out) if not is_temporary(name) and name != attempt.NAME}
-
-
-def is_temporary(name: str) -> bool:
-    """Returns whether `curate.storage.draft` made this name."""
-    return name.startswith(".") and name.endswith(".tmp")
-
-
-def remove_temporaries(out: Path) -> None:
-    """Removes what a killed process was writing at the top of the folder."""
-    for name in storage.names(out):
-        if is_temporary(name):
-            (out / name).unlink()
+def _remove_empty(folder: Path) -> None:
+    """Removes a folder and those in it, as far as they are empty."""
+    for above, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):  # it holds something
+            os.rmdir(above)

@@ -1,17 +1,17 @@
 """Parts and receipts: how every stage writes.
 
 A part is up to three Parquet files (kept, rejected, failed) made from one item. Each is written to a temporary name,
-flushed to disk and renamed, or uploaded whole; the receipt, written last, holds rows, bytes, sha256 and counts. A part
-with a valid receipt is never made again, so `kill -9` at any moment leaves whole parts, and temporary files that the
-next run removes.
+flushed to disk and renamed, or uploaded whole; the receipt, which gets its name last, holds rows, bytes, sha256 and
+counts. A part with a valid receipt is never made again, so `kill -9` at any moment leaves whole parts, and temporary
+files that the next run removes.
 """
 
 import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -24,8 +24,9 @@ from curate.records import Document, Failure, NoDocument, Rejection, Skipped, lo
 from curate.stage import heartbeat
 from curate.stage.distinct import Distinct
 from curate.stage.schemas import FAILED, KEPT, REJECTED
-from curate.storage.writing import write_json
+from curate.storage.writing import as_json, write_flushed
 
+MARK = b"curate.table"  # in the metadata of every table that is written here, so that it is known as ours
 ROW_GROUP_ROWS = 4096
 ROW_GROUP_BYTES = 32 << 20  # of text, so that a row group of long documents stays small too
 
@@ -107,6 +108,7 @@ class TableWriter:
     """One Parquet file, written by rows in groups of bounded size; nothing is visible before `publish`."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
+        schema = schema.with_metadata({**(schema.metadata or {}), MARK: b""})
         self.path, self.schema, self.rows = path, schema, 0
         self._draft = storage.draft(path)
         self._writer = pq.ParquetWriter(self._draft, schema, compression="zstd")
@@ -188,10 +190,7 @@ class PartWriter:
             heartbeat.end(self._work)
 
     def _publish(self) -> None:
-        drop_other_receipt(self.folder, self.number, self.key)
         files = {part_name(self.number, name): table.close() for name, table in self._tables.items()}
-        for table in self._tables.values():
-            table.publish()
         self.receipt = Receipt(
             key=self.key,
             number=self.number,
@@ -199,7 +198,9 @@ class PartWriter:
             files=dict(sorted(files.items())),
             seconds=round(time.thread_time() - self._started + self.seconds_elsewhere, 3),
         )
-        write_receipt(self.folder, self.receipt)
+        with receipted(self.folder, self.receipt):
+            for table in self._tables.values():
+                table.publish()
 
     def _table(self, name: str) -> TableWriter:
         if name not in self._tables:
@@ -255,17 +256,43 @@ def receipt_path(folder: Path, number: int) -> Path:
     return folder / "receipts" / f"{number:05d}.json"
 
 
+@contextmanager
+def receipted(folder: Path, receipt: Receipt) -> Iterator[None]:
+    """Writes a receipt under a temporary name before the block, which gives files their names; after it under its own.
+
+    So files that a crash leaves without a receipt are named by the temporary one, and the next run knows them as ours.
+    """
+    notice = announce_receipt(folder, receipt)
+    drop_other_receipt(folder, receipt.number, receipt.key)
+    yield
+    write_receipt(notice, folder, receipt)
+
+
+def announce_receipt(folder: Path, receipt: Receipt) -> Path:
+    """Writes a receipt under a temporary name beside its own, and returns that."""
+    notice = storage.notice(receipt_path(folder, receipt.number))
+    storage.make_folder(notice.parent)
+    write_flushed(notice, as_json(asdict(receipt)))
+    return notice
+
+
 def drop_other_receipt(folder: Path, number: int, key: str) -> None:
-    """Removes a part's receipt of another key, so that it cannot vouch for a mixture of old and new files."""
+    """Gives a part's receipt of another key a temporary name: it cannot vouch for a mixture of old and new files."""
     path = receipt_path(folder, number)
     stored = storage.contents([path])[0]
     if stored is not None and f'"key": "{key}"'.encode() not in stored:
-        path.unlink(missing_ok=True)
+        drop_receipt(path)
 
 
-def write_receipt(folder: Path, receipt: Receipt) -> None:
-    """Writes a receipt whole or not at all."""
-    write_json(receipt_path(folder, receipt.number), asdict(receipt))
+def drop_receipt(path: Path) -> None:
+    """Gives a receipt a temporary name, under which it vouches for nothing, but still names the files that are ours."""
+    with suppress(FileNotFoundError):  # another attempt has done it
+        storage.rename(path, storage.notice(path))
+
+
+def write_receipt(notice: Path, folder: Path, receipt: Receipt) -> None:
+    """Gives a receipt that was announced its name, once its files have theirs."""
+    storage.rename(notice, receipt_path(folder, receipt.number))
 
 
 def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:

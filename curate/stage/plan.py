@@ -7,7 +7,7 @@ digest of the stage's settings, its inputs' digests and the versions that its ou
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -90,6 +90,7 @@ class Plan:
     items: tuple[Item, ...]  # in order; each makes the part of its number
     per_item: bool = True  # a part depends on its own item only; False: on all of them (dedup)
     attached: tuple[str, ...] = ()  # files that belong to the stage beside its parts (a model)
+    contents: dict[str, bytes] = field(default_factory=dict)  # of those among them that are written once it is opened
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -197,8 +198,8 @@ def _load_plan(name: str, _stamp: object) -> Plan:
 
 
 def plan_bytes(plan: Plan) -> bytes:
-    """Returns what `plan.json` holds: the plan without its folder, with the versions of libraries."""
-    fields = {name: value for name, value in asdict(plan).items() if name != "folder"}
+    """Returns what `plan.json` holds: the plan, without its folder and `contents`, and the versions of libraries."""
+    fields = {name: value for name, value in asdict(plan).items() if name not in ("folder", "contents")}
     return as_json({"format": "curate.plan", "version": VERSION, **fields, "versions": plan.versions})
 
 

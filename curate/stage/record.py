@@ -1,6 +1,7 @@
 """A stage's folder, opened and closed: its closing record, the files that belong to it, the parts still to make."""
 
 import json
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -11,11 +12,12 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.errors import OlderOutput, SettingsError
-from curate.stage import attempt
-from curate.stage.parts import Counts, FileRecord, Receipt, receipt_path
+from curate.stage import traces
+from curate.stage.parts import Counts, FileRecord, Receipt, drop_receipt, receipt_path
 from curate.stage.plan import VERSION, Item, Plan, check_version, plan_bytes
 from curate.storage.writing import sha256_of, write_bytes, write_json
 
+RECEIPT = re.compile(r"(\d{5,})\.json")
 Receipts = list[Receipt | None]  # of a plan's items, in order
 
 
@@ -73,72 +75,59 @@ def done(plan: Plan) -> StageRecord | None:
 def open_stage(plan: Plan) -> list[Item]:
     """Makes a stage's folder ready and returns the items still to do: stale files go, the plan is written.
 
-    The caller has found that the stage is not done, and holds the folder alone.
+    SettingsError, before any change, where a file that is not ours would be replaced. The caller has found that the
+    stage is not done, and holds the folder alone.
     """
-    (plan.folder / "stage.json").unlink(missing_ok=True)
-    write_plan(plan)
     receipts = plan.receipts()
-    sweep(plan.folder, owned_files(plan, receipts))
+    before = traces.read(plan.folder, plan.stage, receipts)
+    traces.check_free(before, traces.files_of(plan))
+    traces.clear(before, owned_files(plan, receipts))
+    write_plan(plan)
     return plan.pending(receipts)
 
 
 def begin_stage(plan: Plan) -> None:
-    """Writes the plan and removes no part: another attempt at the same job may be making parts, or have closed it."""
+    """Writes the plan and removes no part: another attempt at the same job may be making parts, or have closed it.
+
+    SettingsError, before any change, where a file that is not ours would be replaced.
+    """
+    before = traces.read(plan.folder, plan.stage)
+    traces.check_free(before, traces.files_of(plan))
     try:
         closed = read_stage(plan.folder).key == plan.key
     except SettingsError:
         closed = False
-    if not closed:
-        (plan.folder / "stage.json").unlink(missing_ok=True)
+    stale = [*(() if closed else ("stage.json",)), *sorted(before.planned - {"plan.json", *plan.attached})]
+    for name in stale:
+        (plan.folder / name).unlink(missing_ok=True)
     write_plan(plan)
 
 
 def write_plan(plan: Plan) -> None:
-    """Writes `plan.json`, unless it is there already; OlderOutput where the folder holds an older version's."""
+    """Writes `plan.json`, then the attached files that it holds, each unless it is there already.
+
+    OlderOutput where the folder holds an older version's.
+    """
     path, content = plan.folder / "plan.json", plan_bytes(plan)
     storage.make_folder(plan.folder / "receipts")
     stored = storage.contents([path])[0]
-    if stored == content:
-        return
-    if stored is not None:
-        with suppress(json.JSONDecodeError, AttributeError):  # what cannot be read is no plan, and is replaced
-            check_version(json.loads(stored).get("version", 1), plan.folder)
-    write_bytes(path, content)
+    if stored != content:
+        if stored is not None:
+            with suppress(json.JSONDecodeError, AttributeError):  # what cannot be read is no plan, and is replaced
+                check_version(json.loads(stored).get("version", 1), plan.folder)
+        write_bytes(path, content)
+    for name, attached in plan.contents.items():
+        if storage.contents([plan.folder / name]) != [attached]:
+            write_bytes(plan.folder / name, attached)
 
 
-def owned_files(plan: Plan, receipts: Receipts) -> set[Path]:
+def owned_files(plan: Plan, receipts: Receipts) -> set[str]:
     """Returns the files of a stage's folder that belong there, as far as parts are whole; `stage.json` aside."""
-    folder = plan.folder
-    owned = {folder / "plan.json"} | {folder / name for name in plan.attached}
+    owned = {"plan.json", *plan.attached}
     for receipt in receipts:
         if receipt:
-            owned |= {folder / name for name in receipt.files} | {receipt_path(folder, receipt.number)}
+            owned |= {*receipt.files, str(receipt_path(Path(), receipt.number))}
     return owned
-
-
-def sweep(folder: Path, owned: set[Path]) -> None:
-    """Removes every file under the folder that is not owned, and the folders that this leaves empty.
-
-    A folder inside with a plan of its own is another stage's and stays.
-    """
-    if storage.is_remote(folder):
-        return _sweep_store(folder, owned)
-    nested = {path.parent for path in folder.glob("*/plan.json")}
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if nested & {path, *path.parents}:
-            continue
-        if path.is_file() and path not in owned and path.name != attempt.NAME:
-            path.unlink(missing_ok=True)  # another attempt may be sweeping too
-        elif path.is_dir() and path.name != "receipts" and not any(path.iterdir()):
-            path.rmdir()
-
-
-def _sweep_store(folder: Path, owned: set[Path]) -> None:
-    names = storage.sizes(folder)
-    nested = nested_stages(names, "plan.json")
-    for name in sorted(names):
-        if not name.startswith(nested) and folder / name not in owned:
-            (folder / name).unlink(missing_ok=True)
 
 
 def nested_stages(names: Iterable[str], *notes: str) -> tuple[str, ...]:
@@ -167,7 +156,7 @@ def close_stage(plan: Plan) -> StageRecord:
         versions=plan.versions,
     )
     # What an attempt that lost its part, or was killed, has left goes; not the record, if another attempt wrote it.
-    sweep(plan.folder, owned_files(plan, receipts) | {plan.folder / "stage.json"})
+    traces.clear(traces.read(plan.folder, plan.stage, receipts), owned_files(plan, receipts) | {"stage.json"})
     write_json(plan.folder / "stage.json", {"format": "curate.stage", "version": VERSION, **asdict(record)})
     return record
 
@@ -194,12 +183,12 @@ def forget_failed(out: Path) -> int:
 
 
 def _forget(folder: Path) -> int:
-    names = sorted(name for name in storage.names(folder / "receipts") if not name.startswith("."))
-    receipts = [folder / "receipts" / name for name in names]
+    numbers = (RECEIPT.fullmatch(name) for name in sorted(storage.names(folder / "receipts")))
+    receipts = [receipt_path(folder, int(match[1])) for match in numbers if match]
     contents = zip(receipts, storage.contents(receipts), strict=True)
     failed = [path for path, content in contents if content and json.loads(content)["counts"]["failed"]]
     for path in failed:
-        path.unlink(missing_ok=True)
+        drop_receipt(path)
     if failed:
         (folder / "stage.json").unlink(missing_ok=True)
     return len(failed)

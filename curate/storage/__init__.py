@@ -1,16 +1,17 @@
 """Reads files by range and writes them whole, in local folders and on remote stores.
 
-Reading order: paths, regular, writing, identity, remote, http_range, patience, lines, cache.
+Reading order: paths, regular, writing, together, overlap, identity, remote, http_range, patience, lines, cache.
 """
 
 from curate.storage.paths import EXTRAS as EXTRAS
 from curate.storage.paths import absolute as absolute
-from curate.storage.paths import build as build
 from curate.storage.paths import check_writable as check_writable
 from curate.storage.paths import contents as contents
 from curate.storage.paths import draft as draft
+from curate.storage.paths import entries as entries
 from curate.storage.paths import facts as facts
 from curate.storage.paths import glob as glob
+from curate.storage.paths import is_draft as is_draft
 from curate.storage.paths import is_remote as is_remote
 from curate.storage.paths import join as join
 from curate.storage.paths import local as local
@@ -18,11 +19,13 @@ from curate.storage.paths import make_folder as make_folder
 from curate.storage.paths import names as names
 from curate.storage.paths import names_below as names_below
 from curate.storage.paths import need as need
+from curate.storage.paths import notice as notice
 from curate.storage.paths import one_line as one_line
 from curate.storage.paths import opened as opened
 from curate.storage.paths import path as path
 from curate.storage.paths import publish as publish
 from curate.storage.paths import relative as relative
+from curate.storage.paths import rename as rename
 from curate.storage.paths import sizes as sizes
 from curate.storage.paths import sizes_of as sizes_of
 from curate.storage.paths import source as source

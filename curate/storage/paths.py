@@ -12,10 +12,11 @@ damaged file.
 import glob as local_glob
 import os
 import posixpath
+import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -25,6 +26,7 @@ from curate.storage import identity, regular
 from curate.storage.identity import Fact
 from curate.storage.remote import RangeReader, http_fact, is_http
 
+DRAFT = re.compile(r"\..+\.\d+\.[0-9a-f]{16}\.curate\.(?:tmp|note)", re.DOTALL)  # of `draft` or `notice`
 # A protocol, and the extra of our package that reads it.
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "hf": "hf"}
 
@@ -162,11 +164,10 @@ def stamp(path: Path) -> object:
 
 def draft(path: Path) -> Path:
     """Returns a local name that no other attempt uses: hidden beside a local path, else among the temporary files."""
-    name = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
     if is_remote(path):
-        return Path(tempfile.gettempdir()) / f"curate{name}"
+        return Path(tempfile.gettempdir()) / f"curate{_hidden_name(path.name, 'tmp')}"
     _enter(path.parent)
-    return path.with_name(name)
+    return path.with_name(_hidden_name(path.name, "tmp"))
 
 
 def _enter(folder: Path) -> None:
@@ -176,6 +177,24 @@ def _enter(folder: Path) -> None:
         _entered.add(place)
         with suppress(OSError), open(f"{scratch}/drafts", "ab", buffering=0) as file:
             file.write(os.fsencode(f"{place[0]} {place[1]}\0"))
+
+
+def notice(path: Path) -> Path:
+    """Returns a hidden name beside a record, in a store too, under which it names files before they are whole."""
+    return path.with_name(_hidden_name(path.name, "note"))
+
+
+def _hidden_name(name: str, kind: str) -> str:
+    return f".{name}.{os.getpid()}.{secrets.token_hex(8)}.curate.{kind}"
+
+
+def is_draft(name: str) -> bool:
+    """Returns whether the last part of a name is one that `draft` or `notice` makes, as no file of a user's has.
+
+    >>> is_draft("receipts/.00000.json.123.0123456789abcdef.curate.note"), is_draft(".notes.txt.123.tmp")
+    (True, False)
+    """
+    return DRAFT.fullmatch(name.rpartition("/")[2]) is not None
 
 
 def publish(draft: Path, path: Path) -> None:
@@ -239,18 +258,6 @@ def sizes_of(paths: list[Path]) -> list[int]:
     return [path.stat().st_size for path in paths]
 
 
-def build(folder: Path, make: Callable[[Path], None]) -> None:
-    """Calls `make` to fill a folder; a remote one is filled in a temporary folder and then uploaded."""
-    if not is_remote(folder):
-        make(folder)
-        return
-    with tempfile.TemporaryDirectory(prefix="curate-") as draft:
-        make(Path(draft))
-        for file in sorted(Path(draft).rglob("*")):
-            if file.is_file():
-                publish(file, folder / str(file.relative_to(draft)))
-
-
 def make_folder(path: Path) -> None:
     """Makes a local folder with its parents; a store has no folders."""
     if not is_remote(path):
@@ -278,6 +285,29 @@ def sizes(folder: Path) -> dict[str, int]:
     start = remote.path.rstrip("/") + "/"
     infos = remote.fs.find(remote.path, detail=True)
     return {name.removeprefix(start): int(info["size"]) for name, info in infos.items() if name.startswith(start)}
+
+
+def rename(path: Path, target: Path) -> None:
+    """Gives a file another name in its folder; raises FileNotFoundError where it is gone."""
+    if is_remote(path):
+        old, new = cast(Any, path), cast(Any, target)
+        new.fs.mv(old.path, new.path)
+    else:
+        path.replace(target)
+
+
+def entries(folder: Path) -> tuple[set[str], set[str]]:
+    """Returns the files and the folders under a folder, by their names from there; a link is a file, whatever to."""
+    if is_remote(folder):
+        files = set(sizes(folder))
+        return files, {name.rpartition("/")[0] for name in files} - {""}
+    files, folders = set[str](), set[str]()
+    for above, names_of_folders, names_of_files in os.walk(folder):
+        start = "" if Path(above) == folder else f"{Path(above).relative_to(folder)}/"
+        links = {name for name in names_of_folders if os.path.islink(os.path.join(above, name))}
+        files |= {f"{start}{name}" for name in [*names_of_files, *links]}
+        folders |= {f"{start}{name}" for name in names_of_folders if name not in links}
+    return files, folders
 
 
 def _size(path: Path) -> int | None:
@@ -312,7 +342,7 @@ def check_writable(folder: Path) -> None:
     """Raises SettingsError in one line where a remote folder cannot be written."""
     need(folder)
     remote: Any = folder
-    probe = f"{remote.path.rstrip('/')}/.curate-{secrets.token_hex(4)}.tmp"
+    probe = f"{remote.path.rstrip('/')}/{_hidden_name('probe', 'tmp')}"
     with one_line(str(folder), "cannot write there"):
         remote.fs.pipe_file(probe, b"")
         remote.fs.rm_file(probe)

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from curate import storage
+from curate.errors import SettingsError
 
 BLOCK = 1 << 20  # bytes read at a time
 
@@ -27,10 +29,17 @@ def sha256_of(path: Path, advance: Callable[[int], None] | None = None) -> str:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary name to write to; on success the file becomes `path`, else it is removed."""
+    with drafted(path) as draft:
+        yield draft
+        storage.publish(draft, path)
+
+
+@contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """Yields a temporary name for a file; what lies there at the end, not published, is removed."""
     draft = storage.draft(path)
     try:
         yield draft
-        storage.publish(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -39,6 +48,23 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Writes a small file whole or not at all."""
     with replacing(path) as draft:
         draft.write_bytes(content)
+
+
+def write_flushed(path: Path, content: bytes) -> None:
+    """Writes a new small file, flushed to disk; it may be seen half written, so nothing reads its name yet."""
+    if storage.is_remote(path):
+        path.write_bytes(content)
+        return
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def check_new(path: Path, *, replace: bool) -> None:
+    """Raises SettingsError where a file that the user named is there already, unless it may be replaced."""
+    if os.path.lexists(path) and not replace:
+        raise SettingsError(f"{path}: is there already; give --replace, or name another file")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -6,6 +6,7 @@ gets a shuffled stream. A shard is the documents of one closed range of it.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
@@ -22,9 +23,9 @@ from curate import storage
 from curate.records import Document, keyed_hash, uniform
 from curate.stage import heartbeat
 from curate.stage.heartbeat import beating
-from curate.stage.parts import Counts, FileRecord, Receipt, drop_other_receipt, write_receipt
+from curate.stage.parts import Counts, FileRecord, Receipt, receipted
 from curate.stage.plan import Item, Plan
-from curate.storage.writing import replacing, sha256_of
+from curate.storage.writing import drafted, sha256_of
 from curate.tokens.shards import META, write_index
 from curate.tokens.tokenizer import Stated, Tokenizer
 
@@ -152,25 +153,27 @@ def _write_shard(plan: Plan, item: Item) -> None:
     lengths = table["tokens"].to_numpy().astype(np.int32)
     dtype = plan.settings["tokenizer"]["dtype"]
     storage.make_folder((plan.folder / cut.path).parent)
-    drop_other_receipt(plan.folder, item.number, plan.part_key(item))
     writers: dict[str, Callable[[Path], None]] = {
         "bin": lambda draft: _write_tokens(draft, plan, cut, table),
         "idx": lambda draft: write_index(draft, lengths, dtype),
         "meta.parquet": lambda draft: pq.write_table(_meta(table, lengths, cut.bucket), draft, compression="zstd"),
     }
-    files = {}
-    for suffix, write in writers.items():
-        name = f"{cut.path}.{suffix}"
-        with replacing(plan.folder / name) as draft:
-            write(draft)
-            files[name] = FileRecord(rows=len(table), bytes=draft.stat().st_size, sha256=sha256_of(draft))
-    counts = Counts()
-    counts.keep(cut.source, cut.bytes, number=len(table))
-    seconds = round(time.thread_time() - started, 3)
-    write_receipt(
-        plan.folder,
-        Receipt(key=plan.part_key(item), number=item.number, counts=counts, files=files, seconds=seconds),
-    )
+    names = {suffix: f"{cut.path}.{suffix}" for suffix in writers}
+    with ExitStack() as drafts:
+        placed = {name: drafts.enter_context(drafted(plan.folder / name)) for name in names.values()}
+        for suffix, write in writers.items():
+            write(placed[names[suffix]])
+        files = {
+            name: FileRecord(rows=len(table), bytes=draft.stat().st_size, sha256=sha256_of(draft))
+            for name, draft in placed.items()
+        }
+        counts = Counts()
+        counts.keep(cut.source, cut.bytes, number=len(table))
+        seconds = round(time.thread_time() - started, 3)
+        receipt = Receipt(key=plan.part_key(item), number=item.number, counts=counts, files=files, seconds=seconds)
+        with receipted(plan.folder, receipt):
+            for name, draft in placed.items():
+                storage.publish(draft, plan.folder / name)
 
 
 def _in_order(group: dict[str, list[npt.NDArray[Any]]]) -> Columns:

@@ -14,7 +14,8 @@ from curate.inputs.items import MINIWEB
 from curate.pipelines import plans
 from curate.pipelines.engines.target import EngineOptions, parse_options, pipeline_options, quiet_beam
 from curate.recipe import Recipe
-from curate.stage.ownership import claim_run, held
+from curate.stage.claims import check_stages, claim_run
+from curate.stage.ownership import held
 from curate.stage.plan import json_digest
 
 NEEDED = {  # Beam's options without which no job starts, each with the form of its value
@@ -50,6 +51,7 @@ def submit(recipe: Recipe, out: Path, options: EngineOptions, *, strict: bool = 
         raise UserError(f"Dataflow's client is not installed ({error}): {install(['gcp'])}") from None
     with held(out):
         claim_run(recipe.name, out)
+        check_stages(out, recipe.stages)
     return launch(recipe, out, options, DataflowRunner())
 
 

@@ -32,6 +32,7 @@ from curate.pipelines.engines.warnings import of_record
 from curate.pipelines.stages.map_only import map_only
 from curate.processes import announced
 from curate.recipe import Recipe
+from curate.stage import traces
 from curate.stage.heartbeat import beating
 from curate.stage.parts import part_name, read_receipt
 from curate.stage.plan import Item, Plan
@@ -41,7 +42,7 @@ from curate.storage.writing import write_json
 PAGES_PER_SECOND = 200  # of a core, to judge whether worker processes pay
 CONDUCT = "crawl.json"  # the settings that may change while a crawl is under way, with all others
 WORK = "work"
-STOP = "stop"
+STOP = "stop.curate"
 SPARE_FILES = 200  # that a process has open beside its connections
 
 
@@ -102,6 +103,7 @@ def _with_wave(plan: Plan, targets: list[Target], rules: Crawl, wave: int, sourc
     plan = replace(plan, items=items, attached=(CONDUCT, *(item.uri for item in items)))
     if wave == 0:
         _check_same(plan)
+    traces.check_free(traces.read(plan.folder, "crawl"), traces.files_of(plan))
     (plan.folder / "lots").mkdir(parents=True, exist_ok=True)
     for item, lot in zip(more, lots, strict=True):
         write_targets(plan.folder / item.uri, lot.targets)
@@ -155,11 +157,11 @@ def _run_wave(plan: Plan, pending: list[Item], targets: list[Target], rules: Cra
     if engine.session is None:
         raise ValueError("an engine executes between `started` and the end of its block")
     engine.session.prepare()
+    begin_stage(plan)
     work = plan.folder / WORK
     work.mkdir(exist_ok=True)
     (work / STOP).unlink(missing_ok=True)
     write_json(plan.folder / CONDUCT, settings.to_table(rules))
-    begin_stage(plan)
     for line in _announced(targets, pending, rules, wave):
         engine.progress.say(line)
     with engine.progress.watching(plan), _finishing(work / STOP, engine) as stopped:

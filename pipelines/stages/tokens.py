@@ -16,7 +16,6 @@ from curate.stage import heartbeat
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 from curate.stage.sorting import in_order
-from curate.storage.writing import write_bytes
 from curate.tokens import load
 from curate.tokens.packing import TOKENS, tokenized_row
 from curate.tokens.tokenizer import FILE, Tokenizer
@@ -60,11 +59,8 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     table = {"tokenizer": tokenizer.stated(), "seed": recipe.seed, "valid_fraction": recipe.pack.valid_fraction}
     if tokenizer.name != FILE:
         return Plan(stage="tokenize", folder=folder, settings=table, items=items)
-    content = storage.path(recipe.tokenize.encoding).read_bytes()
-    if storage.contents([folder / FILE]) != [content]:
-        storage.make_folder(folder)
-        write_bytes(folder / FILE, content)
-    return Plan(stage="tokenize", folder=folder, settings=table, items=items, attached=(FILE,))
+    contents = {FILE: storage.path(recipe.tokenize.encoding).read_bytes()}
+    return Plan(stage="tokenize", folder=folder, settings=table, items=items, attached=(FILE,), contents=contents)
 
 
 def tokenizer_of(recipe: Recipe) -> Tokenizer:

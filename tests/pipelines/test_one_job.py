@@ -110,7 +110,7 @@ def test_an_opening_that_is_tried_again_leaves_finished_parts_drafts_and_the_pla
     assert list(one_job.open_stage(str(out), "extract")) == [str(out / "extract")]
     opened = plan.load_plan(out / "extract")
     extract.make_part(opened, opened.items[0])
-    draft = out / "extract" / ".part-00001.parquet.1.abc.tmp"
+    draft = out / "extract" / ".part-00001.parquet.1.0123456789abcdef.curate.tmp"
     draft.write_bytes(b"another attempt writes here")
     before = {path: path.stat().st_mtime_ns for path in (out / "extract").rglob("*.*")}
     assert list(one_job.open_stage(str(out), "extract")) == [str(out / "extract")]

@@ -14,7 +14,7 @@ SLOW_S = 15
 def injected(write_receipt):
     """The same function with the fault before it."""
 
-    def faulty(folder, receipt):
+    def faulty(notice, folder, receipt):
         if receipt.number == 0:
             note = Path(os.environ["CURATE_INJECT_NOTES"]) / folder.name
             with note.open("ab") as file:
@@ -24,7 +24,7 @@ def injected(write_receipt):
                 raise OSError(f"injected failure {attempts} of {folder.name}")
             if os.environ["CURATE_INJECT"] == "slow" and attempts == 1:
                 time.sleep(SLOW_S)
-        write_receipt(folder, receipt)
+        write_receipt(notice, folder, receipt)
 
     return faulty
 

@@ -123,7 +123,7 @@ def test_the_code_and_the_last_words_of_the_work_are_those_of_the_command(code):
 
 
 def test_drafts_of_killed_work_go_and_all_other_files_stay(tmp_path):
-    theirs = ["notes.txt", ".mine.tmp", f".x.{os.getpid()}.0123abcd.tmp", ".part.1.0123abcd.tmp"]
+    theirs = ["notes.txt", ".mine.tmp", f".x.{os.getpid()}.0123456789abcdef.tmp", ".part.1.0123456789abcdef.curate.tmp"]
     for name in theirs:
         (tmp_path / name).write_text("theirs")
     code = """

@@ -113,7 +113,7 @@ def test_a_file_that_no_record_owns_is_named_in_every_folder(out):
     assert out in folders
     assert out / "dedup" / "signatures" / "receipts" in folders
     for folder in folders:
-        for name in ("notes.txt", ".part-00000.parquet.1.ab.tmp", "part-00099.parquet"):
+        for name in ("notes.txt", ".part-00000.parquet.1.0123456789abcdef.curate.tmp", "part-00099.parquet"):
             with changed(folder / name, b"x"):
                 assert only(out, folder / name).endswith("no record owns this file")
 

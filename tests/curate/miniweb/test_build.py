@@ -71,7 +71,8 @@ def words(text):
 def test_building_twice_gives_the_same_bytes(folder, tmp_path):
     miniweb.build(tmp_path)
     names = sorted(path.name for path in folder.iterdir())
-    assert names == [*FILES[:1], "labels-negative.jsonl", "labels-positive.jsonl", "truth.jsonl", *FILES[1:]]
+    labels = ["labels-negative.jsonl", "labels-positive.jsonl"]
+    assert names == [*FILES[:1], *labels, "miniweb.json", "truth.jsonl", *FILES[1:]]
     assert [(folder / name).read_bytes() for name in names] == [(tmp_path / name).read_bytes() for name in names]
 
 

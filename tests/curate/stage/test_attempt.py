@@ -8,7 +8,8 @@ import pytest
 
 from curate.errors import SettingsError, UserError
 from curate.stage import attempt, ownership
-from curate.stage.ownership import held, is_held, names, owners, strays
+from curate.stage.claims import claim_run, claim_stage
+from curate.stage.ownership import held, is_held, owners, strays
 from curate.stage.plan import Item, Plan
 from curate.stage.record import open_stage
 
@@ -20,7 +21,8 @@ def test_an_attempt_names_its_process_and_ends_with_a_good_end(tmp_path):
         seen = attempt.read(tmp_path)
         assert (seen.pid, seen.stage, seen.doing, seen.ended) == (os.getpid(), "filter", "planning", "")
         assert seen.since <= seen.seen
-        assert names(tmp_path) == set()
+        claim_run("any", tmp_path)
+        claim_stage("filter", tmp_path)
         assert list(strays(tmp_path)) == []
     assert list(tmp_path.iterdir()) == []
 

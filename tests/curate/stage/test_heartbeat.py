@@ -173,7 +173,7 @@ def test_a_heartbeat_of_another_plan_s_part_is_passed_over(tmp_path):
     plan = plan_of(tmp_path, 1)
     open_stage(plan)
     beat = {"number": 7, "share": 0.5, "read": 3}
-    name = f".{heartbeat.NAME}.{os.getpid()}.00000000.tmp"
+    name = f".{heartbeat.NAME}.{os.getpid()}.0000000000000000.curate.tmp"
     (tmp_path / "receipts" / name).write_text(json.dumps({"beats": [beat], "steps": {}}))
     sight = Tally(plan).look()
     assert (sight.done, sight.read) == (0, 0)

@@ -5,6 +5,7 @@ from curate.stage.ownership import owners, strays
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 from curate.stage.record import close_stage, open_stage
+from curate.storage.together import write_together
 
 
 def plan_in(folder) -> Plan:
@@ -26,14 +27,22 @@ def test_the_files_of_a_run_belong_to_the_run_its_stages_and_their_parts(tmp_pat
     open_stage(plan)
     make(plan)
     close_stage(plan)
-    for name in ("recipe.toml", "manifest.json", "notes.txt", "miniweb/a.gz", "filter/.part.tmp", "filter/x/y"):
+    for name in ("recipe.toml", "manifest.json", "notes.txt", "filter/.part.tmp", "filter/x/y"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
+    for folder, record in (("miniweb", "miniweb.json"), ("train", "train.json")):
+        write_together(tmp_path / folder / record, {"a": lambda path: path.write_text("ours")}, lambda _: {})
+        (tmp_path / folder / "mine").write_text("mine")
     assert named(tmp_path) == {
         "recipe.toml": "run",
         "manifest.json": "run",
         "notes.txt": "",
-        "miniweb/a.gz": "mini-web",
+        "miniweb/miniweb.json": "mini-web",
+        "miniweb/a": "mini-web",
+        "miniweb/mine": "",
+        "train/train.json": "model",
+        "train/a": "model",
+        "train/mine": "",
         "filter/plan.json": "filter",
         "filter/stage.json": "filter",
         "filter/part-00000.parquet": "filter part 0",
@@ -41,7 +50,7 @@ def test_the_files_of_a_run_belong_to_the_run_its_stages_and_their_parts(tmp_pat
         "filter/.part.tmp": "",
         "filter/x/y": "",
     }
-    assert len(list(strays(tmp_path))) == 3
+    assert len(list(strays(tmp_path))) == 5
 
 
 def test_of_an_open_stage_whole_parts_are_owned_and_half_ones_are_strays(tmp_path):

@@ -280,5 +280,6 @@ def test_json_is_sorted_so_that_equal_values_are_equal_files(tmp_path):
 
 def test_a_receipt_survives_its_file(folder):
     receipt = replace(written(folder), counts=Counts(read=1, kept=1, by_source={"web": [1, 1]}))
-    parts.write_receipt(folder, receipt)
+    with parts.receipted(folder, receipt):
+        assert read_receipt(folder, 7, "k") != receipt
     assert read_receipt(folder, 7, "k") == receipt

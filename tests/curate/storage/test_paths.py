@@ -9,7 +9,6 @@ from curate import storage
 from curate.errors import SettingsError
 from curate.inputs.digests import Digests
 from curate.inputs.items import source_items
-from curate.stage.record import sweep
 from curate.storage.identity import identity as of_info
 from curate.storage.writing import replacing, sha256_of, write_bytes
 
@@ -119,13 +118,6 @@ def test_a_remote_input_is_known_by_its_store_and_ours_by_its_content(folder):
     ]
     with pytest.raises(SettingsError, match="cannot read this input"):
         digests.of(folder / "gone.jsonl")
-
-
-def test_sweeping_a_store_leaves_what_is_owned_and_stages_inside(folder):
-    for name in ("plan.json", "part-0", "part-1", "receipts/1.json", "signatures/plan.json", "signatures/part-0"):
-        write_bytes(folder / name, b"x")
-    sweep(folder, {folder / "plan.json", folder / "part-0"})
-    assert set(storage.sizes(folder)) == {"plan.json", "part-0", "signatures/plan.json", "signatures/part-0"}
 
 
 def test_a_local_path_stays_a_plain_path(tmp_path):

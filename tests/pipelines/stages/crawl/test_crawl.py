@@ -225,7 +225,7 @@ select = {{ statuses = [200], mimes = ["text/html"] }}
 
 
 def test_a_run_that_was_killed_while_it_selected_begins_again(crawl, tmp_path):
-    left = tmp_path / "out" / "extract" / "pointers" / ".web.parquet.1.tmp"
+    left = tmp_path / "out" / "extract" / "pointers" / ".web.parquet.1.0123456789abcdef.curate.tmp"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"half")
     sources = {"web": {"inputs": [f"{crawl.root}/cdx-00000.gz"]}}

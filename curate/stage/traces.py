@@ -1,0 +1,211 @@
+"""The files of a stage's folder that this program wrote: those that its plan, receipts and closing record name.
+
+Only these are ever removed or replaced. A part is named by its receipt before it has its name: the receipt lies there
+under a temporary name first, and a receipt that no longer holds gets a temporary name again. So a crash at any moment
+leaves no file of ours that nothing names.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate import storage
+from curate.errors import SettingsError
+from curate.stage import attempt
+from curate.stage.kinds import KINDS, NESTED
+from curate.stage.parts import Receipt, part_name, receipt_path
+from curate.stage.plan import Plan, check_version
+from curate.storage import together
+
+RECEIPT = re.compile(r"receipts/\.?(?P<number>\d{5,})\.json(?:\.\d+\.[0-9a-f]{16}\.curate\.note)?")
+RECEIPT_MARKS = (b'"counts": {', b'"files": {')  # one is left of a receipt with a damaged byte
+MARKED = b"curate."  # begins a key in the metadata of a Parquet file that is written before any plan names it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """The files of a stage's folder, without those of a stage inside it, by their names from there."""
+
+    folder: Path
+    files: frozenset[str]  # all of them
+    folders: frozenset[str]
+    receipts: Mapping[str, frozenset[str]]  # each receipt there, temporary or not: the files that it names
+    recorded: frozenset[str]  # that stage.json names, itself among them
+    planned: frozenset[str]  # plan.json, what it attaches, and parts of its items
+    passing: frozenset[str]  # temporary files, and those of the work while it goes on
+
+    @property
+    def ours(self) -> frozenset[str]:
+        """Returns the files that this program wrote."""
+        named = (*self.receipts.values(), self.recorded, self.planned, self.passing, self.receipts.keys())
+        return frozenset().union(*named) & self.files
+
+
+def read(folder: Path, stage: str, whole: Iterable[Receipt | None] = ()) -> Traces:
+    """Reads what a stage's folder holds; OlderOutput where an older version wrote it.
+
+    whole: receipts there that were read already.
+    """
+    files, folders = storage.entries(folder)
+    nested = tuple(f"{name}/" for name in NESTED)
+    files = {name for name in files if not name.startswith(nested)} - {attempt.NAME}
+    plan, record = (_stored(folder, name) for name in ("plan.json", "stage.json"))
+    receipts = _receipts(folder, stage, plan or {}, whole)
+    planned = frozenset() if plan is None else frozenset({"plan.json", *_texts(plan.get("attached"))})
+    planned |= {*_parts(folder, stage, files - planned.union(*receipts.values()), plan or {})}
+    passing = {name for name in files if storage.is_draft(name) and name not in receipts}
+    early = (name for name in files - planned if name.startswith(("pointers/", "lots/")))
+    passing |= {name for name in early if is_marked(folder / name)} | {*_work(files, stage, plan or {})}
+    if (card := KINDS[stage].card) in files - planned:
+        planned |= {*together.named(folder / card)}
+    return Traces(
+        folder=folder,
+        files=frozenset(files | receipts.keys()),
+        folders=frozenset(folders),
+        receipts=receipts,
+        recorded=frozenset() if record is None else frozenset({"stage.json", *_texts(record.get("outputs"))}),
+        planned=planned,
+        passing=frozenset(passing),
+    )
+
+
+def is_ours(content: bytes | None, mark: str) -> bool:
+    """Returns whether bytes are those of a record of ours, whole or damaged; mark: its format."""
+    return content is not None and (mark.encode() in content or b'"seal": "' in content)
+
+
+def _stored(folder: Path, name: str) -> dict[str, Any] | None:
+    """Returns a plan or a closing record of ours, {} where it is damaged, None where there is none of ours."""
+    content = storage.contents([folder / name])[0]
+    stored: Any = None
+    with suppress(ValueError):
+        stored = json.loads(content or b"")
+    if isinstance(stored, dict) and {"stage", "items"} <= stored.keys():
+        check_version(stored.get("version", 1), folder)
+        return stored
+    return {} if is_ours(content, f"curate.{name.removesuffix('.json')}") else None
+
+
+def _parts(folder: Path, stage: str, unnamed: set[str], plan: dict[str, Any]) -> Iterator[str]:
+    """Yields the files of a plan's parts that no receipt names, as it was lost: shards, and tables that say it."""
+    if unnamed:
+        for item in plan.get("items", ()):
+            for name in part_files(stage, item.get("number", 0), plan.get("settings", {})):
+                if name in unnamed and (KINDS[stage].leaves == "shards" or is_marked(folder / name)):
+                    yield name
+
+
+def _work(files: Iterable[str], stage: str, plan: dict[str, Any]) -> Iterator[str]:
+    """Yields the files that a stage needs only until it is done; a lot's WARC files are those of the plan's lots."""
+    pattern = re.compile(KINDS[stage].work)
+    lots = {item.get("digest") for item in plan.get("items", ())}
+    for name in files:
+        match = pattern.fullmatch(name)
+        if match and match.groupdict().get("lot") in {None, *lots}:
+            yield name
+
+
+def _receipts(
+    folder: Path, stage: str, plan: dict[str, Any], whole: Iterable[Receipt | None]
+) -> dict[str, frozenset[str]]:
+    """Returns the receipts in a folder, and what each names; one that is damaged names whatever a part may hold."""
+    named = {str(receipt_path(Path(), receipt.number)): frozenset(receipt.files) for receipt in whole if receipt}
+    listed = {f"receipts/{name}" for name in storage.names(folder / "receipts")}
+    numbers = {name: int(match["number"]) for name in listed if (match := RECEIPT.fullmatch(name))}
+    for number in [*numbers.values()]:  # a temporary one may have got its name by now
+        numbers.setdefault(str(receipt_path(Path(), number)), number)
+    numbers = {name: number for name, number in numbers.items() if name not in named}
+    for name, content in zip(numbers, storage.contents(folder / name for name in numbers), strict=True):
+        if content is None or not (storage.is_draft(name) or any(mark in content for mark in RECEIPT_MARKS)):
+            continue
+        files: Iterable[str]
+        try:
+            files = _texts(json.loads(content)["files"])
+        except (ValueError, KeyError, TypeError):
+            files = part_files(stage, numbers[name], plan.get("settings", {}))
+        named[name] = frozenset(files)
+    return named
+
+
+def _texts(names: Any) -> Iterator[str]:
+    yield from (name for name in (names if isinstance(names, list | dict) else ()) if isinstance(name, str))
+
+
+def is_marked(path: Path) -> bool:
+    """Returns whether a file is a Parquet file that says that it is ours."""
+    try:
+        metadata = pq.read_schema(storage.source(path)).metadata or {}
+    except (OSError, pa.ArrowException):
+        return False
+    return any(key.startswith(MARKED) for key in metadata)
+
+
+def part_files(stage: str, number: int, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yields every file that a part of a stage may hold; settings: of the stage, which name the shards."""
+    if KINDS[stage].leaves != "shards":
+        kinds = ("part", "rejected", "failed", *(("deferred",) if stage == "crawl" else ()))
+        yield from (part_name(number, kind) for kind in kinds)
+    elif number < len(cuts := settings.get("cuts") or ()):
+        yield from (f"{cuts[number]['path']}.{suffix}" for suffix in ("bin", "idx", "meta.parquet"))
+
+
+def files_of(plan: Plan) -> Iterator[str]:
+    """Yields every file that a stage may write from the time that it is opened."""
+    yield from ("plan.json", "stage.json", *KINDS[plan.stage].attached, *plan.contents)
+    for item in plan.items:
+        yield str(receipt_path(Path(), item.number))
+        yield from part_files(plan.stage, item.number, plan.settings)
+
+
+def check_free(traces: Traces, wanted: Iterable[str]) -> None:
+    """Raises SettingsError, which names the file, where one that is not ours lies in the place of one to be written."""
+    others = traces.files - traces.ours
+    if not others and not traces.folders:
+        return
+    for name in wanted:
+        blocking = [name] if name in others or name in traces.folders else []
+        blocking += [above for above in _above(name) if above in others]
+        if blocking:
+            raise not_ours(traces.folder / blocking[0])
+
+
+def not_ours(path: Path) -> SettingsError:
+    """Returns the error for a file of the user's in the place of one to be written."""
+    return SettingsError(f"{path}: not written by curate, and would be replaced; move it, or name another folder")
+
+
+def _above(name: str) -> Iterator[str]:
+    while name := name.rpartition("/")[0]:
+        yield name
+
+
+def clear(traces: Traces, keep: Collection[str]) -> None:
+    """Removes what is ours and not to be kept, and the folders that this leaves empty.
+
+    What names a file goes after it: the closing record after what it alone names, and the receipts last.
+    """
+    by_receipt = frozenset().union(*traces.receipts.values())
+
+    def turn(name: str) -> int:
+        if name in traces.receipts:
+            return 3
+        if name == "stage.json":
+            return 1
+        return 0 if name in traces.recorded - by_receipt - traces.planned else 2
+
+    stale = traces.ours - {*keep}
+    for name in sorted(stale, key=lambda name: (turn(name), name)):
+        (traces.folder / name).unlink(missing_ok=True)  # another attempt may be removing it too
+    if storage.is_remote(traces.folder):
+        return
+    emptied = {above for name in stale for above in _above(name)} - {"receipts"}
+    for name in sorted(emptied, key=len, reverse=True):
+        with suppress(OSError):  # it holds another file
+            (traces.folder / name).rmdir()
