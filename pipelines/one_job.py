@@ -17,7 +17,7 @@ from curate import recipe as recipes
 from curate import settings, storage
 from curate.dataset import manifest
 from curate.errors import SettingsError, UserError
-from curate.inputs import same
+from curate.inputs import apart
 from curate.inputs.items import bytes_of
 from curate.pipelines import plans
 from curate.pipelines.engines.engine import Engine, kept_some, wiring
@@ -50,7 +50,7 @@ def run(
         claim_run(recipe.name, out)
         check_stages(out, recipe.stages)
         if not may_replace and (out / "manifest.json").exists():
-            same.check_inputs(stage_folder(out, recipe.stages[0]), out, plans.own_items(recipe, out))
+            apart.check_same(stage_folder(out, recipe.stages[0]), out, plans.own_items(recipe, out))
         if retry_failed:
             engine.progress.say(f"retry: {forget_failed(out)} parts with dead letters are made again")
         if engine.session is None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from curate.dataset import manifest
-from curate.inputs import same
+from curate.inputs import apart
 from curate.pipelines import plans
 from curate.pipelines.engines.engine import Engine, execute, kept_some, wiring
 from curate.pipelines.engines.target import quiet_beam
@@ -44,7 +44,7 @@ def _run(recipe: Recipe, out: Path, engine: Engine, *, retry_failed: bool, may_r
     plan = plans.planned(first, recipe, out, digests, progress.say, progress.warn)
     check_stages(out, recipe.stages, len(plan.items))
     if not may_replace and (out / "manifest.json").exists():
-        same.check_inputs(plan.folder, out, plan.items)
+        apart.check_same(plan.folder, out, plan.items)
     if retry_failed:
         progress.say(f"retry: {forget_failed(out)} parts with dead letters are made again")
     digests.save()

@@ -7,7 +7,7 @@ from curate import recipe as recipes
 from curate import settings, storage
 from curate.dataset import chained
 from curate.errors import SettingsError
-from curate.inputs import apart, same
+from curate.inputs import apart
 from curate.inputs.columns import resolved
 from curate.inputs.digests import Digests
 from curate.inputs.items import named_items, source_items, stage_items
@@ -73,9 +73,9 @@ def _check_given(out: Path, given: Given, *, may_replace: bool) -> None:
     if may_replace:
         return
     if given.previous:
-        same.check_previous(out, given.previous)
+        apart.check_previous(out, given.previous)
     else:
-        same.check_inputs(out, out, given.items)
+        apart.check_same(out, out, given.items)
 
 
 def _given(

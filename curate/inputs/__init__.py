@@ -1,4 +1,4 @@
 """Turns what a user names into the items and the documents that a stage reads.
 
-Reading order: items, digests, rows, own, documents, apart, same.
+Reading order: items, digests, rows, own, documents, apart.
 """
