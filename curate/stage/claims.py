@@ -97,6 +97,8 @@ def claim_stage(stage: str, out: Path) -> None:
         others |= {name for name in inside if not _is_inside(out, name)}
         if others:
             raise SettingsError(f"{out}: holds other files, not of {stage} ({min(others)}); name another folder")
+    for file in {*KINDS[stage].beside} & {*OWN_MARKS}:
+        check_own(out / file)
     _remove_drafts(out)
 
 
