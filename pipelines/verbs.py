@@ -43,12 +43,7 @@ def run(
     """
     if engine.target.runner == "dataflow":
         raise SettingsError(f"--runner dataflow runs whole recipes only: curate run RECIPE, not curate {stage}")
-    _check_settings(stage, assignments)
-    loaded = recipes.load(recipe, assignments) if recipe else _plain(assignments)
-    _check_columns(assignments, source)
-    if all_languages and "filter" not in KINDS[stage].reads:
-        raise SettingsError(f"--all-languages: {stage} asks for no language")
-    loaded = recipes.in_all_languages(loaded) if all_languages else loaded
+    loaded = _loaded(stage, recipe, assignments, source, all_languages=all_languages)
     apart.check_inputs((*inputs, *plans.beside_inputs(stage, loaded)), out)
     with engine.started() as engine, held(out) as ledger:
         claim_stage(stage, out)
@@ -65,6 +60,18 @@ def run(
             if KINDS[stage].leaves == "shards":
                 chained.write(out, loaded if recipe else None)
             return record
+
+
+def _loaded(
+    stage: str, recipe: str | None, assignments: tuple[str, ...], source: str, *, all_languages: bool
+) -> Recipe:
+    """Returns the recipe that a verb's options describe; SettingsError where the stage does not read one of them."""
+    _check_settings(stage, assignments)
+    loaded = recipes.load(recipe, assignments) if recipe else _plain(assignments)
+    _check_columns(assignments, source)
+    if all_languages and "filter" not in KINDS[stage].reads:
+        raise SettingsError(f"--all-languages: {stage} asks for no language")
+    return recipes.in_all_languages(loaded) if all_languages else loaded
 
 
 def _check_given(out: Path, given: Given, *, may_replace: bool) -> None:

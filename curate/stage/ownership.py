@@ -15,6 +15,7 @@ from curate import storage
 from curate.errors import SettingsError, UserError
 from curate.stage import attempt
 from curate.stage.attempt import Ledger
+from curate.stage.kinds import KINDS
 from curate.stage.parts import receipt_path
 from curate.stage.plan import load_plan
 from curate.stage.record import owned_files, read_stage
