@@ -36,6 +36,7 @@ TOKENS = pa.schema(
         pa.field("order", pa.uint64(), nullable=False),
         pa.field("id", pa.binary(16), nullable=False),
         pa.field("url", pa.string(), nullable=False),
+        pa.field("given_id", pa.string()),
         pa.field("quality", pa.float32()),
         pa.field("bytes", pa.int64(), nullable=False),
         pa.field("tokens", pa.int32(), nullable=False),
@@ -83,6 +84,7 @@ def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenize
         "order": int.from_bytes(keyed_hash(seed, "order", document.id)),
         "id": document.id,
         "url": document.url,
+        "given_id": document.given_id,
         "quality": None if document.quality is None or isnan(document.quality) else document.quality,
         "bytes": len(document.text.encode()),
         "tokens": len(ids),
@@ -298,5 +300,6 @@ def _meta(table: pa.Table, lengths: npt.NDArray[np.int32], bucket: int | None) -
         "bytes": table["bytes"],
         "tokens": table["tokens"],
         "offset": pa.array(ends - lengths),
+        "given_id": table["given_id"],
     }
     return pa.table(columns, schema=META)

@@ -29,6 +29,7 @@ META = pa.schema(
         pa.field("bytes", pa.int64(), nullable=False),
         pa.field("tokens", pa.int32(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),
+        pa.field("given_id", pa.string()),
     ]
 )
 

@@ -49,5 +49,6 @@ def write_meta(path: Path, source: str, lengths: list[int], quality: float | Non
         "bytes": [3 * length for length in lengths],
         "tokens": lengths,
         "offset": (ends - lengths).tolist(),
+        "given_id": [None] * len(lengths),
     }
     pq.write_table(pa.table(rows, schema=META), path)

@@ -68,6 +68,7 @@ def test_a_row_becomes(case, tmp_path):
 
 @given(st.lists(rows, min_size=1, max_size=5))
 def test_every_row_is_one_document_or_one_loss_and_no_two_documents_have_one_id(tmp_path_factory, rows):
+    rows = [{"text": "first"}, *rows]  # so that a list of objects is no array of rows
     done = outcomes(tmp_path_factory.mktemp("rows") / "a.jsonl", rows)
     assert len(done) == len(rows)
     ids = [outcome.id for outcome in done if isinstance(outcome, Document | Rejection)]
