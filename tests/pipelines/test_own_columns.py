@@ -100,9 +100,7 @@ def test_every_id_of_the_output_is_one_document_s_and_the_user_s_spelling_is_kep
     assert len({row["id"] for row in shards}) == len(shards) == len(rows(out / "score"))
     assert {row["given_id"] for row in shards if row["source"] == "books"} == {"book"}
     notes = read_stage(out / "extract").counts.notes
-    assert notes == {"unreadable_values": 1, "given_ids_of_other_texts": 4 + 5 + 9, "repeated_ids": 1} | {
-        "given_ids_of_other_texts": notes["given_ids_of_other_texts"]
-    }
+    assert notes == {"unreadable_values": 1, "given_ids_of_other_texts": 5 + 5 + 9, "repeated_ids": 1}
 
 
 def test_constant_urls_do_not_end_in_one_split(out):
@@ -117,15 +115,15 @@ def test_processes_write_the_same_bytes_as_one(folder, out, tmp_path):
 
 def test_why_lists_each_document_of_a_given_id_at_every_stage(out):
     rows_of_4 = history.of(out, "4")
-    by_text = {row["id"] for row in rows_of_4}
-    assert len(by_text) == 4
+    ids = {row["id"] for row in rows_of_4}
+    assert len(ids) == 4
     assert {(row["stage"], row["verdict"]) for row in rows_of_4 if row["stage"] == "filter"} == {
         ("filter", "kept"),
         ("filter", "rejected"),
     }
     assert [row["stage"] for row in rows_of_4].count("pack") == 3
-    one = history.of(out, sorted(by_text)[0])
-    assert {row["id"] for row in one} == {sorted(by_text)[0]}
+    one = history.of(out, min(ids))
+    assert {row["id"] for row in one} == {min(ids)}
     assert len(history.of(out, "http://one/")) > len(rows_of_4)
     with pytest.raises(UserError, match="no stage of"):
         history.of(out, "none")
@@ -134,10 +132,8 @@ def test_why_lists_each_document_of_a_given_id_at_every_stage(out):
 def test_another_column_makes_the_stage_anew(folder, out, tmp_path):
     run(recipe(folder), tmp_path / "out", ENGINE)
     before = read_stage(tmp_path / "out" / "extract").key
-    changed = recipe(folder)
     table = {"web": {"inputs": [str(folder / "web-*.jsonl")], "columns": {"text": "content"}, "keep_columns": []}}
     run(recipe(folder, sources=table), tmp_path / "out", ENGINE)
-    assert changed == recipe(folder)
     assert read_stage(tmp_path / "out" / "extract").key != before
     assert {row["metadata"] for row in rows(tmp_path / "out" / "extract")} == {None}
 
@@ -149,7 +145,7 @@ def test_a_verb_takes_columns_by_name(stage, tmp_path):
     more = {"filter": ("filter.rules=[]",), "score": ("score.keep=all",)}.get(stage, ())
     record = verbs.run(stage, (str(path),), tmp_path / "out", None, names + more, ENGINE, "web")
     assert (record.counts.read, record.counts.kept) == (30, 30)
-    assert {row["id"] for row in history.of(tmp_path / "out", "7")} == {history.of(tmp_path / "out", "7")[0]["id"]}
+    assert len({row["id"] for row in history.of(tmp_path / "out", "7")}) == 1
 
 
 @pytest.mark.parametrize(
