@@ -3,7 +3,7 @@
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from curate.inputs.forms import UnreadRows, form_of
 from curate.stage import heartbeat
@@ -50,7 +50,7 @@ def _member_rows(
         if form_of(member.filename) is None:
             raise ValueError("its ending names no form of documents")
         with archive.open(member) as opened:
-            for number, row in rows_of(opened, f"{name}/{member.filename}"):
+            for number, row in rows_of(cast(BinaryIO, opened), f"{name}/{member.filename}"):
                 yield number, row
     except (*DAMAGE, OSError, EOFError, ValueError, zlib.error) as error:
         yield number + 1, UnreadRows(str(error) or type(error).__name__)

@@ -17,7 +17,7 @@ PAGE_CHARACTERS = 1 << 23  # of a page's markup; MediaWiki allows 2 MiB
 SAFE = "/:@!$*(),;~'"  # what MediaWiki leaves as it is in an address
 FILES, CATEGORIES = "6", "14"  # keys of namespaces
 # The elements whose text is read, by the end of their path.
-FIELDS = {
+FIELDS: dict[tuple[str, ...], str] = {
     ("page", "title"): "title",
     ("page", "ns"): "namespace",
     ("page", "id"): "id",

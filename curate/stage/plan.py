@@ -24,7 +24,7 @@ T = TypeVar("T")
 # What an item is, and so how it is read.
 Form = Literal[
     "warc",  # WARC, ARC, WET or WAT
-    "documents",  # the user's Parquet or JSON lines, whose rows may name their sources
+    "documents",  # the user's rows, in any form; they may name their sources
     "owned",  # the same, but every row is of the recipe's source
     "part",  # a part of an earlier stage
     "decided",  # a part of dedup's decisions, whose text lies at base_uri
