@@ -25,6 +25,12 @@ FIELDS = ("text", "id", "url", "timestamp", "source", *STRINGS, *NUMBERS, *COUNT
 KINDS = {type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list"}
 
 
+# The columns of a row that `curate export` wrote: those of JSON lines, and with these those of Parquet.
+EXPORTED = {"id", "text", "url", "created", METADATA}
+EXPORTED_TOO = {"source", "given_id", "title", "language", "quality"}
+OF_PAGES = ("extractor", "truncated", "flags")  # what no row brings along, so that it is blank or metadata
+
+
 def uncounted(_name: str, _number: int) -> None:
     """Counts nothing."""
 
@@ -69,7 +75,7 @@ class _Reading:
     def __init__(self, item: Item, stage: str, note: Note, *, others: bool) -> None:
         self.item, self.stage, self.note, self.others = item, stage, note, others
         taken = Taken.of(item)
-        self.keep = taken.keep
+        self.keep, self.renamed = taken.keep, bool(taken.columns.named)
         self.columns = {name: taken.columns.named.get(name, name) for name in FIELDS}
         if item.form == "owned":
             del self.columns["source"]  # the recipe's holds
@@ -81,7 +87,8 @@ class _Reading:
         """Returns the names of the columns that are read; None: all."""
         if self.others and self.keep is None:
             return None
-        names = [self.text_column, *self.columns.values(), *((METADATA, *(self.keep or ())) if self.others else ())]
+        names = [self.text_column, *self.columns.values(), *sorted(EXPORTED | EXPORTED_TOO)]
+        names += (self.keep or ()) if self.others else ()
         return tuple(dict.fromkeys([*names, *(name.partition(".")[0] for name in names)]))
 
     def outcome(self, number: int, row: Any) -> Document | Rejection:
@@ -90,6 +97,7 @@ class _Reading:
             raise ValueError(str(row))
         if not isinstance(row, dict):
             raise ValueError(f"a row is an object with a text, this is {_kind(row)}")
+        row = row if self.renamed else as_before_export(row)
         if not has(row, self.text_column):
             raise ValueError(f"no column {self.text_column}")
         text = value_of(row, self.text_column)
@@ -178,6 +186,23 @@ class _Reading:
             entries = inner or {} if METADATA in self.keep else {}
             rest = {name: value for name, value in rest.items() if name in self.keep or name in entries}
         return as_json(rest, lambda number: self.note("replaced_characters", number)) if rest else None
+
+
+def as_before_export(row: dict[str, Any]) -> dict[str, Any]:
+    """Returns a row that `curate export` wrote with the columns that it was made of; any other row as it is.
+
+    Its `id` is ours, made of what else it holds, so that the row has no id of its own unless it states `given_id`.
+    """
+    if not EXPORTED <= row.keys() <= EXPORTED | EXPORTED_TOO:
+        return row
+    inner = _as_object(row[METADATA]) or {}
+    columns = {name: value for name, value in row.items() if name not in EXPORTED or name in ("text", "url")}
+    fields = {name: inner[name] for name in ("given_id", *STRINGS, *NUMBERS, *COUNTS) if name in inner}
+    blank = {name for name in OF_PAGES if inner.get(name) is None}
+    rest = {name: value for name, value in inner.items() if name not in fields and name not in blank}
+    columns = {**fields, **{name: value for name, value in columns.items() if value is not None or name not in fields}}
+    given_id = columns.pop("given_id", None)
+    return columns | {"id": given_id, "timestamp": row["created"], METADATA: rest}
 
 
 def _without(row: Mapping[str, Any], names: set[str]) -> dict[str, Any]:

@@ -15,6 +15,18 @@ class Warned(NamedTuple):
 
 # The notes of a record that are warnings, by name; {number} is the count.
 NOTES = {
+    "unreadable_timestamps": Warned(
+        "{number:,} times could not be read and are left blank; those of your own rows stay in metadata",
+        "sources.NAME.columns.timestamp names the column of the time",
+    ),
+    "unreadable_values": Warned(
+        "{number:,} values could not be read as what their columns stand for; they are left blank and stay in metadata",
+        "sources.NAME.columns names the columns",
+    ),
+    "given_ids_of_other_texts": Warned(
+        "{number:,} rows have the id of a row with another text, and are kept apart",
+        "sources.NAME.columns.id names the column of the id",
+    ),
     "unconverged clusters": Warned(
         "{number:,} clusters of duplicates were not followed to their end, so one document may be kept twice",
         "raise dedup.rounds",

@@ -89,6 +89,22 @@ def test_a_source_without_inputs_is_a_warning_and_by_strict_an_error_before_any_
     assert f"warning: {message}" in made(path, out)
 
 
+def test_values_that_cannot_be_read_and_ids_of_two_texts_are_warnings_and_by_strict_errors(tmp_path):
+    path = written(tmp_path, texts("web"))
+    rows = [{"text": text, "id": 1, "timestamp": "yesterday", "quality": "good"} for text in texts("web")]
+    (tmp_path / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = [line.removeprefix("warning: extract: ") for line in made(path, tmp_path / "out") if "warning" in line]
+    assert sorted(line.split("; ")[-1] for line in told) == [
+        "sources.NAME.columns names the columns",
+        "sources.NAME.columns.id names the column of the id",
+        "sources.NAME.columns.timestamp names the column of the time",
+    ]
+    assert sorted(line.partition(" ")[0] for line in told) == ["8", "9", "9"]
+    with pytest.raises(StrictError):
+        made(path, tmp_path / "strict", strict=True)
+    assert (tmp_path / "strict" / "extract" / "stage.json").exists()
+
+
 def test_a_run_of_which_nothing_is_to_be_said_is_the_same_with_strict(tmp_path):
     path = written(tmp_path, texts("web"))
     assert not [line for line in made(path, tmp_path / "out", strict=True) if "warning" in line]

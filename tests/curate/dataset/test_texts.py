@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -20,8 +21,10 @@ from curate.dataset.export import TextOptions, export_texts
 from curate.dataset.text_files import FORMS, write_jsonl, write_parquet
 from curate.dataset.texts import Cuts
 from curate.errors import UserError
+from curate.inputs.own import user_documents
 from curate.inspection.verify import faults
 from curate.records import Document
+from curate.stage.plan import Item
 from curate.stage.record import read_stage
 
 OPENERS = {"zst": zstd.open, "gz": gzip.open, "jsonl": open}
@@ -214,7 +217,7 @@ documents = st.builds(
     text=st.text(),
     given_id=st.none() | st.text(min_size=1),
     metadata=st.none() | st.dictionaries(st.text(), values, max_size=3).map(json.dumps),
-    title=st.none() | st.text(),
+    title=st.none() | st.text(min_size=1),
     quality=st.none() | st.floats(0, 1, width=32),
     warc_offset=st.none() | st.integers(0, 2**63 - 1),
 )
@@ -267,6 +270,35 @@ def test_a_table_holds_what_json_lines_hold(own):
         merged = {name: value for name, value in columns.items() if value is not None} | json.loads(row["metadata"])
         blank = {name for name, value in other["metadata"].items() if value is None} - merged.keys()
         assert merged == {name: value for name, value in other["metadata"].items() if name not in blank}
+
+
+def parsed(path: Path) -> list[dict]:
+    """The rows of one file of an export."""
+    if path.suffix == ".parquet":
+        return [row | {"metadata": json.loads(row["metadata"])} for row in pq.read_table(path).to_pylist()]
+    return [json.loads(line) for line in path.read_text().split("\n") if line]
+
+
+rows_of_users = st.builds(replace, documents, warc_offset=st.none(), text=st.text(min_size=1))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(own=st.lists(rows_of_users, min_size=1, max_size=4, unique_by=lambda document: document.text))
+@limited(max_examples=60)
+def test_what_was_exported_is_read_back_as_it_was(form, own, tmp_path_factory):
+    path = tmp_path_factory.mktemp("back") / f"part.{form}"
+    FORMS[form](own, "none", path)
+    item = Item(number=0, name=path.name, uri=str(path), form="documents", digest="d", size=0, source="other")
+    back = list(user_documents(path, item, "filter"))
+    for before, after in zip(own, back, strict=True):
+        for name in ("text", "source", "url", "timestamp", "given_id", "title", "quality"):
+            assert (name, getattr(after, name)) == (name, getattr(before, name))
+        assert json.loads(after.metadata or "{}") == json.loads(before.metadata or "{}")
+    again = path.with_name(f"again.{form}")
+    FORMS[form]([replace(after, id=before.id) for before, after in zip(own, back, strict=True)], "none", again)
+    assert parsed(again) == parsed(path)
+    ids = [document.id for document in user_documents(path, item, "tokenize", others=False)]
+    assert ids == [document.id for document in back]
 
 
 @given(st.lists(st.integers(0, 30), min_size=1), st.integers(1, 40), st.integers(1, 5))
