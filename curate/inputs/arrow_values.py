@@ -1,7 +1,8 @@
 """Values out of Arrow columns, as plain Python: no value of a column can make another one unreadable.
 
-A string that is not UTF-8 comes with lone surrogates (`surrogateescape`), a time that Python's datetime cannot hold as
-seconds since 1970. The labels of a Hugging Face data set (`ClassLabel`) come as their names.
+A string that is not UTF-8 comes with lone surrogates (`surrogateescape`), a time that Python's datetime cannot hold in
+words, so that nobody takes its number for one of another unit. The labels of a Hugging Face data set (`ClassLabel`)
+come as their names.
 """
 
 import json
@@ -63,16 +64,16 @@ def _value(scalar: Any) -> Any:
     except UnicodeDecodeError:
         return scalar.as_buffer().to_pybytes().decode("utf-8", "surrogateescape")
     except (ValueError, OverflowError):  # a day or a span that Python cannot hold
-        return scalar.value
+        return f"{scalar.value} {'days since 1970' if kind == pa.date32() else kind}"
 
 
-def _moment(value: int, kind: pa.TimestampType) -> datetime | float:
-    """Returns a time, in UTC where its type names a zone; seconds since 1970 where a datetime cannot hold it."""
+def _moment(value: int, kind: pa.TimestampType) -> datetime | str:
+    """Returns a time, in UTC where its type names a zone; words where a datetime cannot hold it."""
     per_second = PER_SECOND[kind.unit]
     try:
         moment = EPOCH + timedelta(microseconds=value * 10**6 // per_second)
     except OverflowError:
-        return value / per_second
+        return f"{value // per_second} seconds since 1970"
     return moment.replace(tzinfo=UTC) if kind.tz else moment
 
 

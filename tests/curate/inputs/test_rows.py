@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from curate.inputs import json_rows
 from curate.inputs.forms import UnreadRows
 from curate.inputs.rows import numbered_rows
+from curate.inputs.values import as_moment
 
 ROWS = [
     {"id": "a", "text": 'one, "two"\nthree;\ttab', "n": "1"},
@@ -374,12 +375,18 @@ COLUMNS = {  # a column of two values, what they become, and the first of them i
         pa.MapArray.from_arrays([0, 1, 2], pa.array(["k", "k"]), not_utf_8([b"a\xff", b"b"])),
         [{"k": "a\udcff"}, {"k": "b"}],
     ),
-    "a year beyond 9999": (pa.array([10**15, 0], pa.timestamp("s")), [1e15, datetime(1970, 1, 1)]),
+    "a year beyond 9999": (
+        pa.array([10**15, 0], pa.timestamp("s")),
+        ["1000000000000000 seconds since 1970", datetime(1970, 1, 1)],
+    ),
     "nanoseconds": (
         pa.array([1712010112123456789, None], pa.timestamp("ns", tz="Asia/Tokyo")),
         [datetime(2024, 4, 1, 22, 21, 52, 123456, tzinfo=UTC), None],
     ),
-    "a day beyond the calendar": (pa.array([2**31 - 1, 0], pa.date32()), [2**31 - 1, date(1970, 1, 1)]),
+    "a day beyond the calendar": (
+        pa.array([2**31 - 1, 0], pa.date32()),
+        ["2147483647 days since 1970", date(1970, 1, 1)],
+    ),
 }
 
 
@@ -392,6 +399,12 @@ def test_a_bad_value_of_a_column_costs_no_other(name, read):
             rows = [row for _, row in read(file, content)]
             assert [row["text"] for row in rows] == ["one", "two"]
             assert [row["other"] for row in rows] == expected
+
+
+@pytest.mark.parametrize("name", ["a year beyond 9999", "a day beyond the calendar"])
+def test_a_time_that_cannot_be_is_none_of_another_unit(name):
+    with pytest.raises(ValueError, match=r"\w"):
+        as_moment(COLUMNS[name][1][0])
 
 
 TYPES = {
