@@ -10,7 +10,9 @@ import typer
 from curate.cli import dataset, look, model, quality, run, runners, stages, supervisor
 from curate.cli.app import MACHINE, MODEL, app, errors
 from curate.console import plain, say
-from curate.errors import StrictError, UserError, one_line
+from curate.errors import StrictError, UserError, one_line, system_error
+
+MEND = "the same command resumes once that is mended"
 
 # The order of the panels of `curate --help`, and of the commands in a panel.
 for _module in (run, stages, look, dataset, model):
@@ -38,12 +40,11 @@ def main() -> None:
     except OSError as error:
         if isinstance(error, BrokenPipeError) and _unread():
             os._exit(1)  # as typer and Rich do, where they notice it
-        file = f"{error.filename}: " if error.filename else ""
-        _fail(f"{file}{error.strerror or error}; the same command resumes once that is mended", 1, debug=debug)
+        _fail(f"{one_line(error)}; {MEND}", 1, debug=debug)
     except Exception as error:
         usage = getattr(error, "format_message", None)  # a usage error, whose class typer keeps to itself
         if usage is None:
-            _fail(f"{one_line(error)}; --debug shows the trace", 1, debug=debug)
+            _fail(f"{one_line(error)}; {MEND if system_error(error) else '--debug shows the trace'}", 1, debug=debug)
         elif message := usage():
             _fail(f"{message} (curate --help)", 2, debug=debug)
         else:  # no command at all, which has printed the help

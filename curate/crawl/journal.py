@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from curate.crawl.lots import url_id
+from curate.errors import writing
 from curate.storage.writing import write_bytes
 
 PAUSES = "pauses-*.json"  # a file of each lot: unix time by host
@@ -33,7 +34,7 @@ class Journal:
         self.asked: set[bytes] = set()  # ids of the URLs that it requested
         for line in path.read_bytes().split(b"\n") if path.exists() else ():
             self._read(line)
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._path, self._file = path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def _read(self, line: bytes) -> None:
         """Takes note of a line; the last one may be cut."""
@@ -55,7 +56,8 @@ class Journal:
         self._append(f"{host} {time.time() + pause:.3f}\n")
 
     def _append(self, line: str) -> None:
-        os.write(self._file, line.encode())
+        with writing(self._path):
+            os.write(self._file, line.encode())
 
     def close(self) -> None:
         """Closes the file."""

@@ -7,6 +7,7 @@ committed parts. The seal is the lot's receipt, which names every file.
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from curate import __version__, storage
 from curate.crawl.config import Crawl
 from curate.crawl.rows import COMMITTED, DEFERRED, DEFERRED_NAMES, OUTCOME_NAMES, OUTCOMES, Row, exchange_key
+from curate.errors import writing
 from curate.stage import heartbeat
 from curate.stage.parts import Counts, FileRecord, Receipt, TableWriter, part_name, receipted
 from curate.stage.schemas import REJECTED
@@ -65,7 +67,8 @@ class LotWriter:
             name = f"{self._name}-{self.number:05d}.warc.gz"
             self._path = self.out / "warc" / name
             self._draft = storage.draft(self._path)
-            self._file = self._draft.open("wb")
+            with writing(self._path, self._draft):
+                self._file = self._draft.open("wb")
             self._writer = WarcWriter(self._file, prefix=self._name)
             fields = {
                 "software": f"curate {__version__}",
@@ -84,7 +87,9 @@ class LotWriter:
         row |= {"wave": self._wave, "lot": self._lot}
         if exchange:
             exchange = self._with_earlier(exchange)
-            written = self._warc().write(exchange)
+            warc = self._warc()
+            with writing(self._path):
+                written = warc.write(exchange)
             if written.kind == "revisit":
                 row["outcome"] = "revisit"
             elif row["outcome"] == "ok":
@@ -117,15 +122,19 @@ class LotWriter:
         if not self._pending:
             return
         if self._file is not None:
-            self._file.close()
-            storage.publish(self._draft, self._path)
+            with writing(self._path):
+                self._file.close()
+                storage.publish(self._draft, self._path)
             write_bytes(self._path.with_name(f"{self._path.name}.cdxj"), cdxj.index(self._lines))
             _sync(self._path.parent)
         table = TableWriter(self._rows_path(), COMMITTED)
-        for row in self._pending:
-            table.add(row)
-        table.close()
-        table.publish()
+        try:
+            for row in self._pending:
+                table.add(row)
+            table.close()
+            table.publish()
+        finally:
+            table.abandon()
         _sync(self.work)
         self.rows += self._pending
         self.number += 1
@@ -134,7 +143,8 @@ class LotWriter:
     def abandon(self) -> None:
         """Drops what is not committed."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # the disk may be full
+                self._file.close()
             self._draft.unlink(missing_ok=True)
 
     def seal(self, number: int, key: str, seconds: float) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curate import storage
+from curate.errors import writing
 from curate.web.robots import Robots, parse
 
 
@@ -44,7 +45,8 @@ class RobotsCache:
         path = self._path(authority)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = storage.draft(path)
-        draft.write_bytes(json.dumps({"authority": authority, "body": encoded, "until": until}).encode())
+        with writing(path, draft):
+            draft.write_bytes(json.dumps({"authority": authority, "body": encoded, "until": until}).encode())
         draft.replace(path)  # not flushed: the event loop would wait for the disk, and a lost file is fetched again
         return self.hold(authority, Access(robots=parse(body or b""), until=until))
 

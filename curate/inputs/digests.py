@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import storage
-from curate.errors import SettingsError
+from curate.errors import SettingsError, of_the_machine
 from curate.storage.identity import Fact
 from curate.storage.patience import RemoteError
 from curate.storage.writing import sha256_of, write_json
@@ -85,6 +85,8 @@ class Digests:
             status = path.stat()
             return Fact(status.st_size, self._sha256(path, [status.st_size, status.st_mtime_ns]))
         except OSError as error:
+            if of_the_machine(error):
+                raise
             raise SettingsError(f"{path}: cannot read this input: {error.strerror}") from None
 
     def _sha256(self, path: Path, key: list[Any]) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.errors import SettingsError
+from curate.errors import SettingsError, of_the_machine
 from curate.links import outlinks, sitemaps
 from curate.links.config import Links
 from curate.links.sieve import LinkCandidate
@@ -193,7 +193,9 @@ def rejection(item: Item, url: str, place: str, reason: Reason) -> Rejection:
 
 
 def unread_rest(item: Item, error: BaseException, offset: int = 0) -> Failure:
-    """Returns the dead letter of the rest of a file, from an offset on."""
+    """Returns the dead letter of the rest of a file, from an offset on; raises a limit of the machine's anew."""
+    if of_the_machine(error):
+        raise error
     message = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
     pointer = Pointer(file=item.name, offset=offset, length=0)
     return Failure.at(pointer, "unreadable", message, stage=STAGE, record=False)

@@ -1,11 +1,13 @@
 """The quality classifier, a supervised fastText model (Joulin et al. 2016): it is trained, loaded, and scores texts."""
 
+import errno
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from curate import storage
-from curate.errors import SettingsError
+from curate.errors import SettingsError, writing
 from curate.quality.config import Score
 from curate.records import keyed_hash
 from curate.storage.writing import replacing, sha256_of
@@ -87,7 +89,7 @@ def train(positive: list[str], negative: list[str], path: Path, settings: Score,
         ]
         # fastText learns from the lines in their order, and would lean to the kind that comes last.
         lines.sort(key=lambda line: keyed_hash(0, "quality-order", line.encode("utf-8", "replace")))
-        with training_file.open("w", encoding="utf-8") as file:
+        with writing(training_file), training_file.open("w", encoding="utf-8") as file:
             file.writelines(lines)
         model = fasttext.train_supervised(
             input=str(training_file),
@@ -107,3 +109,14 @@ def train(positive: list[str], negative: list[str], path: Path, settings: Score,
         training_file.unlink(missing_ok=True)
     with replacing(path) as draft:
         model.save_model(str(draft))
+        _check_saved(draft)
+
+
+def _check_saved(path: Path) -> None:
+    """Raises OSError where fastText has not written all of a model, of which it says nothing itself."""
+    try:
+        check_classifier(path, str(path))
+    except SettingsError:
+        with path.open("ab") as file:
+            file.write(bytes(1 << 20))  # the system says why
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path)) from None

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import storage
+from curate.errors import writing
 from curate.records import Document, Failure, NoDocument, Rejection, Skipped, lost_record
 from curate.stage import heartbeat
 from curate.stage.distinct import Distinct
@@ -105,13 +106,17 @@ class Receipt:
 
 
 class TableWriter:
-    """One Parquet file, written by rows in groups of bounded size; nothing is visible before `publish`."""
+    """One Parquet file, written by rows in groups of bounded size; nothing is visible before `publish`.
+
+    Every method raises WriteError where it cannot be written.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         schema = schema.with_metadata({**(schema.metadata or {}), MARK: b""})
         self.path, self.schema, self.rows = path, schema, 0
         self._draft = storage.draft(path)
-        self._writer = pq.ParquetWriter(self._draft, schema, compression="zstd")
+        with writing(path, self._draft):
+            self._writer = pq.ParquetWriter(self._draft, schema, compression="zstd")
         self._pending: list[dict[str, Any]] = []
         self._size = 0
 
@@ -124,21 +129,24 @@ class TableWriter:
 
     def _flush(self) -> None:
         if self._pending:
-            self._writer.write_table(pa.Table.from_pylist(self._pending, schema=self.schema))
+            with writing(self.path):
+                self._writer.write_table(pa.Table.from_pylist(self._pending, schema=self.schema))
             self.rows += len(self._pending)
             self._pending, self._size = [], 0
 
     def close(self) -> FileRecord:
         """Writes what is pending, still under the temporary name, and returns the file's record."""
         self._flush()
-        self._writer.close()
-        with self._draft.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with writing(self.path):
+            self._writer.close()
+            with self._draft.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         return FileRecord(rows=self.rows, bytes=self._draft.stat().st_size, sha256=digest)
 
     def publish(self) -> None:
         """Gives the closed file its name."""
-        storage.publish(self._draft, self.path)
+        with writing(self.path):
+            storage.publish(self._draft, self.path)
 
     def abandon(self) -> None:
         """Removes the file if it was not published, also where the disk is too full to close it."""
@@ -180,10 +188,13 @@ class PartWriter:
         heartbeat.begin(self._work)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         try:
             if kind is None:
                 self._publish()
+            elif isinstance(error, OSError):  # a limit that reading met stops the part too
+                with writing(self.folder / part_name(self.number)):
+                    raise error
         finally:
             for table in self._tables.values():
                 table.abandon()

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from curate import storage
+from curate.errors import writing
 
 Row = dict[str, Any]
 RUN_BYTES = 64 << 20  # of rows held at a time
@@ -34,7 +35,8 @@ def in_order(
             if size >= limit:
                 runs.append(storage.draft(near))
                 stack.callback(runs[-1].unlink, missing_ok=True)
-                _write(runs[-1], sorted(held, key=key), schema)
+                with writing(near, runs[-1]):
+                    _write(runs[-1], sorted(held, key=key), schema)
                 held, size = [], 0
         yield from heapq.merge(*map(_read, runs), sorted(held, key=key), key=key)
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from curate.errors import SettingsError
+from curate.errors import SettingsError, writing
 from curate.storage import paths
 
 Check = Literal["once", "always", "never"]
@@ -106,7 +106,7 @@ def _download(file: Path, target: Path, size: int, sha256: str | None) -> None:
     draft = paths.draft(target)
     try:
         try:
-            with paths.opened(file) as (source, _), draft.open("wb") as copy:
+            with writing(target, draft), paths.opened(file) as (source, _), draft.open("wb") as copy:
                 while chunk := source.read(CHUNK):
                     digest.update(chunk)
                     written += copy.write(chunk)

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from curate.errors import SettingsError, install
+from curate.errors import SettingsError, install, writing
 from curate.storage import identity, regular
 from curate.storage.identity import Fact
 from curate.storage.remote import RangeReader, http_fact, is_http
@@ -219,10 +219,11 @@ def local(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="curate-") as folder:
         copy = Path(folder) / path.name
         if is_http(str(path)):
-            with opened(path) as (file, _), copy.open("wb") as target:
+            with writing(copy), opened(path) as (file, _), copy.open("wb") as target:
                 shutil.copyfileobj(file, target, 1 << 20)
         else:
-            remote.fs.get_file(remote.path, str(copy))
+            with writing(copy):
+                remote.fs.get_file(remote.path, str(copy))
         yield copy
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import storage
-from curate.errors import SettingsError
+from curate.errors import SettingsError, writing
 
 BLOCK = 1 << 20  # bytes read at a time
 
@@ -28,7 +28,10 @@ def sha256_of(path: Path, advance: Callable[[int], None] | None = None) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary name to write to; on success the file becomes `path`, else it is removed."""
+    """Yields a temporary name to write to; on success the file becomes `path`, else it is removed.
+
+    Raises WriteError where it cannot be written.
+    """
     with drafted(path) as draft:
         yield draft
         storage.publish(draft, path)
@@ -36,10 +39,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def drafted(path: Path) -> Iterator[Path]:
-    """Yields a temporary name for a file; what lies there at the end, not published, is removed."""
+    """Yields a temporary name for a file; what lies there at the end, not published, is removed.
+
+    Raises WriteError where it cannot be written.
+    """
     draft = storage.draft(path)
     try:
-        yield draft
+        with writing(path, draft):
+            yield draft
     finally:
         draft.unlink(missing_ok=True)
 
