@@ -23,9 +23,9 @@ LIMITS = {
     errno.EMFILE: "; raise the limit with ulimit -n",
     errno.ENFILE: "; the whole machine has too many open",
 }
-SYSTEM = re.compile(
-    r"(\w+): \[Errno (\d+)\] [^\n]*?(?:: ('[^'\n]*'|\"[^\"\n]*\"))?(?: \[while running[^\n]*)?$", re.MULTILINE
-)
+QUOTED = r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\""""
+# A line of a trace that names an error of the operating system: its class, number and file.
+SYSTEM = re.compile(rf"(\w+): \[Errno (\d+)\] [^\n]*?(?:: ({QUOTED}))?(?: \[while running[^\n]*)?$", re.MULTILINE)
 
 
 class WriteError(OSError):

@@ -89,7 +89,7 @@ def train(positive: list[str], negative: list[str], path: Path, settings: Score,
         ]
         # fastText learns from the lines in their order, and would lean to the kind that comes last.
         lines.sort(key=lambda line: keyed_hash(0, "quality-order", line.encode("utf-8", "replace")))
-        with writing(training_file), training_file.open("w", encoding="utf-8") as file:
+        with writing(path, training_file), training_file.open("w", encoding="utf-8") as file:
             file.writelines(lines)
         model = fasttext.train_supervised(
             input=str(training_file),

@@ -12,7 +12,7 @@ from curate import storage
 from curate.errors import SettingsError, UserError, install
 from curate.inputs.items import MINIWEB
 from curate.pipelines import plans
-from curate.pipelines.engines.target import EngineOptions, parse_options, pipeline_options, quiet_beam
+from curate.pipelines.engines.target import EngineOptions, check_beam, parse_options, pipeline_options, quiet_beam
 from curate.recipe import Recipe
 from curate.stage.claims import check_stages, claim_run
 from curate.stage.ownership import held
@@ -139,6 +139,8 @@ def check(recipe: Recipe, out: Path, options: EngineOptions, *, strict: bool = T
     for name, value in _input_settings(recipe):
         if not value.startswith(MINIWEB) and not storage.is_remote(value):
             raise SettingsError(f"{name}: {value}: Dataflow's workers cannot read this machine; copy it to gs://")
+    if strict:
+        check_beam(options.beam)
     arguments = _arguments(recipe, out, options)
     beam_options = parse_options(arguments) if strict else _beam_options(recipe, out, options)
     values = beam_options.get_all_options()

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import resource
 import shutil
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,17 @@ TASKS_PER_WORKER = 4
 YEAR_S = 365 * 24 * 3600
 # Modules that Beam's readers of S3 and MongoDB need: a third of its import's time, and a local run has no use for them.
 CONNECTORS = ("boto3", "bson", "pymongo")
+FILES, FILES_PER_WORKER = 32, 8  # open at once, at the least: two workers were measured to need 28
+# Beam's options that are chosen by one of ours.
+OURS = {
+    "runner": "--runner",
+    "job_endpoint": "--job-server",
+    "spark_master_url": "--master",
+    "flink_master": "--master",
+    "spark_job_server_jar": "--job-server-jar",
+    "flink_job_server_jar": "--job-server-jar",
+}
+LEAST = {"direct_num_workers": 0, "direct_runner_bundle_repeat": 0}  # values of Beam that it does not check itself
 TASK_FAILURES = 4  # Spark's own default on a cluster; its local master would give up at the first
 
 
@@ -47,11 +59,15 @@ class EngineOptions:
     def check(self) -> None:
         """Raises SettingsError, before any work, if an option cannot be used."""
         _check_names(self)
+        check_beam(self.beam)
+        _check_files(self.count)
         if self.workers is not None and self.workers < 1:
             raise SettingsError(f"--workers {self.workers}: need at least one worker")
         quiet_beam(connectors=self.runner != "local")
         if self.runner == "local":
-            parse_options(pipeline_options(self, 0.0))
+            _check_local(parse_options(pipeline_options(self, 0.0)))
+        else:
+            parse_options([*self.beam], None)
         if self.runner in STARTED and not self.job_server:
             server_settings(self).check()
         if self.runner != "local":
@@ -68,8 +84,7 @@ def pipeline_options(options: EngineOptions, cpu_seconds: float, endpoint: str =
 
 def _local_options(options: EngineOptions, cpu_seconds: float) -> list[str]:
     mode = "in_memory" if options.count == 1 or cpu_seconds < SMALL_SECONDS else "multi_processing"
-    own = (option.partition("=")[2] for option in options.beam if option.startswith("--direct_running_mode="))
-    mode = next(own, mode)
+    mode = _values(options.beam).get("direct_running_mode", mode)
     workers = 1 if mode == "in_memory" else options.count
     return [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
 
@@ -156,6 +171,7 @@ def quiet_beam(*, connectors: bool = True) -> None:
 
     connectors: whether Beam may import the modules of CONNECTORS, which slow its import most.
     """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C++ would write to standard error
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(logging.NullHandler())
@@ -170,16 +186,19 @@ def quiet_beam(*, connectors: bool = True) -> None:
             del sys.modules[name]
 
 
-def parse_options(arguments: list[str], server_options: frozenset[str] = frozenset()) -> Any:
-    """Returns Beam's options object; raises SettingsError at an option that neither Beam nor the job server knows."""
+def parse_options(arguments: list[str], server_options: frozenset[str] | None = frozenset()) -> Any:
+    """Returns Beam's options object; raises SettingsError at an option that neither Beam nor the job server knows.
+
+    server_options: the names of those that the server knows; None where it has not been asked yet.
+    """
     quiet_beam()
     from apache_beam.options.pipeline_options import PipelineOptions
 
     with one_line_usage():
         options = PipelineOptions(arguments)
         given = options.get_all_options(drop_default=True, retain_unknown_options=True).keys()
-        unknown = given - options.get_all_options(retain_unknown_options=False).keys() - server_options
-    if unknown:
+        unknown = given - options.get_all_options(retain_unknown_options=False).keys() - (server_options or frozenset())
+    if unknown and server_options is not None:
         raise SettingsError(f"--{sorted(unknown)[0]}: Beam knows no such option")
     return options
 
@@ -219,6 +238,52 @@ def _check_names(options: EngineOptions) -> None:
     _check_conf(options)
     if runner == "spark" and options.master == "yarn" and not jobserver.hadoop_conf():
         raise SettingsError("--master yarn: set HADOOP_CONF_DIR to the folder of yarn-site.xml")
+
+
+def _values(beam: tuple[str, ...]) -> dict[str, str]:
+    """Returns Beam's options by name; a value follows its name after = or as the next word, the last one wins."""
+    values, name = {}, ""
+    for word in beam:
+        if word.startswith("--"):
+            name, _, value = word[2:].partition("=")
+            values[name] = value
+        elif not name or values[name]:
+            raise SettingsError(f"-- {word}: expected an option of Beam, which begins with --")
+        else:
+            values[name] = word
+    return values
+
+
+def check_beam(beam: tuple[str, ...]) -> None:
+    """Raises SettingsError at an option behind the -- that has a name of its own before it."""
+    for name, value in _values(beam).items():
+        if ours := OURS.get(name):
+            raise SettingsError(f"-- --{name}={value}: say {ours} before the -- instead")
+
+
+def _check_local(beam: Any) -> None:
+    """Raises SettingsError where the local runner could not run with Beam's options."""
+    given = beam.get_all_options()
+    for name, least in LEAST.items():
+        if given.get(name) is not None and given[name] < least:
+            raise SettingsError(f"-- --{name}={given[name]}: expected {least} or more")
+
+
+def _check_files(workers: int) -> None:
+    """Raises SettingsError where so few files may be open that the processes could not even talk to each other.
+
+    The limit is raised as far as this process may.
+    """
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = FILES + FILES_PER_WORKER * workers
+    if resource.RLIM_INFINITY in (limit, most) or limit >= needed:
+        return
+    if most < needed:
+        raise SettingsError(
+            f"{most} files may be open at once, and {workers} workers need {needed}: raise the limit with ulimit -n, "
+            "or give fewer --workers"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
 
 
 def _check_conf(options: EngineOptions) -> None:

@@ -58,14 +58,18 @@ def check(plan: Plan, target: EngineOptions, seconds: float) -> None:
     mend = "use --runner spark, which sorts on disk (the signatures are kept)"
     if given is not None and needed.memory > given:
         raise SettingsError(
-            f"dedup of {documents} documents takes about {needed.memory} bytes of memory, and {given} are available; "
+            f"dedup of {documents:,} documents takes about {_gb(needed.memory)} of memory, {_gb(given)} are available; "
             f"{mend}, or state {VARIABLE}=BYTES if you give it more"
         )
     if needed.message > MESSAGE:
         raise SettingsError(
-            f"dedup of {documents} documents sends each of {workers} workers about {needed.message} bytes at once, and "
-            f"Beam's local runner can send {MESSAGE}; {mend}"
+            f"dedup of {documents:,} documents sends each of {workers} workers about {_gb(needed.message)} at once, "
+            f"and Beam's local runner can send {_gb(MESSAGE)}; {mend}"
         )
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:,.2f} GB"
 
 
 def mode_of(target: EngineOptions, seconds: float) -> tuple[str, int]:

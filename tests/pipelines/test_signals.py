@@ -8,6 +8,7 @@ import fcntl
 import os
 import pty
 import random
+import shutil
 import signal
 import subprocess
 import termios
@@ -210,7 +211,7 @@ def interrupted(stage: str, draw: random.Random, command, folder: Path, number: 
 
 OTHERS = {  # commands beside `run`, on a finished run OUT: their arguments, their outputs, what they say
     "train": (("train", "OUT", "-o", "NEW", "--set", "steps=12"), ("loss.csv",), AFRESH),
-    "export": (("export", "nanogpt", "OUT", "-o", "NEW"), ("*",), AFRESH),
+    "export": (("export", "npy", "OUT", "-o", "NEW"), ("*",), AFRESH),
     "links": (("links", "LINKS", "-o", "NEW"), ("*.parquet",), SAID),
     "extract": (("extract", "PAGES", "-o", "NEW", *PROCESSES), ("*.parquet",), SAID),
     "gate": (("gate", "OUT", "-o", "NEW/gate.bin"), ("gate.bin",), AFRESH),
@@ -222,7 +223,7 @@ OTHERS = {  # commands beside `run`, on a finished run OUT: their arguments, the
     "verify": (("verify", "OUT"), (), AFRESH),
     "report": (("report", "OUT"), (), AFRESH),
     "inspect": (("inspect", "OUT"), (), AFRESH),
-    "mix": (("mix", "OUT", "-o", "NEW/manifest.json", "--tokens", "100000"), (), AFRESH),
+    "mix": (("mix", "OUT", "--tokens", "100000"), (), AFRESH),
 }
 
 
@@ -232,7 +233,8 @@ def test_other_commands_that_are_interrupted_leave_nothing_and_can_be_repeated(
 ):
     draw, shots = random.Random("other signals"), []
     (tmp_path / "links.txt").write_text("".join(f"https://a{n % 99}.example/{n}\n" for n in range(200_000)))
-    places = {"OUT": quickstart, "LINKS": tmp_path / "links.txt", "PAGES": miniweb / "web-*.warc.gz"}
+    shutil.copytree(quickstart, tmp_path / "run")
+    places = {"OUT": tmp_path / "run", "LINKS": tmp_path / "links.txt", "PAGES": miniweb / "web-*.warc.gz"}
     places |= {"GOOD": miniweb / "labels-positive.jsonl", "BAD": miniweb / "labels-negative.jsonl"}
     for name, (words, outputs, said) in OTHERS.items():
         folder = tmp_path / name

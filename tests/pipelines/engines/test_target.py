@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -39,6 +41,23 @@ REFUSED = [
         "Beam's options: argument --direct_num_workers: invalid int value",
     ),
     (EngineOptions(beam=("--directnumworkers=2",)), "--directnumworkers: Beam knows no such option"),
+    (EngineOptions(beam=("--direct_num_workers=-1",)), "-- --direct_num_workers=-1: expected 0 or more"),
+    (EngineOptions(beam=("--direct_num_workers", "-1")), "-- --direct_num_workers=-1: expected 0 or more"),
+    (EngineOptions(beam=("--direct_runner_bundle_repeat=-3",)), "-- --direct_runner_bundle_repeat=-3: expected 0 or"),
+    (EngineOptions(beam=("--direct_running_mode=none",)), "--direct_running_mode: invalid choice: 'none'"),
+    (EngineOptions(beam=("--runner=Nope",)), "-- --runner=Nope: say --runner before the -- instead"),
+    (EngineOptions(beam=("--runner", "FlinkRunner")), "-- --runner=FlinkRunner: say --runner before the -- instead"),
+    (EngineOptions(beam=("--flink_master=h:1",)), "-- --flink_master=h:1: say --master before the -- instead"),
+    (EngineOptions(beam=("--streaming", "x", "y")), "-- y: expected an option of Beam, which begins with --"),
+    (EngineOptions(beam=("filter",)), "-- filter: expected an option of Beam, which begins with --"),
+    (
+        EngineOptions(runner="portable", job_server="h:1", beam=("--job_endpoint=h:2",)),
+        "-- --job_endpoint=h:2: say --job-server before the -- instead",
+    ),
+    (
+        EngineOptions(runner="portable", job_server="h:1", beam=("--type_check_strictness=none",)),
+        "--type_check_strictness: invalid choice: 'none'",
+    ),
 ]
 
 
@@ -95,8 +114,22 @@ def test_spark_and_flink_get_a_graph_that_is_optimised_here(runner):
 
 
 def test_a_mode_that_the_user_names_gets_all_workers():
-    own = ("--direct_running_mode=multi_processing",)
-    assert "--direct_num_workers=3" in pipeline_options(EngineOptions(workers=3, beam=own), 0.0)
+    for own in (("--direct_running_mode=multi_processing",), ("--direct_running_mode", "multi_processing")):
+        assert "--direct_num_workers=3" in pipeline_options(EngineOptions(workers=3, beam=own), 0.0)
+
+
+@pytest.mark.parametrize(("soft", "hard", "refused"), [(20, 20, True), (20, 4096, False), (4096, 4096, False)])
+def test_too_few_open_files_are_more_if_they_may_be_or_refused(soft, hard, refused):
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
+        "from curate.pipelines.engines.target import EngineOptions\nEngineOptions(workers=2).check()\n"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if refused:
+        assert "20 files may be open at once, and 2 workers need 48: raise the limit with ulimit -n" in done.stderr
+    else:
+        assert int(done.stdout) >= 48
 
 
 def test_a_clusters_master_is_not_taken_for_a_local_one():

@@ -112,7 +112,7 @@ def test_a_shuffle_that_does_not_fit_is_refused_in_one_line_before_it_begins_and
     refused = curate(*arguments, env={"CURATE_MEMORY": "1000000"})
     assert refused.code == 2
     last = refused.err.strip().splitlines()[-1]
-    for phrase in ("dedup of 9 documents", "1000000 are available", "--runner spark", "CURATE_MEMORY=BYTES"):
+    for phrase in ("dedup of 9 documents", "0.00 GB are available", "--runner spark", "CURATE_MEMORY=BYTES"):
         assert phrase in last
     assert not (tmp_path / "out" / "plan.json").exists()
     signed = tmp_path / "out" / "signatures" / "part-00000.parquet"
@@ -125,7 +125,7 @@ def test_a_shuffle_that_does_not_fit_is_refused_in_one_line_before_it_begins_and
 def test_more_than_a_worker_can_be_sent_at_once_is_refused_whatever_the_memory(monkeypatch):
     monkeypatch.setenv(estimate.VARIABLE, str(10**15))
     monkeypatch.setattr(estimate.signatures, "documents", lambda plan: 8_000_000)
-    with pytest.raises(SettingsError, match=r"each of 2 workers about 4112000000 bytes at once.*--runner spark"):
+    with pytest.raises(SettingsError, match=r"each of 2 workers about 4\.11 GB at once.*--runner spark"):
         estimate.check(PLAN, EngineOptions(workers=2), LONG)
     estimate.check(PLAN, EngineOptions(workers=8), LONG)
 
