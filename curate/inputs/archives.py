@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
+from curate.errors import of_the_machine
 from curate.inputs.forms import UnreadRows, form_of
 from curate.stage import heartbeat
 
@@ -53,6 +54,8 @@ def _member_rows(
             for number, row in rows_of(cast(BinaryIO, opened), f"{name}/{member.filename}"):
                 yield number, row
     except (*DAMAGE, OSError, EOFError, ValueError, zlib.error) as error:
+        if of_the_machine(error):
+            raise
         yield number + 1, UnreadRows(str(error) or type(error).__name__)
 
 

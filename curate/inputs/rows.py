@@ -18,6 +18,7 @@ from xml.parsers.expat import ExpatError
 import pyarrow as pa
 
 from curate import storage
+from curate.errors import of_the_machine
 from curate.inputs import archives
 from curate.inputs.arrow_rows import Columns, arrow_rows, parquet_rows
 from curate.inputs.csv_rows import csv_rows
@@ -88,6 +89,8 @@ def numbered_rows(path: Path, *, name: str = "", digest: str = "", columns: Colu
     except RemoteError:
         raise
     except DAMAGE as error:
+        if of_the_machine(error):
+            raise
         yield number + 1, UnreadRows(_said(error))
 
 
