@@ -62,7 +62,7 @@ def write_flushed(path: Path, content: bytes) -> None:
     if storage.is_remote(path):
         path.write_bytes(content)
         return
-    with path.open("wb") as file:
+    with writing(path), path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
