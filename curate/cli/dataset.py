@@ -187,6 +187,9 @@ def train_model(manifest: Path, out: Path, settings: "Train", console: Console) 
             if step % settings.log_every == 0 or step == 1:
                 console.print(f"train     step {step:>5}  loss {loss:.3f}")
 
-        fit(manifest, out, settings, report=report)
+        try:
+            fit(manifest, out, settings, report=report)
+        except ValueError as error:  # a manifest, a shard or a setting with which there is nothing to train
+            raise UserError(str(error)) from error
     for line in result.lines(out):
         say(console, line)

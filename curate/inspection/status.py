@@ -54,7 +54,7 @@ def of(out: Path) -> Status:
     within = not storage.is_remote(out) and (out.parent / "recipe.toml").exists()
     held = out.parent if within and ownership.is_held(out.parent) else out  # a stage's folder inside a run that runs
     made = None if storage.is_remote(out) else attempt.read(held)
-    begun = {"recipe.toml", "plan.json", "stage.json", *ownership.STARTED_RUN}
+    begun = {"recipe.toml", "plan.json", "stage.json", "inputs.json", "miniweb"}
     if not made and begun.isdisjoint(names) and not _stages_below(out, names) and not ownership.is_held(held):
         raise UserError(
             f"{out}: no output of curate (neither recipe.toml nor plan.json is there); name the folder of -o"
