@@ -1,4 +1,4 @@
-"""Documents of one's own in four forms, by one command to shards: every row is kept or told, with its origin."""
+"""Documents of one's own in four forms, by one command to shards: every row is kept or told; and back out as text."""
 
 import bz2
 import csv
@@ -7,6 +7,9 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from backports import zstd
+
+from curate.dataset.text_files import KNOWN
 
 pytestmark = pytest.mark.processes
 
@@ -165,3 +168,55 @@ def test_a_file_of_no_known_form_is_refused_before_any_work(curate, folder):
     assert done.code == 2
     assert "a.docx: neither a stage folder nor a file of documents; these end in .jsonl .ndjson .json" in done.error
     assert not (folder / "refused" / "plan.json").exists()
+
+
+@pytest.mark.parametrize(("form", "pattern"), [("jsonl", "train/*.jsonl.zst"), ("parquet", "train/*.parquet")])
+def test_all_of_it_comes_back_out_as_text_with_its_metadata_and_in_again(curate, folder, finished, form, pattern):
+    done = curate("export", form, "out", "-o", form, "--max-rows", 5, cwd=folder)
+    assert done.code == 0, done.err
+    exported = [row for path in sorted((folder / form).glob(pattern)) for row in exported_rows(path)]
+    shards = (finished / "shards").rglob("*.meta.parquet")
+    assert {row["id"] for row in exported} == {
+        id_.hex() for path in shards for id_ in pq.read_table(path)["id"].to_pylist()
+    }
+    by_source = {name: [row for row in exported if row["source"] == name] for name in ("table", "notes", "wiki", "hub")}
+    assert [(row["given_id"], row["text"], row["metadata"]) for row in by_source["table"]] == [
+        (f"letter-{number}", prose(number), {"licence": "CC0"}) for number in range(12) if number != 7
+    ]
+    assert {row["given_id"] for row in by_source["notes"]} >= {"12.txt", "deep/13.md"}
+    article = by_source["wiki"][0]
+    assert (article["title"], article["given_id"], article["url"]) == (
+        "Article 20",
+        "20",
+        "https://en.wikipedia.org/wiki/Article_20",
+    )
+    assert str(article["created"])[:10] == "2024-05-06"
+    assert [(row["text"], row["metadata"]) for row in by_source["hub"]] == [
+        (prose(30 + number), {"label": CLASSES[number % 2], "tags": ["a", "b"], "meta": {"stars": number}})
+        for number in range(8)
+    ]
+    back = f"{form}-back"
+    done = curate("filter", f"{form}/{pattern}", "-o", back, "--set", "filter.rules=[]", "--workers", 1, cwd=folder)
+    assert done.code == 0, done.err
+    parts = sorted((folder / back).glob("part-*"))
+    read = {row["text"]: row for path in parts for row in pq.read_table(path).to_pylist()}
+    texts = [row for path in sorted((finished / "filter").glob("part-*")) for row in pq.read_table(path).to_pylist()]
+    assert len(read) == len(texts)
+    for row in texts:
+        again = read[row["text"]]
+        for name in ("source", "url", "timestamp", "given_id", "title"):
+            assert again[name] == row[name], (name, row)
+        assert json.loads(again["metadata"] or "{}") == json.loads(row["metadata"] or "{}")
+
+
+def exported_rows(path):
+    """The rows of a file of an export, with what is known of each document beside the user's own columns."""
+    if path.suffix == ".parquet":
+        rows = [row | {"metadata": json.loads(row["metadata"])} for row in pq.read_table(path).to_pylist()]
+    else:
+        with zstd.open(path, "rt", encoding="utf-8") as file:
+            rows = [json.loads(line) for line in file]
+    for row in rows:
+        known = {name: row["metadata"].pop(name, None) for name in KNOWN}
+        row |= {name: value for name, value in known.items() if row.get(name) is None}
+    return rows
