@@ -135,7 +135,7 @@ VERBS = {  # on a disk that is nearly full: other commands that write, and what 
         ("quality", "train", "--positive", "GOOD", "--negative", "BAD", "-o", "DISK/model.bin"),
         "model.bin",
     ),
-    "miniweb": (("miniweb", "DISK/new"), "new/articles-00000.warc.gz"),
+    "miniweb": (("miniweb", "DISK/new"), "new/"),
     "train": (("train", "OUT", "-o", "DISK/new", "--set", "steps=1"), "new/"),
 }
 
