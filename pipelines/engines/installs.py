@@ -10,12 +10,12 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata, resources
 from pathlib import Path
 
+from curate import storage
 from curate.errors import UserError
 from curate.stage.parts import FileRecord
 from curate.storage import cache
@@ -99,7 +99,8 @@ def fetch(name: str) -> Path:
     if state(name, thorough=True) == "ready":
         return home
     home.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=home.parent))
+    draft = storage.draft(home)
+    draft.mkdir()
     try:
         _build_prism(draft) if name == "prism" else _copy_jars(name, draft)
         _write_record(name, draft)
