@@ -1,6 +1,7 @@
 """The records of one item of the extract stage, and the tests that a page must pass before it is parsed."""
 
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from curate import storage
 from curate.commoncrawl.pointers import outcomes, read_targets
@@ -33,13 +34,27 @@ def read_records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
     path = plan.path(item.uri)
     try:
         with storage.opened(path, item.digest) as (file, size):
-            heartbeat.follow(file, item.start, size if item.stop is None else item.stop)
-            yield from read_pages(file, item.name, size=size, max_bytes=max_bytes, start=item.start, stop=item.stop)
+            pages = read_pages(file, item.name, size=size, max_bytes=max_bytes, start=item.start, stop=item.stop)
+            yield from _told(pages, file, item.start, size if item.stop is None else item.stop)
     except FileNotFoundError:
         if not item.digest.startswith(UNTOLD):
             raise  # the file was there when the stage was planned
         message = f"a list names it, but it is not there: {path}"
         yield Failure(file=item.name, offset=0, length=0, stage=plan.stage, error="missing", message=message)
+
+
+def _told(outcomes: Iterator[Outcome], file: BinaryIO, start: int, stop: int) -> Iterator[Outcome]:
+    """Yields the outcomes, and tells by the place of each page how far the work is."""
+    last = -1
+    for outcome in outcomes:
+        if isinstance(outcome, Page):
+            place = outcome.pointer.offset
+            if place == last:  # pages packed as one, which lie at one place
+                heartbeat.follow(file, start, stop)
+            else:
+                heartbeat.advance(place - start, stop - start)
+            last = place
+        yield outcome
 
 
 def early_reason(page: Page, source: str, extraction: Extraction) -> Reason | None:

@@ -106,6 +106,24 @@ class Work:
         return min(1.0, max(0.0, done / total)) if total > 0 else 0.0
 
 
+class _File:
+    """A file that is written over and over in its place: cutting it first would make a file system flush it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._size = path, 0
+        self._descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC)
+
+    def write(self, content: bytes) -> None:
+        """Writes the content, with blanks behind it where there was more."""
+        self._size = max(self._size, len(content))
+        os.pwrite(self._descriptor, content.ljust(self._size), 0)
+
+    def remove(self) -> None:
+        """Removes the file."""
+        os.close(self._descriptor)
+        self._path.unlink()
+
+
 class _Writer:
     """Writes the heartbeats of this process while there is work."""
 
@@ -113,7 +131,7 @@ class _Writer:
         self._lock = threading.Lock()
         self._works: list[Work] = []
         self._steps: dict[Path, dict[str, tuple[int, int]]] = {}
-        self._files: dict[Path, Path] = {}
+        self._files: dict[Path, _File] = {}
         self._thread: threading.Thread | None = None
 
     def add(self, work: Work) -> None:
@@ -135,7 +153,7 @@ class _Writer:
                 steps[work.step] = (times + 1, size + work.size)
             if all(other.folder != work.folder for other in self._works):
                 with suppress(OSError, KeyError):
-                    self._files.pop(work.folder).unlink()
+                    self._files.pop(work.folder).remove()
 
     def _run(self) -> None:
         while True:
@@ -149,11 +167,11 @@ class _Writer:
 
     def _write(self, folder: Path) -> None:
         """Writes the file of a stage; where that fails nothing is lost but a sign of life."""
-        if folder not in self._files:
-            self._files[folder] = storage.draft(folder / "receipts" / NAME)
         beats = [asdict(work.beat()) for work in self._works if work.folder == folder]
         with suppress(OSError):
-            self._files[folder].write_text(json.dumps({"beats": beats, "steps": self._steps.get(folder, {})}))
+            if folder not in self._files:
+                self._files[folder] = _File(storage.draft(folder / "receipts" / NAME))
+            self._files[folder].write(json.dumps({"beats": beats, "steps": self._steps.get(folder, {})}).encode())
 
 
 _writer = _Writer()

@@ -15,13 +15,14 @@ class Field:
 
     text: str
     rank: int  # where a line is too long, the field of the highest rank goes first
+    width: int = 0  # characters that it has in a bar at least, so that the bar does not jump
 
 
 def fields(sight: Sight, rate: Rate | None) -> list[Field]:
     """Returns the fields of a line, in order."""
     found = [*_amounts(sight), *_speeds(sight, rate), *_verdicts(sight)]
     if rate and rate.left_s is not None:
-        found.append(Field(f"ETA {duration(rate.left_s)}", 2))
+        found.append(Field(f"ETA {duration(rate.left_s)}", 2, 10))
     return found
 
 
@@ -53,17 +54,17 @@ def _amounts(sight: Sight) -> list[Field]:
     if sight.total and part is not None:
         found.append(Field(amount(sight.step_done if sight.step else sight.done, sight.total, sight.unit), 1))
     if sight.items > 1 and not sight.step:
-        found.append(Field(f"{sight.parts:,} of {sight.items:,} parts", 9))
+        found.append(Field(f"{sight.parts:,} of {sight.items:,} parts", 9, 16))
     return found
 
 
 def _speeds(sight: Sight, rate: Rate | None) -> list[Field]:
     found = []
     if rate and rate.documents and sight.unit == "bytes":
-        found.append(Field(f"{number(rate.documents)} docs/s", 4))
+        found.append(Field(f"{number(rate.documents)} docs/s", 4, 11))
     if rate and rate.amount:
         speed = f"{number(rate.amount)} URLs/s" if sight.unit == "URLs" else f"{size(rate.amount)}/s"
-        found.append(Field(speed, 5))
+        found.append(Field(speed, 5, 8))
     return found
 
 
@@ -71,7 +72,7 @@ def _verdicts(sight: Sight) -> list[Field]:
     found = []
     judged = sight.kept + sight.rejected
     if judged and not sight.step:
-        found.append(Field(f"kept {100 * sight.kept / judged:.0f} %", 3))
+        found.append(Field(f"kept {100 * sight.kept / judged:.0f} %", 3, 9))
         top = [*sight.reasons.items()][:TOP]
         shares = [
             f"{reason.removeprefix(f'{sight.stage}.')} {100 * count / judged:.0f} %"
@@ -79,8 +80,8 @@ def _verdicts(sight: Sight) -> list[Field]:
             if 100 * count >= judged
         ]
         if shares:
-            found.append(Field(f"top: {shares[0]}", 6))
-        found += [Field(text, 7) for text in shares[1:]]
+            found.append(Field(f"top: {shares[0]}", 6, 18))
+        found += [Field(text, 7, 12) for text in shares[1:]]
     if sight.failed:
         found.append(Field(f"{sight.failed:,} failed", 2))
     return found

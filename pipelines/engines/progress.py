@@ -308,16 +308,18 @@ def bar_line(topic: Topic, width: int, glyphs: tuple[str, str]) -> Text:
     head = f" {plain(topic.name):{NAME}}"
     least = BAR[0] + 1 if share is not None else 0
     fields = topic.fields()
-    while len(fields) > 1 and len(head) + least + sum(len(field.text) + 2 for field in fields) > width:
+    while (
+        len(fields) > 1 and len(head) + least + sum(max(len(field.text), field.width) + 2 for field in fields) > width
+    ):
         fields.remove(max(fields, key=lambda field: field.rank))
-    tail = "".join(f"  {field.text}" for field in fields)
+    tail = "".join(f"  {field.text:{field.width}}" for field in fields)
     text = Text(head, no_wrap=True, overflow="crop", end="")
     if share is not None and len(head) + least + len(tail) <= width:
         cells = min(BAR[1], width - len(head) - len(tail) - 1)
         halves = int(2 * cells * share)
         full, half = glyphs
         text.append(f" {full * (halves // 2)}{half * (halves % 2)}".ljust(cells + 1), style="cyan")
-    text.append(tail)
+    text.append(tail.rstrip())
     text.truncate(max(1, width))
     return text
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -141,7 +142,7 @@ def test_an_error_in_a_block_clears_the_bar():
     shown = Progress(console)
     with pytest.raises(KeyboardInterrupt), shown.working(Ledger()), shown.doing("planning filter"):  # noqa: PT012
         while "planning filter" not in file.getvalue():
-            pass
+            time.sleep(0.01)
         raise KeyboardInterrupt
     assert file.getvalue().rfind("\x1b[?25h") > file.getvalue().rfind("\x1b[?25l")
 
@@ -160,7 +161,7 @@ def test_what_is_done_is_noted_for_other_processes(tmp_path):
     shown, ledger = Progress(), Ledger(tmp_path)
     with shown.working(ledger), shown.watching(plan):
         while (noted := read_attempt(tmp_path)) is None or noted.stage != "filter":
-            pass
+            time.sleep(0.01)
     assert noted.stage_since >= noted.since
 
 
