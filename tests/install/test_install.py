@@ -6,15 +6,12 @@ Run by `make install-check`. torch alone is not installed anew: its 5 GB are tak
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -69,18 +66,13 @@ def whole(checkout, tmp_path_factory) -> Path:
 
 
 def lend_torch(commands: Path, folder: Path) -> None:
-    """Links torch and what it needs into a folder, which becomes one of the environment's."""
+    """Links torch and the libraries of its GPUs into a folder, which becomes one of the environment's."""
     folder.mkdir()
-    todo, seen = ["torch"], set()
-    while todo:
-        name = todo.pop()
-        seen.add(name)
-        distribution = metadata.distribution(name)
-        for top in {path.parts[0] for path in distribution.files or () if path.parts[0] not in ("..", "__pycache__")}:
-            if not (folder / top).exists():
-                (folder / top).symlink_to(distribution.locate_file(top))
-        needed = [Requirement(text) for text in distribution.requires or ()]
-        todo += {text.name for text in needed if not text.marker or text.marker.evaluate({"extra": ""})} - seen
+    for distribution in metadata.distributions():
+        if distribution.name.startswith(("torch", "nvidia", "cuda", "triton")):
+            for top in {path.parts[0] for path in distribution.files or ()} - {"..", "__pycache__"}:
+                if not (folder / top).exists():
+                    (folder / top).symlink_to(distribution.locate_file(top))
     packages = next(commands.parent.glob("lib/python*/site-packages"))
     (packages / "torch.pth").write_text(f"{folder}\n")
 
