@@ -76,6 +76,7 @@ class _Reading:
         self.item, self.stage, self.note, self.others = item, stage, note, others
         taken = Taken.of(item)
         self.keep, self.renamed = taken.keep, bool(taken.columns.named)
+        self.exported: bool | None = None  # whether `curate export` wrote the file, which its first row tells
         self.columns = {name: taken.columns.named.get(name, name) for name in FIELDS}
         if item.form == "owned":
             del self.columns["source"]  # the recipe's holds
@@ -97,7 +98,9 @@ class _Reading:
             raise ValueError(str(row))
         if not isinstance(row, dict):
             raise ValueError(f"a row is an object with a text, this is {_kind(row)}")
-        row = row if self.renamed else as_before_export(row)
+        if self.exported is None:
+            self.exported = _is_exported(row)
+        row = as_before_export(row) if self.exported and not self.renamed else row
         if not has(row, self.text_column):
             raise ValueError(f"no column {self.text_column}")
         text = value_of(row, self.text_column)
@@ -186,6 +189,13 @@ class _Reading:
             entries = inner or {} if METADATA in self.keep else {}
             rest = {name: value for name, value in rest.items() if name in self.keep or name in entries}
         return as_json(rest, lambda number: self.note("replaced_characters", number)) if rest else None
+
+
+def _is_exported(row: Mapping[str, Any]) -> bool:
+    """Returns True for the first row of a file that `curate export` wrote: it names all that it may hold."""
+    if row.keys() == EXPORTED | {"source"}:
+        return {"given_id", *OF_PAGES} <= (_as_object(row[METADATA]) or {}).keys()
+    return row.keys() == EXPORTED | EXPORTED_TOO
 
 
 def as_before_export(row: dict[str, Any]) -> dict[str, Any]:

@@ -187,6 +187,21 @@ def test_a_reader_that_wants_no_metadata_gets_the_same_ids(tmp_path):
     assert {document.metadata for document in without} == {None}
 
 
+@pytest.mark.parametrize("id_", ["doc-2", "0123456789abcdef" * 2, 7])
+def test_rows_that_look_like_exported_ones_keep_their_ids(id_, tmp_path):
+    row = {
+        "id": id_,
+        "text": "a",
+        "url": "u",
+        "source": "s",
+        "created": "2024-04-02T00:00:00.000Z",
+        "metadata": {"x": 1},
+    }
+    (document,) = outcomes(tmp_path / "a.jsonl", [row])
+    assert (document.given_id, document.source) == (str(id_), "s")
+    assert json.loads(document.metadata) == {"x": 1, "created": "2024-04-02T00:00:00.000Z"}
+
+
 def test_repeated_ids_and_given_ids_of_other_texts_are_counted(tmp_path):
     rows = [
         {"id": "a", "text": "one"},
