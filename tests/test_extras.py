@@ -52,6 +52,10 @@ def bare(tmp_path_factory) -> Path:
             ("filter", "s3://bucket/x.jsonl", "-o", "out"),
             "apache_beam and s3fs are not installed: pip install '.[beam,s3]' in curate's checkout",
         ),
+        (
+            ("filter", "hf://datasets/owner/name/x.jsonl", "-o", "out"),
+            "apache_beam and huggingface_hub are not installed: pip install '.[beam,hf]' in curate's checkout",
+        ),
         (("train", "out", "-o", "model"), "torch, altair and vl_convert are not installed: pip install '.[train]'"),
         (("report", "out"), "jinja2 is not installed: pip install '.[report]' in curate's checkout"),
         (("inspect", "s3://bucket/out"), "is not installed; pip install '.[s3]' in curate's checkout"),

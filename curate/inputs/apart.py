@@ -51,7 +51,7 @@ def check_patterns(patterns: Iterable[str], out: Path, made: Iterable[str]) -> N
 
 def check_items(items: Iterable[Item], reader: Path, out: Path) -> None:
     """Raises SettingsError where a file that items name lies in the output; reader: the folder they are relative to."""
-    uris = {uri for item in items for uri in (item.uri, item.base_uri) if uri}
+    uris = {uri for item in items for uri in (*item.uris, item.base_uri) if uri}
     check_files((str(storage.join(reader, uri)) for uri in sorted(uris)), out)
 
 
@@ -91,7 +91,7 @@ def check_same(folder: Path, out: Path, items: Iterable[Item], digests: Collecti
     input of the user's. digests: of further inputs.
     """
     items = list(items)
-    places = {_place(folder, item) for item in items if item.uri}
+    places = {_place(folder, item, uri) for item in items if item.uri for uri in item.uris}
     known = {*digests, *(item.digest for item in items if item.digest)}
     for name, place, digest in _read(folder):
         if place not in places and digest not in known and not overlap.is_within(place, out):
@@ -131,10 +131,11 @@ def _read(folder: Path) -> Iterator[tuple[str, str, str]]:
         return
     for item in record.items:
         if item.form not in UNNAMED:
-            yield str(storage.join(folder, item.uri)), _place(folder, item), item.digest
+            for uri in item.uris:
+                yield str(storage.join(folder, uri)), _place(folder, item, uri), item.digest
 
 
-def _place(folder: Path, item: Item) -> str:
-    """Returns where an input lies: the folder of a stage's part, else the file."""
-    path = storage.join(folder, item.uri)
+def _place(folder: Path, item: Item, uri: str) -> str:
+    """Returns where a file of an item lies: the folder of a stage's part, else the file."""
+    path = storage.join(folder, uri)
     return overlap.place(path.parent if item.form in ("part", "decided") else path)

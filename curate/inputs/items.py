@@ -20,6 +20,10 @@ from curate.stage.plan import Form, Item, json_digest
 from curate.stage.record import read_stage
 from curate.storage.remote import UNTOLD
 
+# Small texts of a source are grouped where there are many, as each item costs a part in every stage.
+SINGLE_TEXTS = 64  # as many small texts stay items of their own
+GROUP_FILES = 256
+GROUP_BYTES = 16 << 20
 MINIWEB = "miniweb:"  # the prefix of an input that names pages of the mini-web
 INDEX = re.compile(r".*\.cdxj?(?:\.gz)?|.*cdx-\d+(?:\.gz)?")  # names of indexes in lines
 
@@ -51,8 +55,8 @@ def source_items(
 ) -> list[Item]:
     """Returns one item per input file, source by source; SettingsError if a source or the recipe has no input.
 
-    A file that a source names twice is one item. sources: the inputs of each source, by its name. base: the address or
-    the folder of Common Crawl's files.
+    A file that a source names twice is one item, and many small texts are grouped. sources: the inputs of each source,
+    by its name. base: the address or the folder of Common Crawl's files.
     """
     items: list[Item] = []
     for source, patterns in sources.items():
@@ -64,11 +68,12 @@ def source_items(
         entries = _entries(patterns, miniweb, base)
         facts = iter(digests.facts([entry.path for entry in entries if not entry.fact]))
         short_names = iter(_names_below([entry.path for entry in entries if not entry.name]))
+        singles = []
         for entry in entries:
             fact = entry.fact or next(facts)
-            items.append(
+            singles.append(
                 Item(
-                    number=len(items),
+                    number=0,
                     name=entry.name or next(short_names),
                     uri=entry.uri,
                     form=_form(entry),
@@ -77,9 +82,46 @@ def source_items(
                     source=source,
                 )
             )
+        items += _grouped(singles)
+    items = number_items(items)
     if not items:
         raise SettingsError("the recipe has no sources; add a [sources.NAME] table with inputs")
     return items
+
+
+def _grouped(items: list[Item]) -> list[Item]:
+    """Returns the items of a source with its small texts in groups, in order, if it has many of them."""
+    if sum(map(_is_small_text, items)) <= SINGLE_TEXTS:
+        return items
+    done: list[Item] = []
+    group: list[Item] = []
+    for item in items:
+        small = _is_small_text(item)
+        if group and (not small or len(group) == GROUP_FILES or sum(one.size for one in group) > GROUP_BYTES):
+            done.append(_as_one(group))
+            group = []
+        (group if small else done).append(item)
+    return [*done, _as_one(group)] if group else done
+
+
+def _is_small_text(item: Item) -> bool:
+    """Returns True for a text on this machine that is much smaller than a group, and whose name ends its path."""
+    is_text = item.form == "documents" and form_of(item.name) == "text"
+    return is_text and item.size < GROUP_BYTES >> 4 and not storage.is_remote(item.uri) and item.uri.endswith(item.name)
+
+
+def _as_one(group: list[Item]) -> Item:
+    """Returns one item of several files; its name ends as theirs do, so that its form can be told."""
+    first, *others = group
+    if not others:
+        return first
+    return replace(
+        first,
+        name=f"{first.name} to {others[-1].name}",
+        digest=json_digest([[item.name, item.digest] for item in group]),
+        size=sum(item.size for item in group),
+        files=tuple(item.name for item in group),
+    )
 
 
 def bytes_of(patterns: tuple[str, ...], base: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from curate.inputs.columns import METADATA, Taken, has, value_of
 from curate.inputs.columns import USER_FORMS as USER_FORMS
-from curate.inputs.rows import UnreadRows, numbered_rows
+from curate.inputs.rows import UnreadRows, item_rows
 from curate.inputs.values import as_count, as_json, as_moment, as_number, as_text, storable
 from curate.records import SOURCE, Document, Failure, NoDocument, Reason, Rejection, Skipped, document_id, row_id
 from curate.stage.distinct import Distinct
@@ -44,7 +44,7 @@ def user_documents(
     whether columns that no field of a document stands for are kept, as its metadata.
     """
     reading = _Reading(item, stage, note, others=others)
-    for number, row in numbered_rows(path, name=item.name, digest=item.digest, columns=reading.needed):
+    for number, row in item_rows(path, item, reading.needed):
         if isinstance(row, UnreadRows):
             yield _failure(item, stage, number, "unreadable", str(row), length=row.rows)
             continue

@@ -26,6 +26,7 @@ from curate.inputs.forms import ENDINGS, RowForm, form_of, unpacked_name
 from curate.inputs.forms import UnreadRows as UnreadRows
 from curate.inputs.json_rows import ROW_BYTES, is_one_value_a_line, line_rows, value_rows
 from curate.stage import heartbeat
+from curate.stage.plan import Item
 from curate.storage.lines import BOM, ERRORS, chunks, lines, packing_of
 from curate.storage.patience import RemoteError
 from curate.web.encoding import likely_encoding
@@ -72,6 +73,17 @@ class File:
     def form(self) -> RowForm | None:
         """Returns the form that the name tells."""
         return form_of(self.name)
+
+
+def item_rows(path: Path, item: Item, columns: Columns = None) -> Rows:
+    """Yields the rows of an item as `numbered_rows` does; of a group of texts one row each, or what is wrong."""
+    if not item.files:
+        yield from numbered_rows(path, name=item.name, digest=item.digest, columns=columns)
+        return
+    folder = str(path).removesuffix(item.files[0])
+    for number, name in enumerate(item.files, start=1):
+        for _, row in numbered_rows(Path(folder + name), name=name):
+            yield number, UnreadRows(f"{name}: {row}", 1) if isinstance(row, UnreadRows) else row
 
 
 def numbered_rows(path: Path, *, name: str = "", digest: str = "", columns: Columns = None) -> Rows:

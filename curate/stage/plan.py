@@ -60,11 +60,21 @@ class Item:
     stop: int | None = None  # its end; None is the file's
     urls: int = 0  # of a lot: how many
     wave: int | None = None  # of a lot: in which wave of the crawl it is fetched
+    files: tuple[str, ...] = ()  # of a group of small texts: the names of all, of which the first lies at uri
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", tuple(self.files))  # JSON has lists
 
     @property
     def label(self) -> str:
         """Returns the name, with the range if the item is a piece of a file."""
         return f"{self.name}[{self.start}:{self.stop or ''}]" if self.start or self.stop else self.name
+
+    @property
+    def uris(self) -> tuple[str, ...]:
+        """Returns where its file lies, or all files of a group."""
+        folder = self.uri.removesuffix(self.files[0]) if self.files else ""
+        return tuple(folder + name for name in self.files) or (self.uri,)
 
     @property
     def key_fields(self) -> list[Any]:

@@ -1,8 +1,9 @@
 """Names become items: the right files in order, with stable names and forms, or an error in one line."""
 
+import json
 import os
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from curate.errors import SettingsError
 from curate.inputs.digests import Digests
 from curate.inputs.items import files, named_items, rebase_items, source_items, stage_items
-from curate.records import EPOCH, Document
+from curate.inputs.own import user_documents
+from curate.records import EPOCH, Document, Failure
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.record import close_stage, open_stage
@@ -213,3 +215,41 @@ def test_items_seen_from_another_folder_lead_to_the_same_files(tmp_path):
         assert os.path.normpath(there / after.uri) == str(tmp_path / "x" / "a")
         assert bool(after.base_uri) == bool(before.base_uri)
     assert os.path.normpath(there / rebase_items([item], here, there)[0].base_uri) == str(tmp_path / "y" / "t")
+
+
+def test_many_small_texts_are_items_in_groups_and_documents_of_their_own(tmp_path):
+    (tmp_path / "notes" / "deep").mkdir(parents=True)
+    names = [f"{number:03d}.txt" for number in range(300)] + [f"deep/{number}.md" for number in range(9)]
+    for name in names:
+        (tmp_path / "notes" / name).write_text(f"note {name}")
+    (tmp_path / "notes" / "299.txt").write_text("")
+    (tmp_path / "notes" / "large.txt").write_text("x" * (2 << 20))
+    (tmp_path / "notes" / "rows.jsonl").write_text('{"text": "row"}')
+    items = source_items({"web": (f"{tmp_path}/notes/**/*.*",)}, Digests())
+    assert [(item.number, item.name, len(item.files)) for item in items] == [
+        (0, "000.txt to 255.txt", 256),
+        (1, "256.txt to deep/8.md", 53),
+        (2, "large.txt", 0),
+        (3, "rows.jsonl", 0),
+    ]
+    assert [uri.removeprefix(f"{tmp_path}/notes/") for item in items for uri in item.uris] == sorted(
+        [*names, "large.txt", "rows.jsonl"]
+    )
+    documents = [one for item in items[:2] for one in user_documents(Path(item.uri), item, "filter")]
+    assert [one.given_id for one in documents if isinstance(one, Document)] == [n for n in names if n != "299.txt"]
+    (lost,) = [one for one in documents if isinstance(one, Failure)]
+    assert (lost.file, lost.offset, lost.length) == ("256.txt to deep/8.md", 44, 1)
+    assert lost.message == "299.txt: the file is empty"
+    assert Item(**json.loads(json.dumps(asdict(items[0])))) == items[0]
+
+
+def test_few_texts_are_items_of_their_own_and_a_changed_one_changes_its_group(tmp_path):
+    for number in range(64):
+        (tmp_path / f"{number:03d}.txt").write_text("note")
+    assert len(source_items({"web": (str(tmp_path),)}, Digests())) == 64
+    (tmp_path / "064.txt").write_text("note")
+    (before,) = source_items({"web": (str(tmp_path),)}, Digests())
+    (tmp_path / "031.txt").write_text("nota")
+    (after,) = source_items({"web": (str(tmp_path),)}, Digests())
+    assert before.digest != after.digest
+    assert replace(before, digest=after.digest) == after
