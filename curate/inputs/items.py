@@ -18,6 +18,7 @@ from curate.stage.kinds import KINDS
 from curate.stage.parts import part_name
 from curate.stage.plan import Form, Item, json_digest
 from curate.stage.record import read_stage
+from curate.storage.identity import Fact
 from curate.storage.remote import UNTOLD
 
 # Small texts of a source are grouped where there are many, as each item costs a part in every stage.
@@ -70,23 +71,25 @@ def source_items(
         short_names = iter(_names_below([entry.path for entry in entries if not entry.name]))
         singles = []
         for entry in entries:
-            fact = entry.fact or next(facts)
-            singles.append(
-                Item(
-                    number=0,
-                    name=entry.name or next(short_names),
-                    uri=entry.uri,
-                    form=_form(entry),
-                    digest=fact.identity,
-                    size=fact.size,
-                    source=source,
-                )
-            )
+            fact, name = entry.fact or next(facts), entry.name or next(short_names)
+            singles.append(_item(entry, name, fact, source))
         items += _grouped(singles)
     items = number_items(items)
     if not items:
         raise SettingsError("the recipe has no sources; add a [sources.NAME] table with inputs")
     return items
+
+
+def _item(entry: Listed, name: str, fact: Fact, source: str) -> Item:
+    return Item(
+        number=0,
+        name=name,
+        uri=entry.uri,
+        form=_form(entry),
+        digest=fact.identity,
+        size=fact.size,
+        source=source,
+    )
 
 
 def _grouped(items: list[Item]) -> list[Item]:
