@@ -267,7 +267,7 @@ def read(file: Path) -> Heartbeat | None:
 
 
 def clear(folder: Path) -> None:
-    """Removes the heartbeats of processes that have ended from a stage's folder."""
-    for file in [] if storage.is_remote(folder) else files(folder):
-        with suppress(OSError):
-            file.unlink()
+    """Removes the heartbeats of processes that have ended from a stage's folder, as far as that can be done."""
+    with suppress(OSError):
+        for file in [] if storage.is_remote(folder) else files(folder):
+            file.unlink(missing_ok=True)
