@@ -7,6 +7,7 @@ XML apart. A file is read as a stream, except for the three forms that need a co
 import codecs
 import csv
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ Rows = Iterator[tuple[int, Any]]
 UNPACKED_BYTES = 1 << 46  # more than any file holds: rows are bounded one by one
 HEAD_BYTES = 1 << 16  # of the unpacked stream, by which forms are told apart
 SAMPLE_BYTES = 1 << 20  # by which an encoding is told
+COPY_BYTES = 1 << 20  # at a time
 DAMAGE = (*ERRORS, ValueError, csv.Error, ExpatError, pa.ArrowException)
 # The first bytes of files that name themselves. A stream of Arrow begins like no text either.
 MAGICS: dict[bytes, RowForm] = {
@@ -109,8 +111,11 @@ def numbered_rows(path: Path, *, name: str = "", digest: str = "", columns: Colu
 def _rows_at(path: Path, file: BinaryIO, given: File) -> Rows:
     """Yields the rows of a file at a path; one that cannot be read as a stream is copied to this machine."""
     if storage.is_remote(path) and _magic(file.read(8)):
-        with storage.local(path) as copy, copy.open("rb") as local:
-            yield from _rows(local, given)
+        file.seek(0)
+        with tempfile.TemporaryFile(prefix="curate-") as copy:
+            shutil.copyfileobj(file, copy, COPY_BYTES)  # so that a broken connection is no damage
+            copy.seek(0)
+            yield from _rows(copy, given)
         return
     file.seek(0)
     yield from _rows(file, given)

@@ -16,13 +16,16 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from backports import zstd
+from faulty import Fault, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate import storage
 from curate.inputs import json_rows
 from curate.inputs.forms import UnreadRows
 from curate.inputs.rows import numbered_rows
 from curate.inputs.values import as_moment
+from curate.storage.patience import Patience, RemoteError
 
 ROWS = [
     {"id": "a", "text": 'one, "two"\nthree;\ttab', "n": "1"},
@@ -528,3 +531,34 @@ def test_no_wrong_byte_breaks_a_reader(tmp_path_factory, place, value, name):
     path = tmp_path_factory.mktemp("flip") / name
     path.write_bytes(content)
     assert len([*numbered_rows(path)]) >= 1
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Retries that wait for a moment only."""
+    patience = Patience(first_s=0.0005, longest_s=0.002, tries_later=4, tries_broken=3, timeout_s=5)
+    monkeypatch.setattr("curate.storage.remote.Patience", lambda: patience)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json.zst", "a.csv", "a.parquet", "a.arrow", "a.zip"])
+def test_a_remote_file_is_read_through_broken_connections(name, quick):
+    rows = [{"id": str(number), "text": f"{number * 7919 % 104729}" * 9} for number in range(3000)]
+    makers = FORMS | {
+        "a.jsonl.gz": lambda rows: gzip.compress(json_lines(rows)),
+        "a.json.zst": lambda rows: zstd.compress(json.dumps(rows).encode()),
+        "a.zip": lambda rows: zipped({"a.jsonl": json_lines(rows)}),
+    }
+    with serving() as server:
+        url = server.put(name, makers[name](rows))
+        server.faults.extend([Fault(), Fault(cut=1000), Fault(status=503), Fault(hang_up=True)])
+        assert [row for _, row in numbered_rows(storage.path(url))] == rows
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_a_server_that_stays_broken_is_no_damage(name, quick):
+    with serving() as server:
+        url = server.put(name, FORMS[name](ROWS * 2000))
+        server.faults.append(Fault(cut=1000))
+        server.always = Fault(status=503)
+        with pytest.raises(RemoteError):
+            list(numbered_rows(storage.path(url)))
