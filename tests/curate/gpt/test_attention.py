@@ -2,7 +2,7 @@
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="the model needs torch: pip install 'curate-corpus[train]'")
+torch = pytest.importorskip("torch", reason="the model needs torch: pip install '.[train]'")
 
 from curate.gpt import attention  # noqa: E402
 

@@ -253,3 +253,10 @@ def test_few_texts_are_items_of_their_own_and_a_changed_one_changes_its_group(tm
     (after,) = source_items({"web": (str(tmp_path),)}, Digests())
     assert before.digest != after.digest
     assert replace(before, digest=after.digest) == after
+
+
+@pytest.mark.parametrize("name", ["cdx-00000", "cdx-00000.gz", "part.cdxj", "part.cdx.gz"])
+def test_an_index_in_lines_is_known_by_its_name_packed_or_not(name, tmp_path):
+    (tmp_path / name).write_text("com,example)/ 2026 {}\n")
+    (item,) = source_items({"web": (str(tmp_path / name),)}, Digests())
+    assert item.form == "index"
