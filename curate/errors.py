@@ -48,6 +48,10 @@ class OlderOutput(UserError):
     """An output that an older version of curate made, in a form that this one does not read."""
 
 
+class DamageError(UserError):
+    """A file that does not hold what its record states; the message is one line that names the file and the mend."""
+
+
 def install(extras: Sequence[str]) -> str:
     """Returns the command that installs extras of this package, as README gives it.
 

@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.commoncrawl.selection import IndexRow
-from curate.errors import SettingsError
+from curate.errors import DamageError, SettingsError
 from curate.records import Failure, Pointer
 from curate.stage.parts import TableWriter
 from curate.stage.plan import Item, json_digest
@@ -108,6 +108,18 @@ def pointer_items(path: Path, folder: Path, source: str, base: str) -> Iterator[
                 stop=stop,
             )
             start = stop
+
+
+def planned_targets(path: Path, item: Item) -> list[SelectedCapture]:
+    """Returns the pointers of an item; DamageError where they are not those that it was planned with."""
+    fault = f"{path}: its content is not what was selected; remove it, and the same command makes it anew"
+    try:
+        targets = read_targets(path, item.start, item.stop or 0)
+    except (pa.ArrowException, ValueError, TypeError, OSError) as error:
+        raise DamageError(fault) from error
+    if json_digest([_values(asdict(target)) for target in targets]) != item.digest:
+        raise DamageError(fault)
+    return targets
 
 
 def read_targets(path: Path, start: int, stop: int) -> list[SelectedCapture]:

@@ -156,7 +156,8 @@ class LotWriter:
             for row in sorted(self.rows, key=lambda row: row["id"]):
                 _enter(row, tables, counts)
             files = {table.path.name: table.close() for table in tables.values()} | dict(_warcs(self.out, self.rows))
-            receipt = Receipt(key=key, number=number, counts=counts, files=files, seconds=seconds)
+            blocks = {table.path.name: table.blocks for name, table in tables.items() if name != "rejected"}
+            receipt = Receipt(key=key, number=number, counts=counts, files=files, blocks=blocks, seconds=seconds)
             with receipted(self.out, receipt):
                 for table in tables.values():
                     table.publish()

@@ -1,6 +1,7 @@
 """The URLs to crawl, from candidates of `curate links`, Parquet with `fetch_url` or `url`, or a list of URLs."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from curate.crawl.lots import Target, refusal_of
 from curate.errors import SettingsError
 from curate.inputs.items import files
 from curate.records import Reason
+from curate.stage.checked import opened_part
 from curate.stage.parts import TableWriter
 from curate.stage.record import read_stage
 from curate.storage import lines
@@ -62,9 +64,10 @@ def _paths(name: str) -> list[Path]:
     return [folder / output for output in sorted(record.outputs) if output.startswith("part-")]
 
 
-def _candidates(path: Path, source: str) -> Iterator[Target]:
-    """Yields the rows of a Parquet file as targets."""
-    with pq.ParquetFile(storage.source(path)) as file:
+def _candidates(path: Path, name: str) -> Iterator[Target]:
+    """Yields the rows of a Parquet file as targets; name: of the source of those that name none."""
+    ours = (path.parent / "stage.json").exists()
+    with opened_part(path) if ours else nullcontext(storage.source(path)) as source, pq.ParquetFile(source) as file:
         existing = set(file.schema_arrow.names)
         url_column = next((name for name in ("fetch_url", "url") if name in existing), None)
         if url_column is None:
@@ -76,7 +79,7 @@ def _candidates(path: Path, source: str) -> Iterator[Target]:
             for row in batch.to_pylist():
                 key = row.get("dedupe_key") or b""
                 yield replace(
-                    target(row[url_column] or "", row.get("source") or source),
+                    target(row[url_column] or "", row.get("source") or name),
                     dedupe_key=key.encode() if isinstance(key, str) else key,
                     votes=row.get("votes") or 0,
                 )
@@ -119,10 +122,18 @@ def write_targets(path: Path, targets: tuple[Target, ...]) -> None:
     for target in targets:
         table.add({name: getattr(target, name) for name in TARGETS.names})
     record = table.close()
-    if path.is_file() and path.stat().st_size == record.bytes and read_targets(path) == [*targets]:
+    if path.is_file() and path.stat().st_size == record.bytes and _holds(path, targets):
         table.abandon()
     else:
         table.publish()
+
+
+def _holds(path: Path, targets: tuple[Target, ...]) -> bool:
+    """Returns whether a file holds just these targets; one that cannot be read does not."""
+    try:
+        return read_targets(path) == [*targets]
+    except (pa.ArrowException, OSError, ValueError, TypeError):
+        return False
 
 
 def read_targets(path: Path) -> list[Target]:

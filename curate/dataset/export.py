@@ -5,8 +5,8 @@ to the files to write, by name, so that names are known before any work. Files a
 `.curate-export-FORMAT.json` names them. A file that it does not name is never overwritten, so forms can share a folder.
 """
 
-import json
 import posixpath
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,9 +21,10 @@ from curate.errors import UserError
 from curate.stage.claims import check_outside, is_run
 from curate.stage.ownership import EXPORTED, held
 from curate.storage import overlap
-from curate.storage.writing import replacing, sha256_of, write_json
+from curate.storage.writing import replacing, sha256_of, unsealed, write_record
 
 TEXT_FORMS = tuple(text_files.FORMS)
+RECORD = re.compile(r"\.curate-export-\w+\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,7 @@ def export_texts(name: str, out: Path, dest: Path, options: TextOptions) -> Expo
         "documents_of": {path: cut.documents for path, cut, _ in files},
     }
     with held(dest):
-        _write(name, dest, content, {path: write for path, _, write in files}, digests=True)
+        _write(name, dest, content, {path: write for path, _, write in files})
     return ExportedTexts(folder=dest, files=len(files), documents=documents, bytes=size)
 
 
@@ -156,15 +157,40 @@ def _check_folder(name: str, out: Path, dest: Path) -> None:
 def outdated(out: Path) -> Iterator[str]:
     """Yields a line where an output holds a Croissant description of an earlier manifest."""
     record, description = (out / name for name in EXPORTED)
-    if record.exists() and description.exists() and _read_record(record).get("manifest") != _manifest_digest(out):
+    try:
+        stored = _read_record(record)
+    except UserError:
+        return  # which `faults` says
+    if stored and description.exists() and stored.get("manifest") != _manifest_digest(out):
         yield f"{description}: describes an earlier manifest; curate export croissant writes it anew"
 
 
-def _write(name: str, dest: Path, content: dict[str, Any], files: dict[str, Write], *, digests: bool = False) -> None:
-    """Writes the files, and the record that names them: before the work those to be written, after it those written.
+def records(dest: Path) -> list[Path]:
+    """Returns the records of the exports in a folder."""
+    return [dest / name for name in sorted(storage.names(dest)) if RECORD.fullmatch(name)]
 
-    digests: the record states the sha256 of each too.
-    """
+
+def faults(dest: Path) -> Iterator[str]:
+    """Yields the records of exports that were changed, and the files that are not as these state."""
+    for record in records(dest):
+        try:
+            stored = _read_record(record)
+            files, digests = _owned_files(record), stored.get("sha256", {})
+        except UserError as error:
+            yield str(error)
+            continue
+        for name, size in files.items():
+            path = dest / name
+            if size is None or name not in digests:
+                yield f"{path}: its export was not finished; run the same command again"
+            elif not path.is_file():
+                yield f"{path}: missing"
+            elif path.stat().st_size != size or sha256_of(path) != digests[name]:
+                yield f"{path}: changed since it was exported"
+
+
+def _write(name: str, dest: Path, content: dict[str, Any], files: dict[str, Write]) -> None:
+    """Writes the files, and the record that names them: before the work those to be written, after it those written."""
     record = dest / f".curate-export-{name}.json"
     before, present = _owned_files(record), storage.sizes(dest)
     for path, size in present.items():
@@ -177,19 +203,17 @@ def _write(name: str, dest: Path, content: dict[str, Any], files: dict[str, Writ
         if storage.is_draft(path):  # of an export that was killed
             (dest / path).unlink(missing_ok=True)
     storage.make_folder(dest)
-    write_json(record, content | {"manifest": None, "files": dict.fromkeys([*before, *files])})  # not finished
+    write_record(record, content | {"manifest": None, "files": dict.fromkeys([*before, *files])})  # not finished
     for path, write in files.items():
         storage.make_folder((dest / path).parent)
         with replacing(dest / path) as draft:
             write(draft)
-            if digests:
-                digested[path] = sha256_of(draft)
+            digested[path] = sha256_of(draft)
     for path in before.keys() - files.keys():
         if before[path] is not None and present.get(path) == before[path]:
             (dest / path).unlink()
     sizes = storage.sizes(dest)
-    content = content | ({"sha256": digested} if digests else {})
-    write_json(record, content | {"files": {path: sizes[path] for path in files}})
+    write_record(record, content | {"sha256": digested, "files": {path: sizes[path] for path in files}})
 
 
 def _owned_files(record: Path) -> dict[str, int | None]:
@@ -203,12 +227,11 @@ def _owned_files(record: Path) -> dict[str, int | None]:
 def _read_record(path: Path) -> dict[str, Any]:
     """Returns the record of an earlier export, or {} where there is none."""
     try:
-        record = json.loads(path.read_bytes())
+        return unsealed(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot read this record of an export: {error}") from None
-    return record if isinstance(record, dict) else {}
 
 
 def _manifest_digest(out: Path) -> str:

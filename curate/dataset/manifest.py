@@ -19,7 +19,7 @@ from curate.stage.claims import check_own, is_run
 from curate.stage.ownership import held
 from curate.stage.plan import stage_folder
 from curate.stage.record import StageRecord
-from curate.storage.writing import as_json, write_bytes, write_json
+from curate.storage.writing import as_json, write_bytes, write_record
 from curate.tokens import load
 from curate.tokens.packing import sub_source
 from curate.tokens.shards import SUFFIXES
@@ -79,7 +79,7 @@ def write(manifest: dict[str, Any], out: Path) -> None:
     """Writes `manifest.json`; raises SettingsError if the manifest does not fit the schema."""
     path = out / "manifest.json"
     check(json.loads(as_json(manifest)), path)
-    write_json(path, manifest)
+    write_record(path, manifest)
 
 
 def check(contract: Any, path: Path) -> None:

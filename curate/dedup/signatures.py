@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate import storage
 from curate.dedup import minhash
 from curate.dedup.clusters import make_node
 from curate.dedup.config import Dedup
 from curate.inputs.documents import BATCH_ROWS, read_documents
 from curate.records import Document
+from curate.stage.checked import opened_part
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 from curate.stage.record import read_stage
@@ -89,14 +89,15 @@ class SignaturePart:
 
 def read_part(plan: Plan, number: int) -> SignaturePart:
     """Reads the signature part of one item of a dedup plan."""
-    return SignaturePart(pq.read_table(storage.source(_part_path(plan, number)), use_threads=False))
+    with opened_part(_part_path(plan, number), copy=True) as source:
+        return SignaturePart(pq.read_table(source, use_threads=False))
 
 
 def entries(plan: Plan, number: int, settings: Dedup) -> Iterator[tuple[bytes, bytes, list[bytes]]]:
     """Yields the text hash, the node and the band keys of each document of a part; no keys without a signature."""
     priorities = {name: priority for priority, name in enumerate(plan.settings["sources"])}
     columns = ["id", "source", "text_hash", "signature"]
-    with pq.ParquetFile(storage.source(_part_path(plan, number))) as file:
+    with opened_part(_part_path(plan, number)) as source, pq.ParquetFile(source) as file:
         rows = (row for batch in file.iter_batches(BATCH_ROWS, columns=columns) for row in batch.to_pylist())
         for row_number, row in enumerate(rows):
             priority = min(priorities.get(row["source"], 255), 255)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from curate import storage
 from curate.extract.config import Extraction
 from curate.extract.main_text import quick_text
 from curate.extract.page import TEXT_TYPES
 from curate.extract.quick_gate import JudgedPage
 from curate.extract.reading import early_reason, read_records
 from curate.records import Page, page_id, uniform
+from curate.stage.checked import opened_part
 from curate.stage.parts import part_name
 from curate.stage.plan import load_plan
 from curate.stage.record import read_stage
@@ -48,8 +48,8 @@ def stage_ids(folder: Path) -> set[bytes]:
 
 def part_ids(folder: Path, number: int) -> set[bytes]:
     """Returns the ids in one part of a stage."""
-    path = folder / part_name(number)
-    return set(pq.read_table(storage.source(path), columns=["id"])["id"].to_pylist())
+    with opened_part(folder / part_name(number)) as source:
+        return set(pq.read_table(source, columns=["id"])["id"].to_pylist())
 
 
 def _quick_text(page: Page, *, comments: bool) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from curate import storage
-from curate.commoncrawl.pointers import outcomes, read_targets
+from curate.commoncrawl.pointers import outcomes, planned_targets
 from curate.extract.config import Extraction
 from curate.extract.page import gate
 from curate.filters import urls
@@ -21,7 +21,7 @@ def read_records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
     An item is a file, a piece of a file, or a group of pointers to records in files. max_bytes: of a page's body.
     """
     if item.form == "pointers":
-        targets = read_targets(plan.path(item.uri), item.start, item.stop or 0)
+        targets = planned_targets(plan.path(item.uri), item)
         fetched = outcomes(
             targets,
             item.base_uri,
@@ -33,7 +33,7 @@ def read_records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
         return
     path = plan.path(item.uri)
     try:
-        with storage.opened(path, item.digest) as (file, size):
+        with storage.opened(path, item.digest, plan.blocks(item)) as (file, size):
             pages = read_pages(file, item.name, size=size, max_bytes=max_bytes, start=item.start, stop=item.stop)
             yield from _told(pages, file, item.start, size if item.stop is None else item.stop)
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from typing import Any
 from curate.errors import SettingsError
 from curate.gpt.config import Train
 from curate.storage import together
-from curate.storage.writing import sha256_of
+from curate.storage.writing import sha256_of, unsealed
 
 RECORD = "train.json"  # is removed before another file is replaced, and written last
 FILES = ("loss.csv", "loss.png", "model.pt", "vocabulary.json")
@@ -16,8 +16,7 @@ FILES = ("loss.csv", "loss.png", "model.pt", "vocabulary.json")
 
 def read(out: Path) -> dict[str, Any]:
     """Returns the content of train.json; raises OSError or ValueError where it cannot be read."""
-    result: dict[str, Any] = json.loads((out / RECORD).read_bytes())
-    return result
+    return unsealed((out / RECORD).read_bytes())
 
 
 def is_done(manifest: Path, out: Path, settings: Train) -> bool:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from curate import storage
 from curate.inputs.own import USER_FORMS, Note, uncounted, user_documents
 from curate.records import Document, NoDocument
 from curate.stage import heartbeat
-from curate.stage.plan import Item, Plan
+from curate.stage.checked import opened_part, recorded, replaced
+from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.schemas import KEPT
 
 BATCH_ROWS = 1024
@@ -25,10 +25,14 @@ def read_documents(
     """
     path = plan.path(item.uri)
     if item.form == "part":
-        yield from _part_documents(path, columns)
+        yield from _part_documents(path, columns, item.digest)
     elif item.form == "decided":
-        decisions = pq.read_table(storage.source(path), columns=["kept"])["kept"].to_pylist()
-        documents = _part_documents(plan.path(item.base_uri), columns)
+        text = plan.path(item.base_uri)
+        if json_digest([recorded(path).sha256, recorded(text).sha256]) != item.digest:
+            raise replaced(path)
+        with opened_part(path) as source:
+            decisions = pq.read_table(source, columns=["kept"])["kept"].to_pylist()
+        documents = _part_documents(text, columns)
         yield from (document for document, kept in zip(documents, decisions, strict=True) if kept)
     elif item.form in USER_FORMS:
         others = columns is None or "metadata" in columns
@@ -37,12 +41,12 @@ def read_documents(
         raise ValueError(f"{item.name}: {plan.stage} reads documents, not {item.form} files; run extract first")
 
 
-def _part_documents(path: Path, columns: tuple[str, ...] | None) -> Iterator[Document]:
-    """Yields the documents of a part; columns that are not read are blank."""
+def _part_documents(path: Path, columns: tuple[str, ...] | None, sha256: str = "") -> Iterator[Document]:
+    """Yields the documents of a part; columns that are not read are blank. sha256: of the part that is expected."""
     blank: dict[str, Any] = {"timestamp": None, "text": "", "url": "", "source": ""}
     names = list(columns) if columns else KEPT.names
     read = 0
-    with storage.local(path) as copy, pq.ParquetFile(copy) as file:
+    with opened_part(path, sha256, copy=True) as source, pq.ParquetFile(source) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=names):
             for row in batch.to_pylist():
                 yield Document(**(blank | row if columns else row))

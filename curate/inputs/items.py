@@ -89,6 +89,7 @@ def _item(entry: Listed, name: str, fact: Fact, source: str) -> Item:
         digest=fact.identity,
         size=fact.size,
         source=source,
+        blocks=fact.blocks,
     )
 
 
@@ -124,6 +125,7 @@ def _as_one(group: list[Item]) -> Item:
         digest=json_digest([[item.name, item.digest] for item in group]),
         size=sum(item.size for item in group),
         files=tuple(item.name for item in group),
+        blocks=" ".join(item.blocks for item in group),
     )
 
 
@@ -220,7 +222,7 @@ def pieces(item: Item, limit: int) -> Iterator[Item]:
         yield item
         return
     for start, stop in pairwise(item.size * number // count for number in range(count + 1)):
-        yield replace(item, start=start, stop=stop, size=stop - start)
+        yield replace(item, start=start, stop=stop, size=stop - start, blocks="" if start else item.blocks)
 
 
 def number_items(items: list[Item]) -> list[Item]:

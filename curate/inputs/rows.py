@@ -80,24 +80,26 @@ class File:
 def item_rows(path: Path, item: Item, columns: Columns = None) -> Rows:
     """Yields the rows of an item as `numbered_rows` does; of a group of texts one row each, or what is wrong."""
     if not item.files:
-        yield from numbered_rows(path, name=item.name, digest=item.digest, columns=columns)
+        yield from numbered_rows(path, name=item.name, digest=item.digest, blocks=item.blocks, columns=columns)
         return
     folder = str(path).removesuffix(item.files[0])
-    for number, name in enumerate(item.files, start=1):
-        for _, row in numbered_rows(Path(folder + name), name=name):
+    checksums = item.blocks.split(" ") if item.blocks else [""] * len(item.files)
+    for number, (name, blocks) in enumerate(zip(item.files, checksums, strict=True), start=1):
+        for _, row in numbered_rows(Path(folder + name), name=name, blocks=blocks):
             yield number, UnreadRows(f"{name}: {row}", 1) if isinstance(row, UnreadRows) else row
 
 
-def numbered_rows(path: Path, *, name: str = "", digest: str = "", columns: Columns = None) -> Rows:
+def numbered_rows(path: Path, *, name: str = "", digest: str = "", blocks: str = "", columns: Columns = None) -> Rows:
     """Yields the number and the value of each row of a file, from 1 on.
 
     A row is a dict. An error in its place is that of a row that is lost; UnreadRows stands for several rows or for the
     rest of a file, so that damage never raises. name: as lineage calls the file; without it, the path's own. digest:
-    which a remote file must still have. columns: of Parquet and Arrow that are read, as far as they exist.
+    which a remote file must still have. blocks: the checksums that the blocks of a local file must still have. columns:
+    of Parquet and Arrow that are read, as far as they exist.
     """
     number = 0
     try:
-        with storage.opened(path, digest) as (file, _):
+        with storage.opened(path, digest, blocks) as (file, _):
             for number, row in _rows_at(path, file, File(name=name or path.name, columns=columns)):
                 yield number, row
     except RemoteError:

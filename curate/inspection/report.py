@@ -15,7 +15,7 @@ from curate.inspection import funnel
 from curate.stage.claims import check_own
 from curate.stage.parts import part_name
 from curate.stage.record import read_stage
-from curate.storage.writing import write_bytes
+from curate.storage.writing import sealed_page, write_bytes
 
 PER_REASON = 3  # documents
 KEPT = 8  # documents
@@ -39,7 +39,7 @@ def write(out: Path) -> Path:
         share=lambda part, whole: 100 * part / whole if whole else 0,
     )
     path = out / "report.html"
-    write_bytes(path, page.encode("utf-8", "replace"))
+    write_bytes(path, sealed_page(page.encode("utf-8", "replace")))
     return path
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.errors import SettingsError, of_the_machine
+from curate.inputs.digests import as_planned
 from curate.links import outlinks, sitemaps
 from curate.links.config import Links
 from curate.links.sieve import LinkCandidate
@@ -60,10 +61,10 @@ def read_links(plan: Plan, item: Item, rules: Links) -> Iterator[Outcome]:
     path = plan.path(item.uri)
     try:
         if item.form == "parquet":
-            with storage.local(path) as copy:
+            with as_planned(path, item.digest) as copy:
                 yield from _parquet(str(copy), item, rules)
             return
-        with storage.opened(path, item.digest) as (file, size):
+        with storage.opened(path, item.digest, plan.blocks(item)) as (file, size):
             heartbeat.follow(file, 0, size)
             if item.form in ("wat", "warc"):
                 yield from outlinks.outlinks(file, size, item, internal=rules.internal)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from curate import storage
 from curate.storage import cache
 from curate.storage.cache import Check
+from curate.storage.writing import CHANGED, unsealed
 
 FORMAT, VERSION = "curate.manifest", 1
 MOST_MAPS = 16_384  # of a stream; the kernel allows a process some 65,000
@@ -127,18 +128,23 @@ def manifest_file(name: Path | str) -> Path:
 def read_manifest(manifest: Path) -> dict[str, Any]:
     """Returns the JSON of a manifest; raises ValueError, which names the file, where this version cannot read it.
 
-    Only the format, the version and the type of the ids are checked; `dataset.manifest.read` checks the schema too.
+    Only the seal, if there is one, the format, the version and the type of the ids are checked;
+    `dataset.manifest.read` checks the schema too.
     """
     if not storage.is_remote(manifest):
         storage.check_file(manifest)
     try:
-        contract = json.loads(manifest.read_bytes())
+        content = manifest.read_bytes()
+        contract = json.loads(content)
+        if isinstance(contract, dict) and "seal" in contract:
+            contract = unsealed(content)
     except FileNotFoundError as error:
         raise ValueError(f"{manifest}: no such manifest") from error
     except OSError as error:
         raise ValueError(f"{manifest}: cannot read this manifest: {error.strerror or error}") from error
     except ValueError as error:
-        raise ValueError(f"{manifest}: cannot read this manifest: not JSON: {error}") from error
+        what = CHANGED if str(error) == CHANGED else f"not JSON: {error}"
+        raise ValueError(f"{manifest}: cannot read this manifest: {what}") from error
     stated = (contract.get("format"), contract.get("version")) if isinstance(contract, dict) else (None, None)
     if stated != (FORMAT, VERSION):
         expected = f"not a manifest of format {FORMAT}, version {VERSION}"

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import storage
 from curate.errors import SettingsError, UserError
 from curate.inputs.documents import BATCH_ROWS, read_documents
 from curate.quality.classifier import load
 from curate.quality.config import Score
 from curate.quality.keep import ScoreCut, tie_draw
 from curate.records import Document
+from curate.stage.checked import opened_part
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 from curate.stage.record import read_stage
@@ -57,7 +57,7 @@ def write_part(plan: Plan, item: Item) -> None:
 
 def read_part(path: Path) -> Iterator[tuple[bytes, float]]:
     """Yields the id and the score of each document of a score part, in order."""
-    with storage.local(path) as copy, pq.ParquetFile(copy) as file:
+    with opened_part(path, copy=True) as source, pq.ParquetFile(source) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=["id", "quality"]):
             yield from zip(batch["id"].to_pylist(), batch["quality"].to_pylist(), strict=True)
 
@@ -127,8 +127,8 @@ def share(fraction: float, total: int) -> int:
 def _ids_of_score(parts: list[Path], score: float, sources: tuple[str, ...]) -> Iterator[bytes]:
     """Yields the ids of the documents of some sources, or of all, that have exactly this score."""
     for part in parts:
-        with storage.local(part) as path:
-            table = pq.read_table(path, columns=["id", "source", "quality"])
+        with opened_part(part) as source:
+            table = pq.read_table(source, columns=["id", "source", "quality"])
         equal = table.filter(pc.equal(table["quality"], pa.scalar(score, pa.float32())))
         if sources:
             equal = equal.filter(pc.is_in(equal["source"], pa.array(sources)))
@@ -141,7 +141,7 @@ def _score_bits(parts: list[Path], sources: tuple[str, ...]) -> Iterator[npt.NDA
     Bits of scores that are not negative are ordered as the scores are.
     """
     for part in parts:
-        with storage.local(part) as path, pq.ParquetFile(path) as file:
+        with opened_part(part) as source, pq.ParquetFile(source) as file:
             for batch in file.iter_batches(columns=["source", "quality"]):
                 if sources:
                     batch = batch.filter(pc.is_in(batch["source"], pa.array(sources)))

@@ -4,7 +4,6 @@ A folder holds one run or one stage; it is locked while that is written. A file 
 """
 
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from curate.errors import SettingsError, UserError
 from curate.stage import attempt
 from curate.stage.attempt import Ledger
 from curate.stage.kinds import KINDS
-from curate.stage.parts import receipt_path
+from curate.stage.parts import parse_receipt, receipt_path
 from curate.stage.plan import load_plan
 from curate.stage.record import owned_files, read_stage
 from curate.storage import together
@@ -77,8 +76,8 @@ def _open_files(folder: Path) -> set[Path]:
 def _named(receipt: bytes | None) -> set[str]:
     """Returns the files that a receipt names."""
     try:
-        return set(json.loads(receipt or b"")["files"])
-    except (ValueError, KeyError, TypeError):
+        return set(parse_receipt(receipt or b"").files)
+    except ValueError:
         return set()
 
 

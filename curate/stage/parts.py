@@ -6,8 +6,6 @@ counts. A part with a valid receipt is never made again, so `kill -9` at any mom
 files that the next run removes.
 """
 
-import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -25,7 +23,8 @@ from curate.records import Document, Failure, NoDocument, Rejection, Skipped, lo
 from curate.stage import heartbeat
 from curate.stage.distinct import Distinct
 from curate.stage.schemas import FAILED, KEPT, REJECTED
-from curate.storage.writing import as_json, write_flushed
+from curate.storage.blocks import digest_of
+from curate.storage.writing import sealed, unsealed, write_flushed
 
 MARK = b"curate.table"  # in the metadata of every table that is written here, so that it is known as ours
 ROW_GROUP_ROWS = 4096
@@ -102,6 +101,7 @@ class Receipt:
     number: int  # of the part
     counts: Counts
     files: dict[str, FileRecord]  # by name
+    blocks: dict[str, str] = field(default_factory=dict)  # the checksums of the blocks of files that stages read
     seconds: float = 0.0  # of CPU
 
 
@@ -119,6 +119,7 @@ class TableWriter:
             self._writer = pq.ParquetWriter(self._draft, schema, compression="zstd")
         self._pending: list[dict[str, Any]] = []
         self._size = 0
+        self.blocks = ""  # the checksums of the closed file's blocks
 
     def add(self, row: dict[str, Any], size: int = 0) -> None:
         """Appends a row; size: its bytes, about."""
@@ -139,9 +140,9 @@ class TableWriter:
         self._flush()
         with writing(self.path):
             self._writer.close()
-            with self._draft.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return FileRecord(rows=self.rows, bytes=self._draft.stat().st_size, sha256=digest)
+            digest = digest_of(self._draft)
+        self.blocks = digest.blocks
+        return FileRecord(rows=self.rows, bytes=digest.size, sha256=digest.sha256)
 
     def publish(self) -> None:
         """Gives the closed file its name."""
@@ -207,6 +208,7 @@ class PartWriter:
             number=self.number,
             counts=self.counts,
             files=dict(sorted(files.items())),
+            blocks={part_name(self.number): self._tables["part"].blocks},
             seconds=round(time.thread_time() - self._started + self.seconds_elsewhere, 3),
         )
         with receipted(self.folder, self.receipt):
@@ -283,7 +285,7 @@ def announce_receipt(folder: Path, receipt: Receipt) -> Path:
     """Writes a receipt under a temporary name beside its own, and returns that."""
     notice = storage.notice(receipt_path(folder, receipt.number))
     storage.make_folder(notice.parent)
-    write_flushed(notice, as_json(asdict(receipt)))
+    write_flushed(notice, sealed(asdict(receipt)))
     return notice
 
 
@@ -328,11 +330,19 @@ def read_receipts(folder: Path, wanted: Iterable[tuple[int, str]]) -> list[Recei
 def as_receipt(content: bytes | None) -> Receipt | None:
     """Returns the receipt that a file's bytes hold; None where they hold none."""
     try:
-        stored = json.loads(content or b"")
+        return parse_receipt(content or b"")
+    except ValueError:
+        return None
+
+
+def parse_receipt(content: bytes) -> Receipt:
+    """Returns the receipt that a file holds; ValueError where it is not as it was written."""
+    try:
+        stored = unsealed(content)
         files = {name: FileRecord(**record) for name, record in stored["files"].items()}
         return Receipt(**{**stored, "files": files, "counts": Counts(**stored["counts"])})
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a receipt: {error}") from None
 
 
 def _sizes(folder: Path, receipts: list[Receipt | None]) -> dict[str, int]:

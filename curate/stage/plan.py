@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from curate import __version__, settings, storage
-from curate.errors import OlderOutput
+from curate.errors import DamageError, OlderOutput
 from curate.stage.kinds import KINDS, WHOLES
 from curate.stage.parts import Receipt, read_receipts
-from curate.storage.writing import as_json
+from curate.storage.writing import sealed, unsealed
 
 VERSION = 3  # of plan.json and stage.json
 T = TypeVar("T")
@@ -60,6 +60,8 @@ class Item:
     stop: int | None = None  # its end; None is the file's
     urls: int = 0  # of a lot: how many
     wave: int | None = None  # of a lot: in which wave of the crawl it is fetched
+    blocks: str = ""  # the checksums of a local input's blocks; of a file in pieces, only the first piece has them,
+    # of a group they are parted by blanks
     files: tuple[str, ...] = ()  # of a group of small texts: the names of all, of which the first lies at uri
 
     def __post_init__(self) -> None:
@@ -146,6 +148,12 @@ class Plan:
         """Reads the receipt of each item's part, in order; None where there is none that is valid."""
         return read_receipts(self.folder, [(item.number, self.part_key(item)) for item in self.items])
 
+    def blocks(self, item: Item) -> str:
+        """Returns the checksums of the blocks of an item's file; "" where there are none."""
+        while item.start and item.number and self.items[item.number - 1].uri == item.uri:
+            item = self.items[item.number - 1]
+        return item.blocks
+
     def pending(self, receipts: list[Receipt | None] | None = None) -> list[Item]:
         """Returns the items whose part has no valid receipt; receipts: what `receipts` returned, else it reads them."""
         receipts = self.receipts() if receipts is None else receipts
@@ -171,6 +179,7 @@ def json_digest(value: Any) -> str:
 def load_plan(folder: Path) -> Plan:
     """Reads the plan that a stage's folder holds; it is cached by the file's stamp, as each part asks for it.
 
+    DamageError where the file is not as it was written;
     RuntimeError where a library here has another version than where the plan was made: the bytes could be others.
     """
     return _load_plan(str(folder), storage.stamp(folder / "plan.json"))
@@ -189,17 +198,7 @@ def open_plan(out: Path, stages: Iterable[str]) -> Plan | None:
 @lru_cache(maxsize=4)
 def _load_plan(name: str, _stamp: object) -> Plan:
     folder = storage.path(name)
-    stored = json.loads((folder / "plan.json").read_bytes())
-    check_version(stored.get("version", 1), folder)
-    versions = stored["versions"]
-    plan = Plan(
-        stage=stored["stage"],
-        folder=folder,
-        settings=stored["settings"],
-        items=tuple(Item(**item) for item in stored["items"]),
-        per_item=stored["per_item"],
-        attached=tuple(stored["attached"]),
-    )
+    plan, versions = read_plan(folder)
     for library, version in plan.versions.items():
         if versions.get(library) != version:
             planned = versions.get(library, "no version")
@@ -207,10 +206,49 @@ def _load_plan(name: str, _stamp: object) -> Plan:
     return plan
 
 
+def read_plan(folder: Path) -> tuple[Plan, dict[str, str]]:
+    """Reads a stage's plan, and the versions of libraries where it was made; DamageError where it was changed."""
+    path = folder / "plan.json"
+    content = path.read_bytes()
+    try:
+        check_version(stated_version(content, unstated=1), folder)
+        stored = unsealed(content)
+        plan = Plan(
+            stage=stored["stage"],
+            folder=folder,
+            settings=stored["settings"],
+            items=tuple(Item(**item) for item in stored["items"]),
+            per_item=stored["per_item"],
+            attached=tuple(stored["attached"]),
+        )
+        return plan, stored["versions"]
+    except OlderOutput:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamageError(
+            f"{path}: not readable as a plan: {error}; remove it, and run the same command again"
+        ) from None
+
+
 def plan_bytes(plan: Plan) -> bytes:
     """Returns what `plan.json` holds: the plan, without its folder and `contents`, and the versions of libraries."""
     fields = {name: value for name, value in asdict(plan).items() if name not in ("folder", "contents")}
-    return as_json({"format": "curate.plan", "version": VERSION, **fields, "versions": plan.versions})
+    return sealed({"format": "curate.plan", "version": VERSION, **fields, "versions": plan.versions})
+
+
+def stated_version(content: bytes, *, unstated: int = VERSION) -> int:
+    """Returns the version that a record without a seal states, as older ones have none; VERSION of anything else.
+
+    unstated: of a record that states none.
+    """
+    try:
+        stored = json.loads(content)
+    except ValueError:
+        return VERSION
+    if not isinstance(stored, dict) or "stage" not in stored or "seal" in stored:
+        return VERSION
+    version = stored.get("version", unstated)
+    return version if isinstance(version, int) else VERSION
 
 
 def check_version(version: int, folder: Path) -> None:

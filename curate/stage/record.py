@@ -1,9 +1,7 @@
 """A stage's folder, opened and closed: its closing record, the files that belong to it, the parts still to make."""
 
-import json
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.errors import OlderOutput, SettingsError
+from curate.errors import OlderOutput, SettingsError, UserError
 from curate.stage import traces
-from curate.stage.parts import Counts, FileRecord, Receipt, drop_receipt, receipt_path
-from curate.stage.plan import VERSION, Item, Plan, check_version, plan_bytes
-from curate.storage.writing import sha256_of, write_bytes, write_json
+from curate.stage.parts import Counts, FileRecord, Receipt, drop_receipt, parse_receipt, receipt_path
+from curate.stage.plan import VERSION, Item, Plan, check_version, plan_bytes, read_plan, stated_version
+from curate.storage.writing import sha256_of, unsealed, write_bytes, write_record
 
 RECEIPT = re.compile(r"(\d{5,})\.json")
 Receipts = list[Receipt | None]  # of a plan's items, in order
@@ -38,8 +36,9 @@ class StageRecord:
 def read_stage(folder: Path) -> StageRecord:
     """Reads the closing record of a stage; SettingsError if there is none, OlderOutput if an older version wrote it."""
     try:
-        stored = json.loads((folder / "stage.json").read_bytes())
-        check_version(stored["version"], folder)
+        content = (folder / "stage.json").read_bytes()
+        check_version(stated_version(content), folder)
+        stored = unsealed(content)
         return StageRecord(
             stage=stored["stage"],
             key=stored["key"],
@@ -65,6 +64,10 @@ def done(plan: Plan) -> StageRecord | None:
     except SettingsError:
         return None
     if record.key != plan.key:
+        return None
+    try:
+        read_plan(plan.folder)
+    except (UserError, OSError):
         return None
     sizes = storage.sizes(plan.folder)
     notes = ["plan.json", *(f"receipts/{item.number:05d}.json" for item in plan.items)]
@@ -113,8 +116,7 @@ def write_plan(plan: Plan) -> None:
     stored = storage.contents([path])[0]
     if stored != content:
         if stored is not None:
-            with suppress(json.JSONDecodeError, AttributeError):  # what cannot be read is no plan, and is replaced
-                check_version(json.loads(stored).get("version", 1), plan.folder)
+            check_version(stated_version(stored, unstated=1), plan.folder)
         write_bytes(path, content)
     for name, attached in plan.contents.items():
         if storage.contents([plan.folder / name]) != [attached]:
@@ -157,7 +159,7 @@ def close_stage(plan: Plan) -> StageRecord:
     )
     # What an attempt that lost its part, or was killed, has left goes; not the record, if another attempt wrote it.
     traces.clear(traces.read(plan.folder, plan.stage, receipts), owned_files(plan, receipts) | {"stage.json"})
-    write_json(plan.folder / "stage.json", {"format": "curate.stage", "version": VERSION, **asdict(record)})
+    write_record(plan.folder / "stage.json", {"format": "curate.stage", "version": VERSION, **asdict(record)})
     return record
 
 
@@ -186,9 +188,17 @@ def _forget(folder: Path) -> int:
     numbers = (RECEIPT.fullmatch(name) for name in sorted(storage.names(folder / "receipts")))
     receipts = [receipt_path(folder, int(match[1])) for match in numbers if match]
     contents = zip(receipts, storage.contents(receipts), strict=True)
-    failed = [path for path, content in contents if content and json.loads(content)["counts"]["failed"]]
+    failed = [path for path, content in contents if content and _holds_failed(content)]
     for path in failed:
         drop_receipt(path)
     if failed:
         (folder / "stage.json").unlink(missing_ok=True)
     return len(failed)
+
+
+def _holds_failed(receipt: bytes) -> bool:
+    """Returns whether a receipt counts a dead letter; one that cannot be read vouches for nothing."""
+    try:
+        return parse_receipt(receipt).counts.failed > 0
+    except ValueError:
+        return True

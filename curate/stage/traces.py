@@ -21,8 +21,9 @@ from curate.errors import SettingsError
 from curate.stage import attempt
 from curate.stage.kinds import KINDS, NESTED
 from curate.stage.parts import Receipt, part_name, receipt_path
-from curate.stage.plan import Plan, check_version
+from curate.stage.plan import Plan, check_version, stated_version
 from curate.storage import together
+from curate.storage.writing import unsealed
 
 RECEIPT = re.compile(r"receipts/\.?(?P<number>\d{5,})\.json(?:\.\d+\.[0-9a-f]{16}\.curate\.note)?")
 RECEIPT_MARKS = (b'"counts": {', b'"files": {')  # one is left of a receipt with a damaged byte
@@ -84,12 +85,11 @@ def is_ours(content: bytes | None, mark: str) -> bool:
 def _stored(folder: Path, name: str) -> dict[str, Any] | None:
     """Returns a plan or a closing record of ours, {} where it is damaged, None where there is none of ours."""
     content = storage.contents([folder / name])[0]
-    stored: Any = None
+    check_version(stated_version(content or b"", unstated=1), folder)
     with suppress(ValueError):
-        stored = json.loads(content or b"")
-    if isinstance(stored, dict) and {"stage", "items"} <= stored.keys():
-        check_version(stored.get("version", 1), folder)
-        return stored
+        stored = unsealed(content or b"")
+        if {"stage", "items"} <= stored.keys():
+            return stored
     return {} if is_ours(content, f"curate.{name.removesuffix('.json')}") else None
 
 

@@ -1,11 +1,12 @@
 """Reads files by range and writes them whole, in local folders and on remote stores.
 
-Reading order: paths, regular, writing, together, overlap, identity, remote, http_range, patience, lines, cache.
+Reading order: paths, regular, writing, blocks, together, overlap, identity, remote, http_range, patience, lines, cache.
 """
 
 from curate.storage.paths import EXTRAS as EXTRAS
 from curate.storage.paths import absolute as absolute
 from curate.storage.paths import check_writable as check_writable
+from curate.storage.paths import checked as checked
 from curate.storage.paths import contents as contents
 from curate.storage.paths import draft as draft
 from curate.storage.paths import entries as entries

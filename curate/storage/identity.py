@@ -23,6 +23,7 @@ class Fact:
 
     size: int  # bytes
     identity: str  # "md5:…", "etag:…" and so on, or the sha256 of a file that was read
+    blocks: str = ""  # the checksums of a local file's blocks
 
 
 def facts(paths: list[Path]) -> list[Fact]:

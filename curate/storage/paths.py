@@ -17,13 +17,15 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from curate.errors import SettingsError, install, writing
 from curate.storage import identity, regular
+from curate.storage.blocks import CheckedFile
 from curate.storage.identity import Fact
+from curate.storage.patience import CHANGED_INPUT, ChangedError
 from curate.storage.remote import RangeReader, http_fact, is_http
 
 DRAFT = re.compile(r"\..+\.\d+\.[0-9a-f]{16}\.curate\.(?:tmp|note)", re.DOTALL)  # of `draft` or `notice`
@@ -210,16 +212,19 @@ def publish(draft: Path, path: Path) -> None:
 
 
 @contextmanager
-def local(path: Path) -> Iterator[Path]:
-    """Yields a local file that a library can open by name: the file itself, or a copy that lasts for the block."""
+def local(path: Path, identity: str = "") -> Iterator[Path]:
+    """Yields a local file that a library can open by name: the file itself, or a copy that lasts for the block.
+
+    Raises ChangedError where a remote file has another identity than this; "" is not compared.
+    """
     if not is_remote(path):
         yield path
         return
     remote: Any = path
     with tempfile.TemporaryDirectory(prefix="curate-") as folder:
         copy = Path(folder) / path.name
-        if is_http(str(path)):
-            with writing(copy), opened(path) as (file, _), copy.open("wb") as target:
+        if identity or is_http(str(path)):
+            with writing(copy), opened(path, identity) as (file, _), copy.open("wb") as target:
                 shutil.copyfileobj(file, target, 1 << 20)
         else:
             with writing(copy):
@@ -228,15 +233,36 @@ def local(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def opened(path: Path, identity: str = "") -> Iterator[tuple[BinaryIO, int]]:
-    """Yields a seekable file and its size in bytes; raises RemoteError if a remote one has another identity."""
+def opened(path: Path, identity: str = "", blocks: str = "") -> Iterator[tuple[BinaryIO, int]]:
+    """Yields a seekable file and its size in bytes; raises ChangedError if a remote one has another identity.
+
+    blocks: the checksums of a local file's blocks; one that differs as it is read is a ChangedError too.
+    """
     if not is_remote(path):
         with path.open("rb") as file:
-            yield file, os.fstat(file.fileno()).st_size
+            size = os.fstat(file.fileno()).st_size
+            if not blocks:
+                yield file, size
+                return
+            checked = CheckedFile(file, size, blocks, ChangedError(f"{path}: {CHANGED_INPUT}"))
+            yield cast(BinaryIO, checked), size
+            checked.check()
         return
     with RangeReader(path) as reader:
         reader.check(identity)
         yield cast(BinaryIO, reader), reader.size
+
+
+@contextmanager
+def checked(path: Path, blocks: str, fault: Exception, *, copy: bool = False) -> Iterator[BinaryIO]:
+    """Yields a seekable file; raises the fault where a block that is read has another checksum than stated.
+
+    copy: a remote file is downloaded whole, else it is read by ranges.
+    """
+    with local(path) if copy else nullcontext(path) as here, opened(here) as (file, size):
+        checked = CheckedFile(file, size, blocks, fault)
+        yield cast(BinaryIO, checked)
+        checked.check()
 
 
 def source(path: Path) -> Any:

@@ -19,7 +19,10 @@ class RemoteError(OSError):
 
 
 class ChangedError(RemoteError):
-    """A remote file that is no longer what it was when the reading began, or when the stage was planned."""
+    """A file, remote or not, that is no longer what it was when reading began, or when the stage was planned."""
+
+
+CHANGED_INPUT = "was changed after the stage was planned; the same command plans anew"
 
 
 class BlockedError(RemoteError):

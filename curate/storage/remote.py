@@ -14,7 +14,16 @@ from typing import Any, Protocol
 
 from curate.storage.http_range import HttpOrigin
 from curate.storage.identity import Fact, facts
-from curate.storage.patience import Attempts, ChangedError, HostPatience, Patience, RemoteError, TryAgain, host
+from curate.storage.patience import (
+    CHANGED_INPUT,
+    Attempts,
+    ChangedError,
+    HostPatience,
+    Patience,
+    RemoteError,
+    TryAgain,
+    host,
+)
 
 CHUNK = 4 << 20  # bytes fetched at a time while a file is read forward
 GLANCE = 256 << 10  # bytes fetched after a jump, which may not be read on from
@@ -117,7 +126,7 @@ class RangeReader(io.RawIOBase):
     def check(self, identity: str) -> None:
         """Raises ChangedError if the file has another identity than this; one that no store stated is not compared."""
         if ":" in identity and not identity.startswith(UNTOLD) and identity != self.fact.identity:
-            raise ChangedError(f"{self.name}: was changed after the stage was planned; the same command plans anew")
+            raise ChangedError(f"{self.name}: {CHANGED_INPUT}")
 
     def readable(self) -> bool:
         """Returns True."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from curate import storage
 from curate.errors import SettingsError
-from curate.storage.writing import as_json, drafted, sha256_of, write_flushed
+from curate.storage.writing import drafted, sealed, sha256_of, unsealed, write_flushed
 
 Write = Callable[[Path], object]  # writes one file to this path
 
@@ -35,7 +35,7 @@ def write_together(
         content = {**describe(drafts), "files": facts}
         notice = storage.notice(record)
         try:
-            write_flushed(notice, as_json(content))
+            write_flushed(notice, sealed(content))
         except BaseException:
             notice.unlink(missing_ok=True)
             raise
@@ -67,8 +67,12 @@ def ours(record: Path) -> Iterator[str]:
 
 
 def read(record: Path) -> dict[str, Any]:
-    """Returns what a record states; {} where there is none of ours."""
-    return next((stored for path, stored in _records(record) if path == record), {})
+    """Returns what a record states; {} where there is none of ours that is as it was written."""
+    try:
+        stored = unsealed(record.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return stored if _states_files(stored.get("files")) else {}
 
 
 def whole(record: Path, stored: Mapping[str, Any]) -> bool:

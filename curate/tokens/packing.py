@@ -22,9 +22,10 @@ import pyarrow.parquet as pq
 from curate import storage
 from curate.records import Document, keyed_hash, uniform
 from curate.stage import heartbeat
+from curate.stage.checked import opened_part, recorded
 from curate.stage.heartbeat import beating
 from curate.stage.parts import Counts, FileRecord, Receipt, receipted
-from curate.stage.plan import Item, Plan
+from curate.stage.plan import Item, Plan, json_digest
 from curate.storage.writing import drafted, sha256_of
 from curate.tokens.shards import META, write_index
 from curate.tokens.tokenizer import Stated, Tokenizer
@@ -120,7 +121,8 @@ def plan_cuts(parts: list[Path], max_tokens: int, edges: Sequence[float] = ()) -
     groups: dict[tuple[str, str, int | None], dict[str, list[npt.NDArray[Any]]]] = {}
     buckets = [None, *range(len(edges) + 1)] if edges else [None]
     for part in parts:
-        table = pq.read_table(storage.source(part), columns=["split", "source", "order", "tokens", "bytes", "quality"])
+        with opened_part(part) as source:
+            table = pq.read_table(source, columns=[*("split", "source", "quality"), *SIZES])
         for pair in table.group_by(["split", "source"]).aggregate([]).to_pylist():
             split, source = pair["split"], pair["source"]
             own = table.filter((pc.field("split") == split) & (pc.field("source") == source))
@@ -149,6 +151,8 @@ def pack_shard(plan: Plan, item: Item) -> None:
 def _write_shard(plan: Plan, item: Item) -> None:
     started = time.thread_time()
     cut = ShardRange(**plan.settings["cuts"][item.number])
+    if json_digest([recorded(plan.path(uri)).sha256 for uri in plan.settings["parts"]]) != item.digest:
+        raise _changed_parts(cut)
     table = _ordered_rows(plan, cut)
     if len(table) != cut.documents or pc.sum(table["tokens"]).as_py() != cut.tokens:
         raise _changed_parts(cut)
@@ -275,17 +279,19 @@ def _scanned(plan: Plan, cut: ShardRange, columns: list[str]) -> Iterator[pa.Rec
     )
     if edges := plan.settings["buckets"]:
         wanted = wanted & in_bucket(cut.bucket, edges)
-    paths, system = storage.sources([plan.path(uri) for uri in plan.settings["parts"]])
     form = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False))
-    dataset = ds.dataset(paths, schema=TOKENS, format=form, filesystem=system)
-    yield from dataset.to_batches(
-        columns=columns,
-        filter=wanted,
-        batch_size=BATCH_ROWS,
-        batch_readahead=0,
-        fragment_readahead=0,
-        use_threads=False,
-    )
+    for uri in plan.settings["parts"]:
+        with opened_part(plan.path(uri)) as source:
+            fragment = form.make_fragment(source, file_size=source.size())
+            yield from fragment.to_batches(
+                schema=TOKENS,
+                columns=columns,
+                filter=wanted,
+                batch_size=BATCH_ROWS,
+                batch_readahead=0,
+                fragment_readahead=0,
+                use_threads=False,
+            )
 
 
 def _meta(table: pa.Table, lengths: npt.NDArray[np.int32], bucket: int | None) -> pa.Table:

@@ -33,11 +33,12 @@ from curate.pipelines.stages.map_only import map_only
 from curate.processes import announced
 from curate.recipe import Recipe
 from curate.stage import traces
+from curate.stage.checked import opened_part
 from curate.stage.heartbeat import beating
 from curate.stage.parts import part_name, read_receipt
-from curate.stage.plan import Item, Plan
+from curate.stage.plan import Item, Plan, read_plan
 from curate.stage.record import StageRecord, begin_stage, close_stage, done
-from curate.storage.writing import write_json
+from curate.storage.writing import unsealed, write_record
 
 PAGES_PER_SECOND = 200  # of a core, to judge whether worker processes pay
 CONDUCT = "crawl.json"  # the settings that may change while a crawl is under way, with all others
@@ -115,12 +116,12 @@ def _check_same(plan: Plan) -> None:
     out = plan.folder
     if not (out / "plan.json").exists() or not ([*out.glob("receipts/*")] or [*out.glob(f"{WORK}/*/*.parquet")]):
         return
-    stored = json.loads((out / "plan.json").read_bytes())
-    lots = [item["digest"] for item in stored["items"] if item.get("wave") == 0]
+    stored, _ = read_plan(out)
+    lots = [item.digest for item in stored.items if item.wave == 0]
     if lots == [item.digest for item in plan.items]:
         return
     settled = json.loads(json.dumps(plan.settings))
-    changed = [name for name, value in settled.items() if stored["settings"].get(name) != value]
+    changed = [name for name, value in settled.items() if stored.settings.get(name) != value]
     why = f"with another crawl.{changed[0]}" if changed else "of other links"
     raise SettingsError(f"{out}: holds a crawl {why}; name another folder, or remove this one")
 
@@ -144,7 +145,9 @@ def onward(plan: Plan, wave: int, seen: set[bytes]) -> Iterator[Target]:
     fresh: set[bytes] = set()
     for item in plan.items:
         if item.wave == wave:
-            for row in pq.read_table(plan.folder / part_name(item.number, "deferred")).to_pylist():
+            with opened_part(plan.folder / part_name(item.number, "deferred")) as source:
+                rows = pq.read_table(source).to_pylist()
+            for row in rows:
                 row["via"], row["dedupe_key"] = tuple(row["via"] or ()), row["dedupe_key"] or b""
                 del row["outcome"]
                 target, name = Target(**row), url_id(row["url"])
@@ -161,7 +164,7 @@ def _run_wave(plan: Plan, pending: list[Item], targets: list[Target], rules: Cra
     work = plan.folder / WORK
     work.mkdir(exist_ok=True)
     (work / STOP).unlink(missing_ok=True)
-    write_json(plan.folder / CONDUCT, settings.to_table(rules))
+    write_record(plan.folder / CONDUCT, settings.to_table(rules))
     for line in _announced(targets, pending, rules, wave):
         engine.progress.say(line)
     with engine.progress.watching(plan), _finishing(work / STOP, engine) as stopped:
@@ -211,7 +214,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 def fetch_lot(plan: Plan, item: Item) -> None:
     """Fetches one lot and seals it, or stops when asked to; a lock keeps other attempts at the lot away."""
     key = plan.part_key(item)
-    rules = settings.build(Crawl, json.loads((plan.folder / CONDUCT).read_bytes()))
+    rules = settings.build(Crawl, unsealed((plan.folder / CONDUCT).read_bytes()))
     work = plan.folder / WORK
     folder = work / f"{item.number:05d}-{key[:16]}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
 from curate.records import Reason, Rejection
 from curate.stage import heartbeat
+from curate.stage.checked import opened_part
 from curate.stage.kinds import KINDS
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan, json_digest
@@ -108,7 +109,7 @@ def refusal(candidate: Row, reason: Reason) -> Rejection:
 
 def in_range(path: Path, start: int, stop: int | None) -> Iterator[Row]:
     """Yields the rows of a gathered part whose key's first two bytes lie in [start, stop), group by group."""
-    with pq.ParquetFile(storage.source(path)) as file:
+    with opened_part(path) as source, pq.ParquetFile(source) as file:
         for group in range(file.num_row_groups):
             bounds = file.metadata.row_group(group).column(0).statistics
             if bounds is not None and bounds.has_min_max:

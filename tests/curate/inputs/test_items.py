@@ -3,19 +3,21 @@
 import json
 import os
 import re
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from curate.errors import SettingsError
-from curate.inputs.digests import Digests
+from curate.inputs.digests import Digests, stamp_of
 from curate.inputs.items import files, named_items, rebase_items, source_items, stage_items
 from curate.inputs.own import user_documents
 from curate.records import EPOCH, Document, Failure
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.record import close_stage, open_stage
+from curate.storage.blocks import Digest
 from curate.storage.writing import sha256_of
 
 
@@ -134,10 +136,52 @@ def test_a_digest_is_remembered_until_the_file_changes(folder, monkeypatch):
     digests = Digests(memory)
     before = digests.of(path)
     digests.save()
-    monkeypatch.setattr("curate.inputs.digests.sha256_of", lambda path, _advance: "read again")
+    monkeypatch.setattr("curate.inputs.digests.digest_of", lambda path, _advance: Digest(0, "read again", ""))
     assert Digests(memory).of(path) == before == sha256_of(path)
     path.write_bytes(b"longer than before")
     assert Digests(memory).of(path) == "read again"
+
+
+def replace_in_place(path, content):
+    path.write_bytes(content)
+
+
+def replace_by_rename(path, content):
+    other = path.with_name("other")
+    other.write_bytes(content)
+    shutil.copystat(path, other)
+    other.replace(path)
+
+
+@pytest.mark.parametrize("replace", [replace_in_place, replace_by_rename])
+@pytest.mark.parametrize("place", [0, 50_000, 99_999])
+def test_an_input_replaced_by_one_of_the_same_size_and_time_is_noticed(replace, place, tmp_path):
+    memory, path = tmp_path / "inputs.json", tmp_path / "a.warc.gz"
+    path.write_bytes(bytes(100_000))
+    digests = Digests(memory)
+    before, status = digests.of(path), path.stat()
+    digests.save()
+    replace(path, bytes(place) + b"x" + bytes(99_999 - place))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    assert Digests(memory).of(path) == sha256_of(path) != before
+
+
+def test_where_a_file_system_has_no_time_of_change_the_sample_tells(tmp_path, monkeypatch):
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(bytes(100_000))
+    status = path.stat()
+    monkeypatch.setattr("os.fstat", lambda _: status)
+    before = stamp_of(path)
+    for place in (0, 50_000, 99_999):
+        path.write_bytes(bytes(place) + b"x" + bytes(99_999 - place))
+        assert stamp_of(path) != before
+
+
+def test_the_memory_of_an_older_version_is_read_anew(folder):
+    memory, path = folder / "inputs.json", folder / "a.warc.gz"
+    memory.write_text(json.dumps({str(path): [path.stat().st_size, path.stat().st_mtime_ns, "0" * 64]}))
+    assert Digests(memory).of(path) == sha256_of(path)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"\xff"])

@@ -7,11 +7,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from stage_files import vouch
 
+from curate.errors import DamageError
 from curate.inputs.documents import read_documents
 from curate.records import Document
+from curate.stage.checked import recorded
 from curate.stage.parts import PartWriter
-from curate.stage.plan import Item, Plan
+from curate.stage.plan import Item, Plan, json_digest
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
 
@@ -29,12 +32,20 @@ def plan(tmp_path):
         for number in range(5):
             part.keep(replace(stored(number), quality=0.25, warc_offset=7))
     decisions = pa.table({"kept": [True, False, True, False, False], "id": [stored(n).id for n in range(5)]})
-    pq.write_table(decisions, tmp_path / "decisions.parquet")
+    (tmp_path / "dedup").mkdir()
+    pq.write_table(decisions, tmp_path / "dedup" / "part-00000.parquet")
+    vouch(tmp_path / "dedup" / "part-00000.parquet")
     return Plan(stage="score", folder=tmp_path / "score", settings={}, items=())
 
 
 def item(form, uri, base_uri=""):
     return Item(number=0, name="n", uri=uri, form=form, digest="", size=0, source="web", base_uri=base_uri)
+
+
+def decided(plan):
+    parts = [plan.folder / "../dedup/part-00000.parquet", plan.folder / "../filter/part-00000.parquet"]
+    digest = json_digest([recorded(path).sha256 for path in parts])
+    return replace(item("decided", "../dedup/part-00000.parquet", "../filter/part-00000.parquet"), digest=digest)
 
 
 def test_a_part_is_read_as_it_was_written(plan):
@@ -43,15 +54,25 @@ def test_a_part_is_read_as_it_was_written(plan):
 
 
 def test_a_decided_part_is_the_documents_that_were_kept(plan):
-    decided = item("decided", "../decisions.parquet", "../filter/part-00000.parquet")
-    assert [document.url for document in read_documents(plan, decided)] == ["u0", "u2"]
+    assert [document.url for document in read_documents(plan, decided(plan))] == ["u0", "u2"]
 
 
 def test_decisions_that_do_not_fit_the_text_are_an_error(plan, tmp_path):
-    pq.write_table(pa.table({"kept": [True]}), tmp_path / "decisions.parquet")
-    decided = item("decided", "../decisions.parquet", "../filter/part-00000.parquet")
+    part = tmp_path / "dedup" / "part-00000.parquet"
+    pq.write_table(pa.table({"kept": [True]}), part)
+    vouch(part)
     with pytest.raises(ValueError, match="argument 2 is shorter than argument 1"):
-        list(read_documents(plan, decided))
+        list(read_documents(plan, decided(plan)))
+
+
+@pytest.mark.parametrize("name", ["dedup", "filter"])
+def test_a_part_that_was_made_anew_since_the_stage_was_planned_is_named(name, plan, tmp_path):
+    planned = decided(plan)
+    part = tmp_path / name / "part-00000.parquet"
+    pq.write_table(pq.read_table(part).slice(0, 3), part)
+    vouch(part)
+    with pytest.raises(DamageError, match=r"part-00000\.parquet: was made anew after this stage was planned"):
+        list(read_documents(plan, planned))
 
 
 def test_only_the_columns_asked_for_are_read(plan):

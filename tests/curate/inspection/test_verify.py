@@ -5,12 +5,14 @@ import shutil
 from contextlib import contextmanager
 
 import pytest
+from stage_files import stored_in
 
 from curate import recipe
 from curate.inspection.verify import faults
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
+from curate.storage.writing import sealed
 
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
 STAGES = ("extract", "filter", "dedup", "dedup/signatures", "tokenize", "shards")
@@ -33,7 +35,7 @@ def out(tmp_path_factory):
 
 
 def files(out, *suffixes):
-    chosen = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name not in (".lock", "inputs.json")]
+    chosen = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name != ".lock"]
     return [path for path in chosen if not suffixes or path.name.endswith(suffixes)]
 
 
@@ -50,13 +52,13 @@ def changed(path, content):
 
 @contextmanager
 def edited(path, *keys, value):
-    """The JSON file with one value changed; `value` is called with the old one."""
-    content = json.loads(path.read_text())
+    """The record with one value changed and a seal that fits; `value` is called with the old one."""
+    content = stored_in(path)
     table = content
     for key in keys[:-1]:
         table = table[key]
     table[keys[-1]] = value(table[keys[-1]])
-    with changed(path, json.dumps(content).encode()):
+    with changed(path, sealed(content)):
         yield
 
 
@@ -162,6 +164,9 @@ def test_a_record_that_claims_another_origin_is_named(stage, keys, value, out):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_receipt_that_says_otherwise_is_named(stage, out):
     path = out / stage / "receipts" / "00000.json"
+    for key, value in (("key", "0" * 64), ("number", 1), ("files", {"part-00001.parquet": {}})):
+        with edited(path, key, value=lambda _, value=value: value):
+            only(out, path)
     with edited(path, "counts", "bytes_read", value=lambda number: number + 1):
         assert "the receipts add up to" in only(out, out / stage / "stage.json")
     with changed(path, b"{}"):
@@ -208,8 +213,8 @@ def test_a_changed_value_in_the_manifest_is_named(keys, value, out):
 
 
 def test_a_field_added_to_the_manifest_is_named(out):
-    content = json.loads((out / "manifest.json").read_text()) | {"licence": "mine"}
-    with changed(out / "manifest.json", json.dumps(content).encode()):
+    content = stored_in(out / "manifest.json") | {"licence": "mine"}
+    with changed(out / "manifest.json", sealed(content)):
         assert "'licence'" in only(out, out / "manifest.json")
 
 
@@ -222,7 +227,7 @@ def test_a_manifest_that_is_none_is_named(content, out):
 def test_a_changed_or_broken_recipe_is_named(out):
     content = (out / "recipe.toml").read_bytes()
     with changed(out / "recipe.toml", content.replace(b"weight = 3.0", b"weight = 4.0")):
-        assert only(out, out / "manifest.json").endswith("its recipe is not recipe.toml")
+        assert "not the recipe that manifest.json holds" in only(out, out / "recipe.toml")
     with changed(out / "recipe.toml", b"name = "):
         only(out, out / "recipe.toml")
 

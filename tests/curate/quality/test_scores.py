@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stage_files import vouch
 
 from curate.quality import scores
 from curate.quality.config import Score
@@ -33,6 +34,7 @@ def parts(folder, documents, places=(10, 30)):
         rows = [{"id": row.id, "source": row.source, "quality": row.quality} for row in documents[start:stop]]
         paths.append(folder / f"part-{number:05d}.parquet")
         pq.write_table(pa.Table.from_pylist(rows, schema=scores.SCORES), paths[-1])
+        vouch(paths[-1], number)
     return paths
 
 

@@ -10,10 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stage_files import vouch
 
 from curate.errors import UserError
 from curate.quality.scores import threshold
 from curate.stage.plan import VERSION
+from curate.storage.writing import write_record
 
 SCORES = st.lists(st.floats(0, 1, width=32) | st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=60)
 
@@ -26,11 +28,12 @@ def stage(folder, parts, keep="all", source="web"):
         name = f"part-{number:05d}.parquet"
         column = pa.array(scores, pa.float32())
         pq.write_table(pa.table({"source": [source] * len(scores), "quality": column}), folder / name)
+        vouch(folder / name, number)
         outputs[name] = {"sha256": "", "rows": len(scores), "bytes": 1}
     counts = {"read": 0, "kept": 0, "failed": 0, "reasons": {}}
     record = {"version": VERSION, "stage": "score", "key": "", "settings": {"score": {"keep": keep}}, "items": []}
     record |= {"outputs": outputs, "counts": counts, "seconds": 0, "versions": {}}
-    (folder / "stage.json").write_text(json.dumps(record))
+    write_record(folder / "stage.json", record)
     return folder
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from stage_files import reseal
 
 from curate import storage
 from curate.errors import OlderOutput, SettingsError
@@ -259,7 +260,7 @@ def test_a_worker_with_another_version_of_a_library_refuses_the_plan(plan):
     path = plan.folder / "plan.json"
     stored = json.loads(path.read_bytes())
     stored["versions"]["pyarrow"] = "1.0"
-    write_bytes(path, json.dumps(stored).encode())
+    reseal(path, stored)
     with pytest.raises(RuntimeError, match=r"pyarrow is .* here, but 1\.0 where the stage was planned; install that"):
         load_plan(plan.folder)
 
@@ -295,6 +296,7 @@ def older(path):
     """Writes a plan or a closing record as version 1 did: with the fields of items under their old names."""
     stored = json.loads(path.read_bytes())
     stored.pop("format", None)
+    stored.pop("seal")
     stored["version"] = 1
     if path.name == "plan.json":
         del stored["version"]

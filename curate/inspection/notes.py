@@ -1,0 +1,49 @@
+"""Checks what a run keeps beside its stages: digests of inputs, the mini-web, the trained model, the report."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from curate.inputs import digests
+from curate.inspection.stages import file_faults
+from curate.storage.writing import is_sealed_page, unsealed
+
+REMADE = "the same command writes it anew"
+
+
+def faults(out: Path, *, finished: bool) -> Iterator[str]:
+    """Yields what is wrong with them; finished: the run has a manifest."""
+    inputs = out / "inputs.json"
+    if inputs.exists():
+        try:
+            digests.remembered(inputs.read_bytes())
+        except (OSError, ValueError) as error:
+            yield f"{inputs}: {error}; {REMADE}"
+    elif finished:
+        yield f"{inputs}: missing; {REMADE}"
+    if (out / "miniweb").exists():
+        yield from listed(out / "miniweb", "miniweb.json")
+    if (out / "train").exists():
+        yield from listed(out / "train", "train.json")
+    yield from report_faults(out)
+
+
+def report_faults(out: Path) -> Iterator[str]:
+    """Yields a line where report.html is not as it was written."""
+    report = out / "report.html"
+    if report.exists() and not is_sealed_page(report.read_bytes()):
+        yield f"{report}: changed since it was written; curate report {out} writes it anew"
+
+
+def listed(folder: Path, name: str) -> Iterator[str]:
+    """Yields what is wrong with a folder whose files a sealed record names with their sizes and digests."""
+    record = folder / name
+    try:
+        files: dict[str, dict[str, Any]] = unsealed(record.read_bytes())["files"]
+    except FileNotFoundError:
+        yield f"{record}: missing"
+    except (OSError, ValueError, KeyError) as error:
+        yield f"{record}: {error}"
+    else:
+        for file, stated in files.items():
+            yield from file_faults(folder / file, stated["bytes"], stated["sha256"])

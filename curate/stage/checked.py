@@ -1,0 +1,68 @@
+"""Opens the parts that an earlier stage wrote; each block is compared with the part's receipt while it is read."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from curate import storage
+from curate.errors import DamageError
+from curate.stage.parts import FileRecord, Receipt, parse_receipt, receipt_path
+
+NUMBERED = re.compile(r"[a-z]+-(\d{5,})\.parquet")
+MEND = "remove it, and the command that made it makes it anew"
+
+
+def receipt_of(path: Path) -> Receipt:
+    """Returns the receipt of a part's file; DamageError where there is none that can be read."""
+    match = NUMBERED.fullmatch(path.name)
+    number = int(match[1]) if match else 0
+    note = receipt_path(path.parent, number)
+    content = storage.contents([note])[0]
+    if content is None:
+        raise DamageError(f"{note}: missing; the command that made {path.name} makes it anew")
+    try:
+        receipt = parse_receipt(content)
+    except ValueError as error:
+        raise DamageError(f"{note}: {error}; {MEND}") from None
+    if path.name not in receipt.files or path.name not in receipt.blocks:
+        raise DamageError(f"{note}: not the receipt of {path.name}; {MEND}")
+    return receipt
+
+
+def recorded(path: Path) -> FileRecord:
+    """Returns what the receipt of a part's file states of it; DamageError as `receipt_of`."""
+    return receipt_of(path).files[path.name]
+
+
+def replaced(path: Path) -> DamageError:
+    """Returns the error for a part that is not the one that a later stage was planned from."""
+    return DamageError(f"{path}: was made anew after this stage was planned; the same command plans anew")
+
+
+def changed(path: Path) -> DamageError:
+    """Returns the error for a part that is not what its stage wrote."""
+    return DamageError(f"{path}: its content is not what its receipt states; {MEND}")
+
+
+@contextmanager
+def opened_part(path: Path, sha256: str = "", *, copy: bool = False) -> Iterator[pa.NativeFile]:
+    """Yields a part as pyarrow reads it; DamageError, once a block is read that is not as its receipt states.
+
+    sha256: of the part that the reader was planned with; "" is not compared. copy: a remote part is downloaded whole,
+    else it is read by ranges.
+    """
+    receipt = receipt_of(path)
+    if sha256 and receipt.files[path.name].sha256 != sha256:
+        raise replaced(path)
+    try:
+        whole = storage.sizes_of([path]) == [receipt.files[path.name].bytes]
+    except FileNotFoundError:
+        raise DamageError(f"{path}: missing; the command that made it makes it anew") from None
+    if not whole:
+        raise changed(path)
+    blocks = receipt.blocks[path.name]
+    with storage.checked(path, blocks, changed(path), copy=copy) as file, pa.PythonFile(file, "r") as source:
+        yield source
