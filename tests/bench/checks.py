@@ -134,9 +134,8 @@ def report(pairs: dict[str, list[tuple[float, float]]], files: int) -> None:
         if name != CHECKSUMS:
             ratios = [100 * (on / off - 1) for on, off in times]
             spread = f"({min(ratios):+.1f} to {max(ratios):+.1f})"
-            print(
-                f"  {name:9} {statistics.median(on for on, _ in times):7.2f} s  {statistics.median(ratios):+5.1f} % {spread}"
-            )
+            seconds = statistics.median(on for on, _ in times)
+            print(f"  {name:9} {seconds:7.2f} s  {statistics.median(ratios):+5.1f} % {spread}")
     shares = [100 * check / whole for (check, _), (whole, _) in zip(pairs[CHECKSUMS], pairs["all"], strict=True)]
     print(f"  {CHECKSUMS}: {statistics.median(shares):.3f} % of the CPU seconds of all stages")
 
