@@ -60,8 +60,7 @@ class Item:
     stop: int | None = None  # its end; None is the file's
     urls: int = 0  # of a lot: how many
     wave: int | None = None  # of a lot: in which wave of the crawl it is fetched
-    blocks: str = ""  # the checksums of a local input's blocks; of a file in pieces, only the first piece has them,
-    # of a group they are parted by blanks
+    blocks: str = ""  # the checksums of a local input's blocks: at a file's first piece only; of a group with blanks
     files: tuple[str, ...] = ()  # of a group of small texts: the names of all, of which the first lies at uri
 
     def __post_init__(self) -> None:

@@ -97,7 +97,7 @@ def test_a_flipped_bit_ends_the_stage_that_reads_it_and_its_removal_mends_it(nam
     with pytest.raises(Exception, match="/".join(name.split("/")[-2:])) as raised:
         run(chosen, out, ENGINE)
     assert DamageError.__name__ in f"{type(raised.value).__name__} {raised.value}"
-    assert not (out / "manifest.json").exists()
+    assert not (out / READ[name] / "stage.json").exists()
     (out / name).unlink()
     run(chosen, out, ENGINE)
     assert {path: path.read_bytes() for path in out.rglob("*.bin")} == whole
