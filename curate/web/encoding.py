@@ -14,6 +14,8 @@ from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 from curate.web.sniff import is_utf_16
 
 BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+SAMPLE = 1 << 16  # bytes, from the first that is not ASCII, by which an encoding is judged
+BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 META_BYTES = 4096  # the part of a page in which its own charset is looked for
 COMMENT = re.compile(rb"<!--.*?(?:-->|$)", re.S)
 META = re.compile(rb"<meta[\s/]([^>]*)", re.I)
@@ -61,15 +63,18 @@ def _decode_other(body: bytes, charset: str) -> str:
     text = body.decode("utf-8", "replace")
     if _wrong(text) * 10 < _beyond_ascii(text):  # UTF-8 with few wrong bytes
         return text
-    for name in _encodings(body, charset):
-        text = _decode_as(body, name)
+    first = BEYOND_ASCII.search(body)
+    begin = first.start() if first else 0
+    sample = body[begin : begin + SAMPLE]
+    for name in _encodings(body, charset, sample):
+        text = _decode_as(sample, name)
         if 2 * _wrong(text) < _beyond_ascii(text):
-            return text
+            return _decode_as(body, name)
     return _decode_as(body, "cp1252")
 
 
-def _encodings(body: bytes, charset: str) -> Iterator[str]:
-    """Yields the encodings that a body may have, the likeliest first."""
+def _encodings(body: bytes, charset: str, sample: bytes) -> Iterator[str]:
+    """Yields the encodings that a body may have, the likeliest first; sample: a part of it with other than ASCII."""
     for label in (charset, _own_charset(body)):
         name = map_encoding_to_html5(label, fallback_utf8=False) if label else None
         name = name or MORE_LABELS.get(label.lower())
@@ -78,7 +83,7 @@ def _encodings(body: bytes, charset: str) -> Iterator[str]:
     detected = detect_encoding(body)
     if detected and not detected.startswith("utf-"):
         yield "koi8-u" if detected == "koi8-r" else detected  # Ukraine's has the same letters, and its own
-    elif 2 * len(HANGUL.findall(text := _decode_as(body, "euc_kr"))) > _beyond_ascii(text):  # which it does not know
+    elif 2 * len(HANGUL.findall(text := _decode_as(sample, "euc_kr"))) > _beyond_ascii(text):  # which it does not know
         yield "euc_kr"
 
 

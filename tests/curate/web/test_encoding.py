@@ -29,3 +29,8 @@ def test_a_label_that_lies_and_bytes_that_tell_nothing_are_windows_1252():
 @pytest.mark.parametrize("text", ["2\0" * 3, "x\0y", "a\0"])
 def test_a_few_nul_characters_are_not_utf_16(text):
     assert decode(text.encode(), "") == text
+
+
+def test_an_encoding_is_judged_by_what_is_not_ascii_wherever_that_stands():
+    text = "<p>word </p>" * 50_000 + "Смотритель маяка спускался к гавани. " * 9
+    assert decode(text.encode("cp1251"), "utf-8") == text
