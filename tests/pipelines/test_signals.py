@@ -5,6 +5,7 @@ drawn with a fixed seed, but what a command is doing then depends on the machine
 """
 
 import fcntl
+import math
 import os
 import pty
 import random
@@ -147,7 +148,7 @@ def fire(shot: Shot, started: Started, mark: str, folder: Path, said: str) -> bo
         started.send(shot.sent, shot.to)
     shot.said = started.end()
     shot.seconds, shot.code = time.monotonic() - began, started.process.returncode
-    if shot.code == 0:  # it was done before
+    if shot.code in (0, 2):  # it was done before
         return False
     assert marked(mark) == {}, shot
     assert shot.code == 130, shot
@@ -244,10 +245,10 @@ def test_other_commands_that_are_interrupted_leave_nothing_and_can_be_repeated(
             return [str(places.get(word, word)).replace("NEW", str(new)) for word in words]
 
         began = time.monotonic()
-        ran = curate(*filled(folder / "whole"))
-        assert ran.code == 0, (name, ran.err)
+        whole = curate(*filled(folder / "whole"))
+        assert whole.code == (2 if name == "gate" else 0), (name, whole.err)  # quickstart has too few pages for a gate
         seconds = time.monotonic() - began
-        for number in range(SIGNALS // 30):
+        for number in range(math.ceil(SIGNALS / 3 / len(OTHERS))):
             terminal = draw.random() < 0.4
             shot = Shot(name, "", *draw.choice(SEEN if terminal else PIPED), terminal)
             started = Started(
@@ -255,8 +256,7 @@ def test_other_commands_that_are_interrupted_leave_nothing_and_can_be_repeated(
             )
             time.sleep(draw.uniform(0.1, 0.9) * seconds)
             shots += [shot] if fire(shot, started, mark, folder, said) else []
-        ran = curate(*filled(folder / "new"))
-        assert ran.code == 0, (name, ran.err)
+        assert curate(*filled(folder / "new")).code == whole.code
         assert files(folder / "new", outputs) == files(folder / "whole", outputs)
     show(shots)
 
