@@ -1,7 +1,6 @@
 """Writes report.html: one static file with the counts of each stage, the sources, and kept and rejected documents."""
 
 import base64
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from curate.inspection import funnel
 from curate.stage.claims import check_own
 from curate.stage.parts import part_name
 from curate.stage.record import read_stage
-from curate.storage.writing import sealed_page, write_bytes
+from curate.storage.writing import sealed_page, unsealed, write_bytes
 
 PER_REASON = 3  # documents
 KEPT = 8  # documents
@@ -90,8 +89,8 @@ def _texts(part: Path, ids: list[bytes]) -> dict[bytes, str]:
 def training(out: Path) -> Row | None:
     """Returns the content of train.json with the curve as base64, or None where nothing was trained here."""
     try:
-        outcome: Row = json.loads((out / "train" / "train.json").read_bytes())
+        outcome: Row = unsealed((out / "train" / "train.json").read_bytes())
         outcome["curve"] = base64.b64encode((out / "train" / "loss.png").read_bytes()).decode()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return outcome

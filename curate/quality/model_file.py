@@ -3,7 +3,6 @@
 The card holds the digests of the model's inputs, so that a resumed run does not train again.
 """
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,6 +19,7 @@ from curate.quality.config import Score
 from curate.quality.windows import labelled_documents
 from curate.stage import traces
 from curate.stage.plan import json_digest
+from curate.storage import together
 from curate.storage.together import write_together
 from curate.storage.writing import sha256_of
 
@@ -40,7 +40,7 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
     versions = [__version__, metadata.version("fasttext-community")]
     training = {name: value for name, value in settings.to_table(placed).items() if name not in KEEP_RULE}
     key = json_digest([training, inputs, versions])
-    path, card = folder / MODEL, _read_card(folder)
+    path, card = folder / MODEL, together.read(folder / CARD)
     if card.get("key") == key and path.exists() and sha256_of(path) == card["sha256"]:
         return placed, card["sha256"]
     traces.check_free(traces.read(folder, "score"), (MODEL, CARD))
@@ -90,11 +90,3 @@ def _check_label(score: Score, path: Path, sha256: str) -> None:
     labels = classifier.load(path, sha256).labels
     if score.label not in labels:
         raise SettingsError(f"score.label: {score.model or path} has no label {score.label!r}; it has {labels}")
-
-
-def _read_card(folder: Path) -> dict[str, Any]:
-    """Reads the card in a folder; empty if there is none that can be read."""
-    try:
-        return dict(json.loads((folder / CARD).read_bytes()))
-    except (OSError, ValueError):
-        return {}
