@@ -122,7 +122,7 @@ def load(
     for assignment in assignments:
         keys, value = settings.parse_assignment(assignment)
         if keys[0] == "sources" and keys[1:] and isinstance(own, dict):
-            _check_source(keys[1], [*own], f"--set {assignment}")
+            check_source(keys[1], [*own], f"--set {assignment}")
         table = settings.merge(table, with_absolute_paths(settings.assign({}, keys, value), Path()))
     for source, inputs in _by_source(files, table.get("sources", {})).items():
         given = settings.assign({}, ("sources", source, "inputs"), inputs)
@@ -182,7 +182,7 @@ def with_absolute_paths(table: Table, folder: Path) -> Table:
     return table
 
 
-def _check_source(name: str, names: list[str], origin: str) -> None:
+def check_source(name: str, names: list[str], origin: str) -> None:
     """Raises SettingsError where a source is not among these names but is spelt much like one of them.
 
     Names that differ in digits alone (cc-2020, cc-2021) are sources of their own.

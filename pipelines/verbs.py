@@ -69,6 +69,8 @@ def _loaded(
     _check_settings(stage, assignments)
     loaded = recipes.load(recipe, assignments) if recipe else _plain(assignments)
     _check_columns(assignments, source)
+    if recipe and "sources" in KINDS[stage].reads:
+        recipes.check_source(source, [*loaded.sources], f"--source {source}")
     if all_languages and "filter" not in KINDS[stage].reads:
         raise SettingsError(f"--all-languages: {stage} asks for no language")
     return recipes.in_all_languages(loaded) if all_languages else loaded

@@ -10,6 +10,7 @@ from rich.console import Console
 from curate import recipe
 from curate.errors import SettingsError, StrictError
 from curate.inspection.verify import faults
+from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.target import EngineOptions
@@ -103,6 +104,18 @@ def test_values_that_cannot_be_read_and_ids_of_two_texts_are_warnings_and_by_str
     with pytest.raises(StrictError):
         made(path, tmp_path / "strict", strict=True)
     assert (tmp_path / "strict" / "extract" / "stage.json").exists()
+
+
+def test_a_verb_refuses_a_source_that_is_spelt_much_like_one_of_its_recipe(tmp_path):
+    path = written(tmp_path, texts("web"))
+    engine = Engine(target=EngineOptions(workers=1))
+    message = "--source bokos: the recipe has no source 'bokos'; did you mean 'books'"
+    with pytest.raises(SettingsError, match=message):
+        verbs.run("filter", (str(tmp_path / "web.jsonl"),), tmp_path / "f", str(path), (), engine, "bokos")
+    assert not (tmp_path / "f").exists()
+    for source in ("books", "news"):
+        record = verbs.run("filter", (str(tmp_path / "web.jsonl"),), tmp_path / source, str(path), (), engine, source)
+        assert record.counts.kept == 9
 
 
 def test_a_run_of_which_nothing_is_to_be_said_is_the_same_with_strict(tmp_path):
