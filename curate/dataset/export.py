@@ -143,12 +143,13 @@ def _form(name: str, license: str | None) -> Callable[[Dataset], Files]:
 
 
 def _check_folder(name: str, out: Path, dest: Path) -> None:
-    """Raises UserError where the folder lies in the output, except croissant's, which may be the output."""
+    """Raises UserError where the folder lies in the output or above; croissant's may be the output, or above it."""
     if name == "croissant" and overlap.place(dest) == overlap.place(out):
         return
     if overlap.is_within(dest, out):
         raise UserError(f"{dest}: lies in the output itself, of which a run owns every file; name another folder")
-    overlap.check_apart(out, dest)
+    if name != "croissant":
+        overlap.check_apart(out, dest)
     check_outside(dest)
     if is_run(dest):
         raise UserError(f"{dest}: the folder of a run, which owns every file there; name another folder")

@@ -172,6 +172,16 @@ def test_croissant_may_lie_in_the_output_and_verify_tells_when_it_is_of_another_
     assert [fault for fault in faults(out) if "describes an earlier manifest" in fault]
 
 
+def test_croissant_may_lie_above_the_output_and_no_other_form_may(out):
+    export("croissant", out, out.parent)
+    described = json.loads((out.parent / "croissant.json").read_text())
+    assert {entry["contentUrl"] for entry in described["distribution"] if "contentUrl" in entry} >= {
+        f"out/shards/{name}.bin" for name in shards(out)
+    }
+    with pytest.raises(UserError, match="lies in the output"):
+        export("npy", out, out.parent)
+
+
 def test_the_card_states_the_funnel_the_mixture_and_the_licence(out, tmp_path):
     export("datacard", out, tmp_path / "x", license="odc-by")
     card = (tmp_path / "x" / "README.md").read_text()
