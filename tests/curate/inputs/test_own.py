@@ -139,6 +139,24 @@ def test_bytes_that_are_not_utf_8_cost_a_character_in_any_column_and_are_counted
     assert counted == {"replaced_characters": 4}
 
 
+@pytest.mark.parametrize("quality", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_a_quality_that_is_no_finite_number_is_blank_and_counted(quality, tmp_path):
+    counted = {}
+    (document,) = outcomes(tmp_path / "a.jsonl", [f'{{"text": "a", "quality": {quality}}}\n'.encode()], note=counted)
+    assert (document.text, document.quality) == ("a", None)
+    assert counted == {"unreadable_values": 1}
+
+
+def test_a_text_of_bytes_is_utf_8_and_an_id_of_16_bytes_is_hex(tmp_path):
+    rows = [{"text": b"caf\xc3\xa9", "id": b"i" * 16}, {"text": b"caf\xe9", "id": b"doc-2"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    counted = {}
+    one, other = read(tmp_path / "a.parquet", note=counted)
+    assert (one.text, one.given_id) == ("café", "69" * 16)
+    assert (other.text, other.given_id) == ("caf\ufffd", "doc-2")
+    assert counted == {"replaced_characters": 1}
+
+
 def test_the_sources_of_a_recipe_are_its_own_and_a_row_s_is_metadata(tmp_path):
     (document,) = outcomes(tmp_path / "a.jsonl", [{"text": "a", "source": "books"}], form="owned")
     assert (document.source, document.metadata) == ("web", '{"source":"books"}')

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate import storage
-from curate.records import EPOCH, Document, Failure, Rejection, document_id
+from curate.records import EPOCH, Document, Failure, Rejection, Skipped, document_id
 from curate.stage import parts
 from curate.stage.parts import Counts, PartWriter, TableWriter, read_receipt, receipt_path
 from curate.storage.writing import replacing, sha256_of, write_bytes, write_json
@@ -168,6 +168,23 @@ def test_a_lost_record_is_a_dead_letter_and_a_rejection_and_a_lost_rest_of_a_fil
     assert (part.counts.failed, part.counts.read, part.counts.rejected) == (2, 1, 1)
     assert part.counts.reasons == {"s.broken": 1}
     assert pq.read_table(folder / "failed-00000.parquet")["record"].to_pylist() == [True, False]
+
+
+def test_lost_records_of_one_place_have_ids_of_their_own(folder):
+    with PartWriter(folder, 0, "k") as part:
+        for _ in range(3):
+            part.fail(failure(record=True), "web")
+        part.fail(failure(record=True), "books")
+    ids = pq.read_table(folder / "rejected-00000.parquet")["id"].to_pylist()
+    assert len(set(ids)) == 4
+
+
+def test_what_is_no_document_is_rejected_or_skipped_or_a_dead_letter(folder):
+    with PartWriter(folder, 0, "k") as part:
+        for record in (rejection(), failure(record=True), Skipped("redirect")):
+            part.refuse(record, "web")
+    assert (part.counts.read, part.counts.rejected, part.counts.failed) == (2, 2, 1)
+    assert part.counts.skipped == {"redirect": 1}
 
 
 def counts_after(actions):
