@@ -33,7 +33,7 @@ CODECS = {  # Python's names of what browsers read under these
 }
 MORE_LABELS = {"x-mac-cyrillic": "mac-cyrillic", "x-mac-ukrainian": "mac-cyrillic"}
 PAIRS = {"big5hkscs": "cp950", "euc_jp": "euc_jis_2004"}  # where two bytes that a codec lacks are found
-HANGUL = re.compile("[가-힣]")
+HANGUL = re.compile(rb"[\xb0-\xc8][\xa1-\xfe]")  # a syllable of EUC-KR; no quotation mark before a letter
 C1 = re.compile("[\x80-\x9f]")  # control characters that no page means
 REPLACE = "curate.web"  # the error handler
 
@@ -83,7 +83,7 @@ def _encodings(body: bytes, charset: str, sample: bytes) -> Iterator[str]:
     detected = detect_encoding(body)
     if detected and not detected.startswith("utf-"):
         yield "koi8-u" if detected == "koi8-r" else detected  # Ukraine's has the same letters, and its own
-    elif 2 * len(HANGUL.findall(text := _decode_as(sample, "euc_kr"))) > _beyond_ascii(text):  # which it does not know
+    elif 4 * len(HANGUL.findall(sample)) > len(BEYOND_ASCII.findall(sample)):  # which it does not know
         yield "euc_kr"
 
 
