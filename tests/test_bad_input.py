@@ -16,7 +16,7 @@ GOOD = "articles-00000.warc.gz"
 
 
 def temporaries(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
+    return [path for path in folder.rglob("*") if path.name.startswith(".") and path.name.endswith(".tmp")]
 
 
 def recipe(folder: Path, *, name: str = "own", inputs: str = "in/*", more: str = "") -> Path:
