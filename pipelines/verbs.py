@@ -100,7 +100,9 @@ def _given(
     elif takes == "files":
         recipe = _of_source(recipe, source) if "sources" in KINDS[stage].reads else recipe
         items = source_items({source: inputs}, given.digests, base=recipe.commoncrawl)
-        given = replace(given, items=resolved(items, plans.taken(recipe), engine.progress.warn))
+        if KINDS[stage].leaves == "documents":  # rows of links have no text
+            items = resolved(items, plans.taken(recipe), engine.progress.warn)
+        given = replace(given, items=items)
     else:
         items = named_items(inputs, out, given.digests, source)
         given = replace(given, items=resolved(items, plans.taken(recipe), engine.progress.warn))

@@ -195,3 +195,9 @@ def test_the_real_dumps(curate, data, tmp_path):
     assert 15_500 < links["kept"] < 16_100
     assert gather["reasons"]["links.domain:media"] > 38_000
     assert gather["reasons"]["links.invalid"] == 3
+
+
+def test_lines_of_links_need_no_text(curate, tmp_path):
+    (tmp_path / "posts.ndjson").write_text('{"url": "https://example.com/a", "score": 9}\n')
+    assert curate("links", tmp_path / "posts.ndjson", "-o", tmp_path / "out").code == 0
+    assert (tmp_path / "out" / "stage.json").exists()
