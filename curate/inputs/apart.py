@@ -132,7 +132,7 @@ def _read(folder: Path) -> Iterator[tuple[str, str, str]]:
     for item in record.items:
         if item.form not in UNNAMED:
             for uri in item.uris:
-                yield str(storage.join(folder, uri)), _place(folder, item, uri), item.digest
+                yield overlap.place(storage.join(folder, uri)), _place(folder, item, uri), item.digest
 
 
 def _place(folder: Path, item: Item, uri: str) -> str:

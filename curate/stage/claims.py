@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from curate import settings, storage
@@ -24,7 +24,7 @@ OWN_MARKS = {
 SHA256 = 64  # hex digits
 # What a stage may write under a name that its plan decides, with the number of the part.
 PLACES = re.compile(
-    r"(?:part|rejected|failed)-(?P<number>\d{5,})\.parquet|receipts/\d{5,}\.json|(?:plan|stage)\.json"
+    r"(?:part|rejected|failed)-(?P<number>\d{5,})\.parquet|receipts/(?P<receipt>\d{5,})\.json|(?:plan|stage)\.json"
     r"|(?:train|valid)/[^/]+/part-\d{5,}-of-\d{5,}\.(?:bin|idx|meta\.parquet)"
 )
 
@@ -59,16 +59,19 @@ def _is_started(out: Path, name: str) -> bool:
     return name == attempt.NAME or storage.is_draft(name) or name.startswith("miniweb/") or pointers
 
 
-def check_stages(out: Path, stages: Iterable[str], parts: int | None = None) -> None:
+def check_stages(out: Path, stages: Sequence[str], parts: int | None = None) -> None:
     """Raises SettingsError where a file that is not ours lies where a stage of a run may write one.
 
-    parts: how many parts the stages have; None: any number. Shards are cut later, so all of their names count.
+    parts: how many parts the stages have; None: as many as before, as workers plan them later. Shards are cut later
+    too, so all of their names count.
     """
+    if parts is None:
+        parts = traces.planned_items(stage_folder(out, stages[0]))
     halves = (KINDS[stage].first_half for stage in stages)
     for stage in (*stages, *(half for half in halves if half)):
         folder = stage_folder(out, stage)
         numbered = [(name, match) for name in storage.entries(folder)[0] if (match := PLACES.fullmatch(name))]
-        wanted = {name for name, match in numbered if parts is None or int(match["number"] or 0) < parts}
+        wanted = {name for name, match in numbered if int(match["number"] or match["receipt"] or 0) < parts}
         wanted |= {name for name in KINDS[stage].attached if (folder / name).exists()}
         if wanted and not wanted <= _recorded(folder):
             traces.check_free(traces.read(folder, stage), sorted(wanted))
@@ -129,6 +132,7 @@ def check_outside(out: Path) -> None:
     for above in here.parents:
         if is_run(above):
             raise SettingsError(f"{out}: belongs to the run {above}; name a folder outside of it")
+    for above in here.parents:
         if is_own(above / "plan.json") or is_own(above / "stage.json"):
             raise SettingsError(f"{out}: belongs to the stage in {above}; name a folder outside of it")
 

@@ -23,7 +23,7 @@ from curate.stage.kinds import KINDS, NESTED
 from curate.stage.parts import Receipt, part_name, receipt_path
 from curate.stage.plan import Plan, check_version, stated_version
 from curate.storage import together
-from curate.storage.writing import unsealed
+from curate.storage.writing import sha256_of, unsealed
 
 RECEIPT = re.compile(r"receipts/\.?(?P<number>\d{5,})\.json(?:\.\d+\.[0-9a-f]{16}\.curate\.note)?")
 RECEIPT_MARKS = (b'"counts": {', b'"files": {')  # one is left of a receipt with a damaged byte
@@ -77,6 +77,11 @@ def read(folder: Path, stage: str, whole: Iterable[Receipt | None] = ()) -> Trac
     )
 
 
+def planned_items(folder: Path) -> int:
+    """Returns of how many items the plan in a folder is; 1 where there is none."""
+    return len((_stored(folder, "plan.json") or {}).get("items", [])) or 1
+
+
 def is_ours(content: bytes | None, mark: str) -> bool:
     """Returns whether bytes are those of a record of ours, whole or damaged; mark: its format."""
     return content is not None and (mark.encode() in content or b'"seal": "' in content)
@@ -127,11 +132,19 @@ def _receipts(
             continue
         files: Iterable[str]
         try:
-            files = _texts(json.loads(content)["files"])
-        except (ValueError, KeyError, TypeError):
+            stated = json.loads(content)["files"]
+            files = _as_stated(folder, stated) if storage.is_draft(name) else _texts(stated)
+        except (ValueError, KeyError, TypeError, AttributeError):
             files = part_files(stage, numbers[name], plan.get("settings", {}))
         named[name] = frozenset(files)
     return named
+
+
+def _as_stated(folder: Path, files: dict[str, dict[str, Any]]) -> set[str]:
+    """Returns the files whose content is that which a temporary receipt states: it names what may not be there yet."""
+    sizes = {name: (folder / name).stat().st_size for name in files if (folder / name).is_file()}
+    same = {name for name, size in sizes.items() if size == files[name]["bytes"]}
+    return {name for name in same if sha256_of(folder / name) == files[name]["sha256"]}
 
 
 def _texts(names: Any) -> Iterator[str]:

@@ -2,7 +2,8 @@ import csv
 import json
 import math
 import struct
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,11 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install '.[train]'")
 pytest.importorskip("altair", reason="the loss curve needs altair: pip install '.[train]'")
 
+from curate import storage  # noqa: E402
+from curate.errors import SettingsError  # noqa: E402
 from curate.gpt.config import Train, settings_of  # noqa: E402
 from curate.gpt.model import GPT  # noqa: E402
+from curate.gpt.result import is_done  # noqa: E402
 from curate.gpt.shapes import PRESETS, Shape  # noqa: E402
 from curate.gpt.train import Row, Vocabulary, _backward, draw, learning_rate, train  # noqa: E402
 from curate.loader import Loader  # noqa: E402
@@ -174,6 +178,48 @@ def test_a_loss_that_is_no_number_stops_the_run_and_writes_nothing(run, tmp_path
     with pytest.raises(ValueError, match=r"at step .*; lower learning_rate"):
         train(run[0], tmp_path / "out", settings, decode=spell)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_model_that_is_replaced_half_counts_as_none_and_is_made_whole_by_the_next_training(step, tmp_path):
+    manifest, out, other = write(tmp_path / "set"), tmp_path / "model", replace(SETTINGS, steps=3, seed=7)
+    train(manifest, out, replace(SETTINGS, steps=2))
+    before, left = {path.name: path.read_bytes() for path in out.iterdir()}, [step]
+
+    def publish(draft, path):
+        if left[0] == 0:
+            raise OSError(28, "No space left on device")
+        left[0] -= 1
+        real(draft, path)
+
+    real = storage.publish
+    with pytest.MonkeyPatch.context() as patch, suppress(OSError):
+        patch.setattr(storage, "publish", publish)
+        train(manifest, out, other)
+    done = [is_done(manifest, out, settings) for settings in (replace(SETTINGS, steps=2), other)]
+    assert done == [False, step >= len(FILES) - 1]
+    train(manifest, out, other)
+    assert is_done(manifest, out, other)
+    assert {path.name for path in out.iterdir()} == before.keys() == FILES
+
+
+def test_a_file_of_the_user_s_is_not_replaced_by_a_model(tmp_path):
+    manifest, out = write(tmp_path / "set"), tmp_path / "model"
+    out.mkdir()
+    for name in ("model.pt", "train.json", "notes.txt"):
+        (out / name).write_text("mine")
+    with pytest.raises(SettingsError, match=r"model\.pt: not written by curate"):
+        train(manifest, out, replace(SETTINGS, steps=1))
+    assert {path.name: path.read_text() for path in out.iterdir()} == dict.fromkeys(
+        ("model.pt", "train.json", "notes.txt"), "mine"
+    )
+    for name in ("model.pt", "train.json"):
+        (out / name).unlink()
+    train(manifest, out, replace(SETTINGS, steps=1))
+    (out / "loss.csv").write_text("mine now")
+    with pytest.raises(SettingsError, match=r"loss\.csv: not written by curate, or changed since"):
+        train(manifest, out, replace(SETTINGS, steps=2))
+    assert (out / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(("step", "rate"), [(1, 0.1), (10, 1.0), (60, 0.55), (110, 0.1)])
