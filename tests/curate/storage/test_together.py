@@ -1,6 +1,5 @@
 """Files that belong together: old ones whole, new ones whole, or no record at all; and whose they are."""
 
-import json
 from contextlib import suppress
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from curate import storage
 from curate.errors import SettingsError
 from curate.storage import together
+from curate.storage.writing import unsealed
 
 
 def contents(folder):
@@ -24,7 +24,7 @@ def is_whole(folder):
 
 
 def test_the_record_states_every_file_and_what_it_is_told(tmp_path):
-    assert put(tmp_path, "old") == json.loads((tmp_path / "all.json").read_bytes())
+    assert put(tmp_path, "old") == unsealed((tmp_path / "all.json").read_bytes())
     assert together.read(tmp_path / "all.json")["word"] == "old"
     assert is_whole(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "c", "all.json"}
