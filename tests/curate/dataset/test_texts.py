@@ -185,7 +185,7 @@ def test_inputs_that_have_changed_since_are_refused(out, tmp_path):
     part = out / "filter" / "part-00000.parquet"
     table = pq.read_table(part)
     pq.write_table(table.set_column(table.schema.get_field_index("text"), "text", pa.array(["x"] * len(table))), part)
-    with pytest.raises(UserError, match="run it again"):
+    with pytest.raises(UserError, match="not what its receipt states"):
         export_texts("jsonl", out, tmp_path / "x", TextOptions())
     assert not (tmp_path / "x").exists()
 
