@@ -63,14 +63,19 @@ def _decode_other(body: bytes, charset: str) -> str:
     text = body.decode("utf-8", "replace")
     if _wrong(text) * 10 < _beyond_ascii(text):  # UTF-8 with few wrong bytes
         return text
+    return _decode_as(body, _fitting(body, charset))
+
+
+def _fitting(body: bytes, charset: str) -> str:
+    """Returns the likeliest encoding that fits a body which is not UTF-8."""
     first = BEYOND_ASCII.search(body)
     begin = first.start() if first else 0
     sample = body[begin : begin + SAMPLE]
     for name in _encodings(body, charset, sample):
         text = _decode_as(sample, name)
         if 2 * _wrong(text) < _beyond_ascii(text):
-            return _decode_as(body, name)
-    return _decode_as(body, "cp1252")
+            return name
+    return "cp1252"
 
 
 def _encodings(body: bytes, charset: str, sample: bytes) -> Iterator[str]:
@@ -158,5 +163,5 @@ def likely_encoding(sample: bytes) -> str:
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(sample)
     if "\ufffd" not in text or _wrong(text) * 10 < _beyond_ascii(text):
         return "utf-8"
-    detected = detect_encoding(sample)
-    return CODECS.get(detected, detected) if detected and not detected.startswith("utf-") else "cp1252"
+    name = _fitting(sample, "")
+    return CODECS.get(name, name)
