@@ -12,14 +12,14 @@ pytestmark = pytest.mark.processes
     ("arguments", "error"),
     [
         (("filter", "pipe.jsonl", "-o", "out"), "pipe.jsonl: a pipe, which can be read only once"),
-        (("extract", ".", "-o", "out"), ": a pipe"),
+        (("extract", "in", "-o", "out"), "in/pipe.warc: a pipe"),
         (("run", "./pipe.toml", "-o", "out"), "pipe.toml: a pipe"),
         (("run", "./folder.toml", "-o", "out"), "folder.toml: a folder, where a file is needed"),
         (("recipe", "./pipe.toml"), "pipe.toml: a pipe"),
         (("run", "webtext", "-o", "out", "--set", 'sources.webtext.inputs=["a\\u0000b"]'), "a name with a NUL"),
         (
             ("tokenize", "own.jsonl", "-o", "out", "--set", "tokenize.encoding=./pipe.json"),
-            "tokenize.encoding: pipe.json: a pipe",
+            "./pipe.json: a pipe",
         ),
         (("train", "pipe.json", "-o", "out"), "pipe.json: a pipe"),
         (("mix", "pipe.json"), "pipe.json: a pipe"),
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.processes
         (("pack", "own.jsonl", "-o", "out"), "own.jsonl: not the folder of a finished stage"),
         (("gate", "own.jsonl", "-o", "out"), "own.jsonl/extract: not the folder of a finished stage"),
         (("filter", "own.jsonl", "-o", "pipe"), "pipe: cannot write there"),
-        (("filter", "own.jsonl", "-o", "own.jsonl"), "own.jsonl: cannot write there"),
+        (("filter", "own.jsonl", "-o", "own.jsonl"), "own.jsonl: lies in the output own.jsonl"),
         (("filter", "own.jsonl", "-o", ""), "an empty name"),
         (("filter", "", "-o", "out"), "'': an empty name"),
         (("miniweb", "own.jsonl"), "own.jsonl: not a folder"),
@@ -41,8 +41,9 @@ pytestmark = pytest.mark.processes
 def test_what_is_no_file_is_refused_before_it_is_opened(arguments, error, curate, tmp_path):
     for name in ("pipe", "pipe.jsonl", "pipe.toml", "pipe.json"):
         os.mkfifo(tmp_path / name)
-    for name in ("folder", "folder.toml"):
+    for name in ("in", "folder.toml"):
         (tmp_path / name).mkdir()
+    os.mkfifo(tmp_path / "in" / "pipe.warc")
     (tmp_path / "own.jsonl").write_text('{"text": "hello"}\n')
     done = curate(*arguments, cwd=tmp_path)
     assert done.code == 2

@@ -39,6 +39,8 @@ def check_patterns(patterns: Iterable[str], out: Path, made: Iterable[str]) -> N
     for pattern in patterns:
         if pattern.startswith((MINIWEB, names.PREFIX)) or is_http(pattern):
             continue
+        if not storage.is_remote(pattern):
+            storage.check_name(pattern)
         if not _is_glob(pattern):
             overlap.check_apart(pattern, out)
         elif overlap.is_within(fixed := overlap.split(pattern)[0], out):

@@ -34,3 +34,4 @@ from curate.storage.paths import sources as sources
 from curate.storage.paths import stamp as stamp
 from curate.storage.paths import uri as uri
 from curate.storage.regular import check_file as check_file
+from curate.storage.regular import check_name as check_name
