@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from flips import missed
 
 from curate import recipe
 from curate.errors import SettingsError
@@ -224,6 +225,11 @@ def test_pack_holds_every_tokenized_document_once(finished):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_finished_stage_has_no_fault(stage, finished):
     assert list(faults(finished / stage)) == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_changed_byte_of_any_file_of_a_stage_is_found(stage, finished):
+    assert missed(finished / stage, seed=15) == []
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from backports import zstd
+from flips import missed
+from stage_files import reseal
 
 from curate.links.votes import CANDIDATES
 from curate.web.urls import dedupe_key
@@ -90,8 +93,12 @@ def test_a_changed_count_is_a_fault(reference, curate, tmp_path):
     subprocess.run(["cp", "-r", reference, copy], check=True)
     record = json.loads((copy / "gathered" / "stage.json").read_bytes())
     record["counts"]["reasons"]["links.domain:media"] -= 1
-    (copy / "gathered" / "stage.json").write_text(json.dumps(record))
+    reseal(copy / "gathered" / "stage.json", record)
     assert curate("verify", copy).code == 1
+
+
+def test_a_changed_byte_of_any_file_is_found(reference, tmp_path):
+    assert missed(shutil.copytree(reference, tmp_path / "out"), seed=16) == []
 
 
 def test_two_processes_write_the_same_bytes(curate, dumps, reference, tmp_path):
