@@ -42,8 +42,9 @@ def take_checks_away() -> None:
             yield file
 
     original = checked.opened_part
-    for module in [module for module in sys.modules.values() if getattr(module, "opened_part", None) is original]:
-        module.opened_part = opened_part
+    for module in [*sys.modules.values()]:
+        if vars(module).get("opened_part") is original:
+            module.opened_part = opened_part
     storage.opened = lambda path, identity="", blocks="": plain_opened(path, identity)
     parts.digest_of = lambda path: Digest(path.stat().st_size, sha256_of(path), "")
 
@@ -73,13 +74,14 @@ def one(way: str, files: list[str], out: Path) -> dict[str, float]:
 
     recipe, digests, seconds, spent = pipeline.recipe_of(files), Digests(), {}, []
     modules = [wiring(stage) for stage in recipe.stages]
+    halves = {stage: wiring(half) for stage in recipe.stages if (half := KINDS[stage].first_half)}
     if way == "without":
         take_checks_away()
     count_checksums(spent)
     for stage, module in zip(recipe.stages, modules, strict=True):
         if half := KINDS[stage].first_half:
             plan = plans.planned(half, recipe, out, digests)
-            seconds[half] = timed(pipeline.loop, plan, wiring(half).make_part)
+            seconds[half] = timed(pipeline.loop, plan, halves[stage].make_part)
         plan = plans.planned(stage, recipe, out, digests)
         steps = (pipeline.dedup_loop, plan) if stage == "dedup" else (pipeline.loop, plan, module.make_part)
         seconds[stage] = timed(*steps)
@@ -97,7 +99,7 @@ def measure(way: str, files: list[str]) -> dict[str, float]:
     """Runs one way in a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--one", way, "--out", f"{folder}/out", "--names", *files]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

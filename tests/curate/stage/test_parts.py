@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stage_files import reseal
 
 from curate import storage
 from curate.records import EPOCH, Document, Failure, Rejection, Skipped, document_id
@@ -157,7 +158,7 @@ def test_a_receipt_that_is_no_receipt_is_none(content, folder):
 def test_a_receipt_with_an_unknown_field_is_none(folder):
     written(folder)
     path = receipt_path(folder, 7)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"colour": "red"}))
+    reseal(path, json.loads(path.read_text()) | {"colour": "red"})
     assert read_receipt(folder, 7, "k") is None
 
 

@@ -232,7 +232,7 @@ def test_a_folder_without_a_closing_record_is_no_finished_stage(tmp_path):
 def test_a_closing_record_whose_tables_are_lists_of_something_else_is_named(name, plan):
     finish(plan)
     path = plan.folder / "stage.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {name: [3]}))
+    reseal(path, json.loads(path.read_text()) | {name: [3]})
     with pytest.raises(SettingsError, match="not readable as a stage record"):
         read_stage(plan.folder)
 

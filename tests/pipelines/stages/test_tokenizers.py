@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from own_tokenizers import LARGE, STORY, byte_level
+from stage_files import reseal
 
 from curate import recipe
 from curate.dataset import manifest
@@ -125,7 +126,7 @@ def test_an_untouched_output_has_no_fault_and_another_end_of_text_is_one(out):
     path = out / "manifest.json"
     contract = json.loads(path.read_text())
     contract["tokenizer"]["eot"] += 1
-    path.write_text(json.dumps(contract))
+    reseal(path, contract)
     assert list(faults(out)) == [f"{path}: 'tokenizer' is not what recipe.toml and the stages give"]
 
 
