@@ -132,7 +132,9 @@ def test_why_lists_each_document_of_a_given_id_at_every_stage(out):
 def test_another_column_makes_the_stage_anew(folder, out, tmp_path):
     run(recipe(folder), tmp_path / "out", ENGINE)
     before = read_stage(tmp_path / "out" / "extract").key
-    table = {"web": {"inputs": [str(folder / "web-*.jsonl")], "columns": {"text": "content"}, "keep_columns": []}}
+    books = {"inputs": [str(folder / "books.jsonl")], "keep_columns": []}
+    web = {"inputs": [str(folder / "web-*.jsonl")], "columns": {"text": "content"}, "keep_columns": []}
+    table = {"web": web, "books": books}
     run(recipe(folder, sources=table), tmp_path / "out", ENGINE)
     assert read_stage(tmp_path / "out" / "extract").key != before
     assert {row["metadata"] for row in rows(tmp_path / "out" / "extract")} == {None}
