@@ -155,7 +155,8 @@ def test_a_folder_of_someone_elses_files_is_left_alone(curate, tmp_path):
 
 def test_a_verb_refuses_the_folder_of_another_stage(curate, inputs, tmp_path):
     assert curate("extract", inputs / "good.warc.gz", "-o", tmp_path / "out").code == 0
-    done = curate("filter", tmp_path / "out", "-o", tmp_path / "out")
+    (tmp_path / "own.jsonl").write_text('{"text": "hello"}\n')
+    done = curate("filter", tmp_path / "own.jsonl", "-o", tmp_path / "out")
     assert done.code == 2
     assert "holds the output of extract, not of filter" in done.error
 
@@ -163,7 +164,7 @@ def test_a_verb_refuses_the_folder_of_another_stage(curate, inputs, tmp_path):
 def test_a_verb_refuses_an_input_that_is_no_document(curate, inputs, tmp_path):
     done = curate("filter", inputs / "good.warc.gz", "-o", tmp_path / "out")
     assert done.code == 2
-    assert "neither a stage folder nor documents" in done.error
+    assert "good.warc.gz: neither a stage folder nor " in done.error
 
 
 def test_two_runs_do_not_write_to_one_folder(command, curate, tmp_path):
