@@ -197,8 +197,8 @@ def _forget(folder: Path) -> int:
 
 
 def _holds_failed(receipt: bytes) -> bool:
-    """Returns whether a receipt counts a dead letter; one that cannot be read vouches for nothing."""
+    """Returns whether a receipt counts a dead letter; one of ours that is damaged vouches for nothing."""
     try:
         return parse_receipt(receipt).counts.failed > 0
     except ValueError:
-        return True
+        return traces.is_ours(receipt, "curate.receipt")

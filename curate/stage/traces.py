@@ -120,7 +120,7 @@ def _work(files: Iterable[str], stage: str, plan: dict[str, Any]) -> Iterator[st
 def _receipts(
     folder: Path, stage: str, plan: dict[str, Any], whole: Iterable[Receipt | None]
 ) -> dict[str, frozenset[str]]:
-    """Returns the receipts in a folder, and what each names; one that is damaged names whatever a part may hold."""
+    """Returns the receipts in a folder, and what each names: a damaged one under its own name all that a part may hold."""
     named = {str(receipt_path(Path(), receipt.number)): frozenset(receipt.files) for receipt in whole if receipt}
     listed = {f"receipts/{name}" for name in storage.names(folder / "receipts")}
     numbers = {name: int(match["number"]) for name in listed if (match := RECEIPT.fullmatch(name))}
@@ -135,7 +135,7 @@ def _receipts(
             stated = json.loads(content)["files"]
             files = _as_stated(folder, stated) if storage.is_draft(name) else _texts(stated)
         except (ValueError, KeyError, TypeError, AttributeError):
-            files = part_files(stage, numbers[name], plan.get("settings", {}))
+            files = () if storage.is_draft(name) else part_files(stage, numbers[name], plan.get("settings", {}))
         named[name] = frozenset(files)
     return named
 

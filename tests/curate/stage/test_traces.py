@@ -248,6 +248,20 @@ def test_a_damaged_receipt_or_plan_of_ours_is_made_anew(tmp_path):
     assert read_receipt(tmp_path, 0, plan.part_key(plan.items[0]))
 
 
+def test_what_is_no_receipt_of_ours_is_not_forgotten_and_names_nothing(tmp_path):
+    plan = plan_of(tmp_path)
+    open_stage(plan)
+    for number in (0, 1):
+        make(plan, number, failed=number == 0)
+    close_stage(plan)
+    theirs = dict.fromkeys(("receipts/00009.json", "part-00009.parquet", "receipts/mine.json"), b"mine")
+    for name, content in theirs.items():
+        write_new(tmp_path / name, content)
+    assert forget_failed(tmp_path) == 1
+    assert [item.number for item in open_stage(plan)] == [0]
+    assert {name: (tmp_path / name).read_bytes() for name in theirs} == theirs
+
+
 def test_a_receipt_that_names_files_elsewhere_removes_none(tmp_path):
     (tmp_path / "victim").write_text("keep")
     plan = plan_of(tmp_path / "filter", items=1)
