@@ -120,7 +120,7 @@ def _work(files: Iterable[str], stage: str, plan: dict[str, Any]) -> Iterator[st
 def _receipts(
     folder: Path, stage: str, plan: dict[str, Any], whole: Iterable[Receipt | None]
 ) -> dict[str, frozenset[str]]:
-    """Returns the receipts in a folder, and what each names: a damaged one under its own name all that a part may hold."""
+    """Returns the receipts in a folder, and what each names; a damaged one, not renamed, all that a part may hold."""
     named = {str(receipt_path(Path(), receipt.number)): frozenset(receipt.files) for receipt in whole if receipt}
     listed = {f"receipts/{name}" for name in storage.names(folder / "receipts")}
     numbers = {name: int(match["number"]) for name in listed if (match := RECEIPT.fullmatch(name))}
