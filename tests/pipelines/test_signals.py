@@ -9,6 +9,7 @@ import math
 import os
 import pty
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -79,19 +80,24 @@ class Started:
         over = time.monotonic() + PATIENCE_S
         while not [*scratch.iterdir()] and self.process.poll() is None and time.monotonic() < over:
             time.sleep(0.002)  # before, Python itself starts, and ends at a signal as it sees fit
-        self._heard = bytearray()
+        self._heard, self._closing = bytearray(), False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         source = self.process.stderr.fileno() if self.process.stderr else self.keyboard
         with suppress(OSError):  # a terminal that has lost its last process is an error to read
-            while heard := os.read(source, 1 << 16):
-                self._heard += heard
+            while not self._closing:
+                if select.select([source], [], [], 0.01)[0]:
+                    if not (heard := os.read(source, 1 << 16)):
+                        break
+                    self._heard += heard
 
     def send(self, sent: str, to: str) -> None:
         """Sends a signal to the command alone or to its group, or has the terminal do so."""
         if sent == "closed":
+            self._closing = True
+            self._reader.join()  # a read under way would keep it open
             os.close(self.keyboard)
             self.keyboard = None
         elif to == "terminal":
