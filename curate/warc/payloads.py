@@ -87,8 +87,8 @@ def _answer(block: Sequence[bytes | memoryview]) -> _Answer | None:
     """Returns the answer that a block begins with; None without a status line."""
     head = bytes(block[0][:MAX_HEAD])
     if head[:1] in (b"\r", b"\n"):  # empty lines before the status line
-        block = [b"".join(block).lstrip(b"\r\n")]
-        head = block[0][:MAX_HEAD]
+        whole = b"".join(block).lstrip(b"\r\n")
+        block, head = [whole], whole[:MAX_HEAD]
     begin = _body_start(head)
     if begin == len(head):  # the header may be longer
         head = b"".join(block)
