@@ -80,8 +80,8 @@ def test_w98_of_two_attempts_at_a_lot_one_fetches_and_the_other_finds_it_done(tm
         table = settings.to_table(rules)
         stage = Stage(stage="crawl", folder=out, settings={name: table[name] for name in DECIDING}, items=())
         stage = crawl._with_wave(stage, [target(url, "web") for url in urls], rules, 0, "web")
-        write_json(out / crawl.CONDUCT, table)
         begin_stage(stage)
+        write_json(out / crawl.CONDUCT, table)
         context = multiprocessing.get_context("spawn")
         attempts = [context.Process(target=crawl.fetch_lot, args=(stage, stage.items[0])) for _ in range(2)]
         for process in attempts:
