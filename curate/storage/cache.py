@@ -74,7 +74,7 @@ def _check_digest(file: Path, sha256: str, check: Check) -> None:
 def _note(file: Path, sha256: str) -> Path | None:
     """Returns the file that says that a shard was sound, whether or not it is there; None where there is no cache."""
     status = file.stat()
-    version = f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{sha256}"
+    version = f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{sha256}"
     try:
         return home() / "checked" / hashlib.sha256(os.fsencode(version)).hexdigest()
     except SettingsError:
