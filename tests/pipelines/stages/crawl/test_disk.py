@@ -18,7 +18,7 @@ from curate.crawl.targets import target
 from curate.pipelines.stages import crawl
 from curate.stage.plan import Plan as Stage
 from curate.stage.record import begin_stage
-from curate.storage.writing import write_json
+from curate.storage.writing import write_record
 
 PAGES = 4
 PLAN = Plan(hosts=(Host(name="d.test", address="127.40.0.1"),))
@@ -81,7 +81,7 @@ def test_w98_of_two_attempts_at_a_lot_one_fetches_and_the_other_finds_it_done(tm
         stage = Stage(stage="crawl", folder=out, settings={name: table[name] for name in DECIDING}, items=())
         stage = crawl._with_wave(stage, [target(url, "web") for url in urls], rules, 0, "web")
         begin_stage(stage)
-        write_json(out / crawl.CONDUCT, table)
+        write_record(out / crawl.CONDUCT, table)
         context = multiprocessing.get_context("spawn")
         attempts = [context.Process(target=crawl.fetch_lot, args=(stage, stage.items[0])) for _ in range(2)]
         for process in attempts:
