@@ -186,8 +186,10 @@ def detect(raw: Raw) -> Framing | None:
     codecs = (GZIP, zstd_of(raw), LZ4)
     if SKIPPABLE.match(head):
         return _first_framing(raw, codecs)
+    plain = _first_framing(raw, (None,), 1)
     likely = tuple(codec for codec in codecs if head.startswith(codec.magic))
-    return (_first_framing(raw, likely) if likely else None) or _first_framing(raw, (None, *codecs))
+    # What a damaged packed file holds may look like a plain record, so plain comes last, unless it begins the file.
+    return plain or _first_framing(raw, likely) or _first_framing(raw, codecs) or _first_framing(raw, (None,))
 
 
 def no_record_message(raw: Raw) -> str:
@@ -197,9 +199,9 @@ def no_record_message(raw: Raw) -> str:
     return f"no WARC or ARC record found{mend}"
 
 
-def _first_framing(raw: Raw, codecs: tuple[Codec | None, ...]) -> Framing | None:
-    """Returns that framing with one of these codecs whose first unit begins first; None where no unit begins."""
-    best, least = None, raw.size
+def _first_framing(raw: Raw, codecs: tuple[Codec | None, ...], stop: int | None = None) -> Framing | None:
+    """Returns that framing with one of these codecs whose first unit begins first, before `stop`; None where none does."""
+    best, least = None, raw.size if stop is None else stop
     for codec in codecs:
         for dialect in (WARC, ARC):
             framing = Framing(raw, codec, dialect)

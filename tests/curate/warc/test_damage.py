@@ -42,6 +42,12 @@ def test_a_last_member_that_is_cut_is_no_page_and_its_bytes_are_told(packing):
         assert (lost.offset, lost.length) == (start, cut - start)
 
 
+def test_the_line_of_a_record_inside_a_damaged_member_makes_no_plain_file():
+    """A member that stores its bytes as they are holds the line with which a plain record begins."""
+    stored = [gzip.compress(record, 0) for record in RECORDS]
+    assert summary(read(changed(b"".join(stored), 0))) == ["garbage", *URLS[1:]]
+
+
 def test_an_uncompressed_file_cut_anywhere_keeps_the_whole_records_and_names_the_cut_one():
     whole, start = b"".join(RECORDS[:2]), len(RECORDS[0])
     for cut in range(start + 1, len(whole)):

@@ -273,4 +273,6 @@ def test_the_command_writes_a_graph_offline_and_tells_what_is_not_installed(cura
     command = [sys.executable, "-c", hidden, *words, "--", *BEAM]
     absent = subprocess.run(command, capture_output=True, text=True)
     assert absent.returncode == 2
-    assert re.fullmatch(r"curate: Dataflow's client is not installed .*'curate-corpus\[gcp\]'\n", absent.stderr)
+    assert re.fullmatch(
+        r"curate: google\.cloud.* not installed: pip install '\.\[gcp\]' in .*checkout\n", absent.stderr
+    )
