@@ -200,7 +200,7 @@ def no_record_message(raw: Raw) -> str:
 
 
 def _first_framing(raw: Raw, codecs: tuple[Codec | None, ...], stop: int | None = None) -> Framing | None:
-    """Returns that framing with one of these codecs whose first unit begins first, before `stop`; None where none does."""
+    """Returns the framing with one of these codecs whose first unit begins first; None where none begins by `stop`."""
     best, least = None, raw.size if stop is None else stop
     for codec in codecs:
         for dialect in (WARC, ARC):
