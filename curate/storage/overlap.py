@@ -43,10 +43,12 @@ def takes(pattern: str, folder: str | Path, names: Iterable[str]) -> bool:
     """Returns whether a glob takes a file of one of these names in a folder, there or not; "" is the folder itself."""
     fixed, magic = split(pattern)
     start, within = place(fixed).rstrip("/") + "/", place(folder).rstrip("/") + "/"
-    if not within.startswith(start):
-        return False
-    parts = within[len(start) :].split("/")[:-1]
-    return any(_matches(magic, [*parts, *(name.split("/") if name else ())]) for name in names)
+    for name in names:
+        path = f"{within}{name}/" if name else within
+        parts = path.removeprefix(start).split("/")[:-1]
+        if path.startswith(start) and (_matches(magic, parts) if parts else magic == ["**"]):
+            return True
+    return False
 
 
 def split(pattern: str) -> tuple[str, list[str]]:
@@ -66,11 +68,11 @@ def _matches(patterns: Sequence[str], parts: Sequence[str]) -> bool:
     """Returns whether the parts of a name fit those of a glob, in which ** stands for any number of folders."""
     if not patterns:
         return not parts
+    if [*patterns] == ["**"]:
+        return bool(parts) and not any(part.startswith(".") for part in parts)
     if patterns[0] == "**":
-        if _matches(patterns[1:], parts):
-            return True
-        last = len(patterns) == 1 and len(parts) == 1
-        return bool(parts) and not parts[0].startswith(".") and (last or _matches(patterns, parts[1:]))
+        deeper = parts and not parts[0].startswith(".") and _matches(patterns, parts[1:])
+        return bool(deeper or _matches(patterns[1:], parts))
     if not parts or (parts[0].startswith(".") and not patterns[0].startswith(".")):
         return False
     return fnmatchcase(parts[0], patterns[0]) and _matches(patterns[1:], parts[1:])

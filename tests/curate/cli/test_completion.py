@@ -32,8 +32,9 @@ def test_bash_completes_what_install_completion_has_installed(words, answer, hom
     bash = shutil.which("bash")
     if not bash:
         pytest.skip("bash is not here")
-    done = subprocess.run(["curate", "--install-completion", "bash"], env=home, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    install = [bash, "--norc", "-c", "curate --install-completion; exit $?"]  # for the shell that it is called in
+    done = subprocess.run(install, env=home, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
     script = COMPLETE.format(words=" ".join(words), last=len(words) - 1)
     completed = subprocess.run([bash, "--norc", "-c", script], env=home, capture_output=True, text=True)
     assert completed.stderr == ""

@@ -218,7 +218,7 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("", "no labelled documents"), ("{}\n", r"bad\.jsonl, (line|row) 1: ")]
+    ("content", "message"), [("", r"bad\.jsonl, line 1: the file is empty"), ("{}\n", r"bad\.jsonl, (line|row) 1: ")]
 )
 def test_labelled_documents_that_are_none_are_refused(content, message, labelled, tmp_path):
     (tmp_path / "bad.jsonl").write_text(content)

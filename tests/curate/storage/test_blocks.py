@@ -56,14 +56,20 @@ def test_one_flipped_bit_is_the_fault_and_other_blocks_are_read(size, content, t
         changed = bytearray(content[:size])
         changed[place] ^= 1 << place % 8
         path.write_bytes(changed)
-        with storage.checked(path, stated, FAULT) as file:
-            for number in range(-(-size // BLOCK)):
-                file.seek(number * BLOCK)
-                if number == place // BLOCK:
-                    with pytest.raises(ValueError, match="changed"):
-                        file.read(1)
-                else:
-                    assert file.read(1) == content[number * BLOCK :][:1]
+        with pytest.raises(ValueError, match="changed"):  # at the end again, as a reader may take it for damage
+            read_but_one(path, stated, content[:size], place // BLOCK)
+
+
+def read_but_one(path, stated, content, spoiled):
+    """Reads the first byte of each block of a file, of which one is spoiled."""
+    with storage.checked(path, stated, FAULT) as file:
+        for number in range(-(-len(content) // BLOCK)):
+            file.seek(number * BLOCK)
+            if number == spoiled:
+                with pytest.raises(ValueError, match="changed"):
+                    file.read(1)
+            else:
+                assert file.read(1) == content[number * BLOCK :][:1]
 
 
 @pytest.mark.parametrize("change", [lambda old: old[:-1], lambda old: old + b"x", lambda old: old[:9], lambda _: b""])
@@ -79,11 +85,17 @@ def test_a_file_that_is_longer_or_shorter_is_the_fault(change, content, tmp_path
 def test_an_input_that_is_changed_while_it_is_read_is_named(content, tmp_path):
     path = tmp_path / "in.warc"
     path.write_bytes(content)
+    with pytest.raises(ChangedError, match=r"in\.warc: was changed after the stage was planned"):
+        read_while_it_changes(path, content)
+
+
+def read_while_it_changes(path, content):
+    """Reads a file, changes it, and reads on in another block."""
     with storage.opened(path, blocks=digest_of(path).blocks) as (file, size):
         assert (file.read(10), size) == (content[:10], len(content))
         path.write_bytes(content[::-1])
         file.seek(BLOCK)
-        with pytest.raises(ChangedError, match=r"in\.warc: was changed after the stage was planned"):
+        with pytest.raises(ChangedError, match="was changed"):
             file.read(10)
 
 
