@@ -90,7 +90,7 @@ def of_the_machine(error: BaseException) -> bool:
 
 
 def system_error(error: BaseException) -> OSError | None:
-    """Returns the error of the operating system that this one is, or of which its text, a worker's trace, tells."""
+    """Returns the error of the operating system that this error is, or that its text, a worker's trace, names."""
     if isinstance(error, OSError):
         return error if error.errno is not None else None
     if not (traced := SYSTEM.findall(str(error))):

@@ -1,7 +1,7 @@
-"""Processes that end together: a child with its parent, and a command's work with the process that watches over it.
+"""Ends a child process with its parent, and the work of a command with the process that supervises it.
 
-The command line runs in a child of `cli/supervisor.py`, which ends everything at an interrupt. Who needs a moment then,
-to close what another machine has open, asks for it here.
+The command line runs in a child of `cli/supervisor.py`, which ends everything at an interrupt. Code that
+needs a few seconds then, to close what is open on another machine, asks for them here.
 """
 
 import mmap
@@ -27,7 +27,7 @@ def share_request() -> mmap.mmap:
 
 @contextmanager
 def announced(act: Callable[[], None]) -> Iterator[None]:
-    """While the block runs, an interrupt calls `act` once, in the main thread, and leaves it a few seconds.
+    """Calls `act` once, in the main thread, if an interrupt comes during the block, and gives it a few seconds.
 
     Without a supervisor, where this package is a library, nothing ends the process but a second interrupt. Inside such
     a block, or in another thread than the main one, another such block runs as it is.

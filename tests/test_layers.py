@@ -1,4 +1,4 @@
-"""Who may import whom: the table below, no circles, and the sizes of files, functions and folders."""
+"""Imports follow the table below, without circles; files, functions and folders keep their sizes."""
 
 import ast
 from collections import Counter

@@ -20,7 +20,7 @@ MODES = {"one process": ("--workers", "1"), "two": ("--workers", "2", "--", "--d
 
 @pytest.fixture(scope="module")
 def own(once) -> Path:
-    """A recipe over documents, through every stage but extraction's own work, with a small quality model."""
+    """Returns a recipe over documents, through every stage but extraction's own work, with a small quality model."""
 
     def fill(folder: Path) -> None:
         texts = [f"{STORY} {n} {STORY} {n * n} {STORY} {STORY}" for n in range(400)]
@@ -37,7 +37,7 @@ def own(once) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(once, curate, own) -> dict[str, bytes]:
-    """What the recipe makes without limits."""
+    """Returns the bytes of the output that the recipe makes without limits."""
 
     def fill(folder: Path) -> None:
         done = curate("run", own, "-o", folder / "out", "--workers", 1)
@@ -46,14 +46,14 @@ def whole(once, curate, own) -> dict[str, bytes]:
     return contents(once("limits-whole", fill) / "out")
 
 
-def stopped(code: int, said: str, place: Path, reason: str) -> str:
+def stopped(code: int, message: str, place: Path, reason: str) -> str:
     """Checks the one line of a command that a limit stopped; returns the path that it names, from `place` on."""
-    assert code == 1, said
-    assert said.count("\n") == 1, said
-    path, _, rest = said.removeprefix("curate: ").partition(": ")
-    assert path.startswith(f"{place}/"), said
-    assert rest.startswith(f"cannot be written: {reason}"), said
-    assert rest.endswith("; the same command resumes once that is mended\n"), said
+    assert code == 1, message
+    assert message.count("\n") == 1, message
+    path, _, rest = message.removeprefix("curate: ").partition(": ")
+    assert path.startswith(f"{place}/"), message
+    assert rest.startswith(f"cannot be written: {reason}"), message
+    assert rest.endswith("; the same command resumes once that is mended\n"), message
     assert [*place.rglob("*.tmp")] == []
     return path.removeprefix(f"{place}/")
 

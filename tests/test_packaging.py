@@ -93,7 +93,7 @@ NAMES = {  # of distributions whose modules are called otherwise
 
 @pytest.fixture(scope="module")
 def asked() -> set[str]:
-    """The names of the distributions that pyproject.toml asks for."""
+    """Returns the names of the distributions that pyproject.toml asks for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     return {canonicalize_name(Requirement(text).name) for group in groups for text in group} - {"curate-corpus"}
@@ -125,7 +125,7 @@ def test_an_extra_that_an_old_pip_does_not_match_is_asked_for_by_the_names_behin
 
 
 def asked_extras(seen: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Distributions that these lead to, each with an extra as it is spelt, or with ''."""
+    """Returns the distributions that these lead to, each with an extra as it is spelt, or with ''."""
     todo = [*seen]
     while todo:
         name, extra = todo.pop()
@@ -137,7 +137,7 @@ def asked_extras(seen: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def behind(name: str, extra: str) -> list[Requirement]:
-    """What a distribution requires here with an extra, or without one."""
+    """Returns the requirements of a distribution here with an extra, or without one."""
     texts = map(Requirement, metadata.requires(name) or ())
     extra = canonicalize_name(extra)
     with_extra = [text for text in texts if not text.marker or text.marker.evaluate({"extra": extra})]

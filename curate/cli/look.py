@@ -35,11 +35,11 @@ def status(out: Output, json: Json = False) -> None:
     """Print whether a process works on an output, how far each stage is, or why it stopped."""
     from curate.inspection import status
 
-    found = status.of(out)
+    state = status.of(out)
     if json:
-        print_json(status.as_table(found))
+        print_json(status.as_table(state))
         return
-    for line in status.lines(found):
+    for line in status.lines(state):
         say(console, line)
 
 
@@ -63,13 +63,13 @@ def verify(out: Output, json: Json = False) -> None:
 @commands.command(rich_help_panel=LOOK)
 def why(
     out: Output,
-    what: Annotated[str, typer.Argument(metavar="URL|ID", help="A URL in any spelling, or a document's id.")],
+    name: Annotated[str, typer.Argument(metavar="URL|ID", help="A URL in any spelling, or a document's id.")],
     json: Json = False,
 ) -> None:
     """Print what each stage did with a document."""
     from curate.inspection import history
 
-    rows = history.of(out, what)
+    rows = history.of(out, name)
     if json:
         print_json(rows)
     else:

@@ -1,4 +1,4 @@
-"""The command models: every model of the papers, with its sizes."""
+"""The command models, which lists every model of the GPT-2 and GPT-3 papers."""
 
 from typing import Annotated
 

@@ -41,7 +41,9 @@ _last_words: int | None = None  # the child's end of the pipe
 
 def divide() -> None:
     """Forks, and returns in the child alone; the parent exits with the child's code, or 130 at an interrupt."""
-    hears = tuple(one for one in INTERRUPTS if one == signal.SIGINT or signal.getsignal(one) != signal.SIG_IGN)  # nohup
+    hears = tuple(
+        number for number in INTERRUPTS if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN
+    )  # nohup
     signal.pthread_sigmask(signal.SIG_BLOCK, {*hears, signal.SIGCHLD})
     signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal that is ignored may not wake those who wait for it
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -59,8 +61,8 @@ def divide() -> None:
     if sys.platform != "linux":
         processes.end_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for one in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(one, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {*hears, signal.SIGCHLD})
 
 

@@ -56,7 +56,7 @@ def print_sources(summary: dict[str, Any], console: Console) -> None:
 
 
 def print_models(rows: list[dict[str, Any]], console: Console) -> None:
-    """Prints per model: its sizes, its batch, its learning rate, and its parameters as counted and as printed."""
+    """Prints the sizes, batch, learning rate and parameters of each model, as counted and as its paper prints them."""
     title = "models: batch in tokens, parameters in millions, counted and as the paper prints them"
     table = Table(title=title, title_justify="left", padding=(0, 0))
     table.add_column("model", no_wrap=True)

@@ -1,4 +1,4 @@
-"""The manifest of shards that the verb `pack` made, where no recipe was run: the chain of verbs ends in one too.
+"""Makes the manifest of shards that the verb `pack` wrote, without a run of a recipe.
 
 It lies in the folder of the shards. Its sources are those of the shards; its stages are those that can be followed
 back from them, as far as their folders still hold what was read; its recipe has the settings that their records state.
@@ -39,7 +39,7 @@ def write(out: Path, recipe: Recipe | None) -> None:
 def make(out: Path, recipe: Recipe | None) -> dict[str, Any]:
     """Returns the manifest of a folder of shards; recipe: as in `write`."""
     stages = lineage(out)
-    chosen = known(recipe or Recipe(name=NAME, mixture=Mixture(preset="size")), stages)
+    chosen = completed(recipe or Recipe(name=NAME, mixture=Mixture(preset="size")), stages)
     tokens = storage.relative(tokens_of(out, stages[HERE]), out)
     return manifest.made(chosen, out, stages, shards=HERE, tokens=tokens)
 
@@ -78,21 +78,21 @@ def _recorded(contract: dict[str, Any], pack: StageRecord) -> dict[str, str]:
 def lineage(out: Path) -> Stages:
     """Returns the stages behind a folder of shards, as far as their folders hold what was read."""
     pack = read_stage(out)
-    found: Stages = {HERE: pack}
+    stages: Stages = {HERE: pack}
     tokens = tokens_of(out, pack)
     try:
         record = read_stage(tokens)
     except UserError:
-        return found
+        return stages
     parts = [output.sha256 for name, output in record.outputs.items() if name.startswith("part-")]
     if {item.digest for item in pack.items} == {json_digest(parts)}:
-        found[storage.relative(tokens, out)] = record
-        _follow(tokens, record, out, found)
+        stages[storage.relative(tokens, out)] = record
+        _follow(tokens, record, out, stages)
     order = {stage: number for number, stage in enumerate(KINDS)}
-    return dict(sorted(found.items(), key=lambda pair: (order[pair[1].stage], pair[0])))
+    return dict(sorted(stages.items(), key=lambda pair: (order[pair[1].stage], pair[0])))
 
 
-def _follow(folder: Path, record: StageRecord, out: Path, found: Stages) -> None:
+def _follow(folder: Path, record: StageRecord, out: Path, stages: Stages) -> None:
     """Adds the stages whose parts a stage has read, and those before them."""
     items = [item for item in record.items if item.form in ("part", "decided")]
     for before in dict.fromkeys(posixpath.dirname(item.uri) for item in items):
@@ -104,12 +104,12 @@ def _follow(folder: Path, record: StageRecord, out: Path, found: Stages) -> None
         except (UserError, OSError):
             continue
         place = storage.relative(at, out)
-        if same and place not in found:
-            found[place] = earlier
-            _follow(at, earlier, out, found)
+        if same and place not in stages:
+            stages[place] = earlier
+            _follow(at, earlier, out, stages)
 
 
-def known(recipe: Recipe, stages: Stages) -> Recipe:
+def completed(recipe: Recipe, stages: Stages) -> Recipe:
     """Returns the recipe with the settings that the records state, and with the sources of the shards."""
     table = settings.parse_toml(recipes.to_toml(recipe), "the recipe")
     pack = stages[HERE].settings

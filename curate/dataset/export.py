@@ -29,7 +29,7 @@ RECORD = re.compile(r"\.curate-export-\w+\.json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextOptions:
-    """What of an output is exported as text, and how."""
+    """The options of an export as text: stage, split, sizes of files, compression."""
 
     stage: str | None = None  # whose documents; None: those of the shards
     split: str | None = None  # None: all
@@ -93,20 +93,22 @@ def export_texts(name: str, out: Path, dest: Path, options: TextOptions) -> Expo
     name: jsonl or parquet. Raises UserError, before any work, where an option or the folder cannot be used.
     """
     _check_folder(name, out, dest)
-    found = texts.find(out if out.name != "manifest.json" else out.parent, options.stage)
-    if options.split is not None and options.split not in found.splits:
-        raise UserError(f"--split {options.split}: {out} has {' and '.join(filter(None, found.splits)) or 'no splits'}")
-    splits = found.splits if options.split is None else (options.split,)
-    cuts = texts.survey(found, splits, options.max_bytes, options.max_rows)
+    exported = texts.find(out if out.name != "manifest.json" else out.parent, options.stage)
+    if options.split is not None and options.split not in exported.splits:
+        raise UserError(
+            f"--split {options.split}: {out} has {' and '.join(filter(None, exported.splits)) or 'no splits'}"
+        )
+    splits = exported.splits if options.split is None else (options.split,)
+    cuts = texts.survey(exported, splits, options.max_bytes, options.max_rows)
     if not cuts:
         raise UserError(f"{out}: it has no documents to export")
-    files = [*_text_files(name, found, cuts, options.compression)]
+    files = [*_text_files(name, exported, cuts, options.compression)]
     documents, size = sum(cut.documents for _, cut, _ in files), sum(cut.bytes for _, cut, _ in files)
     content = {
         "format": name,
         "splits": [split for split in cuts if split],
-        "stage": found.record.stage,
-        "key": found.record.key,
+        "stage": exported.record.stage,
+        "key": exported.record.key,
         "documents": documents,
         "bytes": size,
         "documents_of": {path: cut.documents for path, cut, _ in files},
@@ -117,13 +119,13 @@ def export_texts(name: str, out: Path, dest: Path, options: TextOptions) -> Expo
 
 
 def _text_files(
-    name: str, found: texts.Texts, cuts: dict[str, list[texts.Cut]], compression: str
+    name: str, exported: texts.Texts, cuts: dict[str, list[texts.Cut]], compression: str
 ) -> Iterator[tuple[str, texts.Cut, Write]]:
     """Yields each file with what it holds; the files of a split share a stream, so they are written in this order."""
     suffix = ".parquet" if name == "parquet" else {"none": ".jsonl"}.get(compression, f".jsonl.{compression}")
     put = text_files.FORMS[name]
     for split, own in cuts.items():
-        stream = found.in_split(split)
+        stream = exported.in_split(split)
         for number, cut in enumerate(own):
             path = f"{split}/part-{number:05d}-of-{len(own):05d}{suffix}".removeprefix("/")
             yield path, cut, partial(put, islice(stream, cut.documents), compression)

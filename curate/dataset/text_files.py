@@ -1,4 +1,4 @@
-"""Documents as rows of JSON lines and of Parquet, in one layout that datatrove, dolma and `datasets` read.
+"""Writes documents as rows of JSON lines and of Parquet, in one layout that datatrove, dolma and `datasets` read.
 
 A row has `id`, `text`, `source`, `url`, `created`, and `metadata` with all else that is known of the document. A reader
 that infers the types of JSON from the first rows would fail at a column that is null there and not later, so only what
@@ -62,9 +62,9 @@ def write_parquet(documents: Iterable[Document], compression: str, draft: Path) 
 
 
 def metadata(document: Document, names: Iterable[str], *, blanks: bool = False) -> dict[str, Any]:
-    """Returns what is known of a document under these names, and the user's own columns, which win.
+    """Returns the values of a document under these names, and the user's own columns, which win.
 
-    blanks: with the names of which nothing is known.
+    blanks: also the names that have no value.
     """
     values = {name: _plain(getattr(document, name)) for name in names}
     own = json.loads(document.metadata, parse_constant=lambda _name: None) if document.metadata else {}

@@ -1,4 +1,4 @@
-"""The documents of an output as text: which they are, in which order, and how they are cut into files.
+"""Finds the documents of an output to export as text, in order, and cuts them into files.
 
 The documents of a finished run are those that its tokenize stage read, so they are exactly those of its shards, and
 each lies in the split that its shard lies in. A survey reads them once and cuts them into files; then each split is

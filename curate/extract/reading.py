@@ -35,7 +35,7 @@ def read_records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
     try:
         with storage.opened(path, item.digest, plan.blocks(item)) as (file, size):
             pages = read_pages(file, item.name, size=size, max_bytes=max_bytes, start=item.start, stop=item.stop)
-            yield from _told(pages, file, item.start, size if item.stop is None else item.stop)
+            yield from _with_progress(pages, file, item.start, size if item.stop is None else item.stop)
     except FileNotFoundError:
         if not item.digest.startswith(UNTOLD):
             raise  # the file was there when the stage was planned
@@ -43,8 +43,8 @@ def read_records(plan: Plan, item: Item, max_bytes: int) -> Iterator[Outcome]:
         yield Failure(file=item.name, offset=0, length=0, stage=plan.stage, error="missing", message=message)
 
 
-def _told(outcomes: Iterator[Outcome], file: BinaryIO, start: int, stop: int) -> Iterator[Outcome]:
-    """Yields the outcomes, and tells by the place of each page how far the work is."""
+def _with_progress(outcomes: Iterator[Outcome], file: BinaryIO, start: int, stop: int) -> Iterator[Outcome]:
+    """Yields the outcomes, and states from the place of each page how much of the file is read."""
     last = -1
     for outcome in outcomes:
         if isinstance(outcome, Page):

@@ -1,6 +1,6 @@
-"""Inputs and the output of a command: they lie apart, and a finished output stays that of its inputs unless asked for.
+"""Checks that inputs and output do not lie in each other, and that a finished output is not replaced unasked.
 
-Else a run would read its own files, write among the user's, or replace one result by another without a word.
+Otherwise a run would read its own files, write among the user's, or replace one result by that of other inputs.
 """
 
 import os
@@ -94,9 +94,9 @@ def check_same(folder: Path, out: Path, items: Iterable[Item], digests: Collecti
     """
     items = list(items)
     places = {_place(folder, item, uri) for item in items if item.uri for uri in item.uris}
-    known = {*digests, *(item.digest for item in items if item.digest)}
+    given = {*digests, *(item.digest for item in items if item.digest)}
     for name, place, digest in _read(folder):
-        if place not in places and digest not in known and not overlap.is_within(place, out):
+        if place not in places and digest not in given and not overlap.is_within(place, out):
             mend = "give --replace to make it anew from these, or name another folder"
             raise SettingsError(f"{out}: was made from {name}, which is not among the inputs now; {mend}")
 

@@ -1,4 +1,4 @@
-"""Columns: which column of a user's rows holds what; checked on the first rows of each file before any work."""
+"""Finds the column of each field in a user's files; checked on the first rows of each file before any work."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ Warn = Callable[[str, str], None]  # takes what happened, and the setting that c
 
 
 def unheard(_message: str, _mend: str) -> None:
-    """Warns nobody."""
+    """Drops a warning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +57,14 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What is taken of the rows of a source."""
+    """The columns that are taken from the rows of a source."""
 
     columns: Columns = Columns()
     keep: tuple[str, ...] | None = None  # the other columns that are kept as metadata; None: all
 
     @classmethod
     def of(cls, item: "Item") -> "Taken":
-        """Reads what `written` wrote into an item."""
+        """Returns the value that `written` wrote into an item."""
         if not item.columns:
             return cls()
         stored = json.loads(item.columns)
@@ -144,10 +144,10 @@ def _usual_text(item: "Item", names: list[str]) -> str:
     raise _no_column(item, "text column", names, "text")
 
 
-def _no_column(item: "Item", what: str, names: list[str], field: str) -> SettingsError:
+def _no_column(item: "Item", missing: str, names: list[str], field: str) -> SettingsError:
     shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
     mend = f"give --set sources.{item.source}.columns.{field}=NAME"
-    return SettingsError(f"{item.uri}: no {what}; its columns are {shown}; {mend}")
+    return SettingsError(f"{item.uri}: no {missing}; its columns are {shown}; {mend}")
 
 
 class _FirstRows:

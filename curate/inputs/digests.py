@@ -22,7 +22,7 @@ FORMAT = "curate.inputs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What tells cheaply that a file has changed.
+    """The size, times and a sample of a file, which show cheaply that it has changed.
 
     The change time stays different when a file is replaced and its time is set back. Where a file system has none (a
     bucket mounted as a folder), the sample tells. The inode is left out: network file systems give a file another one

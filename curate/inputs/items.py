@@ -101,7 +101,7 @@ def _grouped(items: list[Item]) -> list[Item]:
     group: list[Item] = []
     for item in items:
         small = _is_small_text(item)
-        if group and (not small or len(group) == GROUP_FILES or sum(one.size for one in group) > GROUP_BYTES):
+        if group and (not small or len(group) == GROUP_FILES or sum(member.size for member in group) > GROUP_BYTES):
             done.append(_as_one(group))
             group = []
         (group if small else done).append(item)

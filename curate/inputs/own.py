@@ -164,11 +164,11 @@ class _Reading:
             self.note("repeated_ids", 1)
         return id_
 
-    def _without_text(self, number: int, what: str, source: str, fields: Mapping[str, Any]) -> Rejection:
+    def _without_text(self, number: int, fault: str, source: str, fields: Mapping[str, Any]) -> Rejection:
         url = fields.get("url", "")
         place = f"{self.item.source}/{self.item.name}#{number}".encode("utf-8", "surrogatepass")
         return Rejection.of(
-            Reason(f"{self.stage}.no_text", 0, None, f"column {self.text_column} is {what}"),
+            Reason(f"{self.stage}.no_text", 0, None, f"column {self.text_column} is {fault}"),
             id=document_id(url, None, place),
             url=url,
             source=source,

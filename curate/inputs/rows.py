@@ -107,7 +107,7 @@ def numbered_rows(path: Path, *, name: str = "", digest: str = "", blocks: str =
     except DAMAGE as error:
         if of_the_machine(error):
             raise
-        yield number + 1, UnreadRows(_said(error))
+        yield number + 1, UnreadRows(_first_line(error))
 
 
 def _rows_at(path: Path, file: BinaryIO, given: File) -> Rows:
@@ -180,8 +180,8 @@ def _streamed(pieces: Iterator[bytes], given: File) -> Rows:
 
 
 def _foreign(head: bytes) -> str:
-    """Returns what a file is that people give by mistake, and what to do; "" for any other."""
-    return next((said for magic, said in FOREIGN.items() if head.startswith(magic)), "")
+    """Returns the kind of a file that is given by mistake, and the mend; "" for any other."""
+    return next((message for magic, message in FOREIGN.items() if head.startswith(magic)), "")
 
 
 def _begin(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -251,8 +251,8 @@ def _dump(head: bytes, pieces: Iterator[bytes], _given: File) -> Rows:
     return page_rows(_recoded(pieces, "utf-8"))
 
 
-def _said(error: BaseException) -> str:
-    """Returns the first line of an error, or its kind where it says nothing."""
+def _first_line(error: BaseException) -> str:
+    """Returns the first line of an error, or its kind if it has no message."""
     return str(error).splitlines()[0][:500] if str(error) else type(error).__name__
 
 

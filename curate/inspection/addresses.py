@@ -1,4 +1,4 @@
-"""Finds the addresses in an output that are other spellings of one, or near it, by their columns of addresses alone."""
+"""Searches an output for other spellings of an address, or near ones; reads only the columns that hold addresses."""
 
 import heapq
 import re
@@ -31,7 +31,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search through an output found."""
+    """The result of a search for an address in an output."""
 
     spellings: tuple[str, ...]  # of the same page, as the output has them
     nearest: tuple[Seen, ...]  # of the same host, the nearest first; none where there are spellings
@@ -65,10 +65,10 @@ def search(out: Path, name: str) -> Search:
     return Search((), tuple(seen for _, seen in sorted(by_likeness.values())[:NEAREST]))
 
 
-def _equal_start(one: str, other: str) -> int:
-    """Returns how many characters two texts have alike from the beginning."""
-    shorter = min(len(one), len(other))
-    return next((at for at in range(shorter) if one[at] != other[at]), shorter)
+def _equal_start(first: str, second: str) -> int:
+    """Returns the length of the longest common prefix of two texts."""
+    shorter = min(len(first), len(second))
+    return next((at for at in range(shorter) if first[at] != second[at]), shorter)
 
 
 def _of_host(out: Path, host: str) -> Iterator[Seen]:

@@ -1,4 +1,4 @@
-"""The state of an output, asked from another process: whether it is worked on, how far it is, why it stopped."""
+"""Reads the state of an output for `curate status`: the process that works on it, each stage's progress, an error."""
 
 import socket
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ NOT_THERE = (OSError, ValueError, KeyError, TypeError, RuntimeError)  # what rea
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageState:
-    """How far one stage is."""
+    """The state of one stage."""
 
     stage: str
     state: Literal["done", "open", "to come", "unreadable"]
@@ -32,12 +32,12 @@ class StageState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How far an output is, and who works on it."""
+    """The state of an output, of its stages, and of the process that works on it."""
 
     output: str
     state: Literal["running", "stopped", "finished", "unfinished"]  # unfinished: on a store, where nobody can tell
     stages: tuple[StageState, ...]
-    attempt: Attempt | None  # that runs, or that stopped
+    attempt: Attempt | None  # the one that runs, or the last, which stopped
 
     @property
     def rate(self) -> Rate | None:
@@ -74,24 +74,24 @@ def as_table(status: Status) -> dict[str, Any]:
 
 
 def _folders(out: Path, names: set[str], made: Attempt | None) -> dict[str, Path]:
-    """Returns the folders of the stages, in order, a first half before its stage, if it was begun."""
+    """Returns the folders of the stages in order; the first half of a stage, once begun, has an entry before it."""
     if "plan.json" in names or "stage.json" in names:
         folders = {_stage_of(out, names, made): out}
     elif "recipe.toml" not in names and made and made.stage in KINDS:
         folders = {_whole(made.stage): out}
     else:
         folders = {stage: stage_folder(out, stage) for stage in funnel.planned_stages(out)}
-    found: dict[str, Path] = {}
+    ordered: dict[str, Path] = {}
     for stage, folder in folders.items():
         half = KINDS[stage].first_half if stage in KINDS else None
         if half and "plan.json" in storage.names(folder / KINDS[half].folder):
-            found[half] = folder / KINDS[half].folder
-        found[stage] = folder
-    return found
+            ordered[half] = folder / KINDS[half].folder
+        ordered[stage] = folder
+    return ordered
 
 
 def _stage_of(folder: Path, names: set[str], made: Attempt | None) -> str:
-    """Returns which stage a folder holds; where its records cannot be read, what the attempt says."""
+    """Returns the name of the stage that a folder holds; if its records cannot be read, the one in the attempt."""
     try:
         return (read_stage(folder) if "stage.json" in names else load_plan(folder)).stage
     except NOT_THERE:
@@ -99,7 +99,7 @@ def _stage_of(folder: Path, names: set[str], made: Attempt | None) -> str:
 
 
 def _whole(stage: str) -> str:
-    """Returns the stage that a first half belongs to; another stage is its own."""
+    """Returns the stage that a first half belongs to; the name itself if it is no first half."""
     return next((name for name, kind in KINDS.items() if kind.first_half == stage), stage)
 
 
@@ -120,7 +120,7 @@ def _state(stage: str, folder: Path) -> StageState:
 
 
 def _closed(folder: Path) -> Sight:
-    """Returns what the closing record of a stage says."""
+    """Returns the state of a finished stage, from its closing record."""
     record = read_stage(folder)
     counts, items = record.counts, len(record.items)
     size = sum(item.size for item in record.items)

@@ -143,8 +143,8 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"{manifest}: cannot read this manifest: {error.strerror or error}") from error
     except ValueError as error:
-        what = CHANGED if str(error) == CHANGED else f"not JSON: {error}"
-        raise ValueError(f"{manifest}: cannot read this manifest: {what}") from error
+        fault = CHANGED if str(error) == CHANGED else f"not JSON: {error}"
+        raise ValueError(f"{manifest}: cannot read this manifest: {fault}") from error
     stated = (contract.get("format"), contract.get("version")) if isinstance(contract, dict) else (None, None)
     if stated != (FORMAT, VERSION):
         expected = f"not a manifest of format {FORMAT}, version {VERSION}"

@@ -1,4 +1,4 @@
-"""The attempt: what one process says of its work on an output, in a file there, for who asks from another process.
+"""The attempt: the record of one process's work on an output, in a file there that `curate status` reads.
 
 The file is written once the output is locked and claimed, every few seconds while a stage runs, and when the attempt
 fails; an attempt that succeeds removes it. On a store there is none.
@@ -23,7 +23,7 @@ NAME = ".curate-attempt.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What is said of an attempt. Times are in UTC, as ISO 8601 has them."""
+    """The record of an attempt. Times are in UTC, in ISO 8601."""
 
     pid: int
     host: str
@@ -42,7 +42,7 @@ class Attempt:
 
 
 class Ledger:
-    """Writes the file of an attempt. folder: None keeps none."""
+    """Writes the file of an attempt. folder: the output; None for no file."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._path = folder / NAME if folder and not storage.is_remote(folder) else None
@@ -59,7 +59,7 @@ class Ledger:
         return self._path is not None
 
     def begin(self) -> None:
-        """Writes the file, and names it to `cli/supervisor.py`, which says there if the process is killed."""
+        """Writes the file, and gives its path to `cli/supervisor.py`, which notes there if the process is killed."""
         self.note()
         scratch = os.environ.get("CURATE_SCRATCH")
         if self._path and scratch:
@@ -67,7 +67,7 @@ class Ledger:
                 Path(scratch, "attempt").write_bytes(os.fsencode(self._path.absolute()))
 
     def note(self, **values: object) -> None:
-        """Changes fields of the attempt and writes them; a disk that is full costs the note alone."""
+        """Changes fields of the attempt and writes the file; an error of the disk is ignored."""
         self.attempt = replace(self.attempt, **values, seen=_now())  # type: ignore[arg-type]
         if self._path:
             with suppress(OSError):
@@ -81,7 +81,7 @@ class Ledger:
     def close(self, error: BaseException | None) -> None:
         """Ends the attempt: removes the file, or leaves the error there.
 
-        A mistake of the user's before any stage began changes nothing: what the file held before is put back.
+        After a mistake of the user's before any stage began, the file is put back as it was.
         """
         if not self._path:
             return
@@ -109,7 +109,7 @@ def recorded(out: Path) -> Iterator[Ledger]:
 
 
 def read(out: Path) -> Attempt | None:
-    """Reads what the last attempt at a local output has left; None where there is nothing that can be read."""
+    """Returns the record of the last attempt at a local output; None if there is none that can be read."""
     names = {field.name for field in fields(Attempt)}
     try:
         stored = json.loads(_content(out / NAME) or b"")

@@ -1,4 +1,4 @@
-"""Claims of a folder: a run or a stage may write there only where nothing of the user's would be lost or mixed in."""
+"""Checks that a run or a stage may write into a folder without a loss of the user's files, and removes leftovers."""
 
 import json
 import re

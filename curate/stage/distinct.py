@@ -1,4 +1,4 @@
-"""Tells the ids of a part apart: the first record of an id has it, each later one a digest of it and of its number.
+"""Makes the ids of a part unique: the first record of an id keeps it, each later one gets a digest of id and number.
 
 The numbers count within a part's item, so they depend neither on workers nor on other items. Where a WARC file is cut
 into pieces, each piece is an item: a capture that lies in two pieces has the same id in both, as it has in two files.

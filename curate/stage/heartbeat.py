@@ -1,4 +1,4 @@
-"""Heartbeats: small files in which the workers of a stage say how far they are inside the parts that they make.
+"""Heartbeats: small files in which the workers of a stage record their progress inside the parts that they make.
 
 A process keeps one such file in the stage's folder of receipts, writes it about once a second from a thread of its own,
 and removes it once it makes no part. Its name is that of a draft, so that what a killed process leaves is removed as
@@ -41,7 +41,7 @@ class Counted(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """What a worker had done of one piece of work when it wrote its heartbeat."""
+    """The progress of one piece of work at the time of a heartbeat."""
 
     number: int  # of the part; -1 for a step that makes none
     step: str = ""  # the step of a stage that works in several; "" makes the part itself
@@ -55,14 +55,14 @@ class Beat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """What one process says of its work for a stage."""
+    """The heartbeat of one process: its pieces of work for a stage."""
 
     beats: tuple[Beat, ...]  # what it works on
     steps: dict[str, tuple[int, int]]  # the steps that it has ended, by name: how often, and the bytes of their items
 
 
 class Work:
-    """A piece of work under way: what reads its item moves it on, and the thread of the heartbeats looks at it."""
+    """A piece of work in progress: the reader of its item moves it forward, the thread of the heartbeats reads it."""
 
     def __init__(
         self, folder: Path, number: int, counts: Counted | None = None, step: str = "", size: int = 0, expected: int = 0
@@ -76,15 +76,15 @@ class Work:
         self._start = 0
 
     def follow(self, file: Seekable, start: int, stop: int) -> None:
-        """Takes the place of reading in a file as how far the work is; start, stop: the item's part of the file."""
+        """Measures the work by the offset of reading in a file; start, stop: the item's range of the file."""
         self._file, self._start, self._done, self._total = file, start, 0, stop - start
 
     def advance(self, done: int, total: int) -> None:
-        """States how far the work is, in any unit."""
+        """Sets the progress of the work, in any unit."""
         self._file, self._done, self._total = None, done, total
 
     def beat(self) -> Beat:
-        """Returns what is done so far; another thread calls it."""
+        """Returns the progress so far; another thread calls it."""
         counts = self.counts
         reasons = Counter(dict(counts.reasons)) if counts else Counter[str]()
         return Beat(
@@ -166,7 +166,7 @@ class _Writer:
                     self._write(folder)
 
     def _write(self, folder: Path) -> None:
-        """Writes the file of a stage; where that fails nothing is lost but a sign of life."""
+        """Writes the file of a stage; an error is ignored, as nothing but progress depends on the file."""
         beats = [asdict(work.beat()) for work in self._works if work.folder == folder]
         with suppress(OSError):
             if folder not in self._files:
@@ -179,7 +179,7 @@ _here = threading.local()
 
 
 def _forget() -> None:
-    """Leaves the files of the parent to it, in a process that was copied."""
+    """Forgets the parent's files in a forked process, so that only the parent writes and removes them."""
     global _writer
     _writer = _Writer()
 
@@ -188,14 +188,14 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def begin(work: Work) -> None:
-    """Begins a piece of work, which is the thread's own until `end`; a store gets no heartbeats."""
+    """Begins a piece of work of this thread, until `end`; outputs on a store get no heartbeats."""
     if not storage.is_remote(work.folder):
         _stack().append(work)
         _writer.add(work)
 
 
 def end(work: Work) -> None:
-    """Ends a piece of work; of a part, once its receipt is there."""
+    """Ends a piece of work; for a part, call it once the receipt is there."""
     if work in _stack():
         _stack().remove(work)
     _writer.remove(work)
@@ -203,7 +203,7 @@ def end(work: Work) -> None:
 
 @contextmanager
 def beating(folder: Path, number: int, *, step: str = "", size: int = 0, expected: int = 0) -> Iterator[None]:
-    """Lets the block's work be seen: of a part, or of a step that makes none, on an item of so many bytes.
+    """Writes heartbeats of the block's work: of a part, or of a step without parts, on an item of so many bytes.
 
     expected: the number of documents, where counting them tells how far the work is.
     """
@@ -216,13 +216,13 @@ def beating(folder: Path, number: int, *, step: str = "", size: int = 0, expecte
 
 
 def follow(file: Seekable, start: int, stop: int) -> None:
-    """Takes a file's place of reading as how far this thread's work is; start, stop: the item's part of the file."""
+    """Measures this thread's work by the offset of reading in a file; start, stop: the item's range of the file."""
     if stack := _stack():
         stack[-1].follow(file, start, stop)
 
 
 def follow_whole(file: BinaryIO) -> None:
-    """Takes a file's place of reading, from its start, where it is put, to its end."""
+    """Puts a file at its start, and measures this thread's work by the offset of reading in it."""
     if stack := _stack():
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
@@ -230,7 +230,7 @@ def follow_whole(file: BinaryIO) -> None:
 
 
 def advance(done: int, total: int) -> None:
-    """States how far this thread's work is, in any unit."""
+    """Sets the progress of this thread's work, in any unit."""
     if stack := _stack():
         stack[-1].advance(done, total)
 

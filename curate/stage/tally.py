@@ -1,4 +1,4 @@
-"""A tally of a stage while it runs: what its receipts and heartbeats say together, and how fast that grows."""
+"""Measures the progress and the speed of a stage that runs, from its receipts and its heartbeats."""
 
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ SAMPLES = 100  # sights that are kept of that time, about
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What is seen of a stage at one moment; of the same stage each number is at least what it was before."""
+    """The progress of a stage at one moment; no number of a stage ever falls."""
 
     stage: str
     parts: int  # that are whole
@@ -41,7 +41,7 @@ class Sight:
 
 
 class Tally:
-    """Looks at a stage's folder again and again; a look reads each receipt once."""
+    """Measures a stage by its folder; it may be asked again and again, and reads each receipt once."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -57,7 +57,7 @@ class Tally:
         self._last: Sight | None = None
 
     def look(self) -> Sight:
-        """Reads what has changed, and returns what is seen now."""
+        """Reads what has changed, and returns the progress now."""
         beats = self._heartbeats()  # first: where one has gone since, its part has a receipt by now
         made = len(self._made)
         self._read_receipts()
@@ -87,8 +87,8 @@ class Tally:
     def _sight(self, heartbeats: dict[str, Heartbeat], made: int) -> Sight:
         active = [beat for stored in heartbeats.values() for beat in stored.beats]
         for beat in active:
-            known = self._beats.get(beat.number)
-            if not beat.step and beat.number not in self._made and not (known and known.share > beat.share):
+            last = self._beats.get(beat.number)
+            if not beat.step and beat.number not in self._made and not (last and last.share > beat.share):
                 self._beats[beat.number] = beat
         self._steps |= {name: stored.steps for name, stored in heartbeats.items()}
         self._enter_step(active, made)
@@ -115,7 +115,7 @@ class Tally:
         )
 
     def _enter_step(self, active: list[Beat], made: int) -> None:
-        """Notes the step that the stage is in, and how far it is there; none while parts are being made."""
+        """Sets the step that the stage is in, and its progress; there is no step while parts are being made."""
         steps = [beat for beat in active if beat.step]
         if len(steps) < len(active) or len(self._made) > made:
             self._step, self._step_done = "", 0
@@ -127,7 +127,7 @@ class Tally:
             self._step, self._step_done = step, max(before, ended + under_way)
 
     def _never_less(self, sight: Sight) -> Sight:
-        """Returns the sight with no number below that of the last, as a part that failed half way is begun anew."""
+        """Returns the progress with no number below the last one; a part that failed half way would lower it."""
         last = self._last or sight
         numbers = ("done", "read", "kept", "rejected", "failed")
         return replace(sight, **{name: max(getattr(sight, name), getattr(last, name)) for name in numbers})
@@ -135,7 +135,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """How fast a stage goes."""
+    """The speed of a stage."""
 
     documents: float  # a second
     amount: float  # bytes or URLs a second
@@ -152,7 +152,7 @@ class Pace:
         self._began = 0.0
 
     def add(self, sight: Sight, now: float) -> Rate | None:
-        """Takes a sight in, and returns the rate; None where nothing has moved yet. now: a monotonic time (s)."""
+        """Adds a measurement, and returns the rate; None while nothing has moved yet. now: a monotonic time (s)."""
         done = sight.step_done if sight.step else sight.done
         if sight.step != self._step:
             self._step, self._began, self._moved = sight.step, now, False

@@ -1,4 +1,4 @@
-"""What is seen of a stage that runs, in words: the fields of a line of progress, for the bar, for lines, for status."""
+"""Puts the progress of a stage into words: the fields of a line, for the bar, plain lines and `curate status`."""
 
 from dataclasses import dataclass
 
@@ -20,14 +20,14 @@ class Field:
 
 def fields(sight: Sight, rate: Rate | None) -> list[Field]:
     """Returns the fields of a line, in order."""
-    found = [*_amounts(sight), *_speeds(sight, rate), *_verdicts(sight)]
+    pieces = [*_amounts(sight), *_speeds(sight, rate), *_verdicts(sight)]
     if rate and rate.left_s is not None:
-        found.append(Field(f"ETA {duration(rate.left_s)}", 2, 10))
-    return found
+        pieces.append(Field(f"ETA {duration(rate.left_s)}", 2, 10))
+    return pieces
 
 
 def share(sight: Sight) -> float | None:
-    """Returns how much of a stage, or of the step that it is in, is done; None where that is not known."""
+    """Returns the share of a stage, or of the step that it is in, that is done; None if it is not known."""
     if sight.step:
         return min(1.0, sight.step_done / sight.total) if sight.step_done and sight.total else None
     if is_starting(sight):
@@ -38,41 +38,41 @@ def share(sight: Sight) -> float | None:
 
 
 def is_starting(sight: Sight) -> bool:
-    """Returns whether no worker of a stage has given a sign of life."""
+    """Returns whether all workers of a stage are still starting."""
     return bool(sight.items) and not (sight.workers or sight.done or sight.step)
 
 
 def _amounts(sight: Sight) -> list[Field]:
-    found = []
+    pieces = []
     part = share(sight)
     if sight.step:
-        found.append(Field(sight.step, 0))
+        pieces.append(Field(sight.step, 0))
     elif is_starting(sight):
         return [Field(STARTING, 0)]
     if part is not None:
-        found.append(Field(f"{100 * part:3.0f} %" if part == 1 else f"{int(100 * part):3} %", 0))
+        pieces.append(Field(f"{100 * part:3.0f} %" if part == 1 else f"{int(100 * part):3} %", 0))
     if sight.total and part is not None:
-        found.append(Field(amount(sight.step_done if sight.step else sight.done, sight.total, sight.unit), 1))
+        pieces.append(Field(amount(sight.step_done if sight.step else sight.done, sight.total, sight.unit), 1))
     if sight.items > 1 and not sight.step:
-        found.append(Field(f"{sight.parts:,} of {sight.items:,} parts", 9, 16))
-    return found
+        pieces.append(Field(f"{sight.parts:,} of {sight.items:,} parts", 9, 16))
+    return pieces
 
 
 def _speeds(sight: Sight, rate: Rate | None) -> list[Field]:
-    found = []
+    pieces = []
     if rate and rate.documents and sight.unit == "bytes":
-        found.append(Field(f"{number(rate.documents)} docs/s", 4, 11))
+        pieces.append(Field(f"{number(rate.documents)} docs/s", 4, 11))
     if rate and rate.amount:
         speed = f"{number(rate.amount)} URLs/s" if sight.unit == "URLs" else f"{size(rate.amount)}/s"
-        found.append(Field(speed, 5, 8))
-    return found
+        pieces.append(Field(speed, 5, 8))
+    return pieces
 
 
 def _verdicts(sight: Sight) -> list[Field]:
-    found = []
+    pieces = []
     judged = sight.kept + sight.rejected
     if judged and not sight.step:
-        found.append(Field(f"kept {100 * sight.kept / judged:.0f} %", 3, 9))
+        pieces.append(Field(f"kept {100 * sight.kept / judged:.0f} %", 3, 9))
         top = [*sight.reasons.items()][:TOP]
         shares = [
             f"{reason.removeprefix(f'{sight.stage}.')} {100 * count / judged:.0f} %"
@@ -80,11 +80,11 @@ def _verdicts(sight: Sight) -> list[Field]:
             if 100 * count >= judged
         ]
         if shares:
-            found.append(Field(f"top: {shares[0]}", 6, 18))
-        found += [Field(text, 7, 12) for text in shares[1:]]
+            pieces.append(Field(f"top: {shares[0]}", 6, 18))
+        pieces += [Field(text, 7, 12) for text in shares[1:]]
     if sight.failed:
-        found.append(Field(f"{sight.failed:,} failed", 2))
-    return found
+        pieces.append(Field(f"{sight.failed:,} failed", 2))
+    return pieces
 
 
 def line(name: str, parts: list[Field]) -> str:
@@ -93,7 +93,7 @@ def line(name: str, parts: list[Field]) -> str:
 
 
 def amount(done: int, total: int, unit: str = "bytes") -> str:
-    """Returns how much of a total is done, in one unit.
+    """Returns the done part and the total, both in one unit.
 
     >>> amount(1_312_000_000, 3_100_000_000)
     '1.3 of 3.1 GB'
@@ -127,7 +127,7 @@ def _power(value: float) -> int:
 
 
 def number(value: float) -> str:
-    """Returns a rate with as many digits as it deserves.
+    """Returns a rate with one decimal below 10, else as a whole number.
 
     >>> number(212.4), number(2.46), number(12345.6)
     ('212', '2.5', '12,346')

@@ -16,7 +16,7 @@ WIDTH = 8  # hex digits of a CRC32
 
 
 class Digest(NamedTuple):
-    """What one pass over a file gives."""
+    """The size, the sha256 and the block checksums of a file, which one pass over it gives."""
 
     size: int  # bytes
     sha256: str

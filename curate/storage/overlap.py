@@ -1,4 +1,4 @@
-"""Tells whether one place lies in another: links and `..` are resolved, on this machine and in a store."""
+"""Compares places: a file or a folder in another, on this machine or in a store, with links and `..` resolved."""
 
 import os
 import posixpath

@@ -1,4 +1,4 @@
-"""Refuses what is named as a file and is none: pipes, sockets, devices, folders, open files of one process."""
+"""Refuses an input that is no file: a pipe, a socket, a device, a folder, an open file of one process."""
 
 import os
 import re
@@ -37,14 +37,14 @@ def odd(name: str) -> str:
 
 def check_name(name: str) -> None:
     """Raises SettingsError where a local name stands for what is neither a file nor a folder."""
-    if what := odd(name):
-        raise SettingsError(f"{name!r}: {what}" if not name or "\0" in name else f"{name}: {what}")
+    if fault := odd(name):
+        raise SettingsError(f"{name!r}: {fault}" if not name or "\0" in name else f"{name}: {fault}")
 
 
 def check_file(path: Path, setting: str = "") -> None:
     """Raises SettingsError where a local path is there and is no file; setting: the one that names it."""
     where = f"{setting}: {path}" if setting else str(path)
-    if what := odd(str(path)):
-        raise SettingsError(f"{where}: {what}")
+    if fault := odd(str(path)):
+        raise SettingsError(f"{where}: {fault}")
     if os.path.isdir(path):
         raise SettingsError(f"{where}: a folder, where a file is needed")

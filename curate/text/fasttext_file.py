@@ -23,7 +23,7 @@ class _Reader:
         self.content, self.at = content, 0
 
     def values(self, form: str) -> tuple[int, ...]:
-        """Returns the next values, in struct's words for their types."""
+        """Returns the next values, in the format characters of `struct`."""
         start = self.skip(struct.calcsize(f"<{form}"), 1)
         return struct.unpack_from(f"<{form}", self.content, start)
 

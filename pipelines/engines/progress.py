@@ -1,4 +1,4 @@
-"""Reports the progress of a run: a line per stage, and what is being done: as a bar on a terminal, else as plain lines.
+"""Reports the progress of a run: a line per stage, and the current activity as a bar on a terminal or as plain lines.
 
 A thread looks at the receipts and the heartbeats of the stage that runs, some times a second. It shows what it sees,
 and notes it in the file of the attempt, from which `curate status` reads it.
@@ -44,7 +44,7 @@ Advance = Callable[[int], None]
 
 
 class Topic:
-    """What is being done: its name, and what is seen of it."""
+    """An activity that is shown: its name and its progress."""
 
     pause_s = 0.0  # until the next look
 
@@ -56,11 +56,11 @@ class Topic:
         self._pace = Pace()
 
     def advance(self, amount: int) -> None:
-        """Adds to the bytes that are done."""
+        """Adds bytes to what is done."""
         self.sight = replace(self.sight, done=self.sight.done + amount)
 
     def look(self) -> None:
-        """Takes the rate of what is seen now."""
+        """Updates the rate from the current progress."""
         self.rate = self._pace.add(self.sight, time.monotonic())
 
     def fields(self) -> list[Field]:
@@ -81,7 +81,7 @@ class StageTopic(Topic):
         self._tally = Tally(plan)
 
     def look(self) -> None:
-        """Looks at the stage's folder, unless a store does not answer, and takes the rate."""
+        """Measures the stage, unless a store does not answer, and updates the rate."""
         began = time.monotonic()
         with suppress(SettingsError), storage.one_line(str(self.plan.folder), "cannot look"):
             self.sight = self._tally.look()
@@ -101,7 +101,7 @@ class JobTopic(Topic):
         self._topic: StageTopic | None = None
 
     def look(self) -> None:
-        """Looks for the stage that runs, and at it."""
+        """Finds the stage that runs, and measures it."""
         with suppress(SettingsError), storage.one_line("the output", "cannot look"):
             plan = self._find()
             if plan and (self._topic is None or self._topic.plan is not plan):
@@ -129,7 +129,7 @@ class Progress:
 
     @contextmanager
     def working(self, ledger: Ledger) -> Iterator[None]:
-        """Shows what the block does, and notes it in a ledger; where nothing else is known, the block plans."""
+        """Shows the activities of the block, and notes them in a ledger; the first one is planning."""
         self._ledger = ledger
         ledger.begin()
         with self._shown(Topic("planning")):
@@ -171,18 +171,18 @@ class Progress:
             say(self.console, line)
 
     @contextmanager
-    def doing(self, what: str, total: int = 0) -> Iterator[Advance]:
-        """Shows what the block does; yields the function that adds to what is done. total: bytes, if they are known."""
-        topic = Topic(what, total)
+    def doing(self, name: str, total: int = 0) -> Iterator[Advance]:
+        """Shows an activity during the block; yields the function that adds to its bytes. total: of bytes, if known."""
+        topic = Topic(name, total)
         with self._shown(topic):
-            self._ledger.note(doing=what)
+            self._ledger.note(doing=name)
             yield topic.advance
         self._ledger.note(doing="")
 
     @contextmanager
-    def starting(self, what: str) -> Iterator[None]:
-        """Shows on a terminal what the block does, without a thread, so that the process may be copied meanwhile."""
-        self._display.draw_once(Topic(what))
+    def starting(self, name: str) -> Iterator[None]:
+        """Shows an activity on a terminal during the block, without a thread, so that the block may fork."""
+        self._display.draw_once(Topic(name))
         try:
             yield
         finally:
@@ -190,7 +190,7 @@ class Progress:
 
     @contextmanager
     def watching(self, plan: Plan) -> Iterator[None]:
-        """Shows how far the stage is, and notes it for `curate status`, until the block ends."""
+        """Shows the progress of a stage during the block, and notes it for `curate status`."""
         self._worked = True
         self._last = topic = StageTopic(plan)
         self._ledger.note(stage=plan.stage, stage_since=_now(), doing="")
@@ -202,7 +202,7 @@ class Progress:
 
     @contextmanager
     def following(self, ledger: Ledger, find: Callable[[], Plan | None]) -> Iterator[None]:
-        """Shows how far the stage is whose plan `find` returns, as one job works on stage after stage."""
+        """Shows the progress of one job, which works on stage after stage: of that whose plan `find` returns."""
         self._worked, self._ledger = True, ledger
         ledger.begin()
         with self._shown(JobTopic(find, ledger)):
@@ -210,7 +210,7 @@ class Progress:
 
     @contextmanager
     def _shown(self, topic: Topic) -> Iterator[None]:
-        """Shows a topic above those that are shown; the first starts the thread, which ends with it."""
+        """Shows a topic in place of the last one during the block; the first starts the thread, and ends it."""
         self._topics.append(topic)
         if len(self._topics) > 1 or not (self.console or self._ledger.kept):
             try:
@@ -338,7 +338,7 @@ def _now() -> str:
 
 
 def _mean_rates(topic: StageTopic, record: StageRecord, seconds: float) -> str:
-    """Returns the rates of what an attempt has done of a stage, for its last line."""
+    """Returns the mean rates of an attempt at a stage, for the last line of the stage."""
     first = topic.first
     read = record.counts.read - (first.read if first else 0)
     amount = topic.sight.total - (first.done if first else 0)

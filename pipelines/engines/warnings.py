@@ -1,4 +1,4 @@
-"""Finds in the record of a stage what a user should hear of: counts that tell of a loss, and sources that end empty."""
+"""Makes warnings from the record of a stage: counts that stand for a loss, and sources that end empty."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple

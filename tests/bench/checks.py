@@ -1,4 +1,4 @@
-"""What it costs that stages check what they read: CPU seconds of each stage with the checks and without, in turns.
+"""Measures the cost of the checks of what stages read: CPU seconds of each stage with and without them, in turns.
 
     python tests/bench/checks.py [--files 2] [--repeat 5] [--data ../shared/data/web]
 
@@ -65,7 +65,7 @@ def count_checksums(spent: list[float]) -> None:
     blocks._checksum = timed
 
 
-def one(way: str, files: list[str], out: Path) -> dict[str, float]:
+def run_once(way: str, files: list[str], out: Path) -> dict[str, float]:
     """Runs every stage once; returns the CPU seconds of each, and of the checksums."""
     from curate.inputs.digests import Digests
     from curate.pipelines import plans
@@ -98,7 +98,7 @@ def timed(function, *arguments) -> float:
 def measure(way: str, files: list[str]) -> dict[str, float]:
     """Runs one way in a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "--one", way, "--out", f"{folder}/out", "--names", *files]
+        command = [sys.executable, __file__, "--way", way, "--out", f"{folder}/out", "--names", *files]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -109,13 +109,13 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--data", type=Path, default=pipeline.ROOT.parent / "shared" / "data" / "web")
-    parser.add_argument("--one")
+    parser.add_argument("--way")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--names", nargs="*")
     chosen = parser.parse_args()
-    if chosen.one:
+    if chosen.way:
         logging.disable(logging.CRITICAL)
-        print(json.dumps(one(chosen.one, chosen.names, chosen.out)))
+        print(json.dumps(run_once(chosen.way, chosen.names, chosen.out)))
         return
     files = [str(path.absolute()) for path in sorted(chosen.data.glob("*.warc.gz"))[: chosen.files]]
     if not files:

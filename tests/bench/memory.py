@@ -98,11 +98,11 @@ class Bench:
 
 
 def resident(process: psutil.Process) -> tuple[int, list[int]]:
-    """The resident bytes of a command's driver and of each of its descendants; the command watches over the driver."""
+    """Returns the resident bytes of the driver, which is the command's child, and of each descendant of the driver."""
 
-    def of(one: psutil.Process) -> int:
+    def of(member: psutil.Process) -> int:
         try:
-            return one.memory_info().rss
+            return member.memory_info().rss
         except psutil.Error:
             return 0
 

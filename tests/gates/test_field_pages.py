@@ -24,7 +24,7 @@ FLAGS = {
 
 
 def outcomes(data, name):
-    """What each record of a page's file becomes."""
+    """Returns the outcome of each record of a page's file."""
     read = read_file(data("field") / "pages" / f"{name}.warc.gz")
     return [attempt(page, "web", Extract()) if isinstance(page, Page) else page for page in read]
 

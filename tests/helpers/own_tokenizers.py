@@ -46,7 +46,7 @@ def unigram(path: Path) -> Path:
 
 
 def llama(path: Path) -> Path:
-    """BPE in the manner of Llama 2: a blank goes before each text, and the merges make `</s>` of its letters."""
+    """Writes BPE in the manner of Llama 2: a blank stands before a text, and the merges make `</s>` of its letters."""
     words = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *"▁xyabthes<>/"]
     merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("▁", "x"), ("<", "/"), ("</", "s"), ("</s", ">"), ("▁", "<")]
     numbers = {word: number for number, word in enumerate(dict.fromkeys([*words, *map("".join, merges)]))}

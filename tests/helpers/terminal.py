@@ -1,4 +1,4 @@
-"""A command on a terminal of its own: what its user sees, moment by moment."""
+"""Runs a command on a terminal of its own, and records each screen that it shows."""
 
 import fcntl
 import os
@@ -35,7 +35,7 @@ class Shown:
 
     @property
     def last_lines(self) -> list[str]:
-        """The last line of each screen, where the bar is."""
+        """Returns the last line of each screen, where the bar is."""
         return [screen.lines[-1] for screen in self.screens if screen.lines]
 
 

@@ -1,4 +1,4 @@
-"""What README tells a user to type: plain pip as Python ships it, no constraints, the newest versions, then a run.
+"""README's install commands work: plain pip as Python ships it, no constraints, the newest versions, then a run.
 
 Run by `make install-check`. torch alone is not installed anew: its 5 GB are taken from the environment of the checkout.
 """
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory) -> Path:
-    """The files of the checkout, since pip builds in the folder that it installs from."""
+    """Returns a copy of the checkout, as pip builds in the folder that it installs from."""
     folder = tmp_path_factory.mktemp("checkout")
     names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
     for name in filter(None, names.stdout.split("\n")):
@@ -49,7 +49,7 @@ def curate(commands: Path, *arguments: object, folder: Path) -> subprocess.Compl
 
 @pytest.fixture(scope="module")
 def small(checkout, tmp_path_factory) -> Path:
-    """The environment of `pip install '.[beam]'`."""
+    """Returns the environment of `pip install '.[beam]'`."""
     commands = environment(tmp_path_factory.mktemp("small") / "venv")
     install(commands, checkout, "beam")
     return commands
@@ -57,7 +57,7 @@ def small(checkout, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(checkout, tmp_path_factory) -> Path:
-    """The environment of `pip install '.[all]'`, beside a torch that is there."""
+    """Returns the environment of `pip install '.[all]'`, beside a torch that is there."""
     folder = tmp_path_factory.mktemp("whole")
     commands = environment(folder / "venv")
     lend_torch(commands, folder / "torch")
@@ -78,7 +78,7 @@ def lend_torch(commands: Path, folder: Path) -> None:
 
 
 def funnel(out: Path) -> dict[str, list[int]]:
-    """Documents read and kept by each stage of a run."""
+    """Returns the documents read and kept by each stage of a run."""
     records = {path.parent.name: json.loads(path.read_text())["counts"] for path in out.glob("*/stage.json")}
     return {stage: [counts["read"], counts["kept"]] for stage, counts in records.items()}
 
@@ -93,7 +93,7 @@ def test_the_small_installation_runs_the_quickstart_without_its_model(small, tmp
 
 @pytest.fixture(scope="module")
 def larger(small, checkout) -> Path:
-    """The same environment with the small extras added."""
+    """Returns the same environment with the small extras added."""
     install(small, checkout, "gcs,report,s3,tokenizers")
     return small
 

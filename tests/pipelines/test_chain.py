@@ -1,4 +1,4 @@
-"""The chain of verbs ends in a manifest: what it states, who reads it, and that a second run leaves it as it is."""
+"""The chain of verbs ends in a manifest, which every reader takes and a second run leaves as it is."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def verb(stage: str, inputs: Path, out: Path, *settings: str, recipe: str | None
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """Documents of two sources through the verbs to shards; nobody may change them."""
+    """Returns shards that the verbs made of documents of two sources; no test may change them."""
     folder = tmp_path_factory.mktemp("chain")
     rows = [
         {"text": f"{STORY} {source} {number}", "source": source, "url": f"http://{source}/{number}"}

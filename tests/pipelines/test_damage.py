@@ -1,4 +1,4 @@
-"""A stage that reads a changed part, receipt, model or input ends with the file's name, and bakes nothing of it."""
+"""A stage that reads a changed part, receipt, model or input ends with the file's name, and writes nothing from it."""
 
 import gzip
 import json
@@ -62,7 +62,7 @@ def page(number):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A recipe over a WARC file and documents, and its finished output."""
+    """Returns a recipe over a WARC file and documents, and its finished output."""
     made = tmp_path_factory.mktemp("run")
     (made / "web.warc.gz").write_bytes(b"".join(gzip.compress(page(number)) for number in range(9)))
     rows = [{"text": f"{STORY} It was said in letter {n}. " * 3, "url": f"http://b/{n}"} for n in range(9)]
@@ -79,7 +79,7 @@ def flip(path, place):
 
 
 def reopen(out, stage):
-    """Takes the closing record and the parts of a stage, so that the next run makes it again; also of one inside."""
+    """Removes the closing records and the receipts of a stage, or of its first half, so that a run makes it again."""
     (out / stage.partition("/")[0] / "stage.json").unlink()
     (out / stage / "stage.json").unlink(missing_ok=True)
     for receipt in (out / stage / "receipts").iterdir():

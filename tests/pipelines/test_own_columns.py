@@ -1,4 +1,4 @@
-"""Documents of the user's own through the stages: ids, columns, metadata, on one worker or several."""
+"""Documents of the user's own keep ids, columns and metadata through the stages, on one worker or several."""
 
 import json
 
@@ -47,7 +47,7 @@ def warc(url, body):
 
 
 def recipe(folder, **more):
-    """Two sources whose columns have names of their own; every stage up to the shards, with the bundled model."""
+    """Returns a recipe of two sources with columns of other names; all stages to the shards, with the bundled model."""
     web = {"inputs": [str(folder / "web-*.jsonl")], "columns": {"text": "content", "id": "blob.id", "url": "link"}}
     books = {"inputs": [str(folder / "books.jsonl")], "keep_columns": ["license"]}
     table = {
@@ -122,8 +122,8 @@ def test_why_lists_each_document_of_a_given_id_at_every_stage(out):
         ("filter", "rejected"),
     }
     assert [row["stage"] for row in rows_of_4].count("pack") == 3
-    one = history.of(out, min(ids))
-    assert {row["id"] for row in one} == {min(ids)}
+    rows_of_one = history.of(out, min(ids))
+    assert {row["id"] for row in rows_of_one} == {min(ids)}
     assert len(history.of(out, "http://one/")) > len(rows_of_4)
     with pytest.raises(UserError, match="no stage of"):
         history.of(out, "none")
@@ -200,9 +200,9 @@ def test_rows_without_a_text_are_rejections_and_broken_rows_dead_letters(tmp_pat
 
 
 def test_pages_of_one_url_and_second_have_an_id_for_each_text(tmp_path):
-    one = [warc("http://a/", text) for text in LONG[:3]]
-    (tmp_path / "1.warc").write_bytes(b"".join([*one, one[0]]))
-    (tmp_path / "2.warc").write_bytes(warc("http://a/", LONG[3]) + one[1] + warc("http://a/", "  "))
+    pages = [warc("http://a/", text) for text in LONG[:3]]
+    (tmp_path / "1.warc").write_bytes(b"".join([*pages, pages[0]]))
+    (tmp_path / "2.warc").write_bytes(warc("http://a/", LONG[3]) + pages[1] + warc("http://a/", "  "))
     inputs = tuple(str(tmp_path / name) for name in ("1.warc", "2.warc"))
     record = verbs.run("extract", inputs, tmp_path / "out", None, ("extract.language_gate=0",), ENGINE, "web")
     kept = rows(tmp_path / "out")

@@ -1,4 +1,4 @@
-"""Documents of one's own in four forms, by one command to shards: every row is kept or told; and back out as text."""
+"""Documents of one's own in four forms become shards by one command, and text again; no row is lost unseen."""
 
 import bz2
 import csv
@@ -39,7 +39,7 @@ def prose(number):
 
 
 def write_table(folder):
-    """12 rows of CSV, one of them with a field too many."""
+    """Writes 12 rows of CSV, one of them with a field too many."""
     with (folder / "letters.csv").open("w", newline="") as file:
         writer = csv.writer(file, delimiter=";")
         writer.writerow(["id", "text", "licence"])
@@ -58,7 +58,7 @@ def write_notes(folder):
 
 
 def write_dump(folder):
-    """4 articles and a redirect."""
+    """Writes 4 articles and a redirect."""
     pages = [
         f"'''Article {number}''' {prose(number)}<ref>note</ref>\n\n[[Category:Letters]]" for number in range(20, 24)
     ]
@@ -76,7 +76,7 @@ def write_dump(folder):
 
 
 def write_hub(folder):
-    """Two shards as the Hub's converter writes them: a label as a number, a list and a struct."""
+    """Writes two shards as the Hub's converter writes them: a label as a number, a list and a struct."""
     features = {"label": {"names": CLASSES, "_type": "ClassLabel"}}
     schema = pa.schema(
         [
@@ -210,13 +210,13 @@ def test_all_of_it_comes_back_out_as_text_with_its_metadata_and_in_again(curate,
 
 
 def exported_rows(path):
-    """The rows of a file of an export, with what is known of each document beside the user's own columns."""
+    """Returns the rows of a file of an export, with what is known of each document beside the user's own columns."""
     if path.suffix == ".parquet":
         rows = [row | {"metadata": json.loads(row["metadata"])} for row in pq.read_table(path).to_pylist()]
     else:
         with zstd.open(path, "rt", encoding="utf-8") as file:
             rows = [json.loads(line) for line in file]
     for row in rows:
-        known = {name: row["metadata"].pop(name, None) for name in KNOWN}
-        row |= {name: value for name, value in known.items() if row.get(name) is None}
+        columns = {name: row["metadata"].pop(name, None) for name in KNOWN}
+        row |= {name: value for name, value in columns.items() if row.get(name) is None}
     return rows

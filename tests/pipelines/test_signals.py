@@ -1,4 +1,4 @@
-"""Real signals at random moments: exit 130 with one line, nothing left, and the same command ends in the same bytes.
+"""A signal at any moment ends a command with 130 and one line, and leaves nothing; run again, it gives the same bytes.
 
 CURATE_SIGNALS sets how many are sent (10); from 50 on, a third of them go to other commands than `run`. The moments are
 drawn with a fixed seed, but what a command is doing then depends on the machine.
@@ -47,7 +47,7 @@ pytestmark = pytest.mark.processes
 
 @dataclass
 class Shot:
-    """One interrupt and what came of it."""
+    """One interrupt and its result."""
 
     stage: str
     engine: str
@@ -56,7 +56,7 @@ class Shot:
     terminal: bool
     code: int | None = None
     seconds: float = 0.0
-    said: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
 
 
 class Started:
@@ -146,13 +146,13 @@ def busy_with(out: Path) -> str:
     return open_stages[-1] if open_stages else f"after {planned[-1]}" if planned else "start"
 
 
-def fire(shot: Shot, started: Started, mark: str, folder: Path, said: str) -> bool:
+def fire(shot: Shot, started: Started, mark: str, folder: Path, written: str) -> bool:
     """Sends the signal, if the command still runs, and checks what is left of it."""
     ended = started.process.poll() is not None
     began = time.monotonic()
     if not ended:
         started.send(shot.sent, shot.to)
-    shot.said = started.end()
+    shot.written = started.end()
     shot.seconds, shot.code = time.monotonic() - began, started.process.returncode
     if shot.code in (0, 2):  # it was done before
         return False
@@ -162,9 +162,9 @@ def fire(shot: Shot, started: Started, mark: str, folder: Path, said: str) -> bo
     assert [*(folder / "scratch").iterdir()] == [], shot
     assert shot.seconds < LIMIT_S, shot
     if shot.sent != "closed":
-        assert shot.said[-1].rpartition("\x1b[?25h")[2] == said, shot
+        assert shot.written[-1].rpartition("\x1b[?25h")[2] == written, shot
     if not shot.terminal:
-        assert shot.said == [said], shot
+        assert shot.written == [written], shot
     return True
 
 
@@ -243,7 +243,7 @@ def test_other_commands_that_are_interrupted_leave_nothing_and_can_be_repeated(
     shutil.copytree(quickstart, tmp_path / "run")
     places = {"OUT": tmp_path / "run", "LINKS": tmp_path / "links.txt", "PAGES": miniweb / "web-*.warc.gz"}
     places |= {"GOOD": miniweb / "labels-positive.jsonl", "BAD": miniweb / "labels-negative.jsonl"}
-    for name, (words, outputs, said) in OTHERS.items():
+    for name, (words, outputs, written) in OTHERS.items():
         folder = tmp_path / name
         folder.mkdir()
 
@@ -261,7 +261,7 @@ def test_other_commands_that_are_interrupted_leave_nothing_and_can_be_repeated(
                 command(*filled(folder / "new")), mark := f"{folder}-{number}", folder / "scratch", terminal=terminal
             )
             time.sleep(draw.uniform(0.1, 0.9) * seconds)
-            shots += [shot] if fire(shot, started, mark, folder, said) else []
+            shots += [shot] if fire(shot, started, mark, folder, written) else []
         assert curate(*filled(folder / "new")).code == whole.code
         assert files(folder / "new", outputs) == files(folder / "whole", outputs)
     show(shots)

@@ -1,4 +1,4 @@
-"""What the user sees of a run while it works: on a terminal, off one, and from another shell."""
+"""A run shows its progress: on a terminal, without one, and from another shell."""
 
 import json
 import re
@@ -23,7 +23,7 @@ AWAKE_S = 300  # no run takes so long to begin
 
 @pytest.fixture(scope="module")
 def warc(data):
-    """Some hundred real pages in one file, which one worker extracts as one part."""
+    """Returns some hundred real pages in one file, which one worker extracts as one part."""
     return data("web/pages-00000.warc.gz")
 
 
@@ -32,7 +32,7 @@ def test_on_a_terminal_the_bar_is_there_at_once_moves_within_one_part_and_leaves
     assert shown.code == 0
     first = next(screen for screen in shown.screens if screen.lines)
     assert first.lines[0].split()[0] in ("starting", "planning")  # before Beam is imported
-    shares = [int(found[1]) for line in shown.last_lines if (found := PERCENT.search(line))]
+    shares = [int(match[1]) for line in shown.last_lines if (match := PERCENT.search(line))]
     assert shares == sorted(shares)
     assert len({share for share in shares if 0 < share < 100}) >= 2  # of one part, so inside it
     bars = [line for line in shown.last_lines if line.startswith(" ")]
@@ -85,21 +85,21 @@ def test_off_a_terminal_a_line_says_how_far_a_long_stage_is(warc, tmp_path):
 
 
 def until(out, claim) -> status.Status:
-    """Asks for the status of an output until a claim about it is true."""
+    """Returns the status of an output once a claim about it is true."""
     over = time.monotonic() + AWAKE_S
     while time.monotonic() < over:
         try:
-            found = status.of(out)
+            state = status.of(out)
         except UserError:
-            found = None
-        if found and claim(found):
-            return found
+            state = None
+        if state and claim(state):
+            return state
         time.sleep(0.05)
-    raise AssertionError(f"it never became true of {found}")
+    raise AssertionError(f"it never became true of {state}")
 
 
-def inside_a_part(found: status.Status) -> bool:
-    sight = found.stages[0].sight
+def inside_a_part(state: status.Status) -> bool:
+    sight = state.stages[0].sight
     return bool(sight and 0 < sight.done < sight.total and sight.read)
 
 
@@ -107,16 +107,16 @@ def test_another_shell_sees_a_run_that_works_is_killed_resumes_and_ends(warc, co
     out = tmp_path / "out"
     words = command("extract", warc, "-o", out)
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-        found = until(out, inside_a_part)
-        said = curate("status", out)
+        state = until(out, inside_a_part)
+        command = curate("status", out)
         running.kill()
-    assert found.state == "running"
-    assert (found.attempt.stage, found.stages[0].state, found.stages[0].sight.parts) == ("extract", "open", 0)
-    assert said.code == 0
-    assert re.search(rf"running, process {found.attempt.pid} on \S+, since ", said.out)
-    assert re.search(r"extract +\d+ %, [\d.]+ of [\d.]+ MB.*, kept \d+ %", said.out)
+    assert state.state == "running"
+    assert (state.attempt.stage, state.stages[0].state, state.stages[0].sight.parts) == ("extract", "open", 0)
+    assert command.code == 0
+    assert re.search(rf"running, process {state.attempt.pid} on \S+, since ", command.out)
+    assert re.search(r"extract +\d+ %, [\d.]+ of [\d.]+ MB.*, kept \d+ %", command.out)
 
-    killed = until(out, lambda found: not is_held(out))
+    killed = until(out, lambda state: not is_held(out))
     assert killed.state == "stopped"
     lines = status.lines(killed)
     assert "it ended without a word" in lines[0]
@@ -153,9 +153,9 @@ def test_a_run_that_failed_says_why_and_a_stage_that_cannot_be_read_is_told(cura
             }
         )
     )
-    said = curate("status", out).out.splitlines()
-    assert said[0].endswith("it stopped at 2026-01-02 03:05:06 UTC: part-00000.parquet: No space left on device")
-    assert said[-1] == "the same command resumes: cd /work && curate filter in.jsonl -o out"
+    shown = curate("status", out).out.splitlines()
+    assert shown[0].endswith("it stopped at 2026-01-02 03:05:06 UTC: part-00000.parquet: No space left on device")
+    assert shown[-1] == "the same command resumes: cd /work && curate filter in.jsonl -o out"
     (out / "plan.json").write_text("{")
     assert curate("status", out).code == 0
     assert "unreadable" in curate("status", out).out

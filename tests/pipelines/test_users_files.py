@@ -1,4 +1,4 @@
-"""Attacks on the promise that the user's files are safe: by verbs, runs and exports, before, between and after them."""
+"""The user's files are safe from verbs, runs and exports, wherever they lie and whenever they were put there."""
 
 import json
 import shutil
@@ -47,7 +47,7 @@ def lines(path: Path, *numbers: int) -> Path:
 
 
 def put(root: Path, *names: str) -> dict[Path, bytes]:
-    """Files of the user's, where they can lie."""
+    """Writes files of the user's under names that are free; returns their bytes by path."""
     made = {}
     for name in names:
         path = root / name
@@ -74,7 +74,7 @@ def verb(stage, inputs, out, *assignments, **more):
 
 @pytest.fixture
 def recipe(tmp_path):
-    """A recipe over one small file of documents."""
+    """Returns a recipe over one small file of documents."""
     lines(tmp_path / "in" / "0.jsonl", 0, 1)
     (tmp_path / "own.toml").write_text('name = "own"\n[sources.own]\n')
 
@@ -87,7 +87,7 @@ def recipe(tmp_path):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A finished run, its recipe in own.toml, its input in in/."""
+    """Returns a finished run, its recipe in own.toml, its input in in/."""
     folder = tmp_path_factory.mktemp("finished")
     lines(folder / "in" / "0.jsonl", 0, 1)
     (folder / "own.toml").write_text('name = "own"\n[sources.own]\ninputs = ["in/0.jsonl"]\n')
@@ -97,7 +97,7 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def copy(finished, tmp_path):
-    """A copy of it that may be changed."""
+    """Returns a copy of the finished run that may be changed."""
     return Path(shutil.copytree(finished, tmp_path / "copy"))
 
 
@@ -170,19 +170,19 @@ def test_the_folders_of_a_run_belong_to_it(out, copy):
 
 
 def test_other_inputs_replace_a_finished_output_only_where_that_is_asked_for(tmp_path):
-    one, two = lines(tmp_path / "one.jsonl", 0), lines(tmp_path / "two.jsonl", 1)
-    verb("filter", [one], tmp_path / "F")
+    first, second = lines(tmp_path / "one.jsonl", 0), lines(tmp_path / "two.jsonl", 1)
+    verb("filter", [first], tmp_path / "F")
     before = contents(tmp_path / "F")
     with pytest.raises(SettingsError, match=r"F: was made from \S+one\.jsonl, .*--replace"):
-        verb("filter", [two], tmp_path / "F")
+        verb("filter", [second], tmp_path / "F")
     assert contents(tmp_path / "F") == before
-    verb("filter", [one], tmp_path / "F", "filter.gopher_quality.min_words=12")  # other settings
-    verb("filter", [one, two], tmp_path / "F")  # more inputs
-    moved = one.rename(tmp_path / "moved.jsonl")
-    verb("filter", [moved, two], tmp_path / "F")  # an input that was moved
+    verb("filter", [first], tmp_path / "F", "filter.gopher_quality.min_words=12")  # other settings
+    verb("filter", [first, second], tmp_path / "F")  # more inputs
+    moved = first.rename(tmp_path / "moved.jsonl")
+    verb("filter", [moved, second], tmp_path / "F")  # an input that was moved
     with pytest.raises(SettingsError, match="--replace"):
-        verb("filter", [two], tmp_path / "F")
-    assert verb("filter", [two], tmp_path / "F", may_replace=True).counts.read == 4
+        verb("filter", [second], tmp_path / "F")
+    assert verb("filter", [second], tmp_path / "F", may_replace=True).counts.read == 4
 
 
 def test_the_same_holds_for_stages_over_stages_and_for_shards(tmp_path):

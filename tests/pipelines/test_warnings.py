@@ -1,4 +1,4 @@
-"""Warnings: a source that ends empty says so with what became of its weight; --strict makes each warning an error."""
+"""A source that ends empty is a warning with the new weights, and --strict makes each warning an error."""
 
 import json
 from io import StringIO
@@ -29,7 +29,7 @@ def texts(word: str) -> list[str]:
 
 
 def written(folder: Path, web: list[str], more: str = "") -> Path:
-    """A recipe of books and these texts of web."""
+    """Returns a recipe of books and these texts of web."""
     for name, own in {"books": texts("books"), "web": web}.items():
         rows = ({"text": text, "url": f"http://{name}/{number}"} for number, text in enumerate(own))
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -42,7 +42,7 @@ def written(folder: Path, web: list[str], more: str = "") -> Path:
 
 
 def made(path: Path, out: Path, *, strict: bool = False) -> list[str]:
-    """The lines that a run of the recipe prints."""
+    """Returns the lines that a run of the recipe prints."""
     console = Console(file=StringIO(), width=300)
     engine = Engine(target=EngineOptions(workers=1), progress=Progress(console, strict=strict))
     try:
@@ -94,13 +94,13 @@ def test_values_that_cannot_be_read_and_ids_of_two_texts_are_warnings_and_by_str
     path = written(tmp_path, texts("web"))
     rows = [{"text": text, "id": 1, "timestamp": "yesterday", "quality": "good"} for text in texts("web")]
     (tmp_path / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    told = [line.removeprefix("warning: extract: ") for line in made(path, tmp_path / "out") if "warning" in line]
-    assert sorted(line.split("; ")[-1] for line in told) == [
+    warnings = [line.removeprefix("warning: extract: ") for line in made(path, tmp_path / "out") if "warning" in line]
+    assert sorted(line.split("; ")[-1] for line in warnings) == [
         "sources.NAME.columns names the columns",
         "sources.NAME.columns.id names the column of the id",
         "sources.NAME.columns.timestamp names the column of the time",
     ]
-    assert sorted(line.partition(" ")[0] for line in told) == ["8", "9", "9"]
+    assert sorted(line.partition(" ")[0] for line in warnings) == ["8", "9", "9"]
     with pytest.raises(StrictError):
         made(path, tmp_path / "strict", strict=True)
     assert (tmp_path / "strict" / "extract" / "stage.json").exists()
@@ -132,7 +132,7 @@ def test_the_command_exits_with_2_before_any_work_and_with_1_after_a_stage(curat
     after = curate("filter", rows, "-o", tmp_path / "f", "--strict", "--workers", 1)
     assert (after.code, (tmp_path / "f" / "stage.json").exists()) == (1, True)
     assert after.error == f"{REFUSED}; sources.web.filter decides what is kept (an error by --strict)"
-    told = curate("filter", rows, "-o", tmp_path / "f", "--workers", 1)
-    assert (told.code, f"warning: {REFUSED}" in told.out) == (0, True)
+    command = curate("filter", rows, "-o", tmp_path / "f", "--workers", 1)
+    assert (command.code, f"warning: {REFUSED}" in command.out) == (0, True)
     refused = curate("run", path, "-o", out, "--strict", "--dry-run", tmp_path / "graph.json")
     assert (refused.code, refused.error.split(":")[0]) == (2, "--strict")

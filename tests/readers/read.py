@@ -74,7 +74,7 @@ def croissant(*files: str) -> dict:
 
 
 def card(folder: str, *names: str) -> dict:
-    """The names of the configurations that the card states, and the ids that each of them loads."""
+    """Returns the names of the configurations that the card states, and the ids that each of them loads."""
     from datasets import get_dataset_config_names, load_dataset
 
     ids = {f"{name} ids": np.array(load_dataset(folder, name, split="train")["id"]) for name in names}
@@ -85,8 +85,8 @@ def datatrove_texts(form: str, folder: str) -> dict:
     from datatrove.pipeline.readers import JsonlReader, ParquetReader
 
     reader = {"jsonl": JsonlReader, "parquet": ParquetReader}[form]
-    found = list(reader(folder).run())
-    return as_lines({"id": doc.id, "text": doc.text, "metadata": doc.metadata} for doc in found)
+    documents = list(reader(folder).run())
+    return as_lines({"id": doc.id, "text": doc.text, "metadata": doc.metadata} for doc in documents)
 
 
 def datasets_texts(form: str, *files: str) -> dict:
@@ -96,7 +96,7 @@ def datasets_texts(form: str, *files: str) -> dict:
 
 
 def dolma_texts(folder: str, *files: str) -> dict:
-    """By dolma's specification of a document, and by its mixer, which copies every document that it reads.
+    """Returns documents as dolma's specification decodes them, and as its mixer copies them.
 
     Its package would import all taggers, so the two modules are imported without it.
     """
@@ -124,8 +124,8 @@ def dolma_texts(folder: str, *files: str) -> dict:
     return as_lines(decoded) | as_lines(map(json.loads, mixed.splitlines()), "mixed")
 
 
-def as_lines(found, name: str = "rows") -> dict:
-    return {name: np.array([json.dumps(row, default=str) for row in found])}
+def as_lines(rows, name: str = "rows") -> dict:
+    return {name: np.array([json.dumps(row, default=str) for row in rows])}
 
 
 def rows(dataset) -> dict:

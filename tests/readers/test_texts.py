@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="the readers are not
 
 @pytest.fixture(scope="module")
 def out(curate, tmp_path_factory) -> Path:
-    """A run over rows of the user's own, whose sources have names that a card must not take as they are."""
+    """Returns a run over rows of the user's own, whose sources have names that a card must not take as they are."""
     folder = tmp_path_factory.mktemp("texts")
     recipe = ['name = "own"', "[filter]", "rules = []", "[dedup]", "near = false", "[pack]", "valid_fraction = 0.2"]
     for place, (source, more) in enumerate(SOURCES.items()):
@@ -44,7 +44,7 @@ def out(curate, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def exported(curate, out, tmp_path):
-    """The folder of an export of the run, in files of a few documents."""
+    """Returns the folder of an export of the run, in files of a few documents."""
 
     def export(form: str, *options: object, name: str = "") -> Path:
         done = curate("export", form, out, "-o", tmp_path / (name or form), *options)
@@ -56,27 +56,27 @@ def exported(curate, out, tmp_path):
 
 @pytest.fixture
 def read(tmp_path):
-    """What a reader reads, in its own environment."""
+    """Returns a function that runs a reader in its own environment and returns what it reads."""
 
     def run(reader: str, *paths: object) -> dict[str, np.ndarray]:
-        arguments = [PYTHON, ROOT / "tests" / "readers" / "read.py", reader, *paths, tmp_path / "found.npz"]
+        arguments = [PYTHON, ROOT / "tests" / "readers" / "read.py", reader, *paths, tmp_path / "read.npz"]
         offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "PYTHONPATH": ""}
         done = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, env=os.environ | offline)
         assert done.returncode == 0, done.stderr[-3000:]
-        return dict(np.load(tmp_path / "found.npz"))
+        return dict(np.load(tmp_path / "read.npz"))
 
     return run
 
 
 def in_shards(out: Path, split: str) -> set[bytes]:
-    """The ids of the documents of a split's shards."""
+    """Returns the ids of the documents of a split's shards."""
     paths = (out / "shards" / split).rglob("*.meta.parquet")
     return {document_id for path in paths for document_id in pq.read_table(path)["id"].to_pylist()}
 
 
 def expected(out: Path, split: str) -> list[dict]:
-    """The rows of the documents of a split, in order: what the stages hold of them."""
-    wanted, found = in_shards(out, split), []
+    """Returns the rows of the documents of a split, in order, as the stages hold them."""
+    wanted, rows = in_shards(out, split), []
     for part in sorted((out / "filter").glob("part-*.parquet")):
         for row in pq.read_table(part).to_pylist():
             if row["id"] in wanted:
@@ -84,14 +84,14 @@ def expected(out: Path, split: str) -> list[dict]:
                 own = json.loads(row["metadata"] or "{}")
                 more = {name: value for name, value in row.items() if name not in NOT_METADATA} | own
                 columns = {name: row[name] for name in ("text", "source", "url")}
-                found.append({"id": row["id"].hex(), **columns, "created": row["timestamp"], "metadata": more})
-    assert found
+                rows.append({"id": row["id"].hex(), **columns, "created": row["timestamp"], "metadata": more})
+    assert rows
     assert not wanted
-    return [plain(row) for row in found]
+    return [plain(row) for row in rows]
 
 
 def plain(row: dict) -> dict:
-    """A row as the others are compared: nothing that is null, times as times."""
+    """Returns a row without nulls, its times as datetimes, so that rows compare."""
     created = row["created"]
     if isinstance(created, str):
         created = datetime.fromisoformat(created) if created else None
@@ -101,7 +101,7 @@ def plain(row: dict) -> dict:
 
 
 def folded(row: dict) -> dict:
-    """A row with the columns of a table, and those that datatrove puts beside the user's own, where they belong."""
+    """Returns a row whose columns of a table, or from datatrove, are moved to where `expected` has them."""
     metadata = row.pop("metadata")
     metadata = json.loads(metadata) if isinstance(metadata, str) else metadata
     columns = {**row, **{name: metadata.pop(name) for name in ("source", "url", "created") if name not in row}}

@@ -21,13 +21,13 @@ class Hub:
 
 
 def blob(path: str, content: bytes) -> dict[str, object]:
-    """What the Hub states of a file."""
+    """Returns the Hub's entry of a file."""
     oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
     return {"type": "file", "oid": oid, "size": len(content), "path": path}
 
 
 def entries(files: Mapping[str, bytes], folder: str, *, recursive: bool) -> list[dict[str, object]]:
-    """The files and folders of a folder."""
+    """Returns the files and folders of a folder."""
     start = f"{folder}/" if folder else ""
     listed: dict[str, dict[str, object]] = {}
     for path, content in files.items():
@@ -42,7 +42,7 @@ def entries(files: Mapping[str, bytes], folder: str, *, recursive: bool) -> list
 
 
 def every(files: Mapping[str, bytes]) -> dict[object, dict[str, object]]:
-    """All files and folders, by their paths."""
+    """Returns all files and folders, by their paths."""
     folders = {"", *(path.rpartition("/")[0] for path in files), *(path.partition("/")[0] for path in files)}
     listed = [entry for folder in folders for entry in entries(files, folder, recursive=False)]
     return {entry["path"]: entry for entry in listed}

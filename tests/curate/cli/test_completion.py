@@ -20,7 +20,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 @pytest.fixture
 def home(tmp_path) -> dict[str, str]:
-    """The environment of a user whose home is empty, and who has the command on the path."""
+    """Returns the environment of a user whose home is empty, and who has the command on the path."""
     return os.environ | {"HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 

@@ -1,4 +1,4 @@
-"""A command ends with all that it started, whatever it is doing; of its drafts nothing is left, other files stay."""
+"""A command ends with every process that it started, whatever it is doing; its drafts are removed, other files stay."""
 
 import os
 import signal
@@ -53,16 +53,16 @@ class Divided:
 
     def ends(self, *signals: signal.Signals) -> tuple[int, str]:
         """Sends signals, and returns the exit code and what was written to standard error."""
-        for one in signals:
-            self.process.send_signal(one)
-        _, said = self.process.communicate(timeout=GONE_S)
-        return self.process.returncode, said
+        for number in signals:
+            self.process.send_signal(number)
+        _, message = self.process.communicate(timeout=GONE_S)
+        return self.process.returncode, message
 
 
 STUCK = 'say(os.getpid())\nimport re\nre.match("(a+)+$", "a" * 64 + "b")\n'  # for ever, in C, and no thread may run
 
 
-@pytest.mark.parametrize("sent", supervisor.INTERRUPTS, ids=lambda one: one.name)
+@pytest.mark.parametrize("sent", supervisor.INTERRUPTS, ids=lambda number: number.name)
 def test_work_that_is_stuck_in_c_is_ended_by_every_interrupt(sent):
     command = Divided(STUCK)
     assert command.ends(sent) == (130, f"curate: {supervisor.INTERRUPTED_AFRESH}\n")
@@ -70,8 +70,8 @@ def test_work_that_is_stuck_in_c_is_ended_by_every_interrupt(sent):
 
 
 def test_a_second_interrupt_changes_nothing():
-    code, said = Divided(STUCK).ends(signal.SIGINT, signal.SIGINT, signal.SIGTERM)
-    assert (code, said) == (130, f"curate: {supervisor.INTERRUPTED_AFRESH}\n")
+    code, message = Divided(STUCK).ends(signal.SIGINT, signal.SIGINT, signal.SIGTERM)
+    assert (code, message) == (130, f"curate: {supervisor.INTERRUPTED_AFRESH}\n")
 
 
 def test_commands_that_resume_say_so():
@@ -105,9 +105,9 @@ def test_the_work_ends_with_the_process_that_watches_over_it():
 def test_work_that_is_killed_is_told_with_its_signal():
     command = Divided(STUCK)
     os.kill(int(command.first[0]), signal.SIGKILL)
-    code, said = command.ends()
+    code, message = command.ends()
     assert code == 1
-    assert said == "curate: ended by SIGKILL, as where memory runs out; the same command resumes where it stopped\n"
+    assert message == "curate: ended by SIGKILL, as where memory runs out; the same command resumes where it stopped\n"
 
 
 def test_work_that_is_terminated_is_interrupted():

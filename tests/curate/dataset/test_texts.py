@@ -1,4 +1,4 @@
-"""Documents as text: which they are, what the files and their record state. Readers: tests/readers."""
+"""An export holds the right documents as text, and its record states its files. Readers: tests/readers."""
 
 import gzip
 import json
@@ -37,7 +37,7 @@ def out(several_shards, tmp_path) -> Path:
 
 
 def rows(folder: Path) -> dict[str, list[dict]]:
-    """The rows of an export, by file."""
+    """Returns the rows of an export, by file."""
     read = {}
     for path in sorted(path for path in folder.rglob("part-*") if path.is_file()):
         name = str(path.relative_to(folder))
@@ -56,12 +56,12 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def kept(folder: Path) -> list[dict]:
-    """The documents that a stage of documents left, in order."""
+    """Returns the documents that a stage of documents left, in order."""
     return [row for part in sorted(folder.glob("part-*.parquet")) for row in pq.read_table(part).to_pylist()]
 
 
 def in_shards(out: Path, split: str) -> dict[str, str]:
-    """The ids in hex of the documents of a split's shards, with their source."""
+    """Returns the ids in hex of the documents of a split's shards, with their source."""
     tables = [pq.read_table(path) for path in (out / "shards" / split).rglob("*.meta.parquet")]
     pairs = [
         pair for table in tables for pair in zip(*(table[name].to_pylist() for name in ("id", "source")), strict=True)
@@ -273,7 +273,7 @@ def test_a_table_holds_what_json_lines_hold(own):
 
 
 def parsed(path: Path) -> list[dict]:
-    """The rows of one file of an export."""
+    """Returns the rows of one file of an export."""
     if path.suffix == ".parquet":
         return [row | {"metadata": json.loads(row["metadata"])} for row in pq.read_table(path).to_pylist()]
     return [json.loads(line) for line in path.read_text().split("\n") if line]
@@ -321,9 +321,9 @@ def test_cuts_hold_every_document_in_order_and_are_as_full_as_they_may_be(sizes,
 def test_the_command_tells_what_it_wrote_and_refuses_options_of_other_forms(curate, out, tmp_path):
     done = json.loads(curate("export", "jsonl", out, "-o", tmp_path / "x", "--json").out)
     assert done == {"folder": str(tmp_path / "x"), "files": 2, "documents": 18, "bytes": done["bytes"]}
-    told = curate("export", "parquet", out, "-o", tmp_path / "y", "--stage", "filter", "--max-rows", 5)
+    command = curate("export", "parquet", out, "-o", tmp_path / "y", "--stage", "filter", "--max-rows", 5)
     assert (
-        told.out.strip()
+        command.out.strip()
         == f"export: parquet in {tmp_path / 'y'} (4 files, 18 documents, {done['bytes']:,} bytes of text)"
     )
     for arguments, message in (

@@ -23,7 +23,7 @@ def rows(time, *, seed=0, dtype=torch.float64):
 
 
 def by_definition(query, key, value, band):
-    """One position at a time, over the keys that it sees."""
+    """Returns the attention computed one position at a time, over the keys that it sees."""
     mixed = torch.empty_like(value)
     for at in range(query.shape[-2]):
         seen = slice(max(0, at - band + 1), at + 1)

@@ -279,9 +279,11 @@ def test_many_small_texts_are_items_in_groups_and_documents_of_their_own(tmp_pat
     assert [uri.removeprefix(f"{tmp_path}/notes/") for item in items for uri in item.uris] == sorted(
         [*names, "large.txt", "rows.jsonl"]
     )
-    documents = [one for item in items[:2] for one in user_documents(Path(item.uri), item, "filter")]
-    assert [one.given_id for one in documents if isinstance(one, Document)] == [n for n in names if n != "299.txt"]
-    (lost,) = [one for one in documents if isinstance(one, Failure)]
+    documents = [document for item in items[:2] for document in user_documents(Path(item.uri), item, "filter")]
+    assert [document.given_id for document in documents if isinstance(document, Document)] == [
+        n for n in names if n != "299.txt"
+    ]
+    (lost,) = [document for document in documents if isinstance(document, Failure)]
     assert (lost.file, lost.offset, lost.length) == ("256.txt to deep/8.md", 44, 1)
     assert lost.message == "299.txt: the file is empty"
     assert Item(**json.loads(json.dumps(asdict(items[0])))) == items[0]

@@ -57,9 +57,9 @@ def test_a_row_becomes(case, tmp_path):
     (outcome,) = outcomes(tmp_path / "a.jsonl", [row], note=counted)
     assert counted == notes
     if isinstance(expected, str):
-        reason, _, said = expected.partition(": ")
+        reason, _, message = expected.partition(": ")
         assert (outcome.error if isinstance(outcome, Failure) else outcome.reason) == reason
-        assert (outcome.message if isinstance(outcome, Failure) else outcome.detail) == said
+        assert (outcome.message if isinstance(outcome, Failure) else outcome.detail) == message
         return
     for name, value in expected.items():
         stored = getattr(outcome, name)
@@ -124,10 +124,10 @@ def test_values_of_parquet_become_json(tmp_path):
 
 
 def test_metadata_is_the_same_whatever_the_order_of_the_columns(tmp_path):
-    one, other = outcomes(
+    first, second = outcomes(
         tmp_path / "a.jsonl", [b'{"text": "a", "x": 1, "y": 2}\n', b'{"y": 2, "x": 1, "text": "a"}\n']
     )
-    assert one.metadata == other.metadata == '{"x":1,"y":2}'
+    assert first.metadata == second.metadata == '{"x":1,"y":2}'
 
 
 def test_bytes_that_are_not_utf_8_cost_a_character_in_any_column_and_are_counted(tmp_path):
@@ -151,9 +151,9 @@ def test_a_text_of_bytes_is_utf_8_and_an_id_of_16_bytes_is_hex(tmp_path):
     rows = [{"text": b"caf\xc3\xa9", "id": b"i" * 16}, {"text": b"caf\xe9", "id": b"doc-2"}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     counted = {}
-    one, other = read(tmp_path / "a.parquet", note=counted)
-    assert (one.text, one.given_id) == ("café", "69" * 16)
-    assert (other.text, other.given_id) == ("caf\ufffd", "doc-2")
+    first, second = read(tmp_path / "a.parquet", note=counted)
+    assert (first.text, first.given_id) == ("café", "69" * 16)
+    assert (second.text, second.given_id) == ("caf\ufffd", "doc-2")
     assert counted == {"replaced_characters": 1}
 
 

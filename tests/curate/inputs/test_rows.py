@@ -119,7 +119,7 @@ def zipped(members, **options):
 
 @pytest.fixture
 def read(tmp_path):
-    """Reads a file of this name and content."""
+    """Returns the rows of a file of this name and content."""
 
     def read_file(name, content, **options):
         path = tmp_path / name.replace("/", "_")

@@ -24,7 +24,7 @@ STORED = [
 
 @pytest.fixture(scope="module")
 def out(curate, tmp_path_factory):
-    """A filter's output: addresses that were kept, and the last, which was rejected."""
+    """Returns a filter's output: addresses that were kept, and the last, which was rejected."""
     folder = tmp_path_factory.mktemp("why")
     rows = [{"url": url, "text": url} for url in STORED]
     (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

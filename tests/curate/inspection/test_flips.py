@@ -41,7 +41,7 @@ valid_fraction = 0.4
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
-    """A run with a rejection, a failure, a duplicate, scores, two splits, and a report in it."""
+    """Returns a run with a rejection, a failure, a duplicate, scores, two splits, and a report in it."""
     folder = tmp_path_factory.mktemp("run")
     for source in ("books", "web"):
         rows = [{"text": f"{STORY} {source} {number} " * 4, "url": f"http://{source}/{number}"} for number in range(9)]
@@ -54,7 +54,7 @@ def out(tmp_path_factory):
 
 
 def unseen(out, path, contents):
-    """Of these contents of the file those under which no fault names it."""
+    """Returns those of the contents of a file under which no fault names it."""
     before = path.read_bytes()
     wrong = []
     for label, content in contents:
@@ -107,20 +107,20 @@ def test_two_files_of_the_same_kind_that_changed_places_are_found(out):
     for path in files(out):
         kinds.setdefault((path.suffix, path.name.split("-")[0]), []).append(path)
     for same in kinds.values():
-        for one, other in pairwise(same):
-            first, second = one.read_bytes(), other.read_bytes()
+        for left, right in pairwise(same):
+            first, second = left.read_bytes(), right.read_bytes()
             if first != second:
-                one.write_bytes(second)
-                other.write_bytes(first)
+                left.write_bytes(second)
+                right.write_bytes(first)
                 lines = list(faults(out))
-                one.write_bytes(first)
-                other.write_bytes(second)
-                assert any(line.startswith((f"{one}: ", f"{other}: ")) for line in lines), (one, other)
+                left.write_bytes(first)
+                right.write_bytes(second)
+                assert any(line.startswith((f"{left}: ", f"{right}: ")) for line in lines), (left, right)
     assert list(faults(out)) == []
 
 
 def complaint(look):
-    """What a UserError says, "" where there is none; any other error is a crash."""
+    """Returns the message of a UserError, "" where there is none; any other error is a crash."""
     try:
         look()
     except UserError as error:
@@ -139,9 +139,9 @@ def test_a_record_with_a_flipped_bit_is_an_error_of_one_line_wherever_it_is_read
         before = path.read_bytes()
         path.write_bytes(flipped(before, draw.randrange(8 * len(before))))
         for look in (*quick, slow[number % 3]) if number % 5 == 0 else quick:
-            said = complaint(look)
-            assert "\n" not in said
-            assert not said or str(copy) in said
+            message = complaint(look)
+            assert "\n" not in message
+            assert not message or str(copy) in message
         path.write_bytes(before)
 
 

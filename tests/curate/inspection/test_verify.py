@@ -52,7 +52,7 @@ def changed(path, content):
 
 @contextmanager
 def edited(path, *keys, value):
-    """The record with one value changed and a seal that fits; `value` is called with the old one."""
+    """Returns the record with one value changed and a seal that fits; `value` is called with the old one."""
     content = stored_in(path)
     table = content
     for key in keys[:-1]:

@@ -1,4 +1,4 @@
-"""The file of an attempt: there while a process works on an output, gone at its good end, and with the error else."""
+"""The file of an attempt is there while a process works on an output, is removed at success, and keeps an error."""
 
 import os
 import subprocess

@@ -29,9 +29,9 @@ def test_the_first_record_of_an_id_keeps_it_and_the_others_are_counted(ids):
 
 
 def test_the_third_of_an_id_has_the_same_id_whatever_lies_between():
-    one, other = Distinct(), Distinct()
+    first, second = Distinct(), Distinct()
     for id_ in (b"a" * 16, b"a" * 16):
-        one.of(id_)
-        other.of(id_)
-        other.of(b"b" * 16)
-    assert one.of(b"a" * 16) == other.of(b"a" * 16)
+        first.of(id_)
+        second.of(id_)
+        second.of(b"b" * 16)
+    assert first.of(b"a" * 16) == second.of(b"a" * 16)

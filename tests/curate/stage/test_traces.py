@@ -60,7 +60,7 @@ def kill_at(step, plan, number, **more):
 
 
 def in_place(folder, files):
-    """The files of these that can be there, beside what is there: no file where a folder is, and none in a file."""
+    """Returns those of the files that can be written beside the present ones: none at a folder, none inside a file."""
     there, folders = storage.entries(folder)
     for name, content in files.items():
         above = {name.rsplit("/", depth)[0] for depth in range(1, name.count("/") + 1)}
@@ -283,6 +283,6 @@ def test_warc_files_of_another_crawl_are_the_user_s_and_those_of_the_plan_s_lots
     theirs = f"warc/crawl-0-{'1' * 16}-00003.warc.gz"
     for name in (ours, theirs, "work/mine.txt", "work/stop.curate", "work/robots/ab/mine.json"):
         write_new(tmp_path / name, b"x")
-    found = traces.read(tmp_path, "crawl").ours
-    assert {ours, "work/stop.curate", "plan.json"} <= found
-    assert not {theirs, "work/mine.txt", "work/robots/ab/mine.json"} & found
+    names = traces.read(tmp_path, "crawl").ours
+    assert {ours, "work/stop.curate", "plan.json"} <= names
+    assert not {theirs, "work/mine.txt", "work/robots/ab/mine.json"} & names

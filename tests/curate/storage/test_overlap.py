@@ -1,4 +1,4 @@
-"""Whether one place lies in another, and which files a glob would take, be they there or not."""
+"""A place inside another is recognised, and so is a file that a glob would take, whether it exists or not."""
 
 import glob
 

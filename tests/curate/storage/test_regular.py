@@ -1,4 +1,4 @@
-"""What is named as an input and is no file is refused by what it is, and is never opened."""
+"""An input that is no file is refused with its kind, and is never opened."""
 
 import os
 import socket
@@ -34,16 +34,16 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("fault", ODD)
 @pytest.mark.parametrize("pattern", ["x", "*", "", "**/*"])
-def test_what_is_no_file_is_named_with_what_it_is(what, pattern, tmp_path, monkeypatch):
+def test_what_is_no_file_is_named_with_what_it_is(fault, pattern, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    ODD[what](Path("x"))
+    ODD[fault](Path("x"))
     for name in (pattern, str(tmp_path / pattern)) if pattern else (str(tmp_path),):
         with pytest.raises(SettingsError) as refused:
             storage.glob(name)
         place = Path(name.replace("**/", "")).parent if pattern else tmp_path
-        assert str(refused.value).startswith(f"{place / 'x'}: {what}")
+        assert str(refused.value).startswith(f"{place / 'x'}: {fault}")
     with pytest.raises(SettingsError, match=r"^setting: x: "):
         storage.check_file(Path("x"), "setting")
 

@@ -1,4 +1,4 @@
-"""Files that belong together: old ones whole, new ones whole, or no record at all; and whose they are."""
+"""Files written together are all old, all new, or without a record, and a file of the user's is never replaced."""
 
 from contextlib import suppress
 

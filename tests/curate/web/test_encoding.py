@@ -1,4 +1,4 @@
-"""A page's bytes become its text: labels that lie, wrong bytes, encodings as browsers read them."""
+"""A page's bytes become its text, as in browsers, also with wrong labels and wrong bytes."""
 
 import json
 from pathlib import Path

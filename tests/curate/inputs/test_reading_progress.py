@@ -1,4 +1,4 @@
-"""Reading a user's file tells how far it is: from near nothing to all, and never back, in every form."""
+"""The progress of reading a user's file goes from near nothing to all, and never back, in every form."""
 
 import bz2
 import csv
@@ -85,11 +85,11 @@ def test_a_file_is_read_from_nothing_to_all_and_never_back(name, tmp_path):
 
 
 def test_digests_tell_how_much_they_read_and_what_is_remembered_is_not_read(tmp_path):
-    told = []
+    topics = []
 
     class Doing:
-        def __init__(self, what, total):
-            told.append([what, total, 0])
+        def __init__(self, name, total):
+            topics.append([name, total, 0])
 
         def __enter__(self):
             return self.advance
@@ -98,11 +98,11 @@ def test_digests_tell_how_much_they_read_and_what_is_remembered_is_not_read(tmp_
             pass
 
         def advance(self, amount):
-            told[-1][2] += amount
+            topics[-1][2] += amount
 
     path = tmp_path / "in.jsonl"
     path.write_bytes(as_lines())
     digests = Digests(doing=Doing)
     size = path.stat().st_size
     assert digests.of(path) == digests.of(path)
-    assert told == [["reading input digests", size, size], ["reading input digests", 0, 0]]
+    assert topics == [["reading input digests", size, size], ["reading input digests", 0, 0]]
