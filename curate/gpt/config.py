@@ -47,7 +47,7 @@ class Train:
         check(0 <= self.seed < 2**64, f"seed lies in 0..2^64-1, got {self.seed}")
 
     def shape(self, vocabulary: int) -> Shape:
-        """Returns the shape of the model, for so many ids."""
+        """Returns the shape of the model, for a vocabulary of this size."""
         pattern, band = PATTERNS[self.attention]
         return Shape(
             layers=self.layers,

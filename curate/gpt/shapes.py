@@ -43,7 +43,7 @@ class Shape:
 
     @property
     def attention_width(self) -> int:
-        """Returns the numbers of all heads of a layer together."""
+        """Returns the width of all heads of a layer together."""
         return self.inner or self.width
 
     @property

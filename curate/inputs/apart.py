@@ -119,7 +119,7 @@ def _are_of(record: StageRecord, parts: list[str]) -> bool:
 
 
 def _read(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Yields the label, the place and the digest of each input of a finished stage; nothing of one that is not."""
+    """Yields the label, the place and the digest of each input of a finished stage; nothing if it is not finished."""
     try:
         record = read_stage(folder)
         half = KINDS[record.stage].first_half

@@ -19,7 +19,7 @@ BATCH_ROWS = 1024
 def read_documents(
     plan: Plan, item: Item, note: Note = uncounted, *, columns: tuple[str, ...] | None = None
 ) -> Iterator[Document | NoDocument]:
-    """Yields the documents of an item in their order; a row of the user's that is none as what it is instead.
+    """Yields the documents of an item in order; in place of a user's row that is none, a Rejection or a Failure.
 
     note: takes counts by name. columns: of a part that are read, the others are blank; None: all.
     """

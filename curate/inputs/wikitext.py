@@ -188,7 +188,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _set(lines: Iterable[str]) -> list[str]:
-    """Returns lines with items and headings set, no heading without text below it, and no two empty lines."""
+    """Returns lines with items and headings laid out, no heading without text below it, and no two empty lines."""
     kept: list[str] = []
     waiting: list[tuple[int, str]] = []  # headings with no text below them so far
     number = 0

@@ -290,7 +290,7 @@ def announce_receipt(folder: Path, receipt: Receipt) -> Path:
 
 
 def drop_other_receipt(folder: Path, number: int, key: str) -> None:
-    """Gives a part's receipt of another key a temporary name: it cannot vouch for a mixture of old and new files."""
+    """Gives a part's receipt of another key a temporary name, as it must not stand for old and new files together."""
     path = receipt_path(folder, number)
     stored = storage.contents([path])[0]
     if stored is not None and f'"key": "{key}"'.encode() not in stored:
@@ -298,7 +298,7 @@ def drop_other_receipt(folder: Path, number: int, key: str) -> None:
 
 
 def drop_receipt(path: Path) -> None:
-    """Gives a receipt a temporary name, under which it vouches for nothing, but still names the files that are ours."""
+    """Gives a receipt a temporary name: its part counts as unfinished, and its files are still known as ours."""
     with suppress(FileNotFoundError):  # another attempt has done it
         storage.rename(path, storage.notice(path))
 

@@ -99,7 +99,7 @@ def _stored(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def _parts(folder: Path, stage: str, unnamed: set[str], plan: dict[str, Any]) -> Iterator[str]:
-    """Yields the files of a plan's parts that no receipt names, as it was lost: shards, and tables that say it."""
+    """Yields the files of parts whose receipts were lost: shards, and tables whose metadata says that they are ours."""
     if unnamed:
         for item in plan.get("items", ()):
             for name in part_files(stage, item.get("number", 0), plan.get("settings", {})):
@@ -120,7 +120,7 @@ def _work(files: Iterable[str], stage: str, plan: dict[str, Any]) -> Iterator[st
 def _receipts(
     folder: Path, stage: str, plan: dict[str, Any], whole: Iterable[Receipt | None]
 ) -> dict[str, frozenset[str]]:
-    """Returns the receipts in a folder, and what each names; a damaged one, not renamed, all that a part may hold."""
+    """Returns the receipts in a folder with the files that they name: a damaged one with all that its part may hold."""
     named = {str(receipt_path(Path(), receipt.number)): frozenset(receipt.files) for receipt in whole if receipt}
     listed = {f"receipts/{name}" for name in storage.names(folder / "receipts")}
     numbers = {name: int(match["number"]) for name in listed if (match := RECEIPT.fullmatch(name))}
@@ -202,7 +202,7 @@ def _above(name: str) -> Iterator[str]:
 def clear(traces: Traces, keep: Collection[str]) -> None:
     """Removes what is ours and not to be kept, and the folders that this leaves empty.
 
-    What names a file goes after it: the closing record after what it alone names, and the receipts last.
+    A record goes after the files that it names: the closing record after those that it alone names, receipts last.
     """
     by_receipt = frozenset().union(*traces.receipts.values())
 

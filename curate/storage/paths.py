@@ -324,7 +324,7 @@ def rename(path: Path, target: Path) -> None:
 
 
 def entries(folder: Path) -> tuple[set[str], set[str]]:
-    """Returns the files and the folders under a folder, by their names from there; a link is a file, whatever to."""
+    """Returns the files and the folders under a folder, by their names from there; a link counts as a file."""
     if is_remote(folder):
         files = set(sizes(folder))
         return files, {name.rpartition("/")[0] for name in files} - {""}

@@ -85,7 +85,7 @@ def packed_type(body: bytes) -> str:
 
 
 def is_utf_16(body: bytes) -> bool:
-    """Returns True where of the first bytes every second is often NUL, as in UTF-16 of Latin letters and markup."""
+    """Returns True if every second one of the first bytes is often NUL, as in UTF-16 of Latin letters and markup."""
     head = body[:MARKUP]
     zeros = head[0::2].count(0), head[1::2].count(0)
     return len(head) >= 16 and 4 * max(zeros) >= len(head) and 20 * min(zeros) < len(head)

@@ -61,7 +61,7 @@ def with_rates(plan: Plan, item: Item, part: PartWriter) -> Iterator[Document]:
 
 
 def documents(plan: Plan, item: Item, part: PartWriter) -> Iterator[Document]:
-    """Yields the documents of an item; what is none of its rows goes to the part's rejections and dead letters."""
+    """Yields the documents of an item; rows that are none go to the part's rejections and dead letters."""
     for document in read_documents(plan, item, part.note):
         if isinstance(document, Document):
             yield document
