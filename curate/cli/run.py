@@ -90,7 +90,7 @@ def run(
 
     loaded = _loaded(recipe, set_, files, all_languages=all_languages)
     if strict and (dry_run or target.runner == "dataflow"):
-        raise SettingsError("--strict: nobody waits here for this job's warnings; leave it out")
+        raise SettingsError("--strict: this command does not wait for the job, so it sees no warnings; leave it out")
     if dry_run:
         _write_graph(loaded, out, target, dry_run, replace=replace, json=json)
         return

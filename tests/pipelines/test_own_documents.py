@@ -138,7 +138,7 @@ def test_an_article_and_a_note_bring_their_names(documents):
     assert notes == {"12.txt", "deep/13.md", "14.md", "deep/15.txt", "16.md", "deep/17.md"}
 
 
-def test_what_is_lost_is_told(finished):
+def test_every_lost_row_is_a_dead_letter(finished):
     failed = [
         row for path in sorted((finished / "extract").glob("failed-*")) for row in pq.read_table(path).to_pylist()
     ]

@@ -333,7 +333,7 @@ def full_after(number):
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_mixture_that_was_stopped_half_way_is_told_and_mixed_anew(number, copy, monkeypatch):
+def test_a_mixture_that_was_stopped_half_way_is_reported_and_mixed_anew(number, copy, monkeypatch):
     (copy / "run" / "report.html").write_text('<meta name="generator" content="curate">')
     with monkeypatch.context() as patch, suppress(OSError):
         patch.setattr("curate.storage.publish", full_after(number))

@@ -102,7 +102,7 @@ def test_the_work_ends_with_the_process_that_watches_over_it():
     command.ends()
 
 
-def test_work_that_is_killed_is_told_with_its_signal():
+def test_work_that_is_killed_is_reported_with_its_signal():
     command = Divided(STUCK)
     os.kill(int(command.first[0]), signal.SIGKILL)
     code, message = command.ends()

@@ -41,7 +41,7 @@ def test_a_file_with_a_text_is_left_as_it_is(name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("usual", ["content", "raw_content", "body", "document"])
-def test_without_a_text_the_usual_names_are_taken_and_told(usual, name, tmp_path):
+def test_without_a_text_the_usual_names_are_taken_with_a_warning(usual, name, tmp_path):
     write(tmp_path / name, [{"other": "no", usual: "a"}])
     taken, warned = settled(tmp_path / name)
     assert taken.columns == Columns(text=usual)
@@ -94,14 +94,14 @@ def test_a_file_whose_rows_cannot_be_read_is_left_to_its_dead_letter(tmp_path):
         assert settled(tmp_path / name) == (Taken(), [])
 
 
-def test_several_files_are_told_once(tmp_path):
+def test_several_files_give_one_warning(tmp_path):
     files = [write(tmp_path / f"{number}.jsonl", [{"body": "a"}]) for number in range(3)]
     warned = []
     resolved([item(path) for path in files], {}, lambda *warning: warned.append(warning[0]))
     assert warned == ["source web: 0.jsonl and 2 more files have no column text, so their column body is taken"]
 
 
-def test_a_column_to_keep_that_no_file_has_is_told(tmp_path):
+def test_a_column_to_keep_that_no_file_has_is_a_warning(tmp_path):
     write(tmp_path / "a.jsonl", [{"text": "a", "lang": "en", "metadata": {"license": "cc"}}])
     _, warned = settled(tmp_path / "a.jsonl", Taken(keep=("lang", "license", "licence")))
     assert warned == [

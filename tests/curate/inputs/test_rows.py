@@ -346,7 +346,7 @@ def test_a_bad_member_of_a_zip_costs_itself(read):
     assert rows[-1][1] == {"id": "b.zip/t.txt", "text": "text"}
 
 
-def test_a_member_with_a_wrong_checksum_is_told(read):
+def test_a_member_with_a_wrong_checksum_is_reported(read):
     content = bytearray(zipped({"a.jsonl": b'{"n": 1}\n', "b.jsonl": b'{"n": 2}\n'}, compression=zipfile.ZIP_STORED))
     content[content.index(b'{"n": 1}') + 6] = ord("7")
     rows = read("a.zip", bytes(content))

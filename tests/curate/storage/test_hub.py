@@ -56,7 +56,7 @@ def test_a_file_that_is_not_there_is_named_in_one_line(name, curate, tmp_path):
     assert done.error.startswith(f"hf://datasets/{name}: ")
 
 
-def test_a_hub_out_of_reach_is_told_in_one_line(curate, tmp_path):
+def test_a_hub_out_of_reach_is_an_error_of_one_line(curate, tmp_path):
     for env in ({"HF_ENDPOINT": "http://127.0.0.1:9"}, {"HF_HUB_OFFLINE": "1"}):
         done = curate("filter", "hf://datasets/own/set/a.jsonl", "-o", tmp_path / "out", env=env)
         assert done.code == 2

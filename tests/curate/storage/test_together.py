@@ -23,7 +23,7 @@ def is_whole(folder):
     return together.whole(folder / "all.json", together.read(folder / "all.json"))
 
 
-def test_the_record_states_every_file_and_what_it_is_told(tmp_path):
+def test_the_record_states_every_file_and_the_described_fields(tmp_path):
     assert put(tmp_path, "old") == unsealed((tmp_path / "all.json").read_bytes())
     assert together.read(tmp_path / "all.json")["word"] == "old"
     assert is_whole(tmp_path)
