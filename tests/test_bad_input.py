@@ -86,7 +86,7 @@ def test_a_run_in_which_nothing_can_be_read_says_so_and_writes_no_manifest(curat
     (tmp_path / "in" / "bad.warc").write_bytes(b"nothing of the kind")
     done = curate("run", recipe(tmp_path), "-o", tmp_path / "out")
     assert done.code == 2
-    assert "extract kept none of 0 documents" in done.error
+    assert "extract kept none of 0 documents; failed are 1, the first is bad.warc: no WARC or ARC record" in done.error
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 

@@ -167,6 +167,8 @@ def _check_place(manifest: Path, out: Path, *, replace: bool) -> None:
     from curate.stage.claims import check_outside
     from curate.storage.overlap import check_apart
 
+    if (out / "plan.json").exists() or (out / "stage.json").exists():
+        raise SettingsError(f"{out}: holds a stage; name another folder for the model")
     check_apart(manifest.parent, out)
     check_outside(out)
     result.check_place(out)

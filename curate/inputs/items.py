@@ -41,10 +41,23 @@ def files(pattern: str, *, miniweb: Path | None = None) -> list[Path]:
                 "miniweb: inputs belong to `curate run`; elsewhere name files that `curate miniweb DIR` wrote"
             )
         pattern = str(miniweb / pattern.removeprefix(MINIWEB))
-    paths = _crawl_outputs(pattern) or storage.glob(pattern)
+    paths = _crawl_outputs(pattern)
+    if not paths:
+        _check_no_output(pattern)
+        paths = storage.glob(pattern)
     if not paths:
         raise SettingsError(f"{pattern}: no such input file")
     return paths
+
+
+def _check_no_output(name: str) -> None:
+    """Raises SettingsError for the folder of a stage or of a run: what lies there is read by verbs, or exported."""
+    if storage.is_remote(name) or not Path(name).is_dir():
+        return
+    is_run = _holds(name, "recipe.toml") and _holds(name, "inputs.json")
+    if is_run or _holds(name, "stage.json"):
+        mend = f"name the files that curate export jsonl {name} -o DEST writes"
+        raise SettingsError(f"{name}: the folder of a {'run' if is_run else 'stage'}, and here files are read; {mend}")
 
 
 def source_items(

@@ -123,13 +123,16 @@ def names_below(paths: list[Path]) -> list[str]:
 
 
 def glob(pattern: str) -> list[Path]:
-    """Returns the files that a glob, a folder or a path names, sorted; SettingsError where one of them is no file."""
+    """Returns the files that a glob, a folder or a path names, sorted; SettingsError where one of them is no file.
+
+    A folder names the files in it and in the folders below it.
+    """
     if not is_remote(pattern):
         regular.check_name(pattern)
         if os.path.isfile(pattern):
             return [Path(pattern)]
         if os.path.isdir(pattern):
-            pattern = os.path.join(local_glob.escape(pattern), "*")
+            return _files_below(pattern)
         local_names = sorted(name for name in local_glob.glob(pattern, recursive=True) if not os.path.isdir(name))
         for name in local_names:
             regular.check_name(name)
@@ -144,10 +147,21 @@ def glob(pattern: str) -> list[Path]:
         if not local_glob.has_magic(pattern):
             if start.fs.isfile(start.path):
                 return [start]
-            pattern = pattern.rstrip("/") + "/*"
+            pattern = pattern.rstrip("/") + "/**"
         infos = start.fs.glob(pattern, detail=True)
     names = sorted(name for name, info in infos.items() if info["type"] == "file")
     return [path(start.fs.unstrip_protocol(name)) for name in names]
+
+
+def _files_below(folder: str) -> list[Path]:
+    """Returns the files of a local folder and of the folders in it, sorted, those with hidden names aside."""
+    local_names = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = (name for name in folders if not name.startswith("."))
+        local_names += (os.path.join(place, name) for name in names if not name.startswith("."))
+    for name in sorted(local_names):
+        regular.check_name(name)
+    return [Path(name) for name in sorted(local_names)]
 
 
 def facts(paths: list[Path]) -> list[Fact]:

@@ -7,13 +7,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from curate import storage
 from curate.errors import UserError
 from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.runners import Session
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.engines.warnings import of_record
 from curate.stage.kinds import KINDS
-from curate.stage.plan import Item, Plan
+from curate.stage.plan import Item, Plan, stage_folder
 from curate.stage.record import StageRecord, close_stage, done, open_stage
 
 
@@ -64,10 +65,25 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
 
 def kept_some(record: StageRecord, out: Path) -> StageRecord:
     """Returns the record; raises UserError if the stage kept no document that the next one could read."""
-    if not record.counts.kept:
-        read = record.counts.read
-        raise UserError(f"{record.stage} kept none of {read} documents; curate inspect {out} tells why")
+    counts = record.counts
+    if not counts.kept:
+        if counts.failed:
+            failed = f"failed are {counts.failed}, {_first_failure(record, out)}"
+            raise UserError(f"{record.stage} kept none of {counts.read} documents; {failed}")
+        if not counts.read:
+            raise UserError(f"{record.stage} found no document in its inputs; name others")
+        raise UserError(f"{record.stage} kept none of {counts.read} documents; curate inspect {out} tells why")
     return record
+
+
+def _first_failure(record: StageRecord, out: Path) -> str:
+    """Returns the first dead letter of a stage of a run."""
+    import pyarrow.parquet as pq
+
+    name = next(name for name in record.outputs if name.startswith("failed-"))
+    rows = pq.read_table(storage.source(stage_folder(out, record.stage) / name), columns=["file", "message"])
+    first = rows.slice(0, 1).to_pylist()[0]
+    return f"the first is {first['file']}: {first['message']}"
 
 
 def wiring(stage: str) -> Any:

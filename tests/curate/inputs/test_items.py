@@ -47,14 +47,32 @@ def finished(folder, *, stage="extract", items=None):
     [
         ("*.warc.gz", ["a.warc.gz", "b.warc.gz"]),
         ("b.warc.gz", ["b.warc.gz"]),
-        ("docs", ["docs/a.jsonl", "docs/b.parquet"]),
-        ("docs/", ["docs/a.jsonl", "docs/b.parquet"]),
+        ("docs", ["docs/a.jsonl", "docs/b.parquet", "docs/deep/c.jsonl.zst"]),
+        ("docs/", ["docs/a.jsonl", "docs/b.parquet", "docs/deep/c.jsonl.zst"]),
         ("**/*.jsonl*", ["docs/a.jsonl", "docs/deep/c.jsonl.zst"]),
         ("[ab].warc.gz", ["a.warc.gz", "b.warc.gz"]),
     ],
 )
 def test_a_path_a_folder_or_a_glob_names_files_in_sorted_order(pattern, names, folder):
     assert [str(path.relative_to(folder)) for path in files(f"{folder}/{pattern}")] == names
+
+
+def test_a_folder_names_no_hidden_files_and_follows_no_link_to_a_folder(folder):
+    (folder / "docs" / ".inner").mkdir()
+    (folder / "docs" / ".inner" / "x.jsonl").touch()
+    (folder / "docs" / ".y.jsonl").touch()
+    (folder / "docs" / "again").symlink_to(folder / "docs")
+    assert [path.name for path in files(f"{folder}/docs")] == ["a.jsonl", "b.parquet", "c.jsonl.zst"]
+
+
+@pytest.mark.parametrize("owner", ["stage", "run"])
+def test_where_files_are_read_the_folder_of_a_stage_or_a_run_is_refused(owner, folder):
+    if owner == "stage":
+        finished(folder / "docs")
+    for name in ("recipe.toml", "inputs.json") if owner == "run" else ():
+        (folder / "docs" / name).write_text("{}")
+    with pytest.raises(SettingsError, match=rf"docs: the folder of a {owner}, .*curate export jsonl .*docs -o DEST"):
+        files(f"{folder}/docs")
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_that_file(folder):
@@ -233,6 +251,7 @@ def test_a_verb_takes_stage_folders_and_the_user_s_own_documents_together(folder
         (1, "part", "books"),
         (2, "documents", "own"),
         (3, "documents", "own"),
+        (4, "documents", "own"),
     ]
 
 

@@ -78,7 +78,7 @@ def test_a_glob_finds_files_in_a_store_sorted(folder):
         write_bytes(folder / name, b"x")
     assert [path.name for path in storage.glob(f"{REMOTE}/*.gz")] == ["a.gz", "b.gz"]
     assert [path.name for path in storage.glob(f"{REMOTE}/**/*.gz")] == ["a.gz", "b.gz", "d.gz"]
-    assert [path.name for path in storage.glob(REMOTE)] == ["a.gz", "b.gz", "c.txt"]
+    assert [path.name for path in storage.glob(REMOTE)] == ["a.gz", "b.gz", "c.txt", "d.gz"]
     assert [path.name for path in storage.glob(f"{REMOTE}/a.gz")] == ["a.gz"]
     assert storage.glob(f"{REMOTE}/none-*.gz") == []
 
