@@ -1,6 +1,6 @@
 """A signal at any moment ends a command with 130 and one line, and leaves nothing; run again, it gives the same bytes.
 
-CURATE_SIGNALS sets how many are sent (10); from 50 on, a third of them go to other commands than `run`. The moments are
+CURATE_SIGNALS sets how many are sent (6); from 50 on, a third of them go to other commands than `run`. The moments are
 drawn with a fixed seed, but what a command is doing then depends on the machine.
 """
 
@@ -24,7 +24,7 @@ import pytest
 from processes import MARK, marked
 from ways import contents, differing
 
-SIGNALS = int(os.environ.get("CURATE_SIGNALS", "10"))
+SIGNALS = int(os.environ.get("CURATE_SIGNALS", "6"))
 PATIENCE_S = 60.0  # for Python to start
 LIMIT_S = 30.0  # from the signal to the end of everything; promised are 5 s on a machine that has nothing else to do
 SAID = "curate: interrupted; the same command resumes where it stopped"
