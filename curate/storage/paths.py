@@ -155,7 +155,7 @@ def glob(pattern: str) -> list[Path]:
 
 def _files_below(folder: str) -> list[Path]:
     """Returns the files of a local folder and of the folders in it, sorted, those with hidden names aside."""
-    local_names = []
+    local_names: list[str] = []
     for place, folders, names in os.walk(folder):
         folders[:] = (name for name in folders if not name.startswith("."))
         local_names += (os.path.join(place, name) for name in names if not name.startswith("."))
