@@ -19,6 +19,7 @@ class Train:
     context: int = 128  # tokens of a window
     attention: str = "dense"  # of the layers: dense, gpt-neo (dense and banded in turn), gpt-oss (banded and dense)
     band: int = 0  # positions that one of a banded layer attends to, itself included; 0: those of `attention`
+    query_bias: bool = True  # False: attention has no bias but the output's, so that GPT-Neo can hold the weights
     batch: int = 16  # windows of a step
     micro_batch: int = 0  # windows that are in memory at a time; 0: all of the step
     steps: int = 200
@@ -57,6 +58,7 @@ class Train:
             vocabulary=vocabulary,
             pattern=pattern,
             band=self.band or band,
+            query_bias=self.query_bias,
         )
 
 

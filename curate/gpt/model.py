@@ -22,13 +22,17 @@ NORM_EPS = 1e-5
 
 
 class Attention(nn.Module):
-    """Causal self-attention, (B, T, d) to (B, T, d)."""
+    """Causal self-attention, (B, T, d) to (B, T, d).
+
+    Without `query_bias`, queries, keys and values have no bias. Only the query's changes what a model can express: a
+    bias of the keys cancels in the softmax, and one of the values adds a constant, as the output's bias does.
+    """
 
     def __init__(self, shape: Shape, layer: int) -> None:
         super().__init__()
         self.heads = shape.heads
         self.band = shape.band if shape.attention(layer) == "banded" else None
-        self.c_attn = nn.Linear(shape.width, 3 * shape.attention_width)
+        self.c_attn = nn.Linear(shape.width, 3 * shape.attention_width, bias=shape.query_bias)
         self.c_proj = nn.Linear(shape.attention_width, shape.width)
 
     def forward(self, x: Tensor) -> Tensor:

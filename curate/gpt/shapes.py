@@ -29,6 +29,7 @@ class Shape:
     inner: int = 0  # numbers of all heads of a layer together; 0: as many as the width
     pattern: tuple[str, ...] = ("dense",)  # the attention of the layers, repeated: dense or banded
     band: int = 256  # positions that one of a banded layer attends to, itself included
+    query_bias: bool = True  # False: attention has no bias but the output's, as in GPT-Neo
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", tuple(self.pattern))
@@ -50,10 +51,11 @@ class Shape:
     def parameters(self) -> int:
         """Returns the trainable numbers: the tied embedding, positions, blocks, the final norm.
 
-        A block of width d and inner width a has 4 a d + 3 a + d in attention, 8 d^2 + 5 d in the MLP, 4 d in norms.
+        A block of width d and inner width a has 4 a d + 3 a + d in attention (4 a d + d without `query_bias`),
+        8 d^2 + 5 d in the MLP, 4 d in norms.
         """
         width, inner = self.width, self.attention_width
-        block = 4 * inner * width + 3 * inner + 8 * width**2 + 10 * width
+        block = 4 * inner * width + 3 * inner * self.query_bias + 8 * width**2 + 10 * width
         return (self.vocabulary + self.context + 2) * width + self.layers * block
 
     def attention(self, layer: int) -> str:

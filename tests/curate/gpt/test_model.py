@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the model needs torch: pip install '.[train]'")
 
 from curate.errors import SettingsError  # noqa: E402
+from curate.gpt.config import Train  # noqa: E402
 from curate.gpt.model import GPT  # noqa: E402
 from curate.gpt.shapes import PATTERNS, PRESETS, Shape, preset, with_attention  # noqa: E402
 
@@ -41,7 +42,7 @@ def reference(weights: dict[str, np.ndarray], shape: Shape, ids: np.ndarray) -> 
         return x * weights[f"{name}.weight"] + weights[f"{name}.bias"]
 
     def linear(x, name):
-        return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+        return x @ weights[f"{name}.weight"].T + weights.get(f"{name}.bias", 0)
 
     def gelu(x):
         return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
@@ -90,6 +91,19 @@ def test_gpt3_has_the_parameters_of_table_d1(name):
     assert round(shape.parameters / 1e6 / step) * step == int(printed)
 
 
+@pytest.mark.parametrize("inner", [0, 48])
+def test_without_a_bias_on_the_query_attention_has_only_the_outputs_bias(inner):
+    shape = replace(TINY, query_bias=False, inner=inner)
+    assert counted(shape) == shape.parameters == replace(shape, query_bias=True).parameters - 2 * 3 * (inner or 32)
+    names, others = ({*model(each).state_dict()} for each in (shape, replace(shape, query_bias=True)))
+    assert names == others - {"h.0.attn.c_attn.bias", "h.1.attn.c_attn.bias"}
+
+
+def test_the_setting_query_bias_is_that_of_the_shape():
+    assert Train().shape(50).query_bias
+    assert not Train(query_bias=False).shape(50).query_bias
+
+
 @pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("tiny")])
 def test_a_tiny_model_has_the_parameters_that_its_shape_counts(name):
     assert counted(PRESETS[name].shape) == PRESETS[name].shape.parameters
@@ -116,7 +130,11 @@ def test_a_banded_layer_stands_where_the_pattern_says():
 
 
 @pytest.mark.parametrize(
-    "shape", [TINY, *(replace(TINY, pattern=kinds, band=3) for kinds, _ in PATTERNS.values()), replace(TINY, inner=24)]
+    "shape",
+    [
+        *(TINY, replace(TINY, inner=24), replace(TINY, query_bias=False)),
+        *(replace(TINY, pattern=kinds, band=3) for kinds, _ in PATTERNS.values()),
+    ],
 )
 def test_logits_equal_gpt2_and_gpt3_written_in_numpy(shape):
     built = model(shape).double()
