@@ -86,6 +86,7 @@ ONLY_IN = {  # a library that only these modules know
     "apache_beam": BEAM,
     "torch": (
         "curate/gpt/attention.py",
+        "curate/gpt/devices.py",
         "curate/gpt/model.py",
         "curate/gpt/train.py",
         "curate/loader/torch_dataset.py",
