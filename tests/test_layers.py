@@ -85,10 +85,7 @@ BEAM = ("pipelines/stages/", "pipelines/engines/", "pipelines/one_job.py", "pipe
 ONLY_IN = {  # a library that only these modules know
     "apache_beam": BEAM,
     "torch": (
-        "curate/gpt/attention.py",
-        "curate/gpt/devices.py",
-        "curate/gpt/model.py",
-        "curate/gpt/train.py",
+        "curate/gpt/",
         "curate/loader/torch_dataset.py",
     ),
     "trafilatura": ("curate/extract/main_text.py", "curate/extract/pruning.py"),

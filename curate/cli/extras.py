@@ -15,7 +15,7 @@ MODULES = {
     "beam": ("apache_beam",),
     "report": ("jinja2",),
     "tokenizers": ("tokenizers",),
-    "train": ("torch", "altair", "vl_convert"),
+    "train": ("torch", "safetensors", "altair", "vl_convert"),
     "gcp": ("apache_beam", "google.cloud.dataflow", "gcsfs"),
     "s3": ("s3fs",),
     "gcs": ("gcsfs",),

@@ -1,15 +1,34 @@
-"""Reads what a training run needs besides its batches: the held-out windows, and the ids that occur."""
+"""Reads the held-out windows, on which a training run measures its loss."""
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from curate.gpt.model import GPT
+from curate.gpt.vocabulary import NO_TOKEN
 from curate.loader.sampler import Blend, integer_weights
-from curate.loader.streams import SourceShards, Stream, Tokens, read_manifest, read_sources
+from curate.loader.streams import SourceShards, Stream, Tokens, read_sources
 
-NO_TOKEN = -100  # fills the end of a short window; torch's cross-entropy leaves these targets out
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The held-out windows, the same at every validation."""
+
+    windows: Tensor  # (N, T + 1)
+    bytes: float | None  # of the text in UTF-8 that the targets stand for; None where the manifest states none
+
+    @property
+    def targets(self) -> int:
+        """Returns the number of tokens that are predicted."""
+        return int((self.windows[:, 1:] != NO_TOKEN).sum())
+
+    def bits_per_byte(self, loss: float | None) -> float | None:
+        """Returns nats per token as bits per byte, which do not depend on the tokenizer."""
+        return loss * self.targets / (self.bytes * math.log(2)) if loss is not None and self.bytes else None
 
 
 def held_out(manifest: Path, context: int, limit: int) -> tuple[Tokens, float | None]:
@@ -38,16 +57,15 @@ def _ordered_windows(source: SourceShards, context: int, limit: int) -> Tokens:
     return windows
 
 
-def occurring_ids(manifest: Path, splits: Sequence[str] = ("train", "valid")) -> Tokens:
-    """Returns the sorted ids in all shards of these splits; raises ValueError at an id beyond the tokenizer's."""
-    vocabulary = read_manifest(manifest)["tokenizer"]["vocabulary"]
-    occurs = np.zeros(vocabulary, bool)
-    for source in (source for split in splits for source in read_sources(manifest, split)):
-        stream = Stream(source.shards)
-        for number, shard in enumerate(stream.shards):
-            tokens = stream.shard(number)
-            largest = int(tokens.max())
-            if largest >= vocabulary:
-                raise ValueError(f"{shard.file}: holds token {largest}; the tokenizer's ids end at {vocabulary - 1}")
-            occurs[tokens] = True
-    return np.flatnonzero(occurs)
+def validate(model: GPT, validation: Validation, batch: int) -> float | None:
+    """Returns the mean loss in nats over every held-out target, None where there are none."""
+    if not validation.targets:
+        return None
+    total = 0.0
+    for start in range(0, len(validation.windows), batch):
+        windows = validation.windows[start : start + batch]
+        targets = windows[:, 1:]
+        with torch.no_grad():
+            loss = model(windows[:, :-1].clamp(min=0), targets)[1]
+        total += loss.item() * int((targets != NO_TOKEN).sum())
+    return total / validation.targets

@@ -11,7 +11,7 @@ from curate.storage import together
 from curate.storage.writing import sha256_of, unsealed
 
 RECORD = "train.json"  # is removed before another file is replaced, and written last
-FILES = ("loss.csv", "loss.png", "model.pt", "vocabulary.json")
+FILES = ("loss.csv", "loss.png", "model.safetensors", "tokenizer.json", "vocabulary.json")
 
 
 def read(out: Path) -> dict[str, Any]:

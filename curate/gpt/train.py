@@ -3,52 +3,42 @@
 Runs on the CPU; two runs with the same settings, threads and torch write the same bytes to loss.csv.
 """
 
-import io
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import altair
 import numpy as np
 import torch
-import vl_convert
-from torch import Tensor, nn
+from safetensors.torch import save_file
 
+from curate.gpt.checkpoint import WEIGHTS
 from curate.gpt.config import Train
-from curate.gpt.heldout import NO_TOKEN, held_out, occurring_ids
+from curate.gpt.heldout import Validation, held_out, validate
+from curate.gpt.logs import Row, as_csv, draw
 from curate.gpt.model import GPT
 from curate.gpt.result import RECORD, check_place
+from curate.gpt.schedule import learning_rate
 from curate.gpt.shapes import Shape
+from curate.gpt.step import backward, make_optimizer, update
+from curate.gpt.vocabulary import Vocabulary, read_vocabulary
 from curate.loader import Loader
-from curate.loader.streams import Tokens, read_manifest
+from curate.loader.streams import read_manifest
 from curate.storage.together import write_together
 from curate.storage.writing import sha256_of
 from curate.tokens import load
-from curate.tokens.tokenizer import FOLDER, Tokenizer
+from curate.tokens.tokenizer import FILE, FOLDER, Tokenizer
 
-BETAS = (0.9, 0.95)  # GPT-3, appendix B
-FINAL_SHARE = 0.1  # of the learning rate, at the end of the cosine; GPT-3, appendix B
 VALIDATIONS = 8  # in a run, besides the one before the first step
 TEMPERATURE, TOP_K = 0.8, 40  # of the sample
 
 Report = Callable[[int, float], None]  # is called with each step and its loss
 Decode = Callable[[list[int]], str]  # token ids to text
-
-
-class Row(NamedTuple):
-    """One line of loss.csv; None where nothing was measured."""
-
-    step: int
-    tokens: int  # seen so far
-    train_loss: float | None  # in nats per token
-    valid_loss: float | None  # in nats per token
-    learning_rate: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,47 +58,14 @@ class Trained:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """The ids of a model: row i of its embedding is token ids[i]."""
-
-    ids: Tokens  # sorted
-    eot: int  # the id of end-of-text
-
-    def encode(self, tokens: Tokens) -> Tensor:
-        """Returns the rows of the embedding for dataset ids, in any shape; NO_TOKEN stays."""
-        rows = np.searchsorted(self.ids, tokens)
-        return torch.from_numpy(np.where(tokens == NO_TOKEN, NO_TOKEN, rows))
-
-    def decode(self, rows: Tensor) -> list[int]:
-        """Returns the dataset ids of rows (T,) of the embedding."""
-        return [int(self.ids[row]) for row in rows.tolist()]
-
-
-@dataclass(frozen=True, slots=True)
-class Validation:
-    """The held-out windows, the same at every validation."""
-
-    windows: Tensor  # (N, T + 1)
-    bytes: float | None  # of the text in UTF-8 that the targets stand for; None where the manifest states none
-
-    @property
-    def targets(self) -> int:
-        """Returns the number of tokens that are predicted."""
-        return int((self.windows[:, 1:] != NO_TOKEN).sum())
-
-    def bits_per_byte(self, loss: float | None) -> float | None:
-        """Returns nats per token as bits per byte, which do not depend on the tokenizer."""
-        return loss * self.targets / (self.bytes * math.log(2)) if loss is not None and self.bytes else None
-
-
 def train(
     manifest: Path, out: Path, settings: Train, report: Report | None = None, *, decode: Decode | None = None
 ) -> Trained:
-    """Trains, writes the five files to `out` (see `_save`) and returns the outcome; `report` is called after each step.
+    """Trains, writes the files of the model to `out` (see `_save`) and returns the outcome.
 
-    decode: by default that of the manifest's tokenizer. Raises ValueError where the manifest or a shard is unusable,
-    and SettingsError, before any work, where a file in the folder would be replaced that is not ours.
+    report: called after each step with its number and its loss. decode: by default that of the manifest's tokenizer.
+    Raises ValueError where the manifest or a shard is unusable, and SettingsError, before any work, where a file in the
+    folder would be replaced that is not ours.
     """
     check_place(out)
     started = time.perf_counter()
@@ -116,7 +73,7 @@ def train(
     loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
     vocabulary = read_vocabulary(manifest, settings.vocabulary)
     windows, size = held_out(manifest, settings.context, settings.valid_batches * settings.batch)
-    validation = Validation(vocabulary.encode(windows), size)
+    validation = Validation(torch.from_numpy(vocabulary.encode(windows)), size)
     shape = settings.shape(len(vocabulary.ids))
     with repeatable(settings):
         model = GPT(shape)
@@ -137,16 +94,13 @@ def train(
         fingerprint=loader.fingerprint(),
         seconds=time.perf_counter() - started,
     )
-    _save(out, model, rows, vocabulary, _describe(trained, manifest, loader, settings))
+    _save(out, manifest, model, rows, vocabulary, _describe(trained, manifest, loader, settings))
     return trained
 
 
-def read_vocabulary(manifest: Path, kind: str) -> Vocabulary:
-    """Returns all ids of the tokenizer ("full"), or those that occur in training or held-out shards ("compact")."""
-    tokenizer = read_manifest(manifest)["tokenizer"]
-    if kind == "full":
-        return Vocabulary(np.arange(tokenizer["vocabulary"]), tokenizer["eot"])
-    return Vocabulary(np.union1d(occurring_ids(manifest), tokenizer["eot"]), tokenizer["eot"])
+def of_manifest(manifest: Path) -> Tokenizer:
+    """Returns the tokenizer that a manifest states."""
+    return load.of(load.stated_in(read_manifest(manifest)), manifest.parent / FOLDER)
 
 
 @contextmanager
@@ -164,74 +118,20 @@ def repeatable(settings: Train) -> Iterator[None]:
             torch.use_deterministic_algorithms(deterministic)
 
 
-def learning_rate(step: int, settings: Train) -> float:
-    """Returns the rate of step 1 .. steps: linear warm-up, then a cosine down to a tenth at the last step."""
-    if step <= settings.warmup:
-        return settings.learning_rate * step / settings.warmup
-    done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
-    return settings.learning_rate * (FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * done)) / 2)
-
-
-def validate(model: GPT, validation: Validation, batch: int) -> float | None:
-    """Returns the mean loss in nats over every held-out target, None where there are none."""
-    if not validation.targets:
-        return None
-    total = 0.0
-    for start in range(0, len(validation.windows), batch):
-        windows = validation.windows[start : start + batch]
-        targets = windows[:, 1:]
-        with torch.no_grad():
-            loss = model(windows[:, :-1].clamp(min=0), targets)[1]
-        total += loss.item() * int((targets != NO_TOKEN).sum())
-    return total / validation.targets
-
-
-def draw(rows: Sequence[Row], title: str) -> bytes:
-    """Returns the loss of training and held-out text against the step as PNG, drawn without a browser."""
-    names = {"train_loss": "training batch", "valid_loss": "held-out text"}
-    values = []
-    for row in rows:
-        for field, name in names.items():
-            loss = getattr(row, field)
-            if loss is not None:
-                values.append({"step": row.step, "loss": loss, "of": name})
-    chart = (
-        altair.Chart(altair.InlineData(values), title=title)
-        .mark_line(point=altair.OverlayMarkDef(size=24))
-        .encode(
-            x=altair.X("step:Q", title="step"),
-            y=altair.Y("loss:Q", title="loss (nats per token)", scale=altair.Scale(zero=False)),
-            color=altair.Color("of:N", title=None, sort=list(names.values()), legend=altair.Legend(orient="top-right")),
-        )
-        .properties(width=560, height=320)
-    )
-    return vl_convert.vegalite_to_png(chart.to_dict(), scale=2)
-
-
-def of_manifest(manifest: Path) -> Tokenizer:
-    """Returns the tokenizer that a manifest states."""
-    return load.of(load.stated_in(read_manifest(manifest)), manifest.parent / FOLDER)
-
-
 def _fit(
     model: GPT, loader: Loader, vocabulary: Vocabulary, validation: Validation, settings: Train, report: Report
 ) -> Iterator[Row]:
     """Trains the model in place and yields a row for each step that is logged."""
-    optimizer = _optimizer(model, settings)
+    optimizer = make_optimizer(model, settings)
     every = math.ceil(settings.steps / VALIDATIONS)
     yield Row(0, 0, None, validate(model, validation, settings.batch), None)
     for step in range(1, settings.steps + 1):
         rate = learning_rate(step, settings)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        batch = vocabulary.encode(loader.batch_at(step - 1))
-        measured = _backward(model, batch, settings.micro_batch or len(batch))
-        if settings.clip:
-            nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-        optimizer.step()
-        optimizer.zero_grad()
+        batch = torch.from_numpy(vocabulary.encode(loader.batch_at(step - 1)))
+        measured = backward(model, batch, settings.micro_batch or len(batch))
         if not math.isfinite(measured):
             raise ValueError(f"the loss is {measured} at step {step}; lower learning_rate {settings.learning_rate}")
+        update(model, optimizer, rate, settings.clip)
         report(step, measured)
         last = step == settings.steps
         valid = validate(model, validation, settings.batch) if last or step % every == 0 else None
@@ -239,40 +139,23 @@ def _fit(
             yield Row(step, step * settings.batch * settings.context, measured, valid, rate)
 
 
-def _backward(model: GPT, batch: Tensor, size: int) -> float:
-    """Adds the gradients of a batch (B, T + 1), `size` windows at a time; returns its mean loss in nats."""
-    total = 0.0
-    for windows in batch.split(size):
-        loss = model(windows[:, :-1], windows[:, 1:])[1] * (len(windows) / len(batch))
-        loss.backward()
-        total += loss.item()
-    return total
-
-
-def _optimizer(model: GPT, settings: Train) -> torch.optim.AdamW:
-    """Returns AdamW in which weights and embeddings decay, and biases and norms do not."""
-    decayed = [parameter for parameter in model.parameters() if parameter.dim() >= 2]
-    others = [parameter for parameter in model.parameters() if parameter.dim() < 2]
-    groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)
-
-
 def _sample(model: GPT, vocabulary: Vocabulary, settings: Train, decode: Decode) -> str:
     """Returns a text that the model writes from the start of a document."""
     generator = torch.Generator().manual_seed(settings.seed)
-    start = vocabulary.encode(np.array([[vocabulary.eot]]))
+    start = torch.from_numpy(vocabulary.encode(np.array([[vocabulary.eot]])))
     rows = model.generate(start, settings.sample_tokens, generator=generator, temperature=TEMPERATURE, top_k=TOP_K)
-    return decode(vocabulary.decode(rows[0, 1:]))
+    return decode(vocabulary.decode(rows[0, 1:].tolist()))
 
 
 def _describe(trained: Trained, manifest: Path, loader: Loader, settings: Train) -> dict[str, Any]:
     """Returns the content of train.json: the same for the same run, so without its seconds."""
     outcome = {name: value for name, value in asdict(trained).items() if name != "seconds"}
     return outcome | {
-        "manifest": {"name": read_manifest(manifest).get("name"), "sha256": sha256_of(manifest)},
+        "manifest": {
+            "name": read_manifest(manifest).get("name"),
+            "sha256": sha256_of(manifest),
+            "tokenizer": load.stated_in(read_manifest(manifest)),
+        },
         "settings": asdict(settings),
         "left_out": loader.left_out,
         "seen": [asdict(progress) for progress in loader.seen(settings.steps * settings.batch)],
@@ -280,28 +163,27 @@ def _describe(trained: Trained, manifest: Path, loader: Loader, settings: Train)
     }
 
 
-def _save(out: Path, model: GPT, rows: list[Row], vocabulary: Vocabulary, description: dict[str, Any]) -> None:
+def _save(
+    out: Path, manifest: Path, model: GPT, rows: list[Row], vocabulary: Vocabulary, description: dict[str, Any]
+) -> None:
     """Writes all files or none; vocabulary.json holds the dataset's id of every row of the embedding.
 
     train.json is removed before another file is replaced, and is written last.
     """
     title = f"{description['manifest']['name']}: loss of {model.shape.parameters:,} parameters"
-    lines = [Row._fields, *([_cell(value) for value in row] for row in rows)]
-    weights = io.BytesIO()
-    torch.save(model.state_dict(), weights)
     contents = {
-        "loss.csv": "".join(",".join(line) + "\n" for line in lines).encode(),
+        "loss.csv": as_csv(rows),
         "loss.png": draw(rows, title),
-        "model.pt": weights.getvalue(),
         "vocabulary.json": json.dumps(vocabulary.ids.tolist()).encode(),
     }
-    writes = {name: partial(_write, content=content) for name, content in contents.items()}
+    if description["manifest"]["tokenizer"]["name"] == FILE:
+        contents[FILE] = (manifest.parent / FOLDER / FILE).read_bytes()
+    writes: dict[str, Callable[[Path], object]] = {
+        WEIGHTS: lambda path: save_file(model.state_dict(), path, metadata={"format": "pt"}),
+        **{name: partial(_write, content=content) for name, content in contents.items()},
+    }
     write_together(out / RECORD, writes, lambda _: description)
 
 
 def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-
-
-def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

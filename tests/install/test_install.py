@@ -121,5 +121,5 @@ def test_a_store_whose_extra_was_added_can_be_read(name, larger):
 def test_the_whole_installation_runs_the_quickstart_with_its_model_and_report(whole, tmp_path):
     curate(whole, "run", "quickstart", "-o", "out", "--set", "train.steps=20", folder=tmp_path)
     assert (tmp_path / "out" / "report.html").is_file()
-    assert (tmp_path / "out" / "train" / "model.pt").is_file()
+    assert (tmp_path / "out" / "train" / "model.safetensors").is_file()
     curate(whole, "verify", "out", folder=tmp_path)

@@ -3,7 +3,8 @@
 import pytest
 from small_sets import write
 
-from curate.gpt.heldout import NO_TOKEN, held_out, occurring_ids
+from curate.gpt.heldout import held_out
+from curate.gpt.vocabulary import NO_TOKEN, occurring_ids
 
 
 def test_held_out_windows_predict_every_token_but_the_first_once_and_in_order(tmp_path):

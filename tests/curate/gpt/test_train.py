@@ -1,6 +1,7 @@
 import csv
 import json
 import math
+import shutil
 import struct
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -13,19 +14,26 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install '.[train]'")
 pytest.importorskip("altair", reason="the loss curve needs altair: pip install '.[train]'")
 
+from safetensors.torch import load_file  # noqa: E402
+
 from curate import storage  # noqa: E402
-from curate.errors import SettingsError  # noqa: E402
+from curate.errors import SettingsError, UserError  # noqa: E402
+from curate.gpt.checkpoint import load  # noqa: E402
 from curate.gpt.config import Train, settings_of  # noqa: E402
+from curate.gpt.logs import Row, draw  # noqa: E402
 from curate.gpt.model import GPT  # noqa: E402
 from curate.gpt.result import is_done  # noqa: E402
+from curate.gpt.schedule import learning_rate  # noqa: E402
 from curate.gpt.shapes import PRESETS, Shape  # noqa: E402
-from curate.gpt.train import Row, Vocabulary, _backward, draw, learning_rate, train  # noqa: E402
+from curate.gpt.step import backward  # noqa: E402
+from curate.gpt.train import train  # noqa: E402
+from curate.gpt.vocabulary import Vocabulary  # noqa: E402
 from curate.loader import Loader  # noqa: E402
 
 SETTINGS = Train(
     layers=1, heads=2, width=32, context=16, batch=8, steps=60, warmup=5, learning_rate=1e-2, valid_batches=2, threads=1
 )
-FILES = {"loss.csv", "loss.png", "model.pt", "train.json", "vocabulary.json"}
+FILES = {"loss.csv", "loss.png", "model.safetensors", "train.json", "vocabulary.json"}
 
 
 def spell(ids: list[int]) -> str:
@@ -144,14 +152,33 @@ def test_bits_per_byte_are_the_held_out_loss_over_the_bytes_of_a_token(run):
     assert trained.bits_per_byte == pytest.approx(trained.valid_after / math.log(2) / 4)
 
 
-def test_the_weights_and_the_vocabulary_make_the_model_again(run):
+def test_a_finished_model_is_read_with_its_vocabulary_and_its_tokenizer(run):
     _, out, trained, _ = run
-    model = GPT(Shape(**json.loads((out / "train.json").read_text())["shape"]))
-    model.load_state_dict(torch.load(out / "model.pt", weights_only=True))
-    ids = json.loads((out / "vocabulary.json").read_text())
-    assert ids == [*range(0, 40000, 1000), 50256]
+    saved = load(out)
+    weights = load_file(out / "model.safetensors")
+    assert saved.model.shape == trained.shape
+    assert all(torch.equal(weights[name], value) for name, value in saved.model.state_dict().items())
+    assert saved.vocabulary.ids.tolist() == [*range(0, 40000, 1000), 50256]
+    assert (saved.vocabulary.eot, saved.tokenizer.name) == (50256, "gpt2")
     assert len(trained.sample.split()) == SETTINGS.sample_tokens
-    assert {int(number) for number in trained.sample.split()} <= set(ids)
+    assert {int(number) for number in trained.sample.split()} <= set(saved.vocabulary.ids)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda out: (out / "train.json").unlink(), "holds no trained model"),
+        (lambda out: (out / "train.json").write_text("{}"), "changed since it was written"),
+        (lambda out: (out / "model.safetensors").unlink(), "missing or of another size"),
+        (lambda out: (out / "model.safetensors").write_bytes(bytes((out / "model.safetensors").stat().st_size)), "not"),
+    ],
+)
+def test_a_damaged_model_is_refused_in_one_line(run, tmp_path, damage, message):
+    shutil.copytree(run[1], tmp_path / "out")
+    damage(tmp_path / "out")
+    with pytest.raises(UserError, match=message) as raised:
+        load(tmp_path / "out")
+    assert "\n" not in str(raised.value)
 
 
 def test_without_held_out_text_the_outcome_says_so(tmp_path):
@@ -206,14 +233,14 @@ def test_a_model_that_is_replaced_half_counts_as_none_and_is_made_whole_by_the_n
 def test_a_file_of_the_user_s_is_not_replaced_by_a_model(tmp_path):
     manifest, out = write(tmp_path / "set"), tmp_path / "model"
     out.mkdir()
-    for name in ("model.pt", "train.json", "notes.txt"):
+    for name in ("model.safetensors", "train.json", "notes.txt"):
         (out / name).write_text("mine")
-    with pytest.raises(SettingsError, match=r"model\.pt: not written by curate"):
+    with pytest.raises(SettingsError, match=r"model\.safetensors: not written by curate"):
         train(manifest, out, replace(SETTINGS, steps=1))
     assert {path.name: path.read_text() for path in out.iterdir()} == dict.fromkeys(
-        ("model.pt", "train.json", "notes.txt"), "mine"
+        ("model.safetensors", "train.json", "notes.txt"), "mine"
     )
-    for name in ("model.pt", "train.json"):
+    for name in ("model.safetensors", "train.json"):
         (out / name).unlink()
     train(manifest, out, replace(SETTINGS, steps=1))
     (out / "loss.csv").write_text("mine now")
@@ -231,7 +258,7 @@ def test_a_vocabulary_encodes_to_rows_and_back():
     vocabulary = Vocabulary(np.array([3, 7, 50256]), 50256)
     encoded = vocabulary.encode(np.array([[50256, 3, -100], [7, 7, 3]]))
     assert encoded.tolist() == [[2, 0, -100], [1, 1, 0]]
-    assert vocabulary.decode(encoded[1]) == [7, 7, 3]
+    assert vocabulary.decode(encoded[1].tolist()) == [7, 7, 3]
 
 
 @pytest.mark.parametrize(
@@ -263,7 +290,7 @@ def test_windows_one_after_another_have_the_gradients_of_the_whole_batch(size):
     gradients, losses = [], []
     for windows in (8, size):
         model.zero_grad()
-        losses.append(_backward(model, batch, windows))
+        losses.append(backward(model, batch, windows))
         gradients.append([parameter.grad.clone() for parameter in model.parameters()])
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
     assert all(torch.allclose(a, b, rtol=1e-5, atol=1e-7) for a, b in zip(*gradients, strict=True))

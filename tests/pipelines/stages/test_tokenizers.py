@@ -16,8 +16,9 @@ from curate.dataset import manifest
 from curate.dataset.manifest import remix
 from curate.errors import SettingsError
 from curate.gpt import config
-from curate.gpt.heldout import held_out, occurring_ids
+from curate.gpt.heldout import held_out
 from curate.gpt.train import of_manifest
+from curate.gpt.vocabulary import occurring_ids
 from curate.inspection import history
 from curate.inspection.verify import faults
 from curate.loader import Loader
@@ -113,7 +114,8 @@ def test_the_loader_the_lineage_and_the_held_out_windows_read_it(folder):
 def test_a_model_is_trained_on_it(folder, tmp_path):
     pytest.importorskip("torch", reason="training needs torch: pip install '.[train]'")
     pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install '.[train]'")
-    from curate.gpt.train import read_vocabulary, train
+    from curate.gpt.train import train
+    from curate.gpt.vocabulary import read_vocabulary
 
     path = folder / "out" / "manifest.json"
     tiny = config.Train(layers=1, heads=1, width=8, context=32, batch=2, steps=2, sample_tokens=4)
