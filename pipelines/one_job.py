@@ -21,7 +21,7 @@ from curate.inputs import apart
 from curate.inputs.items import bytes_of
 from curate.pipelines import plans
 from curate.pipelines.engines.engine import Engine, kept_some, wiring
-from curate.pipelines.engines.warnings import of_record, of_sources
+from curate.pipelines.engines.warnings import of_record, of_sources, of_splits
 from curate.pipelines.stages.map_only import ALL, Made, MakeParts
 from curate.recipe import Recipe
 from curate.settings import Where
@@ -68,6 +68,7 @@ def run(
         engine.progress.done(record)
         engine.progress.warn_all(of_record(record))
     engine.progress.warn_all(of_sources(records[recipe.stages[0]], plans.given_inputs(recipe)))
+    engine.progress.warn_all(of_splits(records["pack"], recipe.pack.valid_fraction, plans.untrained(recipe)))
     return records
 
 

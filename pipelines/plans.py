@@ -106,6 +106,11 @@ def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     return inputs
 
 
+def untrained(recipe: Recipe) -> list[str]:
+    """Returns the sources of weight 0, which give a model no windows."""
+    return [name for name, source in recipe.sources.items() if not source.weight]
+
+
 def left_out(recipe: Recipe) -> list[Warned]:
     """Returns a warning for each source that has no inputs; SettingsError where none has."""
     given = given_inputs(recipe)

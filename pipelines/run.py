@@ -11,7 +11,7 @@ from curate.inputs import apart
 from curate.pipelines import plans
 from curate.pipelines.engines.engine import Engine, execute, kept_some, wiring
 from curate.pipelines.engines.target import quiet_beam
-from curate.pipelines.engines.warnings import of_sources
+from curate.pipelines.engines.warnings import of_sources, of_splits
 from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe, to_toml
 from curate.stage.claims import check_stages, claim_run
@@ -55,6 +55,7 @@ def _run(recipe: Recipe, out: Path, engine: Engine, *, retry_failed: bool, may_r
     for stage in others:
         given = plans.given(stage, recipe, out, digests, progress.say)
         records[stage] = kept_some(run_stage(stage, recipe, stage_folder(out, stage), given, engine), out)
+    progress.warn_all(of_splits(records["pack"], recipe.pack.valid_fraction, plans.untrained(recipe)))
     digests.save()
     with progress.doing("writing the manifest"):
         manifest.write(manifest.make(recipe, out, records), out)

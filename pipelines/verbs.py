@@ -13,6 +13,7 @@ from curate.inputs.digests import Digests
 from curate.inputs.items import named_items, source_items, stage_items
 from curate.pipelines import plans
 from curate.pipelines.engines.engine import Engine, wiring
+from curate.pipelines.engines.warnings import of_splits
 from curate.pipelines.run import run_stage
 from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe
@@ -21,7 +22,7 @@ from curate.stage.claims import claim_stage
 from curate.stage.kinds import KINDS, OWN_DOCUMENTS
 from curate.stage.ownership import held
 from curate.stage.plan import Item
-from curate.stage.record import StageRecord, forget_failed
+from curate.stage.record import StageRecord, forget_failed, read_stage
 
 
 def run(
@@ -59,6 +60,8 @@ def run(
             record = _run(stage, recipe_of_source, out, given, engine)
             if KINDS[stage].leaves == "shards":
                 chained.write(out, loaded if recipe else None)
+                drawn = read_stage(chained.tokens_of(out, record)).settings["valid_fraction"]
+                engine.progress.warn_all(of_splits(record, drawn, plans.untrained(loaded)))
             return record
 
 

@@ -118,6 +118,7 @@ def completed(recipe: Recipe, stages: Stages) -> Recipe:
     if tokenizer["eot_token"] != EOT_TOKEN:
         table["tokenize"]["eot"] = tokenizer["eot_token"]
     table["pack"]["buckets"] = pack["buckets"]
+    table["pack"]["valid_tokens"] = pack.get("valid", {}).get("tokens", 0)
     sources = table.setdefault("sources", {})
     new = sorted({cut["source"] for cut in pack["cuts"] if is_source_name(cut["source"])} - sources.keys())
     sources |= {name: {} for name in new[: MOST_SOURCES - len(sources)]}

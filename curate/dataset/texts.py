@@ -17,7 +17,7 @@ from curate.records import Document
 from curate.stage.kinds import KINDS
 from curate.stage.plan import Item, Plan, stage_folder
 from curate.stage.record import StageRecord, read_stage
-from curate.tokens.packing import split_of
+from curate.tokens.splits import Orders, orders_in, split_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class Texts:
     plan: Plan  # of which the items are the documents, as seen from its folder
     record: StageRecord  # of the stage whose counts they have
     drawn: bool  # whether each lies in the split of its shard
+    orders: Orders = field(default_factory=dict)  # up to which documents of the sources are held out too
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -35,8 +36,7 @@ class Texts:
 
     def split_of(self, document: Document) -> str:
         """Returns the split of a document."""
-        draw = self.record.settings
-        return split_of(document.id, draw["seed"], draw["valid_fraction"]) if self.drawn else ""
+        return split_of(document.id, document.source, self.record.settings, self.orders) if self.drawn else ""
 
     def documents(self, columns: tuple[str, ...] | None = None) -> Iterator[Document]:
         """Yields the documents in order; columns: as `read_documents` takes them. Dead letters were counted before."""
@@ -89,7 +89,7 @@ def find(out: Path, stage: str | None) -> Texts:
                 f"run it to its end, or name a finished stage with --stage ({', '.join(_finished(out)) or 'none is'})"
             )
             raise SettingsError(f"{out}: not a finished run (it has no manifest.json); {mend}")
-        return _tokenized(stage_folder(out, "tokenize"))
+        return _tokenized(stage_folder(out, "tokenize"), read_stage(stage_folder(out, "pack")))
     _check_stage(stage)
     folder = stage_folder(out, stage)
     if not (folder / "stage.json").exists():
@@ -101,7 +101,7 @@ def survey(texts: Texts, splits: tuple[str, ...], max_bytes: int, max_rows: int)
     """Returns the files of each split; raises UserError where the documents are not those that the stage counted."""
     cuts = {split: Cuts(max_bytes, max_rows) for split in texts.splits}
     number = size = 0
-    for document in texts.documents(("id", "text")):
+    for document in texts.documents(("id", "source", "text")):
         length = len(document.text.encode())
         number, size = number + 1, size + length
         cuts[texts.split_of(document)].add(length)
@@ -120,7 +120,7 @@ def _of_folder(folder: Path, stage: str | None) -> Texts:
     if stage not in (None, record.stage):
         raise SettingsError(f"--stage {stage}: {folder} holds {record.stage}, which is the only stage there")
     if record.stage == "pack":
-        return _tokenized(storage.join(folder, record.settings["parts"][0]).parent)
+        return _tokenized(storage.join(folder, record.settings["parts"][0]).parent, record)
     return _tokenized(folder) if record.stage == "tokenize" else _left_by(folder)
 
 
@@ -131,12 +131,13 @@ def _left_by(folder: Path) -> Texts:
     return Texts(plan=_reader(folder, record.stage, stage_items(folder, folder)), record=record, drawn=False)
 
 
-def _tokenized(folder: Path) -> Texts:
-    """Returns the documents that a tokenize stage read."""
+def _tokenized(folder: Path, pack: StageRecord | None = None) -> Texts:
+    """Returns the documents that a tokenize stage read; pack: the record of the shards that were made of them."""
     record = read_stage(folder)
     if record.counts.rejected > record.counts.failed:
         raise SettingsError(f"{folder}: it rejected documents; name the stage before it with --stage")
-    return Texts(plan=_reader(folder, "tokenize", [*record.items]), record=record, drawn=True)
+    orders = orders_in(pack.settings) if pack else {}
+    return Texts(plan=_reader(folder, "tokenize", [*record.items]), record=record, drawn=True, orders=orders)
 
 
 def _reader(folder: Path, stage: str, items: list[Item]) -> Plan:

@@ -20,7 +20,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.records import Document, keyed_hash, uniform
+from curate.records import Document
 from curate.stage import heartbeat
 from curate.stage.checked import opened_part, recorded
 from curate.stage.heartbeat import beating
@@ -28,6 +28,7 @@ from curate.stage.parts import Counts, FileRecord, Receipt, receipted
 from curate.stage.plan import Item, Plan, json_digest
 from curate.storage.writing import drafted, sha256_of
 from curate.tokens.shards import META, write_index
+from curate.tokens.splits import TRAIN, VALID, Orders, drawn_split, order_of, orders_in
 from curate.tokens.tokenizer import Stated, Tokenizer
 
 TOKENS = pa.schema(
@@ -68,11 +69,6 @@ class ShardRange:
     bucket: int | None = None  # of its documents' quality; None where there are no buckets, or no scores
 
 
-def split_of(document_id: bytes, seed: int, valid_fraction: float) -> str:
-    """Returns the split of a document, drawn from its id."""
-    return "valid" if uniform(seed, "split", document_id) < valid_fraction else "train"
-
-
 def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenizer: Tokenizer) -> dict[str, Any]:
     """Returns the row of one document; its split and its order are drawn from its id.
 
@@ -80,9 +76,9 @@ def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenize
     """
     ids = tokenizer.encode(document.text)
     return {
-        "split": split_of(document.id, seed, valid_fraction),
+        "split": drawn_split(document.id, seed, valid_fraction),
         "source": document.source,
-        "order": int.from_bytes(keyed_hash(seed, "order", document.id)),
+        "order": order_of(document.id, seed),
         "id": document.id,
         "url": document.url,
         "given_id": document.given_id,
@@ -113,16 +109,19 @@ def in_bucket(bucket: int | None, edges: Sequence[float]) -> Any:
     return wanted & (quality < edges[bucket]) if bucket < len(edges) else wanted
 
 
-def plan_cuts(parts: list[Path], max_tokens: int, edges: Sequence[float] = ()) -> list[ShardRange]:
+def plan_cuts(
+    parts: list[Path], max_tokens: int, edges: Sequence[float] = (), orders: Orders | None = None
+) -> list[ShardRange]:
     """Returns the shards of tokenized parts: greedy runs of at most max_tokens; takes about 80 bytes a document.
 
-    A document longer than max_tokens is a shard of its own. edges: of the buckets of quality, ascending.
+    A document longer than max_tokens is a shard of its own. edges: of the buckets of quality, ascending. orders: up to
+    which documents of the sources are held out, though they are drawn into "train".
     """
     groups: dict[tuple[str, str, int | None], dict[str, list[npt.NDArray[Any]]]] = {}
     buckets = [None, *range(len(edges) + 1)] if edges else [None]
     for part in parts:
         with opened_part(part) as source:
-            table = pq.read_table(source, columns=[*("split", "source", "quality"), *SIZES])
+            table = _with_splits(pq.read_table(source, columns=[*("split", "source", "quality"), *SIZES]), orders or {})
         for pair in table.group_by(["split", "source"]).aggregate([]).to_pylist():
             split, source = pair["split"], pair["source"]
             own = table.filter((pc.field("split") == split) & (pc.field("source") == source))
@@ -136,10 +135,20 @@ def plan_cuts(parts: list[Path], max_tokens: int, edges: Sequence[float] = ()) -
 
 
 def cuts_settings(
-    cuts: list[ShardRange], parts: list[str], edges: Sequence[float], tokenizer: Stated
+    cuts: list[ShardRange],
+    parts: list[str],
+    edges: Sequence[float],
+    tokenizer: Stated,
+    *,
+    valid_tokens: int = 0,
+    orders: Orders | None = None,
 ) -> dict[str, Any]:
-    """Returns the settings of a pack stage: the shard ranges, the tokenized parts, the quality edges, the tokenizer."""
-    return {"cuts": [asdict(cut) for cut in cuts], "parts": parts, "buckets": list(edges), "tokenizer": tokenizer}
+    """Returns the settings of a pack stage: the shard ranges, the tokenized parts, the quality edges, the tokenizer.
+
+    valid_tokens, orders: the least held-out tokens that were asked for, and the orders that give them.
+    """
+    settings = {"cuts": [asdict(cut) for cut in cuts], "parts": parts, "buckets": list(edges), "tokenizer": tokenizer}
+    return settings | ({"valid": {"tokens": valid_tokens, "orders": orders or {}}} if valid_tokens else {})
 
 
 def pack_shard(plan: Plan, item: Item) -> None:
@@ -180,6 +189,18 @@ def _write_shard(plan: Plan, item: Item) -> None:
         with receipted(plan.folder, receipt):
             for name, draft in placed.items():
                 storage.publish(draft, plan.folder / name)
+
+
+def _with_splits(table: pa.Table, orders: Orders) -> pa.Table:
+    """Returns the table with split "valid" in the rows of each source up to its order."""
+    split = table["split"]
+    for source, last in orders.items():
+        split = pc.if_else(pc.and_(pc.equal(table["source"], source), _up_to(table["order"], last)), VALID, split)
+    return table.set_column(table.column_names.index("split"), "split", split)
+
+
+def _up_to(order: Any, last: int) -> Any:
+    return pc.less_equal(order, pa.scalar(last, pa.uint64()))
 
 
 def _in_order(group: dict[str, list[npt.NDArray[Any]]]) -> Columns:
@@ -271,8 +292,14 @@ def _ordered_rows(plan: Plan, cut: ShardRange) -> pa.Table:
 
 def _scanned(plan: Plan, cut: ShardRange, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """Yields these columns of a shard's rows, from every tokenized part in turn; nothing is read ahead."""
+    orders = orders_in(plan.settings)
+    split = ds.field("split") == cut.split
+    if cut.split == VALID and cut.source in orders:
+        split = split | (
+            (ds.field("split") == TRAIN) & (ds.field("order") <= pa.scalar(orders[cut.source], pa.uint64()))
+        )
     wanted = (
-        (ds.field("split") == cut.split)
+        split
         & (ds.field("source") == cut.source)
         & (ds.field("order") >= pa.scalar(cut.low, pa.uint64()))
         & (ds.field("order") <= pa.scalar(cut.high, pa.uint64()))

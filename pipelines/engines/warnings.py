@@ -1,9 +1,15 @@
 """Makes warnings from the record of a stage: counts that stand for a loss, and sources that end empty."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from curate.stage.record import StageRecord
+
+# Held-out text of a source is too little below LEAST_SHARE of its tokens, and below LEAST_TOKENS unless it is ENOUGH:
+# a small source cannot give more.
+LEAST_SHARE, LEAST_TOKENS, ENOUGH = 0.001, 50_000, 0.02
+NAMED = 3  # sources that a warning names
 
 
 class Warned(NamedTuple):
@@ -63,3 +69,39 @@ def of_sources(record: StageRecord, sources: Iterable[str]) -> Iterator[Warned]:
         if not record.counts.by_source.get(source, (0, 0))[0]:
             message = f"source {source}: {record.stage} read no document of its inputs; its weight goes to the others"
             yield Warned(message, f"sources.{source}.inputs names them")
+
+
+def of_splits(pack: StageRecord, valid_fraction: float, without: Container[str] = ()) -> Iterator[Warned]:
+    """Yields a warning where the held-out text of a source is too little, unless none at all was asked for.
+
+    valid_fraction: that of tokenize. without: sources that are not trained on.
+    """
+    asked = pack.settings.get("valid", {}).get("tokens", 0)
+    if not valid_fraction and not asked:
+        return
+    tokens, valid = Counter[str](), Counter[str]()
+    for cut in pack.settings["cuts"]:
+        if cut["source"] not in without:
+            tokens[cut["source"]] += cut["tokens"]
+            valid[cut["source"]] += cut["tokens"] if cut["split"] == "valid" else 0
+    few = [name for name in tokens if _few(valid[name], tokens[name])]
+    if few:
+        sizes = [f"{valid[name]:,} of the {tokens[name]:,} tokens of source {name}" for name in few]
+        message = f"pack: split valid holds {_listed(sizes)}, so losses on held-out text will be rough"
+        yield Warned(message, "pack.valid_tokens is how many tokens of each source it holds at least")
+    short = [name for name in tokens if valid[name] < asked and name not in few]
+    if short:
+        sizes = [f"{valid[name]:,} tokens of source {name}" for name in short]
+        message = f"pack: split valid holds {_listed(sizes)}, below pack.valid_tokens {asked:,}"
+        yield Warned(f"{message}: no more than half of a source is taken for it", "lower it, or add text")
+
+
+def _few(valid: int, tokens: int) -> bool:
+    return valid < LEAST_SHARE * tokens or valid < min(LEAST_TOKENS, ENOUGH * tokens)
+
+
+def _listed(texts: list[str]) -> str:
+    """Returns the first texts as a list, and the number of the others."""
+    more = [f"{len(texts) - NAMED:,} more"] if len(texts) > NAMED else []
+    *first, last = [*texts[:NAMED], *more]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -13,6 +13,7 @@ from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.record import read_stage
 from curate.tokens import load
 from curate.tokens.packing import cuts_settings, pack_shard, plan_cuts
+from curate.tokens.splits import valid_orders
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -34,7 +35,9 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     if record.stage != "tokenize":
         raise errors.SettingsError(f"{tokenized}: the output of {record.stage}; pack reads that of tokenize")
     names = [name for name in record.outputs if name.startswith("part-")]
-    cuts = plan_cuts([tokenized / name for name in names], recipe.pack.max_tokens, recipe.pack.buckets)
+    parts, settings = [tokenized / name for name in names], recipe.pack
+    orders = valid_orders(parts, settings.valid_tokens)
+    cuts = plan_cuts(parts, settings.max_tokens, settings.buckets, orders)
     tokenizer = load.stated_in(record.settings)
     width = np.dtype(tokenizer["dtype"]).itemsize
     inputs = json_digest([record.outputs[name].sha256 for name in names])
@@ -51,5 +54,5 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
         for number, cut in enumerate(cuts)
     )
     sources = [storage.relative(tokenized / name, folder) for name in names]
-    table = cuts_settings(cuts, sources, recipe.pack.buckets, tokenizer)
+    table = cuts_settings(cuts, sources, settings.buckets, tokenizer, valid_tokens=settings.valid_tokens, orders=orders)
     return Plan(stage="pack", folder=folder, settings=table, items=items)

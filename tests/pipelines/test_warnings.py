@@ -91,7 +91,7 @@ def test_a_source_without_inputs_is_a_warning_and_by_strict_an_error_before_any_
 
 
 def test_values_that_cannot_be_read_and_ids_of_two_texts_are_warnings_and_by_strict_errors(tmp_path):
-    path = written(tmp_path, texts("web"))
+    path = written(tmp_path, texts("web"), "[pack]\nvalid_fraction = 0\n")
     rows = [{"text": text, "id": 1, "timestamp": "yesterday", "quality": "good"} for text in texts("web")]
     (tmp_path / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     warnings = [line.removeprefix("warning: extract: ") for line in made(path, tmp_path / "out") if "warning" in line]
@@ -107,7 +107,7 @@ def test_values_that_cannot_be_read_and_ids_of_two_texts_are_warnings_and_by_str
 
 
 def test_a_verb_refuses_a_source_that_is_spelt_much_like_one_of_its_recipe(tmp_path):
-    path = written(tmp_path, texts("web"))
+    path = written(tmp_path, texts("web"), "[pack]\nvalid_fraction = 0\n")
     engine = Engine(target=EngineOptions(workers=1))
     message = "--source bokos: the recipe has no source 'bokos'; did you mean 'books'"
     with pytest.raises(SettingsError, match=message):
@@ -119,7 +119,7 @@ def test_a_verb_refuses_a_source_that_is_spelt_much_like_one_of_its_recipe(tmp_p
 
 
 def test_a_run_of_which_nothing_is_to_be_said_is_the_same_with_strict(tmp_path):
-    path = written(tmp_path, texts("web"))
+    path = written(tmp_path, texts("web"), "[pack]\nvalid_fraction = 0\n")
     assert not [line for line in made(path, tmp_path / "out", strict=True) if "warning" in line]
 
 

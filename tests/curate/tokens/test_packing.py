@@ -10,90 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limited
 from hypothesis import strategies as st
+from token_parts import EOT, contents, cuts_of, in_order, packed, row, shard, tokenized
 
 from curate.pipelines.stages import pack
 from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe
 from curate.records import EPOCH, Document, document_id, keyed_hash, uniform
-from curate.stage.parts import PartWriter
-from curate.stage.plan import Item, Plan, load_plan
-from curate.stage.record import close_stage, done, open_stage
+from curate.stage.record import done, open_stage
 from curate.tokens import bpe
 from curate.tokens.config import Pack
-from curate.tokens.packing import TOKENS, ShardRange, pack_shard, plan_cuts, tokenized_row
+from curate.tokens.packing import pack_shard, plan_cuts, tokenized_row
 from curate.tokens.shards import META, read_index
 
-EOT = bpe.END_OF_TEXT
 GPT2 = bpe.named("gpt2")
 
 orders = st.integers(0, 2**64 - 1) | st.integers(2**64 - 4, 2**64 - 1)  # the latter meet
 splits, sources = st.sampled_from(["train", "valid"]), st.sampled_from(["web", "books"])
 drawn = st.lists(st.tuples(splits, sources, orders, st.integers(1, 12), st.integers(0, 4)), min_size=1, max_size=25)
-
-
-def row(number, split="train", source="web", order=None, length=3):
-    ids = np.arange(number, number + length, dtype="<u2")
-    ids[-1] = EOT
-    return {
-        "split": split,
-        "source": source,
-        "order": number if order is None else order,
-        "id": number.to_bytes(16, "big"),
-        "url": f"http://a/{number}",
-        "quality": number / 1000,
-        "bytes": 5 * length,
-        "tokens": length,
-        "ids": ids.tobytes(),
-    }
-
-
-def in_order(rows):
-    return sorted(rows, key=lambda entry: (entry["split"], entry["source"], entry["order"], entry["id"]))
-
-
-def tokenized(folder, parts):
-    """A finished tokenize stage with these rows in its parts."""
-    items = tuple(
-        Item(number=number, name=f"p{number}", uri="", form="part", digest="", size=0) for number in range(len(parts))
-    )
-    plan = Plan(stage="tokenize", folder=folder, settings={}, items=items)
-    open_stage(plan)
-    for item, rows in zip(items, parts, strict=True):
-        with PartWriter(folder, item.number, plan.part_key(item), schema=TOKENS) as part:
-            for entry in in_order(rows):
-                part.keep_row(entry, entry["source"], entry["bytes"])
-    close_stage(plan)
-    return folder
-
-
-def packed(folder, parts, max_tokens, buckets=()):
-    """The finished plan of pack over these parts."""
-    source = tokenized(folder / "tokenize", parts)
-    recipe = Recipe(name="own", pack=Pack(max_tokens=max_tokens, buckets=buckets))
-    plan = pack.plan(recipe, folder / "shards", Given(previous=source))
-    open_stage(plan)
-    loaded = load_plan(folder / "shards")
-    for item in loaded.items:
-        pack_shard(loaded, item)
-    close_stage(plan)
-    return plan
-
-
-def cuts_of(plan):
-    return [ShardRange(**cut) for cut in plan.settings["cuts"]]
-
-
-def contents(plan):
-    chosen = (path for path in sorted(plan.folder.rglob("*")) if path.suffix in (".bin", ".idx", ".parquet"))
-    return {str(path.relative_to(plan.folder)): path.read_bytes() for path in chosen}
-
-
-def shard(plan, cut):
-    """The documents of a shard as (meta row, ids), read by way of the offsets."""
-    stem = plan.folder / cut.path
-    ids = np.fromfile(f"{stem}.bin", dtype="<u2")
-    rows = pq.read_table(f"{stem}.meta.parquet").to_pylist()
-    return [(entry, ids[entry["offset"] : entry["offset"] + entry["tokens"]]) for entry in rows], ids
 
 
 @pytest.mark.parametrize("max_tokens", [1, 7, 10, 1000])
