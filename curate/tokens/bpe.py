@@ -7,7 +7,7 @@ other encodings into the folder that TIKTOKEN_CACHE_DIR names.
 import base64
 import hashlib
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,7 @@ def named(name: str, eot: str | None = None) -> Tokenizer:
         sha256=DIGESTS if name == "gpt2" else {f"{name}.tiktoken": _ranks_digest(encoding)},
         ordinary=ordinary,
         decode=encoding.decode,
+        byte_lengths=partial(_byte_lengths, encoding),
     )
 
 
@@ -115,6 +116,14 @@ def _ids(encoding: "tiktoken.Encoding", text: str) -> npt.NDArray[np.uint32]:
     except ValueError:
         pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
         return np.concatenate([encoding.encode_to_numpy(piece, disallowed_special=()) for piece in pieces])
+
+
+def _byte_lengths(encoding: "tiktoken.Encoding") -> npt.NDArray[np.int64]:
+    """Returns the bytes that each id stands for; 0 for special tokens and for numbers that are no id."""
+    lengths = np.zeros(encoding.n_vocab, np.int64)
+    for token, number in encoding._mergeable_ranks.items():
+        lengths[number] = len(token)
+    return lengths
 
 
 def _downloaded(name: str) -> "tiktoken.Encoding":

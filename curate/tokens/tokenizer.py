@@ -25,6 +25,8 @@ class Tokenizer:
     sha256: Mapping[str, str]  # of the files that decide the ids, by name
     ordinary: Callable[[str], npt.NDArray[np.uint32]]  # the ids of a text; names of special tokens are plain text in it
     decode: Callable[[list[int]], str]  # the text of ids, with replacement characters where bytes are cut
+    # The bytes of UTF-8 that each id stands for, 0 for special tokens; None where neighbours change them.
+    byte_lengths: Callable[[], npt.NDArray[np.int64] | None]
     library: str = ""  # the distribution, beside those always installed, that decides the ids
 
     @property

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from curate import storage
 from curate.errors import SettingsError, install
+from curate.tokens import byte_lengths
 from curate.tokens.tokenizer import FILE, Tokenizer, whole
 
 # The tokens that end a document, of which a tokenizer's first is taken: GPT-2's, Llama 3's, Llama 2's and T5's,
@@ -60,16 +61,26 @@ def _tokenizer(path: str, content: bytes, eot: str | None) -> Tokenizer:
         except (UnicodeEncodeError, TypeError):  # half a surrogate pair
             return _spelled_out(_encoded(codec, whole(text)), plain)
 
+    vocabulary = max(codec.get_vocab(with_added_tokens=True).values()) + 1
     return Tokenizer(
         name=FILE,
-        vocabulary=max(codec.get_vocab(with_added_tokens=True).values()) + 1,
+        vocabulary=vocabulary,
         eot=number,
         eot_token=eot_token,
         sha256={FILE: hashlib.sha256(content).hexdigest()},
         ordinary=ordinary,
         decode=lambda ids: str(codec.decode(ids, skip_special_tokens=False)),
+        byte_lengths=partial(_byte_lengths, content, vocabulary, number),
         library="tokenizers",
     )
+
+
+def _byte_lengths(content: bytes, vocabulary: int, eot: int) -> npt.NDArray[np.int64] | None:
+    """Returns the bytes that each id of a file stands for, 0 for end-of-text; None where neighbours change them."""
+    lengths = byte_lengths.of_file(content, vocabulary)
+    if lengths is not None:
+        lengths[eot] = 0
+    return lengths
 
 
 def _codec(path: str, content: bytes) -> Any:

@@ -61,6 +61,27 @@ def llama(path: Path) -> Path:
     return path
 
 
+def gemma(path: Path, *, scheme: str = "") -> Path:
+    """Writes BPE in the manner of Gemma: no blank before a text; with `scheme`, Metaspace writes the blanks."""
+    words = ["<eos>", "<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), *"▁xyabtheß"]
+    merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("▁", "▁"), ("x", "y")]
+    numbers = {word: number for number, word in enumerate(dict.fromkeys([*words, *map("".join, merges)]))}
+    made = tokenizers.Tokenizer(tokenizers.models.BPE(numbers, merges, unk_token="<unk>", byte_fallback=True))
+    normalizers, decoders, splitters = tokenizers.normalizers, tokenizers.decoders, tokenizers.pre_tokenizers
+    if scheme:
+        made.pre_tokenizer = splitters.Metaspace(prepend_scheme=scheme)
+        blanks = decoders.Metaspace(prepend_scheme=scheme)
+        made.decoder = decoders.Sequence([decoders.ByteFallback(), blanks, decoders.Fuse()])
+    else:
+        made.normalizer = normalizers.Replace(" ", "▁")
+        made.pre_tokenizer = splitters.Split(" ", "merged_with_previous")
+        made.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    made.add_special_tokens(["<eos>", "<unk>"])
+    made.add_tokens(["yyy"])
+    made.save(str(path))
+    return path
+
+
 def word_level(path: Path, words: list[str], *, specials: list[str], unknown: str = "[UNK]") -> Path:
     """A tokenizer of whole words."""
     vocabulary = {word: number for number, word in enumerate(dict.fromkeys([unknown, *words]))}
