@@ -15,6 +15,9 @@ from typing import Any
 
 PARENT_POLL_S = 1.0
 
+LAST_WORDS = 1 << 15  # bytes that a pipe surely takes at once
+
+_words: int | None = None  # the child's end of a pipe to the supervisor, which prints the last line of the command
 _asked: mmap.mmap | None = None  # one byte, shared with the supervisor: 1 while an interrupt is to be announced
 
 
@@ -23,6 +26,33 @@ def share_request() -> mmap.mmap:
     global _asked
     _asked = mmap.mmap(-1, 1)
     return _asked
+
+
+def hand_words_to(pipe: int) -> None:
+    """Sets the pipe to the supervisor that takes the last line of the command."""
+    global _words
+    _words = pipe
+
+
+def last_words(message: str) -> bool:
+    """Hands the command's last line to the supervisor, which prints it; False if there is no supervisor to do so."""
+    if _words is None:
+        return False
+    os.write(_words, message.encode("utf-8", "backslashreplace")[:LAST_WORDS])
+    return True
+
+
+@contextmanager
+def left_to_supervisor() -> Iterator[None]:
+    """Does nothing at SIGTERM during the block, where there is a supervisor that announces it: torchrun sends both."""
+    if _asked is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: None)  # unlike SIG_IGN, no other program inherits it
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

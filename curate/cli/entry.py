@@ -7,6 +7,7 @@ import traceback
 
 import typer
 
+from curate import processes
 from curate.cli import dataset, look, model, quality, run, runners, stages, supervisor
 from curate.cli.app import MACHINE, MODEL, app, errors
 from curate.console import plain, say
@@ -71,6 +72,6 @@ def _fail(message: str, code: int, *, debug: bool) -> None:
     """Ends the command with a message, and with the trace if that is wanted."""
     if debug:
         traceback.print_exc()
-    if not supervisor.last_words(plain(message)):
+    if not processes.last_words(plain(message)):
         say(errors, f"curate: {message}")
     sys.exit(code)

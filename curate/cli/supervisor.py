@@ -32,11 +32,8 @@ POLL_S = 0.01
 SCRATCH = "CURATE_SCRATCH"  # names the command's folder of temporary files, for its processes
 DRAFTS = "drafts"  # a file in it: "PID FOLDER\0" for each folder in which a process makes drafts
 ATTEMPT = "attempt"  # a file in it, which names the file that says what the command does to its output
-LAST_WORDS = 1 << 15  # bytes that a pipe surely takes at once
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # of Linux's prctl
-
-_last_words: int | None = None  # the child's end of the pipe
 
 
 def divide() -> None:
@@ -52,9 +49,8 @@ def divide() -> None:
     if child:
         os.close(theirs)
         _watch(_Command(child, hears, asked, words, scratch))
-    global _last_words
     os.close(words)
-    _last_words = theirs
+    processes.hand_words_to(theirs)
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
@@ -64,14 +60,6 @@ def divide() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {*hears, signal.SIGCHLD})
-
-
-def last_words(message: str) -> bool:
-    """Hands the command's last line to the parent, which prints it at the end; False if there is no parent to do so."""
-    if _last_words is None:
-        return False
-    os.write(_last_words, message.encode("utf-8", "backslashreplace")[:LAST_WORDS])
-    return True
 
 
 class _Command:
@@ -171,11 +159,13 @@ def _exit_code(code: int) -> int:
 def _last_line(command: _Command, code: int) -> str:
     """Returns the line that ends the command, without its name; "" for none."""
     if code == INTERRUPTED_CODE:
+        if os.environ.get("RANK", "0") != "0":  # torchrun's; the first process says it for all
+            return ""
         verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
         return INTERRUPTED if verb in RESUMED else INTERRUPTED_AFRESH
     os.set_blocking(command.words, False)
     with suppress(BlockingIOError):
-        if words := os.read(command.words, LAST_WORDS):
+        if words := os.read(command.words, processes.LAST_WORDS):
             return words.decode()
     if command.code is None or command.code >= 0:
         return ""

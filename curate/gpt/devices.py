@@ -5,21 +5,25 @@ and 4 backward; a head's attention costs 4 per number and key forward and 8 back
 """
 
 import importlib.util
+import math
 import os
 import platform
 import re
 import shutil
 import statistics
 import time
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor, nn
 
 from curate.errors import SettingsError
-from curate.gpt.model import Block
+from curate.gpt.model import GPT, Block
 from curate.gpt.shapes import Shape
+from curate.loader import Loader
+from curate.loader.streams import Tokens
 
 # Dense teraFLOPs per second of a GPU whose name has these words, in bf16 with fp32 sums and in fp32 without TF32, from
 # NVIDIA's data sheets of each product (halved where a sheet prints the rate of sparse matrices). The first counts.
@@ -51,6 +55,8 @@ PROBE_FLOPS = 2e9  # of one block of a probe, forward and backward
 PROBE_REPEATS = 5
 GAIN = 1.3  # of bf16 over fp32, from which on a CPU computes in bf16
 MATRIX = 1024  # rows and columns of the product that measures a CPU
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,46 @@ class Place:
     def __post_init__(self) -> None:
         if not 0 <= self.rank < self.size or self.local_rank < 0:
             raise SettingsError(f"RANK {self.rank} is not below WORLD_SIZE {self.size}; start by torchrun")
+
+
+class Alone:
+    """One process that trains a model by itself; `distributed.Group` does the same among several."""
+
+    rank, size = 0, 1
+
+    def __init__(self, hardware: Hardware) -> None:
+        self.hardware = hardware
+
+    def part(self, loader: Loader, first: int, count: int) -> Tokens:
+        """Returns the windows of this process among samples first .. first + count - 1."""
+        return loader.part(first, count, self.rank, self.size)
+
+    def rounds(self, count: int, rows: int) -> int:
+        """Returns how many times `rows` windows each process computes for a batch of `count`; some may have fewer."""
+        return math.ceil(math.ceil(count / self.size) / rows)
+
+    def wrap(self, model: GPT) -> nn.Module:
+        """Puts a model on the device, compiled if that is wanted; returns what computes losses and gradients."""
+        model.to(self.hardware.device)
+        if self.hardware.compile:
+            model.compile()
+        return model
+
+    def syncs(self, model: nn.Module, *, last: bool) -> AbstractContextManager[Any]:
+        """Returns the context of a micro-batch."""
+        return nullcontext()
+
+    def total(self, *values: float) -> list[float]:
+        """Returns the sums of numbers over all processes."""
+        return [*values]
+
+    def agreed(self, value: T) -> T:
+        """Returns the value that the first process has."""
+        return value
+
+    def whole(self, model: GPT) -> dict[str, Tensor]:
+        """Returns all weights by name, in the CPU's memory of the first process."""
+        return {name: weight.cpu() for name, weight in model.state_dict().items()}
 
 
 def place() -> Place:

@@ -118,7 +118,7 @@ def test_work_that_is_terminated_is_interrupted():
 
 @pytest.mark.parametrize("code", [0, 1, 2, 7])
 def test_the_code_and_the_last_words_of_the_work_are_those_of_the_command(code):
-    command = Divided(f"supervisor.last_words('so it ends')\nsay('x')\nsys.exit({code})")
+    command = Divided(f"processes.last_words('so it ends')\nsay('x')\nsys.exit({code})")
     assert command.ends() == (code, "curate: so it ends\n")
 
 

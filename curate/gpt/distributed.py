@@ -1,0 +1,190 @@
+"""Several processes that train one model together under torchrun: DDP, or FSDP2 where weights are sharded.
+
+Every process computes its part of the same global batch, and a window counts the same in whichever process it lies; so
+the gradient is that of one process, up to the order of its sums, for every number of processes and every split.
+
+A process that fails says so in torchrun's store; then all end, and the first of them prints the one line.
+"""
+
+import datetime
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed import checkpoint as dcp
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_state_dict,
+    set_state_dict,
+)
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.nn.parallel import DistributedDataParallel
+
+from curate import processes
+from curate.errors import UserError, one_line
+from curate.gpt.devices import Alone, Hardware, Place
+from curate.gpt.model import GPT
+
+TIMEOUT = datetime.timedelta(minutes=10)  # for one collective operation; then a process takes the others for dead
+POLL_S = 0.25  # between two looks for a failure
+HEARD_S = 10.0  # that a failed process waits for the first one to print its message
+FAILED, HEARD = "curate/failed", "curate/heard"  # keys of the store
+
+T = TypeVar("T")
+
+
+class Group(Alone):
+    """This process among several; every method but `rounds` and `part` is called by all of them at the same time."""
+
+    def __init__(self, place: Place, hardware: Hardware, *, sharded: bool) -> None:
+        self.rank, self.size, self.hardware, self.sharded = place.rank, place.size, hardware, sharded
+
+    def wrap(self, model: GPT) -> nn.Module:
+        """Puts a model on the device and among the processes; returns what computes losses and shares gradients."""
+        model.to(self.hardware.device)
+        if not self.sharded:
+            if self.hardware.compile:
+                model.compile()
+            numbers = [self.hardware.device.index] if self.hardware.device.type == "cuda" else None
+            return DistributedDataParallel(model, device_ids=numbers, gradient_as_bucket_view=True)
+        mesh = dist.init_device_mesh(self.hardware.device.type, (self.size,))
+        for block in model.h:
+            if self.hardware.compile:
+                block.compile()
+            fully_shard(block, mesh=mesh)
+        fully_shard(model, mesh=mesh)
+        return model
+
+    def syncs(self, model: nn.Module, *, last: bool) -> AbstractContextManager[Any]:
+        """Returns the context of a micro-batch: DDP adds up the gradients of all processes after the last one only.
+
+        FSDP2 does so after each, so that no process holds the gradients of the whole model.
+        """
+        return nullcontext() if last or isinstance(model, FSDPModule) else model.no_sync()
+
+    def total(self, *values: float) -> list[float]:
+        """Returns the sums of numbers over all processes."""
+        kind = torch.float32 if self.hardware.device.type == "mps" else torch.float64
+        numbers = torch.tensor(values, dtype=kind, device=self.hardware.device)
+        dist.all_reduce(numbers)
+        return [float(number) for number in numbers.tolist()]
+
+    def agreed(self, value: T) -> T:
+        """Returns the value that the first process has."""
+        values: list[Any] = [value]
+        dist.broadcast_object_list(values, src=0, device=self.hardware.device)
+        agreed: T = values[0]
+        return agreed
+
+    def whole(self, model: GPT) -> dict[str, Tensor]:
+        """Returns all weights, in the CPU's memory of the first process; FSDP2 leaves those of the others empty."""
+        if not self.sharded:
+            return super().whole(model)
+        weights: dict[str, Tensor] = get_model_state_dict(
+            model, options=StateDictOptions(full_state_dict=True, cpu_offload=True)
+        )
+        return weights
+
+
+@contextmanager
+def joined(place: Place, hardware: Hardware, *, sharded: bool) -> Iterator[Group]:
+    """Joins the processes of torchrun until the block ends; if one fails, all end with its message and its exit code.
+
+    torchrun sends SIGTERM to a command and to the process that works for it. The latter leaves it to the former, which
+    announces the interrupt.
+    """
+    backend = "nccl" if hardware.device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=TIMEOUT)
+    store = _store()
+    over = threading.Event()
+    threading.Thread(target=_watch, args=(store, place, over), daemon=True).start()
+    try:
+        with processes.left_to_supervisor():
+            yield Group(place, hardware, sharded=sharded)
+            dist.barrier()
+    except BaseException as error:
+        over.set()
+        raise _fail(store, place, error) from error
+    finally:
+        over.set()
+        with suppress(RuntimeError):
+            dist.destroy_process_group()
+
+
+def save(folder: Path, model: GPT, optimizer: torch.optim.Optimizer) -> None:
+    """Writes the weights and the optimiser's state, each process its own shards, into a folder that all see."""
+    weights, moments = get_state_dict(model, optimizer)
+    dcp.save({"model": weights, "optimizer": moments}, checkpoint_id=folder)
+
+
+def load(folder: Path, model: GPT, optimizer: torch.optim.Optimizer) -> None:
+    """Reads what `save` wrote, by however many processes, into a model that is sharded or whole."""
+    weights, moments = get_state_dict(model, optimizer)
+    state = {"model": weights, "optimizer": moments}
+    dcp.load(state, checkpoint_id=folder, no_dist=not dist.is_initialized())
+    set_state_dict(model, optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"])
+
+
+def _store() -> dist.Store:
+    """Returns a connection of its own to torchrun's store, which waits for nothing that the collectives do."""
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, timeout=TIMEOUT)
+    return dist.PrefixStore(f"curate/{attempt}", store)
+
+
+def _watch(store: dist.Store, place: Place, over: threading.Event) -> None:
+    """Ends this process once another has failed; the first of them prints the message."""
+    while not over.wait(POLL_S):
+        try:
+            if not store.check([FAILED]):
+                continue
+            rank, code, message = json.loads(store.get(FAILED))
+        except RuntimeError:  # the process that holds the store has ended
+            rank, code, message = 0, 1, "ended"
+        if rank == place.rank or over.is_set():
+            return
+        if place.rank == 0:
+            line = f"process {rank}: {message}"
+            if not processes.last_words(line):
+                os.write(2, f"curate: {line}\n".encode())
+            _tell(store)
+        os._exit(code)
+
+
+def _fail(store: dist.Store, place: Place, error: BaseException) -> BaseException:
+    """States a failure in the store and returns the exception with which this process ends.
+
+    The first process ends with a message: its own, or that of the process that failed before it. Another one ends
+    without words, unless nobody heard of it.
+    """
+    code = 2 if isinstance(error, UserError) else error.code if isinstance(error, SystemExit) else 1
+    mine = json.dumps([place.rank, code, one_line(error)])
+    try:
+        first = json.loads(store.compare_set(FAILED, "", mine))
+    except RuntimeError:  # the process that holds the store has ended
+        return error
+    if place.rank == 0:
+        _tell(store)
+        return error if first[0] == 0 else RuntimeError(f"process {first[0]}: {first[2]}")
+    heard = time.monotonic() + HEARD_S
+    with suppress(RuntimeError):
+        while time.monotonic() < heard:
+            if store.check([HEARD]):
+                return SystemExit(first[1])
+            time.sleep(POLL_S)
+    return error
+
+
+def _tell(store: dist.Store) -> None:
+    """States that the first process has the message."""
+    with suppress(RuntimeError):
+        store.set(HEARD, "1")
