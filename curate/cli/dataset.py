@@ -1,5 +1,6 @@
 """The commands recipe, mix, export, miniweb and train."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -180,6 +181,7 @@ def train_model(manifest: Path, out: Path, settings: "Train", console: Console) 
     """Trains a model, unless this very model of this very dataset is there, and prints its losses."""
     from curate.gpt import result
 
+    console.quiet = os.environ.get("RANK", "0") != "0"  # torchrun's: the first of several processes prints for all
     if result.is_done(manifest, out, settings):
         console.print("train     done before")
     else:

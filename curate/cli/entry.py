@@ -3,6 +3,7 @@
 import os
 import select
 import sys
+import time
 import traceback
 
 import typer
@@ -13,6 +14,7 @@ from curate.cli.app import MACHINE, MODEL, app, errors
 from curate.console import plain, say
 from curate.errors import StrictError, UserError, one_line, system_error
 
+HEARD_S = 5.0  # for the first of torchrun's processes, which fails alike, to say why; torchrun then ends the others
 MEND = "the same command resumes once that is mended"
 
 # The order of the panels of `curate --help`, and of the commands in a panel.
@@ -70,6 +72,8 @@ def _unread() -> bool:
 
 def _fail(message: str, code: int, *, debug: bool) -> None:
     """Ends the command with a message, and with the trace if that is wanted."""
+    if os.environ.get("RANK", "0") != "0":
+        time.sleep(HEARD_S)
     if debug:
         traceback.print_exc()
     if not processes.last_words(plain(message)):

@@ -7,6 +7,12 @@ from curate.gpt.shapes import PATTERNS, Preset, Shape
 from curate.settings import Table, check
 
 MICRO_BATCH = 8  # windows in memory at a time, for the models of the papers
+CHOICES = {
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "precision": ("auto", "fp32", "bf16"),
+    "compile": ("auto", "on", "off"),
+    "parallel": ("ddp", "fsdp"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +39,16 @@ class Train:
     sample_tokens: int = 60  # tokens of the text that the trained model writes
     seed: int = 0
     threads: int = 1  # of torch; two threads that wait for one free core are many times slower than one
+    device: str = "auto"  # cpu, cuda or mps; auto: cuda, else mps, else cpu
+    precision: str = "auto"  # fp32 or bf16; auto: bf16 where the GPU has it, or where a probe shows that a CPU gains
+    compile: str = "auto"  # on or off; auto: on CUDA only
+    parallel: str = "ddp"  # of several processes: ddp, in which each holds the whole model, or fsdp, a share of it
 
     def __post_init__(self) -> None:
         check(self.vocabulary in ("compact", "full"), f"vocabulary is compact or full, got {self.vocabulary!r}")
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            check(value in choices, f"{name} is {', '.join(choices[:-1])} or {choices[-1]}, got {value!r}")
         check(self.heads >= 1 and self.width % self.heads == 0, f"width {self.width} / heads {self.heads} is not whole")
         check(self.layers >= 1 and self.context >= 1 and self.batch >= 1, "layers, context and batch are at least 1")
         check(self.attention in PATTERNS, f"attention is {', '.join(PATTERNS)}, got {self.attention!r}")

@@ -12,6 +12,7 @@ import re
 import shutil
 import statistics
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -138,9 +139,23 @@ class Alone:
         """Returns the value that the first process has."""
         return value
 
-    def whole(self, model: GPT) -> dict[str, Tensor]:
-        """Returns all weights by name, in the CPU's memory of the first process."""
-        return {name: weight.cpu() for name, weight in model.state_dict().items()}
+    def whole(self, model: GPT) -> GPT | None:
+        """Returns the model on the CPU, with all its weights and not compiled; None but in the first process."""
+        if self.hardware.device.type == "cpu" and not self.hardware.compile:
+            return model
+        return rebuilt(model.shape, model.state_dict())
+
+    def record(self) -> dict[str, Any]:
+        """Returns what train.json holds of the hardware."""
+        return {**self.hardware.record(), "processes": self.size}
+
+
+def rebuilt(shape: Shape, weights: Mapping[str, Tensor]) -> GPT:
+    """Returns a model of these weights on the CPU."""
+    with torch.device("meta"):
+        model = GPT(shape)
+    model.load_state_dict({name: weight.cpu() for name, weight in weights.items()}, assign=True)
+    return model
 
 
 def place() -> Place:

@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 from torch.distributed import checkpoint as dcp
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -31,7 +32,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from curate import processes
 from curate.errors import UserError, one_line
-from curate.gpt.devices import Alone, Hardware, Place
+from curate.gpt.devices import Alone, Hardware, Place, rebuilt
 from curate.gpt.model import GPT
 
 TIMEOUT = datetime.timedelta(minutes=10)  # for one collective operation; then a process takes the others for dead
@@ -85,14 +86,17 @@ class Group(Alone):
         agreed: T = values[0]
         return agreed
 
-    def whole(self, model: GPT) -> dict[str, Tensor]:
-        """Returns all weights, in the CPU's memory of the first process; FSDP2 leaves those of the others empty."""
+    def whole(self, model: GPT) -> GPT | None:
+        """Returns the model on the CPU, with all its weights and not compiled; None but in the first process."""
         if not self.sharded:
-            return super().whole(model)
-        weights: dict[str, Tensor] = get_model_state_dict(
-            model, options=StateDictOptions(full_state_dict=True, cpu_offload=True)
-        )
-        return weights
+            return super().whole(model) if self.rank == 0 else None
+        whole = StateDictOptions(full_state_dict=True, cpu_offload=True)  # in the memory of the first process
+        weights = get_model_state_dict(model, options=whole)
+        return rebuilt(model.shape, weights) if self.rank == 0 else None
+
+    def record(self) -> dict[str, Any]:
+        """Returns what train.json holds of the hardware."""
+        return {**super().record(), "parallel": "fsdp" if self.sharded else "ddp"}
 
 
 @contextmanager
@@ -109,11 +113,14 @@ def joined(place: Place, hardware: Hardware, *, sharded: bool) -> Iterator[Group
     threading.Thread(target=_watch, args=(store, place, over), daemon=True).start()
     try:
         with processes.left_to_supervisor():
-            yield Group(place, hardware, sharded=sharded)
+            group = Group(place, hardware, sharded=sharded)
+            precision, why = group.agreed((hardware.precision, hardware.why))
+            group.hardware = replace(hardware, precision=precision, why=why)
+            yield group
             dist.barrier()
-    except BaseException as error:
+    except Exception as error:
         over.set()
-        raise _fail(store, place, error) from error
+        raise _failure(store, place, error) from error
     finally:
         over.set()
         with suppress(RuntimeError):
@@ -160,26 +167,28 @@ def _watch(store: dist.Store, place: Place, over: threading.Event) -> None:
         os._exit(code)
 
 
-def _fail(store: dist.Store, place: Place, error: BaseException) -> BaseException:
+def _failure(store: dist.Store, place: Place, error: BaseException) -> BaseException:
     """States a failure in the store and returns the exception with which this process ends.
 
     The first process ends with a message: its own, or that of the process that failed before it. Another one ends
     without words, unless nobody heard of it.
     """
-    code = 2 if isinstance(error, UserError) else error.code if isinstance(error, SystemExit) else 1
-    mine = json.dumps([place.rank, code, one_line(error)])
+    code = 2 if isinstance(error, ValueError) else 1
+    mine = one_line(error)
     try:
-        first = json.loads(store.compare_set(FAILED, "", mine))
+        rank, code, message = json.loads(store.compare_set(FAILED, "", json.dumps([place.rank, code, mine])))
     except RuntimeError:  # the process that holds the store has ended
         return error
     if place.rank == 0:
         _tell(store)
-        return error if first[0] == 0 else RuntimeError(f"process {first[0]}: {first[2]}")
+        if message == mine:
+            return error
+        return (UserError if code == 2 else RuntimeError)(f"process {rank}: {message}")
     heard = time.monotonic() + HEARD_S
     with suppress(RuntimeError):
         while time.monotonic() < heard:
             if store.check([HEARD]):
-                return SystemExit(first[1])
+                return SystemExit(code)
             time.sleep(POLL_S)
     return error
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from curate.gpt.model import GPT
+from curate.gpt.devices import Alone
 from curate.gpt.vocabulary import NO_TOKEN
 from curate.loader.sampler import Blend, integer_weights
 from curate.loader.streams import SourceShards, Stream, Tokens, read_sources
@@ -57,15 +57,20 @@ def _ordered_windows(source: SourceShards, context: int, limit: int) -> Tokens:
     return windows
 
 
-def validate(model: GPT, validation: Validation, batch: int) -> float | None:
-    """Returns the mean loss in nats over every held-out target, None where there are none."""
+def validate(model: nn.Module, validation: Validation, batch: int, group: Alone) -> float | None:
+    """Returns the mean loss in nats over every held-out target, None where there are none.
+
+    Each process computes every so many batches of windows, all of them equally many, of which some count as nothing.
+    """
     if not validation.targets:
         return None
     total = 0.0
-    for start in range(0, len(validation.windows), batch):
-        windows = validation.windows[start : start + batch]
-        targets = windows[:, 1:]
-        with torch.no_grad():
-            loss = model(windows[:, :-1].clamp(min=0), targets)[1]
+    for number in range(group.rounds(len(validation.windows), batch)):
+        start = (number * group.size + group.rank) * batch
+        rows = validation.windows[start : start + batch]
+        targets = rows[:, 1:]
+        windows = rows if len(rows) else validation.windows[:1]
+        with torch.no_grad(), group.hardware.autocast():
+            loss = model(windows[:, :-1].clamp(min=0), windows[:, 1:])[1]
         total += loss.item() * int((targets != NO_TOKEN).sum())
-    return total / validation.targets
+    return group.total(total)[0] / validation.targets

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from curate.gpt.config import Train
+from curate.gpt.devices import Alone
 from curate.gpt.model import GPT
 
 BETAS = (0.9, 0.95)  # GPT-3, appendix B; AdamW's eps is 1e-8 there, as it is torch's default
@@ -22,14 +23,24 @@ def make_optimizer(model: GPT, settings: Train) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)
 
 
-def backward(model: GPT, batch: Tensor, size: int) -> float:
-    """Adds the gradients of a batch (B, T + 1), `size` windows at a time; returns its mean loss in nats."""
-    total = 0.0
-    for windows in batch.split(size):
-        loss = model(windows[:, :-1], windows[:, 1:])[1] * (len(windows) / len(batch))
-        loss.backward()
-        total += loss.item()
-    return total
+def backward(model: nn.Module, windows: Tensor, count: int, size: int, group: Alone) -> float:
+    """Adds the gradients of a batch of `count` windows; returns its mean loss in nats.
+
+    windows: those of this process (n, T + 1), computed `size` at a time. A process that has fewer than others computes
+    one that counts as nothing, as gradients are shared out by all at the same time.
+    """
+    rounds, losses = group.rounds(count, size), []
+    for number in range(rounds):
+        rows = windows[number * size : (number + 1) * size]
+        share = len(rows) / count
+        if not len(rows):
+            rows = windows.new_zeros(1, windows.shape[1])
+        with group.syncs(model, last=number == rounds - 1):
+            with group.hardware.autocast():
+                loss = model(rows[:, :-1], rows[:, 1:])[1] * share
+            (loss * group.size).backward()  # several processes take the mean of their gradients
+        losses.append(loss.detach())
+    return group.total(sum(torch.stack(losses).tolist()))[0]
 
 
 def update(model: GPT, optimizer: torch.optim.AdamW, rate: float, clip: float) -> None:

@@ -17,8 +17,10 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from curate.gpt import devices
 from curate.gpt.checkpoint import WEIGHTS
 from curate.gpt.config import Train
+from curate.gpt.devices import Alone, Hardware
 from curate.gpt.heldout import Validation, held_out, validate
 from curate.gpt.logs import Row, as_csv, draw
 from curate.gpt.model import GPT
@@ -73,15 +75,26 @@ def train(
     loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
     vocabulary = read_vocabulary(manifest, settings.vocabulary)
     windows, size = held_out(manifest, settings.context, settings.valid_batches * settings.batch)
-    validation = Validation(torch.from_numpy(vocabulary.encode(windows)), size)
     shape = settings.shape(len(vocabulary.ids))
-    with repeatable(settings):
+    with _processes(settings, shape) as group, repeatable(settings, group.hardware):
+        validation = Validation(torch.from_numpy(vocabulary.encode(windows)).to(group.hardware.device), size)
         model = GPT(shape)
-        rows = list(_fit(model, loader, vocabulary, validation, settings, report or (lambda step, loss: None)))
-        sample = _sample(model, vocabulary, settings, decode)
+        rows = list(_fit(model, loader, vocabulary, validation, settings, group, report or (lambda step, loss: None)))
+        final = group.whole(model)
+        sample = group.agreed(_sample(final, vocabulary, settings, decode) if final else "")
+        trained = _outcome(shape, rows, validation, loader, sample, time.perf_counter() - started)
+        if final:
+            record = _describe(trained, manifest, loader, settings) | {"hardware": group.record()}
+            _save(out, manifest, final, rows, vocabulary, record)
+    return trained
+
+
+def _outcome(
+    shape: Shape, rows: list[Row], validation: Validation, loader: Loader, sample: str, seconds: float
+) -> Trained:
     losses = [row.train_loss for row in rows if row.train_loss is not None]
     valid: list[float | None] = [row.valid_loss for row in rows if row.valid_loss is not None] or [None]
-    trained = Trained(
+    return Trained(
         shape=shape,
         parameters=shape.parameters,
         tokens=rows[-1].tokens,
@@ -92,10 +105,8 @@ def train(
         bits_per_byte=validation.bits_per_byte(valid[-1]),
         sample=sample,
         fingerprint=loader.fingerprint(),
-        seconds=time.perf_counter() - started,
+        seconds=seconds,
     )
-    _save(out, manifest, model, rows, vocabulary, _describe(trained, manifest, loader, settings))
-    return trained
 
 
 def of_manifest(manifest: Path) -> Tokenizer:
@@ -104,12 +115,38 @@ def of_manifest(manifest: Path) -> Tokenizer:
 
 
 @contextmanager
-def repeatable(settings: Train) -> Iterator[None]:
-    """Seeds torch and sets deterministic algorithms and the threads of the settings until the block ends."""
+def _processes(settings: Train, shape: Shape) -> Iterator[Alone]:
+    """Yields this process, alone or among those that torchrun has started, until the block ends."""
+    here = devices.place()
+    hardware = devices.choose(
+        shape,
+        device=settings.device,
+        precision=settings.precision,
+        compile=settings.compile,
+        rows=settings.micro_batch or settings.batch,
+        threads=settings.threads,
+        local_rank=here.local_rank,
+    )
+    devices.prepare(hardware)
+    if here.size == 1:
+        yield Alone(hardware)
+    else:
+        from curate.gpt.distributed import joined
+
+        with joined(here, hardware, sharded=settings.parallel == "fsdp") as group:
+            yield group
+
+
+@contextmanager
+def repeatable(settings: Train, hardware: Hardware) -> Iterator[None]:
+    """Seeds torch and sets its threads, and on a CPU deterministic algorithms, until the block ends.
+
+    On a GPU runs begin with the same weights and read the same tokens, and their sums differ in the last digits.
+    """
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        torch.use_deterministic_algorithms(True)
+        torch.use_deterministic_algorithms(hardware.device.type == "cpu")
         torch.set_num_threads(settings.threads or threads)
         try:
             yield
@@ -119,22 +156,31 @@ def repeatable(settings: Train) -> Iterator[None]:
 
 
 def _fit(
-    model: GPT, loader: Loader, vocabulary: Vocabulary, validation: Validation, settings: Train, report: Report
+    model: GPT,
+    loader: Loader,
+    vocabulary: Vocabulary,
+    validation: Validation,
+    settings: Train,
+    group: Alone,
+    report: Report,
 ) -> Iterator[Row]:
     """Trains the model in place and yields a row for each step that is logged."""
+    shared = group.wrap(model)
     optimizer = make_optimizer(model, settings)
     every = math.ceil(settings.steps / VALIDATIONS)
-    yield Row(0, 0, None, validate(model, validation, settings.batch), None)
+    yield Row(0, 0, None, validate(model, validation, settings.batch, group), None)
     for step in range(1, settings.steps + 1):
         rate = learning_rate(step, settings)
-        batch = torch.from_numpy(vocabulary.encode(loader.batch_at(step - 1)))
-        measured = backward(model, batch, settings.micro_batch or len(batch))
+        read = group.part(loader, (step - 1) * settings.batch, settings.batch)
+        windows = torch.from_numpy(vocabulary.encode(read)).to(group.hardware.device)
+        measured = backward(shared, windows, settings.batch, settings.micro_batch or settings.batch, group)
         if not math.isfinite(measured):
             raise ValueError(f"the loss is {measured} at step {step}; lower learning_rate {settings.learning_rate}")
         update(model, optimizer, rate, settings.clip)
-        report(step, measured)
+        if group.rank == 0:
+            report(step, measured)
         last = step == settings.steps
-        valid = validate(model, validation, settings.batch) if last or step % every == 0 else None
+        valid = validate(model, validation, settings.batch, group) if last or step % every == 0 else None
         if last or step == 1 or step % settings.log_every == 0 or valid is not None:
             yield Row(step, step * settings.batch * settings.context, measured, valid, rate)
 

@@ -20,6 +20,7 @@ DIVIDED = """
 import os, subprocess, sys, time
 from pathlib import Path
 from curate.cli import supervisor
+from curate import processes
 from curate.processes import announced
 supervisor.divide()
 
