@@ -3,6 +3,7 @@
 A position of a banded layer attends to the last `band` positions, itself included.
 """
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -10,10 +11,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+SHORT = 512  # positions up to which bf16 on a CPU takes `dense_short`, which is twice as fast there as torch's blocks
+
 
 def dense(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Mixes each position with all positions before it and itself."""
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[-2] <= SHORT:
+        return dense_short(query, key, value)
     return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+
+
+def dense_short(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Mixes by the definition, with the T x T shares of each head in memory; softmax sums in 32-bit floats."""
+    batch, heads, time, width = query.shape
+    query, key, value = (rows.reshape(batch * heads, time, width) for rows in (query, key, value))
+    hidden = torch.full((time, time), -math.inf, dtype=query.dtype).triu(1)
+    with torch.autocast("cpu", enabled=False):  # it would keep the shares in 32-bit floats
+        shares = torch.baddbmm(hidden, query, key.transpose(-1, -2), alpha=width**-0.5).softmax(-1)
+        return (shares @ value).view(batch, heads, time, width)
 
 
 def banded(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tensor:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from curate.errors import SettingsError
-from curate.gpt.model import GPT, Block
+from curate.gpt.model import GPT, Block, linear
 from curate.gpt.shapes import Shape
 from curate.loader import Loader
 from curate.loader.streams import Tokens
@@ -337,7 +337,7 @@ def _matrix_flops(hardware: Hardware) -> float:
         best = float("inf")
         for _ in range(PROBE_REPEATS):
             began = time.process_time()
-            left @ right
+            linear(left, right)
             best = min(best, time.process_time() - began)
     finally:
         torch.set_num_threads(before)

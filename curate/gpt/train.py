@@ -144,15 +144,18 @@ def repeatable(settings: Train, hardware: Hardware) -> Iterator[None]:
     On a GPU runs begin with the same weights and read the same tokens, and their sums differ in the last digits.
     """
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         torch.use_deterministic_algorithms(hardware.device.type == "cpu")
+        torch.utils.deterministic.fill_uninitialized_memory = False  # costs 2 % of a step, and no result is read there
         torch.set_num_threads(settings.threads or threads)
         try:
             yield
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(deterministic)
+            torch.utils.deterministic.fill_uninitialized_memory = filled
 
 
 def _fit(

@@ -70,6 +70,28 @@ def test_the_last_row_sees_as_many_keys_as_the_band():
     assert (attention.banded(query, key, value, 8)[..., -1, :] > 0).sum(-1).eq(8).all()
 
 
+@pytest.mark.parametrize("way", [attention.dense, attention.dense_short])
+@pytest.mark.parametrize("time", [1, 2, 9, 33])
+def test_dense_attention_equals_the_definition_and_has_its_gradients(way, time):
+    ours, expected = ([tensor.requires_grad_() for tensor in rows(time)] for _ in range(2))
+    mixed, wanted = way(*ours), by_definition(*expected, time)
+    assert torch.allclose(mixed, wanted, atol=1e-12)
+    mixed.square().sum().backward()
+    wanted.square().sum().backward()
+    for tensor, other in zip(ours, expected, strict=True):
+        assert torch.allclose(tensor.grad, other.grad, atol=1e-12)
+
+
+@pytest.mark.parametrize("time", [33, attention.SHORT, attention.SHORT + 1])
+def test_attention_in_bf16_on_a_cpu_is_that_of_its_inputs_up_to_rounding(time):
+    query, key, value = rows(time, dtype=torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = attention.dense(query, key, value)
+    assert mixed.dtype == torch.bfloat16
+    exact = attention.dense(query.double(), key.double(), value.double())
+    assert (mixed.double() - exact).abs().max() < 0.03  # bf16 has 8 bits, and values reach 4
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="flex_attention has no backward on a CPU; needs CUDA")
 def test_flex_attention_equals_the_mask():
     tensors = [tensor.cuda().requires_grad_() for tensor in rows(512, dtype=torch.float32)]

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="the model needs torch: pip install 
 
 from curate.errors import SettingsError  # noqa: E402
 from curate.gpt.config import Train  # noqa: E402
-from curate.gpt.model import GPT  # noqa: E402
+from curate.gpt.model import GPT, linear  # noqa: E402
 from curate.gpt.shapes import PATTERNS, PRESETS, Shape, preset, with_attention  # noqa: E402
 
 TINY = Shape(layers=2, heads=2, width=32, context=16, vocabulary=50)
@@ -177,15 +177,45 @@ def test_one_batch_can_be_learned_by_heart():
     assert loss.item() < 0.01
 
 
+@pytest.mark.parametrize("kinds", [kinds for kinds, _ in PATTERNS.values()])
 @pytest.mark.parametrize("changed", [0, 7, 15])
-def test_a_token_changes_no_logit_before_it(changed):
-    built, ids = model(), tokens(2, 16)
+def test_a_token_changes_no_logit_before_it(changed, kinds):
+    built, ids = model(replace(TINY, pattern=kinds, band=3)), tokens(2, 16)
     other = ids.clone()
     other[:, changed] = (other[:, changed] + 1) % 50
     with torch.no_grad():
         difference = (built(ids)[0] - built(other)[0]).abs().amax(dim=(0, 2))
     assert (difference[:changed] == 0).all()
     assert (difference[changed:] > 0).all()
+
+
+@pytest.mark.parametrize("context", [10, 16, 21])  # a mask; blocks; blocks, and a rest
+@pytest.mark.parametrize("changed", [0, 4, 9])
+def test_a_token_changes_as_many_logits_as_the_bands_of_all_layers_reach(changed, context):
+    for layers, reach in [(1, 4), (2, 7)]:
+        built = model(replace(TINY, layers=layers, context=context, pattern=("banded",), band=4))
+        ids = tokens(2, context)
+        other = ids.clone()
+        other[:, changed] = (other[:, changed] + 1) % 50
+        with torch.no_grad():
+            difference = (built(ids)[0] - built(other)[0]).abs().amax(dim=(0, 2))
+        assert difference.nonzero().flatten().tolist() == list(range(changed, min(changed + reach, context)))
+
+
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize(("inputs", "outputs"), [(24, 7), (7, 24), (1, 1)])
+@pytest.mark.parametrize("rows", [(5,), (2, 3), (1, 4, 3)])
+def test_a_linear_layer_equals_that_of_torch_and_has_its_gradients(rows, inputs, outputs, biased):
+    generator = torch.Generator().manual_seed(1)
+    sizes = [(*rows, inputs), (outputs, inputs), *([(outputs,)] if biased else [])]
+    ours = [torch.randn(size, generator=generator).requires_grad_() for size in sizes]
+    others = [tensor.detach().double().requires_grad_() for tensor in ours]
+    product, expected = linear(*ours), torch.nn.functional.linear(*others)
+    assert torch.allclose(product.double(), expected, atol=1e-5)
+    product.square().sum().backward()
+    expected.square().sum().backward()
+    for tensor, other in zip(ours, others, strict=True):
+        assert torch.allclose(tensor.grad.double(), other.grad, rtol=1e-5, atol=1e-4)
 
 
 def test_targets_of_minus_100_are_left_out_of_the_loss():
