@@ -11,6 +11,7 @@ import json
 import os
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -57,6 +58,7 @@ class Group(Alone):
                 model.compile()
             numbers = [self.hardware.device.index] if self.hardware.device.type == "cuda" else None
             return DistributedDataParallel(model, device_ids=numbers, gradient_as_bucket_view=True)
+        warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nothing changes logits in place
         mesh = dist.init_device_mesh(self.hardware.device.type, (self.size,))
         for block in model.h:
             if self.hardware.compile:
