@@ -17,10 +17,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from curate.gpt.attention import banded, dense
-from curate.gpt.shapes import Shape
+from curate.gpt.shapes import NORM_EPS, Shape
 
 INIT_STD = 0.02
-NORM_EPS = 1e-5
 HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 from curate.errors import SettingsError
 
+NORM_EPS = 1e-5  # of every norm
+
 # The attention of the layers, repeated, and the keys that a banded layer sees. GPT-3's paper gives neither the width of
 # the band nor which layers have one; these are the two readings that others have published.
 PATTERNS: dict[str, tuple[tuple[str, ...], int]] = {

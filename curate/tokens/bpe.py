@@ -54,10 +54,15 @@ def gpt2() -> "tiktoken.Encoding":
     )
 
 
+def encoding_of(name: str) -> "tiktoken.Encoding":
+    """Returns tiktoken's encoding of a name; raises SettingsError where there is none or its ranks cannot be had."""
+    return gpt2() if name == "gpt2" else _downloaded(name)
+
+
 @lru_cache(maxsize=4)
 def named(name: str, eot: str | None = None) -> Tokenizer:
     """Returns the tokenizer of one of tiktoken's encodings; eot: its end-of-text token, if not `<|endoftext|>`."""
-    encoding = gpt2() if name == "gpt2" else _downloaded(name)
+    encoding = encoding_of(name)
     eot_token = eot or EOT_TOKEN
     if eot_token not in encoding.special_tokens_set:
         specials = ", ".join(sorted(encoding.special_tokens_set))
