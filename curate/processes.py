@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from typing import Any
 
 PARENT_POLL_S = 1.0
+MOMENT_S = 4  # for what an interrupt waits for, at most 255
 
 LAST_WORDS = 1 << 15  # bytes that a pipe surely takes at once
 
 _words: int | None = None  # the child's end of a pipe to the supervisor, which prints the last line of the command
-_asked: mmap.mmap | None = None  # one byte, shared with the supervisor: 1 while an interrupt is to be announced
+_asked: mmap.mmap | None = None  # one byte, shared with the supervisor: the seconds that an interrupt is to wait
 
 
 def share_request() -> mmap.mmap:
@@ -56,8 +57,8 @@ def left_to_supervisor() -> Iterator[None]:
 
 
 @contextmanager
-def announced(act: Callable[[], None]) -> Iterator[None]:
-    """Calls `act` once, in the main thread, if an interrupt comes during the block, and gives it a few seconds.
+def announced(act: Callable[[], None], seconds: int = MOMENT_S) -> Iterator[None]:
+    """Calls `act` once, in the main thread, if an interrupt comes during the block, and gives it some seconds.
 
     Without a supervisor, where this package is a library, nothing ends the process but a second interrupt. Inside such
     a block, or in another thread than the main one, another such block runs as it is.
@@ -76,7 +77,7 @@ def announced(act: Callable[[], None]) -> Iterator[None]:
         yield
         return
     signal.signal(signal.SIGINT, announce)
-    _ask(1)
+    _ask(seconds)
     try:
         yield
     finally:

@@ -128,6 +128,21 @@ def miniweb(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The fold
     say(console, f"mini-web: {folder}")
 
 
+Tokens = Annotated[
+    str | None, typer.Option(metavar="N", help="Train on so many tokens, such as 300M.", show_default=False)
+]
+Epochs = Annotated[
+    float | None, typer.Option(metavar="N", help="Train on so many times the dataset's tokens.", show_default=False)
+]
+Steps = Annotated[int | None, typer.Option(metavar="N", help="Train so many steps.", show_default=False)]
+Horizon = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X", help="Scale the paper's warm-up, decay and ramp by this.", show_default="to the run's length"
+    ),
+]
+
+
 @commands.command(rich_help_panel=MODEL)
 def train(
     manifest: Annotated[
@@ -137,29 +152,44 @@ def train(
     out: Out,
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="One of curate models: its sizes, batch and rate.", show_default=False),
+        typer.Option(metavar="NAME", help="One of curate models: its sizes, batch and course.", show_default=False),
     ] = None,
+    tokens: Tokens = None,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    horizon: Horizon = None,
     set_: Set = [],
-    replace: Annotated[bool, typer.Option("--replace", help="Train anew over the model of another dataset.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Train anew over the model, or the unfinished run, of other settings.")
+    ] = False,
 ) -> None:
-    """Train a model of GPT-2's or GPT-3's family on the shards; small, unless --model or --set says otherwise."""
-    from curate import settings
+    """Train a model of GPT-2's or GPT-3's family on the shards, or go on with a run that was stopped."""
     from curate.dataset import manifest as manifests
-    from curate.gpt.config import Train, settings_of
-    from curate.gpt.shapes import preset
+    from curate.loader import mixture
 
-    table: settings.Table = settings_of(preset(model)) if model else {}
-    for assignment in set_:
-        path, value = settings.parse_assignment(assignment)
-        inner = path[1:] if path[0] == "train" and len(path) > 1 else path  # as a recipe names it: train.steps
-        table = settings.assign(table, inner, value)
-    train_settings = settings.build(Train, table, where=settings.Where("--set", ""))
+    lengths = {"tokens": mixture.count(tokens) if tokens else None, "epochs": epochs, "steps": steps}
+    options = {name: value for name, value in {**lengths, "horizon": horizon}.items() if value is not None}
+    settings = _train_settings(model, options, set_)
     need_local(out)
     need(["train"])
     manifests.read(manifest)
     file = manifest / "manifest.json" if manifest.is_dir() else manifest
     _check_place(file, out, replace=replace)
-    train_model(file, out, train_settings, console)
+    train_model(file, out, settings, console, replace=replace)
+
+
+def _train_settings(model: str | None, options: dict[str, Any], assignments: list[str]) -> "Train":
+    """Returns the settings of a model of the papers, or the defaults, with options and assignments on top."""
+    from curate import settings
+    from curate.gpt.config import Train, settings_of
+    from curate.gpt.shapes import preset
+
+    table: settings.Table = settings_of(preset(model)) if model else {}
+    for assignment in assignments:
+        path, value = settings.parse_assignment(assignment)
+        inner = path[1:] if path[0] == "train" and len(path) > 1 else path  # as a recipe names it: train.steps
+        table = settings.assign(table, inner, value)
+    return settings.build(Train, table | options, where=settings.Where("--set", ""))
 
 
 def _check_place(manifest: Path, out: Path, *, replace: bool) -> None:
@@ -177,8 +207,11 @@ def _check_place(manifest: Path, out: Path, *, replace: bool) -> None:
         result.check_dataset(manifest, out)
 
 
-def train_model(manifest: Path, out: Path, settings: "Train", console: Console) -> None:
-    """Trains a model, unless this very model of this very dataset is there, and prints its losses."""
+def train_model(manifest: Path, out: Path, settings: "Train", console: Console, *, replace: bool) -> None:
+    """Trains a model, unless this very model of this very dataset is there, and prints its losses.
+
+    replace: begin anew where the folder holds checkpoints of another run.
+    """
     from curate.gpt import result
 
     console.quiet = os.environ.get("RANK", "0") != "0"  # torchrun's: the first of several processes prints for all
@@ -191,8 +224,11 @@ def train_model(manifest: Path, out: Path, settings: "Train", console: Console) 
             if step % settings.log_every == 0 or step == 1:
                 console.print(f"train     step {step:>5}  loss {loss:.3f}")
 
+        def say_line(line: str) -> None:
+            say(console, f"train     {line}")
+
         try:
-            fit(manifest, out, settings, report=report)
+            fit(manifest, out, settings, report, say=say_line, anew=replace)
         except ValueError as error:  # a manifest, a shard or a setting with which there is nothing to train
             raise UserError(str(error)) from error
     for line in result.lines(out):

@@ -132,7 +132,7 @@ def _train(out: Path, settings: "Train", progress: "Console") -> None:
 
     if not result.is_done(out / "manifest.json", out / "train", settings):
         (out / "report.html").unlink(missing_ok=True)
-    train_model(out / "manifest.json", out / "train", settings, progress)
+    train_model(out / "manifest.json", out / "train", settings, progress, replace=True)
 
 
 def _write_graph(

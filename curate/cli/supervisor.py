@@ -23,9 +23,8 @@ INTERRUPTED = "interrupted; the same command resumes where it stopped"
 INTERRUPTED_AFRESH = "interrupted; the same command begins anew"
 INTERRUPTED_CODE = 130
 # The verbs whose command goes on from what is there.
-RESUMED = ("run", "links", "crawl", "extract", "filter", "dedup", "score", "tokenize", "pack")
+RESUMED = ("run", "links", "crawl", "extract", "filter", "dedup", "score", "tokenize", "pack", "train")
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-MOMENT_S = 4.0  # for a child that asked for it, from the interrupt on
 AGAIN_S = 0.5  # an interrupt so soon after the first is the same one, sent to the process and to its group
 ENDING_S = 3.0  # for killed processes to be gone
 POLL_S = 0.01
@@ -105,12 +104,13 @@ def _watch(command: _Command) -> NoReturn:
 
 def _give_a_moment(command: _Command) -> None:
     """Announces the interrupt to a child that asked for it, and waits for its end or for another interrupt."""
-    if not command.asked[0]:
+    seconds = command.asked[0]
+    if not seconds:
         return
     began = time.monotonic()
     with suppress(ProcessLookupError):
         os.kill(command.pid, signal.SIGINT)
-    while command.code is None and time.monotonic() < began + MOMENT_S:
+    while command.code is None and time.monotonic() < began + seconds:
         time.sleep(POLL_S)
         command.reap()
         if command.interrupted():

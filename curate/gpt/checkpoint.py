@@ -1,25 +1,50 @@
-"""Reads a model that was trained: its weights, its vocabulary, its tokenizer and its record."""
+"""Checkpoints of a run, one file each, and the model that a run has made.
+
+A checkpoint is a safetensors file: weights, AdamW's two means, the state of the random generator, and, in its header,
+the run's state as JSON and a seal. It is written under a temporary name, flushed and renamed, so a run that is killed
+at any moment leaves whole checkpoints only.
+"""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
+from curate import storage
 from curate.errors import UserError
 from curate.gpt import result
 from curate.gpt.model import GPT
 from curate.gpt.shapes import Shape
 from curate.gpt.vocabulary import Vocabulary
+from curate.loader.streams import Tokens
 from curate.storage import together
+from curate.storage.tensors import SEAL, is_sealed, metadata, seal
+from curate.storage.writing import BLANK, replacing
 from curate.tokens import load as tokenizers
-from curate.tokens.tokenizer import Tokenizer
+from curate.tokens.tokenizer import FILE, Tokenizer
 
-WEIGHTS = "model.safetensors"
+FORMAT = "curate.checkpoint/1"
+NAME = re.compile(r"step-(\d{8})\.safetensors")
+MEANS = ("exp_avg", "exp_avg_sq")  # AdamW's, of the gradient and of its square
+RANDOM = "random"  # the state of torch's generator
+VOCABULARY = "vocabulary"  # the dataset's id of each row of the embedding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A checkpoint on disk, whose tensors are as they were written."""
+
+    path: Path
+    state: Mapping[str, Any]  # as `save` was given it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,26 +54,149 @@ class Saved:
     model: GPT  # on the CPU, in 32-bit floats
     vocabulary: Vocabulary
     tokenizer: Tokenizer
-    record: Mapping[str, Any]  # the content of train.json
+    record: Mapping[str, Any]  # the content of train.json, or the state in a checkpoint
 
 
-def load(folder: Path) -> Saved:
-    """Returns the model of a finished run; raises UserError, which names what is missing or not as it was written."""
+def path_of(out: Path, step: int) -> Path:
+    """Returns the file of the checkpoint after a step."""
+    return out / result.CHECKPOINTS / f"step-{step:08d}.safetensors"
+
+
+def paths(out: Path) -> list[Path]:
+    """Returns the checkpoints of a run's folder, the oldest first."""
+    folder = out / result.CHECKPOINTS
+    return sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name)) if folder.is_dir() else []
+
+
+def save(
+    path: Path, model: GPT, optimizer: torch.optim.AdamW, state: Mapping[str, Any], kept: Mapping[str, Tensor]
+) -> None:
+    """Writes a checkpoint whole or not at all; kept: tensors that go with the model, such as its vocabulary."""
+    tensors = {**kept, **dict(_tensors(model, optimizer)), RANDOM: torch.get_rng_state()}
+    stated = {"format": FORMAT, SEAL: BLANK.decode(), "state": json.dumps(state)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as draft:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft, metadata=stated)
+        seal(draft)
+
+
+def newest(out: Path, say: Callable[[str], None] = lambda line: None) -> Checkpoint | None:
+    """Returns the newest checkpoint that is whole, None where there is none; one that is damaged is passed over.
+
+    say: called with a line for each of these.
+    """
+    for path in reversed(paths(out)):
+        if whole := _whole(path):
+            return whole
+        say(f"{path}: damaged; passed over")
+    return None
+
+
+def restore(checkpoint: Checkpoint, model: GPT, optimizer: torch.optim.AdamW) -> None:
+    """Gives the model, the optimiser and torch's random generator what the checkpoint holds."""
+    tensors = load_file(checkpoint.path)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[f"model.{name}"])
+            optimizer.state[parameter] = {
+                "step": torch.tensor(float(checkpoint.state["step"]), device=parameter.device),
+                **{mean: tensors[f"{mean}.{name}"].to(parameter.device) for mean in MEANS},
+            }
+    torch.set_rng_state(tensors[RANDOM])
+
+
+def prune(out: Path, keep: int, losses: Mapping[int, float]) -> None:
+    """Removes all checkpoints but the newest and, of those whose held-out loss is given by step, the best."""
+    there = {int(NAME.fullmatch(path.name)[1]): path for path in paths(out)}  # type: ignore[index]
+    best = min(there.keys() & losses.keys(), key=lambda step: (losses[step], step), default=None)
+    for step in sorted(there)[:-keep]:
+        if step != best:
+            there[step].unlink(missing_ok=True)
+
+
+def remove_all(out: Path) -> None:
+    """Removes every checkpoint of a run that begins anew."""
+    for path in paths(out):
+        path.unlink(missing_ok=True)
+
+
+def sweep(out: Path) -> None:
+    """Removes what writes that were killed have left in a run's folder, which this process has locked."""
+    for folder in (out, out / result.CHECKPOINTS):
+        for path in folder.glob(".*.curate.tmp"):
+            if storage.is_draft(path.name):
+                path.unlink(missing_ok=True)
+
+
+def strangers(out: Path) -> Iterator[Path]:
+    """Yields the files with the name of a checkpoint that `save` has not written."""
+    yield from (path for path in paths(out) if _metadata(path) is None)
+
+
+def _tensors(model: GPT, optimizer: torch.optim.AdamW) -> Iterator[tuple[str, Tensor]]:
+    for name, parameter in model.named_parameters():
+        yield f"model.{name}", parameter.detach()
+        for mean in MEANS:
+            yield f"{mean}.{name}", optimizer.state[parameter][mean]
+
+
+def _metadata(path: Path) -> dict[str, str] | None:
+    """Returns the metadata of a checkpoint; None where the file is none."""
     try:
-        record = result.read(folder)
-    except OSError as error:
-        raise UserError(f"{folder}: holds no trained model: {error.strerror or error} ({result.RECORD})") from error
+        stated = metadata(path)
+    except (OSError, ValueError):
+        return None
+    return stated if stated.get("format") == FORMAT else None
+
+
+def _whole(path: Path) -> Checkpoint | None:
+    """Returns a checkpoint whose bytes are as they were written; None where they are not."""
+    stated = _metadata(path)
+    if stated is None or not is_sealed(path):
+        return None
+    return Checkpoint(path=path, state=json.loads(stated["state"]))
+
+
+def load(place: Path) -> Saved:
+    """Returns the model of a run's folder, or of a checkpoint; of a run that is not finished, that of its newest one.
+
+    Raises UserError, which names what is missing or not as it was written.
+    """
+    if place.is_file() or not (place / result.RECORD).exists():
+        chosen = _whole(place) if place.is_file() else newest(place)
+        if chosen is None:
+            raise UserError(f"{place}: holds no trained model (no {result.RECORD}, no whole checkpoint)")
+        return _of_checkpoint(chosen)
+    try:
+        record = result.read(place)
     except ValueError as error:
-        raise UserError(f"{folder / result.RECORD}: {error}; train the model anew") from error
-    if not together.whole(folder / result.RECORD, record):
-        raise UserError(f"{folder}: a file of the model is missing or of another size; train it anew")
+        raise UserError(f"{place / result.RECORD}: {error}; train the model anew") from error
+    if not together.whole(place / result.RECORD, record):
+        raise UserError(f"{place}: a file of the model is missing or of another size; train it anew")
+    try:
+        weights = load_file(place / result.WEIGHTS)
+        ids = json.loads((place / "vocabulary.json").read_bytes())
+    except (SafetensorError, ValueError) as error:
+        raise UserError(f"{place}: not the weights of this model: {' '.join(str(error).split())}") from error
+    tokenizer = tokenizers.of(record["manifest"]["tokenizer"], place)
+    return _saved(record, weights, np.array(ids), tokenizer)
+
+
+def _of_checkpoint(chosen: Checkpoint) -> Saved:
+    """Returns the model of a checkpoint; its record holds the run's state."""
+    tensors = load_file(chosen.path)
+    weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+    with TemporaryDirectory(prefix="curate-") as folder:
+        if FILE in tensors:
+            (Path(folder) / FILE).write_bytes(tensors[FILE].numpy().tobytes())
+        tokenizer = tokenizers.of(chosen.state["tokenizer"], Path(folder))
+    return _saved(chosen.state, weights, tensors[VOCABULARY].numpy(), tokenizer)
+
+
+def _saved(record: Mapping[str, Any], weights: Mapping[str, Tensor], ids: Tokens, tokenizer: Tokenizer) -> Saved:
     model = GPT(Shape(**record["shape"]))
     try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
-        ids = json.loads((folder / "vocabulary.json").read_bytes())
-    except (SafetensorError, RuntimeError, ValueError) as error:
-        raise UserError(f"{folder}: not the weights of this model: {' '.join(str(error).split())}") from error
-    tokenizer = tokenizers.of(record["manifest"]["tokenizer"], folder)
-    return Saved(
-        model=model.eval(), vocabulary=Vocabulary(np.array(ids), tokenizer.eot), tokenizer=tokenizer, record=record
-    )
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(f"the weights are not those of this shape: {' '.join(str(error).split())}") from error
+    return Saved(model=model.eval(), vocabulary=Vocabulary(ids, tokenizer.eot), tokenizer=tokenizer, record=record)

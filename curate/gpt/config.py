@@ -13,6 +13,14 @@ CHOICES = {
     "compile": ("auto", "on", "off"),
     "parallel": ("ddp", "fsdp"),
 }
+WARMUP_TOKENS, DECAY_TOKENS, RECIPE_TOKENS = 375_000_000, 260_000_000_000, 300_000_000_000  # GPT-3, appendix B
+RAMP_START = 16 * 2048  # tokens of the first step: the paper's 32k
+STEPS = 200  # of a run that states no length
+LENGTHS = ("steps", "tokens", "epochs")
+FROM_ZERO = (
+    *("warmup_tokens", "decay_tokens", "ramp_tokens", "recipe_tokens", "horizon", "batch_start", "checkpoint_tokens"),
+    *("weight_decay", "clip", "valid_batches", "sample_tokens", "band", "micro_batch"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +36,23 @@ class Train:
     query_bias: bool = True  # False: attention has no bias but the output's, so that GPT-Neo can hold the weights
     batch: int = 16  # windows of a step
     micro_batch: int = 0  # windows that are in memory at a time; 0: all of the step
-    steps: int = 200
+    batch_start: int = 0  # windows of the first step, where the batch grows; 0: `batch`
+    ramp_tokens: int = 0  # tokens in which the batch grows from `batch_start` to `batch`
+    steps: int | None = None  # of the run; give this or `tokens` or `epochs`, or none of them: 200 steps
+    tokens: int | None = None  # of the run
+    epochs: float | None = None  # of the run: passes over as many tokens as the dataset holds
     learning_rate: float = 3e-3  # the highest, at the end of the warm-up
-    warmup: int = 50  # steps in which the learning rate rises
+    warmup_tokens: int = 100_000  # tokens in which the learning rate rises
+    decay_tokens: int = 0  # tokens after which it has fallen to a tenth, along a cosine; 0: those of the run
+    recipe_tokens: int = 0  # the length of run for which warm-up, decay and ramp are stated; 0: they are not scaled
+    horizon: float = 0.0  # scales these three; 0: a run that is shorter than `recipe_tokens` scales them to its length
     weight_decay: float = 0.1  # of AdamW, on weights and embeddings
     clip: float = 1.0  # the highest norm of a step's gradient; 0 leaves gradients as they are
     vocabulary: str = "compact"  # "compact" keeps only the ids that occur, "full" all of the tokenizer's
     valid_batches: int = 8  # batches of held-out windows
     log_every: int = 10  # steps between two lines of loss.csv
+    checkpoint_tokens: int = 0  # tokens between two checkpoints, with the held-out loss; 0: an eighth of the run
+    keep_checkpoints: int = 2  # the newest that are kept, beside the one with the lowest held-out loss
     sample_tokens: int = 60  # tokens of the text that the trained model writes
     seed: int = 0
     threads: int = 1  # of torch; two threads that wait for one free core are many times slower than one
@@ -52,10 +69,20 @@ class Train:
         check(self.heads >= 1 and self.width % self.heads == 0, f"width {self.width} / heads {self.heads} is not whole")
         check(self.layers >= 1 and self.context >= 1 and self.batch >= 1, "layers, context and batch are at least 1")
         check(self.attention in PATTERNS, f"attention is {', '.join(PATTERNS)}, got {self.attention!r}")
-        check(self.steps >= 1 and self.log_every >= 1, "steps and log_every are at least 1")
-        check(self.threads >= 1, f"threads is at least 1, got {self.threads}")
+        for name in ("log_every", "threads", "keep_checkpoints"):
+            check(getattr(self, name) >= 1, f"{name} is at least 1, got {getattr(self, name)}")
+        given = [name for name in LENGTHS if getattr(self, name) is not None]
+        check(len(given) <= 1, f"a run has one length, got {' and '.join(given)}")
+        for name in given:
+            check(0 < getattr(self, name) < math.inf, f"{name} is a number above 0, got {getattr(self, name)}")
+        check(self.batch_start <= self.batch, f"batch_start {self.batch_start} is at most batch {self.batch}")
+        grows = "a batch that grows has both batch_start and ramp_tokens"
+        if self.decay_tokens:
+            lengths = f"got {self.decay_tokens} and {self.warmup_tokens}"
+            check(self.decay_tokens > self.warmup_tokens, f"decay_tokens is above warmup_tokens, {lengths}")
+        check((self.batch_start > 0) == (self.ramp_tokens > 0), f"{grows}, got {self.batch_start}, {self.ramp_tokens}")
         check(0 < self.learning_rate < math.inf, f"learning_rate is a number above 0, got {self.learning_rate}")
-        for name in ("warmup", "weight_decay", "clip", "valid_batches", "sample_tokens", "band", "micro_batch"):
+        for name in FROM_ZERO:
             value = getattr(self, name)
             check(0 <= value < math.inf, f"{name} is a number from 0 on, got {value}")
         check(0 <= self.seed < 2**64, f"seed lies in 0..2^64-1, got {self.seed}")
@@ -76,13 +103,21 @@ class Train:
 
 
 def settings_of(preset: Preset) -> Table:
-    """Returns the settings that make a model of `shapes.PRESETS`: its sizes, its batch and its learning rate."""
+    """Returns the settings that make a model of `shapes.PRESETS`: its sizes, its batch and its learning rate.
+
+    The papers' models have GPT-3's course too, which is stated for 300B tokens; GPT-2's paper prints none.
+    """
     shape = preset.shape
     attention = next(name for name, (pattern, _) in PATTERNS.items() if pattern == shape.pattern)
-    return {
+    table: Table = {
         **{name: getattr(shape, name) for name in ("layers", "heads", "width", "context", "band")},
         "attention": attention,
         "batch": preset.batch_tokens // shape.context,
         "micro_batch": min(MICRO_BATCH, preset.batch_tokens // shape.context),
         "learning_rate": preset.learning_rate,
     }
+    if preset.printed:
+        table |= {"warmup_tokens": WARMUP_TOKENS, "decay_tokens": DECAY_TOKENS, "recipe_tokens": RECIPE_TOKENS}
+    if preset.ramp_tokens:
+        table |= {"batch_start": RAMP_START // shape.context, "ramp_tokens": preset.ramp_tokens}
+    return table

@@ -107,7 +107,7 @@ class Place:
 class Alone:
     """One process that trains a model by itself; `distributed.Group` does the same among several."""
 
-    rank, size = 0, 1
+    rank, size, sharded = 0, 1, False
 
     def __init__(self, hardware: Hardware) -> None:
         self.hardware = hardware

@@ -11,7 +11,9 @@ from curate.storage import together
 from curate.storage.writing import sha256_of, unsealed
 
 RECORD = "train.json"  # is removed before another file is replaced, and written last
-FILES = ("loss.csv", "loss.png", "model.safetensors", "tokenizer.json", "vocabulary.json")
+WEIGHTS = "model.safetensors"
+FILES = ("loss.csv", "loss.png", WEIGHTS, "tokenizer.json", "vocabulary.json")
+CHECKPOINTS = "checkpoints"  # the folder of those of a run
 
 
 def read(out: Path) -> dict[str, Any]:

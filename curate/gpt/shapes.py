@@ -73,6 +73,7 @@ class Preset:
     shape: Shape
     batch_tokens: int  # of a step, after the ramp of GPT-3's
     learning_rate: float  # the highest
+    ramp_tokens: int = 0  # tokens in which the batch grows; 0: it does not
     printed: str = ""  # the size that the paper prints, in millions
     literal: Shape | None = None  # by the paper's printed sizes, where these are not the ones of `shape`
     misprint: str = ""  # what is printed, and why it cannot be meant
@@ -88,11 +89,19 @@ def _gpt2(layers: int, width: int, heads: int, learning_rate: float, printed: st
 
 
 def _gpt3(layers: int, width: int, heads: int, sequences: int, learning_rate: float, printed: str) -> Preset:
-    """Returns a model of GPT-3; the printed size is Table D.1's, and a batch is so many sequences of 2,048 tokens."""
+    """Returns a model of GPT-3; the printed size is Table D.1's, and a batch is so many sequences of 2,048 tokens.
+
+    The batch grows over 4B to 12B tokens, "depending on the model size": here in proportion to the batch.
+    """
     pattern, band = PATTERNS["gpt-neo"]
     shape = Shape(layers=layers, width=width, heads=heads, context=2048, pattern=pattern, band=band)
     return Preset(
-        family="gpt3", shape=shape, batch_tokens=sequences * 2048, learning_rate=learning_rate, printed=printed
+        family="gpt3",
+        shape=shape,
+        batch_tokens=sequences * 2048,
+        learning_rate=learning_rate,
+        ramp_tokens=4_000_000_000 + 8_000_000_000 * (sequences - 256) // (1536 - 256),
+        printed=printed,
     )
 
 

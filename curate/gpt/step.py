@@ -1,5 +1,6 @@
 """One step of training: gradients over micro-batches, and AdamW."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +11,10 @@ from curate.gpt.devices import Alone
 from curate.gpt.model import GPT
 
 BETAS = (0.9, 0.95)  # GPT-3, appendix B; AdamW's eps is 1e-8 there, as it is torch's default
+
+
+class Interrupted(Exception):
+    """A step was broken off; the weights are as they were before it."""
 
 
 def make_optimizer(model: GPT, settings: Train) -> torch.optim.AdamW:
@@ -23,11 +28,19 @@ def make_optimizer(model: GPT, settings: Train) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)
 
 
-def backward(model: nn.Module, windows: Tensor, count: int, size: int, group: Alone) -> float:
+def backward(
+    model: nn.Module,
+    windows: Tensor,
+    count: int,
+    size: int,
+    group: Alone,
+    stop: Callable[[], bool] = lambda: False,
+) -> float:
     """Adds the gradients of a batch of `count` windows; returns its mean loss in nats.
 
     windows: those of this process (n, T + 1), computed `size` at a time. A process that has fewer than others computes
-    one that counts as nothing, as gradients are shared out by all at the same time.
+    one that counts as nothing, as gradients are shared out by all at the same time. Clears the gradients and raises
+    Interrupted once `stop` returns True.
     """
     rounds, losses = group.rounds(count, size), []
     for number in range(rounds):
@@ -40,6 +53,9 @@ def backward(model: nn.Module, windows: Tensor, count: int, size: int, group: Al
                 loss = model(rows[:, :-1], rows[:, 1:])[1] * share
             (loss * group.size).backward()  # several processes take the mean of their gradients
         losses.append(loss.detach())
+        if stop():
+            model.zero_grad()
+            raise Interrupted
     return group.total(sum(torch.stack(losses).tolist()))[0]
 
 

@@ -1,14 +1,15 @@
-"""Trains one small GPT-2-shaped model on a manifest's shards and writes its loss, its weights and a record of the run.
+"""Trains a model on a manifest's shards; a run that was stopped goes on from its newest checkpoint, to the bit.
 
-Runs on the CPU; two runs with the same settings, threads and torch write the same bytes to loss.csv.
+On a CPU two runs with the same settings, threads and torch write the same bytes to loss.csv and model.safetensors,
+whether they were stopped or not.
 """
 
 import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,30 +17,41 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
-from curate.gpt import devices
-from curate.gpt.checkpoint import WEIGHTS
+from curate.errors import SettingsError
+from curate.gpt import checkpoint, devices, result
+from curate.gpt.checkpoint import Checkpoint
 from curate.gpt.config import Train
 from curate.gpt.devices import Alone, Hardware
 from curate.gpt.heldout import Validation, held_out, validate
 from curate.gpt.logs import Row, as_csv, draw
 from curate.gpt.model import GPT
-from curate.gpt.result import RECORD, check_place
-from curate.gpt.schedule import learning_rate
+from curate.gpt.result import RECORD, WEIGHTS, check_place
+from curate.gpt.schedule import Schedule, schedule_of
 from curate.gpt.shapes import Shape
-from curate.gpt.step import backward, make_optimizer, update
+from curate.gpt.step import Interrupted, backward, make_optimizer, update
 from curate.gpt.vocabulary import Vocabulary, read_vocabulary
 from curate.loader import Loader
 from curate.loader.streams import read_manifest
+from curate.processes import announced
+from curate.storage.locks import locked
 from curate.storage.together import write_together
 from curate.storage.writing import sha256_of
 from curate.tokens import load
-from curate.tokens.tokenizer import FILE, FOLDER, Tokenizer
+from curate.tokens.tokenizer import FILE, FOLDER, Stated, Tokenizer
 
-VALIDATIONS = 8  # in a run, besides the one before the first step
+CHECKPOINTS = 8  # in a run whose settings do not say
+INTERRUPT_S = 60  # for the step and the checkpoint that an interrupt waits for
 TEMPERATURE, TOP_K = 0.8, 40  # of the sample
+# What may be another when a run goes on. The schedule has the lengths, as far as the steps until then depend on them.
+MAY_CHANGE = {
+    *("windows", "steps", "tokens", "epochs", "log_every", "checkpoint_tokens", "keep_checkpoints", "sample_tokens"),
+    *("threads", "micro_batch", "device", "precision", "compile", "parallel", "tensorboard"),
+}
 
 Report = Callable[[int, float], None]  # is called with each step and its loss
+Say = Callable[[str], None]  # is called with what a person should know, as one line
 Decode = Callable[[list[int]], str]  # token ids to text
 
 
@@ -60,53 +72,304 @@ class Trained:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """All that a run is made of and that does not change while it goes on."""
+
+    manifest: Path
+    settings: Train
+    loader: Loader
+    vocabulary: Vocabulary
+    validation: Validation
+    shape: Shape
+    schedule: Schedule
+    tokenizer: Stated
+
+    @property
+    def interval(self) -> int:
+        """Returns the windows between two checkpoints."""
+        tokens = self.settings.checkpoint_tokens or self.schedule.tokens / CHECKPOINTS
+        return max(1, math.ceil(tokens / self.schedule.context))
+
+    def facts(self) -> dict[str, Any]:
+        """Returns what a checkpoint states of the run, as plain values."""
+        return {
+            "settings": asdict(self.settings),
+            "schedule": asdict(self.schedule),
+            "shape": asdict(self.shape),
+            "tokenizer": self.tokenizer,
+        }
+
+
+@dataclass(slots=True)
+class Course:
+    """A run in progress: the processes that work on it, and what a step changes."""
+
+    group: Alone
+    validation: Validation  # on the device
+    model: GPT
+    shared: nn.Module  # the same model among its processes, which computes losses and gradients
+    optimizer: torch.optim.AdamW
+    rows: list[Row]
+    step: int = 0
+    windows: int = 0  # seen so far
+    written: int = 0  # the step of the newest checkpoint
+
+
 def train(
-    manifest: Path, out: Path, settings: Train, report: Report | None = None, *, decode: Decode | None = None
+    manifest: Path,
+    out: Path,
+    settings: Train,
+    report: Report = lambda step, loss: None,
+    *,
+    say: Say = lambda line: None,
+    decode: Decode | None = None,
+    anew: bool = False,
 ) -> Trained:
-    """Trains, writes the files of the model to `out` (see `_save`) and returns the outcome.
+    """Trains, or goes on with a run that was stopped, writes the model to `out` and returns the outcome.
 
     report: called after each step with its number and its loss. decode: by default that of the manifest's tokenizer.
-    Raises ValueError where the manifest or a shard is unusable, and SettingsError, before any work, where a file in the
-    folder would be replaced that is not ours.
+    anew: remove the checkpoints of another run that was not finished. Raises ValueError where the manifest or a shard
+    is unusable, or where such checkpoints are there, and SettingsError, before any work, where a file in the folder
+    would be replaced that is not ours. An interrupt ends it with KeyboardInterrupt, after a checkpoint.
     """
     check_place(out)
+    check_checkpoints(out)
     started = time.perf_counter()
     decode = decode or of_manifest(manifest).decode
-    loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
-    vocabulary = read_vocabulary(manifest, settings.vocabulary)
-    windows, size = held_out(manifest, settings.context, settings.valid_batches * settings.batch)
-    shape = settings.shape(len(vocabulary.ids))
-    with _processes(settings, shape) as group, repeatable(settings, group.hardware):
-        validation = Validation(torch.from_numpy(vocabulary.encode(windows)).to(group.hardware.device), size)
-        model = GPT(shape)
-        rows = list(_fit(model, loader, vocabulary, validation, settings, group, report or (lambda step, loss: None)))
-        final = group.whole(model)
-        sample = group.agreed(_sample(final, vocabulary, settings, decode) if final else "")
-        trained = _outcome(shape, rows, validation, loader, sample, time.perf_counter() - started)
+    task = prepare(manifest, settings)
+    newest = _newest(task, out, say, anew=anew)
+    say(f"course: {task.schedule.line()}")
+    with _processes(task, newest) as group, repeatable(settings, group.hardware), _alone_in(out, group):
+        say(group.hardware.line())
+        course = _begin(task, out, group, newest)
+        if newest:
+            say(f"goes on from step {course.step:,}, after {course.windows * settings.context:,} tokens")
+        _fit(task, course, out, report)
+        final = group.whole(course.model)
+        sample = group.agreed(_sample(final, task.vocabulary, settings, decode) if final else "")
+        trained = _outcome(task, course, sample, time.perf_counter() - started)
         if final:
-            record = _describe(trained, manifest, loader, settings) | {"hardware": group.record()}
-            _save(out, manifest, final, rows, vocabulary, record)
+            _save(out, task, course, final, _describe(trained, task, course))
     return trained
 
 
-def _outcome(
-    shape: Shape, rows: list[Row], validation: Validation, loader: Loader, sample: str, seconds: float
-) -> Trained:
-    losses = [row.train_loss for row in rows if row.train_loss is not None]
-    valid: list[float | None] = [row.valid_loss for row in rows if row.valid_loss is not None] or [None]
+def prepare(manifest: Path, settings: Train) -> Task:
+    """Returns what a run is made of; reads the shards' ids where the vocabulary is that of those that occur."""
+    loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
+    vocabulary = read_vocabulary(manifest, settings.vocabulary)
+    windows, size = held_out(manifest, settings.context, settings.valid_batches * settings.batch)
+    return Task(
+        manifest=manifest,
+        settings=settings,
+        loader=loader,
+        vocabulary=vocabulary,
+        validation=Validation(torch.from_numpy(vocabulary.encode(windows)), size),
+        shape=settings.shape(len(vocabulary.ids)),
+        schedule=schedule_of(settings, sum(source.tokens for source in loader.sources)),
+        tokenizer=load.stated_in(read_manifest(manifest)),
+    )
+
+
+def check_checkpoints(out: Path) -> None:
+    """Raises SettingsError, which names the file, where one lies in the place of a checkpoint that is not ours."""
+    for path in checkpoint.strangers(out):
+        raise SettingsError(f"{path}: not a checkpoint of curate's, or damaged; move it, or name another folder")
+
+
+def _newest(task: Task, out: Path, say: Say, *, anew: bool) -> Checkpoint | None:
+    """Returns the checkpoint from which a run goes on, None where it begins; ValueError where it is another run's."""
+    newest = checkpoint.newest(out, say)
+    if newest is None or not (change := difference(task, newest)):
+        return newest
+    if anew or _is_finished(out, newest):
+        return None
+    mend = "give --replace to train anew, or name another folder"
+    raise ValueError(f"{newest.path}: a checkpoint of another run: {change}; {mend}")
+
+
+@contextmanager
+def _alone_in(out: Path, group: Alone) -> Iterator[None]:
+    """Locks the folder for the first process and those that work with it, until the block ends."""
+    with locked(out, "a model is trained") if group.rank == 0 else nullcontext():
+        if group.rank == 0:
+            checkpoint.sweep(out)
+        yield
+
+
+def _begin(task: Task, out: Path, group: Alone, newest: Checkpoint | None) -> Course:
+    """Returns the course of a new run, or of the one that was stopped."""
+    model = GPT(task.shape)
+    shared = group.wrap(model)
+    validation = replace(task.validation, windows=task.validation.windows.to(group.hardware.device))
+    course = Course(group, validation, model, shared, make_optimizer(model, task.settings), [])
+    if newest:
+        checkpoint.restore(newest, model, course.optimizer)
+        course.step, course.windows = newest.state["step"], newest.state["windows"]
+        course.rows = [Row(*row) for row in newest.state["rows"]]
+        course.written = course.step
+    else:
+        if group.rank == 0:
+            checkpoint.remove_all(out)
+        course.rows.append(Row(0, 0, None, validate(model, validation, task.settings.batch, group), None))
+    return course
+
+
+def difference(task: Task, newest: Checkpoint) -> str | None:
+    """Returns what makes a checkpoint one of another run, as words; None where it is one of this run."""
+    try:
+        task.loader.resume(newest.state["loader"])
+    except ValueError as error:
+        return str(error)
+    own = json.loads(json.dumps(task.facts()))
+    for table in ("shape", "tokenizer", "schedule", "settings"):
+        then, now = newest.state[table], own[table]
+        for name in sorted({*then, *now} - MAY_CHANGE):
+            if then.get(name) != now.get(name):
+                return f"{name} was {then.get(name)!r} and is {now.get(name)!r}"
+    beyond = newest.state["windows"] >= task.schedule.windows
+    return f"it lies beyond the {task.schedule.tokens:,} tokens of this one" if beyond else None
+
+
+def _is_finished(out: Path, newest: Checkpoint) -> bool:
+    """Returns whether a checkpoint is one of the finished run whose model lies in the folder."""
+    try:
+        return bool(result.read(out)["settings"] == newest.state["settings"])
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _fit(task: Task, course: Course, out: Path, report: Report) -> None:
+    """Takes the steps that are left; an interrupt writes a checkpoint of the last one that is whole."""
+    interrupted: list[bool] = []
+    alone = course.group.size == 1  # several processes can stop together only after a step
+    with announced(lambda: interrupted.append(True), INTERRUPT_S):
+        try:
+            while course.windows < task.schedule.windows:
+                if _step(task, course, report, lambda: alone and bool(interrupted)):
+                    _write_checkpoint(task, course, out)
+                if course.group.total(len(interrupted))[0]:
+                    raise Interrupted
+        except Interrupted:
+            if course.step > course.written:
+                _write_checkpoint(task, course, out)
+            raise KeyboardInterrupt from None
+
+
+def _step(task: Task, course: Course, report: Report, stop: Callable[[], bool]) -> bool:
+    """Takes one step, and adds a row where it is logged; returns whether a checkpoint is due.
+
+    Raises Interrupted once `stop` returns True, with the model as it was before the step.
+    """
+    schedule, settings, group = task.schedule, task.settings, course.group
+    step, before, count = course.step + 1, course.windows, schedule.windows_at(course.windows)
+    rate = schedule.rate_at(before + count)
+    windows = torch.from_numpy(task.vocabulary.encode(group.part(task.loader, before, count)))
+    windows = windows.to(group.hardware.device)
+    measured = backward(course.shared, windows, count, settings.micro_batch or count, group, stop)
+    if not math.isfinite(measured):
+        raise ValueError(f"the loss is {measured} at step {step}; lower learning_rate {settings.learning_rate}")
+    update(course.model, course.optimizer, rate, settings.clip)
+    course.step, course.windows = step, before + count
+    if group.rank == 0:
+        report(step, measured)
+    last = course.windows >= schedule.windows
+    due = course.windows // task.interval > before // task.interval
+    valid = validate(course.model, course.validation, settings.batch, group) if last or due else None
+    if last or due or step == 1 or step % settings.log_every == 0:
+        course.rows.append(Row(step, course.windows * schedule.context, measured, valid, rate))
+    return due and not last
+
+
+def _write_checkpoint(task: Task, course: Course, out: Path) -> None:
+    """Writes a checkpoint, and removes those that need not be kept."""
+    course.written = course.step
+    if course.group.rank or course.group.sharded:  # sharded weights are not written yet
+        return
+    state = {
+        **task.facts(),
+        "step": course.step,
+        "windows": course.windows,
+        "rows": course.rows,
+        "loader": task.loader.state(course.windows),
+        "hardware": course.group.record(),
+        "torch": torch.__version__,
+    }
+    kept = {checkpoint.VOCABULARY: torch.from_numpy(task.vocabulary.ids), **_tokenizer_tensor(task)}
+    checkpoint.save(checkpoint.path_of(out, course.step), course.model, course.optimizer, state, kept)
+    losses = {row.step: row.valid_loss for row in course.rows if row.valid_loss is not None}
+    checkpoint.prune(out, task.settings.keep_checkpoints, losses)
+
+
+def _tokenizer_tensor(task: Task) -> dict[str, Tensor]:
+    """Returns the dataset's tokenizer.json, where it has one, as a tensor of bytes."""
+    content = _tokenizer_file(task)
+    return {} if content is None else {FILE: torch.frombuffer(bytearray(content), dtype=torch.uint8)}
+
+
+def _tokenizer_file(task: Task) -> bytes | None:
+    if task.tokenizer["name"] != FILE:
+        return None
+    return (task.manifest.parent / FOLDER / FILE).read_bytes()
+
+
+def _outcome(task: Task, course: Course, sample: str, seconds: float) -> Trained:
+    """Returns the outcome of a run whose steps are all taken."""
+    losses = [row.train_loss for row in course.rows if row.train_loss is not None]
+    valid: list[float | None] = [row.valid_loss for row in course.rows if row.valid_loss is not None] or [None]
     return Trained(
-        shape=shape,
-        parameters=shape.parameters,
-        tokens=rows[-1].tokens,
+        shape=task.shape,
+        parameters=task.shape.parameters,
+        tokens=course.rows[-1].tokens,
         first_loss=losses[0],
         last_loss=losses[-1],
         valid_before=valid[0],
         valid_after=valid[-1],
-        bits_per_byte=validation.bits_per_byte(valid[-1]),
+        bits_per_byte=task.validation.bits_per_byte(valid[-1]),
         sample=sample,
-        fingerprint=loader.fingerprint(),
+        fingerprint=task.loader.fingerprint(),
         seconds=seconds,
     )
+
+
+def _describe(trained: Trained, task: Task, course: Course) -> dict[str, Any]:
+    """Returns the content of train.json: the same for the same run, so without its seconds."""
+    outcome = {name: value for name, value in asdict(trained).items() if name != "seconds"}
+    name = read_manifest(task.manifest).get("name")
+    return outcome | {
+        "manifest": {"name": name, "sha256": sha256_of(task.manifest), "tokenizer": task.tokenizer},
+        "settings": asdict(task.settings),
+        "schedule": asdict(task.schedule),
+        "left_out": task.loader.left_out,
+        "seen": [asdict(progress) for progress in task.loader.seen(course.windows)],
+        "hardware": course.group.record(),
+        "torch": torch.__version__,
+    }
+
+
+def _save(out: Path, task: Task, course: Course, final: GPT, description: dict[str, Any]) -> None:
+    """Writes all files or none; vocabulary.json holds the dataset's id of every row of the embedding.
+
+    train.json is removed before another file is replaced, and is written last.
+    """
+    title = f"{description['manifest']['name']}: loss of {task.shape.parameters:,} parameters"
+    contents = {
+        "loss.csv": as_csv(course.rows),
+        "loss.png": draw(course.rows, title),
+        "vocabulary.json": json.dumps(task.vocabulary.ids.tolist()).encode(),
+    }
+    tokenizer = _tokenizer_file(task)
+    if tokenizer is not None:
+        contents[FILE] = tokenizer
+    writes: dict[str, Callable[[Path], object]] = {
+        WEIGHTS: lambda path: save_file(final.state_dict(), path, metadata={"format": "pt"}),
+        **{name: partial(_write, content=content) for name, content in contents.items()},
+    }
+    write_together(out / RECORD, writes, lambda _: description)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def of_manifest(manifest: Path) -> Tokenizer:
@@ -115,13 +378,19 @@ def of_manifest(manifest: Path) -> Tokenizer:
 
 
 @contextmanager
-def _processes(settings: Train, shape: Shape) -> Iterator[Alone]:
-    """Yields this process, alone or among those that torchrun has started, until the block ends."""
-    here = devices.place()
+def _processes(task: Task, newest: Checkpoint | None) -> Iterator[Alone]:
+    """Yields this process, alone or among those that torchrun has started, until the block ends.
+
+    A run that goes on computes in the precision in which it began, unless the settings name another.
+    """
+    here, settings = devices.place(), task.settings
+    precision = settings.precision
+    if newest and precision == "auto":
+        precision = newest.state["hardware"]["precision"]
     hardware = devices.choose(
-        shape,
+        task.shape,
         device=settings.device,
-        precision=settings.precision,
+        precision=precision,
         compile=settings.compile,
         rows=settings.micro_batch or settings.batch,
         threads=settings.threads,
@@ -133,7 +402,7 @@ def _processes(settings: Train, shape: Shape) -> Iterator[Alone]:
     else:
         from curate.gpt.distributed import joined
 
-        with joined(here, hardware, sharded=settings.parallel == "fsdp") as group:
+        with joined(here, hardware, sharded=task.settings.parallel == "fsdp") as group:
             yield group
 
 
@@ -158,81 +427,9 @@ def repeatable(settings: Train, hardware: Hardware) -> Iterator[None]:
             torch.utils.deterministic.fill_uninitialized_memory = filled
 
 
-def _fit(
-    model: GPT,
-    loader: Loader,
-    vocabulary: Vocabulary,
-    validation: Validation,
-    settings: Train,
-    group: Alone,
-    report: Report,
-) -> Iterator[Row]:
-    """Trains the model in place and yields a row for each step that is logged."""
-    shared = group.wrap(model)
-    optimizer = make_optimizer(model, settings)
-    every = math.ceil(settings.steps / VALIDATIONS)
-    yield Row(0, 0, None, validate(model, validation, settings.batch, group), None)
-    for step in range(1, settings.steps + 1):
-        rate = learning_rate(step, settings)
-        read = group.part(loader, (step - 1) * settings.batch, settings.batch)
-        windows = torch.from_numpy(vocabulary.encode(read)).to(group.hardware.device)
-        measured = backward(shared, windows, settings.batch, settings.micro_batch or settings.batch, group)
-        if not math.isfinite(measured):
-            raise ValueError(f"the loss is {measured} at step {step}; lower learning_rate {settings.learning_rate}")
-        update(model, optimizer, rate, settings.clip)
-        if group.rank == 0:
-            report(step, measured)
-        last = step == settings.steps
-        valid = validate(model, validation, settings.batch, group) if last or step % every == 0 else None
-        if last or step == 1 or step % settings.log_every == 0 or valid is not None:
-            yield Row(step, step * settings.batch * settings.context, measured, valid, rate)
-
-
 def _sample(model: GPT, vocabulary: Vocabulary, settings: Train, decode: Decode) -> str:
     """Returns a text that the model writes from the start of a document."""
     generator = torch.Generator().manual_seed(settings.seed)
     start = torch.from_numpy(vocabulary.encode(np.array([[vocabulary.eot]])))
     rows = model.generate(start, settings.sample_tokens, generator=generator, temperature=TEMPERATURE, top_k=TOP_K)
     return decode(vocabulary.decode(rows[0, 1:].tolist()))
-
-
-def _describe(trained: Trained, manifest: Path, loader: Loader, settings: Train) -> dict[str, Any]:
-    """Returns the content of train.json: the same for the same run, so without its seconds."""
-    outcome = {name: value for name, value in asdict(trained).items() if name != "seconds"}
-    return outcome | {
-        "manifest": {
-            "name": read_manifest(manifest).get("name"),
-            "sha256": sha256_of(manifest),
-            "tokenizer": load.stated_in(read_manifest(manifest)),
-        },
-        "settings": asdict(settings),
-        "left_out": loader.left_out,
-        "seen": [asdict(progress) for progress in loader.seen(settings.steps * settings.batch)],
-        "torch": torch.__version__,
-    }
-
-
-def _save(
-    out: Path, manifest: Path, model: GPT, rows: list[Row], vocabulary: Vocabulary, description: dict[str, Any]
-) -> None:
-    """Writes all files or none; vocabulary.json holds the dataset's id of every row of the embedding.
-
-    train.json is removed before another file is replaced, and is written last.
-    """
-    title = f"{description['manifest']['name']}: loss of {model.shape.parameters:,} parameters"
-    contents = {
-        "loss.csv": as_csv(rows),
-        "loss.png": draw(rows, title),
-        "vocabulary.json": json.dumps(vocabulary.ids.tolist()).encode(),
-    }
-    if description["manifest"]["tokenizer"]["name"] == FILE:
-        contents[FILE] = (manifest.parent / FOLDER / FILE).read_bytes()
-    writes: dict[str, Callable[[Path], object]] = {
-        WEIGHTS: lambda path: save_file(model.state_dict(), path, metadata={"format": "pt"}),
-        **{name: partial(_write, content=content) for name, content in contents.items()},
-    }
-    write_together(out / RECORD, writes, lambda _: description)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)

@@ -6,7 +6,8 @@ from typing import Any
 
 from curate.inputs import digests
 from curate.inspection.stages import file_faults
-from curate.storage.writing import is_sealed_page, unsealed
+from curate.storage.tensors import is_sealed
+from curate.storage.writing import CHANGED, is_sealed_page, unsealed
 
 REMADE = "the same command writes it anew"
 
@@ -25,7 +26,15 @@ def faults(out: Path, *, finished: bool) -> Iterator[str]:
         yield from listed(out / "miniweb", "miniweb.json")
     if (out / "train").exists():
         yield from listed(out / "train", "train.json")
+        yield from checkpoint_faults(out / "train" / "checkpoints")
     yield from report_faults(out)
+
+
+def checkpoint_faults(folder: Path) -> Iterator[str]:
+    """Yields a line for each checkpoint of a model that is not as it was written."""
+    for path in sorted(folder.glob("step-*.safetensors")):
+        if not is_sealed(path):
+            yield f"{path}: {CHANGED}; remove it"
 
 
 def report_faults(out: Path) -> Iterator[str]:

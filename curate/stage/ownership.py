@@ -5,7 +5,7 @@ A folder holds one run or one stage; it is locked while that is written. A file 
 
 import fcntl
 import os
-import time
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,11 +19,12 @@ from curate.stage.parts import parse_receipt, receipt_path
 from curate.stage.plan import load_plan
 from curate.stage.record import owned_files, read_stage
 from curate.storage import together
+from curate.storage.locks import lock
 
+CHECKPOINTS = re.compile(r"train/checkpoints/step-\d{8}\.safetensors")  # of the model that a run trains
 # What a run keeps beside its stages' folders.
 RUN_FILES = ("recipe.toml", "inputs.json", "manifest.json", "report.html")
 EXPORTED = (".curate-export-croissant.json", "croissant.json")  # the one export that may lie there too, and its record
-MOMENT_S = 0.05
 DEPTH = 2  # a stage lies in a run, another in it
 RUN_FOLDERS = {"miniweb": ("mini-web", "miniweb.json"), "train": ("model", "train.json")}  # and the records there
 
@@ -37,6 +38,7 @@ def owners(out: Path) -> dict[Path, str]:
         owned |= {out / name: "export" for name in EXPORTED}
     for folder, (owner, record) in ({} if alone else RUN_FOLDERS).items():
         owned |= {out / folder / name: owner for name in together.named(out / folder / record)}
+    owned |= {out / name: "model" for name in names if not alone and CHECKPOINTS.fullmatch(name)}
     stages = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in ("plan.json", "stage.json")}
     for stage in stages:
         if stage.count("/") < DEPTH:
@@ -103,7 +105,7 @@ def held(out: Path) -> Iterator[Ledger]:
     except OSError as error:
         raise SettingsError(f"{out}: cannot write there: {error.strerror}") from None
     try:
-        _lock(folder)
+        lock(folder)
         if not os.access(out, os.W_OK):
             raise SettingsError(f"{out}: cannot write there: Permission denied")
         with attempt.recorded(out) as ledger:
@@ -116,18 +118,6 @@ def held(out: Path) -> Iterator[Ledger]:
         raise
     finally:
         os.close(folder)
-
-
-def _lock(folder: int) -> None:
-    """Locks an open folder for this process alone; BlockingIOError where another process holds it for long."""
-    for last in (False, False, True):
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:  # `is_held` takes it for a moment
-            if last:
-                raise
-            time.sleep(MOMENT_S)
 
 
 def is_held(out: Path) -> bool:

@@ -217,7 +217,7 @@ def interrupted(stage: str, draw: random.Random, command, folder: Path, number: 
 
 
 OTHERS = {  # commands beside `run`, on a finished run OUT: their arguments, their outputs, what they say
-    "train": (("train", "OUT", "-o", "NEW", "--set", "steps=12"), ("loss.csv",), AFRESH),
+    "train": (("train", "OUT", "-o", "NEW", "--set", "steps=12"), ("loss.csv", "model.safetensors"), SAID),
     "export": (("export", "npy", "OUT", "-o", "NEW"), ("*",), AFRESH),
     "links": (("links", "LINKS", "-o", "NEW"), ("*.parquet",), SAID),
     "extract": (("extract", "PAGES", "-o", "NEW", *PROCESSES), ("*.parquet",), SAID),

@@ -78,7 +78,7 @@ def test_a_second_interrupt_changes_nothing():
 def test_commands_that_resume_say_so():
     command = Divided(STUCK, "--debug", "run", "recipe")
     assert command.ends(signal.SIGINT)[1] == f"curate: {supervisor.INTERRUPTED}\n"
-    assert set(supervisor.RESUMED) == {"run", *(name for name, kind in KINDS.items() if kind.summary)}
+    assert set(supervisor.RESUMED) == {"run", "train", *(name for name, kind in KINDS.items() if kind.summary)}
 
 
 def test_what_the_work_has_started_ends_too_in_a_session_of_its_own_and_without_a_parent():
@@ -165,8 +165,7 @@ def test_work_that_asked_for_a_moment_gets_it_once(tmp_path, seconds, closed):
 
 
 def test_a_second_interrupt_ends_the_moment(tmp_path):
-    before = "from curate.cli import supervisor; supervisor.MOMENT_S = 3600.0\n"
-    command = Divided(MOMENT.format(seconds=3600), tmp_path, before=before)
+    command = Divided(MOMENT.format(seconds=3600).replace("announced(act)", "announced(act, 200)"), tmp_path)
     command.process.send_signal(signal.SIGINT)
     assert command.process.stdout.readline() == "closing\n"
     time.sleep(2 * supervisor.AGAIN_S)
