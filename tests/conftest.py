@@ -1,6 +1,8 @@
 """Fixtures of all tests: the command as a user calls it, real data, finished outputs; and pytest-xdist's groups."""
 
+import contextlib
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -71,12 +73,37 @@ def command():
 
 @pytest.fixture(scope="session")
 def curate():
-    """Runs `curate …` as a process of its own."""
+    """Runs `curate …` as a process of its own, as a user does."""
 
     def run(*arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> Ran:
         merged = os.environ | (env or {})
         done = subprocess.run(words(*arguments), capture_output=True, text=True, cwd=cwd, env=merged)
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def call():
+    """Runs `curate …` in this process, where Python has started and Beam is imported.
+
+    It is for what a command reads, writes and prints. How it starts, is interrupted, writes past Python to the
+    terminal, or is changed by its environment, only `curate` shows.
+    """
+    from curate.cli import entry
+
+    def run(*arguments: object, cwd: Path = Path()) -> Ran:
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.chdir(cwd),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            patch.setattr(sys, "argv", ["curate", *map(str, arguments)])
+            entry.main()
+        return Ran(ended.value.code or 0, out.getvalue(), err.getvalue())
 
     return run
 
