@@ -94,15 +94,12 @@ def call():
 
     def run(*arguments: object, cwd: Path = Path()) -> Ran:
         out, err = io.StringIO(), io.StringIO()
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            contextlib.chdir(cwd),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            pytest.raises(SystemExit) as ended,
-        ):
+        with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd):
             patch.setattr(sys, "argv", ["curate", *map(str, arguments)])
-            entry.main()
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            with pytest.raises(SystemExit) as ended:
+                entry.main()
         return Ran(ended.value.code or 0, out.getvalue(), err.getvalue())
 
     return run

@@ -38,14 +38,14 @@ pytestmark = pytest.mark.processes
         ),
     ],
 )
-def test_what_is_no_file_is_refused_before_it_is_opened(arguments, error, curate, tmp_path):
+def test_what_is_no_file_is_refused_before_it_is_opened(arguments, error, call, tmp_path):
     for name in ("pipe", "pipe.jsonl", "pipe.toml", "pipe.json"):
         os.mkfifo(tmp_path / name)
     for name in ("in", "folder.toml"):
         (tmp_path / name).mkdir()
     os.mkfifo(tmp_path / "in" / "pipe.warc")
     (tmp_path / "own.jsonl").write_text('{"text": "hello"}\n')
-    done = curate(*arguments, cwd=tmp_path)
+    done = call(*arguments, cwd=tmp_path)
     assert done.code == 2
     assert error in done.error
     assert not list((tmp_path / "out").rglob("*.parquet"))

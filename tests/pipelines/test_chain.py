@@ -148,12 +148,12 @@ def test_verify_names_a_field_that_was_changed(field, value, folder):
     assert [fault for fault in faults(folder / "shards") if repr(field[0]) in fault]
 
 
-def test_the_command_inspects_reports_and_verifies_it(curate, folder):
+def test_the_command_inspects_reports_and_verifies_it(call, folder):
     shards = folder / "shards"
-    assert "books" in curate("inspect", shards).out
-    assert curate("report", shards).code == 0
-    assert curate("mix", shards, "--tokens", "1K").code == 0
-    assert curate("verify", shards).code == 0
-    packed = curate("pack", folder / "tokens", "-o", shards, "--set", "pack.max_tokens=300", "--workers", 1)
+    assert "books" in call("inspect", shards).out
+    assert call("report", shards).code == 0
+    assert call("mix", shards, "--tokens", "1K").code == 0
+    assert call("verify", shards).code == 0
+    packed = call("pack", folder / "tokens", "-o", shards, "--set", "pack.max_tokens=300", "--workers", 1)
     assert packed.code == 0, packed.err
-    assert curate("verify", shards).code == 0
+    assert call("verify", shards).code == 0

@@ -107,9 +107,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(curate, folder):
+def finished(call, folder):
     files = ["table=letters.csv", "notes=notes/**/*.*", "wiki=enwiki*.bz2", "hub=hub"]
-    done = curate("run", "own.toml", *files, "-o", "out", "--no-train", cwd=folder)
+    done = call("run", "own.toml", *files, "-o", "out", "--no-train", cwd=folder)
     assert done.code == 1, done.err  # a row of CSV and an empty text are dead letters
     return folder / "out"
 
@@ -148,31 +148,29 @@ def test_every_lost_row_is_a_dead_letter(finished):
     ]
 
 
-def test_verify_finds_no_fault(curate, finished):
-    assert curate("verify", finished).code == 0
+def test_verify_finds_no_fault(call, finished):
+    assert call("verify", finished).code == 0
 
 
-def test_the_bundled_recipe_takes_all_of_it_as_one_source(curate, folder):
+def test_the_bundled_recipe_takes_all_of_it_as_one_source(call, folder):
     files = ["letters.csv", "notes/*.md", "enwiki*.bz2", "hub/*.parquet"]
-    done = curate(
-        "run", "documents", *files, "-o", "bundled", "--no-train", "--set", "pack.valid_fraction=0", cwd=folder
-    )
+    done = call("run", "documents", *files, "-o", "bundled", "--no-train", "--set", "pack.valid_fraction=0", cwd=folder)
     assert done.code == 1, done.err
     (source,) = json.loads((folder / "bundled" / "manifest.json").read_text())["sources"]
     assert (source["name"], source["splits"]["train"]["documents"]) == ("documents", 11 + 2 + 4 + 8)
 
 
-def test_a_file_of_no_known_form_is_refused_before_any_work(curate, folder):
+def test_a_file_of_no_known_form_is_refused_before_any_work(call, folder):
     (folder / "a.docx").write_bytes(b"PK")
-    done = curate("filter", "a.docx", "-o", "refused", cwd=folder)
+    done = call("filter", "a.docx", "-o", "refused", cwd=folder)
     assert done.code == 2
     assert "a.docx: neither a stage folder nor a file of documents; these end in .jsonl .ndjson .json" in done.error
     assert not (folder / "refused" / "plan.json").exists()
 
 
 @pytest.mark.parametrize(("form", "pattern"), [("jsonl", "train/*.jsonl.zst"), ("parquet", "train/*.parquet")])
-def test_all_of_it_comes_back_out_as_text_with_its_metadata_and_in_again(curate, folder, finished, form, pattern):
-    done = curate("export", form, "out", "-o", form, "--max-rows", 5, cwd=folder)
+def test_all_of_it_comes_back_out_as_text_with_its_metadata_and_in_again(call, folder, finished, form, pattern):
+    done = call("export", form, "out", "-o", form, "--max-rows", 5, cwd=folder)
     assert done.code == 0, done.err
     exported = [row for path in sorted((folder / form).glob(pattern)) for row in exported_rows(path)]
     shards = (finished / "shards").rglob("*.meta.parquet")
@@ -196,7 +194,7 @@ def test_all_of_it_comes_back_out_as_text_with_its_metadata_and_in_again(curate,
         for number in range(8)
     ]
     back = f"{form}-back"
-    done = curate("filter", f"{form}/{pattern}", "-o", back, "--set", "filter.rules=[]", "--workers", 1, cwd=folder)
+    done = call("filter", f"{form}/{pattern}", "-o", back, "--set", "filter.rules=[]", "--workers", 1, cwd=folder)
     assert done.code == 0, done.err
     parts = sorted((folder / back).glob("part-*"))
     read = {row["text"]: row for path in parts for row in pq.read_table(path).to_pylist()}

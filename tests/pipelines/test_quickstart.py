@@ -52,18 +52,18 @@ def test_every_page_of_the_mini_web_ends_as_its_truth_says(finished, fate):
     assert wrong == []
 
 
-def test_verify_finds_no_fault_and_inspect_prints_the_same_numbers(curate, finished, fate):
-    assert curate("verify", finished).code == 0
-    summary = json.loads(curate("inspect", finished, "--json").out)
+def test_verify_finds_no_fault_and_inspect_prints_the_same_numbers(call, finished, fate):
+    assert call("verify", finished).code == 0
+    summary = json.loads(call("inspect", finished, "--json").out)
     extract, pack = summary["stages"][0], summary["stages"][-1]
     assert extract["read"] == len(fate)
     assert pack["kept"] == sum(1 for end in fate.values() if end == "kept")
     assert [source["name"] for source in summary["sources"]] == ["articles", "web"]
 
 
-def test_why_tells_a_documents_stages_and_its_place_in_a_shard(curate, finished, fate):
+def test_why_tells_a_documents_stages_and_its_place_in_a_shard(call, finished, fate):
     url = next(url for url, end in sorted(fate.items()) if end == "kept")
-    rows = json.loads(curate("why", finished, url, "--json").out)
+    rows = json.loads(call("why", finished, url, "--json").out)
     assert [row["stage"] for row in rows] == ["extract", "filter", "dedup", "score", "tokenize", "pack"]
     place = rows[-1]
     shard = finished / "shards" / place["file"].removeprefix("shards/").replace(".meta.parquet", ".bin")
@@ -72,7 +72,7 @@ def test_why_tells_a_documents_stages_and_its_place_in_a_shard(curate, finished,
     text = pq.read_table(parts, filters=[("url", "==", url)])["text"][0].as_py()
     assert bpe.decode(ids[:-1].tolist()) == text
     url = next(url for url, end in sorted(fate.items()) if end.startswith("score"))
-    answer = curate("why", finished, url)
+    answer = call("why", finished, url)
     assert "score.threshold" in answer.out
 
 
@@ -103,7 +103,7 @@ def test_a_browser_shows_the_funnel_and_the_documents(finished, fate, tmp_path):
     assert sum(url in shown.stdout for url, end in fate.items() if end == "kept") >= 5
 
 
-def test_markup_in_a_title_or_text_does_not_become_markup_of_the_report(curate, tmp_path):
+def test_markup_in_a_title_or_text_does_not_become_markup_of_the_report(call, tmp_path):
     hostile = "<script>alert(1)</script> the man and the dog have been with us of late."
     texts = [f"{hostile} {number} {'word and the other of it. ' * 3}" for number in range(3)]
     rows = [{"text": text, "url": f"http://x.example/{number}"} for number, text in enumerate(texts)]
@@ -112,21 +112,21 @@ def test_markup_in_a_title_or_text_does_not_become_markup_of_the_report(curate, 
         'name = "own"\n[sources.own]\ninputs = ["in.jsonl"]\n[filter]\nrules = ["gopher_quality"]\n'
         "[filter.gopher_quality]\nmin_words = 5\n[dedup]\nnear = false\n[pack]\nvalid_fraction = 0\n"
     )
-    done = curate("run", tmp_path / "own.toml", "-o", tmp_path / "out")
+    done = call("run", tmp_path / "own.toml", "-o", tmp_path / "out")
     assert done.code == 0, done.err
     page = (tmp_path / "out" / "report.html").read_text()
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert(1)" not in page
 
 
-def test_trace_leads_from_a_token_to_the_document_that_holds_it(curate, finished):
+def test_trace_leads_from_a_token_to_the_document_that_holds_it(call, finished):
     shard = next(finished.glob("shards/train/web/*.meta.parquet"))
     meta = pq.read_table(shard).to_pylist()
     name = str(shard.relative_to(finished)).removesuffix(".meta.parquet")
     for row in meta[:2] + meta[-1:]:
         for token in (row["offset"], row["offset"] + row["tokens"] - 1):
-            rows = json.loads(curate("trace", finished, "--shard", name, "--token", token, "--json").out)
+            rows = json.loads(call("trace", finished, "--shard", name, "--token", token, "--json").out)
             assert {step["id"] for step in rows} == {row["id"].hex()}
             assert rows[0]["stage"] == "extract"
     end = meta[-1]["offset"] + meta[-1]["tokens"]
-    assert f"tokens are 0 to {end - 1}" in curate("trace", finished, "--shard", name, "--token", end).error
+    assert f"tokens are 0 to {end - 1}" in call("trace", finished, "--shard", name, "--token", end).error

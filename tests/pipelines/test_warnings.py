@@ -123,16 +123,16 @@ def test_a_run_of_which_nothing_is_to_be_said_is_the_same_with_strict(tmp_path):
     assert not [line for line in made(path, tmp_path / "out", strict=True) if "warning" in line]
 
 
-def test_the_command_exits_with_2_before_any_work_and_with_1_after_a_stage(curate, tmp_path):
+def test_the_command_exits_with_2_before_any_work_and_with_1_after_a_stage(call, tmp_path):
     path, out = written(tmp_path, ["short"] * 9, "[sources.wiki]\n"), tmp_path / "out"
-    before = curate("run", path, "-o", out, "--strict", "--workers", 1)
+    before = call("run", path, "-o", out, "--strict", "--workers", 1)
     assert (before.code, out.exists()) == (2, False)
     assert before.error.startswith("source wiki: no inputs, left out")
     rows = tmp_path / "web.jsonl"
-    after = curate("filter", rows, "-o", tmp_path / "f", "--strict", "--workers", 1)
+    after = call("filter", rows, "-o", tmp_path / "f", "--strict", "--workers", 1)
     assert (after.code, (tmp_path / "f" / "stage.json").exists()) == (1, True)
     assert after.error == f"{REFUSED}; sources.web.filter decides what is kept (an error by --strict)"
-    command = curate("filter", rows, "-o", tmp_path / "f", "--workers", 1)
+    command = call("filter", rows, "-o", tmp_path / "f", "--workers", 1)
     assert (command.code, f"warning: {REFUSED}" in command.out) == (0, True)
-    refused = curate("run", path, "-o", out, "--strict", "--dry-run", tmp_path / "graph.json")
+    refused = call("run", path, "-o", out, "--strict", "--dry-run", tmp_path / "graph.json")
     assert (refused.code, refused.error.split(":")[0]) == (2, "--strict")

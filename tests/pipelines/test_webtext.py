@@ -26,11 +26,11 @@ def may_bind(port):
     return True
 
 
-def test_a_dump_s_links_are_crawled_and_become_shards_that_name_them(curate, data, tmp_path):
+def test_a_dump_s_links_are_crawled_and_become_shards_that_name_them(call, data, tmp_path):
     dump = data("reddit/RS_v2_2005-06.xz")
     if not (may_bind(80) and may_bind(443)):
         pytest.skip("the dump's links are on the ports 80 and 443, which may not be bound here")
-    done = curate("links", dump, "-o", tmp_path / "links", "--preset", "webtext")
+    done = call("links", dump, "-o", tmp_path / "links", "--preset", "webtext")
     assert done.code == 0, done.err
     urls = [url for url in webtext.chosen(tmp_path / "links", 1000) if host_name(url)]
     assert len(urls) > 50
@@ -40,10 +40,10 @@ def test_a_dump_s_links_are_crawled_and_become_shards_that_name_them(curate, dat
     assert verdict.violations == ()
     outcomes = [row for part in (tmp_path / "crawl").glob("part-*.parquet") for row in pq.read_table(part).to_pylist()]
     assert sorted(row["url"] for row in outcomes) == sorted(set(urls))
-    assert curate("verify", tmp_path / "crawl").code == 0
+    assert call("verify", tmp_path / "crawl").code == 0
 
     warcs = f'sources.webtext.inputs=["{tmp_path}/crawl/warc/*.warc.gz"]'
-    done = curate("run", "webtext", "-o", tmp_path / "dataset", "--set", warcs, "--set", "pack.valid_fraction=0")
+    done = call("run", "webtext", "-o", tmp_path / "dataset", "--set", warcs, "--set", "pack.valid_fraction=0")
     assert done.code == 0, done.err
     loader = Loader(tmp_path / "dataset" / "manifest.json", context=256, batch=2, seed=0)
     seen = {place.url for row in range(2) for place in loader.locate(0, row)}

@@ -26,17 +26,17 @@ def test_the_output_of_an_older_version_is_one_line_and_exit_code_2(curate, tmp_
     assert "made by an older version of curate" in done.error
 
 
-def test_what_no_stage_has_seen_is_exit_code_2(curate, tmp_path, miniweb):
-    assert curate("extract", miniweb / "articles-00000.warc.gz", "-o", tmp_path / "out").code == 0
-    done = curate("why", tmp_path / "out", "http://nobody.example/")
+def test_what_no_stage_has_seen_is_exit_code_2(call, tmp_path, miniweb):
+    assert call("extract", miniweb / "articles-00000.warc.gz", "-o", tmp_path / "out").code == 0
+    done = call("why", tmp_path / "out", "http://nobody.example/")
     assert done.code == 2
     assert "no stage of" in done.error
 
 
-def test_beams_own_options_follow_a_lone_dash_and_are_the_only_ones_there(curate, tmp_path):
-    done = curate("extract", tmp_path / "none.warc", "-o", tmp_path / "out", "--", "--no_such_option=1")
+def test_beams_own_options_follow_a_lone_dash_and_are_the_only_ones_there(call, tmp_path):
+    done = call("extract", tmp_path / "none.warc", "-o", tmp_path / "out", "--", "--no_such_option=1")
     assert done.code == 2
     assert "--no_such_option: Beam knows no such option" in done.error
-    done = curate("extract", tmp_path / "none.warc", "-o", tmp_path / "out", "--no_such_option=1")
+    done = call("extract", tmp_path / "none.warc", "-o", tmp_path / "out", "--no_such_option=1")
     assert done.code == 2
     assert "No such option: --no_such_option" in done.error

@@ -55,7 +55,7 @@ def test_a_command_is_given_its_engine_as_one_value():
         ("pack.steps=3", "unknown setting 'pack'"),
     ],
 )
-def test_settings_of_training_are_named_with_and_without_their_table(setting, error, curate, tmp_path):
-    done = curate("train", tmp_path / "none", "-o", tmp_path / "model", "--set", setting)
+def test_settings_of_training_are_named_with_and_without_their_table(setting, error, call, tmp_path):
+    done = call("train", tmp_path / "none", "-o", tmp_path / "model", "--set", setting)
     assert done.code == 2
     assert error in done.error

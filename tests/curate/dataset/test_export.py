@@ -272,10 +272,10 @@ def test_ids_of_four_bytes_go_where_a_reader_takes_them(tmp_path):
     assert np.fromfile(folder / "part-00000-of-00001.bin", "<u4").tolist() == [1, 12, 24, 70000, 1, 50256]
 
 
-def test_the_command_tells_what_it_wrote_and_refuses_in_one_line(curate, out, tmp_path):
-    done = json.loads(curate("export", "npy", out, "-o", tmp_path / "x", "--json").out)
+def test_the_command_tells_what_it_wrote_and_refuses_in_one_line(call, out, tmp_path):
+    done = json.loads(call("export", "npy", out, "-o", tmp_path / "x", "--json").out)
     tokens = sum(len(ids) for ids, _ in shards(out).values())
     assert done == {"folder": str(tmp_path / "x"), "files": len(shards(out)), "shards": done["files"], "tokens": tokens}
-    refused = curate("export", "zip", out, "-o", tmp_path / "y")
+    refused = call("export", "zip", out, "-o", tmp_path / "y")
     assert (refused.code, refused.error.split(";")[0]) == (2, "zip: no such format")
     assert not (tmp_path / "y").exists()

@@ -36,10 +36,10 @@ def finished(tmp_path_factory):
     return folder / "out"
 
 
-def test_a_mixture_by_stated_quality_is_printed_written_verified_and_read(finished, curate):
+def test_a_mixture_by_stated_quality_is_printed_written_verified_and_read(finished, call):
     before = {path: sha256_of(path) for path in sorted((finished / "shards").rglob("*")) if path.is_file()}
     stated = ("--set", "mixture.quality.books=0.9", "--set", "mixture.quality.web=0.3")
-    done = curate("mix", finished, "--tokens", "2K", "--preset", "quality", *stated, "--json")
+    done = call("mix", finished, "--tokens", "2K", "--preset", "quality", *stated, "--json")
     mixture, contract = json.loads(done.out), manifest.read(finished)
     assert (mixture["tokens"], mixture["preset"], mixture["max_epochs"]) == (2000, "quality", 4)
     books, web = mixture["sources"]
@@ -55,18 +55,18 @@ def test_a_mixture_by_stated_quality_is_printed_written_verified_and_read(finish
     assert loader.seen(10_000)[0].samples == pytest.approx(10_000 * books["share"], abs=2)
 
 
-def test_the_table_has_a_line_for_every_source(finished, curate):
-    done = curate("mix", finished, "--preset", "size", "--max-epochs", "2")
+def test_the_table_has_a_line_for_every_source(finished, call):
+    done = call("mix", finished, "--preset", "size", "--max-epochs", "2")
     assert "mixture size" in done.out
     assert all(any(name in line and " no " in line for line in done.out.splitlines()) for name in ("books", "web"))
     assert manifest.read(finished)["mixture"]["max_epochs"] == 2
 
 
-def test_a_preset_starts_anew_and_other_settings_go_on(finished, curate):
-    curate("mix", finished, "--preset", "uniform", "--max-epochs", "3", "--tokens", "1K")
-    curate("mix", finished, "--set", "sources.web.weight=7")
+def test_a_preset_starts_anew_and_other_settings_go_on(finished, call):
+    call("mix", finished, "--preset", "uniform", "--max-epochs", "3", "--tokens", "1K")
+    call("mix", finished, "--set", "sources.web.weight=7")
     assert manifest.read(finished)["mixture"] == {"tokens": 1000, "preset": "uniform", "max_epochs": 3}
-    curate("mix", finished, "--preset", "recipe")
+    call("mix", finished, "--preset", "recipe")
     assert manifest.read(finished)["mixture"] == {"tokens": 1000, "preset": "recipe", "max_epochs": None}
     assert [source["weight"] for source in manifest.read(finished)["sources"]] == [3, 7]
 
@@ -83,15 +83,15 @@ def test_a_preset_starts_anew_and_other_settings_go_on(finished, curate):
         (["--preset", "uniform", "--tokens", "1T", "--max-epochs", "4"], "more than 4 epochs of every source"),
     ],
 )
-def test_a_mixture_that_cannot_be_is_refused_in_one_line_and_nothing_is_written(words, why, finished, curate):
+def test_a_mixture_that_cannot_be_is_refused_in_one_line_and_nothing_is_written(words, why, finished, call):
     files = [finished / "manifest.json", finished / "recipe.toml"]
     before = [path.read_bytes() for path in files]
-    done = curate("mix", finished, *words)
+    done = call("mix", finished, *words)
     assert (done.code, why in done.error) == (2, True), done.err
     assert [path.read_bytes() for path in files] == before
 
 
-def test_buckets_of_quality_are_sources_of_their_own(tmp_path, curate):
+def test_buckets_of_quality_are_sources_of_their_own(tmp_path, call):
     rows = [{"text": f"{STORY} {k} " * 4, "url": f"http://web/{k}", "quality": k / 20} for k in range(20)]
     (tmp_path / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "own.toml").write_text(
@@ -116,11 +116,11 @@ def test_buckets_of_quality_are_sources_of_their_own(tmp_path, curate):
     ]
 
 
-def test_a_folder_without_a_manifest_is_named(tmp_path, curate):
-    assert "no such manifest" in curate("mix", tmp_path).error
+def test_a_folder_without_a_manifest_is_named(tmp_path, call):
+    assert "no such manifest" in call("mix", tmp_path).error
     assert not list(tmp_path.iterdir())
 
 
-def test_the_quality_of_documents_without_scores_must_be_stated(finished, curate):
-    done = curate("mix", finished, "--preset", "quality", "--set", "mixture.quality={}")
+def test_the_quality_of_documents_without_scores_must_be_stated(finished, call):
+    done = call("mix", finished, "--preset", "quality", "--set", "mixture.quality={}")
     assert "source 'books' has no quality scores" in done.error

@@ -318,10 +318,10 @@ def test_cuts_hold_every_document_in_order_and_are_as_full_as_they_may_be(sizes,
         assert full
 
 
-def test_the_command_tells_what_it_wrote_and_refuses_options_of_other_forms(curate, out, tmp_path):
-    done = json.loads(curate("export", "jsonl", out, "-o", tmp_path / "x", "--json").out)
+def test_the_command_tells_what_it_wrote_and_refuses_options_of_other_forms(call, out, tmp_path):
+    done = json.loads(call("export", "jsonl", out, "-o", tmp_path / "x", "--json").out)
     assert done == {"folder": str(tmp_path / "x"), "files": 2, "documents": 18, "bytes": done["bytes"]}
-    command = curate("export", "parquet", out, "-o", tmp_path / "y", "--stage", "filter", "--max-rows", 5)
+    command = call("export", "parquet", out, "-o", tmp_path / "y", "--stage", "filter", "--max-rows", 5)
     assert (
         command.out.strip()
         == f"export: parquet in {tmp_path / 'y'} (4 files, 18 documents, {done['bytes']:,} bytes of text)"
@@ -333,6 +333,6 @@ def test_the_command_tells_what_it_wrote_and_refuses_options_of_other_forms(cura
         (("jsonl", "--max-bytes", 0), "--max-bytes 0: a file has at least 1"),
     ):
         form, *options = arguments
-        refused = curate("export", form, out, "-o", tmp_path / "z", *options)
+        refused = call("export", form, out, "-o", tmp_path / "z", *options)
         assert (refused.code, refused.error) == (2, message)
     assert not (tmp_path / "z").exists()

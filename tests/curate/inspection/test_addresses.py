@@ -23,12 +23,12 @@ STORED = [
 
 
 @pytest.fixture(scope="module")
-def out(curate, tmp_path_factory):
+def out(call, tmp_path_factory):
     """Returns a filter's output: addresses that were kept, and the last, which was rejected."""
     folder = tmp_path_factory.mktemp("why")
     rows = [{"url": url, "text": url} for url in STORED]
     (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    done = curate("filter", folder / "own.jsonl", "-o", folder / "out", "--set", 'filter.rules=["url"]')
+    done = call("filter", folder / "own.jsonl", "-o", folder / "out", "--set", 'filter.rules=["url"]')
     assert done.code == 0
     return folder / "out"
 
@@ -80,17 +80,17 @@ def test_where_there_is_none_the_nearest_of_its_host_are_offered(name, nearest, 
     assert ("the nearest that it has" in message) == bool(nearest)
 
 
-def test_a_page_that_was_lost_is_found_among_the_dead_letters(curate, tmp_path):
+def test_a_page_that_was_lost_is_found_among_the_dead_letters(call, tmp_path):
     head = "WARC/1.1\r\nWARC-Type: response\r\nWARC-Target-URI: https://www.lost.example/a/\r\n"
     head += "WARC-Date: 2020-01-02T12:00:00Z\r\nContent-Type: application/http\r\nContent-Length: 4\r\n\r\n"
     (tmp_path / "x.warc").write_bytes(head.encode() + b"none\r\n\r\n")
-    assert curate("extract", tmp_path / "x.warc", "-o", tmp_path / "out").code == 1
-    done = curate("why", tmp_path / "out", "http://lost.example/a")
+    assert call("extract", tmp_path / "x.warc", "-o", tmp_path / "out").code == 1
+    done = call("why", tmp_path / "out", "http://lost.example/a")
     assert done.code == 0
     letter, rejection = done.out.splitlines()
     assert letter.startswith("extract   failed   x.warc, offset 0: http: no HTTP response in a response record")
     assert "extract.http" in rejection
     assert all(line.endswith("  https://www.lost.example/a/") for line in (letter, rejection))
-    near = curate("why", tmp_path / "out", "http://lost.example/b")
+    near = call("why", tmp_path / "out", "http://lost.example/b")
     assert near.code == 2
     assert near.error.endswith("the nearest that it has: https://www.lost.example/a/ (rejected by extract)")

@@ -55,12 +55,12 @@ def test_a_document_without_a_score_counts_as_0(tmp_path):
     assert threshold(stage(tmp_path / "score", [[None, 0.5]]), 1.0) == (0.0, 2, 2)
 
 
-def test_the_command_prints_what_the_rule_takes(curate, tmp_path):
+def test_the_command_prints_what_the_rule_takes(call, tmp_path):
     stage(tmp_path / "score", [[0.25, 0.5, 0.75, 1.0]])
-    done = curate("quality", "threshold", tmp_path, "--fraction", "0.5")
+    done = call("quality", "threshold", tmp_path, "--fraction", "0.5")
     assert "score.threshold=0.75" in done.out
     assert "keeps 2 of 4 documents" in done.out
-    printed = curate("quality", "threshold", tmp_path / "score", "--fraction", "0.5", "--source", "web", "--json")
+    printed = call("quality", "threshold", tmp_path / "score", "--fraction", "0.5", "--source", "web", "--json")
     assert json.loads(printed.out) == {"score": 0.75, "kept": 2, "documents": 4}
 
 

@@ -74,25 +74,25 @@ def test_quantising_makes_a_model_small_and_no_other(made, files, tmp_path):
         )
 
 
-def test_eval_tells_on_held_out_hosts_what_the_card_says(made, files, curate, tmp_path):
+def test_eval_tells_on_held_out_hosts_what_the_card_says(made, files, call, tmp_path):
     model, card = made
     options = ("--positive", files[0][0], "--negative", files[1][0], "--json")
-    printed = json.loads(curate("quality", "eval", model, *options, "--plot", tmp_path / "plot.png").out)
+    printed = json.loads(call("quality", "eval", model, *options, "--plot", tmp_path / "plot.png").out)
     assert printed == json.loads(json.dumps(card["held_out"]))
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
-    every = json.loads(curate("quality", "eval", model, *options, "--all-hosts").out)
+    every = json.loads(call("quality", "eval", model, *options, "--all-hosts").out)
     assert every["hosts"] == 120
 
 
-def test_eval_knows_the_model_that_ships(files, curate):
-    done = curate("quality", "eval", "default", "--positive", files[0][0], "--negative", files[1][0])
+def test_eval_knows_the_model_that_ships(files, call):
+    done = call("quality", "eval", "default", "--positive", files[0][0], "--negative", files[1][0])
     assert done.code == 0
     assert "AUC" in done.out
 
 
-def test_train_prints_what_the_card_says(files, curate, tmp_path):
+def test_train_prints_what_the_card_says(files, call, tmp_path):
     options = ("--positive", files[0][0], "--negative", files[1][0], "--set", "dim=4", "--set", "buckets=2000")
-    done = curate("quality", "train", *options, "-o", tmp_path / "m.ftz")
+    done = call("quality", "train", *options, "-o", tmp_path / "m.ftz")
     assert done.code == 0, done.err
     card = json.loads((tmp_path / "m.json").read_text())
     assert card["settings"]["dim"] == 4
@@ -112,9 +112,9 @@ def test_train_prints_what_the_card_says(files, curate, tmp_path):
         (("eval", "default", "--label", "hq"), "has no label 'hq'; it has ['not-positive', 'positive']"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(arguments, message, files, curate, tmp_path):
+def test_what_cannot_be_done_is_one_line(arguments, message, files, call, tmp_path):
     (tmp_path / "text.ftz").write_text("no model")
-    done = curate("quality", *arguments, "--positive", files[0][0], "--negative", files[1][0], cwd=tmp_path)
+    done = call("quality", *arguments, "--positive", files[0][0], "--negative", files[1][0], cwd=tmp_path)
     assert done.code in (1, 2)
     assert message in done.error
 

@@ -56,8 +56,8 @@ def rows(out, name):
 QUICKLY = ("--set", "extract.max_seconds=1")
 
 
-def test_each_page_is_kept_or_refused_by_the_first_gate_that_it_fails(curate, pages, tmp_path):
-    done = curate("extract", pages, "-o", tmp_path / "out", *QUICKLY)
+def test_each_page_is_kept_or_refused_by_the_first_gate_that_it_fails(call, pages, tmp_path):
+    done = call("extract", pages, "-o", tmp_path / "out", *QUICKLY)
     assert done.code == 1  # a page was lost
     assert "the page took more than 1 s of CPU" in done.err
     assert fates(tmp_path / "out") == {
@@ -73,28 +73,28 @@ def test_each_page_is_kept_or_refused_by_the_first_gate_that_it_fails(curate, pa
 
 
 @pytest.mark.parametrize("words", [("--all-languages",), ("--set", "filter.language.allowed=[]")])
-def test_no_language_is_refused_where_all_are_wanted(curate, pages, tmp_path, words):
-    curate("extract", pages, "-o", tmp_path / "out", *QUICKLY, *words)
+def test_no_language_is_refused_where_all_are_wanted(call, pages, tmp_path, words):
+    call("extract", pages, "-o", tmp_path / "out", *QUICKLY, *words)
     by_url = fates(tmp_path / "out")
     assert by_url["http://a/german"] == "kept"
-    assert curate("filter", tmp_path / "out", "-o", tmp_path / "filtered", *words).code == 0
+    assert call("filter", tmp_path / "out", "-o", tmp_path / "filtered", *words).code == 0
     assert not fates(tmp_path / "filtered")["http://a/german"].startswith("language")
 
 
-def test_the_gate_lets_through_what_the_filter_asks_for(curate, pages, tmp_path):
-    curate("extract", pages, "-o", tmp_path / "out", *QUICKLY, "--set", 'filter.language.allowed=["de"]')
+def test_the_gate_lets_through_what_the_filter_asks_for(call, pages, tmp_path):
+    call("extract", pages, "-o", tmp_path / "out", *QUICKLY, "--set", 'filter.language.allowed=["de"]')
     by_url = fates(tmp_path / "out")
     assert (by_url["http://a/german"], by_url["http://a/english"]) == ("kept", "extract.language")
 
 
-def test_a_source_has_the_gates_of_its_own_filter(curate, pages, tmp_path):
+def test_a_source_has_the_gates_of_its_own_filter(call, pages, tmp_path):
     recipe = tmp_path / "two.toml"
     recipe.write_text(
         f'name = "two"\n[extract]\nmax_seconds = 1.0\n[filter]\nrules = ["language"]\n[sources.english]\n'
         f'inputs = ["{pages}"]\n[sources.german]\ninputs = ["{pages}"]\n'
         '[sources.german.filter.language]\nallowed = ["de"]\n'
     )
-    curate("run", recipe, "-o", tmp_path / "out")
+    call("run", recipe, "-o", tmp_path / "out")
     kept = {(row["source"], row["url"]) for row in rows(tmp_path / "out" / "extract", "part")}
     assert ("german", "http://a/german") in kept
     assert ("english", "http://a/german") not in kept
@@ -102,17 +102,17 @@ def test_a_source_has_the_gates_of_its_own_filter(curate, pages, tmp_path):
     assert ("english", "ftp://a/scheme") in kept  # the filter has no address rules here
 
 
-def test_a_verb_that_asks_for_no_language_says_so(curate, pages, tmp_path):
-    assert "asks for no language" in curate("dedup", pages, "-o", tmp_path / "out", "--all-languages").error
+def test_a_verb_that_asks_for_no_language_says_so(call, pages, tmp_path):
+    assert "asks for no language" in call("dedup", pages, "-o", tmp_path / "out", "--all-languages").error
 
 
-def test_the_language_gate_loses_less_than_one_in_a_hundred_of_what_the_filter_keeps(curate, data, tmp_path):
+def test_the_language_gate_loses_less_than_one_in_a_hundred_of_what_the_filter_keeps(call, data, tmp_path):
     inputs = [data("web") / "pages-00002.warc.gz"]
     kept = {}
     for name, gate in (("with", 0.2), ("without", 0.0)):
         out = tmp_path / name
-        curate("extract", *inputs, "-o", out, "--workers", 2, "--set", f"extract.language_gate={gate}")
-        curate("filter", out, "-o", tmp_path / f"{name}-filtered", "--workers", 2)
+        call("extract", *inputs, "-o", out, "--workers", 2, "--set", f"extract.language_gate={gate}")
+        call("filter", out, "-o", tmp_path / f"{name}-filtered", "--workers", 2)
         kept[name] = {row["id"]: row["text"] for row in rows(tmp_path / f"{name}-filtered", "part")}
     counts = json.loads((tmp_path / "with" / "stage.json").read_text())["counts"]
     assert counts["reasons"]["extract.language"] > 0.2 * counts["read"]
@@ -121,7 +121,7 @@ def test_the_language_gate_loses_less_than_one_in_a_hundred_of_what_the_filter_k
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_one_page_of_each_payload_is_kept_over_all_inputs_whatever_their_order(curate, tmp_path, workers):
+def test_one_page_of_each_payload_is_kept_over_all_inputs_whatever_their_order(call, tmp_path, workers):
     english = PAGES["http://a/english"]
     files = []
     for number, urls in enumerate((["http://c/", "http://b/"], ["http://a/"], ["http://d/", "http://d/"])):
@@ -134,7 +134,7 @@ def test_one_page_of_each_payload_is_kept_over_all_inputs_whatever_their_order(c
     kept = set()
     for order in (files, files[::-1]):
         out = tmp_path / f"out-{order[0].stem}"
-        assert curate("extract", *order, "-o", out, *words).code == 0
+        assert call("extract", *order, "-o", out, *words).code == 0
         rejected = rows(out, "rejected")
         assert {row["reason"] for row in rejected} == {"extract.payload"}
         assert len(rejected) == 4
@@ -143,5 +143,5 @@ def test_one_page_of_each_payload_is_kept_over_all_inputs_whatever_their_order(c
         assert [f"the payload of {id_}" for id_ in same] == [winner]
         kept.add(*same.values())
         assert len(rows(out, "part")) == 4
-        assert curate("verify", out).code == 0
+        assert call("verify", out).code == 0
     assert len(kept) == 1

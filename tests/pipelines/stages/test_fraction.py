@@ -43,14 +43,14 @@ def outcome(out):
 
 
 @pytest.fixture(scope="module")
-def first(curate, recipe, tmp_path_factory):
+def first(call, recipe, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "run"
-    done = curate("run", recipe, "-o", out, "--workers", 1)
+    done = call("run", recipe, "-o", out, "--workers", 1)
     assert done.code in (0, 1), done.err
     return out
 
 
-def test_exactly_the_share_is_kept_and_no_score_of_the_dropped_is_higher(first, curate):
+def test_exactly_the_share_is_kept_and_no_score_of_the_dropped_is_higher(first, call):
     counts, _ = outcome(first)
     assert counts["kept"] == -(-counts["read"] // 4)
     assert list(counts["reasons"]) == ["score.fraction"]
@@ -58,7 +58,7 @@ def test_exactly_the_share_is_kept_and_no_score_of_the_dropped_is_higher(first, 
     kept = [row["quality"] for part in rows for row in part if "quality" in row]
     gone = [row["value"] for part in rows for row in part if row.get("reason") == "score.fraction"]
     assert min(kept) >= max(gone)
-    assert curate("verify", first).code == 0
+    assert call("verify", first).code == 0
 
 
 @pytest.mark.parametrize("options", [["--workers", 2], ["--one-job"]])
@@ -68,9 +68,9 @@ def test_every_way_to_run_keeps_the_same_bytes(first, recipe, curate, tmp_path, 
     assert outcome(tmp_path / "run") == outcome(first)
 
 
-def test_another_share_scores_nothing_anew(first, recipe, curate):
+def test_another_share_scores_nothing_anew(first, recipe, call):
     stamp = (first / "score" / "scores" / "part-00000.parquet").stat().st_mtime_ns
-    done = curate("run", recipe, "-o", first, "--set", "score.fraction=0.5")
+    done = call("run", recipe, "-o", first, "--set", "score.fraction=0.5")
     assert done.code in (0, 1), done.err
     counts, _ = outcome(first)
     assert counts["kept"] == -(-counts["read"] // 2)

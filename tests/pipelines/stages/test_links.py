@@ -53,9 +53,9 @@ def candidates(out: Path) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def reference(curate, dumps, tmp_path_factory) -> Path:
+def reference(call, dumps, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("reference") / "out"
-    done = curate("links", dumps, "-o", out, "--workers", 1)
+    done = call("links", dumps, "-o", out, "--workers", 1)
     assert done.code == 1, done.err  # of the broken line
     assert "offset 0: json" in done.err
     return out
@@ -77,10 +77,10 @@ def test_links_of_all_files_are_joined(reference):
     assert len([entry for entry in twice["provenance"] if entry["id"] == "i7"]) == 1
 
 
-def test_every_line_is_kept_rejected_or_counted(reference, curate):
-    verified = curate("verify", reference)
+def test_every_line_is_kept_rejected_or_counted(reference, call):
+    verified = call("verify", reference)
     assert verified.code == 0, verified.out
-    summary = json.loads(curate("inspect", reference, "--json").out)
+    summary = json.loads(call("inspect", reference, "--json").out)
     gather, links = summary["stages"]
     assert gather["read"] + sum(gather["skipped"].values()) == 3 * 602 + 3 + 3
     assert gather["skipped"] == {"self": 3}
@@ -88,28 +88,28 @@ def test_every_line_is_kept_rejected_or_counted(reference, curate):
     assert sum(links["notes"].values()) == gather["kept"]
 
 
-def test_a_changed_count_is_a_fault(reference, curate, tmp_path):
+def test_a_changed_count_is_a_fault(reference, call, tmp_path):
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", reference, copy], check=True)
     record = json.loads((copy / "gathered" / "stage.json").read_bytes())
     record["counts"]["reasons"]["links.domain:media"] -= 1
     reseal(copy / "gathered" / "stage.json", record)
-    assert curate("verify", copy).code == 1
+    assert call("verify", copy).code == 1
 
 
 def test_a_changed_byte_of_any_file_is_found(reference, tmp_path):
     assert missed(shutil.copytree(reference, tmp_path / "out"), seed=16) == []
 
 
-def test_two_processes_write_the_same_bytes(curate, dumps, reference, tmp_path):
-    done = curate("links", dumps, "-o", tmp_path / "o", "--workers", 2, "--", "--direct_running_mode=multi_processing")
+def test_two_processes_write_the_same_bytes(call, dumps, reference, tmp_path):
+    done = call("links", dumps, "-o", tmp_path / "o", "--workers", 2, "--", "--direct_running_mode=multi_processing")
     assert done.code == 1, done.err
     assert contents(tmp_path / "o") == contents(reference)
 
 
-def test_another_order_of_the_files_gives_the_same_candidates(curate, dumps, reference, tmp_path):
+def test_another_order_of_the_files_gives_the_same_candidates(call, dumps, reference, tmp_path):
     files = sorted(dumps.iterdir(), reverse=True)
-    done = curate("links", *files, "-o", tmp_path / "out")
+    done = call("links", *files, "-o", tmp_path / "out")
     assert done.code == 1, done.err
     assert candidates(tmp_path / "out") == candidates(reference)
 
@@ -125,7 +125,7 @@ def test_ranges_of_keys_give_together_what_one_gives(reference, dumps, tmp_path,
     assert candidates(tmp_path / "out") == candidates(reference)
 
 
-def test_a_kill_9_loses_nothing(curate, command, dumps, reference, tmp_path):
+def test_a_kill_9_loses_nothing(call, command, dumps, reference, tmp_path):
     out = tmp_path / "out"
     again = command("links", dumps, "-o", out, "--workers", 1)
     for stage in STAGE:
@@ -135,23 +135,23 @@ def test_a_kill_9_loses_nothing(curate, command, dumps, reference, tmp_path):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    assert curate(*again[3:]).code == 1
+    assert call(*again[3:]).code == 1
     assert contents(out) == contents(reference)
-    assert curate("verify", out).code == 0
+    assert call("verify", out).code == 0
 
 
-def test_only_what_a_setting_touches_is_made_again(curate, dumps, reference, tmp_path):
+def test_only_what_a_setting_touches_is_made_again(call, dumps, reference, tmp_path):
     out = tmp_path / "out"
     subprocess.run(["cp", "-r", reference, out], check=True)
-    done = curate("links", dumps, "-o", out, "--set", "links.score=sum", "--set", "links.min_score=20")
+    done = call("links", dumps, "-o", out, "--set", "links.score=sum", "--set", "links.min_score=20")
     assert "gather    done before" in done.out
     assert "links     done before" not in done.out
     assert all(row["votes"] >= 20 for row in candidates(out))
 
 
-def test_why_tells_what_became_of_a_link(curate, reference):
-    assert "links.domain:media imgur.com" in curate("why", reference, "http://i.imgur.com/x.jpg").out
-    assert "links     kept" in curate("why", reference, "http://new.example/").out
+def test_why_tells_what_became_of_a_link(call, reference):
+    assert "links.domain:media imgur.com" in call("why", reference, "http://i.imgur.com/x.jpg").out
+    assert "links     kept" in call("why", reference, "http://new.example/").out
 
 
 @pytest.mark.parametrize(
@@ -167,35 +167,35 @@ def test_why_tells_what_became_of_a_link(curate, reference):
         (("urls.txt", "--all-languages"), "No such option"),
     ],
 )
-def test_a_wrong_call_is_a_line_and_leaves_nothing(curate, tmp_path, arguments, message):
+def test_a_wrong_call_is_a_line_and_leaves_nothing(call, tmp_path, arguments, message):
     (tmp_path / "urls.txt").write_text("http://a.example/\n")
     (tmp_path / "dump.bin").write_bytes(b"x")
-    done = curate("links", *arguments, "-o", "out", cwd=tmp_path)
+    done = call("links", *arguments, "-o", "out", cwd=tmp_path)
     assert done.code == 2
     assert message in done.err
     assert not (tmp_path / "out").exists()
 
 
-def test_scores_that_were_read_too_soon_are_a_warning(curate, tmp_path):
+def test_scores_that_were_read_too_soon_are_a_warning(call, tmp_path):
     young = b"\n".join(line(n, f"http://a.example/{n}", retrieved_on=1_400_000_000 + n) for n in range(9))
     (tmp_path / "RS_2014-05").write_bytes(young)
-    done = curate("links", tmp_path / "RS_2014-05", "-o", tmp_path / "out")
+    done = call("links", tmp_path / "RS_2014-05", "-o", tmp_path / "out")
     assert done.code == 0, done.err
     assert "RS_2014-05: 9 of 9 scores were read within 24 hours of posting" in done.out
 
 
-def test_a_recipe_may_name_a_preset(curate, tmp_path):
+def test_a_recipe_may_name_a_preset(call, tmp_path):
     (tmp_path / "r.toml").write_text('name = "r"\n[links]\npreset = "openwebtext2"\nmin_score = 9\n')
     rows = [line(1, "http://a.example/", 5), line(2, "http://www.a.example/", 5), line(3, "https://github.com/x", 50)]
     (tmp_path / "RS_2014-05").write_bytes(b"\n".join(rows))
-    done = curate("links", tmp_path / "RS_2014-05", "-o", tmp_path / "out", "--recipe", tmp_path / "r.toml")
+    done = call("links", tmp_path / "RS_2014-05", "-o", tmp_path / "out", "--recipe", tmp_path / "r.toml")
     assert done.code == 0, done.err
     assert [(row["fetch_url"], row["votes"]) for row in candidates(tmp_path / "out")] == [("http://a.example/", 10)]
 
 
-def test_the_real_dumps(curate, data, tmp_path):
+def test_the_real_dumps(call, data, tmp_path):
     """Pinned as read by eye on one day; a change of a list or a rule may move them a little, with a reason."""
-    done = curate("links", data("reddit"), "-o", tmp_path / "out", "--json")
+    done = call("links", data("reddit"), "-o", tmp_path / "out", "--json")
     assert done.code == 0, done.err
     gather, links = json.loads(done.out)["stages"]
     assert gather["read"] + gather["skipped"]["self"] == 103 + 81_465
@@ -204,7 +204,7 @@ def test_the_real_dumps(curate, data, tmp_path):
     assert gather["reasons"]["links.invalid"] == 3
 
 
-def test_lines_of_links_need_no_text(curate, tmp_path):
+def test_lines_of_links_need_no_text(call, tmp_path):
     (tmp_path / "posts.ndjson").write_text('{"url": "https://example.com/a", "score": 9}\n')
-    assert curate("links", tmp_path / "posts.ndjson", "-o", tmp_path / "out").code == 0
+    assert call("links", tmp_path / "posts.ndjson", "-o", tmp_path / "out").code == 0
     assert (tmp_path / "out" / "stage.json").exists()

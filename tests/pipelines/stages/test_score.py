@@ -23,27 +23,27 @@ def documents(tmp_path_factory):
     return path
 
 
-def scored(curate, documents, out, *assignments):
+def scored(call, documents, out, *assignments):
     """Text to score of the kept documents."""
-    done = curate("score", documents, "-o", out, *(word for setting in assignments for word in ("--set", setting)))
+    done = call("score", documents, "-o", out, *(word for setting in assignments for word in ("--set", setting)))
     assert done.code == 0, done.err
     rows = [row for part in sorted(out.glob("part-*.parquet")) for row in pq.read_table(part).to_pylist()]
     return {row["text"]: row["quality"] for row in rows}
 
 
-def test_without_a_model_of_ones_own_prose_is_told_from_a_shop(curate, documents, tmp_path):
-    scores = scored(curate, documents, tmp_path / "all", 'score.keep="all"')
+def test_without_a_model_of_ones_own_prose_is_told_from_a_shop(call, documents, tmp_path):
+    scores = scored(call, documents, tmp_path / "all", 'score.keep="all"')
     assert len(scores) == 16
     assert min(score for text, score in scores.items() if "bridge" in text) > 0.8
     assert max(score for text, score in scores.items() if "cart" in text) < 0.1
 
 
-def test_the_threshold_of_a_top_share_keeps_that_share(curate, documents, tmp_path):
-    every = scored(curate, documents, tmp_path / "score", 'score.keep="all"', 'score.model="default"')
-    threshold = json.loads(curate("quality", "threshold", tmp_path / "score", "--fraction", "0.25", "--json").out)
+def test_the_threshold_of_a_top_share_keeps_that_share(call, documents, tmp_path):
+    every = scored(call, documents, tmp_path / "score", 'score.keep="all"', 'score.model="default"')
+    threshold = json.loads(call("quality", "threshold", tmp_path / "score", "--fraction", "0.25", "--json").out)
     assert threshold["documents"] == 16
     kept = scored(
-        curate, documents, tmp_path / "top", 'score.keep="threshold"', f"score.threshold={threshold['score']!r}"
+        call, documents, tmp_path / "top", 'score.keep="threshold"', f"score.threshold={threshold['score']!r}"
     )
     assert len(kept) == threshold["kept"] >= 4
     assert min(kept.values()) == threshold["score"]

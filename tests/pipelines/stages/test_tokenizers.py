@@ -144,10 +144,10 @@ def test_a_lost_or_exchanged_tokenizer_is_named(out):
         of_manifest(out / "manifest.json")
 
 
-def test_trace_shows_the_text_from_the_token_on_to_its_document_s_end(folder, curate):
+def test_trace_shows_the_text_from_the_token_on_to_its_document_s_end(folder, call):
     shard = shards(folder / "out")[0]["path"]
     row = pq.read_table(folder / "out" / f"{shard}.meta.parquet").to_pylist()[1]
-    done = curate("trace", folder / "out", "--shard", shard, "--token", row["offset"])
+    done = call("trace", folder / "out", "--shard", shard, "--token", row["offset"])
     assert done.code == 0, done.err
     text = next(line for line in done.out.splitlines() if line.startswith("text "))
     assert TEXTS[row["url"]][:20] in text
@@ -176,27 +176,27 @@ def test_the_same_again_makes_nothing_and_another_tokenizer_makes_all_tokens_ane
 
 
 @pytest.mark.parametrize("one_job", [False, True])
-def test_a_missing_tokenizer_ends_the_run_before_any_work(one_job, folder, tmp_path, curate):
+def test_a_missing_tokenizer_ends_the_run_before_any_work(one_job, folder, tmp_path, call):
     arguments = ["--set", f"tokenize.encoding={tmp_path}/none.json", *(["--one-job"] if one_job else [])]
-    done = curate("run", folder / "own.toml", "-o", tmp_path / "new", *arguments)
+    done = call("run", folder / "own.toml", "-o", tmp_path / "new", *arguments)
     assert done.code == 2
     assert done.error == f"tokenize.encoding: {tmp_path}/none.json: cannot read it: No such file or directory"
     assert not (tmp_path / "new").exists()
 
 
-def test_as_one_job_the_bytes_are_the_same(folder, tmp_path, curate):
-    done = curate("run", folder / "own.toml", "-o", tmp_path / "out", "--one-job")
+def test_as_one_job_the_bytes_are_the_same(folder, tmp_path, call):
+    done = call("run", folder / "own.toml", "-o", tmp_path / "out", "--one-job")
     assert done.code == 0, done.err
     for path in sorted((folder / "out").rglob("*")):
         if path.suffix in (".bin", ".idx", ".parquet") or path.name == "tokenizer.json":
             assert (tmp_path / "out" / path.relative_to(folder / "out")).read_bytes() == path.read_bytes()
 
 
-def test_the_stages_one_at_a_time_follow_the_tokenizer(folder, tmp_path, curate):
+def test_the_stages_one_at_a_time_follow_the_tokenizer(folder, tmp_path, call):
     chosen = ("--set", f"tokenize.encoding={folder / 'large.json'}")
-    done = curate("tokenize", folder / "documents.jsonl", "-o", tmp_path / "tokens", *chosen)
+    done = call("tokenize", folder / "documents.jsonl", "-o", tmp_path / "tokens", *chosen)
     assert done.code == 0, done.err
-    assert curate("pack", tmp_path / "tokens", "-o", tmp_path / "shards").code == 0
+    assert call("pack", tmp_path / "tokens", "-o", tmp_path / "shards").code == 0
     assert list(faults(tmp_path / "shards")) == []
     (shard,) = (tmp_path / "shards" / "train").rglob("*.bin")
     assert np.fromfile(shard, "<u4").max() == LARGE
@@ -216,8 +216,8 @@ def test_ranks_that_tiktoken_cannot_get_are_one_line_that_says_how_to_provide_th
 
 
 @pytest.mark.parametrize("form", ["hf", "nanotron", "npy", "litdata", "croissant", "datacard"])
-def test_an_export_keeps_the_ids_that_need_four_bytes(form, folder, tmp_path, curate):
-    done = curate("export", form, folder / "out", "-o", tmp_path / form)
+def test_an_export_keeps_the_ids_that_need_four_bytes(form, folder, tmp_path, call):
+    done = call("export", form, folder / "out", "-o", tmp_path / form)
     assert done.code == 0, done.err
     own = np.concatenate(
         [np.fromfile(folder / "out" / f"{shard['path']}.bin", "<u4") for shard in shards(folder / "out")]
@@ -230,7 +230,7 @@ def test_an_export_keeps_the_ids_that_need_four_bytes(form, folder, tmp_path, cu
         assert max(part.combine_chunks().flatten().to_numpy().max() for part in column) == LARGE
 
 
-def test_llm_c_has_no_shards_of_four_bytes(folder, tmp_path, curate):
-    done = curate("export", "llmc", folder / "out", "-o", tmp_path / "llmc")
+def test_llm_c_has_no_shards_of_four_bytes(folder, tmp_path, call):
+    done = call("export", "llmc", folder / "out", "-o", tmp_path / "llmc")
     assert done.code == 2
     assert "llm.c" in done.error

@@ -43,25 +43,25 @@ def fill(path: Path, left: int) -> None:
 
 
 @pytest.mark.parametrize("left", [100_000, 600_000], ids=["before a page is asked for", "under way"])
-def test_w97_a_full_disk_is_one_line_and_the_same_command_goes_on(curate, small_disk, left):
+def test_w97_a_full_disk_is_one_line_and_the_same_command_goes_on(call, small_disk, left):
     with running(small_disk.parent / "web", PLAN) as web:
         urls = [web.url("d.test", f"/big/400?n={n}") for n in range(PAGES)]
         words = arguments(web, urls, small_disk, min_delay=0.1, commit_seconds=0.2)
         fill(small_disk / "filling", left)
-        done = curate(*words)
+        done = call(*words)
         assert done.code == 1, (done.out, done.err)
         assert "No space left on device" in done.error
         assert bool(web.ledger()) == (left > 100_000)
         assert not (small_disk / "out" / "stage.json").exists()
         (small_disk / "filling").unlink()
-        done = curate(*words)
+        done = call(*words)
         assert done.code == 0, done.err
         assert outcomes(small_disk / "out") == dict.fromkeys(urls, "ok")
         asked = Counter(entry.path for entry in web.ledger())
     assert ("/big/400?n=0" in asked, max(asked.values()) <= 2) == (True, True)
     stored = rows(small_disk / "out")
     assert len({(row["warc_file"], row["warc_offset"]) for row in stored}) == PAGES
-    assert curate("verify", small_disk / "out").code == 0
+    assert call("verify", small_disk / "out").code == 0
 
 
 def test_w97_a_full_disk_is_an_error_to_whoever_waits_for_an_address(small_disk):

@@ -85,10 +85,10 @@ def test_hostile_hosts_are_asked_politely_too(hostile):
     assert kinds.keys() <= timed
 
 
-def test_h44_tls_that_is_recorded_and_not_verified_is_asked_whatever_the_certificate_says(curate, tmp_path):
+def test_h44_tls_that_is_recorded_and_not_verified_is_asked_whatever_the_certificate_says(call, tmp_path):
     with running(tmp_path / "web", Plan(hosts=hosts_of(TLS), patience=0.5)) as web:
         urls = {web.url(host, tls=True): host.tls for host in web.plan.hosts}
-        done = curate(*arguments(web, [*urls], tmp_path, **SETTINGS, tls="record"))
+        done = call(*arguments(web, [*urls], tmp_path, **SETTINGS, tls="record"))
         assert done.code == 0, done.err
     by_kind = {urls[url]: outcome for url, outcome in outcomes(tmp_path / "out").items()}
     broken = dict.fromkeys(("036-tls", "044-old", "044-garbage", "044-stall"), "robots_unreachable")
@@ -104,13 +104,13 @@ def test_nothing_went_wrong_on_our_side(hostile):
     assert "internal_error" not in {row["outcome"] for row in hostile.rows.values()}
 
 
-def test_extract_reads_every_page_that_was_kept_and_verify_finds_no_fault(hostile, curate, tmp_path):
-    done = curate("extract", hostile.out, "-o", tmp_path / "out", "--all-languages")
+def test_extract_reads_every_page_that_was_kept_and_verify_finds_no_fault(hostile, call, tmp_path):
+    done = call("extract", hostile.out, "-o", tmp_path / "out", "--all-languages")
     assert done.code == 0, done.err
     kept = sorted(row["final_url"] for row in hostile.rows.values() if row["kept"])
     assert sorted(row["url"] for row in [*rows(tmp_path / "out"), *rows(tmp_path / "out", "rejected")]) == kept
     assert rows(tmp_path / "out", "failed") == []
-    done = curate("verify", hostile.out)
+    done = call("verify", hostile.out)
     assert done.code == 0, done.err
 
 
@@ -132,10 +132,10 @@ def test_w99_no_name_of_a_file_comes_from_the_web(hostile):
     assert [name for name in names if not re.fullmatch(f"{own}|{warcs}", name)] == []
 
 
-def test_w100_a_terminal_is_shown_no_control_characters(hostile, curate):
+def test_w100_a_terminal_is_shown_no_control_characters(hostile, call):
     row = hostile.row("031-escape")
     assert "\x1b[2J" in row["detail"]
-    done = curate("why", hostile.out, row["url"])
+    done = call("why", hostile.out, row["url"])
     assert done.code == 0
     assert r"\x1b[2J" in done.out
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", done.out + done.err + hostile.printed)

@@ -179,10 +179,10 @@ def test_h39_a_pause_that_is_asked_for_does_not_hold_up_the_crawl(hostile):
         assert hostile.paths(name) == ["/"]
 
 
-def test_h39_a_host_that_asks_for_years_is_not_asked_again(curate, tmp_path):
+def test_h39_a_host_that_asks_for_years_is_not_asked_again(call, tmp_path):
     with running(tmp_path / "web", Plan(hosts=hosts_of(EXPECTED["H39"]))) as web:
         urls = [web.url(host) for host in web.plan.hosts]
-        done = curate(*arguments(web, urls, tmp_path, **SETTINGS | {"waves": 2}))
+        done = call(*arguments(web, urls, tmp_path, **SETTINGS | {"waves": 2}))
         assert done.code == 0, done.err
         asked = Counter(entry.host for entry in web.ledger() if not entry.asks_robots)
     assert outcomes(tmp_path / "out") == dict.fromkeys(urls, "http_5xx")

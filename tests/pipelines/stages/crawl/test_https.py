@@ -75,9 +75,9 @@ def test_a_warc_over_https_with_faults_ends_in_the_bytes_of_the_local_read(curat
     assert curate("verify", tmp_path / "remote").code == 0
 
 
-def test_a_server_that_cannot_prove_itself_is_refused_in_one_line(curate, certificate, tmp_path):
+def test_a_server_that_cannot_prove_itself_is_refused_in_one_line(call, certificate, tmp_path):
     with serving(certificate) as server:
         url = server.put("pages.warc.gz", b"never read")
-        assert "certificate" in curate("extract", url, "-o", tmp_path / "out").error.lower()
+        assert "certificate" in call("extract", url, "-o", tmp_path / "out").error.lower()
         assert server.asked == []
     assert not list((tmp_path / "out").glob("*.parquet"))

@@ -75,24 +75,24 @@ def test_each_kept_row_names_the_record_of_its_page(crawled):
         assert (record.url, record.payload_digest) == (row["final_url"], row["payload_digest"])
 
 
-def test_extract_reads_what_was_crawled_and_verify_finds_no_fault(crawled, curate, tmp_path):
+def test_extract_reads_what_was_crawled_and_verify_finds_no_fault(crawled, call, tmp_path):
     _, _, out = crawled
     kept = {row["final_url"] for row in rows(out) if row["kept"]}
-    done = curate("extract", out, "-o", tmp_path / "extracted", "--all-languages")
+    done = call("extract", out, "-o", tmp_path / "extracted", "--all-languages")
     assert done.code == 0, done.err
     assert {row["url"] for row in [*rows(tmp_path / "extracted"), *rows(tmp_path / "extracted", "rejected")]} == kept
-    assert curate("verify", out).code == 0
+    assert call("verify", out).code == 0
 
 
-def test_the_same_command_again_asks_for_nothing(crawled, curate):
+def test_the_same_command_again_asks_for_nothing(crawled, call):
     web, links, out = crawled
     before = len(web.ledger())
-    done = curate(*arguments(web, [link.url for link in links], out.parent))
+    done = call(*arguments(web, [link.url for link in links], out.parent))
     assert (done.code, len(web.ledger())) == (0, before)
     assert "done before" in done.out
 
 
-def test_redirects_lead_to_hosts_in_later_waves_but_to_no_address_that_is_denied(curate, tmp_path):
+def test_redirects_lead_to_hosts_in_later_waves_but_to_no_address_that_is_denied(call, tmp_path):
     plan = Plan(hosts=(host("a.test", 1), host("b.test", 2), host("inner.test", 3)))
     with running(tmp_path / "web", plan) as web:
         across, inward = web.url("b.test", "/page/7"), f"http://169.254.169.254:{web.plan.http}/latest/"
@@ -105,7 +105,7 @@ def test_redirects_lead_to_hosts_in_later_waves_but_to_no_address_that_is_denied
             web.url("a.test", "/redirect/9"),
         ]
         pinned = ["--resolve", f"pinned.test:{web.plan.http}:10.0.0.1"]
-        done = curate(*arguments(web, urls, tmp_path), *pinned)
+        done = call(*arguments(web, urls, tmp_path), *pinned)
         assert done.code == 0, done.err
         by_url = outcomes(tmp_path / "out")
         asked = {(entry.host, entry.path) for entry in web.ledger()}
@@ -121,11 +121,11 @@ def test_redirects_lead_to_hosts_in_later_waves_but_to_no_address_that_is_denied
     assert via == [urls[0]]
 
 
-def test_without_the_network_being_opened_nothing_is_asked(curate, tmp_path):
+def test_without_the_network_being_opened_nothing_is_asked(call, tmp_path):
     with running(tmp_path / "web", Plan(hosts=(host("a.test", 1),))) as web:
         words = arguments(web, [web.url("a.test", "/"), f"http://127.30.0.1:{web.plan.http}/"], tmp_path, min_delay=0.5)
         at = words.index("--allow-network")
-        done = curate(*words[:at], *words[at + 2 :])
+        done = call(*words[:at], *words[at + 2 :])
         assert done.code == 0, done.err
         assert set(outcomes(tmp_path / "out").values()) == {"ip_denied"}
         assert web.ledger() == []
@@ -144,10 +144,10 @@ OPTOUTS = {
 }
 
 
-def test_a_page_that_is_not_to_be_used_is_not_stored_and_its_row_says_why(curate, tmp_path):
+def test_a_page_that_is_not_to_be_used_is_not_stored_and_its_row_says_why(call, tmp_path):
     with running(tmp_path / "web", Plan(hosts=(host("a.test", 1),))) as web:
         urls = {web.url("a.test", f"/optout/{name}/1"): expected for name, expected in OPTOUTS.items()}
-        done = curate(*arguments(web, [*urls], tmp_path))
+        done = call(*arguments(web, [*urls], tmp_path))
         assert done.code == 0, done.err
     by_url = {row["url"]: row for row in rows(tmp_path / "out")}
     assert {url: row["outcome"] for url, row in by_url.items()} == urls
@@ -156,10 +156,10 @@ def test_a_page_that_is_not_to_be_used_is_not_stored_and_its_row_says_why(curate
         assert bool(by_url[url]["preferences"]) == (expected != "ok")
 
 
-def test_a_line_that_is_no_link_to_ask_for_is_an_outcome_too(curate, tmp_path):
+def test_a_line_that_is_no_link_to_ask_for_is_an_outcome_too(call, tmp_path):
     with running(tmp_path / "web", Plan(hosts=(host("a.test", 1),))) as web:
         urls = ["javascript:alert(1)", "http://[::1%25eth0]/", "http://a.test:22/", f"http://a.test/{'x' * 3000}"]
-        done = curate(*arguments(web, [*urls, "", "# a comment", web.url("a.test", "/")], tmp_path))
+        done = call(*arguments(web, [*urls, "", "# a comment", web.url("a.test", "/")], tmp_path))
         assert done.code == 0, done.err
     counts = Counter(outcomes(tmp_path / "out").values())
     assert counts == {"skip_scheme": 1, "url_invalid": 1, "skip_port": 1, "url_too_long": 1, "ok": 1}
@@ -177,20 +177,20 @@ def test_a_line_that_is_no_link_to_ask_for_is_an_outcome_too(curate, tmp_path):
         (["--contact", CONTACT, "--set", "crawl.connections=100000000"], "ulimit -n"),
     ],
 )
-def test_a_crawl_that_cannot_begin_says_why_in_a_line(curate, tmp_path, words, message):
+def test_a_crawl_that_cannot_begin_says_why_in_a_line(call, tmp_path, words, message):
     (tmp_path / "urls.txt").write_text("http://a.test/\n")
-    done = curate("crawl", tmp_path / "urls.txt", "-o", tmp_path / "out", *words)
+    done = call("crawl", tmp_path / "urls.txt", "-o", tmp_path / "out", *words)
     assert done.code == 2
     assert message in done.error
     assert not (tmp_path / "out").exists()
 
 
-def test_http_and_https_of_a_host_are_two_authorities_but_one_host(curate, tmp_path):
+def test_http_and_https_of_a_host_are_two_authorities_but_one_host(call, tmp_path):
     hosts = (host("safe.test", 1, tls="good", robots="part"), host("old.test", 2, tls="044-expired"))
     with running(tmp_path / "web", Plan(hosts=hosts)) as web:
         inside = web.url("safe.test", "/page/1", tls=True)
         urls = [web.url("safe.test", f"/to?url={inside}"), web.url("old.test", "/page/1", tls=True)]
-        done = curate(*arguments(web, urls, tmp_path))
+        done = call(*arguments(web, urls, tmp_path))
         assert done.code == 0, done.err
         assert outcomes(tmp_path / "out") == {urls[0]: "ok", urls[1]: "robots_unreachable"}
         asked = [(entry.scheme, entry.path) for entry in web.ledger() if entry.host == "safe.test"]
@@ -201,19 +201,19 @@ def test_http_and_https_of_a_host_are_two_authorities_but_one_host(curate, tmp_p
     assert (row["final_url"], row["url"], row["hops"]) == (inside, urls[0], [urls[0], inside])
 
 
-def test_a_certificate_that_has_expired_is_no_hindrance_where_that_is_chosen(curate, tmp_path):
+def test_a_certificate_that_has_expired_is_no_hindrance_where_that_is_chosen(call, tmp_path):
     with running(tmp_path / "web", Plan(hosts=(host("old.test", 2, tls="044-expired"),))) as web:
         url = web.url("old.test", "/page/1", tls=True)
-        done = curate(*arguments(web, [url], tmp_path, tls="record"))
+        done = call(*arguments(web, [url], tmp_path, tls="record"))
         assert done.code == 0, done.err
         assert outcomes(tmp_path / "out") == {url: "ok"}
 
 
-def test_a_host_that_asks_for_more_patience_than_there_is_is_not_asked_again(curate, tmp_path):
+def test_a_host_that_asks_for_more_patience_than_there_is_is_not_asked_again(call, tmp_path):
     with running(tmp_path / "web", Plan(hosts=(host("busy.test", 1), host("far.test", 2)))) as web:
         urls = [web.url("busy.test", f"/status/429?after=2&n={number}") for number in range(3)]
         far = [web.url("far.test", f"/status/503?after=99999&n={number}") for number in range(3)]
-        done = curate(*arguments(web, [*urls, *far], tmp_path, max_wait=1.0, max_defer=60.0, waves=2))
+        done = call(*arguments(web, [*urls, *far], tmp_path, max_wait=1.0, max_defer=60.0, waves=2))
         assert done.code == 0, done.err
         counts = Counter(outcomes(tmp_path / "out").values())
         asked = Counter(entry.host for entry in web.ledger() if not entry.asks_robots)
@@ -222,19 +222,19 @@ def test_a_host_that_asks_for_more_patience_than_there_is_is_not_asked_again(cur
     assert asked == {"busy.test": 2, "far.test": 1}
 
 
-def test_links_become_candidates_candidates_pages_and_pages_documents(curate, tmp_path):
+def test_links_become_candidates_candidates_pages_and_pages_documents(call, tmp_path):
     with running(tmp_path / "web", Plan(hosts=(host("a.test", 1), host("b.test", 2)))) as web:
         urls = [web.url(name, f"/page/{number}") for name in ("a.test", "b.test") for number in range(4)]
         (tmp_path / "links.txt").write_text("".join(f"{url}\n" for url in [*urls, *urls[:2]]))
-        assert curate("links", tmp_path / "links.txt", "-o", tmp_path / "links").code == 0
+        assert call("links", tmp_path / "links.txt", "-o", tmp_path / "links").code == 0
         words = arguments(web, [], tmp_path)
-        done = curate("crawl", tmp_path / "links", *words[2:])
+        done = call("crawl", tmp_path / "links", *words[2:])
         assert done.code == 0, done.err
     fetched = rows(tmp_path / "out")
     assert {row["url"]: row["outcome"] for row in fetched} == dict.fromkeys(urls, "ok")
     keys = {row["fetch_url"]: row["dedupe_key"] for row in rows(tmp_path / "links")}
     assert {row["url"]: row["dedupe_key"] for row in fetched} == keys
-    answer = curate("why", tmp_path / "out", urls[0])
+    answer = call("why", tmp_path / "out", urls[0])
     assert (answer.code, "crawl" in answer.out) == (0, True)
-    assert curate("extract", tmp_path / "out", "-o", tmp_path / "texts", "--all-languages").code == 0
+    assert call("extract", tmp_path / "out", "-o", tmp_path / "texts", "--all-languages").code == 0
     assert sorted(row["url"] for row in rows(tmp_path / "texts")) == sorted(urls)

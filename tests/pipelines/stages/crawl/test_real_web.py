@@ -20,18 +20,18 @@ def finished(curate, data, tmp_path_factory):
     return out
 
 
-def test_every_page_is_accounted_for_and_verify_agrees(curate, finished):
-    summary = json.loads(curate("inspect", finished, "--json").out)
+def test_every_page_is_accounted_for_and_verify_agrees(call, finished):
+    summary = json.loads(call("inspect", finished, "--json").out)
     stages = {stage["stage"]: stage for stage in summary["stages"]}
     assert stages["extract"]["read"] == 828
     assert stages["extract"]["failed"] == 0
     chain = list(stages.values())
     assert all(later["read"] == earlier["kept"] for earlier, later in pairwise(chain))
-    assert curate("verify", finished).code == 0
+    assert call("verify", finished).code == 0
 
 
-def test_most_real_pages_yield_text_and_the_english_prose_of_them_is_kept(curate, finished):
-    stages = {stage["stage"]: stage for stage in json.loads(curate("inspect", finished, "--json").out)["stages"]}
+def test_most_real_pages_yield_text_and_the_english_prose_of_them_is_kept(call, finished):
+    stages = {stage["stage"]: stage for stage in json.loads(call("inspect", finished, "--json").out)["stages"]}
     extract, filtered = stages["extract"], stages["filter"]
     assert extract["kept"] + extract["reasons"]["extract.language"] >= 0.95 * extract["read"]
     assert 0.25 <= filtered["kept"] / extract["read"] <= 0.65
