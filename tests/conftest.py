@@ -87,14 +87,16 @@ def curate():
 def call():
     """Runs `curate …` in this process, where Python has started and Beam is imported.
 
-    It is for what a command reads, writes and prints. How it starts, is interrupted, writes past Python to the
-    terminal, or is changed by its environment, only `curate` shows.
+    It is for what a command reads, writes and prints. How it starts, is interrupted, divides its work among processes
+    or writes past Python to the terminal, only `curate` shows.
     """
     from curate.cli import entry
 
-    def run(*arguments: object, cwd: Path = Path()) -> Ran:
+    def run(*arguments: object, cwd: Path = Path(), env: dict[str, str] | None = None) -> Ran:
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd):
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
             patch.setattr(sys, "argv", ["curate", *map(str, arguments)])
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)

@@ -38,13 +38,13 @@ def commands(path: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def help_of(curate):
+def help_of(call):
     """Returns the help of `curate`, or of one of its verbs; each is asked for once."""
     texts: dict[tuple[str, ...], str] = {}
 
     def text(*verb: str) -> str:
         if verb not in texts:
-            texts[verb] = curate(*verb, "--help", env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"}).out
+            texts[verb] = call(*verb, "--help", env={"COLUMNS": "200"}).out
         return texts[verb]
 
     return text
@@ -113,7 +113,7 @@ def test_the_tree_of_a_page_is_the_tree(folder, page):
 
 
 @pytest.mark.processes
-def test_the_commands_on_own_documents_run_as_printed(tmp_path, curate):
+def test_the_commands_on_own_documents_run_as_printed(tmp_path, call):
     """The block of the README that works on the user's own files, line by line, in an empty folder."""
     block = next(block for block in blocks(README) if "documents.jsonl" in block)
     text = "The men and the women of the village have been to the sea, and they said that it was cold that day. " * 4
@@ -125,7 +125,7 @@ def test_the_commands_on_own_documents_run_as_printed(tmp_path, curate):
     for line in filter(None, (line.split("#")[0].strip() for line in block.splitlines())):
         words = line.split()
         assert words[0] == "curate"
-        done = curate(*words[1:], cwd=tmp_path)
+        done = call(*words[1:], cwd=tmp_path)
         assert done.code == 0, f"{line}: {done.err}"
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -192,15 +193,31 @@ def parse_options(arguments: list[str], server_options: frozenset[str] | None = 
     server_options: the names of those that the server knows; None where it has not been asked yet.
     """
     quiet_beam()
-    from apache_beam.options.pipeline_options import PipelineOptions
-
     with one_line_usage():
-        options = PipelineOptions(arguments)
+        options = _options_class()(arguments)
         given = options.get_all_options(drop_default=True, retain_unknown_options=True).keys()
         unknown = given - options.get_all_options(retain_unknown_options=False).keys() - (server_options or frozenset())
     if unknown and server_options is not None:
         raise SettingsError(f"--{sorted(unknown)[0]}: Beam knows no such option")
     return options
+
+
+@cache
+def _options_class() -> Any:
+    """Returns a class of Beam's options that makes each of its views once.
+
+    A pipeline asks for several views at each of its transforms, and Beam parses all arguments again for each.
+    """
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    class Options(PipelineOptions):
+        def view_as(self, cls: Any) -> Any:
+            views = self.__dict__.setdefault("_views", {})  # an attribute would be an option
+            if cls not in views:
+                views[cls] = super().view_as(cls)
+            return views[cls]
+
+    return Options
 
 
 @contextmanager

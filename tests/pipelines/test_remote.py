@@ -3,7 +3,6 @@
 S3 is moto's server, through s3fs. Google's is fake-gcs-server, where that is on the PATH.
 """
 
-import os
 import shutil
 import socket
 import subprocess
@@ -15,42 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
+import fsspec
 import pytest
+
+from curate import storage
+from curate.storage.patience import ChangedError
+from curate.storage.remote import RangeReader
 
 pytestmark = pytest.mark.processes
 
 RUN = ("run", "quickstart", "--no-train", "--workers", 1)
 PATIENCE_S = 60
-READ = """
-import sys
-from curate import storage
-out, copy = storage.path(sys.argv[1]), storage.path(sys.argv[2])
-for name in storage.sizes(out):
-    storage.make_folder((copy / name).parent)
-    (copy / name).write_bytes((out / name).read_bytes())
-"""
-
-
-RANGES = """
-import sys
-from curate import storage
-from curate.storage.patience import ChangedError
-from curate.storage.remote import RangeReader
-path, content = storage.path(sys.argv[1]), bytes(range(256)) * 200
-path.write_bytes(content)
-with RangeReader(path, chunk=1000) as file:
-    assert file.size == len(content)
-    assert file.read() == content
-    file.seek(777)
-    assert file.read(3000) == content[777:3777]
-    path.write_bytes(content[::-1])
-    file.seek(40_000)
-    try:
-        file.read(10)
-    except ChangedError as error:
-        assert sys.argv[1] in str(error)
-        print("changed")
-"""
 
 
 @dataclass(frozen=True)
@@ -100,8 +74,7 @@ def s3() -> Iterator[Store]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     with served([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], f"{address}/moto-api/"):
-        make_bucket("s3", env)
-        yield Store("s3://data", env)
+        yield from made("s3", env)
 
 
 @contextmanager
@@ -115,13 +88,19 @@ def gs() -> Iterator[Store]:
     env = {"STORAGE_EMULATOR_HOST": f"http://{host}", "GOOGLE_CLOUD_PROJECT": "test"}
     command = [binary, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
     with served([*command, "-public-host", host], f"http://{host}/storage/v1/b"):
-        make_bucket("gs", env)
-        yield Store("gs://data", env)
+        yield from made("gs", env)
 
 
-def make_bucket(protocol: str, env: dict[str, str]) -> None:
-    code = f"import fsspec; fsspec.filesystem({protocol!r}).mkdir('data')"
-    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | env, capture_output=True)
+def made(protocol: str, env: dict[str, str]) -> Iterator[Store]:
+    """Yields a new bucket, to which the environment leads this process too."""
+    system = fsspec.get_filesystem_class(protocol)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in env.items():
+            patch.setenv(name, value)
+        system.clear_instance_cache()  # those of other servers
+        fsspec.filesystem(protocol).mkdir("data")
+        yield Store(f"{protocol}://data", env)
+        system.clear_instance_cache()
 
 
 @pytest.fixture(scope="module", params=[s3, gs], ids=["s3", "gs"])
@@ -140,74 +119,90 @@ def contents(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in [*chosen, out / "manifest.json"]}
 
 
-def copied(store: Store, source: str, target: Path | str) -> None:
-    command = [sys.executable, "-c", READ, source, str(target)]
-    subprocess.run(command, check=True, env=os.environ | store.env, capture_output=True)
+def copied(source: str, target: str) -> None:
+    """Copies a folder, here or in a store."""
+    out, copy = storage.path(source), storage.path(target)
+    for name in storage.sizes(out):
+        storage.make_folder((copy / name).parent)
+        (copy / name).write_bytes((out / name).read_bytes())
 
 
-def test_a_run_whose_output_lies_in_a_store_writes_the_bytes_of_a_local_one(curate, store, local, tmp_path):
-    out = f"{store.bucket}/one/out"
-    done = curate(*RUN, "-o", out, "--one-job", env=store.env)
+def test_a_run_whose_output_lies_in_a_store_writes_the_bytes_of_a_local_one(
+    curate, call, store, several_shards, tmp_path
+):
+    out, recipe = f"{store.bucket}/one/out", several_shards.parent / "own.toml"
+    done = curate("run", recipe, "-o", out, "--one-job", env=store.env)
     assert done.code == 0, done.err
-    copied(store, out, tmp_path / "copy")
-    assert contents(tmp_path / "copy") == contents(local)
-    again = curate(*RUN, "-o", out, env=store.env)
-    assert again.out.count("done before") == 6, again.out + again.err
-    verified = curate("verify", out, env=store.env)
+    copied(out, str(tmp_path / "copy"))
+    assert contents(tmp_path / "copy") == contents(several_shards)
+    again = call("run", recipe, "-o", out)
+    assert again.out.count("done before") == 5, again.out + again.err
+    verified = call("verify", out)
     assert verified.code == 0, verified.out
-    shown = curate("inspect", out, "--json", env=store.env).out
-    assert shown.replace(out, str(local)).splitlines()[:2] == curate("inspect", local, "--json").out.splitlines()[:2]
+    shown, near = call("inspect", out, "--json").out, call("inspect", several_shards, "--json").out
+    assert shown.replace(out, str(several_shards)).splitlines()[:2] == near.splitlines()[:2]
 
 
 def test_inputs_in_a_store_give_the_documents_of_local_ones_and_are_known_by_their_checksums(
-    curate, store, miniweb, tmp_path
+    call, store, miniweb, tmp_path
 ):
-    copied(store, str(miniweb), f"{store.bucket}/crawl")
-    done = curate("extract", f"{store.bucket}/crawl/web-*.warc.gz", "-o", tmp_path / "far", env=store.env)
+    copied(str(miniweb), f"{store.bucket}/crawl")
+    done = call("extract", f"{store.bucket}/crawl/web-*.warc.gz", "-o", tmp_path / "far")
     assert done.code == 1 or done.code == 0, done.err
-    near = curate("extract", f"{miniweb}/web-*.warc.gz", "-o", tmp_path / "near")
+    near = call("extract", f"{miniweb}/web-*.warc.gz", "-o", tmp_path / "near")
     assert done.code == near.code
     files = {path.name: path.read_bytes() for path in (tmp_path / "near").glob("*.parquet")}
     assert {path.name: path.read_bytes() for path in (tmp_path / "far").glob("*.parquet")} == files
     assert len(files) > 1
     plan = (tmp_path / "far" / "plan.json").read_text()
     assert '"digest": "etag:' in plan or '"digest": "md5:' in plan
-    filtered = curate("filter", tmp_path / "far", "-o", f"{store.bucket}/filtered", env=store.env)
+    filtered = call("filter", tmp_path / "far", "-o", f"{store.bucket}/filtered")
     assert filtered.code == 0, filtered.err
-    deduplicated = curate("dedup", f"{store.bucket}/filtered", "-o", tmp_path / "dedup", env=store.env)
+    deduplicated = call("dedup", f"{store.bucket}/filtered", "-o", tmp_path / "dedup")
     assert deduplicated.code == 0, deduplicated.err
-    assert curate("verify", tmp_path / "dedup", env=store.env).code == 0
+    assert call("verify", tmp_path / "dedup").code == 0
+    scored = call("score", tmp_path / "dedup", "-o", f"{store.bucket}/scored", "--set", 'score.keep="all"')
+    assert scored.code == 0, scored.err
+    assert call("verify", f"{store.bucket}/scored").code == 0
 
 
 def test_a_file_in_a_store_is_read_by_ranges_of_one_version(store):
-    command = [sys.executable, "-c", RANGES, f"{store.bucket}/ranges.bin"]
-    done = subprocess.run(command, env=os.environ | store.env, capture_output=True, text=True)
-    assert done.stdout == "changed\n", done.stderr
+    path, content = storage.path(f"{store.bucket}/ranges.bin"), bytes(range(256)) * 200
+    path.write_bytes(content)
+    with RangeReader(path, chunk=1000) as file:
+        assert file.size == len(content)
+        assert file.read() == content
+        file.seek(777)
+        assert file.read(3000) == content[777:3777]
+        path.write_bytes(content[::-1])
+        file.seek(40_000)
+        with pytest.raises(ChangedError, match=r"ranges\.bin"):
+            file.read(10)
 
 
-def test_a_store_that_refuses_is_told_in_one_line(curate, store):
+def test_a_store_that_refuses_is_told_in_one_line(call, store):
     scheme = store.bucket.partition("://")[0]
-    done = curate(*RUN, "-o", f"{scheme}://there-is-none/out", env=store.env)
+    done = call(*RUN, "-o", f"{scheme}://there-is-none/out")
     assert done.code == 2
     assert f"curate: {scheme}://there-is-none/out: cannot write there: " in done.err
 
 
-def test_a_model_is_not_written_to_a_store(curate, store):
-    done = curate("run", "quickstart", "-o", f"{store.bucket}/trained", env=store.env)
+def test_a_model_is_not_written_to_a_store(call, store):
+    done = call("run", "quickstart", "-o", f"{store.bucket}/trained")
     assert done.code == 2
     assert "a model is written to a local folder" in done.err
 
 
-def test_shards_in_a_store_are_mixed_and_trained_on_as_local_ones(curate, store, local, tmp_path):
+def test_shards_in_a_store_are_mixed_and_trained_on_as_local_ones(call, store, local, tmp_path):
     pytest.importorskip("torch")
     few = ("--set", "steps=2", "--set", "context=32", "--set", "threads=1")
-    copied(store, str(local), f"{store.bucket}/dataset")
+    copied(str(local), f"{store.bucket}/dataset")
     shutil.copytree(local, tmp_path / "dataset")
-    env = store.env | {"CURATE_CACHE": str(tmp_path / "cache")}
+    env = {"CURATE_CACHE": str(tmp_path / "cache")}
     for place, model in ((f"{store.bucket}/dataset", "far"), (tmp_path / "dataset", "near")):
-        mixed = curate("mix", place, "--preset", "uniform", "--json", env=env)
+        mixed = call("mix", place, "--preset", "uniform", "--json", env=env)
         assert mixed.code == 0, mixed.err
-        done = curate("train", place, "-o", tmp_path / model, *few, env=env)
+        done = call("train", place, "-o", tmp_path / model, *few, env=env)
         assert done.code == 0, done.err
     assert (tmp_path / "far" / "loss.csv").read_bytes() == (tmp_path / "near" / "loss.csv").read_bytes()
     assert len(list((tmp_path / "cache" / "shards").iterdir())) == 4

@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from copy import deepcopy
 
 import pytest
+from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
 from curate.errors import SettingsError, UserError
 from curate.pipelines import verbs
@@ -139,6 +141,17 @@ def test_a_clusters_master_is_not_taken_for_a_local_one():
     assert "--sdk_worker_parallelism=2" in pipeline_options(
         EngineOptions(runner="spark", master="local[8]", workers=2), 0.0, "h:1"
     )
+
+
+def test_a_view_of_the_options_is_made_once_and_a_copy_has_its_own():
+    options = parse_options(["--direct_num_workers=3", "--streaming"])
+    view, copied = options.view_as(DirectOptions), deepcopy(options)
+    assert options.view_as(DirectOptions) is view
+    view.direct_num_workers = 5
+    copied.view_as(DirectOptions).direct_num_workers = 7
+    assert options.get_all_options()["direct_num_workers"] == options.view_as(DirectOptions).direct_num_workers == 5
+    assert copied.get_all_options()["direct_num_workers"] == 7
+    assert copied.view_as(StandardOptions).streaming is True
 
 
 def test_the_users_options_come_last_and_win():

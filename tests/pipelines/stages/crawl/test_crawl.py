@@ -190,12 +190,12 @@ def test_a_selection_of_another_source_is_refused(crawl, tmp_path):
     ],
 )
 def test_what_cannot_be_read_ends_the_command_in_one_line_and_leaves_no_part(
-    call, crawl, server, tmp_path, fault, message
+    curate, crawl, server, tmp_path, fault, message
 ):
     server.faults.append(Fault())  # the size is told
     server.always = fault
     url = f"{server.url}/{crawl.names[0]}"
-    done = call("extract", url, "-o", tmp_path / "out")
+    done = curate("extract", url, "-o", tmp_path / "out")
     assert done.code == 1
     assert url in done.error
     assert message in done.error

@@ -43,12 +43,12 @@ def fill(path: Path, left: int) -> None:
 
 
 @pytest.mark.parametrize("left", [100_000, 600_000], ids=["before a page is asked for", "under way"])
-def test_w97_a_full_disk_is_one_line_and_the_same_command_goes_on(call, small_disk, left):
+def test_w97_a_full_disk_is_one_line_and_the_same_command_goes_on(curate, call, small_disk, left):
     with running(small_disk.parent / "web", PLAN) as web:
         urls = [web.url("d.test", f"/big/400?n={n}") for n in range(PAGES)]
         words = arguments(web, urls, small_disk, min_delay=0.1, commit_seconds=0.2)
         fill(small_disk / "filling", left)
-        done = call(*words)
+        done = curate(*words)
         assert done.code == 1, (done.out, done.err)
         assert "No space left on device" in done.error
         assert bool(web.ledger()) == (left > 100_000)
