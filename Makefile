@@ -6,7 +6,7 @@ RUN := .venv/bin/
 # One more than there are cores, as a crawl waits more than it works.
 SIDE_BY_SIDE = --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo demo-crawl test quick lint bench bench-peers bench-crawl readers install-check newest runners conformance faults signals memory clean
+.PHONY: demo demo-crawl test quick lint bench bench-peers bench-crawl bench-train readers install-check newest runners conformance faults signals memory clean
 
 demo: .venv/.train
 	$(RUN)curate run quickstart --out demo
@@ -46,6 +46,10 @@ bench-peers: .venv/.dev .venv-peers/.ready
 	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv-peers
 	$(UV) pip install --quiet --python .venv-peers/bin/python 'datatrove[io,processing]==0.10.*' 'spacy>=3.8,<4'
 	@touch $@
+
+# A step of training beside nanoGPT's; NANOGPT is a checkout of https://github.com/karpathy/nanoGPT.
+bench-train: .venv/.dev
+	$(RUN)python tests/bench/train.py --nanogpt $(NANOGPT)
 
 # Megatron-core, datatrove, litdata, datasets, dolma and mlcroissant read shards and exports, in an environment of their own.
 readers: .venv/.dev .venv-readers/.ready
