@@ -76,8 +76,16 @@ def save(
     stated = {"format": FORMAT, SEAL: BLANK.decode(), "state": json.dumps(state)}
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft, metadata=stated)
+        write_tensors(draft, tensors, stated)
         seal(draft)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Writes a safetensors file that others may read as far as any new file; the library would keep it to its owner."""
+    path.touch()
+    mode = path.stat().st_mode
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata={**metadata})
+    path.chmod(mode)
 
 
 def newest(out: Path, say: Callable[[str], None] = lambda line: None) -> Checkpoint | None:

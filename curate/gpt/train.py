@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from curate.errors import SettingsError
@@ -362,7 +361,7 @@ def _save(out: Path, task: Task, course: Course, final: GPT, description: dict[s
     if tokenizer is not None:
         contents[FILE] = tokenizer
     writes: dict[str, Callable[[Path], object]] = {
-        WEIGHTS: lambda path: save_file(final.state_dict(), path, metadata={"format": "pt"}),
+        WEIGHTS: lambda path: checkpoint.write_tensors(path, final.state_dict(), {"format": "pt"}),
         **{name: partial(_write, content=content) for name, content in contents.items()},
     }
     write_together(out / RECORD, writes, lambda _: description)

@@ -98,6 +98,12 @@ def test_only_the_finished_files_are_left(run):
     assert {path.name for path in run[1].iterdir()} == FILES | {"checkpoints"}
 
 
+def test_others_may_read_all_files_alike(run):
+    assert {path.stat().st_mode for path in run[1].rglob("*") if path.is_file()} == {
+        (run[1] / "loss.csv").stat().st_mode
+    }
+
+
 def test_the_curve_is_a_png_of_some_size(run):
     content = (run[1] / "loss.png").read_bytes()
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
