@@ -2,12 +2,14 @@
 
 A checkpoint is a safetensors file: weights, AdamW's two means, the state of the random generator, and, in its header,
 the run's state as JSON and a seal. It is written under a temporary name, flushed and renamed, so a run that is killed
-at any moment leaves whole checkpoints only.
+at any moment leaves whole checkpoints only. Where weights are sharded, the shards lie in a folder beside it, which is
+whole once the file is there.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,24 +19,26 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from curate import storage
 from curate.errors import UserError
 from curate.gpt import result
+from curate.gpt.devices import Alone
 from curate.gpt.model import GPT
 from curate.gpt.shapes import Shape
 from curate.gpt.vocabulary import Vocabulary
 from curate.loader.streams import Tokens
 from curate.storage import together
 from curate.storage.tensors import SEAL, is_sealed, metadata, seal
-from curate.storage.writing import BLANK, replacing
+from curate.storage.writing import BLANK, replacing, sha256_of
 from curate.tokens import load as tokenizers
 from curate.tokens.tokenizer import FILE, Tokenizer
 
 FORMAT = "curate.checkpoint/1"
 NAME = re.compile(r"step-(\d{8})\.safetensors")
 MEANS = ("exp_avg", "exp_avg_sq")  # AdamW's, of the gradient and of its square
+SHARDS = "shards"  # in the state: the sha256 of each file of the shards
 RANDOM = "random"  # the state of torch's generator
 VOCABULARY = "vocabulary"  # the dataset's id of each row of the embedding
 
@@ -68,13 +72,31 @@ def paths(out: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name)) if folder.is_dir() else []
 
 
+def shards_of(path: Path) -> Path:
+    """Returns the folder of a checkpoint's shards."""
+    return path.with_suffix(".shards")
+
+
 def save(
-    path: Path, model: GPT, optimizer: torch.optim.AdamW, state: Mapping[str, Any], kept: Mapping[str, Tensor]
+    path: Path,
+    model: GPT,
+    optimizer: torch.optim.AdamW,
+    state: Mapping[str, Any],
+    kept: Mapping[str, Tensor],
+    group: Alone,
 ) -> None:
     """Writes a checkpoint whole or not at all; kept: tensors that go with the model, such as its vocabulary."""
-    tensors = {**kept, **dict(_tensors(model, optimizer)), RANDOM: torch.get_rng_state()}
+    weights = dict(_tensors(model, optimizer))
+    if group.rank == 0:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # of this step, in a run that went on from one before
+    shards = group.write_shards(shards_of(path), weights)
+    if group.rank:
+        return
+    if shards is not None:
+        state, weights = {**state, SHARDS: shards}, {}
+    tensors = {**kept, **weights, RANDOM: torch.get_rng_state()}
     stated = {"format": FORMAT, SEAL: BLANK.decode(), "state": json.dumps(state)}
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft:
         write_tensors(draft, tensors, stated)
         seal(draft)
@@ -100,15 +122,17 @@ def newest(out: Path, say: Callable[[str], None] = lambda line: None) -> Checkpo
     return None
 
 
-def restore(checkpoint: Checkpoint, model: GPT, optimizer: torch.optim.AdamW) -> None:
+def restore(checkpoint: Checkpoint, model: GPT, optimizer: torch.optim.AdamW, group: Alone) -> None:
     """Gives the model, the optimiser and torch's random generator what the checkpoint holds."""
     tensors = load_file(checkpoint.path)
+    if SHARDS in checkpoint.state:
+        tensors |= _shards(checkpoint.path, model, ("model", *MEANS))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            parameter.copy_(tensors[f"model.{name}"])
+            parameter.copy_(group.placed(tensors[f"model.{name}"], parameter))
             optimizer.state[parameter] = {
                 "step": torch.tensor(float(checkpoint.state["step"]), device=parameter.device),
-                **{mean: tensors[f"{mean}.{name}"].to(parameter.device) for mean in MEANS},
+                **{mean: group.placed(tensors[f"{mean}.{name}"], parameter) for mean in MEANS},
             }
     torch.set_rng_state(tensors[RANDOM])
 
@@ -119,13 +143,13 @@ def prune(out: Path, keep: int, losses: Mapping[int, float]) -> None:
     best = min(there.keys() & losses.keys(), key=lambda step: (losses[step], step), default=None)
     for step in sorted(there)[:-keep]:
         if step != best:
-            there[step].unlink(missing_ok=True)
+            _remove(there[step])
 
 
 def remove_all(out: Path) -> None:
     """Removes every checkpoint of a run that begins anew."""
     for path in paths(out):
-        path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def sweep(out: Path) -> None:
@@ -134,11 +158,28 @@ def sweep(out: Path) -> None:
         for path in folder.glob(".*.curate.tmp"):
             if storage.is_draft(path.name):
                 path.unlink(missing_ok=True)
+    for shards in (out / result.CHECKPOINTS).glob("step-*.shards"):
+        if not shards.with_suffix(".safetensors").exists():
+            shutil.rmtree(shards, ignore_errors=True)
 
 
 def strangers(out: Path) -> Iterator[Path]:
     """Yields the files with the name of a checkpoint that `save` has not written."""
     yield from (path for path in paths(out) if _metadata(path) is None)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    shutil.rmtree(shards_of(path), ignore_errors=True)
+
+
+def _shards(path: Path, model: nn.Module, kinds: Sequence[str]) -> dict[str, Tensor]:
+    """Returns what the shards of a checkpoint hold for a model, sharded as it is, or whole."""
+    from curate.gpt.distributed import read_shards
+
+    tensors = {f"{kind}.{name}": torch.empty_like(one) for name, one in model.named_parameters() for kind in kinds}
+    read_shards(shards_of(path), tensors)
+    return tensors
 
 
 def _tensors(model: GPT, optimizer: torch.optim.AdamW) -> Iterator[tuple[str, Tensor]]:
@@ -162,7 +203,11 @@ def _whole(path: Path) -> Checkpoint | None:
     stated = _metadata(path)
     if stated is None or not is_sealed(path):
         return None
-    return Checkpoint(path=path, state=json.loads(stated["state"]))
+    state = json.loads(stated["state"])
+    files = {shards_of(path) / name: digest for name, digest in state.get(SHARDS, {}).items()}
+    if not all(file.is_file() and sha256_of(file) == digest for file, digest in files.items()):
+        return None
+    return Checkpoint(path=path, state=state)
 
 
 def load(place: Path) -> Saved:
@@ -193,6 +238,8 @@ def load(place: Path) -> Saved:
 def _of_checkpoint(chosen: Checkpoint) -> Saved:
     """Returns the model of a checkpoint; its record holds the run's state."""
     tensors = load_file(chosen.path)
+    if SHARDS in chosen.state:
+        tensors |= _shards(chosen.path, GPT(Shape(**chosen.state["shape"])), ("model",))
     weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
     with TemporaryDirectory(prefix="curate-") as folder:
         if FILE in tensors:

@@ -12,9 +12,10 @@ import re
 import shutil
 import statistics
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -139,6 +140,14 @@ class Alone:
         """Returns the value that the first process has."""
         return value
 
+    def placed(self, whole: Tensor, like: Tensor) -> Tensor:
+        """Returns a weight, or a mean of its gradients, as it lies in this process: like the model's own."""
+        return whole.to(like.device)
+
+    def write_shards(self, folder: Path, tensors: Mapping[str, Tensor]) -> dict[str, str] | None:
+        """Writes sharded tensors into a folder; returns the sha256 of each file, None where tensors are whole."""
+        return None
+
     def whole(self, model: GPT) -> GPT | None:
         """Returns the model on the CPU, with all its weights and not compiled; None but in the first process."""
         if self.hardware.device.type == "cpu" and not self.hardware.compile:
@@ -217,6 +226,34 @@ def prepare(hardware: Hardware) -> None:
     if hardware.device.type == "cuda":
         torch.cuda.set_device(hardware.device)
         torch.set_float32_matmul_precision("high" if hardware.precision == "bf16" else "highest")
+
+
+@contextmanager
+def repeatable(hardware: Hardware, seed: int) -> Iterator[None]:
+    """Seeds torch and sets its threads, and on a CPU deterministic algorithms, until the block ends.
+
+    On a GPU runs begin with the same weights and read the same tokens, and their sums differ in the last digits.
+    """
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(hardware.device.type == "cpu")
+        torch.utils.deterministic.fill_uninitialized_memory = False  # costs 2 % of a step, and no result is read there
+        torch.set_num_threads(hardware.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(deterministic)
+            torch.utils.deterministic.fill_uninitialized_memory = filled
+
+
+def as_before(hardware: Hardware, precision: str) -> Hardware:
+    """Returns the hardware of a run that goes on in the precision in which it began."""
+    if precision == hardware.precision:
+        return hardware
+    return replace(hardware, precision=precision, why=f"the run began in {precision}")
 
 
 def gain(shape: Shape, rows: int, threads: int) -> float:

@@ -9,10 +9,11 @@ A process that fails says so in torchrun's store; then all end, and the first of
 import datetime
 import json
 import os
+import shutil
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,25 +21,23 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed import checkpoint as dcp
-from torch.distributed.checkpoint.state_dict import (
-    StateDictOptions,
-    get_model_state_dict,
-    get_state_dict,
-    set_state_dict,
-)
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from curate import processes
 from curate.errors import UserError, one_line
 from curate.gpt.devices import Alone, Hardware, Place, rebuilt
 from curate.gpt.model import GPT
+from curate.storage.writing import sha256_of
 
 TIMEOUT = datetime.timedelta(minutes=10)  # for one collective operation; then a process takes the others for dead
 POLL_S = 0.25  # between two looks for a failure
 HEARD_S = 10.0  # that a failed process waits for the first one to print its message
+GONE = f"another process has ended, or has not answered for {TIMEOUT.seconds // 60} minutes"
 FAILED, HEARD = "curate/failed", "curate/heard"  # keys of the store
 
 T = TypeVar("T")
@@ -88,6 +87,27 @@ class Group(Alone):
         agreed: T = values[0]
         return agreed
 
+    def placed(self, whole: Tensor, like: Tensor) -> Tensor:
+        """Returns a weight, or a mean of its gradients, as it lies in this process: like the model's own."""
+        if not isinstance(like, DTensor):
+            return super().placed(whole, like)
+        return distribute_tensor(whole.to(self.hardware.device), like.device_mesh, like.placements)
+
+    def write_shards(self, folder: Path, tensors: Mapping[str, Tensor]) -> dict[str, str] | None:
+        """Writes sharded tensors into a folder that all processes see; returns the sha256 of each file, or None."""
+        if not self.sharded:
+            return None
+        if self.rank == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        dist.barrier()
+        dcp.save({**tensors}, checkpoint_id=folder)
+        names = [path.name for path in folder.iterdir() if path.name.startswith(f"__{self.rank}_")]
+        names += [".metadata"] * (self.rank == 0)
+        parts: list[Any] = [None] * self.size
+        dist.all_gather_object(parts, {name: sha256_of(folder / name) for name in names})
+        return {name: digest for part in parts for name, digest in part.items()}
+
     def whole(self, model: GPT) -> GPT | None:
         """Returns the model on the CPU, with all its weights and not compiled; None but in the first process."""
         if not self.sharded:
@@ -129,18 +149,9 @@ def joined(place: Place, hardware: Hardware, *, sharded: bool) -> Iterator[Group
             dist.destroy_process_group()
 
 
-def save(folder: Path, model: GPT, optimizer: torch.optim.Optimizer) -> None:
-    """Writes the weights and the optimiser's state, each process its own shards, into a folder that all see."""
-    weights, moments = get_state_dict(model, optimizer)
-    dcp.save({"model": weights, "optimizer": moments}, checkpoint_id=folder)
-
-
-def load(folder: Path, model: GPT, optimizer: torch.optim.Optimizer) -> None:
-    """Reads what `save` wrote, by however many processes, into a model that is sharded or whole."""
-    weights, moments = get_state_dict(model, optimizer)
-    state = {"model": weights, "optimizer": moments}
-    dcp.load(state, checkpoint_id=folder, no_dist=not dist.is_initialized())
-    set_state_dict(model, optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"])
+def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Fills tensors, sharded or whole, by name with what `Group.write_shards` wrote, in any number of processes."""
+    dcp.load({**tensors}, checkpoint_id=folder, no_dist=not dist.is_initialized())
 
 
 def _store() -> dist.Store:
@@ -176,16 +187,17 @@ def _failure(store: dist.Store, place: Place, error: BaseException) -> BaseExcep
     without words, unless nobody heard of it.
     """
     code = 2 if isinstance(error, ValueError) else 1
-    mine = one_line(error)
+    mine = GONE if _of_the_group(error) else one_line(error)
     try:
         rank, code, message = json.loads(store.compare_set(FAILED, "", json.dumps([place.rank, code, mine])))
     except RuntimeError:  # the process that holds the store has ended
         return error
     if place.rank == 0:
         _tell(store)
-        if message == mine:
+        if message == mine != GONE:
             return error
-        return (UserError if code == 2 else RuntimeError)(f"process {rank}: {message}")
+        where = "" if message == GONE else f"process {rank}: "
+        return (UserError if code == 2 else RuntimeError)(where + message)
     heard = time.monotonic() + HEARD_S
     with suppress(RuntimeError):
         while time.monotonic() < heard:
@@ -193,6 +205,14 @@ def _failure(store: dist.Store, place: Place, error: BaseException) -> BaseExcep
                 return SystemExit(code)
             time.sleep(POLL_S)
     return error
+
+
+def _of_the_group(error: BaseException) -> bool:
+    """Returns whether a collective operation failed, as it does in the other processes where one has ended."""
+    words = ("gloo", "Connection closed", "NCCL", "Timed out")
+    return isinstance(error, dist.DistError) or (
+        type(error) is RuntimeError and any(word in str(error) for word in words)
+    )
 
 
 def _tell(store: dist.Store) -> None:

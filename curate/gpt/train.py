@@ -22,7 +22,7 @@ from curate.errors import SettingsError
 from curate.gpt import checkpoint, devices, result
 from curate.gpt.checkpoint import Checkpoint
 from curate.gpt.config import Train
-from curate.gpt.devices import Alone, Hardware
+from curate.gpt.devices import Alone
 from curate.gpt.heldout import Validation, held_out, validate
 from curate.gpt.logs import Row, as_csv, draw
 from curate.gpt.model import GPT
@@ -135,11 +135,14 @@ def train(
     check_place(out)
     check_checkpoints(out)
     started = time.perf_counter()
-    decode = decode or of_manifest(manifest).decode
-    task = prepare(manifest, settings)
-    newest = _newest(task, out, say, anew=anew)
-    say(f"course: {task.schedule.line()}")
-    with _processes(task, newest) as group, repeatable(settings, group.hardware), _alone_in(out, group):
+    with _processes(settings) as group, devices.repeatable(group.hardware, settings.seed), _alone_in(out, group):
+        decode = decode or of_manifest(manifest).decode
+        task = prepare(manifest, settings)
+        newest = group.agreed(_newest(task, out, say, anew=anew) if group.rank == 0 else None)
+        if newest and settings.precision == "auto":
+            group.hardware = devices.as_before(group.hardware, newest.state["hardware"]["precision"])
+        devices.prepare(group.hardware)
+        say(f"course: {task.schedule.line()}")
         say(group.hardware.line())
         course = _begin(task, out, group, newest)
         if newest:
@@ -203,7 +206,7 @@ def _begin(task: Task, out: Path, group: Alone, newest: Checkpoint | None) -> Co
     validation = replace(task.validation, windows=task.validation.windows.to(group.hardware.device))
     course = Course(group, validation, model, shared, make_optimizer(model, task.settings), [])
     if newest:
-        checkpoint.restore(newest, model, course.optimizer)
+        checkpoint.restore(newest, model, course.optimizer, group)
         course.step, course.windows = newest.state["step"], newest.state["windows"]
         course.rows = [Row(*row) for row in newest.state["rows"]]
         course.written = course.step
@@ -252,6 +255,7 @@ def _fit(task: Task, course: Course, out: Path, report: Report) -> None:
         except Interrupted:
             if course.step > course.written:
                 _write_checkpoint(task, course, out)
+            course.group.total(0)  # none ends before the first has written
             raise KeyboardInterrupt from None
 
 
@@ -283,8 +287,6 @@ def _step(task: Task, course: Course, report: Report, stop: Callable[[], bool]) 
 def _write_checkpoint(task: Task, course: Course, out: Path) -> None:
     """Writes a checkpoint, and removes those that need not be kept."""
     course.written = course.step
-    if course.group.rank or course.group.sharded:  # sharded weights are not written yet
-        return
     state = {
         **task.facts(),
         "step": course.step,
@@ -295,7 +297,10 @@ def _write_checkpoint(task: Task, course: Course, out: Path) -> None:
         "torch": torch.__version__,
     }
     kept = {checkpoint.VOCABULARY: torch.from_numpy(task.vocabulary.ids), **_tokenizer_tensor(task)}
-    checkpoint.save(checkpoint.path_of(out, course.step), course.model, course.optimizer, state, kept)
+    path = checkpoint.path_of(out, course.step)
+    checkpoint.save(path, course.model, course.optimizer, state, kept, course.group)
+    if course.group.rank:
+        return
     losses = {row.step: row.valid_loss for row in course.rows if row.valid_loss is not None}
     checkpoint.prune(out, task.settings.keep_checkpoints, losses)
 
@@ -377,53 +382,25 @@ def of_manifest(manifest: Path) -> Tokenizer:
 
 
 @contextmanager
-def _processes(task: Task, newest: Checkpoint | None) -> Iterator[Alone]:
-    """Yields this process, alone or among those that torchrun has started, until the block ends.
-
-    A run that goes on computes in the precision in which it began, unless the settings name another.
-    """
-    here, settings = devices.place(), task.settings
-    precision = settings.precision
-    if newest and precision == "auto":
-        precision = newest.state["hardware"]["precision"]
+def _processes(settings: Train) -> Iterator[Alone]:
+    """Yields this process, alone or among those that torchrun has started, until the block ends."""
+    here = devices.place()
     hardware = devices.choose(
-        task.shape,
+        settings.shape(1),
         device=settings.device,
-        precision=precision,
+        precision=settings.precision,
         compile=settings.compile,
         rows=settings.micro_batch or settings.batch,
         threads=settings.threads,
         local_rank=here.local_rank,
     )
-    devices.prepare(hardware)
     if here.size == 1:
         yield Alone(hardware)
     else:
         from curate.gpt.distributed import joined
 
-        with joined(here, hardware, sharded=task.settings.parallel == "fsdp") as group:
+        with joined(here, hardware, sharded=settings.parallel == "fsdp") as group:
             yield group
-
-
-@contextmanager
-def repeatable(settings: Train, hardware: Hardware) -> Iterator[None]:
-    """Seeds torch and sets its threads, and on a CPU deterministic algorithms, until the block ends.
-
-    On a GPU runs begin with the same weights and read the same tokens, and their sums differ in the last digits.
-    """
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        torch.use_deterministic_algorithms(hardware.device.type == "cpu")
-        torch.utils.deterministic.fill_uninitialized_memory = False  # costs 2 % of a step, and no result is read there
-        torch.set_num_threads(settings.threads or threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(deterministic)
-            torch.utils.deterministic.fill_uninitialized_memory = filled
 
 
 def _sample(model: GPT, vocabulary: Vocabulary, settings: Train, decode: Decode) -> str:
