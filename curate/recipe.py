@@ -34,6 +34,7 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (  # the settings that may hold a path,
     ("score", "positive"),
     ("score", "negative"),
     ("tokenize", "encoding"),
+    ("train", "init"),
 )
 
 MOST_SOURCES = 256
@@ -252,9 +253,9 @@ def _without_languages(rules: Filter) -> Filter:
 
 
 def _is_name(keys: tuple[str, ...], value: Any) -> bool:
-    """Returns True where the value is no path but a name: the default model, or one of tiktoken's encodings."""
-    if keys == ("score", "model"):
-        return bool(value == "default")
+    """Returns True where the value is no path: the default model, no weights, or one of tiktoken's encodings."""
+    if (*keys, value) in (("score", "model", "default"), ("train", "init", "")):
+        return True
     return keys == ("tokenize", "encoding") and isinstance(value, str) and not is_tokenizer_file(value)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from curate.cli import tables
 from curate.cli.app import DATASET, MODEL, console, need_local, print_json
 from curate.cli.extras import need
-from curate.cli.options import Json, Out, Output, RecipeArgument, Set, readable_path
+from curate.cli.options import Json, Out, Output, RecipeArgument, Set, local_path, readable_path
 from curate.console import say
 from curate.errors import SettingsError, UserError
 
@@ -134,6 +134,10 @@ Tokens = Annotated[
 Epochs = Annotated[
     float | None, typer.Option(metavar="N", help="Train on so many times the dataset's tokens.", show_default=False)
 ]
+Init = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", parser=local_path, help="Begin with transformers' weights.", show_default=False),
+]
 Steps = Annotated[int | None, typer.Option(metavar="N", help="Train so many steps.", show_default=False)]
 Horizon = Annotated[
     float | None,
@@ -154,6 +158,7 @@ def train(
         str | None,
         typer.Option(metavar="NAME", help="One of curate models: its sizes, batch and course.", show_default=False),
     ] = None,
+    init: Init = None,
     tokens: Tokens = None,
     epochs: Epochs = None,
     steps: Steps = None,
@@ -168,7 +173,8 @@ def train(
     from curate.loader import mixture
 
     lengths = {"tokens": mixture.count(tokens) if tokens else None, "epochs": epochs, "steps": steps}
-    options = {name: value for name, value in {**lengths, "horizon": horizon}.items() if value is not None}
+    others = {"horizon": horizon, "init": str(init) if init else None}
+    options = {name: value for name, value in {**lengths, **others}.items() if value is not None}
     settings = _train_settings(model, options, set_)
     need_local(out)
     need(["train"])
@@ -181,7 +187,7 @@ def train(
 def _train_settings(model: str | None, options: dict[str, Any], assignments: list[str]) -> "Train":
     """Returns the settings of a model of the papers, or the defaults, with options and assignments on top."""
     from curate import settings
-    from curate.gpt.config import Train, settings_of
+    from curate.gpt.config import Train, settings_of, with_sizes
     from curate.gpt.shapes import preset
 
     table: settings.Table = settings_of(preset(model)) if model else {}
@@ -189,7 +195,13 @@ def _train_settings(model: str | None, options: dict[str, Any], assignments: lis
         path, value = settings.parse_assignment(assignment)
         inner = path[1:] if path[0] == "train" and len(path) > 1 else path  # as a recipe names it: train.steps
         table = settings.assign(table, inner, value)
-    return settings.build(Train, table | options, where=settings.Where("--set", ""))
+    table |= options
+    if init := table.get("init"):
+        from curate.gpt import hf
+
+        folder = Path(str(init)).absolute()
+        table = with_sizes({"vocabulary": "full", **table, "init": str(folder)}, hf.shape_of(folder))
+    return settings.build(Train, table, where=settings.Where("--set", ""))
 
 
 def _check_place(manifest: Path, out: Path, *, replace: bool) -> None:

@@ -118,12 +118,17 @@ def _loaded(recipe: str, set_: list[str], files: list[str], *, all_languages: bo
 
 def _check_training(recipe: "Recipe", out: Path, *, train: bool) -> None:
     """Raises UserError where a library is missing, or a run's model would replace a file of the user's."""
-    from curate.gpt import result
+    from dataclasses import asdict
+
+    from curate.gpt import hf, result
+    from curate.gpt.config import with_sizes
 
     need_for_run(recipe, out, train=train)
     if train:
         need_local(out)
         result.check_place(out / "train")
+        if recipe.train and recipe.train.init:
+            with_sizes(asdict(recipe.train), hf.shape_of(Path(recipe.train.init)))
 
 
 def _train(out: Path, settings: "Train", progress: "Console") -> None:

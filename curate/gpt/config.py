@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from curate.errors import SettingsError
 from curate.gpt.shapes import PATTERNS, Preset, Shape
 from curate.settings import Table, check
 
@@ -38,6 +39,7 @@ class Train:
     micro_batch: int = 0  # windows that are in memory at a time; 0: all of the step
     batch_start: int = 0  # windows of the first step, where the batch grows; 0: `batch`
     ramp_tokens: int = 0  # tokens in which the batch grows from `batch_start` to `batch`
+    init: str = ""  # a folder of transformers whose weights training begins with; "" draws them
     steps: int | None = None  # of the run; give this or `tokens` or `epochs`, or none of them: 200 steps
     tokens: int | None = None  # of the run
     epochs: float | None = None  # of the run: passes over as many tokens as the dataset holds
@@ -63,6 +65,7 @@ class Train:
 
     def __post_init__(self) -> None:
         check(self.vocabulary in ("compact", "full"), f"vocabulary is compact or full, got {self.vocabulary!r}")
+        check(not self.init or self.vocabulary == "full", 'init needs vocabulary="full", as the weights have all ids')
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             check(value in choices, f"{name} is {', '.join(choices[:-1])} or {choices[-1]}, got {value!r}")
@@ -108,10 +111,8 @@ def settings_of(preset: Preset) -> Table:
     The papers' models have GPT-3's course too, which is stated for 300B tokens; GPT-2's paper prints none.
     """
     shape = preset.shape
-    attention = next(name for name, (pattern, _) in PATTERNS.items() if pattern == shape.pattern)
     table: Table = {
-        **{name: getattr(shape, name) for name in ("layers", "heads", "width", "context", "band")},
-        "attention": attention,
+        **sizes_of(shape),
         "batch": preset.batch_tokens // shape.context,
         "micro_batch": min(MICRO_BATCH, preset.batch_tokens // shape.context),
         "learning_rate": preset.learning_rate,
@@ -121,3 +122,26 @@ def settings_of(preset: Preset) -> Table:
     if preset.ramp_tokens:
         table |= {"batch_start": RAMP_START // shape.context, "ramp_tokens": preset.ramp_tokens}
     return table
+
+
+def sizes_of(shape: Shape) -> Table:
+    """Returns the settings that make a shape; SettingsError where no setting has its attention."""
+    attention = next((name for name, (pattern, _) in PATTERNS.items() if pattern == shape.pattern), None)
+    if attention is None:
+        raise SettingsError(
+            f"no setting has layers of {', '.join(shape.pattern)} in turn; there is {', '.join(PATTERNS)}"
+        )
+    sizes = {name: getattr(shape, name) for name in ("layers", "heads", "width", "context", "band", "query_bias")}
+    return {"attention": attention, **sizes}
+
+
+def with_sizes(table: Table, shape: Shape) -> Table:
+    """Returns settings with the sizes of a shape; SettingsError, which names it, where one is given otherwise."""
+    sizes = sizes_of(shape)
+    for name, value in sizes.items():
+        given = table.get(name, value)
+        if name == "band" and given == 0:
+            given = PATTERNS[sizes["attention"]][1]
+        if given != value:
+            raise SettingsError(f"{name} is {given}, but {value} in the weights of {table['init']}; set {name}={value}")
+    return {**table, **sizes}

@@ -10,16 +10,17 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import SettingsError
+from curate.gpt.config import Train, with_sizes
 from curate.gpt.shapes import NORM_EPS, Shape
 from curate.loader.streams import Tokens
 from curate.storage.together import Write, check_free, write_together
-from curate.storage.writing import as_json, sha256_of
+from curate.storage.writing import as_json
 from curate.tokens import merges
 from curate.tokens.tokenizer import FILE, Tokenizer
 
@@ -107,9 +108,14 @@ def shape_of(folder: Path) -> Shape:
         raise SettingsError(f"{folder / CONFIG}: {error}") from None
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """Returns the sha256 of the config and of each file of weights, by name."""
-    return {path.name: sha256_of(path) for path in (folder / CONFIG, *_weight_files(folder))}
+def check_fits(settings: Train, tokenizer: Tokenizer, file: bytes | None) -> None:
+    """Raises SettingsError where the weights of `init` have other sizes or ids; file: the dataset's tokenizer.json."""
+    shape = shape_of(Path(settings.init))
+    with_sizes(asdict(settings), shape)
+    if shape.vocabulary != tokenizer.vocabulary:
+        sizes = f"a vocabulary of {shape.vocabulary:,} ids, and the dataset's tokenizer one of {tokenizer.vocabulary:,}"
+        raise SettingsError(f"{settings.init}: the model has {sizes}")
+    merges.check_same(Path(settings.init), tokenizer, file)
 
 
 def load(folder: Path) -> "GPT":
@@ -118,9 +124,11 @@ def load(folder: Path) -> "GPT":
 
     from curate.gpt.model import GPT
 
-    shape = shape_of(folder)
-    stored = _stored(folder)
-    _check_sizes(folder, shape, stored)
+    shape, stored = shape_of(folder), _stored(folder)
+    table, places = (shape.vocabulary, shape.width), (shape.context, shape.width)
+    last = f"h.{shape.layers - 1}.ln_1.weight"
+    for name, size in {"wte.weight": table, "wpe.weight": places, last: (shape.width,)}.items():
+        _check_tensor(folder, stored, name, size)  # before anything of these sizes is made
     with torch.device("meta"):
         model = GPT(shape)
     state = model.state_dict()
@@ -274,13 +282,6 @@ def _opened(file: Path) -> Iterator[Any]:
         raise SettingsError(f"{file}: damaged, or not of safetensors: {_short(str(error))}") from None
     except OSError as error:
         raise SettingsError(f"{file}: cannot read it: {error.strerror or error}") from None
-
-
-def _check_sizes(folder: Path, shape: Shape, stored: Mapping[str, Stored]) -> None:
-    """Raises SettingsError where a size of the config is not that of the weights, before anything of it is made."""
-    _check_tensor(folder, stored, "wte.weight", (shape.vocabulary, shape.width))
-    _check_tensor(folder, stored, "wpe.weight", (shape.context, shape.width))
-    _check_tensor(folder, stored, f"h.{shape.layers - 1}.ln_1.weight", (shape.width,))
 
 
 def _check_tensor(folder: Path, stored: Mapping[str, Stored], name: str, size: tuple[int, ...]) -> None:

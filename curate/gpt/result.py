@@ -28,7 +28,16 @@ def is_done(manifest: Path, out: Path, settings: Train) -> bool:
     except (OSError, ValueError):
         return False
     same = result["manifest"]["sha256"] == sha256_of(manifest) and result["settings"] == asdict(settings)
+    same = same and result.get("init", {}) == init_digests(settings)
     return same and together.whole(out / RECORD, result)
+
+
+def init_digests(settings: Train) -> dict[str, str]:
+    """Returns the sha256 of the files whose weights training begins with, by name; {} where weights are drawn."""
+    if not settings.init:
+        return {}
+    folder = Path(settings.init)
+    return {path.name: sha256_of(path) for path in (folder / "config.json", *sorted(folder.glob("*.safetensors")))}
 
 
 def check_place(out: Path) -> None:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from curate.errors import SettingsError
-from curate.gpt import checkpoint, devices, result
+from curate.gpt import checkpoint, devices, hf, result
 from curate.gpt.checkpoint import Checkpoint
 from curate.gpt.config import Train
 from curate.gpt.devices import Alone
@@ -83,6 +83,7 @@ class Task:
     shape: Shape
     schedule: Schedule
     tokenizer: Stated
+    init: dict[str, str]  # the sha256 of the files of `settings.init`, by name
 
     @property
     def interval(self) -> int:
@@ -97,6 +98,7 @@ class Task:
             "schedule": asdict(self.schedule),
             "shape": asdict(self.shape),
             "tokenizer": self.tokenizer,
+            "init": self.init,
         }
 
 
@@ -134,6 +136,7 @@ def train(
     """
     check_place(out)
     check_checkpoints(out)
+    _check_weights(manifest, settings)
     started = time.perf_counter()
     with _processes(settings) as group, devices.repeatable(group.hardware, settings.seed), _alone_in(out, group):
         decode = decode or of_manifest(manifest).decode
@@ -170,6 +173,7 @@ def prepare(manifest: Path, settings: Train) -> Task:
         shape=settings.shape(len(vocabulary.ids)),
         schedule=schedule_of(settings, sum(source.tokens for source in loader.sources)),
         tokenizer=load.stated_in(read_manifest(manifest)),
+        init=result.init_digests(settings),
     )
 
 
@@ -177,6 +181,13 @@ def check_checkpoints(out: Path) -> None:
     """Raises SettingsError, which names the file, where one lies in the place of a checkpoint that is not ours."""
     for path in checkpoint.strangers(out):
         raise SettingsError(f"{path}: not a checkpoint of curate's, or damaged; move it, or name another folder")
+
+
+def _check_weights(manifest: Path, settings: Train) -> None:
+    """Raises SettingsError where the weights to begin with do not fit the settings or the dataset."""
+    if settings.init:
+        tokenizer, file = of_manifest(manifest), manifest.parent / FOLDER / FILE
+        hf.check_fits(settings, tokenizer, file.read_bytes() if tokenizer.name == FILE else None)
 
 
 def _newest(task: Task, out: Path, say: Say, *, anew: bool) -> Checkpoint | None:
@@ -201,7 +212,8 @@ def _alone_in(out: Path, group: Alone) -> Iterator[None]:
 
 def _begin(task: Task, out: Path, group: Alone, newest: Checkpoint | None) -> Course:
     """Returns the course of a new run, or of the one that was stopped."""
-    model = GPT(task.shape)
+    begins = task.settings.init and not newest
+    model = hf.load(Path(task.settings.init)) if begins else GPT(task.shape)
     shared = group.wrap(model)
     validation = replace(task.validation, windows=task.validation.windows.to(group.hardware.device))
     course = Course(group, validation, model, shared, make_optimizer(model, task.settings), [])
@@ -224,7 +236,7 @@ def difference(task: Task, newest: Checkpoint) -> str | None:
     except ValueError as error:
         return str(error)
     own = json.loads(json.dumps(task.facts()))
-    for table in ("shape", "tokenizer", "schedule", "settings"):
+    for table in ("shape", "tokenizer", "schedule", "init", "settings"):
         then, now = newest.state[table], own[table]
         for name in sorted({*then, *now} - MAY_CHANGE):
             if then.get(name) != now.get(name):
@@ -343,6 +355,7 @@ def _describe(trained: Trained, task: Task, course: Course) -> dict[str, Any]:
     return outcome | {
         "manifest": {"name": name, "sha256": sha256_of(task.manifest), "tokenizer": task.tokenizer},
         "settings": asdict(task.settings),
+        "init": task.init,
         "schedule": asdict(task.schedule),
         "left_out": task.loader.left_out,
         "seen": [asdict(progress) for progress in task.loader.seen(course.windows)],

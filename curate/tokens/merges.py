@@ -8,8 +8,10 @@ merge makes are taken whole by both (`ignore_merges`). Names of special tokens m
 import json
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+from curate.errors import SettingsError
 from curate.storage.writing import as_json
 from curate.tokens.bpe import encoding_of
 from curate.tokens.tokenizer import FILE, Tokenizer
@@ -47,6 +49,32 @@ def files_of(tokenizer: Tokenizer, file: bytes | None, context: int) -> dict[str
         "model_max_length": context,
     }
     return {FILE: content, "tokenizer_config.json": as_json(config)}
+
+
+def check_same(folder: Path, tokenizer: Tokenizer, file: bytes | None) -> None:
+    """Raises SettingsError where a folder of transformers states other ids than a tokenizer; file: as in `files_of`."""
+    ours = tokenizer_json(tokenizer.name) if file is None else file
+    path = next((folder / name for name in (FILE, "vocab.json") if (folder / name).is_file()), None)
+    if path is None or ours is None:
+        return
+    try:
+        content = path.read_bytes()
+        theirs = {*(_numbers(content) if path.name == FILE else json.loads(content)).items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise SettingsError(f"{path}: not the vocabulary of a tokenizer: {type(error).__name__}") from None
+    differ = sorted(theirs ^ {*_numbers(ours).items()}, key=str)
+    if differ:
+        raise SettingsError(
+            f"{path}: other ids than those of the dataset's tokenizer, such as that of {differ[0][0]!r}"
+        )
+
+
+def _numbers(content: bytes) -> dict[str, int]:
+    """Returns the ids that a tokenizer.json states, by token."""
+    table = json.loads(content)
+    tokens = table["model"]["vocab"]
+    numbers = tokens if isinstance(tokens, dict) else {token: number for number, (token, _) in enumerate(tokens)}
+    return numbers | {token["content"]: token["id"] for token in table.get("added_tokens", ())}
 
 
 def without_additions(content: bytes) -> bytes:
