@@ -161,6 +161,7 @@ def quickstart(once, curate) -> Path:
     def fill(folder: Path) -> None:
         done = curate("run", "quickstart", "--no-train", "-o", folder / "out", "--workers", 1)
         assert done.code == 0, done.err
+        assert [line.partition(" ")[0] for line in done.out.splitlines()[-2:]] == ["manifest:", "report:"]
 
     return once("quickstart", fill) / "out"
 

@@ -36,11 +36,11 @@ def own(once) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(once, curate, own) -> dict[str, bytes]:
+def whole(once, call, own) -> dict[str, bytes]:
     """Returns the bytes of the output that the recipe makes without limits."""
 
     def fill(folder: Path) -> None:
-        done = curate("run", own, "-o", folder / "out", "--workers", 1)
+        done = call("run", own, "-o", folder / "out", "--workers", 1)
         assert done.code == 0, done.err
 
     return contents(once("limits-whole", fill) / "out")
@@ -87,7 +87,7 @@ def test_a_disk_that_is_full_again_and_again(mode, curate, own, whole, disk):
         if done.code == 0:
             break
         named.append(stopped(done.code, done.err, out, "No space left on device"))
-        size *= 2
+        size *= 4
     assert len({Path(name).parent for name in named}) > 1  # it came further each time
     assert differing(contents(out), whole) == []
 
@@ -100,12 +100,12 @@ def test_a_limit_on_the_size_of_a_file(mode, command, own, whole, tmp_path):
         if done.returncode == 0:
             break
         named.append(stopped(done.returncode, done.stderr, out, "File too large (ulimit -f tells the limit"))
-        size *= 6
+        size *= 12
     assert len({Path(name).parent for name in named}) > 1
     assert differing(contents(out), whole) == []
 
 
-def test_a_limit_on_open_files_that_one_worker_meets_is_of_no_input(command, curate, tmp_path, miniweb):
+def test_a_limit_on_open_files_that_one_worker_meets_is_of_no_input(curate, call, tmp_path, miniweb):
     (tmp_path / "sitecustomize.py").write_text(  # the limit falls once the work has begun, when it is checked no more
         "import pyarrow.parquet as pq, resource\nbefore = pq.ParquetWriter.__init__\n"
         "def begun(*words, **more):\n    before(*words, **more)\n"
@@ -116,7 +116,7 @@ def test_a_limit_on_open_files_that_one_worker_meets_is_of_no_input(command, cur
     named = stopped(done.code, done.err, tmp_path / "out", "Too many open files; raise the limit with ulimit -n")
     assert named == "part-00000.parquet"
     assert not [*(tmp_path / "out").glob("failed-*")]
-    assert curate(*words).code == 0
+    assert call(*words).code == 0
 
 
 def limited(words: list[str], kind: int, value: int) -> subprocess.CompletedProcess[str]:
@@ -136,19 +136,19 @@ VERBS = {  # on a disk that is nearly full: other commands that write, and what 
         "model.bin",
     ),
     "miniweb": (("miniweb", "DISK/new"), "new/"),
-    "train": (("train", "OUT", "-o", "DISK/new", "--set", "steps=1"), "new/"),
+    "train": (("train", "OUT", "-o", "DISK/new", "--set", "steps=1", "--set", "context=32"), "new/"),
 }
 
 
 @pytest.mark.parametrize("name", VERBS)
-def test_other_commands_on_a_full_disk(name, curate, quickstart, miniweb, disk, tmp_path):
+def test_other_commands_on_a_full_disk(name, call, quickstart, miniweb, disk, tmp_path):
     (tmp_path / "links.txt").write_text("".join(f"https://a{n}.example/{n * n * n}\n" for n in range(5000)))
     place = disk(32 << 10)
     (place / "theirs").write_bytes(bytes(12 << 10))
     places = {"OUT": quickstart, "LINKS": tmp_path / "links.txt"}
     places |= {"GOOD": miniweb / "labels-positive.jsonl", "BAD": miniweb / "labels-negative.jsonl"}
     words, named = VERBS[name]
-    done = curate(*(str(places.get(word, word)).replace("DISK", str(place)) for word in words))
+    done = call(*(str(places.get(word, word)).replace("DISK", str(place)) for word in words))
     assert stopped(done.code, done.err, place, "No space left on device").startswith(named)
     assert (place / "theirs").exists()
 

@@ -1,7 +1,6 @@
 """Single flipped bits, cuts and appended bytes of the files of an output, and which of them `curate verify` misses."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 from curate.inspection.verify import faults
@@ -19,13 +18,14 @@ def flipped(content: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
-def changes(content: bytes, seed: str) -> Iterator[tuple[object, bytes]]:
-    """Yields one random bit, a cut and an appended byte, each with its label; an empty file has only the last."""
-    if content:
-        bit = random.Random(seed).randrange(8 * len(content))
-        yield bit, flipped(content, bit)
-        yield "cut", content[:-1]
-    yield "appended", content + b"\n"
+def change(content: bytes, draw: random.Random) -> tuple[object, bytes]:
+    """Returns a change with its label: mostly a random bit, else a cut or an appended byte, as for an empty file."""
+    if content and draw.random() < 0.6:
+        bit = draw.randrange(8 * len(content))
+        return bit, flipped(content, bit)
+    if content and draw.random() < 0.5:
+        return "cut", content[:-1]
+    return "appended", content + b"\n"
 
 
 def named(out: Path, path: Path) -> bool:
@@ -36,13 +36,13 @@ def named(out: Path, path: Path) -> bool:
 
 
 def missed(out: Path, seed: int) -> list[tuple[str, object]]:
-    """Returns the changes of single files of an output under which no fault names the file."""
-    wrong = []
+    """Changes each file of an output in its turn, and returns the changes under which no fault names the file."""
+    wrong, draw = [], random.Random(seed)
     for path in files(out):
         before = path.read_bytes()
-        for label, content in changes(before, f"{seed} {path.relative_to(out)}"):
-            path.write_bytes(content)
-            if not named(out, path):
-                wrong.append((str(path), label))
+        label, content = change(before, draw)
+        path.write_bytes(content)
+        if not named(out, path):
+            wrong.append((str(path), label))
         path.write_bytes(before)
     return wrong

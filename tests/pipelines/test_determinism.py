@@ -13,7 +13,10 @@ import pytest
 pytestmark = pytest.mark.processes
 
 RUN = ("run", "quickstart", "--no-train", "-o")
-STAGES = ("extract", "filter", "dedup/signatures", "dedup", "score", "tokenize", "shards")
+KILLED = {  # every stage, in one of the two ways to run it
+    "in_memory": ("extract", "dedup/signatures", "score", "shards"),
+    "multi_processing": ("filter", "dedup", "tokenize"),
+}
 
 
 def contents(out: Path) -> dict[str, bytes]:
@@ -38,8 +41,8 @@ def test_one_worker_and_two_processes_write_the_same_bytes(curate, expected, tmp
     assert contents(tmp_path / "out") == expected
 
 
-def test_a_replayed_bundle_writes_the_same_bytes(curate, expected, tmp_path):
-    done = curate(*RUN, tmp_path / "out", "--", "--direct_runner_bundle_repeat=1")
+def test_a_replayed_bundle_writes_the_same_bytes(call, expected, tmp_path):
+    done = call(*RUN, tmp_path / "out", "--", "--direct_runner_bundle_repeat=1")
     assert done.code == 0, done.err
     assert contents(tmp_path / "out") == expected
 
@@ -64,38 +67,38 @@ def killed_in(stage: str, command: list[str], out: Path) -> bool:
     return inside
 
 
-@pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
+@pytest.mark.parametrize("mode", KILLED)
 def test_kill_9_in_the_middle_of_every_stage_then_the_same_command_ends_in_the_same_bytes(
-    mode, curate, command, expected, tmp_path
+    mode, call, command, expected, tmp_path
 ):
     out = tmp_path / "out"
     again = command(*RUN, out, "--", f"--direct_running_mode={mode}", "--direct_num_workers=1")
-    inside = [stage for stage in STAGES if killed_in(stage, again, out)]
-    assert len(inside) >= len(STAGES) - 2, f"the run was too quick to be killed in more than {inside}"
-    done = curate(*again[3:])
+    inside = [stage for stage in KILLED[mode] if killed_in(stage, again, out)]
+    assert len(inside) >= len(KILLED[mode]) - 1, f"the run was too quick to be killed in more than {inside}"
+    done = call(*again[3:])
     assert done.code == 0, done.err
     assert contents(out) == expected
-    verified = curate("verify", out)
+    verified = call("verify", out)
     assert verified.code == 0, verified.out  # names every stray file too
 
 
-def test_a_finished_run_is_not_run_again(curate, reference):
+def test_a_finished_run_is_not_run_again(call, reference):
     before = {path: path.stat().st_mtime_ns for path in reference.rglob("*.parquet")}
-    done = curate(*RUN, reference)
+    done = call(*RUN, reference)
     assert done.code == 0
     assert done.out.count("done before") == 6
     assert {path: path.stat().st_mtime_ns for path in reference.rglob("*.parquet")} == before
 
 
-def test_a_changed_setting_runs_its_stage_and_those_after_it_and_none_before(curate, reference, expected):
-    done = curate(*RUN, reference, "--set", "score.threshold=0.95")
+def test_a_changed_setting_runs_its_stage_and_those_after_it_and_none_before(call, reference, expected):
+    done = call(*RUN, reference, "--set", "score.threshold=0.95")
     assert done.code == 0, done.err
     assert [line.split()[0] for line in done.out.splitlines() if "done before" in line] == [
         "extract",
         "filter",
         "dedup",
     ]
-    done = curate(*RUN, reference)
+    done = call(*RUN, reference)
     assert done.code == 0, done.err
     assert contents(reference) == expected
 

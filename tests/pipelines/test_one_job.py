@@ -38,16 +38,16 @@ def expected(quickstart) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("beam", [(), ("--direct_runner_bundle_repeat=1",)], ids=["once", "every-bundle-repeated"])
-def test_one_job_writes_the_bytes_of_the_staged_run(curate, expected, tmp_path, beam):
-    done = curate(*RUN, "-o", tmp_path / "out", "--one-job", *(("--", *beam) if beam else ()))
+def test_one_job_writes_the_bytes_of_the_staged_run(call, expected, tmp_path, beam):
+    done = call(*RUN, "-o", tmp_path / "out", "--one-job", *(("--", *beam) if beam else ()))
     assert done.code == 0, done.err
     assert contents(tmp_path / "out") == expected
-    assert curate("verify", tmp_path / "out").code == 0
-    again = curate(*RUN, "-o", tmp_path / "out")
+    assert call("verify", tmp_path / "out").code == 0
+    again = call(*RUN, "-o", tmp_path / "out")
     assert again.out.count("done before") == 6
 
 
-def test_one_job_that_was_killed_in_dedup_is_resumed_to_the_same_bytes(curate, command, expected, tmp_path):
+def test_one_job_that_was_killed_in_dedup_is_resumed_to_the_same_bytes(call, command, expected, tmp_path):
     out = tmp_path / "out"
     again = command(*RUN, "-o", out, "--one-job")
     process = subprocess.Popen(again, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -57,11 +57,11 @@ def test_one_job_that_was_killed_in_dedup_is_resumed_to_the_same_bytes(curate, c
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     made = {path: path.stat().st_mtime_ns for path in (out / "extract").rglob("*.parquet")}
-    done = curate(*again[3:])
+    done = call(*again[3:])
     assert done.code == 0, done.err
     assert contents(out) == expected
     assert {path: path.stat().st_mtime_ns for path in (out / "extract").rglob("*.parquet")} == made
-    verified = curate("verify", out)
+    verified = call("verify", out)
     assert verified.code == 0, verified.out
 
 

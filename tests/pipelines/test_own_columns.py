@@ -12,14 +12,14 @@ from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
-from curate.recipe import from_table
+from curate.recipe import from_table, to_toml
 from curate.settings import Where
 from curate.stage.record import read_stage
 
 pytestmark = pytest.mark.processes
 
 ENGINE = Engine(target=EngineOptions(workers=1))
-PROCESSES = Engine(target=EngineOptions(workers=2, beam=("--direct_running_mode=multi_processing",)))
+PROCESSES = ("--workers", 2, "--", "--direct_running_mode=multi_processing")
 TEXT = "The council said in %d that the bridge and the road would be open to all of the village by the spring. "
 LONG = [TEXT % number * (5 + number % 3) + f"It is number {number * 7919} of its kind." for number in range(30)]
 
@@ -108,8 +108,10 @@ def test_constant_urls_do_not_end_in_one_split(out):
     assert splits == {"train", "valid"}
 
 
-def test_processes_write_the_same_bytes_as_one(folder, out, tmp_path):
-    run(recipe(folder), tmp_path / "out", PROCESSES)
+def test_processes_write_the_same_bytes_as_one(folder, out, curate, tmp_path):
+    (tmp_path / "own.toml").write_text(to_toml(recipe(folder)))
+    done = curate("run", tmp_path / "own.toml", "-o", tmp_path / "out", *PROCESSES)
+    assert done.code in (0, 1), done.err
     assert contents(tmp_path / "out") == contents(out)
 
 

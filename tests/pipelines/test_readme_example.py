@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "pipelines" / "README.md"
 BEHIND = '        Kind(name="sign"'  # the row that follows the one of filter
+STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
 pytestmark = pytest.mark.processes
 
 
@@ -70,8 +71,13 @@ def test_the_new_stage_is_a_verb_with_its_settings_and_reasons(package, tmp_path
 
 
 def test_the_new_stage_is_a_part_of_every_recipe(package, tmp_path):
-    curate(package, "run", "quickstart", "--no-train", "-o", tmp_path / "out", "--workers", "1")
+    rows = [{"text": f"{STORY} {number} " * 4, "url": f"http://a.example/{number}"} for number in range(9)]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "own.toml").write_text(
+        'name = "own"\n[sources.own]\ninputs = ["in.jsonl"]\n[filter]\nrules = []\n[dedup]\nnear = false\n'
+    )
+    curate(package, "run", tmp_path / "own.toml", "-o", tmp_path / "out", "--workers", "1")
     summary = json.loads(curate(package, "inspect", tmp_path / "out", "--json"))
     stages = [stage["stage"] for stage in summary["stages"]]
-    assert stages == ["extract", "filter", "length", "dedup", "score", "tokenize", "pack"]
+    assert stages == ["extract", "filter", "length", "dedup", "tokenize", "pack"]
     assert "are as recorded" in curate(package, "verify", tmp_path / "out")

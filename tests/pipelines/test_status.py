@@ -103,12 +103,12 @@ def inside_a_part(state: status.Status) -> bool:
     return bool(sight and 0 < sight.done < sight.total and sight.read)
 
 
-def test_another_shell_sees_a_run_that_works_is_killed_resumes_and_ends(warc, command, curate, tmp_path):
+def test_another_shell_sees_a_run_that_works_is_killed_resumes_and_ends(warc, command, call, tmp_path):
     out = tmp_path / "out"
     words = command("extract", warc, "-o", out)
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         state = until(out, inside_a_part)
-        command = curate("status", out)
+        command = call("status", out)
         running.kill()
     assert state.state == "running"
     assert (state.attempt.stage, state.stages[0].state, state.stages[0].sight.parts) == ("extract", "open", 0)
@@ -122,9 +122,9 @@ def test_another_shell_sees_a_run_that_works_is_killed_resumes_and_ends(warc, co
     assert "it ended without a word" in lines[0]
     assert lines[-1].startswith(f"the same command resumes: cd {killed.attempt.cwd} && ")
     assert str(out) in lines[-1]
-    assert json.loads(curate("status", out, "--json").out)["state"] == "stopped"
+    assert json.loads(call("status", out, "--json").out)["state"] == "stopped"
 
-    assert curate(*words[3:]).code == 0
+    assert call(*words[3:]).code == 0
     ended = status.of(out)
     assert (ended.state, ended.attempt) == ("finished", None)
     assert ended.stages[0].sight.read > 0
@@ -133,10 +133,10 @@ def test_another_shell_sees_a_run_that_works_is_killed_resumes_and_ends(warc, co
     assert not (out / attempt.NAME).exists()
 
 
-def test_a_run_that_failed_says_why_and_a_stage_that_cannot_be_read_is_told(curate, tmp_path):
+def test_a_run_that_failed_says_why_and_a_stage_that_cannot_be_read_is_told(call, tmp_path):
     (tmp_path / "in.jsonl").write_text(json.dumps({"text": "A short text."}) + "\n")
     out = tmp_path / "out"
-    assert curate("filter", tmp_path / "in.jsonl", "-o", out).code == 0
+    assert call("filter", tmp_path / "in.jsonl", "-o", out).code == 0
     (out / "stage.json").unlink()
     (out / attempt.NAME).write_text(
         json.dumps(
@@ -153,16 +153,16 @@ def test_a_run_that_failed_says_why_and_a_stage_that_cannot_be_read_is_told(cura
             }
         )
     )
-    shown = curate("status", out).out.splitlines()
+    shown = call("status", out).out.splitlines()
     assert shown[0].endswith("it stopped at 2026-01-02 03:05:06 UTC: part-00000.parquet: No space left on device")
     assert shown[-1] == "the same command resumes: cd /work && curate filter in.jsonl -o out"
     (out / "plan.json").write_text("{")
-    assert curate("status", out).code == 0
-    assert "unreadable" in curate("status", out).out
+    assert call("status", out).code == 0
+    assert "unreadable" in call("status", out).out
 
 
-def test_what_is_no_output_is_a_mistake_of_the_user(curate, tmp_path):
+def test_what_is_no_output_is_a_mistake_of_the_user(call, tmp_path):
     for name in (tmp_path, tmp_path / "nothing"):
-        done = curate("status", name)
+        done = call("status", name)
         assert done.code == 2
         assert "no output of curate" in done.error

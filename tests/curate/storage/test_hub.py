@@ -32,18 +32,14 @@ def texts_of(out):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "numbers"),
-    [
-        ("data/train-*.parquet", [1, 2, 3]),
-        ("data", [1, 2, 3]),
-        ("data/train-00001-of-00002.parquet", [3]),
-        ("**/*.jsonl", [4]),
-    ],
+    ("patterns", "numbers"),
+    [(("data/train-*.parquet", "**/*.jsonl"), [1, 2, 3, 4]), (("data/train-00001-of-00002.parquet", "more"), [3, 4])],
 )
-def test_files_of_a_data_set_are_inputs(pattern, numbers, curate, tmp_path):
+def test_files_of_a_data_set_are_inputs(patterns, numbers, curate, tmp_path):
     with hub("own/set", FILES) as server:
-        arguments = ("filter", f"hf://datasets/own/set/{pattern}", "-o", tmp_path / "out", "--set", "filter.rules=[]")
-        done = curate(*arguments, env={"HF_ENDPOINT": server.url})
+        inputs = [f"hf://datasets/own/set/{pattern}" for pattern in patterns]
+        words = ("filter", *inputs, "-o", tmp_path / "out", "--set", "filter.rules=[]")
+        done = curate(*words, env={"HF_ENDPOINT": server.url})
         assert done.code == 0, done.err
         assert texts_of(tmp_path / "out") == [TEXT.format(number) for number in numbers]
 

@@ -107,9 +107,9 @@ def documents(folder: Path) -> Path:
 
 
 @pytest.mark.processes
-def test_a_shuffle_that_does_not_fit_is_refused_in_one_line_before_it_begins_and_the_signatures_stay(curate, tmp_path):
+def test_a_shuffle_that_does_not_fit_is_refused_in_one_line_before_it_begins_and_the_signatures_stay(call, tmp_path):
     arguments = ("dedup", documents(tmp_path), "-o", tmp_path / "out")
-    refused = curate(*arguments, env={"CURATE_MEMORY": "1000000"})
+    refused = call(*arguments, env={"CURATE_MEMORY": "1000000"})
     assert refused.code == 2
     last = refused.err.strip().splitlines()[-1]
     for phrase in ("dedup of 9 documents", "0.00 GB are available", "--runner spark", "CURATE_MEMORY=BYTES"):
@@ -117,7 +117,7 @@ def test_a_shuffle_that_does_not_fit_is_refused_in_one_line_before_it_begins_and
     assert not (tmp_path / "out" / "plan.json").exists()
     signed = tmp_path / "out" / "signatures" / "part-00000.parquet"
     before = signed.stat().st_mtime_ns
-    done = curate(*arguments, env={"CURATE_MEMORY": str(10 * GIB)})
+    done = call(*arguments, env={"CURATE_MEMORY": str(10 * GIB)})
     assert done.code == 0, done.err
     assert signed.stat().st_mtime_ns == before
 

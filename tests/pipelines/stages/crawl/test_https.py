@@ -62,8 +62,8 @@ def parts(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(out.glob("*.parquet"))}
 
 
-def test_a_warc_over_https_with_faults_ends_in_the_bytes_of_the_local_read(curate, warc, certificate, tmp_path):
-    assert curate("extract", warc, "-o", tmp_path / "local").code == 0
+def test_a_warc_over_https_with_faults_ends_in_the_bytes_of_the_local_read(curate, call, warc, certificate, tmp_path):
+    assert call("extract", warc, "-o", tmp_path / "local").code == 0
     with serving(certificate) as server:
         url = server.put(warc.name, warc.read_bytes())
         server.faults.extend(FAULTS)
@@ -72,7 +72,7 @@ def test_a_warc_over_https_with_faults_ends_in_the_bytes_of_the_local_read(curat
         assert not server.faults
     assert url.startswith("https://")
     assert parts(tmp_path / "remote") == parts(tmp_path / "local")
-    assert curate("verify", tmp_path / "remote").code == 0
+    assert call("verify", tmp_path / "remote").code == 0
 
 
 def test_a_server_that_cannot_prove_itself_is_refused_in_one_line(call, certificate, tmp_path):
