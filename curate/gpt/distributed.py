@@ -63,7 +63,7 @@ class Group(Alone):
             if self.hardware.compile:
                 block.compile()
             fully_shard(block, mesh=mesh)
-        fully_shard(model, mesh=mesh)
+        fully_shard(model, mesh=mesh, reshard_after_forward=True)  # else parameters are whole after a validation
         return model
 
     def syncs(self, model: nn.Module, *, last: bool) -> AbstractContextManager[Any]:
