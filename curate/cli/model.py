@@ -40,7 +40,9 @@ def models(
         tables.print_models(rows, console)
 
 
-Trained = Annotated[Path, typer.Argument(metavar="RUN", parser=local_path, help="The folder of a trained model.")]
+Trained = Annotated[
+    Path, typer.Argument(metavar="RUN", parser=local_path, help="The folder of a trained model, or a checkpoint.")
+]
 Folder = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", parser=local_path, help="The folder to write.")]
 
 
@@ -57,9 +59,9 @@ def export_model(run: Trained, out: Folder, json: Json = False) -> None:
     check_outside(out)
     if is_run(out) or (out / "plan.json").exists() or (out / "stage.json").exists():
         raise SettingsError(f"{out}: holds a run or a stage; name another folder for the model")
-    from curate.gpt import hf
+    from curate.gpt import checkpoint, hf
 
-    exported = hf.export_run(run, out)
+    exported = hf.export(checkpoint.load(run), out)
     if json:
         print_json(asdict(exported) | {"folder": str(out)})
         return

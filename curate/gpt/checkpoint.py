@@ -58,6 +58,7 @@ class Saved:
     model: GPT  # on the CPU, in 32-bit floats
     vocabulary: Vocabulary
     tokenizer: Tokenizer
+    tokenizer_file: bytes | None  # the content of tokenizer.json, where the tokenizer is such a file
     record: Mapping[str, Any]  # the content of train.json, or the state in a checkpoint
 
 
@@ -232,7 +233,8 @@ def load(place: Path) -> Saved:
     except (SafetensorError, ValueError) as error:
         raise UserError(f"{place}: not the weights of this model: {' '.join(str(error).split())}") from error
     tokenizer = tokenizers.of(record["manifest"]["tokenizer"], place)
-    return _saved(record, weights, np.array(ids), tokenizer)
+    file = (place / FILE).read_bytes() if tokenizer.name == FILE else None
+    return _saved(record, weights, np.array(ids), tokenizer, file)
 
 
 def _of_checkpoint(chosen: Checkpoint) -> Saved:
@@ -241,17 +243,26 @@ def _of_checkpoint(chosen: Checkpoint) -> Saved:
     if SHARDS in chosen.state:
         tensors |= _shards(chosen.path, GPT(Shape(**chosen.state["shape"])), ("model",))
     weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+    file = tensors[FILE].numpy().tobytes() if FILE in tensors else None
     with TemporaryDirectory(prefix="curate-") as folder:
-        if FILE in tensors:
-            (Path(folder) / FILE).write_bytes(tensors[FILE].numpy().tobytes())
-        tokenizer = tokenizers.of(chosen.state["tokenizer"], Path(folder))
-    return _saved(chosen.state, weights, tensors[VOCABULARY].numpy(), tokenizer)
+        if file is not None:
+            (Path(folder) / FILE).write_bytes(file)
+        tokenizer = tokenizers.of(chosen.state["manifest"]["tokenizer"], Path(folder))
+    return _saved(chosen.state, weights, tensors[VOCABULARY].numpy(), tokenizer, file)
 
 
-def _saved(record: Mapping[str, Any], weights: Mapping[str, Tensor], ids: Tokens, tokenizer: Tokenizer) -> Saved:
+def _saved(
+    record: Mapping[str, Any], weights: Mapping[str, Tensor], ids: Tokens, tokenizer: Tokenizer, file: bytes | None
+) -> Saved:
     model = GPT(Shape(**record["shape"]))
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"the weights are not those of this shape: {' '.join(str(error).split())}") from error
-    return Saved(model=model.eval(), vocabulary=Vocabulary(ids, tokenizer.eot), tokenizer=tokenizer, record=record)
+    return Saved(
+        model=model.eval(),
+        vocabulary=Vocabulary(ids, tokenizer.eot),
+        tokenizer=tokenizer,
+        tokenizer_file=file,
+        record=record,
+    )

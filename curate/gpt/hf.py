@@ -166,24 +166,16 @@ def check_place(folder: Path) -> None:
     check_free(folder / RECORD, FILES)
 
 
-def export_run(run: Path, folder: Path) -> Exported:
-    """Writes the model of a finished run (see `export`)."""
-    from curate.gpt import checkpoint
-
-    saved = checkpoint.load(run)
-    return export(saved, folder, file=(run / FILE).read_bytes() if saved.tokenizer.name == FILE else None)
-
-
-def export(saved: "Saved", folder: Path, *, file: bytes | None = None) -> Exported:
+def export(saved: "Saved", folder: Path) -> Exported:
     """Writes a model that was trained as transformers loads it, with its tokenizer and a card; all files or none.
 
-    file: the tokenizer.json of the dataset, where it has one. Raises SettingsError, before any work, where transformers
-    has no class for the model, or a file in the folder would be replaced that is not ours.
+    Raises SettingsError, before any work, where transformers has no class for the model, or a file in the folder would
+    be replaced that is not ours.
     """
     shape, tokenizer, ids = saved.model.shape, saved.tokenizer, saved.vocabulary.ids
     family = architecture(shape)
     check_place(folder)
-    files = merges.files_of(tokenizer, file, shape.context)
+    files = merges.files_of(tokenizer, saved.tokenizer_file, shape.context)
     notes = [] if files else [f"There are no tokenizer files: {tokenizer.name} cannot be stated exactly."]
     ends: dict[str, Any] = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), tokenizer.eot)
     if untrained := sorted({*range(tokenizer.vocabulary)} - {*ids.tolist()}):
@@ -388,7 +380,7 @@ def _card(saved: "Saved", family: str, notes: Sequence[str]) -> str:
         f"Documents end with `{saved.tokenizer.eot_token}`; a text starts after one.",
         *notes,
     ]
-    if run["bits_per_byte"] is not None:
+    if run.get("bits_per_byte") is not None:
         facts.append(f"Held-out text takes {run['bits_per_byte']:.4f} bits per byte.")
     head = "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags: [curate]\n---"
     return "\n".join((head, f"# {manifest['name']}: {CLASSES[family]}\n", *(f"- {fact}" for fact in facts), ""))

@@ -1,12 +1,13 @@
-"""Reads the result of a training run, without torch."""
+"""The result of a training run: its outcome, and the record and the files that it leaves; without torch."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from curate.errors import SettingsError
 from curate.gpt.config import Train
+from curate.gpt.shapes import Shape
 from curate.storage import together
 from curate.storage.writing import sha256_of, unsealed
 
@@ -14,6 +15,23 @@ RECORD = "train.json"  # is removed before another file is replaced, and written
 WEIGHTS = "model.safetensors"
 FILES = ("loss.csv", "loss.png", WEIGHTS, "tokenizer.json", "vocabulary.json")
 CHECKPOINTS = "checkpoints"  # the folder of those of a run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """The outcome of a run; losses are in nats per token."""
+
+    shape: Shape
+    parameters: int
+    tokens: int  # seen
+    first_loss: float  # of the first step's batch
+    last_loss: float
+    valid_before: float | None  # None without held-out text
+    valid_after: float | None
+    bits_per_byte: float | None  # of held-out text in UTF-8; None where its bytes are not stated
+    sample: str  # a text that the model wrote
+    fingerprint: str  # the loader's
+    seconds: float
 
 
 def read(out: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from curate.errors import SettingsError
 from curate.gpt import checkpoint, devices, hf, result
@@ -26,7 +26,7 @@ from curate.gpt.devices import Alone
 from curate.gpt.heldout import Validation, held_out, validate
 from curate.gpt.logs import Row, as_csv, draw
 from curate.gpt.model import GPT
-from curate.gpt.result import RECORD, WEIGHTS, check_place
+from curate.gpt.result import RECORD, WEIGHTS, Trained, check_place
 from curate.gpt.schedule import Schedule, schedule_of
 from curate.gpt.shapes import Shape
 from curate.gpt.step import Interrupted, backward, make_optimizer, update
@@ -35,10 +35,10 @@ from curate.loader import Loader
 from curate.loader.streams import read_manifest
 from curate.processes import announced
 from curate.storage.locks import locked
-from curate.storage.together import write_together
+from curate.storage.together import Write, write_together
 from curate.storage.writing import sha256_of
 from curate.tokens import load
-from curate.tokens.tokenizer import FILE, FOLDER, Stated, Tokenizer
+from curate.tokens.tokenizer import FILE, FOLDER, Tokenizer
 
 CHECKPOINTS = 8  # in a run whose settings do not say
 INTERRUPT_S = 60  # for the step and the checkpoint that an interrupt waits for
@@ -55,23 +55,6 @@ Decode = Callable[[list[int]], str]  # token ids to text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """The outcome of a run; losses are in nats per token."""
-
-    shape: Shape
-    parameters: int
-    tokens: int  # seen
-    first_loss: float  # of the first step's batch
-    last_loss: float
-    valid_before: float | None  # None without held-out text
-    valid_after: float | None
-    bits_per_byte: float | None  # of held-out text in UTF-8; None where its bytes are not stated
-    sample: str  # a text that the model wrote
-    fingerprint: str  # the loader's
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """All that a run is made of and that does not change while it goes on."""
 
@@ -82,7 +65,8 @@ class Task:
     validation: Validation
     shape: Shape
     schedule: Schedule
-    tokenizer: Stated
+    stated: dict[str, Any]  # the manifest's name, sha256 and tokenizer
+    tokenizer_file: bytes | None  # the dataset's tokenizer.json, where it has one
     init: dict[str, str]  # the sha256 of the files of `settings.init`, by name
 
     @property
@@ -92,13 +76,15 @@ class Task:
         return max(1, math.ceil(tokens / self.schedule.context))
 
     def facts(self) -> dict[str, Any]:
-        """Returns what a checkpoint states of the run, as plain values."""
+        """Returns what checkpoints and train.json state of the run, as plain values."""
         return {
             "settings": asdict(self.settings),
             "schedule": asdict(self.schedule),
             "shape": asdict(self.shape),
-            "tokenizer": self.tokenizer,
+            "manifest": self.stated,
             "init": self.init,
+            "fingerprint": self.loader.fingerprint(),
+            "torch": torch.__version__,
         }
 
 
@@ -155,7 +141,7 @@ def train(
         sample = group.agreed(_sample(final, task.vocabulary, settings, decode) if final else "")
         trained = _outcome(task, course, sample, time.perf_counter() - started)
         if final:
-            _save(out, task, course, final, _describe(trained, task, course))
+            _save(out, task, course, final, trained)
     return trained
 
 
@@ -164,6 +150,8 @@ def prepare(manifest: Path, settings: Train) -> Task:
     loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
     vocabulary = read_vocabulary(manifest, settings.vocabulary)
     windows, size = held_out(manifest, settings.context, settings.valid_batches * settings.batch)
+    tokenizer = load.stated_in(read_manifest(manifest))
+    name = read_manifest(manifest).get("name")
     return Task(
         manifest=manifest,
         settings=settings,
@@ -172,7 +160,8 @@ def prepare(manifest: Path, settings: Train) -> Task:
         validation=Validation(torch.from_numpy(vocabulary.encode(windows)), size),
         shape=settings.shape(len(vocabulary.ids)),
         schedule=schedule_of(settings, sum(source.tokens for source in loader.sources)),
-        tokenizer=load.stated_in(read_manifest(manifest)),
+        stated={"name": name, "sha256": sha256_of(manifest), "tokenizer": tokenizer},
+        tokenizer_file=(manifest.parent / FOLDER / FILE).read_bytes() if tokenizer["name"] == FILE else None,
         init=result.init_digests(settings),
     )
 
@@ -236,8 +225,8 @@ def difference(task: Task, newest: Checkpoint) -> str | None:
     except ValueError as error:
         return str(error)
     own = json.loads(json.dumps(task.facts()))
-    for table in ("shape", "tokenizer", "schedule", "init", "settings"):
-        then, now = newest.state[table], own[table]
+    for table in ("tokenizer", "shape", "schedule", "init", "settings"):
+        then, now = ({**state["manifest"], **state}[table] for state in (newest.state, own))
         for name in sorted({*then, *now} - MAY_CHANGE):
             if then.get(name) != now.get(name):
                 return f"{name} was {then.get(name)!r} and is {now.get(name)!r}"
@@ -303,30 +292,20 @@ def _write_checkpoint(task: Task, course: Course, out: Path) -> None:
         **task.facts(),
         "step": course.step,
         "windows": course.windows,
+        "tokens": course.windows * task.schedule.context,
         "rows": course.rows,
         "loader": task.loader.state(course.windows),
         "hardware": course.group.record(),
-        "torch": torch.__version__,
     }
-    kept = {checkpoint.VOCABULARY: torch.from_numpy(task.vocabulary.ids), **_tokenizer_tensor(task)}
+    kept = {checkpoint.VOCABULARY: torch.from_numpy(task.vocabulary.ids)}
+    if task.tokenizer_file is not None:
+        kept[FILE] = torch.frombuffer(bytearray(task.tokenizer_file), dtype=torch.uint8)
     path = checkpoint.path_of(out, course.step)
     checkpoint.save(path, course.model, course.optimizer, state, kept, course.group)
     if course.group.rank:
         return
     losses = {row.step: row.valid_loss for row in course.rows if row.valid_loss is not None}
     checkpoint.prune(out, task.settings.keep_checkpoints, losses)
-
-
-def _tokenizer_tensor(task: Task) -> dict[str, Tensor]:
-    """Returns the dataset's tokenizer.json, where it has one, as a tensor of bytes."""
-    content = _tokenizer_file(task)
-    return {} if content is None else {FILE: torch.frombuffer(bytearray(content), dtype=torch.uint8)}
-
-
-def _tokenizer_file(task: Task) -> bytes | None:
-    if task.tokenizer["name"] != FILE:
-        return None
-    return (task.manifest.parent / FOLDER / FILE).read_bytes()
 
 
 def _outcome(task: Task, course: Course, sample: str, seconds: float) -> Trained:
@@ -348,45 +327,25 @@ def _outcome(task: Task, course: Course, sample: str, seconds: float) -> Trained
     )
 
 
-def _describe(trained: Trained, task: Task, course: Course) -> dict[str, Any]:
-    """Returns the content of train.json: the same for the same run, so without its seconds."""
-    outcome = {name: value for name, value in asdict(trained).items() if name != "seconds"}
-    name = read_manifest(task.manifest).get("name")
-    return outcome | {
-        "manifest": {"name": name, "sha256": sha256_of(task.manifest), "tokenizer": task.tokenizer},
-        "settings": asdict(task.settings),
-        "init": task.init,
-        "schedule": asdict(task.schedule),
+def _save(out: Path, task: Task, course: Course, final: GPT, trained: Trained) -> None:
+    """Writes the model, its log and its record, which is the same for the same run, so without its seconds."""
+    facts = {
+        **{name: value for name, value in asdict(trained).items() if name != "seconds"},
+        **task.facts(),
         "left_out": task.loader.left_out,
         "seen": [asdict(progress) for progress in task.loader.seen(course.windows)],
         "hardware": course.group.record(),
-        "torch": torch.__version__,
     }
-
-
-def _save(out: Path, task: Task, course: Course, final: GPT, description: dict[str, Any]) -> None:
-    """Writes all files or none; vocabulary.json holds the dataset's id of every row of the embedding.
-
-    train.json is removed before another file is replaced, and is written last.
-    """
-    title = f"{description['manifest']['name']}: loss of {task.shape.parameters:,} parameters"
     contents = {
         "loss.csv": as_csv(course.rows),
-        "loss.png": draw(course.rows, title),
-        "vocabulary.json": json.dumps(task.vocabulary.ids.tolist()).encode(),
+        "loss.png": draw(course.rows, f"{task.stated['name']}: loss of {task.shape.parameters:,} parameters"),
+        "vocabulary.json": json.dumps(task.vocabulary.ids.tolist()).encode(),  # the dataset's id of each row
     }
-    tokenizer = _tokenizer_file(task)
-    if tokenizer is not None:
-        contents[FILE] = tokenizer
-    writes: dict[str, Callable[[Path], object]] = {
-        WEIGHTS: lambda path: checkpoint.write_tensors(path, final.state_dict(), {"format": "pt"}),
-        **{name: partial(_write, content=content) for name, content in contents.items()},
-    }
-    write_together(out / RECORD, writes, lambda _: description)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+    if task.tokenizer_file is not None:
+        contents[FILE] = task.tokenizer_file
+    writes: dict[str, Write] = {name: partial(Path.write_bytes, data=content) for name, content in contents.items()}
+    writes[WEIGHTS] = partial(checkpoint.write_tensors, tensors=final.state_dict(), metadata={"format": "pt"})
+    write_together(out / RECORD, writes, lambda _: facts)
 
 
 def of_manifest(manifest: Path) -> Tokenizer:

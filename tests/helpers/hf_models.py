@@ -65,7 +65,11 @@ def trained(shape: Shape, tokenizer: Tokenizer | None = None, ids: np.ndarray | 
     manifest = {"name": "stories", "sha256": "0" * 64, "tokenizer": tokenizer.stated()}
     record = {"manifest": manifest, "tokens": 1000, "bits_per_byte": 1.5, "fingerprint": "f", "settings": {}}
     return Saved(
-        model=perturbed(GPT(shape)), vocabulary=Vocabulary(ids, tokenizer.eot), tokenizer=tokenizer, record=record
+        model=perturbed(GPT(shape)),
+        vocabulary=Vocabulary(ids, tokenizer.eot),
+        tokenizer=tokenizer,
+        tokenizer_file=None,
+        record=record,
     )
 
 

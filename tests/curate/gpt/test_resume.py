@@ -18,7 +18,7 @@ pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip i
 from counting import spell, write  # noqa: E402
 
 from curate.errors import SettingsError  # noqa: E402
-from curate.gpt import checkpoint  # noqa: E402
+from curate.gpt import checkpoint, hf  # noqa: E402
 from curate.gpt.config import Train  # noqa: E402
 from curate.gpt.train import train  # noqa: E402
 
@@ -250,10 +250,12 @@ def test_two_processes_do_not_train_in_one_folder(whole, tmp_path):
         train(manifest, tmp_path / "out", SETTINGS, report, decode=spell)
 
 
-def test_a_model_can_be_used_before_its_run_is_finished(whole, tmp_path):
+def test_a_model_can_be_used_and_exported_before_its_run_is_finished(whole, tmp_path):
     manifest, _ = whole
-    stopped(manifest, tmp_path / "out")
+    stopped(manifest, tmp_path / "out", replace(SETTINGS, attention="dense"))
     newest = checkpoint.newest(tmp_path / "out")
+    assert hf.export(checkpoint.load(tmp_path / "out"), tmp_path / "hf").architecture == "GPT2LMHeadModel"
+    assert f"on {newest.state['tokens']:,} tokens of counting" in (tmp_path / "hf" / "README.md").read_text()
     for place in (tmp_path / "out", newest.path):
         saved = checkpoint.load(place)
         assert saved.record["step"] == newest.state["step"]
