@@ -1,16 +1,15 @@
 """The commands recipe, mix, export, miniweb and train."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from curate.cli import tables
 from curate.cli.app import DATASET, MODEL, console, need_local, print_json
 from curate.cli.extras import need
 from curate.cli.options import Json, Out, Output, RecipeArgument, Set, local_path, readable_path
+from curate.cli.training import train_model
 from curate.console import say
 from curate.errors import SettingsError, UserError
 
@@ -177,7 +176,7 @@ def train(
     options = {name: value for name, value in {**lengths, **others}.items() if value is not None}
     settings = _train_settings(model, options, set_)
     need_local(out)
-    need(["train"])
+    need(["train", *(["tensorboard"] if settings.tensorboard else [])])
     manifests.read(manifest)
     file = manifest / "manifest.json" if manifest.is_dir() else manifest
     _check_place(file, out, replace=replace)
@@ -217,31 +216,3 @@ def _check_place(manifest: Path, out: Path, *, replace: bool) -> None:
     result.check_place(out)
     if not replace:
         result.check_dataset(manifest, out)
-
-
-def train_model(manifest: Path, out: Path, settings: "Train", console: Console, *, replace: bool) -> None:
-    """Trains a model, unless this very model of this very dataset is there, and prints its losses.
-
-    replace: begin anew where the folder holds checkpoints of another run.
-    """
-    from curate.gpt import result
-
-    console.quiet = os.environ.get("RANK", "0") != "0"  # torchrun's: the first of several processes prints for all
-    if result.is_done(manifest, out, settings):
-        console.print("train     done before")
-    else:
-        from curate.gpt.train import train as fit
-
-        def report(step: int, loss: float) -> None:
-            if step % settings.log_every == 0 or step == 1:
-                console.print(f"train     step {step:>5}  loss {loss:.3f}")
-
-        def say_line(line: str) -> None:
-            say(console, f"train     {line}")
-
-        try:
-            fit(manifest, out, settings, report, say=say_line, anew=replace)
-        except ValueError as error:  # a manifest, a shard or a setting with which there is nothing to train
-            raise UserError(str(error)) from error
-    for line in result.lines(out):
-        say(console, line)

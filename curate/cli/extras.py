@@ -16,6 +16,7 @@ MODULES = {
     "report": ("jinja2",),
     "tokenizers": ("tokenizers",),
     "train": ("torch", "safetensors", "altair", "vl_convert"),
+    "tensorboard": ("tensorboard",),
     "gcp": ("apache_beam", "google.cloud.dataflow", "gcsfs"),
     "s3": ("s3fs",),
     "gcs": ("gcsfs",),
@@ -45,7 +46,8 @@ def need_for_run(recipe: "Recipe", out: Path, *, train: bool) -> None:
     if is_tokenizer_file(recipe.tokenize.encoding):
         extras.append("tokenizers")
     if train:
-        need([*extras, "train"], instead="--no-train leaves the model out", also=["report"])
+        chosen = ["train", "tensorboard"] if recipe.train and recipe.train.tensorboard else ["train"]
+        need([*extras, *chosen], instead="--no-train leaves the model out", also=["report"])
     else:
         need(extras, also=["report"])
 

@@ -14,7 +14,6 @@ from curate.cli.app import (
     need_local,
     print_json,
 )
-from curate.cli.dataset import train_model
 from curate.cli.extras import need, need_for_run
 from curate.cli.options import (
     BEAM_HELP,
@@ -31,6 +30,7 @@ from curate.cli.options import (
     readable_path,
     takes_engine_options,
 )
+from curate.cli.training import train_model
 from curate.console import say
 from curate.errors import SettingsError, install
 from curate.inputs.forms import HELP

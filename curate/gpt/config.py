@@ -20,7 +20,7 @@ STEPS = 200  # of a run that states no length
 LENGTHS = ("steps", "tokens", "epochs")
 FROM_ZERO = (
     *("warmup_tokens", "decay_tokens", "ramp_tokens", "recipe_tokens", "horizon", "batch_start", "checkpoint_tokens"),
-    *("weight_decay", "clip", "valid_batches", "sample_tokens", "band", "micro_batch"),
+    *("weight_decay", "clip", "valid_windows", "sample_tokens", "band", "micro_batch"),
 )
 
 
@@ -51,8 +51,9 @@ class Train:
     weight_decay: float = 0.1  # of AdamW, on weights and embeddings
     clip: float = 1.0  # the highest norm of a step's gradient; 0 leaves gradients as they are
     vocabulary: str = "compact"  # "compact" keeps only the ids that occur, "full" all of the tokenizer's
-    valid_batches: int = 8  # batches of held-out windows
-    log_every: int = 10  # steps between two lines of loss.csv
+    valid_windows: int = 64  # held-out windows that the loss is measured on, of all sources; 0: all that there are
+    log_every: int = 10  # steps between two lines of the log
+    tensorboard: bool = False  # whether the log is written for TensorBoard too
     checkpoint_tokens: int = 0  # tokens between two checkpoints, with the held-out loss; 0: an eighth of the run
     keep_checkpoints: int = 2  # the newest that are kept, beside the one with the lowest held-out loss
     sample_tokens: int = 60  # tokens of the text that the trained model writes

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from curate.gpt import checkpoint, devices, hf, result
 from curate.gpt.checkpoint import Checkpoint
 from curate.gpt.config import Train
 from curate.gpt.devices import Alone
-from curate.gpt.heldout import Validation, held_out, validate
-from curate.gpt.logs import Row, as_csv, draw
+from curate.gpt.heldout import Validation, held_out, measured
+from curate.gpt.logs import Log, Meter, Report, Row, Say, as_csv, check_log, draw, losses_by_source, plain
 from curate.gpt.model import GPT
 from curate.gpt.result import RECORD, WEIGHTS, Trained, check_place
 from curate.gpt.schedule import Schedule, schedule_of
@@ -49,8 +49,6 @@ MAY_CHANGE = {
     *("threads", "micro_batch", "device", "precision", "compile", "parallel", "tensorboard"),
 }
 
-Report = Callable[[int, float], None]  # is called with each step and its loss
-Say = Callable[[str], None]  # is called with what a person should know, as one line
 Decode = Callable[[list[int]], str]  # token ids to text
 
 
@@ -97,7 +95,8 @@ class Course:
     model: GPT
     shared: nn.Module  # the same model among its processes, which computes losses and gradients
     optimizer: torch.optim.AdamW
-    rows: list[Row]
+    log: Log
+    meter: Meter
     step: int = 0
     windows: int = 0  # seen so far
     written: int = 0  # the step of the newest checkpoint
@@ -107,7 +106,7 @@ def train(
     manifest: Path,
     out: Path,
     settings: Train,
-    report: Report = lambda step, loss: None,
+    report: Report = lambda progress: None,
     *,
     say: Say = lambda line: None,
     decode: Decode | None = None,
@@ -115,13 +114,14 @@ def train(
 ) -> Trained:
     """Trains, or goes on with a run that was stopped, writes the model to `out` and returns the outcome.
 
-    report: called after each step with its number and its loss. decode: by default that of the manifest's tokenizer.
+    report: called after each step. decode: by default that of the manifest's tokenizer.
     anew: remove the checkpoints of another run that was not finished. Raises ValueError where the manifest or a shard
     is unusable, or where such checkpoints are there, and SettingsError, before any work, where a file in the folder
     would be replaced that is not ours. An interrupt ends it with KeyboardInterrupt, after a checkpoint.
     """
     check_place(out)
     check_checkpoints(out)
+    check_log(out, tensorboard=settings.tensorboard)
     _check_weights(manifest, settings)
     started = time.perf_counter()
     with _processes(settings) as group, devices.repeatable(group.hardware, settings.seed), _alone_in(out, group):
@@ -131,12 +131,17 @@ def train(
         if newest and settings.precision == "auto":
             group.hardware = devices.as_before(group.hardware, newest.state["hardware"]["precision"])
         devices.prepare(group.hardware)
-        say(f"course: {task.schedule.line()}")
-        say(group.hardware.line())
+        for line in (
+            f"course: {task.schedule.line()}",
+            group.hardware.line(),
+            *task.validation.notes(settings.valid_windows),
+        ):
+            say(line)
         course = _begin(task, out, group, newest)
         if newest:
             say(f"goes on from step {course.step:,}, after {course.windows * settings.context:,} tokens")
-        _fit(task, course, out, report)
+        with course.log:
+            _fit(task, course, out, report)
         final = group.whole(course.model)
         sample = group.agreed(_sample(final, task.vocabulary, settings, decode) if final else "")
         trained = _outcome(task, course, sample, time.perf_counter() - started)
@@ -149,7 +154,8 @@ def prepare(manifest: Path, settings: Train) -> Task:
     """Returns what a run is made of; reads the shards' ids where the vocabulary is that of those that occur."""
     loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
     vocabulary = read_vocabulary(manifest, settings.vocabulary)
-    windows, size = held_out(manifest, settings.context, settings.valid_batches * settings.batch)
+    lengths = of_manifest(manifest).byte_lengths()
+    windows = held_out(manifest, settings.context, settings.valid_windows, lengths)
     tokenizer = load.stated_in(read_manifest(manifest))
     name = read_manifest(manifest).get("name")
     return Task(
@@ -157,7 +163,7 @@ def prepare(manifest: Path, settings: Train) -> Task:
         settings=settings,
         loader=loader,
         vocabulary=vocabulary,
-        validation=Validation(torch.from_numpy(vocabulary.encode(windows)), size),
+        validation=Validation.of(windows, vocabulary),
         shape=settings.shape(len(vocabulary.ids)),
         schedule=schedule_of(settings, sum(source.tokens for source in loader.sources)),
         stated={"name": name, "sha256": sha256_of(manifest), "tokenizer": tokenizer},
@@ -204,17 +210,19 @@ def _begin(task: Task, out: Path, group: Alone, newest: Checkpoint | None) -> Co
     begins = task.settings.init and not newest
     model = hf.load(Path(task.settings.init)) if begins else GPT(task.shape)
     shared = group.wrap(model)
-    validation = replace(task.validation, windows=task.validation.windows.to(group.hardware.device))
-    course = Course(group, validation, model, shared, make_optimizer(model, task.settings), [])
+    validation, optimizer = task.validation.to(group.hardware.device), make_optimizer(model, task.settings)
+    rows = [Row(**row) for row in newest.state["rows"]] if newest else []
+    log = Log(None if group.rank else out, task.facts(), rows, tensorboard=task.settings.tensorboard)
+    seen = newest.state["windows"] if newest else 0
+    meter = Meter(task.schedule, task.shape, group, seen)
+    course = Course(group, validation, model, shared, optimizer, log, meter, windows=seen)
     if newest:
-        checkpoint.restore(newest, model, course.optimizer, group)
-        course.step, course.windows = newest.state["step"], newest.state["windows"]
-        course.rows = [Row(*row) for row in newest.state["rows"]]
-        course.written = course.step
+        checkpoint.restore(newest, model, optimizer, group)
+        course.step = course.written = newest.state["step"]
     else:
         if group.rank == 0:
             checkpoint.remove_all(out)
-        course.rows.append(Row(0, 0, None, validate(model, validation, task.settings.batch, group), None))
+        log.add(Row(step=0, tokens=0, windows=0, **measured(model, validation, task.settings.batch, group)))
     return course
 
 
@@ -267,21 +275,28 @@ def _step(task: Task, course: Course, report: Report, stop: Callable[[], bool]) 
     """
     schedule, settings, group = task.schedule, task.settings, course.group
     step, before, count = course.step + 1, course.windows, schedule.windows_at(course.windows)
-    rate = schedule.rate_at(before + count)
-    windows = torch.from_numpy(task.vocabulary.encode(group.part(task.loader, before, count)))
-    windows = windows.to(group.hardware.device)
-    measured = backward(course.shared, windows, count, settings.micro_batch or count, group, stop)
-    if not math.isfinite(measured):
-        raise ValueError(f"the loss is {measured} at step {step}; lower learning_rate {settings.learning_rate}")
-    update(course.model, course.optimizer, rate, settings.clip)
-    course.step, course.windows = step, before + count
+    rate, last = schedule.rate_at(before + count), before + count >= schedule.windows
+    due = (before + count) // task.interval > before // task.interval
+    by_window: list[float] | None = [] if last or due or step == 1 or step % settings.log_every == 0 else None
+    with course.meter.step(count * schedule.context):
+        windows = torch.from_numpy(task.vocabulary.encode(group.part(task.loader, before, count)))
+        windows = windows.to(group.hardware.device)
+        loss = backward(course.shared, windows, count, settings.micro_batch or count, group, stop, by_window)
+        if not math.isfinite(loss):
+            raise ValueError(f"the loss is {loss} at step {step}; lower learning_rate {settings.learning_rate}")
+        norm = update(course.model, course.optimizer, rate, settings.clip)
+    course.step, course.windows, row = step, before + count, None
+    if by_window is not None:
+        values = measured(course.model, course.validation, settings.batch, group) if last or due else {}
+        values |= {"train_by_source": losses_by_source(task.loader, before, count, by_window, group)}
+        epochs = {seen.source: seen.epochs for seen in task.loader.seen(course.windows)}
+        values |= {"train_loss": loss, "learning_rate": rate, "gradient_norm": norm, "epochs": epochs}
+        row = Row(step=step, tokens=course.windows * schedule.context, windows=count, **values)
+    progress = course.meter.progress(step, loss, course.log, row)
+    if row:
+        course.log.add(row, progress)
     if group.rank == 0:
-        report(step, measured)
-    last = course.windows >= schedule.windows
-    due = course.windows // task.interval > before // task.interval
-    valid = validate(course.model, course.validation, settings.batch, group) if last or due else None
-    if last or due or step == 1 or step % settings.log_every == 0:
-        course.rows.append(Row(step, course.windows * schedule.context, measured, valid, rate))
+        report(progress)
     return due and not last
 
 
@@ -293,7 +308,7 @@ def _write_checkpoint(task: Task, course: Course, out: Path) -> None:
         "step": course.step,
         "windows": course.windows,
         "tokens": course.windows * task.schedule.context,
-        "rows": course.rows,
+        "rows": [plain(row) for row in course.log.rows],
         "loader": task.loader.state(course.windows),
         "hardware": course.group.record(),
     }
@@ -304,23 +319,24 @@ def _write_checkpoint(task: Task, course: Course, out: Path) -> None:
     checkpoint.save(path, course.model, course.optimizer, state, kept, course.group)
     if course.group.rank:
         return
-    losses = {row.step: row.valid_loss for row in course.rows if row.valid_loss is not None}
+    losses = {row.step: row.valid_loss for row in course.log.rows if row.valid_loss is not None}
     checkpoint.prune(out, task.settings.keep_checkpoints, losses)
 
 
 def _outcome(task: Task, course: Course, sample: str, seconds: float) -> Trained:
     """Returns the outcome of a run whose steps are all taken."""
-    losses = [row.train_loss for row in course.rows if row.train_loss is not None]
-    valid: list[float | None] = [row.valid_loss for row in course.rows if row.valid_loss is not None] or [None]
+    rows = course.log.rows
+    losses = [row.train_loss for row in rows if row.train_loss is not None]
+    valid: list[float | None] = [row.valid_loss for row in rows if row.valid_loss is not None] or [None]
     return Trained(
         shape=task.shape,
         parameters=task.shape.parameters,
-        tokens=course.rows[-1].tokens,
+        tokens=rows[-1].tokens,
         first_loss=losses[0],
         last_loss=losses[-1],
         valid_before=valid[0],
         valid_after=valid[-1],
-        bits_per_byte=task.validation.bits_per_byte(valid[-1]),
+        bits_per_byte=course.log.bits_per_byte,
         sample=sample,
         fingerprint=task.loader.fingerprint(),
         seconds=seconds,
@@ -336,9 +352,10 @@ def _save(out: Path, task: Task, course: Course, final: GPT, trained: Trained) -
         "seen": [asdict(progress) for progress in task.loader.seen(course.windows)],
         "hardware": course.group.record(),
     }
+    title, sources = f"{task.stated['name']}: loss of {task.shape.parameters:,} parameters", task.validation.names
     contents = {
-        "loss.csv": as_csv(course.rows),
-        "loss.png": draw(course.rows, f"{task.stated['name']}: loss of {task.shape.parameters:,} parameters"),
+        "loss.csv": as_csv(course.log.rows, sources),
+        "loss.png": draw(course.log.rows, title, sources),
         "vocabulary.json": json.dumps(task.vocabulary.ids.tolist()).encode(),  # the dataset's id of each row
     }
     if task.tokenizer_file is not None:

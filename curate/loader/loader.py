@@ -113,10 +113,13 @@ class Loader:
 
     def part(self, first: int, count: int, rank: int, world: int) -> Tokens:
         """Returns the rows of `samples(first, count)` of one of `world` ranks: runs as even as can be, in order."""
-        if not 0 <= rank < world:
-            raise ValueError(f"need a rank below the world size, got {rank} of {world}")
-        low, high = rank * count // world, (rank + 1) * count // world
+        low, high = _part(count, rank, world)
         return self.samples(first + low, high - low)
+
+    def sources_of(self, first: int, count: int, rank: int = 0, world: int = 1) -> Whole:
+        """Returns the numbers, in `sources`, of those that the rows of `part` come from; reads none of them."""
+        low, high = _part(count, rank, world)
+        return self.blend.plan(first + low, high - low)[0]
 
     def batches(self, seen: int = 0, *, rank: int = 0, world: int = 1) -> Iterator[Tokens]:
         """Yields batches without end after `seen` samples; each rank gets its part of every batch."""
@@ -205,6 +208,13 @@ class Loader:
         if not isinstance(samples, int) or samples < 0:
             raise ValueError(f"a checkpoint's samples are a number from 0 on, got {samples!r}")
         return samples
+
+
+def _part(count: int, rank: int, world: int) -> tuple[int, int]:
+    """Returns where the rows of a rank begin and end among `count`."""
+    if not 0 <= rank < world:
+        raise ValueError(f"need a rank below the world size, got {rank} of {world}")
+    return rank * count // world, (rank + 1) * count // world
 
 
 def _source_settings(source: SourceShards) -> dict[str, Any]:

@@ -143,17 +143,17 @@ def test_bits_per_byte_of_held_out_text_are_the_same(tmp_path):
 
     ids = [number for text in STORY for number in load.load("gpt2").encode(text).tolist()]
     manifest = write(tmp_path / "data", {"stories": (1, {"train": [ids * 3], "valid": [ids]})})
-    settings = Train(layers=2, heads=2, width=16, context=24, batch=4, steps=8, vocabulary="full", valid_batches=8)
+    settings = Train(layers=2, heads=2, width=16, context=24, batch=4, steps=8, vocabulary="full", valid_windows=32)
     train(manifest, tmp_path / "run", settings)
     saved = load_run(tmp_path / "run")
     hf.export(saved, tmp_path / "out")
-    windows, size = held_out(manifest, 24, 32)
+    (source,) = held_out(manifest, 24, 32, load.load("gpt2").byte_lengths())
     theirs, nats = read(tmp_path / "out"), 0.0
-    for window in windows:
+    for window in source.windows:
         ids = torch.from_numpy(window[window != NO_TOKEN])
         logits = theirs(ids[None, :-1]).logits[0]
         nats += torch.nn.functional.cross_entropy(logits, ids[1:], reduction="sum").item()
-    assert nats / math.log(2) / size == pytest.approx(saved.record["bits_per_byte"], rel=1e-6)
+    assert nats / math.log(2) / source.bytes == pytest.approx(saved.record["bits_per_byte"], rel=1e-6)
 
 
 def test_the_page_s_example_writes_the_text_that_our_model_writes(tmp_path, monkeypatch, capsys):

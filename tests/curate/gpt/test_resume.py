@@ -20,6 +20,7 @@ from counting import spell, write  # noqa: E402
 from curate.errors import SettingsError  # noqa: E402
 from curate.gpt import checkpoint, hf  # noqa: E402
 from curate.gpt.config import Train  # noqa: E402
+from curate.gpt.logs import Progress  # noqa: E402
 from curate.gpt.train import train  # noqa: E402
 
 KILLS = int(os.environ.get("CURATE_TRAIN_KILLS", "20"))
@@ -38,7 +39,7 @@ SETTINGS = Train(
     attention="gpt-oss",
     band=4,
     checkpoint_tokens=100,  # at nearly every step
-    valid_batches=1,
+    valid_windows=4,
     log_every=7,
     sample_tokens=4,
 )
@@ -65,8 +66,8 @@ def contents(out: Path) -> dict[str, bytes]:
 def stop_at(last: int):
     """Returns a reporter that ends the run after a step."""
 
-    def report(step: int, _loss: float) -> None:
-        if step == last:
+    def report(progress: Progress) -> None:
+        if progress.step == last:
             raise Stop
 
     return report
@@ -136,15 +137,15 @@ def test_an_interrupt_writes_a_checkpoint_of_the_last_whole_step(whole, tmp_path
     manifest, expected = whole
     settings = replace(SETTINGS, checkpoint_tokens=10**9)
 
-    def report(step: int, _loss: float) -> None:
-        if step == 17:
+    def report(progress: Progress) -> None:
+        if progress.step == 17:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         train(manifest, tmp_path / "out", settings, report, decode=spell)
     assert checkpoint.newest(tmp_path / "out").state["step"] == 17
     steps: list[int] = []
-    train(manifest, tmp_path / "out", settings, lambda step, _loss: steps.append(step), decode=spell)
+    train(manifest, tmp_path / "out", settings, lambda progress: steps.append(progress.step), decode=spell)
     assert steps == [*range(18, 41)]
     assert (tmp_path / "out" / "model.safetensors").read_bytes() == (expected / "model.safetensors").read_bytes()
 
@@ -241,7 +242,7 @@ def test_a_file_in_the_place_of_a_checkpoint_is_not_touched(whole, tmp_path):
 def test_two_processes_do_not_train_in_one_folder(whole, tmp_path):
     manifest, _ = whole
 
-    def report(step: int, _loss: float) -> None:
+    def report(progress: Progress) -> None:
         with pytest.raises(SettingsError, match="a model is trained there by another process"):
             train(manifest, tmp_path / "out", SETTINGS, decode=spell)
         raise Stop

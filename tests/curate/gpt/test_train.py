@@ -23,7 +23,7 @@ from curate.gpt import devices  # noqa: E402
 from curate.gpt.checkpoint import load  # noqa: E402
 from curate.gpt.config import Train, settings_of  # noqa: E402
 from curate.gpt.devices import Alone  # noqa: E402
-from curate.gpt.logs import Row, draw  # noqa: E402
+from curate.gpt.heldout import held_out  # noqa: E402
 from curate.gpt.model import GPT  # noqa: E402
 from curate.gpt.result import is_done  # noqa: E402
 from curate.gpt.shapes import PRESETS, Shape  # noqa: E402
@@ -31,6 +31,7 @@ from curate.gpt.step import backward  # noqa: E402
 from curate.gpt.train import train  # noqa: E402
 from curate.gpt.vocabulary import Vocabulary  # noqa: E402
 from curate.loader import Loader  # noqa: E402
+from curate.tokens import bpe  # noqa: E402
 
 SETTINGS = Train(
     layers=1,
@@ -41,10 +42,10 @@ SETTINGS = Train(
     steps=60,
     warmup_tokens=640,
     learning_rate=1e-2,
-    valid_batches=2,
+    valid_windows=16,
     threads=1,
 )
-FILES = {"loss.csv", "loss.png", "model.safetensors", "train.json", "vocabulary.json"}
+FILES = {"log.jsonl", "loss.csv", "loss.png", "model.safetensors", "train.json", "vocabulary.json"}
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +53,7 @@ def run(tmp_path_factory):
     """One run: its manifest, its folder, what it returned and what it reported."""
     folder = tmp_path_factory.mktemp("train")
     manifest, reported = write(folder / "data"), []
-    trained = train(
-        manifest, folder / "out", SETTINGS, lambda *step_and_loss: reported.append(step_and_loss), decode=spell
-    )
+    trained = train(manifest, folder / "out", SETTINGS, reported.append, decode=spell)
     return manifest, folder / "out", trained, reported
 
 
@@ -73,14 +72,17 @@ def test_the_loss_falls_on_training_and_held_out_text(run):
 
 def test_every_step_is_reported(run):
     *_, trained, reported = run
-    assert [step for step, _ in reported] == list(range(1, 61))
-    assert reported[0][1] == trained.first_loss
-    assert reported[-1][1] == trained.last_loss
+    assert [progress.step for progress in reported] == list(range(1, 61))
+    assert reported[0].loss == trained.first_loss
+    assert reported[-1].loss == trained.last_loss
 
 
 def test_the_log_has_a_row_before_the_first_step_and_one_after_the_last(run):
     log = rows(run[1])
-    assert list(log[0]) == ["step", "tokens", "train_loss", "valid_loss", "learning_rate"]
+    assert list(log[0]) == [
+        *("step", "tokens", "train_loss", "valid_loss", "learning_rate", "windows", "gradient_norm", "bits_per_byte"),
+        *("valid_loss/articles", "bits_per_byte/articles", "valid_loss/reference", "bits_per_byte/reference"),
+    ]
     assert log[0]["train_loss"] == log[0]["learning_rate"] == ""
     assert log[0]["valid_loss"]
     assert (log[-1]["step"], log[-1]["tokens"], log[-1]["learning_rate"]) == ("60", str(60 * 8 * 16), "0.001")
@@ -90,7 +92,7 @@ def test_the_log_has_a_row_before_the_first_step_and_one_after_the_last(run):
 def test_two_runs_write_the_same_log_weights_and_record(run, tmp_path):
     manifest, out, _, _ = run
     train(manifest, tmp_path / "again", SETTINGS, decode=spell)
-    for name in FILES:
+    for name in FILES - {"log.jsonl"}:  # which holds times
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes(), name
 
 
@@ -113,10 +115,6 @@ def test_the_curve_is_a_png_of_some_size(run):
     assert height > 500
 
 
-def test_a_curve_can_be_drawn_without_held_out_text():
-    assert draw([Row(1, 10, 4.0, None, 0.1), Row(2, 20, 3.0, None, 0.1)], "title")[:4] == b"\x89PNG"
-
-
 def test_the_record_holds_the_settings_the_shape_and_the_outcome(run):
     manifest, out, trained, _ = run
     record = json.loads((out / "train.json").read_text())
@@ -134,9 +132,15 @@ def test_the_record_holds_the_settings_the_shape_and_the_outcome(run):
     ]
 
 
-def test_bits_per_byte_are_the_held_out_loss_over_the_bytes_of_a_token(run):
-    *_, trained, _ = run
-    assert trained.bits_per_byte == pytest.approx(trained.valid_after / math.log(2) / 4)
+def test_bits_per_byte_are_the_held_out_loss_over_the_bytes_of_the_targets(run):
+    manifest, _, trained, _ = run
+    lengths = bpe.named("gpt2").byte_lengths()
+    bits = {}
+    for source in held_out(manifest, 16, 16):
+        targets = source.windows[:, 1:][source.windows[:, 1:] != -100]
+        bits[source.source] = (len(targets), int(lengths[targets].sum()))
+    targets, size = map(sum, zip(*bits.values(), strict=True))
+    assert trained.bits_per_byte == pytest.approx(trained.valid_after * targets / math.log(2) / size)
 
 
 def test_a_finished_model_is_read_with_its_vocabulary_and_its_tokenizer(run):
@@ -191,7 +195,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_writes_nothing(run, tmp_path
     settings = Train(**{**asdict(SETTINGS), "learning_rate": 1e30, "warmup_tokens": 0, "clip": 1e30})
     with pytest.raises(ValueError, match=r"at step .*; lower learning_rate"):
         train(run[0], tmp_path / "out", settings, decode=spell)
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["log.jsonl"]
 
 
 @pytest.mark.parametrize("step", range(6))
@@ -211,7 +215,7 @@ def test_a_model_that_is_replaced_half_counts_as_none_and_is_made_whole_by_the_n
         patch.setattr(storage, "publish", publish)
         train(manifest, out, other)
     done = [is_done(manifest, out, settings) for settings in (replace(SETTINGS, steps=2), other)]
-    assert done == [False, step >= len(FILES) - 1]
+    assert done == [False, step >= len(FILES) - 2]
     train(manifest, out, other)
     assert is_done(manifest, out, other)
     assert {path.name for path in out.iterdir()} == FILES | {"checkpoints"}
@@ -250,7 +254,7 @@ def test_a_vocabulary_encodes_to_rows_and_back():
         ("weight_decay", -0.1),
         ("clip", -1.0),
         ("clip", math.nan),
-        ("valid_batches", -1),
+        ("valid_windows", -1),
         ("sample_tokens", -1),
         ("learning_rate", 0.0),
         ("learning_rate", -1e-3),
