@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -30,6 +31,7 @@ from curate.storage.writing import drafted
 LOG = "log.jsonl"
 BOARD = "tensorboard"  # the folder of its event files
 PACE = 50  # steps over which the speed is taken
+STEADY_S = 1.0  # of training, from which on a speed is held against the device's
 CURVES = 10  # sources that the curve shows in colours of their own
 POINTS = 1000  # of a line of the curve, at most
 WIDTH, HEIGHT = 620, 240  # of a panel
@@ -89,8 +91,7 @@ class Meter:
         self.steps, self.of_tokens = sum(1 for _ in schedule.steps()), schedule.tokens
         self.began, self.first = time.monotonic(), windows * schedule.context
         self.tokens = self.first
-        peak = peak_flops(group.hardware)
-        self._flops, self._peak = flops_per_token(model, model.context), peak and peak * group.size
+        self._flops, self._group = flops_per_token(model, model.context), group
         self._spent = 0.0  # in steps, and not in validations or checkpoints
         self._marks: deque[tuple[float, int]] = deque([(0.0, self.first)], PACE + 1)
 
@@ -116,9 +117,14 @@ class Meter:
 
     @property
     def mfu(self) -> float | None:
-        """Returns the share of the device's peak that the last steps reached."""
-        rate = self.tokens_per_second
-        return rate * self._flops / self._peak if rate and self._peak else None
+        """Returns the share of the devices' peak that the last steps reached; None in the first steps."""
+        rate, peak = self.tokens_per_second, self._peak if self._spent > STEADY_S else None
+        return rate * self._flops / peak if rate and peak else None
+
+    @cached_property
+    def _peak(self) -> float | None:
+        peak = peak_flops(self._group.hardware)  # of a CPU it is measured, which takes a moment
+        return peak and peak * self._group.size
 
     @property
     def left_s(self) -> float | None:
