@@ -30,7 +30,7 @@ pytestmark = [
 SIZES = {
     **{"layers": 2, "heads": 2, "width": 32, "context": 16, "attention": "gpt-oss", "band": 4, "batch": 7},
     **{"micro_batch": 2, "steps": 8, "batch_start": 1, "ramp_tokens": 600, "warmup_tokens": 300},
-    **{"learning_rate": 3e-4, "valid_batches": 1, "log_every": 1, "sample_tokens": 4, "device": "cpu"},
+    **{"learning_rate": 3e-4, "valid_windows": 8, "log_every": 1, "sample_tokens": 4, "device": "cpu"},
     **{"checkpoint_tokens": 40, "keep_checkpoints": 99},
 }
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

@@ -106,9 +106,9 @@ def test_the_loader_the_lineage_and_the_held_out_windows_read_it(folder):
             ids = [token for token in window[place.start : place.stop].tolist() if token != LARGE]
             assert decode(ids).strip("\ufffd") in TEXTS[place.url]
     assert LARGE in occurring_ids(path)
-    windows, size = held_out(path, 64, 4)
-    assert windows.max() == LARGE
-    assert size
+    (source,) = held_out(path, 64, 4, of_manifest(path).byte_lengths())
+    assert source.windows.max() == LARGE
+    assert source.bytes
 
 
 def test_a_model_is_trained_on_it(folder, tmp_path):
