@@ -170,9 +170,9 @@ def texts(data: Path) -> Iterator[Labelled]:
 
 
 def labelled(data: Path, wanted: Wanted = bool) -> Iterator[Labelled]:
-    """All texts that are English and long enough; wanted: which addresses of web pages are looked at."""
+    """All texts that are English and long enough; wanted: which addresses are looked at."""
     for found in chain(pages(data, wanted), gold(data), wikipedia(data), texts(data)):
-        if len(found.text.split()) >= LEAST and identify(found.text)[0] == "en":
+        if wanted(found.url) and len(found.text.split()) >= LEAST and identify(found.text)[0] == "en":
             yield found._replace(text=plain(found.text))
 
 

@@ -259,14 +259,14 @@ def test_what_dataflow_cannot_run_is_told_in_one_line_before_any_work(out, optio
 
 
 @pytest.mark.processes
-def test_the_command_writes_a_graph_offline_and_tells_what_is_not_installed(curate, tmp_path):
+def test_the_command_writes_a_graph_offline_and_tells_what_is_not_installed(curate, call, tmp_path):
     words = ("run", "quickstart", "-o", OUT, "--runner", "dataflow")
     done = curate(*words, "--dry-run", tmp_path / "graph.pb", "--json", "--", *BEAM)
     assert done.code == 0, done.err
     graph = runner_api.Pipeline.FromString((tmp_path / "graph.pb").read_bytes())
     assert json.loads(done.out)["bytes"] == graph.ByteSize()
-    assert curate(*words, "--dry-run", tmp_path / "graph.txt", "--", *BEAM).error.endswith("ends with .json or .pb")
-    assert curate("filter", tmp_path, "-o", tmp_path / "f", "--runner", "dataflow").error.startswith(
+    assert call(*words, "--dry-run", tmp_path / "graph.txt", "--", *BEAM).error.endswith("ends with .json or .pb")
+    assert call("filter", tmp_path, "-o", tmp_path / "f", "--runner", "dataflow").error.startswith(
         "--runner dataflow runs"
     )
     hidden = "import sys; sys.modules['google.cloud'] = None; from curate.cli import main; main()"
