@@ -13,6 +13,11 @@ def plain(text: object) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(text))
 
 
+def plain_text(text: str) -> str:
+    """Returns the text as `plain` does, with its line ends and tabs."""
+    return "".join(char if char in "\n\t" else plain(char) for char in text)
+
+
 def say(console: Console, text: object) -> None:
     """Prints one line as it is, unwrapped and without markup."""
     console.print(Text(plain(text)), soft_wrap=True)

@@ -1,16 +1,18 @@
-"""The commands of models: models lists those of the papers, export-model writes one for transformers."""
+"""The commands of models: list those of the papers, write one for transformers, write text with one."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from curate.cli import tables
-from curate.cli.app import MODEL, console, print_json
+from curate.cli.app import MODEL, console, errors, print_json
 from curate.cli.extras import need
 from curate.cli.options import Json, local_path
-from curate.console import say
+from curate.console import plain_text, say
 from curate.errors import SettingsError
+from curate.settings import Where, build
 
 commands = typer.Typer()
 
@@ -68,3 +70,58 @@ def export_model(run: Trained, out: Folder, json: Json = False) -> None:
     say(console, f"export-model: {exported.architecture} in {out} ({exported.parameters:,} parameters)")
     for note in exported.notes:
         say(console, f"export-model: {note}")
+
+
+@commands.command(rich_help_panel=MODEL)
+def generate(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", parser=local_path, help="The folder of a model, ours or transformers'.")
+    ],
+    prompt: Annotated[
+        str, typer.Option(metavar="TEXT", help="What the text begins with; - reads it from standard input.")
+    ] = "",
+    tokens: Annotated[int, typer.Option(help="The most tokens to write.")] = 200,
+    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest token; 1 draws by the model.")] = 0.8,
+    top_k: Annotated[int, typer.Option(help="Draw from so many of the likeliest tokens; 0: from all.")] = 40,
+    top_p: Annotated[
+        float, typer.Option(help="Draw from the fewest tokens that have this probability together.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same text; a further sample has the next.")] = 0,
+    samples: Annotated[int, typer.Option(help="How many texts to write.")] = 1,
+    json: Json = False,
+) -> None:
+    """Write text with a trained model, until it ends the document."""
+    from dataclasses import replace
+
+    need(["train"])
+    from curate.gpt import sampling
+
+    if samples < 1:
+        raise SettingsError(f"generate: samples is at least 1, got {samples}")
+    table = {"tokens": tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    first = build(sampling.Sampling, table, where=Where("generate", ""))
+    chosen = [replace(first, seed=(seed + number) % 2**64) for number in range(samples)]
+    text = _standard_input() if prompt == "-" else prompt
+    saved = sampling.open_model(run)
+    rows = sampling.encode(text, saved.tokenizer, saved.vocabulary)
+    if len(rows) > saved.model.shape.context:
+        context = saved.model.shape.context
+        say(errors, f"the prompt has {len(rows):,} tokens, of which the model reads the last {context:,}")
+    if json:
+        print_json({"prompt": text, "samples": [sampling.sample(saved, rows, settings) for settings in chosen]})
+        return
+    for settings in chosen:
+        if samples > 1:
+            say(console, f"--- seed {settings.seed}")
+        typer.echo(plain_text(text), nl=False)
+        for piece in sampling.pieces(saved, rows, settings):
+            typer.echo(plain_text(piece), nl=False)
+        typer.echo()
+
+
+def _standard_input() -> str:
+    """Returns the text of standard input, without its last line end."""
+    try:
+        return sys.stdin.buffer.read().decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"--prompt -: standard input is not UTF-8: {error.reason} at byte {error.start}") from None

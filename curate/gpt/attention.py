@@ -14,6 +14,32 @@ from torch.nn import functional as F
 SHORT = 512  # positions up to which bf16 on a CPU takes `dense_short`, which is twice as fast there as torch's blocks
 
 
+class Cache:
+    """Keys and values (B, heads, T, d) of the last positions that a layer has read, at most `most` of them, as a ring.
+
+    Their order is no matter: attention sums over them, and where they stand is in the embeddings.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.read = 0  # positions
+        self._rows: tuple[Tensor, Tensor] | None = None
+
+    def add(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Reads further positions, and returns the keys and the values that are kept."""
+        if self._rows is None:
+            size = (*key.shape[:2], self.most, key.shape[-1])
+            self._rows = key.new_empty(size), value.new_empty(size)
+        end = self.read + key.shape[-2]
+        first = max(self.read, end - self.most)
+        places = torch.arange(first, end, device=key.device) % self.most
+        for rows, new in zip(self._rows, (key, value), strict=True):
+            rows[:, :, places] = new[:, :, first - end :]
+        self.read = end
+        keys, values = (rows[:, :, : min(end, self.most)] for rows in self._rows)
+        return keys, values
+
+
 def dense(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Mixes each position with all positions before it and itself."""
     if query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[-2] <= SHORT:

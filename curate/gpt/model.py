@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from curate.gpt.attention import banded, dense
+from curate.gpt.attention import Cache, banded, dense
 from curate.gpt.shapes import NORM_EPS, Shape
 
 INIT_STD = 0.02
@@ -86,12 +86,17 @@ class Attention(nn.Module):
         self.c_attn = Linear(shape.width, 3 * shape.attention_width, bias=shape.query_bias)
         self.c_proj = Linear(shape.attention_width, shape.width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Mixes each position with those before it."""
+    def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
+        """Mixes each position with those before it, which a cache adds to; then T is 1, unless the cache is empty."""
         batch, time, _ = x.shape
         stacked = self.c_attn(x).view(batch, time, 3, self.heads, -1)
         query, key, value = stacked.permute(2, 0, 3, 1, 4)  # each (B, heads, T, d / heads)
-        mixed = dense(query, key, value) if self.band is None else banded(query, key, value, self.band)
+        if cache and cache.read:
+            mixed = F.scaled_dot_product_attention(query, *cache.add(key, value))
+        else:
+            mixed = dense(query, key, value) if self.band is None else banded(query, key, value, self.band)
+            if cache:
+                cache.add(key, value)
         projected: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(batch, time, -1))
         return projected
 
@@ -120,9 +125,9 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(shape.width, eps=NORM_EPS)
         self.mlp = MLP(shape)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
         """Transforms (B, T, d) to (B, T, d)."""
-        x = x + self.attn(self.ln_1(x))
+        x = x + self.attn(self.ln_1(x), cache)
         x = x + self.mlp(self.ln_2(x))
         return x
 
@@ -151,39 +156,34 @@ class GPT(nn.Module):
 
     def forward(self, tokens: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Logits (B, T, V) for tokens (B, T), and the mean loss in nats over the targets (B, T) that are not -100."""
-        time = tokens.shape[1]
-        if time > self.shape.context:
-            raise ValueError(f"{time} tokens do not fit a context of {self.shape.context}")
-        x = self.wte(tokens) + self.wpe(torch.arange(time, device=tokens.device))
-        for block in self.h:
-            x = block(x)
-        logits = linear(self.ln_f(x), self.wte.weight)
+        logits = linear(self._transformed(tokens), self.wte.weight)
         if targets is None:
             return logits, None
         return logits, F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
 
-    def generate(
-        self,
-        tokens: Tensor,
-        count: int,
-        *,
-        generator: torch.Generator | None = None,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-    ) -> Tensor:
-        """Returns tokens (B, T) and `count` sampled ones after them, (B, T + count); temperature 0 takes the likeliest.
+    def caches(self) -> list[Cache]:
+        """Returns an empty cache for each layer."""
+        shape = self.shape
+        banded = [shape.attention(layer) == "banded" for layer in range(shape.layers)]
+        return [Cache(min(shape.band, shape.context) if narrow else shape.context) for narrow in banded]
 
-        Recomputes the context for every token: O(count * T^2).
+    def following(self, tokens: Tensor, caches: list[Cache]) -> Tensor:
+        """Returns the logits (B, V) of what follows tokens (B, T), which stand behind those that the caches have read.
+
+        T is 1, unless the caches are empty.
         """
-        for _ in range(count):
-            with torch.no_grad():
-                logits = self(tokens[:, -self.shape.context :])[0][:, -1].float()
-            if temperature == 0:
-                following = logits.argmax(-1, keepdim=True)
-            else:
-                if top_k is not None:
-                    least = logits.topk(min(top_k, logits.shape[-1])).values[:, -1:]
-                    logits = logits.masked_fill(logits < least, -math.inf)
-                following = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)
-            tokens = torch.cat((tokens, following), dim=1)
-        return tokens
+        return linear(self._transformed(tokens, caches)[:, -1], self.wte.weight)
+
+    def _transformed(self, tokens: Tensor, caches: list[Cache] | None = None) -> Tensor:
+        """Returns the normed output of the last block, (B, T, d)."""
+        begin = caches[0].read if caches else 0
+        end = begin + tokens.shape[1]
+        if begin and tokens.shape[1] != 1:
+            raise ValueError(f"a cache that has read {begin} tokens takes one at a time, got {tokens.shape[1]}")
+        if end > self.shape.context:
+            raise ValueError(f"{end} tokens do not fit a context of {self.shape.context}")
+        x = self.wte(tokens) + self.wpe(torch.arange(begin, end, device=tokens.device))
+        for layer, block in enumerate(self.h):
+            x = block(x, caches[layer] if caches else None)
+        normed: Tensor = self.ln_f(x)
+        return normed

@@ -27,6 +27,7 @@ from curate.gpt.heldout import Validation, held_out, measured
 from curate.gpt.logs import Log, Meter, Report, Row, Say, as_csv, check_log, draw, losses_by_source, plain
 from curate.gpt.model import GPT
 from curate.gpt.result import RECORD, WEIGHTS, Trained, check_place
+from curate.gpt.sampling import Sampling, write
 from curate.gpt.schedule import Schedule, schedule_of
 from curate.gpt.shapes import Shape
 from curate.gpt.step import Interrupted, backward, make_optimizer, update
@@ -42,7 +43,6 @@ from curate.tokens.tokenizer import FILE, FOLDER, Tokenizer
 
 CHECKPOINTS = 8  # in a run whose settings do not say
 INTERRUPT_S = 60  # for the step and the checkpoint that an interrupt waits for
-TEMPERATURE, TOP_K = 0.8, 40  # of the sample
 # What may be another when a run goes on. The schedule has the lengths, as far as the steps until then depend on them.
 MAY_CHANGE = {
     *("windows", "steps", "tokens", "epochs", "log_every", "checkpoint_tokens", "keep_checkpoints", "sample_tokens"),
@@ -393,8 +393,9 @@ def _processes(settings: Train) -> Iterator[Alone]:
 
 
 def _sample(model: GPT, vocabulary: Vocabulary, settings: Train, decode: Decode) -> str:
-    """Returns a text that the model writes from the start of a document."""
-    generator = torch.Generator().manual_seed(settings.seed)
-    start = torch.from_numpy(vocabulary.encode(np.array([[vocabulary.eot]])))
-    rows = model.generate(start, settings.sample_tokens, generator=generator, temperature=TEMPERATURE, top_k=TOP_K)
-    return decode(vocabulary.decode(rows[0, 1:].tolist()))
+    """Returns a text that the model writes from the start of a document, with the defaults of `Sampling`."""
+    if not settings.sample_tokens:
+        return ""
+    start = vocabulary.encode(np.array([vocabulary.eot])).tolist()
+    rows = write(model, start, Sampling(tokens=settings.sample_tokens, seed=settings.seed))
+    return decode(vocabulary.decode([*rows]))

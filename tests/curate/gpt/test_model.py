@@ -231,21 +231,6 @@ def test_without_targets_there_is_no_loss():
     assert loss is None
 
 
-def test_generation_goes_on_past_the_context_and_repeats_with_its_generator():
-    built, start = model(), tokens(2, 3)
-    runs = [built.generate(start, 30, generator=torch.Generator().manual_seed(5), top_k=10) for _ in range(2)]
-    assert runs[0].shape == (2, 33)
-    assert (runs[0] == runs[1]).all()
-    assert (runs[0][:, :3] == start).all()
-
-
-def test_temperature_0_and_top_1_take_the_likeliest_token():
-    built, start = model(), tokens(1, 3)
-    greedy = built.generate(start, 10, temperature=0)
-    assert (greedy == built.generate(start, 10, top_k=1)).all()
-    assert greedy[0, 3] == built(start)[0][0, -1].argmax()
-
-
 def test_more_tokens_than_the_context_are_refused():
     with pytest.raises(ValueError, match="17 tokens do not fit a context of 16"):
         model()(tokens(1, 17))
