@@ -1,6 +1,8 @@
 """The commands of models: list those of the papers, write one for transformers, write text with one."""
 
 import sys
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -72,22 +74,28 @@ def export_model(run: Trained, out: Folder, json: Json = False) -> None:
         say(console, f"export-model: {note}")
 
 
+AnyModel = Annotated[
+    Path, typer.Argument(metavar="RUN", parser=local_path, help="The folder of a model, ours or transformers'.")
+]
+Prompt = Annotated[str, typer.Option(metavar="TEXT", help="What the text begins with; - reads standard input.")]
+Tokens = Annotated[int, typer.Option(help="The most tokens to write.")]
+Temperature = Annotated[float, typer.Option(help="0 always takes the likeliest token; 1 draws as the model says.")]
+TopK = Annotated[int, typer.Option(help="Draw from so many of the likeliest tokens; 0: from all.")]
+TopP = Annotated[float, typer.Option(help="Draw from the fewest tokens that have this probability together.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same text; each further sample has the next one.")]
+Samples = Annotated[int, typer.Option(help="How many texts to write.")]
+
+
 @commands.command(rich_help_panel=MODEL)
 def generate(
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN", parser=local_path, help="The folder of a model, ours or transformers'.")
-    ],
-    prompt: Annotated[
-        str, typer.Option(metavar="TEXT", help="What the text begins with; - reads it from standard input.")
-    ] = "",
-    tokens: Annotated[int, typer.Option(help="The most tokens to write.")] = 200,
-    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest token; 1 draws by the model.")] = 0.8,
-    top_k: Annotated[int, typer.Option(help="Draw from so many of the likeliest tokens; 0: from all.")] = 40,
-    top_p: Annotated[
-        float, typer.Option(help="Draw from the fewest tokens that have this probability together.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same text; a further sample has the next.")] = 0,
-    samples: Annotated[int, typer.Option(help="How many texts to write.")] = 1,
+    run: AnyModel,
+    prompt: Prompt = "",
+    tokens: Tokens = 200,
+    temperature: Temperature = 0.8,
+    top_k: TopK = 40,
+    top_p: TopP = 1.0,
+    seed: Seed = 0,
+    samples: Samples = 1,
     json: Json = False,
 ) -> None:
     """Write text with a trained model, until it ends the document."""
@@ -104,8 +112,7 @@ def generate(
     text = _standard_input() if prompt == "-" else prompt
     saved = sampling.open_model(run)
     rows = sampling.encode(text, saved.tokenizer, saved.vocabulary)
-    if len(rows) > saved.model.shape.context:
-        context = saved.model.shape.context
+    if len(rows) > (context := saved.model.shape.context):
         say(errors, f"the prompt has {len(rows):,} tokens, of which the model reads the last {context:,}")
     if json:
         print_json({"prompt": text, "samples": [sampling.sample(saved, rows, settings) for settings in chosen]})
@@ -113,10 +120,14 @@ def generate(
     for settings in chosen:
         if samples > 1:
             say(console, f"--- seed {settings.seed}")
-        typer.echo(plain_text(text), nl=False)
-        for piece in sampling.pieces(saved, rows, settings):
-            typer.echo(plain_text(piece), nl=False)
-        typer.echo()
+        _stream(chain([text], sampling.pieces(saved, rows, settings)))
+
+
+def _stream(pieces: Iterable[str]) -> None:
+    """Prints pieces of a text as they come, what could move the cursor as escapes."""
+    for piece in pieces:
+        typer.echo(plain_text(piece), nl=False)
+    typer.echo()
 
 
 def _standard_input() -> str:

@@ -171,7 +171,14 @@ def open_model(folder: Path) -> Saved:
     ids = np.setdiff1d(ids, _suppressed(folder / "generation_config.json"))
     model.wte = nn.Embedding.from_pretrained(model.wte.weight.detach()[torch.from_numpy(ids)])
     model.shape = replace(model.shape, vocabulary=len(ids))
-    return Saved(model=model, vocabulary=Vocabulary(ids, tokenizer.eot), tokenizer=tokenizer, record={})
+    content = (folder / FILE).read_bytes() if tokenizer.name == FILE else None
+    return Saved(
+        model=model,
+        vocabulary=Vocabulary(ids, tokenizer.eot),
+        tokenizer=tokenizer,
+        record={},
+        tokenizer_file=content,
+    )
 
 
 def _suppressed(file: Path) -> list[int]:
