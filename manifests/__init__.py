@@ -1,1 +1,1 @@
-"""Bundled recipes (TOML), the JSON Schema of the manifest, and the texts of the mini-web."""
+"""Bundled recipes (TOML), the JSON Schema of the manifest, definitions of tasks, and the texts of the mini-web."""

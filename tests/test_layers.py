@@ -45,6 +45,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("curate/quality", "filters"),
     ),
     "curate/miniweb": ("curate/storage", "curate/extract"),
+    "curate/evaluate": (
+        *("curate/storage", "curate/inputs", "curate/tokens", "curate/loader", "curate/gpt"),
+        "curate/miniweb/texts.py",
+    ),
     RECIPE: (
         *("curate/storage", "curate/stage/kinds.py", "curate/commoncrawl", "curate/links", "curate/crawl"),
         *(
@@ -77,7 +81,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "curate/cli": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/loader", "curate/gpt", "curate/quality"),
-        *("curate/extract", "curate/miniweb", "curate/dataset", "curate/inspection", RECIPE, "curate/tokens/config.py"),
+        *(
+            "curate/extract",
+            "curate/miniweb",
+            "curate/evaluate",
+            "curate/dataset",
+            "curate/inspection",
+            RECIPE,
+            "curate/tokens/config.py",
+        ),
         *("pipelines/engines", "pipelines", "pipelines/dataflow"),
     ),
 }

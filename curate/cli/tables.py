@@ -77,6 +77,22 @@ def print_models(rows: list[dict[str, Any]], console: Console) -> None:
             console.print(Text(f"{row['name']}: {row['misprint']}"))
 
 
+def print_tasks(rows: list[dict[str, Any]], console: Console) -> None:
+    """Prints what each task asks, how it is scored, the accuracy of a guess, and the files that it reads."""
+    for generated, title in ((False, "tasks over files of yours (--data FOLDER)"), (True, "tasks made from a seed")):
+        table = Table(title=title, title_justify="left", padding=(0, 0))
+        for name in ("task", "form", "chance", "asks", "source", *(() if generated else ("files, plain or packed",))):
+            table.add_column(name, no_wrap=name == "task", overflow="fold")
+        for row in (row for row in rows if row["generated"] == generated):
+            form = f"{row['form']} ({row['normalise']})" if row["normalise"] else row["form"]
+            files = dict.fromkeys(name.rpartition("/")[2] for name in row["files"])
+            cells = (form, f"{row['chance']:.0%}", row["summary"], row["citation"], " ".join(files))
+            table.add_row(row["name"], *map(Text, cells[: len(table.columns) - 1]))
+        console.print(table)
+    for form, measure in {row["form"]: row["measure"] for row in rows}.items():
+        console.print(Text(f"{form}: right where {measure}"))
+
+
 def print_mixture(contract: dict[str, Any], console: Console) -> None:
     """Prints per source: train tokens, quality where the preset goes by it, weight, share, epochs, capped or not."""
     mixture = portions(contract)

@@ -1,0 +1,1 @@
+"""In-context evaluation of a model: tasks, prompts with demonstrations, and scores."""
