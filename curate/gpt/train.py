@@ -22,7 +22,7 @@ from curate.errors import SettingsError
 from curate.gpt import checkpoint, devices, hf, result
 from curate.gpt.checkpoint import Checkpoint
 from curate.gpt.config import Train
-from curate.gpt.devices import Alone
+from curate.gpt.devices import Alone, Hardware
 from curate.gpt.heldout import Validation, held_out, measured
 from curate.gpt.logs import Log, Meter, Report, Row, Say, as_csv, check_log, draw, losses_by_source, plain
 from curate.gpt.model import GPT
@@ -73,6 +73,10 @@ class Task:
         tokens = self.settings.checkpoint_tokens or self.schedule.tokens / CHECKPOINTS
         return max(1, math.ceil(tokens / self.schedule.context))
 
+    def lines(self, hardware: Hardware) -> list[str]:
+        """Returns what a person should know before the first step."""
+        return [f"course: {self.schedule.line()}", hardware.line(), *self.validation.notes(self.settings.valid_windows)]
+
     def facts(self) -> dict[str, Any]:
         """Returns what checkpoints and train.json state of the run, as plain values."""
         return {
@@ -114,10 +118,9 @@ def train(
 ) -> Trained:
     """Trains, or goes on with a run that was stopped, writes the model to `out` and returns the outcome.
 
-    report: called after each step. decode: by default that of the manifest's tokenizer.
-    anew: remove the checkpoints of another run that was not finished. Raises ValueError where the manifest or a shard
-    is unusable, or where such checkpoints are there, and SettingsError, before any work, where a file in the folder
-    would be replaced that is not ours. An interrupt ends it with KeyboardInterrupt, after a checkpoint.
+    report: called after each step. decode: by default the tokenizer's. anew: remove the checkpoints of another run that
+    was not finished. Raises ValueError where these are there, or the manifest or a shard is unusable; SettingsError,
+    before any work, where a file of others would be replaced. An interrupt ends it after a checkpoint.
     """
     check_place(out)
     check_checkpoints(out)
@@ -131,17 +134,12 @@ def train(
         if newest and settings.precision == "auto":
             group.hardware = devices.as_before(group.hardware, newest.state["hardware"]["precision"])
         devices.prepare(group.hardware)
-        for line in (
-            f"course: {task.schedule.line()}",
-            group.hardware.line(),
-            *task.validation.notes(settings.valid_windows),
-        ):
+        for line in task.lines(group.hardware):
             say(line)
         course = _begin(task, out, group, newest)
         if newest:
             say(f"goes on from step {course.step:,}, after {course.windows * settings.context:,} tokens")
-        with course.log:
-            _fit(task, course, out, report)
+        _fit(task, course, out, report)
         final = group.whole(course.model)
         sample = group.agreed(_sample(final, task.vocabulary, settings, decode) if final else "")
         trained = _outcome(task, course, sample, time.perf_counter() - started)
@@ -254,7 +252,7 @@ def _fit(task: Task, course: Course, out: Path, report: Report) -> None:
     """Takes the steps that are left; an interrupt writes a checkpoint of the last one that is whole."""
     interrupted: list[bool] = []
     alone = course.group.size == 1  # several processes can stop together only after a step
-    with announced(lambda: interrupted.append(True), INTERRUPT_S):
+    with course.log, announced(lambda: interrupted.append(True), INTERRUPT_S):
         try:
             while course.windows < task.schedule.windows:
                 if _step(task, course, report, lambda: alone and bool(interrupted)):

@@ -64,8 +64,8 @@ def test_a_run_goes_on_only_with_the_weights_that_it_began_with(dataset, tmp_pat
     gpt2(tmp_path / "hf", **SIZES)
     settings, out = begun(tmp_path / "hf", steps=8), tmp_path / "run"
 
-    def stop(step, loss):
-        if step == 4:
+    def stop(progress):
+        if progress.step == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
