@@ -17,9 +17,10 @@ CHOICES = {
 WARMUP_TOKENS, DECAY_TOKENS, RECIPE_TOKENS = 375_000_000, 260_000_000_000, 300_000_000_000  # GPT-3, appendix B
 RAMP_START = 16 * 2048  # tokens of the first step: the paper's 32k
 STEPS = 200  # of a run that states no length
+LONGEST_WARMUP = 100_000  # tokens, where the settings do not say
 LENGTHS = ("steps", "tokens", "epochs")
 FROM_ZERO = (
-    *("warmup_tokens", "decay_tokens", "ramp_tokens", "recipe_tokens", "horizon", "batch_start", "checkpoint_tokens"),
+    *("decay_tokens", "ramp_tokens", "recipe_tokens", "horizon", "batch_start", "checkpoint_tokens"),
     *("weight_decay", "clip", "valid_windows", "sample_tokens", "band", "micro_batch"),
 )
 
@@ -44,7 +45,7 @@ class Train:
     tokens: int | None = None  # of the run
     epochs: float | None = None  # of the run: passes over as many tokens as the dataset holds
     learning_rate: float = 3e-3  # the highest, at the end of the warm-up
-    warmup_tokens: int = 100_000  # tokens in which the learning rate rises
+    warmup_tokens: int | None = None  # tokens in which the learning rate rises; None: a quarter of a short run
     decay_tokens: int = 0  # tokens after which it has fallen to a tenth, along a cosine; 0: those of the run
     recipe_tokens: int = 0  # the length of run for which warm-up, decay and ramp are stated; 0: they are not scaled
     horizon: float = 0.0  # scales these three; 0: a run that is shorter than `recipe_tokens` scales them to its length
@@ -83,10 +84,10 @@ class Train:
         grows = "a batch that grows has both batch_start and ramp_tokens"
         if self.decay_tokens:
             lengths = f"got {self.decay_tokens} and {self.warmup_tokens}"
-            check(self.decay_tokens > self.warmup_tokens, f"decay_tokens is above warmup_tokens, {lengths}")
+            check(self.decay_tokens > (self.warmup_tokens or 0), f"decay_tokens is above warmup_tokens, {lengths}")
         check((self.batch_start > 0) == (self.ramp_tokens > 0), f"{grows}, got {self.batch_start}, {self.ramp_tokens}")
         check(0 < self.learning_rate < math.inf, f"learning_rate is a number above 0, got {self.learning_rate}")
-        for name in FROM_ZERO:
+        for name in (*FROM_ZERO, *(("warmup_tokens",) if self.warmup_tokens is not None else ())):
             value = getattr(self, name)
             check(0 <= value < math.inf, f"{name} is a number from 0 on, got {value}")
         check(0 <= self.seed < 2**64, f"seed lies in 0..2^64-1, got {self.seed}")

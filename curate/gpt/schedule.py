@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from curate.gpt.config import STEPS, Train
+from curate.gpt.config import LONGEST_WARMUP, STEPS, Train
 
 FINAL_SHARE = 0.1  # of the learning rate, at the end of the cosine; GPT-3, appendix B
 
@@ -99,14 +99,16 @@ def _share(settings: Train, tokens: int) -> float:
 
 def _schedule(settings: Train, tokens: int, horizon: float) -> Schedule:
     windows = max(1, math.ceil(tokens / settings.context))
+    decay = horizon * settings.decay_tokens or windows * settings.context
+    warmup = settings.warmup_tokens
     return Schedule(
         windows=windows,
         context=settings.context,
         batch=settings.batch,
         batch_start=settings.batch_start or settings.batch,
         learning_rate=settings.learning_rate,
-        warmup=horizon * settings.warmup_tokens,
-        decay=horizon * settings.decay_tokens or windows * settings.context,
+        warmup=min(LONGEST_WARMUP, decay / 4) if warmup is None else horizon * warmup,
+        decay=decay,
         ramp=horizon * settings.ramp_tokens,
         horizon=horizon,
     )

@@ -53,6 +53,11 @@ def test_a_horizon_alone_gives_the_length_and_nothing_gives_an_epoch():
     assert len(batches(schedule_of(Train(), 10**6))) == 200
 
 
+@pytest.mark.parametrize(("steps", "warmup"), [(200, 100_000), (100, 51_200), (1, 512)])
+def test_the_warm_up_is_a_quarter_of_a_short_run(steps, warmup):
+    assert schedule_of(Train(steps=steps), 10**6).warmup == warmup
+
+
 @pytest.mark.parametrize(("step", "rate"), [(1, 0.1), (10, 1.0), (60, 0.55), (110, 0.1)])
 def test_the_learning_rate_warms_up_and_falls_to_a_tenth(step, rate):
     settings = Train(learning_rate=1.0, warmup_tokens=10 * 16 * 128, steps=110)
