@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
+SHOWN_FILES = 3
+
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -56,7 +58,7 @@ def tasks(
     for item in items:
         for line in _shown(task, item, total, shots):
             say(console, line)
-    for line in _about(task, total, shots):
+    for line in _about(task, seed, shots):
         say(console, line)
 
 
@@ -100,16 +102,23 @@ def _text(context: str) -> list[str]:
     return f"<|endoftext|>{context}".split("\n")
 
 
-def _about(task: "Task", total: int, shots: int) -> list[str]:
+def _about(task: "Task", seed: int, shots: int) -> list[str]:
     """Returns what is measured, and where the items and the demonstrations come from."""
+    from curate.evaluate import tasks
     from curate.evaluate.config import MEASURES
-    from curate.evaluate.tasks import is_generated
 
-    choice = f" ({task.normalise}; chance {task.chance:.0%})" if task.form == "choice" else ""
-    lines = [f"{task.name}: {total:,} items; right where {MEASURES[task.form]}{choice}"]
-    if is_generated(task):
-        lines.append(f"{task.name}: made from the seed")
-    elif shots:
-        source = ", ".join(task.demonstrations) or "the other items, as no file of a training split is there"
+    examples = tasks.examples(task, seed)
+    guess = f"{tasks.chance(examples, task.form):.0%}"
+    choice = f" ({task.normalise}; chance {guess})" if task.form == "choice" else ""
+    lines = [f"{task.name}: {len(examples):,} items; right where {MEASURES[task.form]}{choice}"]
+    if tasks.is_generated(task):
+        return [*lines, f"{task.name}: made from seed {seed}" + (f" and {task.items[0]}" if task.items else "")]
+    lines.append(f"{task.name}: items come from {_files(task.items)}")
+    if shots:
+        source = _files(task.demonstrations) or "the other items, as no file of a training split is there"
         lines.append(f"{task.name}: demonstrations come from {source}")
     return lines
+
+
+def _files(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:SHOWN_FILES]) + (f" and {len(names) - SHOWN_FILES} more" if names[SHOWN_FILES:] else "")

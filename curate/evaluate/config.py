@@ -80,3 +80,4 @@ class Task:
         )
         check(0 <= self.chance < 1, f"chance: {self.chance} does not lie from 0 to below 1")
         check(bool(self.stop), "stop: is empty")
+        check(all((*self.items, *self.demonstrations)), "items, demonstrations: a name of a file is empty")

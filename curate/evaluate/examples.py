@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import storage
-from curate.errors import UserError
+from curate.errors import SettingsError, UserError
 from curate.evaluate.config import Layout, Task
 from curate.evaluate.templates import MissingColumn, Row, fill
 from curate.inputs.forms import PACKINGS, form_of, unpacked_name
@@ -45,10 +45,10 @@ def find(names: tuple[str, ...], folder: Path, task: str) -> list[Path]:
     """Returns the files that the first of these names has in the folder, or in one of the task's name within it."""
     for base in (folder / task, folder):
         for name in names:
-            matches = {path for end in ("", *PACKINGS) for path in base.glob(name + end) if path.is_file()}
+            matches = {path for end in ("", *PACKINGS) for path in _matches(base, name + end) if path.is_file()}
             if not matches:
                 continue
-            folders = sorted({path.parent.relative_to(base).as_posix() for path in matches})
+            folders = sorted({path.parent.name for path in matches})
             if name.startswith("*/") and len(folders) > 1:
                 raise UserError(
                     f"{base}: {name} lies in several folders ({_some(folders)}); name one of them as --data"
@@ -58,6 +58,16 @@ def find(names: tuple[str, ...], folder: Path, task: str) -> list[Path]:
                 by_name.setdefault(unpacked_name(str(path)), path)
             return list(by_name.values())
     return []
+
+
+def _matches(base: Path, name: str) -> list[Path]:
+    """Returns the paths that a name with `*` and `**` has in a folder; a name from the root on is itself."""
+    if Path(name).is_absolute():
+        return [Path(name)]
+    try:
+        return list(base.glob(name))
+    except ValueError as error:
+        raise SettingsError(f"{name!r} names no files: {error}") from None
 
 
 def read(files: tuple[str, ...], task: Task) -> tuple[Example, ...]:

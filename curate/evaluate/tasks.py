@@ -150,7 +150,7 @@ def examples(task: Task, seed: int) -> tuple[Example, ...]:
     return _read(task.items, task)
 
 
-def chance(items: Sequence[Item], form: str) -> float:
+def chance(items: Sequence[Item | Example], form: str) -> float:
     """Returns the accuracy that a guess would have on these items: one in the number of choices, 0 without choices."""
     return sum(1 / len(item.choices) for item in items) / len(items) if form == "choice" and items else 0.0
 

@@ -14,6 +14,7 @@ Row = Mapping[str, Any]
 Filter = Callable[[str, Row], str]
 Part = str | tuple[str, tuple[str, ...]]  # a literal text, or a path and its filters
 HOLE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+LAST_SENTENCE = re.compile(r"([.!?]['\"”’)]* )([a-z])(?=[^.!?]*$)")
 UPPER = frozenset(("A", "An", "The", "She", "He", "It", "They", "My", "His", "Her", "Their"))
 POSSESSIVE = frozenset(("my", "his", "her", "our", "their"))
 
@@ -137,8 +138,7 @@ def capital_last_sentence(text: str, row: Row) -> str:
     >>> capital_last_sentence("A man sits on a roof. he", {})
     'A man sits on a roof. He'
     """
-    before, stop, last = text.rpartition(". ")
-    return before + stop + capital_first(last, row)
+    return LAST_SENTENCE.sub(lambda match: match[1] + match[2].upper(), text)
 
 
 def no_full_stop(text: str, row: Row) -> str:

@@ -37,6 +37,7 @@ def test_prompts_are_shown_as_a_model_is_given_them(tmp_path, call):
     assert lines[6:8] == ["=> ' push'", "=> ' pull' (right)"]
     assert lines[8:] == [
         "piqa: 2 items; right where the likeliest completion is the right one (per_token; chance 50%)",
+        f"piqa: items come from {tmp_path / 'piqa.jsonl'}",
         "piqa: demonstrations come from the other items, as no file of a training split is there",
     ]
 
@@ -56,3 +57,13 @@ def test_prompts_as_json_hold_the_items_whole(call):
     assert len(shown["items"]) == 5
     assert shown["task"]["form"] == "generate"
     assert all(item["context"].count("\n") == 3 for item in shown["items"])
+
+
+def test_the_files_that_are_read_are_named(tmp_path, call):
+    pair = json.dumps({"sentence_good": "He runs.", "sentence_bad": "He run."})
+    for number in range(5):
+        (tmp_path / f"{number}.jsonl").write_text(pair)
+    done = call("tasks", "blimp", "--data", ".", cwd=tmp_path)
+    assert "blimp: 5 items; right where the likeliest completion is the right one (sum; chance 50%)" in done.out
+    assert f"items come from {tmp_path}/0.jsonl, {tmp_path}/1.jsonl, {tmp_path}/2.jsonl and 2 more" in done.out
+    assert "copy: made from seed 4" in call("tasks", "copy", "--seed", 4).out

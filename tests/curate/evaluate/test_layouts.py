@@ -16,7 +16,8 @@ ROWS = [
         "hellaswag_val.jsonl",
         {
             "activity_label": "Diving",
-            "ctx": "A man climbs. he",
+            "ctx_a": "A man climbs.",
+            "ctx_b": "he",
             "endings": ["falls.", "jumps. [title] Try.", "[header] ok", "."],
             "label": 1,
         },

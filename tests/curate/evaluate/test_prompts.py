@@ -1,23 +1,23 @@
 """The prompts of items: their format at K = 0, 1 and 3, and the laws of their draws."""
 
 import json
+from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import tomli_w
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from own_rows import json_lines
 
 from curate.errors import UserError
 from curate.evaluate import tasks
-from curate.evaluate.config import Layout, Task
-from curate.evaluate.examples import Example
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "prompts.json").read_text())["cases"]
-QUESTION = Layout(contexts=("{q}",), choices=("{c}",), gold="{g}")
-CHOICE = Task(name="own", form="choice", layouts=(QUESTION,))
+CHOICE = {"form": "choice", "layouts": [{"contexts": ["{q}"], "choices": ["{c}"], "gold": "{g}"}]}
 
 
 def own(folder, task, rows, pool=()):
@@ -61,24 +61,11 @@ rows = st.lists(
 )
 
 
-def example(row):
-    return Example(contexts=(row["q"],), choices=tuple(row["c"]), gold=row["g"])
-
-
-@pytest.fixture
-def made(monkeypatch):
-    """Makes a task of rows without a file."""
-    held = {}
-    monkeypatch.setattr(tasks, "_read", lambda files, task: held[files])
-
-    def make(items, pool=()):
-        names = (f"items{len(held)}",), ((f"pool{len(held)}",) if pool else ())
-        held[names[0]] = tuple(map(example, items))
-        held[names[1]] = tuple(map(example, pool))
-        tasks._sorted.cache_clear()
-        return replace(CHOICE, items=names[0], demonstrations=names[1])
-
-    return make
+@contextmanager
+def written(items, pool=()):
+    """Writes a task with these items and demonstrations, and reads it."""
+    with TemporaryDirectory() as folder:
+        yield own(Path(folder), CHOICE, items, pool)
 
 
 def shown(item):
@@ -86,32 +73,28 @@ def shown(item):
     return item.context.split("\n\n")[:-1]
 
 
-@pytest.mark.usefixtures("made")
-class TestLaws:
-    @pytest.fixture(autouse=True)
-    def _keep(self, made):
-        type(self).make = staticmethod(made)
+def texts(items):
+    return [(item.context, item.choices, item.gold) for item in items]
 
-    @given(
-        items=rows, pool=rows, seed=st.integers(0, 9), limit=st.integers(1, 20), shots=st.integers(0, 2), data=st.data()
-    )
-    def test_draws_depend_neither_on_the_order_nor_on_the_limit(self, items, pool, seed, limit, shots, data):
-        if len({row["q"] for row in pool}) <= shots:
-            return
-        before = {(item.context, item.choices, item.gold) for item in tasks.items(self.make(items, pool), shots, seed)}
-        shuffled = self.make(data.draw(st.permutations(items)), data.draw(st.permutations(pool)))
-        after = [(item.context, item.choices, item.gold) for item in tasks.items(shuffled, shots, seed)]
-        some = tasks.items(shuffled, shots, seed, limit)
-        assert set(after) == before
-        assert len(some) == min(limit, len(items))
-        assert {(item.context, item.choices, item.gold) for item in some} <= before
-        assert [item.number for item in some] == sorted({item.number for item in some})
-        fewer = tasks.items(shuffled, shots, seed, max(1, limit - 1))
-        assert {item.number for item in fewer} <= {item.number for item in some}
 
-    @given(items=rows, pool=st.one_of(st.just([]), rows), seed=st.integers(0, 9), shots=st.integers(1, 4))
-    def test_demonstrations_differ_and_never_ask_what_the_item_asks(self, items, pool, seed, shots):
-        task = self.make(items, pool)
+@given(items=rows, pool=rows, seed=st.integers(0, 9), limit=st.integers(1, 20), shots=st.integers(0, 2), data=st.data())
+def test_draws_depend_neither_on_the_order_nor_on_the_limit(items, pool, seed, limit, shots, data):
+    assume(len({row["q"] for row in pool}) > shots)
+    with written(items, pool) as task:
+        before = set(texts(tasks.items(task, shots, seed)))
+    with written(data.draw(st.permutations(items)), data.draw(st.permutations(pool))) as task:
+        after = tasks.items(task, shots, seed)
+        some = tasks.items(task, shots, seed, limit)
+        fewer = tasks.items(task, shots, seed, max(1, limit - 1))
+    assert set(texts(after)) == before
+    assert len(some) == min(limit, len(items))
+    assert [item for item in after if item.number in {item.number for item in some}] == some
+    assert {item.number for item in fewer} <= {item.number for item in some}
+
+
+@given(items=rows, pool=st.one_of(st.just([]), rows), seed=st.integers(0, 9), shots=st.integers(1, 4))
+def test_demonstrations_differ_and_never_ask_what_the_item_asks(items, pool, seed, shots):
+    with written(items, pool) as task:
         for number, row in enumerate(items):
             others = {other["q"] for other in pool or items} - {row["q"]}
             if len(others) < shots:
@@ -119,24 +102,24 @@ class TestLaws:
                     tasks.prompt(task, number, shots, seed)
                 continue
             lines = shown(tasks.prompt(task, number, shots, seed))
-            asked = [line.split(" ")[0] for line in lines]
-            assert len(lines) == len(set(asked)) == shots
-            assert set(asked) <= others
-            fewer = shown(tasks.prompt(task, number, shots - 1, seed))
-            assert lines[: shots - 1] == fewer
+            asked = {line.split(" ")[0] for line in lines}
+            assert len(lines) == len(asked) == shots
+            assert asked <= others
+            assert lines[: shots - 1] == shown(tasks.prompt(task, number, shots - 1, seed))
 
-    def test_another_seed_draws_other_demonstrations(self):
-        task = self.make([{"q": f"q{number}", "c": ["a", "b"], "g": 0} for number in range(50)])
+
+def test_another_seed_draws_other_demonstrations():
+    with written([{"q": f"q{number}", "c": ["a", "b"], "g": 0} for number in range(50)]) as task:
         assert tasks.items(task, 2, 0) == tasks.items(task, 2, 0)
         assert tasks.items(task, 2, 0) != tasks.items(task, 2, 1)
 
-    def test_every_demonstration_is_drawn_about_as_often(self):
-        pool = [{"q": f"p{number}", "c": ["a", "b"], "g": 0} for number in range(20)]
-        task = self.make([{"q": f"q{number}", "c": ["a", "b"], "g": 0} for number in range(2000)], pool)
-        counts = dict.fromkeys((row["q"] for row in pool), 0)
-        for item in tasks.items(task, 1, 0):
-            counts[shown(item)[0].split(" ")[0]] += 1
-        assert 60 < min(counts.values()) <= max(counts.values()) < 150  # 100 each, four standard deviations
+
+def test_every_demonstration_is_drawn_about_as_often():
+    pool = [{"q": f"p{number}", "c": ["a", "b"], "g": 0} for number in range(20)]
+    with written([{"q": f"q{number}", "c": ["a", "b"], "g": 0} for number in range(2000)], pool) as task:
+        counts = Counter(shown(item)[0].split(" ")[0] for item in tasks.items(task, 1, 0))
+    assert len(counts) == 20
+    assert 60 < min(counts.values()) <= max(counts.values()) < 150  # 100 each, four standard deviations
 
 
 def test_chance_is_the_mean_over_the_choices_of_items():
