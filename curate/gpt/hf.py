@@ -161,20 +161,15 @@ def architecture(shape: Shape) -> str:
     return "gpt_neo"
 
 
-def check_place(folder: Path) -> None:
-    """Raises SettingsError, which names the file, where one in the folder would be replaced that is not ours."""
-    check_free(folder / RECORD, FILES)
-
-
 def export(saved: "Saved", folder: Path) -> Exported:
     """Writes a model that was trained as transformers loads it, with its tokenizer and a card; all files or none.
 
-    Raises SettingsError, before any work, where transformers has no class for the model, or a file in the folder would
-    be replaced that is not ours.
+    Raises SettingsError, before any work, where transformers has no class for the model, or where a file in the folder
+    would be replaced that is not ours.
     """
     shape, tokenizer, ids = saved.model.shape, saved.tokenizer, saved.vocabulary.ids
     family = architecture(shape)
-    check_place(folder)
+    check_free(folder / RECORD, FILES)
     files = merges.files_of(tokenizer, saved.tokenizer_file, shape.context)
     notes = [] if files else [f"There are no tokenizer files: {tokenizer.name} cannot be stated exactly."]
     ends: dict[str, Any] = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), tokenizer.eot)
@@ -329,13 +324,13 @@ def _from_gpt_neo(shape: Shape, read: "Callable[[str], Tensor]", name: str) -> "
 
 def _write_weights(path: Path, saved: "Saved", family: str) -> None:
     """Writes the weights of a model under the names of transformers; the head is the embedding, and is left out."""
-    from safetensors.torch import save_file
+    from curate.gpt.checkpoint import write_tensors
 
     convert = _to_gpt2 if family == "gpt2" else _to_gpt_neo
     state = saved.model.state_dict()
     state["wte.weight"] = _spread(state["wte.weight"], saved.vocabulary.ids, saved.tokenizer.vocabulary)
     tensors = (named for item in state.items() for named in convert(saved.model.shape, *item))
-    save_file({PREFIX + name: tensor.clone().contiguous() for name, tensor in tensors}, path, {"format": "pt"})
+    write_tensors(path, {PREFIX + name: tensor.clone() for name, tensor in tensors}, {"format": "pt"})
 
 
 def _spread(weight: "Tensor", ids: Tokens, vocabulary: int) -> "Tensor":
@@ -375,15 +370,15 @@ def _card(saved: "Saved", family: str, notes: Sequence[str]) -> str:
     facts = [
         f"{shape.parameters:,} parameters: {shape.layers} layers of width {shape.width} with {shape.heads} heads; a"
         f" context of {shape.context:,} tokens; attention is {attention}.",
-        f"Trained by curate on {run['tokens']:,} tokens of {manifest['name']}, whose manifest has the sha256"
-        f" {manifest['sha256']}.",
+        f"Trained by curate on {run['tokens']:,} tokens of {manifest['name']} (manifest sha256 {manifest['sha256']}).",
         f"Documents end with `{saved.tokenizer.eot_token}`; a text starts after one.",
         *notes,
     ]
     if run.get("bits_per_byte") is not None:
         facts.append(f"Held-out text takes {run['bits_per_byte']:.4f} bits per byte.")
     head = "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags: [curate]\n---"
-    return "\n".join((head, f"# {manifest['name']}: {CLASSES[family]}\n", *(f"- {fact}" for fact in facts), ""))
+    title = f"# {manifest['name']}: {CLASSES[family]}\n"
+    return "\n".join((head, title, *(f"- {fact}" for fact in facts), ""))
 
 
 def _short(value: Any) -> str:

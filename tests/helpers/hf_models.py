@@ -1,13 +1,11 @@
 """Small models of transformers and of ours, far from their first weights, and what the two say of the same ids."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-os.environ["HF_HUB_OFFLINE"] = "1"
 torch = pytest.importorskip("torch", reason="the model needs torch: pip install '.[train]'")
 transformers = pytest.importorskip("transformers", reason="needs transformers: pip install '.[dev]'")
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hf_models import difference, gpt2, gpt_neo, ids_of, read, torch, trained
-from own_tokenizers import STORY
+from hf_models import difference, gpt2, gpt_neo, ids_of, read, torch, trained, transformers
+from own_tokenizers import STORY, byte_level
 from safetensors.torch import load_file, save_file
 from small_sets import write
 
 from curate.gpt import hf
+from curate.gpt.checkpoint import load as load_run
 from curate.gpt.config import Train
 from curate.gpt.heldout import NO_TOKEN, held_out
 from curate.gpt.shapes import Shape
@@ -27,12 +28,7 @@ SMALL = Shape(layers=3, heads=3, width=24, context=24, vocabulary=50257)
 BANDED = {"layers": 4, "band": 5, "query_bias": False}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread_offline")
 
 
 def without_prefix(folder):
@@ -138,7 +134,6 @@ def test_greedy_text_of_transformers_is_ours(ids, banding, tmp_path):
 
 def test_bits_per_byte_of_held_out_text_are_the_same(tmp_path):
     pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install '.[train]'")
-    from curate.gpt.checkpoint import load as load_run
     from curate.gpt.train import train
 
     ids = [number for text in STORY for number in load.load("gpt2").encode(text).tolist()]
@@ -167,3 +162,39 @@ def test_the_page_s_example_writes_the_text_that_our_model_writes(tmp_path, monk
     ours = saved.model.generate(start, 20, temperature=0)[0].tolist()
     assert 50256 not in ours[1:]
     assert capsys.readouterr().out == saved.tokenizer.decode(ours) + "\n"
+
+
+def stopped(manifest, out, **settings):
+    """Trains until the step after a checkpoint, where an interrupt ends it."""
+    from curate.gpt.train import train
+
+    def stop(step, loss):
+        if step == 5:
+            raise KeyboardInterrupt
+
+    sizes = {"layers": 1, "heads": 2, "width": 16, "context": 16, "batch": 2, "steps": 8, "sample_tokens": 2}
+    with pytest.raises(KeyboardInterrupt):
+        train(manifest, out, Train(**sizes, checkpoint_tokens=64, **settings), stop)
+    return sorted((out / "checkpoints").glob("step-*.safetensors"))[-1]
+
+
+def test_a_run_that_is_not_finished_and_a_checkpoint_are_exported_with_the_dataset_s_own_tokenizer(tmp_path):
+    pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install '.[train]'")
+    (tmp_path / "data" / "tokenize").mkdir(parents=True)
+    own = load.load(str(byte_level(tmp_path / "data" / "tokenize" / "tokenizer.json")))
+    ids = [number for text in STORY for number in own.encode(text).tolist()]
+    manifest = write(tmp_path / "data", {"stories": (1, {"train": [ids], "valid": [ids]})}, {"tokenizer": own.stated()})
+    newest = stopped(manifest, tmp_path / "run", vocabulary="full")
+    hf.export(load_run(tmp_path / "run"), tmp_path / "out")
+    hf.export(load_run(newest), tmp_path / "of checkpoint")
+    weights = [(tmp_path / name / hf.WEIGHTS).read_bytes() for name in ("out", "of checkpoint")]
+    assert weights[0] == weights[1]
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert theirs(STORY[1])["input_ids"] == own.encode(STORY[1]).tolist()[:-1]
+    assert (theirs.eos_token_id, read(tmp_path / "out").config.vocab_size) == (own.eot, own.vocabulary)
+    assert "Trained by curate on 128 tokens of test (manifest sha256 " in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_others_may_read_the_weights_as_far_as_any_new_file(tmp_path):
+    hf.export(trained(SMALL), tmp_path)
+    assert {path.stat().st_mode for path in tmp_path.iterdir()} == {(tmp_path / hf.CONFIG).stat().st_mode}

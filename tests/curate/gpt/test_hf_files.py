@@ -14,6 +14,8 @@ from curate.errors import SettingsError
 from curate.gpt import hf
 from curate.gpt.shapes import Shape, preset
 
+pytestmark = pytest.mark.usefixtures("one_thread_offline")
+
 SMALL = Shape(layers=1, heads=2, width=8, context=16, vocabulary=50257)
 
 

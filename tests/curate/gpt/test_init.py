@@ -20,6 +20,8 @@ pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip i
 
 from curate.gpt.train import train
 
+pytestmark = pytest.mark.usefixtures("one_thread_offline")
+
 SIZES = {"n_embd": 16, "n_head": 2, "n_layer": 1, "n_positions": 16, "vocab_size": 50257}
 SETTINGS = Train(
     **{"layers": 1, "heads": 2, "width": 16, "context": 16, "batch": 2, "steps": 2, "sample_tokens": 2},
