@@ -168,8 +168,8 @@ def stopped(manifest, out, **settings):
     """Trains until the step after a checkpoint, where an interrupt ends it."""
     from curate.gpt.train import train
 
-    def stop(step, loss):
-        if step == 5:
+    def stop(progress):
+        if progress.step == 5:
             raise KeyboardInterrupt
 
     sizes = {"layers": 1, "heads": 2, "width": 16, "context": 16, "batch": 2, "steps": 8, "sample_tokens": 2}
