@@ -16,7 +16,7 @@ from own_tokenizers import STORY, byte_level
 from safetensors.torch import load_file, save_file
 from small_sets import write
 
-from curate.gpt import hf
+from curate.gpt import hf, sampling
 from curate.gpt.checkpoint import load as load_run
 from curate.gpt.config import Train
 from curate.gpt.heldout import NO_TOKEN, held_out
@@ -25,6 +25,7 @@ from curate.tokens import load
 
 EXACT = [(torch.float64, 1e-10), (torch.float32, 1e-5)]
 SMALL = Shape(layers=3, heads=3, width=24, context=24, vocabulary=50257)
+GREEDY = sampling.Sampling(tokens=20, temperature=0)
 BANDED = {"layers": 4, "band": 5, "query_bias": False}
 
 
@@ -123,8 +124,8 @@ def test_a_compact_vocabulary_is_expanded_and_the_ids_that_occur_keep_their_logi
 def test_greedy_text_of_transformers_is_ours(ids, banding, tmp_path):
     saved = trained(replace(SMALL, vocabulary=len(ids), **banding), ids=ids)
     hf.export(saved, tmp_path)
-    start = torch.from_numpy(saved.vocabulary.encode(np.array([[50256, 13, 5]])))
-    ours = saved.vocabulary.decode(saved.model.generate(start, 20, temperature=0)[0].tolist())
+    start = saved.vocabulary.encode(np.array([50256, 13, 5])).tolist()
+    ours = saved.vocabulary.decode([*start, *sampling.write(saved.model, start, GREEDY)])
     prompt = torch.tensor([[50256, 13, 5]])
     theirs = read(tmp_path).generate(
         prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=20, do_sample=False, eos_token_id=-1
@@ -158,8 +159,8 @@ def test_the_page_s_example_writes_the_text_that_our_model_writes(tmp_path, monk
     page = Path(hf.__file__).with_name("README.md").read_text()
     monkeypatch.chdir(tmp_path)
     exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
-    start = torch.tensor([[50256, *load.load("gpt2").encode("The keeper").tolist()[:-1]]])
-    ours = saved.model.generate(start, 20, temperature=0)[0].tolist()
+    start = [50256, *load.load("gpt2").encode("The keeper").tolist()[:-1]]
+    ours = [*start, *sampling.write(saved.model, start, GREEDY)]
     assert 50256 not in ours[1:]
     assert capsys.readouterr().out == saved.tokenizer.decode(ours) + "\n"
 
