@@ -63,6 +63,7 @@ class Task:
     description: str = ""  # stands before the demonstrations
     separator: str = "\n\n"  # stands between the description, the demonstrations and the item
     lead: str = " "  # stands between a context and its completion, and is scored with the completion
+    continues: bool = False  # completions go on with the sentence: no lead before closing punctuation or 's
     normalise: str = "per_token"  # how the likelihoods of completions are made comparable, one of NORMALISATIONS
     unconditional: str = ""  # the context of the likelihood that `unconditional` divides by
     stop: str = "\n"  # ends a generated answer

@@ -5,6 +5,7 @@ on the other items nor on their order, and those for K are the first of those fo
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -19,6 +20,8 @@ from curate.evaluate.examples import Example, find, read, text_lines
 from curate.inputs.forms import form_of
 from curate.records import keyed_hash
 from curate.settings import Where
+
+CLOSING = re.compile(r"[.,;:!?)]|['’]s\b")  # stands without a blank behind what goes before it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,7 @@ def prompt(task: Task, number: int, shots: int, seed: int) -> Item:
     return Item(
         number=number,
         context=contexts[example.gold if len(contexts) > 1 else 0],
-        choices=tuple(task.lead + choice for choice in example.choices),
+        choices=tuple(_lead(task, choice) + choice for choice in example.choices),
         gold=example.gold,
         unconditional=task.unconditional,
         contexts=contexts if len(contexts) > 1 else (),
@@ -122,7 +125,12 @@ def prompt(task: Task, number: int, shots: int, seed: int) -> Item:
 def shown_with_answer(task: Task, example: Example) -> str:
     """Returns an example as a demonstration: its context with the right completion."""
     context = example.contexts[example.gold if len(example.contexts) > 1 else 0]
-    return context + (task.lead if context else "") + example.choices[example.gold]
+    choice = example.choices[example.gold]
+    return context + (_lead(task, choice) if context else "") + choice
+
+
+def _lead(task: Task, choice: str) -> str:
+    return "" if task.continues and CLOSING.match(choice) else task.lead
 
 
 def demonstrations(task: Task, example: Example, shots: int, seed: int) -> list[Example]:

@@ -1,6 +1,7 @@
 """The bundled definitions over rows as each publisher writes them, and over the real files where they are present."""
 
 import json
+import re
 
 import pytest
 from own_rows import json_lines, parquet
@@ -18,14 +19,14 @@ ROWS = [
             "activity_label": "Diving",
             "ctx_a": "A man climbs.",
             "ctx_b": "he",
-            "endings": ["falls.", "jumps. [title] Try.", "[header] ok", "."],
+            "endings": ["falls.", "jumps. [title] Try.", "[header] ok", ", it falls."],
             "label": 1,
         },
         [
             "Diving: A man climbs. He| falls.",
             "Diving: A man climbs. He| jumps.. Try.",
             "Diving: A man climbs. He| ok",
-            "Diving: A man climbs. He| .",
+            "Diving: A man climbs. He|, it falls.",
         ],
         1,
     ),
@@ -219,8 +220,7 @@ def test_a_bundled_task_reads_its_real_file(name, data):
     assert tasks.chance(items, task.form) == pytest.approx(task.chance, abs=0.001)
     for item in tasks.items(task, 3, 0, 50):
         for context, completion in item.pairs:
-            assert completion.startswith(" ")
-            assert not completion.startswith("  ")
+            assert re.match(" [^ ]|[.,)'][^ ]*" if task.continues else " [^ ]", completion)
             assert not context.endswith((" ", "\n"))
 
 
