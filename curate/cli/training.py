@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from curate.gpt.config import Train
     from curate.gpt.logs import Progress
 
-UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+UNITS = ("", "k", "M", "B", "T")
 
 
 class Shown(Topic):
@@ -110,8 +110,8 @@ def count(number: float) -> str:
     >>> count(41_000_000), count(9_830_000), count(12_345), count(384), count(999_999)
     ('41.0M', '9.83M', '12.3k', '384', '1.00M')
     """
-    for size, unit in UNITS:
-        if round(number / size, 2 if number < 9.995 * size else 1 if number < 99.95 * size else 0) >= 1:
-            digits = 2 if number < 9.995 * size else 1 if number < 99.95 * size else 0
-            return f"{number / size:.{digits}f}{unit}"
-    return f"{number:.0f}"
+    power, digits = 0, 0
+    while number >= 999.5 and power < len(UNITS) - 1:
+        number, power = number / 1000, power + 1
+        digits = 2 if number < 9.995 else 1 if number < 99.95 else 0
+    return f"{number:.{digits}f}{UNITS[power]}"
