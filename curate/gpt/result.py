@@ -1,6 +1,7 @@
 """The result of a training run: its outcome, and the record and the files that it leaves; without torch."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from curate.storage.writing import sha256_of, unsealed
 RECORD = "train.json"  # is removed before another file is replaced, and written last
 WEIGHTS = "model.safetensors"
 FILES = ("loss.csv", "loss.png", WEIGHTS, "tokenizer.json", "vocabulary.json")
+SHOWN = 5  # sources that the lines of an outcome name
 CHECKPOINTS = "checkpoints"  # the folder of those of a run
 
 
@@ -28,7 +30,8 @@ class Trained:
     last_loss: float
     valid_before: float | None  # None without held-out text
     valid_after: float | None
-    bits_per_byte: float | None  # of held-out text in UTF-8; None where its bytes are not stated
+    bits_by_source: Mapping[str, float]  # bits per byte of the held-out text of each source
+    bits_per_byte: float | None  # of all held-out text in UTF-8; None where the tokenizer's ids have no bytes
     sample: str  # a text that the model wrote
     fingerprint: str  # the loader's
     seconds: float
@@ -81,4 +84,8 @@ def lines(out: Path) -> list[str]:
     summary = [f"loss      {result['first_loss']:.3f} before, {result['last_loss']:.3f} after"]
     if result["valid_before"] is not None:
         summary.append(f"held out  {result['valid_before']:.3f} before, {result['valid_after']:.3f} after")
+        bits = [f"{name} {value:.3f}" for name, value in result.get("bits_by_source", {}).items()]
+        if result.get("bits_per_byte") is not None:
+            more = f" and {len(bits) - SHOWN} more" if len(bits) > SHOWN else ""
+            summary.append(f"per byte  {result['bits_per_byte']:.3f} bits: {', '.join(bits[:SHOWN])}{more}")
     return [*summary, f"curve     {out / 'loss.png'}", f"sample    {' '.join(result['sample'].split())}"]

@@ -335,6 +335,7 @@ def _outcome(task: Task, course: Course, sample: str, seconds: float) -> Trained
         valid_before=valid[0],
         valid_after=valid[-1],
         bits_per_byte=course.log.bits_per_byte,
+        bits_by_source=rows[-1].bits_by_source,
         sample=sample,
         fingerprint=task.loader.fingerprint(),
         seconds=seconds,
