@@ -174,7 +174,7 @@ def _filled(templates: tuple[str, ...], row: Row) -> tuple[str, ...]:
     texts = tuple(text.strip() for template in templates for text in fill(template, row))
     for text in texts:
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise ValueError(f"bytes that are no UTF-8 in {text[:60]!r}")
+            raise ValueError(f"half a character, or bytes that are no UTF-8, in {text[:60]!r}")
     return texts
 
 

@@ -191,8 +191,8 @@ def _bundled(name: str) -> Task:
     tasks = bundled()
     if name not in tasks:
         close = difflib.get_close_matches(name, tasks, n=1)
-        mend = f"did you mean {close[0]!r}?" if close else "curate tasks lists them"
-        raise SettingsError(f"no task is called {name!r}; {mend} A task of your own is a .toml file")
+        mend = f"did you mean {close[0]!r}?" if close else "curate tasks lists them."
+        raise SettingsError(f"no task is called {name!r}: {mend} A task of your own is a .toml file.")
     return tasks[name]
 
 

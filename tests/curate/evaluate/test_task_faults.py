@@ -82,7 +82,10 @@ def test_a_column_that_the_file_lacks_is_named_with_those_that_it_has(tmp_path):
         (b"", "items.jsonl, row 1: the file is empty"),
         (b"\n", "items.jsonl: no item of own in it"),
         (json.dumps(GOOD).encode() + b"\n{", "items.jsonl, row 2: "),
-        (b'{"q": "\xff", "c": ["no", "yes"], "g": 1}', "items.jsonl, row 1: bytes that are no UTF-8"),
+        (
+            b'{"q": "\xff", "c": ["no", "yes"], "g": 1}',
+            "items.jsonl, row 1: half a character, or bytes that are no UTF-8, in ",
+        ),
     ],
 )
 def test_a_damaged_file_is_named(content, message, tmp_path):
@@ -105,7 +108,7 @@ def test_no_toml_is_refused_with_its_line(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("piqqa",), "no task is called 'piqqa'; did you mean 'piqa'? A task of your own is a .toml file"),
+        (("piqqa",), "no task is called 'piqqa': did you mean 'piqa'? A task of your own is a .toml file."),
         (("piqa",), "piqa reads files: name their folder with --data (piqa.jsonl, "),
         (("piqa", "--data", "none"), "none: no such folder"),
         (("piqa", "--data", "."), ".: holds no file of piqa: piqa.jsonl, "),
