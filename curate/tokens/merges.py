@@ -7,6 +7,7 @@ merge makes are taken whole by both (`ignore_merges`). Names of special tokens m
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ BYTES |= {byte: chr(0x100 + number) for number, byte in enumerate(sorted({*range
 Ranks = Mapping[bytes, int]
 
 
+@lru_cache(maxsize=2)
 def tokenizer_json(name: str) -> bytes | None:
     """Returns the content of a tokenizer.json for the encoding of this name; None where it might not be exact."""
     if name not in NAMES:

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hf_models import difference, gpt2, gpt_neo, ids_of, read, torch, trained, transformers
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from own_tokenizers import STORY, byte_level
 from safetensors.torch import load_file, save_file
 from small_sets import write
@@ -139,8 +141,8 @@ def test_bits_per_byte_of_held_out_text_are_the_same(tmp_path):
 
     ids = [number for text in STORY for number in load.load("gpt2").encode(text).tolist()]
     manifest = write(tmp_path / "data", {"stories": (1, {"train": [ids * 3], "valid": [ids]})})
-    settings = Train(layers=2, heads=2, width=16, context=24, batch=4, steps=8, vocabulary="full", valid_windows=32)
-    train(manifest, tmp_path / "run", settings)
+    chosen = Train(layers=2, heads=2, width=16, context=24, batch=4, steps=8, vocabulary="full", valid_windows=32)
+    train(manifest, tmp_path / "run", chosen)
     saved = load_run(tmp_path / "run")
     hf.export(saved, tmp_path / "out")
     (source,) = held_out(manifest, 24, 32, load.load("gpt2").byte_lengths())
@@ -199,3 +201,36 @@ def test_a_run_that_is_not_finished_and_a_checkpoint_are_exported_with_the_datas
 def test_others_may_read_the_weights_as_far_as_any_new_file(tmp_path):
     hf.export(trained(SMALL), tmp_path)
     assert {path.stat().st_mode for path in tmp_path.iterdir()} == {(tmp_path / hf.CONFIG).stat().st_mode}
+
+
+@st.composite
+def shapes(draw):
+    heads = draw(st.integers(1, 3))
+    pattern = draw(st.lists(st.sampled_from(["dense", "banded"]), min_size=1, max_size=3).map(tuple))
+    return Shape(
+        layers=draw(st.integers(1, 4)),
+        heads=heads,
+        width=heads * draw(st.integers(1, 6)),
+        context=draw(st.integers(1, 12)),
+        vocabulary=draw(st.integers(1, 300)),
+        pattern=pattern,
+        band=draw(st.integers(1, 14)),
+        query_bias=False,
+    )
+
+
+@given(shape=shapes())
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_model_of_any_shape_that_is_exported_and_read_again_has_the_same_logits(shape, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shape")
+    tokenizer = load.load(str(byte_level(folder / "own.json")))
+    file = (folder / "own.json").read_bytes()
+    ids = np.sort(np.random.default_rng(0).permutation(tokenizer.vocabulary)[: shape.vocabulary])
+    saved = replace(trained(shape, tokenizer, ids), tokenizer_file=file)
+    exported, rows = hf.export(saved, folder / "out"), ids_of(shape.vocabulary, 2, shape.context)
+    again, theirs = hf.load(folder / "out").double(), read(folder / "out").double()
+    assert type(theirs).__name__ == exported.architecture
+    with torch.no_grad():
+        ours = saved.model.double()(rows)[0]
+        for logits in (again(torch.from_numpy(ids)[rows])[0], theirs(torch.from_numpy(ids)[rows]).logits):
+            assert (logits[..., ids] - ours).abs().max() < 1e-4 * max(1, float(ours.abs().max()))
