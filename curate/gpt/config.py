@@ -92,6 +92,11 @@ class Train:
             check(0 <= value < math.inf, f"{name} is a number from 0 on, got {value}")
         check(0 <= self.seed < 2**64, f"seed lies in 0..2^64-1, got {self.seed}")
 
+    @property
+    def at_once(self) -> int:
+        """Returns the windows that are in memory at a time."""
+        return min(self.micro_batch or self.batch, self.batch)
+
     def shape(self, vocabulary: int) -> Shape:
         """Returns the shape of the model, for a vocabulary of this size."""
         pattern, band = PATTERNS[self.attention]

@@ -220,7 +220,7 @@ def _begin(task: Task, out: Path, group: Alone, newest: Checkpoint | None) -> Co
     else:
         if group.rank == 0:
             checkpoint.remove_all(out)
-        log.add(Row(step=0, tokens=0, windows=0, **measured(model, validation, task.settings.batch, group)))
+        log.add(Row(step=0, tokens=0, windows=0, **measured(model, validation, task.settings.at_once, group)))
     return course
 
 
@@ -279,13 +279,13 @@ def _step(task: Task, course: Course, report: Report, stop: Callable[[], bool]) 
     with course.meter.step(count * schedule.context):
         windows = torch.from_numpy(task.vocabulary.encode(group.part(task.loader, before, count)))
         windows = windows.to(group.hardware.device)
-        loss = backward(course.shared, windows, count, settings.micro_batch or count, group, stop, by_window)
+        loss = backward(course.shared, windows, count, settings.at_once, group, stop, by_window)
         if not math.isfinite(loss):
             raise ValueError(f"the loss is {loss} at step {step}; lower learning_rate {settings.learning_rate}")
         norm = update(course.model, course.optimizer, rate, settings.clip)
     course.step, course.windows, row = step, before + count, None
     if by_window is not None:
-        values = measured(course.model, course.validation, settings.batch, group) if last or due else {}
+        values = measured(course.model, course.validation, settings.at_once, group) if last or due else {}
         values |= {"train_by_source": losses_by_source(task.loader, before, count, by_window, group)}
         epochs = {seen.source: seen.epochs for seen in task.loader.seen(course.windows)}
         values |= {"train_loss": loss, "learning_rate": rate, "gradient_norm": norm, "epochs": epochs}
@@ -378,7 +378,7 @@ def _processes(settings: Train) -> Iterator[Alone]:
         device=settings.device,
         precision=settings.precision,
         compile=settings.compile,
-        rows=settings.micro_batch or settings.batch,
+        rows=settings.at_once,
         threads=settings.threads,
         local_rank=here.local_rank,
     )
