@@ -151,7 +151,9 @@ def joined(place: Place, hardware: Hardware, *, sharded: bool) -> Iterator[Group
 
 def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     """Fills tensors, sharded or whole, by name with what `Group.write_shards` wrote, in any number of processes."""
-    dcp.load({**tensors}, checkpoint_id=folder, no_dist=not dist.is_initialized())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.distributed is")  # not in use, where one process reads
+        dcp.load({**tensors}, checkpoint_id=folder)
 
 
 def _store() -> dist.Store:
