@@ -100,7 +100,7 @@ def test_a_limit_on_the_size_of_a_file(mode, command, own, whole, tmp_path):
         if done.returncode == 0:
             break
         named.append(stopped(done.returncode, done.stderr, out, "File too large (ulimit -f tells the limit"))
-        size *= 12
+        size *= 40
     assert len({Path(name).parent for name in named}) > 1
     assert differing(contents(out), whole) == []
 
@@ -128,6 +128,7 @@ def limited(words: list[str], kind: int, value: int) -> subprocess.CompletedProc
     return subprocess.run(words, capture_output=True, text=True, preexec_fn=limit)
 
 
+TINY = [word for setting in ("steps=1", "layers=1", "heads=1", "width=8", "batch=2") for word in ("--set", setting)]
 VERBS = {  # on a disk that is nearly full: other commands that write, and what they cannot write
     "export": (("export", "npy", "OUT", "-o", "DISK/new"), "new/"),
     "links": (("links", "LINKS", "-o", "DISK/new"), "new/"),
@@ -136,7 +137,7 @@ VERBS = {  # on a disk that is nearly full: other commands that write, and what 
         "model.bin",
     ),
     "miniweb": (("miniweb", "DISK/new"), "new/"),
-    "train": (("train", "OUT", "-o", "DISK/new", "--set", "steps=1", "--set", "context=32"), "new/"),
+    "train": (("train", "OUT", "-o", "DISK/new", *TINY), "new/"),
 }
 
 

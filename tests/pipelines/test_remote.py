@@ -195,7 +195,8 @@ def test_a_model_is_not_written_to_a_store(call, store):
 
 def test_shards_in_a_store_are_mixed_and_trained_on_as_local_ones(call, store, local, tmp_path):
     pytest.importorskip("torch")
-    few = ("--set", "steps=2", "--set", "context=32", "--set", "threads=1")
+    few = ("steps=2", "context=32", "threads=1", "layers=1", "heads=1", "width=8", "batch=2")
+    few = [word for setting in few for word in ("--set", setting)]
     copied(str(local), f"{store.bucket}/dataset")
     shutil.copytree(local, tmp_path / "dataset")
     env = {"CURATE_CACHE": str(tmp_path / "cache")}
