@@ -5,10 +5,12 @@
 DIR is a checkout of https://github.com/karpathy/nanoGPT: its model, with biases and without dropout, and its optimiser
 are imported from `model.py`. The loop that drives them is that of its train.py: a batch of random windows read while
 the gradients are computed, clipping at 1, a step, the loss as a number. Ours is that of `curate train`: mixture loader,
-deterministic algorithms, clipping at 1, a finite loss. Both have one thread and AdamW; bf16 is autocast for both.
+deterministic algorithms, clipping at 1, a finite loss, in every tenth step the loss of each window. Both have one
+thread and AdamW; bf16 is autocast for both.
 
 The ways take turns of a few steps each; medians of CPU time are printed, and what the loader takes of our step. The
-check of each shard's sha256, once, is left out. A second table has ours alone: attention dense and banded.
+check of each shard's sha256, once, is left out. A second table has ours alone, with attention dense and banded; a third
+has text that the two write, ours with a cache, nanoGPT's without, as it has none.
 """
 
 import argparse
@@ -33,7 +35,7 @@ from curate.gpt import devices, step
 from curate.gpt.config import Train
 from curate.gpt.devices import Alone
 from curate.gpt.model import GPT
-from curate.gpt.train import repeatable
+from curate.gpt.sampling import Sampling, write
 from curate.gpt.vocabulary import Vocabulary
 from curate.loader import Loader
 
@@ -94,12 +96,14 @@ class Ours:
 
     def run(self, steps: int) -> None:
         size = self.settings.batch
-        with repeatable(self.settings, self.hardware):
+        every = self.settings.log_every
+        with devices.repeatable(self.hardware, 0):
             for _ in range(steps):
                 began = time.process_time()
                 windows = torch.from_numpy(self.vocabulary.encode(self.loader.batch_at(self.number)))
                 self.reading += time.process_time() - began
-                loss = step.backward(self.model, windows, size, size, self.group)
+                logged: list[float] | None = None if self.number % every else []  # the loss of each window
+                loss = step.backward(self.model, windows, size, size, self.group, by_window=logged)
                 assert np.isfinite(loss)
                 step.update(self.model, self.optimizer, RATE, self.settings.clip)
                 self.number += 1
@@ -207,6 +211,20 @@ def compare_attention(precision: str, turns: int) -> None:
     print(f"{LONG[0].name:26} {precision} {dense * 1e3:9.1f} {banded * 1e3:9.1f} {dense / banded:7.2f}", flush=True)
 
 
+def compare_sampling(sizes: Sizes, nanogpt: ModuleType, turns: int) -> None:
+    """Print one line: seconds of a text as long as the context by nanoGPT and by us, and tokens a second."""
+    with dataset(sizes.vocabulary) as (manifest, tokens):
+        ours, theirs = Ours(sizes, manifest, "fp32"), Theirs(sizes, nanogpt, tokens, "fp32")
+    length, start = sizes.context - 1, torch.zeros(1, 1, dtype=torch.int64)
+    ways = {
+        "ours": lambda times: [[*write(ours.model, [0], Sampling(tokens=length))] for _ in range(times)],
+        "theirs": lambda times: [theirs.model.generate(start, length, 0.8, 40) for _ in range(times)],
+    }
+    seconds = timed(ways, turns)
+    our, their = (statistics.median(seconds[name]) for name in ("ours", "theirs"))
+    print(f"{sizes.name:26} fp32 {their * 1e3:9.1f} {our * 1e3:9.1f} {their / our:7.2f} {'':16} {length / our:10,.0f}")
+
+
 def load(folder: Path) -> ModuleType:
     """nanoGPT's model.py."""
     spec = importlib.util.spec_from_file_location("nanogpt_model", folder / "model.py")
@@ -239,6 +257,9 @@ def main() -> None:
         print(f"{title:26} {'':4} {'dense':>9} {'banded':>9} {'ratio':>7}")
         for precision in ("fp32", "bf16"):
             compare_attention(precision, options.turns)
+    if options.only in (None, "sampling"):
+        print(f"{'milliseconds of a text':26} {'':4} {'nanoGPT':>9} {'ours':>9} {'ratio':>7} {'':16} {'tokens/s':>10}")
+        compare_sampling(COMPARED[2], nanogpt, max(1, options.turns // 3))
 
 
 if __name__ == "__main__":
