@@ -84,16 +84,18 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes(whole, tm
     draw, fork, out, killed = random.Random(5), multiprocessing.get_context("fork"), tmp_path / "out", []
     longest = 0.25
     while len(killed) < KILLS:
+        before = checkpoint.paths(out)
         child = fork.Process(target=train, args=(manifest, out, SETTINGS), kwargs={"decode": spell})
         child.start()
-        time.sleep(draw.uniform(0.02, longest))
+        while len(killed) % 2 and child.is_alive() and checkpoint.paths(out) == before:
+            time.sleep(0.001)
+        time.sleep(draw.uniform(0, 0.02 if len(killed) % 2 else 0.25))
         child.kill()
         child.join()
         if child.exitcode == 0:  # it was done before: the next one starts anew
             shutil.rmtree(out)
         else:
             killed.append(len(checkpoint.paths(out)))
-            longest *= 1 if killed[-1] else 1.5  # on a slow machine
     assert max(killed), "no kill came after a checkpoint"
     train(manifest, out, SETTINGS, decode=spell)
     assert contents(out) == contents(expected)
