@@ -82,7 +82,6 @@ def stopped(manifest: Path, out: Path, settings: Train = SETTINGS, step: int = 9
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes(whole, tmp_path):
     manifest, expected = whole
     draw, fork, out, killed = random.Random(5), multiprocessing.get_context("fork"), tmp_path / "out", []
-    longest = 0.25
     while len(killed) < KILLS:
         before = checkpoint.paths(out)
         child = fork.Process(target=train, args=(manifest, out, SETTINGS), kwargs={"decode": spell})
