@@ -47,7 +47,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "curate/miniweb": ("curate/storage", "curate/extract"),
     "curate/evaluate": (
         *("curate/storage", "curate/inputs", "curate/tokens", "curate/loader", "curate/gpt"),
-        "curate/miniweb/texts.py",
+        *("curate/web/urls.py", "curate/miniweb/texts.py"),
     ),
     RECIPE: (
         *("curate/storage", "curate/stage/kinds.py", "curate/commoncrawl", "curate/links", "curate/crawl"),
@@ -98,6 +98,7 @@ ONLY_IN = {  # a library that only these modules know
     "apache_beam": BEAM,
     "torch": (
         "curate/gpt/",
+        "curate/evaluate/likelihood.py",
         "curate/loader/torch_dataset.py",
     ),
     "trafilatura": ("curate/extract/main_text.py", "curate/extract/pruning.py"),

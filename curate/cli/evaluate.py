@@ -1,18 +1,27 @@
-"""The command tasks: which tasks a model can be evaluated on, and the prompts of one as a model is given them."""
+"""The commands evaluate and tasks: models on tasks with K demonstrations in the context, and bits per byte of text."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from curate.cli import tables
-from curate.cli.app import MODEL, console, print_json
-from curate.cli.options import Json, local_path
-from curate.console import say
+from curate.cli.app import MODEL, console, errors, print_json
+from curate.cli.extras import need
+from curate.cli.options import Json, Overwrite, local_path, readable_path
+from curate.console import plain, say
+from curate.errors import SettingsError
 
 if TYPE_CHECKING:
+    from curate.evaluate.bootstrap import Estimate
     from curate.evaluate.config import Task
+    from curate.evaluate.evaluation import Evaluation
+    from curate.evaluate.measures import Result
     from curate.evaluate.tasks import Item
+
+MOST_DOMAINS = 10  # in the table
 
 commands = typer.Typer()
 
@@ -27,6 +36,222 @@ Data = Annotated[
         show_default=False,
     ),
 ]
+Words = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL… TASK…",
+        help="Folders of runs or of transformers, or checkpoints; then tasks by name, or as .toml files.",
+    ),
+]
+Shots = Annotated[str, typer.Option(metavar="K,K…", help="Demonstrations before each item; fit: as many as fit.")]
+Perplexity = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OUT|FILE", parser=readable_path, help="Measure bits per byte of held-out shards, or of a file of text."
+    ),
+]
+File = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", metavar="FILE.json", parser=local_path, help="Write the result, and FILE.png."),
+]
+Normalise = Annotated[
+    str | None, typer.Option(help="Compare by sum, per_token, per_byte or unconditional.", show_default="each task's")
+]
+Limit = Annotated[int | None, typer.Option(help="At most so many items of each task.", show_default="all")]
+Stride = Annotated[
+    int | None, typer.Option(help="Tokens by which the window slides.", show_default="half of the context")
+]
+TokenizerName = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE", help="For folders without a tokenizer.json.", show_default=False),
+]
+
+
+@commands.command(rich_help_panel=MODEL)
+def evaluate(
+    words: Words,
+    shots: Shots = "0",
+    data: Data = None,
+    seed: Annotated[int, typer.Option(help="Draws demonstrations, items and intervals.")] = 0,
+    limit: Limit = None,
+    normalise: Normalise = None,
+    perplexity: Perplexity = None,
+    stride: Stride = None,
+    tokenizer: TokenizerName = None,
+    precision: Annotated[str, typer.Option(help="fp32 or fp64.")] = "fp32",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    out: File = None,
+    replace: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Measure models on tasks without training them, with K demonstrations in the context, as GPT-3's paper does."""
+    need(["train"])
+    from curate.evaluate import evaluation, models
+
+    numbers = evaluation.parse_shots(shots)
+    try:
+        options = evaluation.Settings(shots=numbers, seed=seed, limit=limit, normalise=normalise, stride=stride)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    places, names = _parted(words, has_text=perplexity is not None)
+    induction = evaluation.INDUCTION in names
+    chosen = evaluation.read_tasks([name for name in names if name != evaluation.INDUCTION], data)
+    for task in chosen:
+        evaluation.check_normalisation(task, normalise)
+    _check_files(out, replace=replace)
+    loaded = [
+        models.load(place, name, tokenizer=tokenizer, precision=precision, device=device)
+        for place, name in zip(places, models.names(places), strict=True)
+    ]
+    made = evaluation.evaluate(
+        loaded, chosen, options, induction=induction, text=perplexity, report=lambda line: say(errors, line)
+    )
+    if json:
+        print_json(evaluation.as_json(made))
+    else:
+        _print(made)
+    if out:
+        _write(out, made, quiet=json)
+
+
+def _parted(words: list[str], *, has_text: bool) -> tuple[list[Path], list[str]]:
+    """Returns the models and the tasks that the words name."""
+    from curate.evaluate import models
+
+    places = [Path(word) for word in words if models.is_place(Path(word))]
+    names = [word for word in words if not models.is_place(Path(word))]
+    for name in names:
+        if Path(name).is_dir() or name.endswith(".safetensors"):
+            raise SettingsError(f"{name}: holds no model (no train.json, no checkpoints, no config.json)")
+    if not places:
+        raise SettingsError("no model is named: give the folder of a run, of transformers, or a checkpoint")
+    if not names and not has_text:
+        raise SettingsError("no task is named: give one, such as lambada or induction, or --perplexity")
+    return places, names
+
+
+def _check_files(out: Path | None, *, replace: bool) -> None:
+    from curate.storage.writing import check_new
+
+    if out is None:
+        return
+    if out.suffix != ".json":
+        raise SettingsError(f"{out}: the result is JSON; name a file that ends in .json")
+    for path in (out, out.with_suffix(".png")):
+        check_new(path, replace=replace)
+
+
+def _write(out: Path, made: "Evaluation", *, quiet: bool) -> None:
+    """Writes the result, and the figure where there are tasks."""
+    from curate.evaluate.evaluation import as_json
+    from curate.storage.writing import write_bytes, write_record
+
+    written = [out]
+    if any(result.items for result in made.results):
+        from curate.evaluate.figure import draw
+
+        written.append(out.with_suffix(".png"))
+        write_bytes(written[-1], draw(made.results))
+    write_record(out, as_json(made))
+    for path in () if quiet else written:
+        say(console, f"written: {path}")
+
+
+def _print(made: "Evaluation") -> None:
+    if made.results:
+        _print_tasks(made)
+    for one in made.induction:
+        title = f"loss on a random string of {one.tokens} tokens {one.first.value:.3f}, on its repetition"
+        say(console, f"induction  {one.model}: {title} {one.second.value:.3f}: {_difference(one)}")
+    for place in made.positions:
+        losses = f"loss at token {place.early} {place.early_loss.value:.3f}, at token {place.late}"
+        say(console, f"positions  {place.model}: {losses} {place.late_loss.value:.3f}: {_difference(place)}")
+    if made.perplexity:
+        _print_perplexity(made)
+    for note in made.notes:
+        say(console, f"not measured: {note}")
+
+
+def _difference(one: Any) -> str:
+    """Returns the difference of two losses with its interval in words."""
+    change = f"{_number(one.difference, '+.3f')} nats per token"
+    return f"{change}, no difference shown" if one.at_chance else change
+
+
+def _print_tasks(made: "Evaluation") -> None:
+    """Prints accuracy, and the log-probability of the right answer, for each task, number of examples and model."""
+    intervals = f"with intervals of 95 % by bootstrap over items, seed {made.settings.seed}"
+    accuracy = _table(f"accuracy, {intervals}", "by", "accuracy", "chance", "")
+    gold = _table(f"log-probability of the right answer, {intervals}", "nats", "bits per byte")
+    for result in made.results:
+        lost = sum(result.left_out.values())
+        count = f"{result.items:,}" + (f" of {result.items + lost:,}" if lost else "")
+        start = (Text(plain(result.task)), str(result.shots), count, Text(plain(result.model)))
+        level = "at chance" if result.at_chance else ""
+        accuracy.add_row(*start, result.normalise, _number(result.reported), f"{result.chance:.3f}", level)
+        gold.add_row(*start, _number(result.gold_nats, ".2f"), _number(result.gold_bits_per_byte))
+    console.print(accuracy)
+    console.print(gold)
+    for line in _faults(made.results):
+        say(console, line)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """Returns a table of results, without its rows."""
+    table = Table(title=title, title_justify="left")
+    for name in ("task", "K", "items", "model", *columns):
+        table.add_column(name, justify="left" if name in ("task", "model", "by", "") else "right", no_wrap=True)
+    return table
+
+
+def _faults(results: "list[Result]") -> list[str]:
+    """Returns what a reader must know of the items of each model."""
+    from curate.evaluate.encoding import REASONS
+
+    lines = []
+    for model in dict.fromkeys(result.model for result in results):
+        own = [result for result in results if result.model == model]
+        for reason, (fault, mend) in REASONS.items():
+            if count := sum(result.left_out.get(reason, 0) for result in own):
+                example = next(result.example for result in own if result.left_out.get(reason))
+                lines.append(f"{model}: {count:,} prompts left out for {fault} (such as {example!r}); {mend}")
+        if count := sum(result.cut for result in own):
+            lines.append(f"{model}: {count:,} prompts cut from the left, as they are longer than its context")
+        for result in own:
+            if result.shots == "fit":
+                lines.append(f"{model}: {result.demonstrations:.1f} demonstrations of {result.task} fit on the mean")
+    return lines
+
+
+def _print_perplexity(made: "Evaluation") -> None:
+    """Prints the bits per byte of all text, of each source, and of the largest domains."""
+    for one in made.perplexity:
+        window = f"window of {one.window} tokens, sliding by {one.stride}"
+        table = Table(title=Text(f"bits per byte of {plain(one.text)}: {one.model} ({window})"), title_justify="left")
+        for name in ("", "name"):
+            table.add_column(name)
+        for name in ("documents", "bytes", "bits per byte"):
+            table.add_column(name, justify="right")
+        rows = [("", one.whole), *(("source", part) for part in one.sources)]
+        rows += [("domain", part) for part in one.domains[:MOST_DOMAINS]]
+        for kind, part in rows:
+            sizes = (f"{part.documents:,}", f"{part.bytes:,}", _number(part.bits_per_byte, ".4f"))
+            table.add_row(kind, Text(plain(part.name)), *sizes)
+        console.print(table)
+        if len(one.domains) > MOST_DOMAINS:
+            say(console, f"… and {len(one.domains) - MOST_DOMAINS} more domains (--json lists all)")
+        if count := one.left_out["documents"]:
+            lost = f"{count:,} documents ({one.left_out['bytes']:,} bytes)"
+            say(console, f"{one.model}: {lost} left out: they hold a token that the model's embedding has no row for")
+
+
+def _number(estimate: "Estimate | None", form: str = ".3f") -> str:
+    """Returns a number with its interval."""
+    if estimate is None:
+        return "-"
+    if estimate.low is None or estimate.high is None:
+        return format(estimate.value, form)
+    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 
 
 @commands.command(rich_help_panel=MODEL)

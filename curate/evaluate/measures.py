@@ -1,0 +1,91 @@
+"""The numbers of a task, each with its bootstrap interval: accuracy, and what the model says of the right answer."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from curate.evaluate import bootstrap
+from curate.evaluate.bootstrap import Estimate
+from curate.evaluate.score import SIZES, Scored, Scores
+
+BITS = math.log(2)  # nats in a bit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a model does on a task with one number of demonstrations."""
+
+    model: str
+    task: str
+    form: str
+    shots: int | str  # demonstrations before each item; "fit": as many as the window holds
+    demonstrations: float  # before an item, on the mean
+    items: int
+    left_out: Mapping[str, int]  # items without a likelihood, by reason
+    example: str  # what is at fault in the first of these
+    cut: int  # items whose context was cut from the left
+    normalise: str  # the normalisation, or the measure of the form, that `reported` goes by
+    accuracy: Mapping[str, Estimate]  # by normalisation; of one completion by the measure of the form
+    chance: float
+    at_chance: bool | None  # whether the interval of the reported accuracy covers chance; None without items
+    gold_nats: Estimate | None  # log-probability of the right answer, on the mean
+    gold_bits_per_byte: Estimate | None  # of all right answers together
+
+    @property
+    def reported(self) -> Estimate | None:
+        """Returns the accuracy that stands in the table."""
+        return self.accuracy.get(self.normalise)
+
+
+def result(
+    scores: Scores,
+    *,
+    model: str,
+    task: str,
+    form: str,
+    shots: int | str,
+    demonstrations: float,
+    normalise: str,
+    chance: float,
+    seed: int,
+) -> Result:
+    """Returns the numbers of a task that has been scored."""
+    items, key = scores.items, f"{task}/{shots}"
+    normalise = normalise if form == "choice" else {"cloze": "greedy", "generate": "exact_match"}[form]
+    accuracy = {}
+    for name, right in _right(items, form).items():
+        if (estimate := bootstrap.mean(right, seed, f"{key}/{name}")) is not None:
+            accuracy[name] = estimate
+    nats = np.array([item.best.nats for item in items])
+    sizes = np.array([item.best.bytes for item in items])
+    reported = accuracy.get(normalise)
+    return Result(
+        model=model,
+        task=task,
+        form=form,
+        shots=shots,
+        demonstrations=demonstrations,
+        items=len(items),
+        left_out=scores.left_out,
+        example=scores.example,
+        cut=sum(any(one.cut for one in item.completions) for item in items),
+        normalise=normalise,
+        accuracy=accuracy,
+        chance=chance,
+        at_chance=reported.covers(chance) if reported else None,
+        gold_nats=bootstrap.mean(nats, seed, f"{key}/nats"),
+        gold_bits_per_byte=bootstrap.ratio(-nats / BITS, sizes, seed, f"{key}/bits"),
+    )
+
+
+def _right(items: list[Scored], form: str) -> dict[str, list[float]]:
+    """Returns for each way of counting which items are right."""
+    if form == "choice":
+        ways = [*SIZES, *(["unconditional"] if items and items[0].unconditional else [])]
+        return {way: [item.share_right(way) for item in items] for way in ways}
+    greedy = {"greedy": [float(item.best.greedy) for item in items]}
+    if form == "cloze":
+        return greedy
+    return greedy | {"exact_match": [float(bool(item.right)) for item in items]}
