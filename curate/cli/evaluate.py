@@ -17,7 +17,7 @@ from curate.errors import SettingsError
 if TYPE_CHECKING:
     from curate.evaluate.bootstrap import Estimate
     from curate.evaluate.config import Task
-    from curate.evaluate.evaluation import Evaluation
+    from curate.evaluate.evaluation import Evaluation, Settings
     from curate.evaluate.measures import Result
     from curate.evaluate.tasks import Item
 
@@ -61,10 +61,9 @@ Limit = Annotated[int | None, typer.Option(help="At most so many items of each t
 Stride = Annotated[
     int | None, typer.Option(help="Tokens by which the window slides.", show_default="half of the context")
 ]
-TokenizerName = Annotated[
-    str | None,
-    typer.Option(metavar="NAME|FILE", help="For folders without a tokenizer.json.", show_default=False),
-]
+Seed = Annotated[int, typer.Option(help="Draws demonstrations, items and intervals.")]
+Precision = Annotated[str, typer.Option(help="fp32 or fp64.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 @commands.command(rich_help_panel=MODEL)
@@ -72,14 +71,13 @@ def evaluate(
     words: Words,
     shots: Shots = "0",
     data: Data = None,
-    seed: Annotated[int, typer.Option(help="Draws demonstrations, items and intervals.")] = 0,
+    seed: Seed = 0,
     limit: Limit = None,
     normalise: Normalise = None,
     perplexity: Perplexity = None,
     stride: Stride = None,
-    tokenizer: TokenizerName = None,
-    precision: Annotated[str, typer.Option(help="fp32 or fp64.")] = "fp32",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Precision = "fp32",
+    device: Device = "auto",
     out: File = None,
     replace: Overwrite = False,
     json: Json = False,
@@ -88,19 +86,13 @@ def evaluate(
     need(["train"])
     from curate.evaluate import evaluation, models
 
-    numbers = evaluation.parse_shots(shots)
-    try:
-        options = evaluation.Settings(shots=numbers, seed=seed, limit=limit, normalise=normalise, stride=stride)
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
+    options = _settings(shots=shots, seed=seed, limit=limit, normalise=normalise, stride=stride)
     places, names = _parted(words, has_text=perplexity is not None)
     induction = evaluation.INDUCTION in names
-    chosen = evaluation.read_tasks([name for name in names if name != evaluation.INDUCTION], data)
-    for task in chosen:
-        evaluation.check_normalisation(task, normalise)
+    chosen = evaluation.read_tasks([name for name in names if name != evaluation.INDUCTION], data, options)
     _check_files(out, replace=replace)
     loaded = [
-        models.load(place, name, tokenizer=tokenizer, precision=precision, device=device)
+        models.load(place, name, precision=precision, device=device)
         for place, name in zip(places, models.names(places), strict=True)
     ]
     made = evaluation.evaluate(
@@ -112,6 +104,16 @@ def evaluate(
         _print(made)
     if out:
         _write(out, made, quiet=json)
+
+
+def _settings(*, shots: str, **options: Any) -> "Settings":
+    """Returns the settings that the options name."""
+    from curate.evaluate.evaluation import Settings, parse_shots
+
+    try:
+        return Settings(shots=parse_shots(shots), **options)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _parted(words: list[str], *, has_text: bool) -> tuple[list[Path], list[str]]:

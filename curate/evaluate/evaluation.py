@@ -19,6 +19,7 @@ from curate.evaluate.models import Model
 from curate.evaluate.perplexity import Perplexity
 from curate.evaluate.score import score, with_answers
 from curate.evaluate.tasks import Item
+from curate.loader.streams import manifest_file
 from curate.settings import check
 from curate.storage.writing import sha256_of
 
@@ -76,13 +77,15 @@ def parse_shots(text: str) -> tuple[int | str, ...]:
     return tuple(dict.fromkeys(int(word) if word.isascii() and word.isdigit() else word for word in words))
 
 
-def read_tasks(names: Sequence[str], data: Path | None) -> list[Task]:
+def read_tasks(names: Sequence[str], data: Path | None, settings: Settings) -> list[Task]:
     """Returns the tasks of these names; a folder of files is passed by where a task is made from a seed."""
     made = (*generated.PROBLEMS, *generated.SCRAMBLES)
-    return [
-        tasks.read_task(name, None if name in made and data is not None and data.is_dir() else data)
-        for name in tasks.expand(names)
-    ]
+    chosen = []
+    for name in tasks.expand(names):
+        task = tasks.read_task(name, None if name in made and data is not None and data.is_dir() else data)
+        check_normalisation(task, settings.normalise)
+        chosen.append(task)
+    return chosen
 
 
 def evaluate(
@@ -98,8 +101,6 @@ def evaluate(
 
     induction: with the loss on repeated random strings. text: an output or a file whose bits per byte are measured.
     """
-    for task in chosen:
-        check_normalisation(task, settings.normalise)
     made = Evaluation(settings=settings, models=[model.facts for model in models])
     made.tasks = [_facts(task) for task in chosen]
     for task, shots, model in product(chosen, settings.shots, models):
@@ -119,7 +120,7 @@ def _measure_text(made: Evaluation, model: Model, text: Path) -> None:
     made.perplexity.append(perplexity.measure(model, text, seed=seed, stride=made.settings.stride, limit=limit))
     if not perplexity.is_output(text):
         return
-    manifest = perplexity.manifest_file(text)
+    manifest = manifest_file(text)
     try:
         windows = limit or incontext.WINDOWS
         made.positions.append(incontext.positions(model, manifest, seed=seed, windows=windows))

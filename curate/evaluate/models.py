@@ -1,25 +1,23 @@
 """The models that are evaluated: of a run's folder, of a checkpoint, or of a folder of Hugging Face's transformers."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from curate.errors import SettingsError, UserError
+from curate.errors import SettingsError
 from curate.gpt import result
 from curate.gpt.vocabulary import Vocabulary
 from curate.storage.writing import sha256_of
-from curate.tokens import load as tokenizers
-from curate.tokens.tokenizer import FILE, Tokenizer
+from curate.tokens.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from curate.gpt.model import GPT
 
-CONFIG, GENERATION, TOKENIZER_CONFIG = "config.json", "generation_config.json", "tokenizer_config.json"
+CONFIG = "config.json"  # of transformers
+TRAINED = "train"  # the folder of the model in that of a run of a recipe
 PRECISIONS = ("fp32", "fp64")
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,8 @@ class Model:
 def is_place(path: Path) -> bool:
     """Returns whether a path names a model: a folder of a run or of transformers, or a checkpoint."""
     if path.is_dir():
-        return any((path / name).exists() for name in (result.RECORD, result.CHECKPOINTS, CONFIG))
+        names = (result.RECORD, result.CHECKPOINTS, CONFIG, f"{TRAINED}/{result.RECORD}")
+        return any((path / name).exists() for name in names)
     return path.is_file() and path.suffix == ".safetensors"
 
 
@@ -51,88 +50,54 @@ def names(places: Sequence[Path]) -> list[str]:
     return [str(path) if short.count(name) > 1 else name for path, name in zip(places, short, strict=True)]
 
 
-def load(
-    place: Path, name: str = "", *, tokenizer: str | None = None, precision: str = "fp32", device: str = "cpu"
-) -> Model:
-    """Returns the model of a place, computing in fp32 or fp64 on a device.
+def load(place: Path, name: str = "", *, precision: str = "fp32", device: str = "cpu") -> Model:
+    """Returns the model of a place, computing in fp32 or fp64 on a device; UserError where there is none.
 
-    tokenizer: for a folder of transformers without a tokenizer.json, the name of an encoding or a file.
-    Raises UserError, which names what is missing.
+    name: in tables, that of its folder by default.
     """
-    if precision not in PRECISIONS:
-        raise SettingsError(f"precision is {precision}; it is one of {', '.join(PRECISIONS)}")
-    if (place / CONFIG).is_file() and not (place / result.RECORD).exists():
-        model = _of_transformers(place, tokenizer)
-    elif tokenizer:
-        raise SettingsError(f"{place}: a model of curate has its tokenizer; leave --tokenizer {tokenizer} out")
-    else:
-        model = _of_run(place)
+    from curate.gpt import sampling
     from curate.gpt.devices import device_of
 
-    gpt = model.gpt.to(device_of(device)).eval()
-    if precision == "fp64":
-        gpt = gpt.double()
-    name = name or names([place])[0]
-    return replace(model, name=name, gpt=gpt, facts={"name": name, "precision": precision, **model.facts})
-
-
-def _of_run(place: Path) -> Model:
-    from curate.gpt import checkpoint
-
-    if place.is_dir() and not (place / result.RECORD).exists():
-        newest = checkpoint.newest(place)
-        if newest is None:
-            raise UserError(f"{place}: holds no trained model (no {result.RECORD}, no whole checkpoint, no {CONFIG})")
-        place = newest.path
-    saved = checkpoint.load(place)
-    weights = place / result.WEIGHTS if place.is_dir() else place
-    manifest = saved.record.get("manifest")
-    stated = {"manifest": manifest["name"], "manifest_sha256": manifest["sha256"]} if manifest else {}
-    facts = _facts(place, saved.model, {weights.name: sha256_of(weights)})
+    for key, value, possible in (("precision", precision, PRECISIONS), ("device", device, DEVICES)):
+        if value not in possible:
+            raise SettingsError(f"{key} is {value}; it is one of {', '.join(possible)}")
+    where = device_of(device)
+    if precision == "fp64" and where.type == "mps":
+        raise SettingsError("device mps computes no fp64; give --device cpu")
+    files = _weights(place)
+    saved = sampling.open_model(place)
+    facts = {
+        "name": name or names([place])[0],
+        "path": str(place),
+        "precision": precision,
+        "device": where.type,
+        "shape": asdict(saved.model.shape),
+        "parameters": saved.model.shape.parameters,
+        "weights_sha256": {path.name: sha256_of(path) for path in files},
+    }
+    if manifest := saved.record.get("manifest"):
+        facts |= {"manifest": manifest["name"], "manifest_sha256": manifest["sha256"]}
+    gpt = saved.model.to(where).eval()
     return Model(
-        name="", gpt=saved.model, vocabulary=saved.vocabulary, tokenizer=saved.tokenizer, facts={**facts, **stated}
+        name=facts["name"],
+        gpt=gpt.double() if precision == "fp64" else gpt,
+        vocabulary=saved.vocabulary,
+        tokenizer=saved.tokenizer,
+        facts=facts,
     )
 
 
-def _of_transformers(folder: Path, named: str | None) -> Model:
-    """Returns the model of a folder of transformers, without the ids that its generation config suppresses."""
-    from curate.gpt import hf
+def _weights(place: Path) -> list[Path]:
+    """Returns the files that hold the weights which are loaded of a place."""
+    from curate.gpt import checkpoint
 
-    tokenizer = _tokenizer(folder, named)
-    gpt = hf.load(folder)
-    suppressed = _table(folder / GENERATION).get("suppress_tokens") or []
-    ids = np.setdiff1d(np.arange(gpt.shape.vocabulary), np.array(suppressed, np.int64))
-    if tokenizer.eot not in ids:
-        raise SettingsError(f"{folder}: its embedding has no row for end-of-text, which is {tokenizer.eot}")
-    facts = _facts(folder, gpt, hf.digests(folder))
-    if len(ids) < gpt.shape.vocabulary:
-        gpt.wte.weight.data = gpt.wte.weight.data[ids]
-        gpt.shape = replace(gpt.shape, vocabulary=len(ids))
-    return Model(name="", gpt=gpt, vocabulary=Vocabulary(ids, tokenizer.eot), tokenizer=tokenizer, facts=facts)
-
-
-def _tokenizer(folder: Path, named: str | None) -> Tokenizer:
-    """Returns the tokenizer of a folder of transformers; its end-of-text is the one that its config names."""
-    if named:
-        return tokenizers.load(named)
-    if not (folder / FILE).is_file():
-        raise SettingsError(f"{folder}: holds no {FILE}; give --tokenizer, such as gpt2 or the path of a {FILE}")
-    eot = _table(folder / TOKENIZER_CONFIG).get("eos_token")
-    return tokenizers.load(str(folder / FILE), eot["content"] if isinstance(eot, dict) else eot)
-
-
-def _table(path: Path) -> dict[str, Any]:
-    """Returns the table of a file of JSON, an empty one where there is none."""
-    if not path.is_file():
-        return {}
-    try:
-        table = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise SettingsError(f"{path}: not JSON: {str(error)[:80]}") from None
-    return table if isinstance(table, dict) else {}
-
-
-def _facts(place: Path, gpt: "GPT", weights: Mapping[str, str]) -> dict[str, Any]:
-    shape = gpt.shape
-    counted = {"parameters": shape.parameters, "context": shape.context}
-    return {"path": str(place), "shape": asdict(shape), **counted, "weights_sha256": dict(weights)}
+    if place.is_file():
+        return [place]
+    inner = place / TRAINED
+    folder = inner if (inner / result.RECORD).exists() and not (place / result.RECORD).exists() else place
+    if (folder / result.RECORD).exists():
+        return [folder / result.WEIGHTS]
+    if (folder / CONFIG).exists():
+        return sorted(folder.glob("*.safetensors"))
+    newest = checkpoint.newest(folder)
+    return [newest.path] if newest else []

@@ -83,22 +83,21 @@ def score(
     kept: list[Item] = []
     groups: list[list[Text]] = []
     for item in items:
-        texts = _texts(model, item, unconditional=unconditional)
-        if isinstance(texts, Unscorable):
-            left_out[texts.reason] += 1
-            example = example or texts.detail
+        outcome = _texts(model, item, unconditional=unconditional)
+        if isinstance(outcome, Unscorable):
+            left_out[outcome.reason] += 1
+            example = example or outcome.detail
         else:
             kept.append(item)
-            groups += texts
+            groups += outcome
     made = log_probabilities(model.gpt, groups, batch_tokens=batch_tokens)
     sides = 2 if unconditional else 1
     scored = []
     for number, item in enumerate(kept):
-        likelihoods = [
-            tuple(map(_likelihood, item.choices, groups[place], made[place]))
-            for place in range(number * sides, (number + 1) * sides)
-        ]
-        scored.append(Scored(item.number, item.gold, *likelihoods))
+        own = slice(number * sides, (number + 1) * sides)
+        pairs = zip(groups[own], made[own], strict=True)
+        sets = [tuple(map(_likelihood, item.choices, texts, scores)) for texts, scores in pairs]
+        scored.append(Scored(item.number, item.gold, sets[0], sets[1] if unconditional else ()))
     return Scores(scored, dict(left_out), example)
 
 

@@ -63,17 +63,24 @@ def test_a_result_states_what_its_numbers_depend_on_and_comes_out_the_same_again
     assert other["results"][0]["gold_nats"] != made["results"][0]["gold_nats"]
 
 
-def test_an_unfinished_run_and_an_export_have_the_numbers_of_the_run(call, place, tmp_path):
+def test_an_export_has_the_numbers_of_its_run_and_an_unfinished_run_those_of_its_newest_checkpoint(
+    call, place, tmp_path
+):
     shutil.copytree(place / "compact", tmp_path / "unfinished")
     (tmp_path / "unfinished" / "train.json").unlink()
     assert call("export-model", place / "compact", "-o", tmp_path / "hf").code == 0
-    tables = []
-    for model in (place / "compact", tmp_path / "unfinished", tmp_path / "hf"):
+    newest = max((tmp_path / "unfinished" / "checkpoints").glob("*.safetensors"))
+    numbers, digests = [], []
+    for model in (place / "compact", tmp_path / "hf", tmp_path / "unfinished", newest):
         done = call("evaluate", model, place / "boats.toml", "--shots", "0,1", "--precision", "fp64", "--json")
         assert done.code == 0, done.err
-        tables.append([row["gold_nats"]["value"] for row in json.loads(done.out)["results"]])
-    assert tables[0] == pytest.approx(tables[1], abs=1e-12)
-    assert tables[0] == pytest.approx(tables[2], abs=1e-6)
+        made = json.loads(done.out)
+        numbers.append([row["gold_nats"]["value"] for row in made["results"]])
+        digests.append(made["models"][0]["weights_sha256"])
+    assert numbers[0] == pytest.approx(numbers[1], abs=1e-12)
+    assert numbers[0] != pytest.approx(numbers[2], abs=1e-4)
+    assert (numbers[2], digests[2]) == (numbers[3], digests[3])
+    assert len({str(digest) for digest in digests[:3]}) == 3
 
 
 @pytest.mark.parametrize(
@@ -81,7 +88,7 @@ def test_an_unfinished_run_and_an_export_have_the_numbers_of_the_run(call, place
     [
         (("copy",), "no model is named: give the folder of a run, of transformers, or a checkpoint"),
         (("MODEL",), "no task is named: give one, such as lambada or induction, or --perplexity"),
-        (("MODEL", "lambda"), "no task is called 'lambda'; did you mean 'lambada'?"),
+        (("MODEL", "lambda"), "no task is called 'lambda': did you mean 'lambada'?"),
         (("MODEL", "lambada"), "lambada reads files: name their folder with --data"),
         (("MODEL", "copy", "--shots", "-1"), "--shots -1: not a number, nor fit"),
         (("MODEL", "copy", "--shots", ","), "--shots names no number of demonstrations"),
@@ -90,7 +97,7 @@ def test_an_unfinished_run_and_an_export_have_the_numbers_of_the_run(call, place
         (("MODEL", "boats.toml", "--normalise", "unconditional"), "task boats: states no context for the normalis"),
         (("MODEL", "boats.toml", "--normalise", "letters"), "--normalise letters: not sum, per_token, per_byte or unc"),
         (("MODEL", "copy", "-o", "out.txt"), "out.txt: the result is JSON; name a file that ends in .json"),
-        (("MODEL", "copy", "--tokenizer", "gpt2"), "a model of curate has its tokenizer; leave --tokenizer gpt2 out"),
+        (("MODEL", "copy", "--device", "tpu"), "device is tpu; it is one of auto, cpu, cuda, mps"),
         (("MODEL", "--perplexity", "none.txt"), "none.txt: no such file, and no output with a manifest.json"),
         (("MODEL", "--perplexity", "boats.jsonl"), "boats.jsonl, row 1: has no column text with a text in it"),
         (("MODEL", "--perplexity", "OUT", "--stride", "65"), "--stride 65: it lies in 1..64, the context of full"),
