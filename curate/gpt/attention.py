@@ -4,12 +4,13 @@ A position of a banded layer attends to the last `band` positions, itself includ
 """
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+_MADE: dict[tuple[int, int, str], tuple[Any, Any]] = {}  # by `make_flex`
 
 SHORT = 512  # positions up to which bf16 on a CPU takes `dense_short`, which is twice as fast there as torch's blocks
 
@@ -89,8 +90,9 @@ def banded_blocks(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tenso
 
 def banded_flex(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tensor:
     """Mixes by torch's flex_attention, compiled, which skips the blocks outside the band; on CUDA."""
-    mask = _flex_mask(query.shape[-2], band, str(query.device))
-    mixed: Tensor = _flex()(query, key, value, block_mask=mask)
+    size = (query.shape[-2], band, str(query.device))
+    flex, mask = _MADE[size] if size in _MADE else make_flex(*size)
+    mixed: Tensor = flex(query, key, value, block_mask=mask)
     return mixed
 
 
@@ -107,20 +109,18 @@ def _block_mask(number: int, band: int, device: torch.device) -> Tensor:
     return mask
 
 
-@lru_cache(maxsize=1)
-def _flex() -> Any:
-    from torch.nn.attention.flex_attention import flex_attention
+def make_flex(time: int, band: int, device: str) -> tuple[Any, Any]:
+    """Returns flex_attention, compiled, and its mask of blocks, which all layers share.
 
-    return torch.compile(flex_attention, dynamic=False)
-
-
-@lru_cache(maxsize=8)
-def _flex_mask(time: int, band: int, device: str) -> Any:
-    """Returns flex_attention's mask of blocks, which all layers share."""
-    from torch.nn.attention.flex_attention import create_block_mask
+    Both are made once. A model that is compiled needs them made before; else it makes the mask at every call.
+    """
+    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
     def sees(_batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         back = query - key
         return (back >= 0) & (back < band)
 
-    return create_block_mask(sees, None, None, time, time, device=device)
+    if (time, band, device) not in _MADE:
+        mask = create_block_mask(sees, None, None, time, time, device=device)
+        _MADE[time, band, device] = torch.compile(flex_attention, dynamic=False), mask
+    return _MADE[time, band, device]

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from curate.errors import SettingsError
+from curate.gpt.attention import make_flex
 from curate.gpt.model import GPT, Block, linear
 from curate.gpt.shapes import Shape
 from curate.loader import Loader
@@ -125,6 +126,7 @@ class Alone:
         """Puts a model on the device, compiled if that is wanted; returns what computes losses and gradients."""
         model.to(self.hardware.device)
         if self.hardware.compile:
+            make_bands(model.shape, self.hardware.device)
             model.compile()
         return model
 
@@ -157,6 +159,12 @@ class Alone:
     def record(self) -> dict[str, Any]:
         """Returns what train.json holds of the hardware."""
         return {**self.hardware.record(), "processes": self.size}
+
+
+def make_bands(shape: Shape, device: torch.device) -> None:
+    """Makes what banded attention on CUDA needs before its model is compiled."""
+    if device.type == "cuda" and "banded" in shape.pattern and shape.context > shape.band:
+        make_flex(shape.context, shape.band, str(device))
 
 
 def rebuilt(shape: Shape, weights: Mapping[str, Tensor]) -> GPT:
@@ -300,17 +308,17 @@ def peak_flops(hardware: Hardware) -> float | None:
 
 def _precision(wanted: str, device: torch.device, shape: Shape, rows: int, threads: int) -> tuple[str, str]:
     """Returns the precision and the reason for it."""
-    if wanted == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+    if wanted == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise SettingsError(f"precision 'bf16': {_name(device)} has no bf16; precision=fp32")
     if wanted != "auto":
         return wanted, f"{wanted} as set"
     if device.type == "cuda":
-        supported = torch.cuda.is_bf16_supported()
+        supported = torch.cuda.is_bf16_supported(including_emulation=False)
         return ("bf16", "the GPU has bf16") if supported else ("fp32", "the GPU has no bf16")
     if device.type == "mps":
         return "fp32", "mps trains in fp32"
     if shape.width < PROBE_WIDTH:
-        return "fp32", f"a model narrower than {PROBE_WIDTH} gains nothing from bf16"
+        return "fp32", f"a model narrower than {PROBE_WIDTH} takes fp32 without a probe"
     times = gain(shape, rows, threads)
     return ("bf16" if times >= GAIN else "fp32"), f"in a probe bf16 was {times:.2f} times as fast as fp32"
 

@@ -29,8 +29,8 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from curate import processes
-from curate.errors import UserError, one_line
-from curate.gpt.devices import Alone, Hardware, Place, rebuilt
+from curate.errors import SettingsError, UserError, one_line
+from curate.gpt.devices import Alone, Hardware, Place, make_bands, prepare, rebuilt
 from curate.gpt.model import GPT
 from curate.storage.writing import sha256_of
 
@@ -52,6 +52,8 @@ class Group(Alone):
     def wrap(self, model: GPT) -> nn.Module:
         """Puts a model on the device and among the processes; returns what computes losses and shares gradients."""
         model.to(self.hardware.device)
+        if self.hardware.compile:
+            make_bands(model.shape, self.hardware.device)
         if not self.sharded:
             if self.hardware.compile:
                 model.compile()
@@ -75,8 +77,7 @@ class Group(Alone):
 
     def total(self, *values: float) -> list[float]:
         """Returns the sums of numbers over all processes."""
-        kind = torch.float32 if self.hardware.device.type == "mps" else torch.float64
-        numbers = torch.tensor(values, dtype=kind, device=self.hardware.device)
+        numbers = torch.tensor(values, dtype=torch.float64, device=self.hardware.device)
         dist.all_reduce(numbers)
         return [float(number) for number in numbers.tolist()]
 
@@ -128,6 +129,9 @@ def joined(place: Place, hardware: Hardware, *, sharded: bool) -> Iterator[Group
     torchrun sends SIGTERM to a command and to the process that works for it. The latter leaves it to the former, which
     announces the interrupt.
     """
+    if hardware.device.type == "mps":
+        raise SettingsError("device 'mps' trains in one process; start it without torchrun, or give device=cpu")
+    prepare(hardware)  # so that collectives find this process's GPU
     backend = "nccl" if hardware.device.type == "cuda" else "gloo"
     dist.init_process_group(backend, timeout=TIMEOUT)
     store = _store()

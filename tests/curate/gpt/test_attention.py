@@ -92,6 +92,15 @@ def test_attention_in_bf16_on_a_cpu_is_that_of_its_inputs_up_to_rounding(time):
     assert (mixed.double() - exact).abs().max() < 0.03  # bf16 has 8 bits, and values reach 4
 
 
+@pytest.mark.filterwarnings("error")
+def test_flex_attention_is_a_part_of_a_model_that_is_compiled():
+    """Traced whole, without the making of its mask, which is there before; the CPU computes it forward alone."""
+    tensors = rows(40, dtype=torch.float32)
+    attention.make_flex(40, 8, "cpu")
+    compiled = torch.compile(lambda *given: attention.banded_flex(*given, 8), backend="eager", fullgraph=True)
+    assert torch.allclose(compiled(*tensors), by_definition(*tensors, 8), atol=1e-6)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="flex_attention has no backward on a CPU; needs CUDA")
 def test_flex_attention_equals_the_mask():
     tensors = [tensor.cuda().requires_grad_() for tensor in rows(512, dtype=torch.float32)]

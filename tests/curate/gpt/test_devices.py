@@ -42,7 +42,7 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(name):
 def test_a_narrow_model_computes_in_fp32_on_every_cpu_and_nothing_is_measured():
     chosen = devices.choose(TINY, device="cpu")
     assert (chosen.precision, chosen.compile) == ("fp32", False)
-    assert chosen.why == "a model narrower than 256 gains nothing from bf16; compiled by default on CUDA only"
+    assert chosen.why == "a model narrower than 256 takes fp32 without a probe; compiled by default on CUDA only"
 
 
 def test_a_wide_model_computes_on_a_cpu_in_what_a_probe_shows():
