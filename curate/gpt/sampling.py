@@ -159,7 +159,7 @@ def open_model(folder: Path) -> Saved:
     """
     if (folder / RECORD).exists() or not (folder / hf.CONFIG).exists():
         inner = folder / "train"
-        return checkpoint.load(inner if (inner / RECORD).exists() else folder)
+        return checkpoint.load(folder if (folder / RECORD).exists() or not inner.is_dir() else inner)
     model = hf.load(folder).eval()
     if (folder / FILE).exists():
         tokenizer = tokenizers.load(str(folder / FILE))

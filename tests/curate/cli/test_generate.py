@@ -64,6 +64,13 @@ def test_generate_reads_a_folder_of_transformers_and_writes_the_same(run, call, 
     assert texts[0] == texts[1]
 
 
+def test_generate_takes_a_run_or_a_checkpoint_in_the_place_of_the_model(run, call):
+    expected = call("generate", run, "--tokens", 5).out
+    newest = max((run / "checkpoints").iterdir())
+    for place in (run.parent, newest):
+        assert call("generate", place, "--tokens", 5).out == expected
+
+
 def test_generate_says_what_it_reads_of_a_long_prompt(run, call):
     done = call("generate", run, "--prompt", STORY[0], "--tokens", 3)
     assert done.code == 0, done.err
