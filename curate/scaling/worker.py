@@ -1,0 +1,48 @@
+"""The process of one run: `python -m curate.scaling.worker MANIFEST OUT SETTINGS EVERY [anew]`.
+
+It trains by `curate.gpt.train` and prints lines of JSON: {"say": …}, {"step": …, "loss": …} after every so many steps,
+and {"error": …} before it exits with code 1. SIGINT ends it after a checkpoint, with code 130.
+"""
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from curate.errors import one_line
+from curate.processes import end_with_parent
+from curate.settings import build
+
+INTERRUPTED_CODE = 130
+
+
+def main(arguments: list[str]) -> int:
+    """Trains the run that the arguments name, and returns the exit code."""
+    manifest, out, table, every, *rest = arguments
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        from curate.gpt.config import Train
+        from curate.gpt.train import train
+
+        def report(step: int, loss: float) -> None:
+            if step % int(every) == 0:
+                _print(step=step, loss=loss)
+
+        settings = build(Train, json.loads(table))
+        train(Path(manifest), Path(out), settings, report, say=lambda line: _print(say=line), anew="anew" in rest)
+    except KeyboardInterrupt:
+        return INTERRUPTED_CODE
+    except Exception as error:  # any of them is one line for the ladder, whose other runs go on
+        _print(error=one_line(error))
+        return 1
+    return 0
+
+
+def _print(**values: Any) -> None:
+    print(json.dumps(values), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
