@@ -12,7 +12,7 @@ from curate.settings import Table, check
 
 # What a ladder sets itself in each run; the table [train] has the rest.
 OWN = ("layers", "heads", "width", "seed", *LENGTHS, "learning_rate", "warmup_tokens", "checkpoint_tokens")
-COURSE = ("decay_tokens", "ramp_tokens", "batch_start", "recipe_tokens", "horizon")  # lengths of one run only
+COURSE = ("decay_tokens", "ramp_tokens", "batch_start", "recipe_tokens", "horizon", "init")  # of one run only
 MEASURED = 16  # times that a run measures its held-out loss
 
 
@@ -72,9 +72,8 @@ class Ladder:
         standard = Train()
         for name in (*OWN, *COURSE):
             value = getattr(self.train, name)
-            reason = "the ladder sets it" if name in OWN else "runs of several lengths cannot share it"
+            reason = "the ladder sets it" if name in OWN else "runs of several sizes cannot share it"
             check(value == getattr(standard, name), f"train.{name}: {reason}, got {value!r}; leave it out")
-        check(self.train.valid_batches >= 1, "train.valid_batches: the curve is of held-out loss; give at least 1")
 
     def rate(self, size: Size) -> float:
         """Returns the highest learning rate of a size."""
@@ -99,13 +98,13 @@ PRESETS = {
     "laptop": Ladder(
         name="laptop",
         sizes=_sizes((2, 3, 48, 2), (2, 4, 64, 2), (3, 5, 80, 2), (4, 6, 96, 1), (4, 8, 128, 1)),
-        train=Train(context=128, batch=16, valid_batches=16, log_every=50, keep_checkpoints=1, sample_tokens=0),
+        train=Train(context=128, batch=16, valid_windows=256, log_every=50, keep_checkpoints=1, sample_tokens=0),
     ),
     # Seconds; it shows that the parts work, and nothing else.
     "tiny": Ladder(
         name="tiny",
         sizes=_sizes((1, 1, 8, 1), (1, 2, 16, 1), (1, 3, 24, 1)),
-        train=Train(context=32, batch=16, valid_batches=2, log_every=50, keep_checkpoints=1, sample_tokens=0),
+        train=Train(context=32, batch=16, valid_windows=64, log_every=50, keep_checkpoints=1, sample_tokens=0),
     ),
 }
 

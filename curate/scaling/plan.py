@@ -59,7 +59,8 @@ def plan(ladder: Ladder, manifest: Path, out: Path, *, replacing: bool = False) 
     for rung in rungs(ladder):
         done = is_done(rung, manifest, out)
         task = prepare(manifest, rung.settings)
-        if not task.validation.targets:
+        held_out = sum(source.targets for source in task.validation.sources)
+        if not held_out:
             raise SettingsError(
                 f"{manifest}: no held-out text, whose loss is the curve; pack with valid_fraction above 0"
             )
@@ -68,7 +69,7 @@ def plan(ladder: Ladder, manifest: Path, out: Path, *, replacing: bool = False) 
             _check_unfinished(task, rung.folder(out))
         if not done and task.shape not in speeds:
             speeds[task.shape] = _speed(task)
-        costs.append(_cost(rung, task, 0.0 if done else speeds[task.shape], done=done))
+        costs.append(_cost(rung, task, held_out, 0.0 if done else speeds[task.shape], done=done))
     seconds = _side_by_side([cost.seconds for cost in costs], ladder.processes)
     return Plan(costs=tuple(costs), seconds=seconds, warnings=tuple(_warnings(costs)))
 
@@ -82,13 +83,13 @@ def _check_unfinished(task: Task, folder: Path) -> None:
         raise SettingsError(f"{newest.path}: a checkpoint of another run: {change}; {mend}")
 
 
-def _cost(rung: Rung, task: Task, speed: float, *, done: bool) -> Cost:
+def _cost(rung: Rung, task: Task, held_out: int, speed: float, *, done: bool) -> Cost:
     sources = read_sources(task.manifest, "train")
     total, weights = sum(source.tokens for source in sources), sum(source.weight for source in sources)
     seen = {source.name: float(rung.tokens * source.weight / weights / source.tokens) for source in sources}
     most = max(seen, key=seen.__getitem__)
     per_token = compute_per_token(task.shape)
-    held_out = MEASURED * task.validation.targets / 3  # a forward pass is a third of a step
+    measuring = MEASURED * held_out / 3  # a forward pass is a third of a step
     return Cost(
         rung=rung,
         shape=task.shape,
@@ -96,7 +97,7 @@ def _cost(rung: Rung, task: Task, speed: float, *, done: bool) -> Cost:
         most_epochs=seen[most],
         source=most,
         compute={name: flops * rung.tokens for name, flops in per_token.items()},
-        seconds=0.0 if done else (rung.tokens + held_out) / speed,
+        seconds=0.0 if done else (rung.tokens + measuring) / speed,
         done=done,
     )
 

@@ -24,11 +24,12 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         from curate.gpt.config import Train
+        from curate.gpt.logs import Progress
         from curate.gpt.train import train
 
-        def report(step: int, loss: float) -> None:
-            if step % int(every) == 0:
-                _print(step=step, loss=loss)
+        def report(progress: Progress) -> None:
+            if progress.step % int(every) == 0:
+                _print(step=progress.step, loss=progress.loss)
 
         settings = build(Train, json.loads(table))
         train(Path(manifest), Path(out), settings, report, say=lambda line: _print(say=line), anew="anew" in rest)
