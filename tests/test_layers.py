@@ -49,6 +49,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("curate/storage", "curate/inputs", "curate/tokens", "curate/loader", "curate/gpt"),
         *("curate/web/urls.py", "curate/miniweb/texts.py"),
     ),
+    "curate/scaling": ("curate/storage", "curate/loader", "curate/gpt"),
     RECIPE: (
         *("curate/storage", "curate/stage/kinds.py", "curate/commoncrawl", "curate/links", "curate/crawl"),
         *(
@@ -85,6 +86,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
             "curate/extract",
             "curate/miniweb",
             "curate/evaluate",
+            "curate/scaling",
             "curate/dataset",
             "curate/inspection",
             RECIPE,
@@ -100,6 +102,7 @@ ONLY_IN = {  # a library that only these modules know
         "curate/gpt/",
         "curate/evaluate/likelihood.py",
         "curate/loader/torch_dataset.py",
+        "curate/scaling/plan.py",
     ),
     "trafilatura": ("curate/extract/main_text.py", "curate/extract/pruning.py"),
     "tiktoken": ("curate/tokens/bpe.py",),

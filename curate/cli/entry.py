@@ -9,7 +9,7 @@ import traceback
 import typer
 
 from curate import processes
-from curate.cli import dataset, evaluate, look, model, quality, run, runners, scale, stages, supervisor
+from curate.cli import dataset, evaluate, look, model, quality, run, scale, stages, supervisor
 from curate.cli.app import MACHINE, MODEL, app, errors
 from curate.console import plain, say
 from curate.errors import StrictError, UserError, one_line, system_error
@@ -21,8 +21,8 @@ MEND = "the same command resumes once that is mended"
 for _module in (run, stages, look, dataset, model, evaluate, scale):
     app.add_typer(_module.commands)
 app.add_typer(quality.commands, name="quality", rich_help_panel=MODEL)
-app.add_typer(runners.runners, name="runners", rich_help_panel=MACHINE)
-app.add_typer(runners.dataflow, name="dataflow", rich_help_panel=MACHINE)
+app.add_typer(run.runners, name="runners", rich_help_panel=MACHINE)
+app.add_typer(run.dataflow, name="dataflow", rich_help_panel=MACHINE)
 
 
 def main() -> None:

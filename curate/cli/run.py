@@ -1,4 +1,4 @@
-"""The commands run, for a whole recipe, and gate, which trains a gate on a finished run."""
+"""The commands run, for a whole recipe, gate, which trains a gate on a finished run, and those of runners."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +21,7 @@ from curate.cli.options import (
     AllLanguages,
     Json,
     Out,
+    Overwrite,
     RecipeArgument,
     Replace,
     RetryFailed,
@@ -66,6 +67,8 @@ Files = Annotated[
 ]
 
 commands = typer.Typer()
+runners = typer.Typer(no_args_is_help=True, help="List and fetch what Spark, Flink and Prism need on this machine.")
+dataflow = typer.Typer(no_args_is_help=True, help="Files for running recipes on Google Cloud's Dataflow.")
 
 
 @commands.command(rich_help_panel=DATASET, epilog=BEAM_HELP)
@@ -225,3 +228,66 @@ def gate(
     say(console, f"trained on {trained} pages, threshold from {calibrated}, tested on {tested}")
     say(console, f"of unseen hosts: {card.kept_lost:.2%} of kept pages lost, {card.rejected_refused:.1%} refused")
     say(console, f"--set extract.quality_model={model} --set extract.quality_gate={card.threshold!r}")
+
+
+@runners.command("list")
+def list_runners(json: Json = False) -> None:
+    """Print which runners are ready, and what they are made of."""
+    from curate.pipelines.engines import installs
+
+    rows = [
+        {
+            "runner": name,
+            "state": installs.state(name, thorough=True),
+            "versions": installs.versions(name),
+            "folder": str(installs.folder(name)),
+        }
+        for name in installs.NAMES
+    ]
+    if json:
+        print_json(rows)
+    else:
+        tables.print_runners(rows, console)
+
+
+@runners.command("fetch")
+def fetch_runners(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="spark, flink or prism.")],
+) -> None:
+    """Fetch what a runner needs: a class path by Maven, or a binary built by Go."""
+    from curate.pipelines.engines import installs
+
+    for name in names:
+        if name not in installs.NAMES:
+            raise SettingsError(f"{name}: nothing to fetch for it; known are {', '.join(installs.NAMES)}")
+    for name in names:
+        folder = installs.fetch(name)
+        files = installs.recorded(name)
+        size = sum(record.bytes for record in files.values()) / 1e6
+        say(console, f"{name}: ready, {len(files)} files, {size:.0f} MB in {folder}")
+
+
+@dataflow.command("template")
+def template(
+    file: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="The file to write.", show_default=False)
+    ] = None,
+    replace: Overwrite = False,
+) -> None:
+    """Print or write the metadata.json of the Flex Template: a parameter for every setting of a recipe."""
+    from curate.pipelines.dataflow import flextemplate
+    from curate.storage.writing import check_new, write_json
+
+    if file:
+        check_new(file, replace=replace)
+        write_json(file, flextemplate.metadata())
+    else:
+        print_json(flextemplate.metadata())
+
+
+@dataflow.command("folder")
+def folder() -> None:
+    """Print the folder of the Dockerfile and of the page that says how to use it."""
+    from importlib import resources
+
+    say(console, str(resources.files("curate.pipelines") / "dataflow"))

@@ -12,8 +12,9 @@ Floats = NDArray[np.float64]
 
 HUBER = 1e-3  # of a residual in log loss, from which on its loss grows linearly; Hoffmann et al.
 STEPS = 400
-SETTLED = 1e-13  # of the objective, relative; a fit that gains less than this in a step is done
-DAMPING = 1e-3
+SETTLED = 1e-9  # of the objective, relative; a fit that gains less than this in a step is done
+DAMPING, MOST_DAMPING = 1e-3, 1e9
+LARGEST = 60.0  # of a parameter, so that no exponential overflows
 
 
 def predicted(design: Floats, theta: Floats) -> tuple[Floats, Floats]:
@@ -34,31 +35,34 @@ def huber(residuals: Floats, delta: float = HUBER) -> Floats:
 
 def solve(design: Floats, y: Floats, starts: Floats, delta: float = HUBER) -> tuple[Floats, Floats]:
     """Returns the fits (S, p) that begin at these starts, and the objective of each; y: log y (S, n) or (n,)."""
-    theta, y = starts.copy(), np.broadcast_to(y, (len(starts), design.shape[1]))
+    y = np.broadcast_to(y, (len(starts), design.shape[1]))
+    theta, objective = starts.copy(), huber(y - predicted(design, starts)[0], delta)
     damping = np.full(len(theta), DAMPING)
-    value, gradient = predicted(design, theta)
-    objective = huber(y - value, delta)
+    left = np.arange(len(theta))  # fits that are not done
     for _ in range(STEPS):
-        residuals = y - value
-        weights = np.minimum(1, delta / np.maximum(np.abs(residuals), 1e-300))
-        weighted = gradient * weights[..., None]
-        normal = np.einsum("snp,snq->spq", weighted, gradient)
-        scale = np.maximum(np.einsum("spp->sp", normal), 1e-12)
-        normal += np.einsum("s,sp,pq->spq", damping, scale, np.eye(scale.shape[1]))
-        step = np.linalg.solve(normal, np.einsum("snp,sn->sp", weighted, residuals)[..., None])[..., 0]
-        tried = np.clip(theta + step, -60, 60)
-        tried_value, tried_gradient = predicted(design, tried)
-        tried_objective = huber(y - tried_value, delta)
-        better = tried_objective < objective
-        gained = np.where(better, objective - tried_objective, 0)
-        done = (gained <= SETTLED * objective) & (better | (damping > 1e9))
-        theta, value = np.where(better[:, None], tried, theta), np.where(better[:, None], tried_value, value)
-        gradient = np.where(better[:, None, None], tried_gradient, gradient)
-        objective = np.where(better, tried_objective, objective)
-        damping = np.clip(np.where(better, damping / 3, damping * 4), 1e-12, 1e10)
-        if done.all():
+        tried = _tried(design, y[left], theta[left], damping[left], delta)
+        before, after = objective[left], huber(y[left] - predicted(design, tried)[0], delta)
+        better = after < before
+        theta[left[better]], objective[left[better]] = tried[better], after[better]
+        damping[left] = np.where(better, damping[left] / 3, damping[left] * 4)
+        gained = np.where(better, before - after, 0)
+        left = left[(gained > SETTLED * before) | (~better & (damping[left] < MOST_DAMPING))]
+        if not len(left):
             break
     return theta, objective
+
+
+def _tried(design: Floats, y: Floats, theta: Floats, damping: Floats, delta: float) -> Floats:
+    """Returns where a step of Levenberg and Marquardt leads, with residuals weighted as Huber's loss has them."""
+    value, gradient = predicted(design, theta)
+    residuals = y - value
+    weights = np.minimum(1, delta / np.maximum(np.abs(residuals), 1e-300))
+    weighted = gradient * weights[..., None]
+    normal = weighted.transpose(0, 2, 1) @ gradient
+    diagonal = np.einsum("spp->sp", normal)
+    diagonal += np.maximum(damping[:, None] * diagonal, 1e-12)
+    step = np.linalg.solve(normal, weighted.transpose(0, 2, 1) @ residuals[..., None])[..., 0]
+    return np.clip(theta + step, -LARGEST, LARGEST)
 
 
 def best(design: Floats, y: Floats, starts: Floats, delta: float = HUBER) -> Floats:
