@@ -28,7 +28,7 @@ class Size:
     def __post_init__(self) -> None:
         check(min(self.layers, self.heads, self.width) >= 1, "layers, heads and width are at least 1")
         check(self.width % self.heads == 0, f"width {self.width} / heads {self.heads} is not whole")
-        check(len({*self.seeds}) == len(self.seeds), f"seeds differ from each other, got {[*self.seeds]}")
+        _check_seeds(self.seeds)
 
     @property
     def name(self) -> str:
@@ -56,16 +56,19 @@ class Ladder:
         shapes = [(size.layers, size.heads, size.width) for size in self.sizes]
         twice = next((size.name for size, shape in zip(self.sizes, shapes, strict=True) if shapes.count(shape) > 1), "")
         check(not twice, f"every size stands once, got {twice} twice; give a size several seeds")
-        ratios, seeds = self.tokens_per_parameter, self.seeds
+        ratios = self.tokens_per_parameter
         for ratio in ratios:
             check(0 < ratio < math.inf, f"tokens_per_parameter are numbers above 0, got {ratio}")
         check(bool(ratios) and len({*ratios}) == len(ratios), f"tokens_per_parameter differ, got {[*ratios]}")
-        check(bool(seeds) and len({*seeds}) == len(seeds), f"seeds differ from each other, got {[*seeds]}")
+        check(bool(self.seeds), "a ladder has at least one seed")
+        _check_seeds(self.seeds)
         check(0 < self.learning_rate < math.inf, f"learning_rate is a number above 0, got {self.learning_rate}")
         check(self.rate_width >= 1, f"rate_width is at least 1, got {self.rate_width}")
         check(0 <= self.rate_power < math.inf, f"rate_power is a number from 0 on, got {self.rate_power}")
         check(0 <= self.warmup < 1, f"warmup is a share from 0 to below 1, got {self.warmup}")
         check(self.processes >= 1, f"processes is at least 1, got {self.processes}")
+        for size in self.sizes:
+            check(0 < self.rate(size) < math.inf, f"the learning rate of {size.name} is {self.rate(size)}")
         self._check_train()
 
     def _check_train(self) -> None:
@@ -77,12 +80,21 @@ class Ladder:
 
     def rate(self, size: Size) -> float:
         """Returns the highest learning rate of a size."""
-        return self.learning_rate * (self.rate_width / size.width) ** self.rate_power
+        try:
+            return self.learning_rate * (self.rate_width / size.width) ** self.rate_power
+        except OverflowError:
+            return math.inf
 
 
 def parameters(shape: Shape) -> int:
     """Returns the parameters of a model without its embeddings of tokens and positions."""
     return shape.parameters - (shape.vocabulary + shape.context) * shape.width
+
+
+def _check_seeds(seeds: tuple[int, ...]) -> None:
+    for seed in seeds:
+        check(0 <= seed < 2**64, f"seeds lie in 0..2^64-1, got {seed}")
+    check(len({*seeds}) == len(seeds), f"seeds differ from each other, got {[*seeds]}")
 
 
 def _sizes(*sizes: tuple[int, int, int, int]) -> tuple[Size, ...]:

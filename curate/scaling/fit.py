@@ -179,13 +179,13 @@ def fit_floor(compute: Floats, loss: Floats, seed: int = 0) -> Curve:
 
 def fit_chinchilla(parameters: Floats, tokens: Floats, loss: Floats, seed: int = 0) -> Curve:
     """Returns Chinchilla's form; ValueError for too few points, or where tokens per parameter are the same in all."""
-    _need(len({*zip(parameters.tolist(), tokens.tolist(), strict=True)}), CHINCHILLA_POINTS, "Chinchilla's form")
     ratios = tokens / parameters
     if ratios.max() / ratios.min() < CHINCHILLA_RATIO:
         raise ValueError(
             f"all runs have about {ratios.mean():.3g} tokens per parameter, so Chinchilla's form cannot tell size from "
             "tokens; give several tokens_per_parameter, such as [10, 20, 40]"
         )
+    _need(len({*zip(parameters.tolist(), tokens.tolist(), strict=True)}), CHINCHILLA_POINTS, "Chinchilla's form")
     return _fit_curve("chinchilla", ("E", "A", "alpha", "B", "beta"), [parameters, tokens], loss, seed)
 
 

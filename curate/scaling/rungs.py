@@ -53,7 +53,7 @@ def _rung(ladder: Ladder, size: Size, ratio: float, seed: int) -> Rung:
         warmup_tokens=int(ladder.warmup * tokens),
         checkpoint_tokens=math.ceil(tokens / MEASURED),
     )
-    name = f"{size.name}-x{ratio:g}-seed{seed}"
+    name = f"{size.name}-x{str(ratio).removesuffix('.0')}-seed{seed}"
     return Rung(name=name, size=size, parameters=count, tokens=tokens, seed=seed, settings=run)
 
 

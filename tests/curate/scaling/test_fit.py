@@ -142,7 +142,7 @@ def test_laws_that_the_points_do_not_determine_are_refused():
     with pytest.raises(ValueError, match="5 points; a floor needs 6"):
         fit_floor(COMPUTE, 5 * COMPUTE**-0.05)
     with pytest.raises(ValueError, match="5 points; Chinchilla's form needs 6"):
-        fit_chinchilla(COMPUTE, 20 * COMPUTE, 5 * COMPUTE**-0.05)
+        fit_chinchilla(COMPUTE, COMPUTE**1.2, 5 * COMPUTE**-0.05)
     with pytest.raises(ValueError, match="all runs have about 20 tokens per parameter"):
         fit_chinchilla(MANY, 20 * MANY, 5 * MANY**-0.05)
 
