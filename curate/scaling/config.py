@@ -81,7 +81,7 @@ class Ladder:
     def rate(self, size: Size) -> float:
         """Returns the highest learning rate of a size."""
         try:
-            return self.learning_rate * (self.rate_width / size.width) ** self.rate_power
+            return float(self.learning_rate * (self.rate_width / size.width) ** self.rate_power)
         except OverflowError:
             return math.inf
 

@@ -73,9 +73,10 @@ def law(points: Sequence[Point], definition: str) -> Law:
 
 def chinchilla(points: Sequence[Point]) -> Curve | str:
     """Returns Chinchilla's form of all points, or the reason why they do not determine it."""
-    values = [np.array([float(getattr(point, name)) for point in points]) for name in ("parameters", "tokens", "loss")]
+    parameters = np.array([float(point.parameters) for point in points])
+    tokens = np.array([float(point.tokens) for point in points])
     try:
-        return fit_chinchilla(*values, SEED)
+        return fit_chinchilla(parameters, tokens, np.array([point.loss for point in points]), SEED)
     except ValueError as error:
         return str(error)
 

@@ -70,7 +70,7 @@ def write(
         "bootstrap_seed": SEED,
         "failed": dict(failures),
         "versions": _versions(runs),
-        "hardware": [run.record["hardware"] for run in runs][:1],
+        "hardware": _different([run.record["hardware"] for run in runs]),
     }
     name = str(content["dataset"]["name"])
     figure = plot.draw(runs, points, fitted[plotted], name)
@@ -127,6 +127,11 @@ def _facts(run: Run) -> dict[str, Any]:
 def _versions(runs: Sequence[Run]) -> dict[str, str]:
     torch = ", ".join(sorted({str(run.record["torch"]) for run in runs}))
     return {"curate": __version__, "numpy": np.__version__, "python": platform.python_version(), "torch": torch}
+
+
+def _different(values: Sequence[Any]) -> list[Any]:
+    """Returns the values without repeats, in their order."""
+    return [value for number, value in enumerate(values) if value not in values[:number]]
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -30,7 +30,8 @@ def predicted(design: Floats, theta: Floats) -> tuple[Floats, Floats]:
 def huber(residuals: Floats, delta: float = HUBER) -> Floats:
     """Returns the sum of Huber's loss over the last axis."""
     size = np.abs(residuals)
-    return np.where(size <= delta, residuals**2 / 2, delta * (size - delta / 2)).sum(axis=-1)
+    total: Floats = np.where(size <= delta, residuals**2 / 2, delta * (size - delta / 2)).sum(axis=-1)
+    return total
 
 
 def solve(design: Floats, y: Floats, starts: Floats, delta: float = HUBER) -> tuple[Floats, Floats]:

@@ -92,7 +92,7 @@ def test_a_fit_answers_for_other_flops_or_refuses(whole, call):
 def test_runs_of_other_settings_are_refused_before_any_work(whole, call, quickstart):
     done = call("scale", quickstart, "-o", whole, *TINY, "--set", "train.clip=2")
     assert done.code == 2
-    assert "a finished run of something else: clip was 1.0 and is 2; give --replace to train anew" in done.error
+    assert "a finished run of something else: clip was 1.0 and is 2.0; give --replace to train anew" in done.error
 
 
 def start(command, dataset: Path, out: Path, ready) -> subprocess.Popen:
@@ -146,7 +146,7 @@ def test_a_killed_and_an_interrupted_ladder_end_like_one_that_was_not(whole, com
 @pytest.mark.processes
 def test_a_run_that_fails_is_named_and_the_others_go_on(call, quickstart, tmp_path):
     """The narrowest size has a learning rate with which its numbers leave the range of floats."""
-    settings = ("--set", "tokens_per_parameter=[2.0]", "--set", "rate_width=24", "--set", "rate_power=60")
+    settings = ("--set", "tokens_per_parameter=[2.0]", "--set", "rate_width=16", "--set", "rate_power=60")
     done = call("scale", quickstart, "-o", tmp_path / "ladder", *TINY, *settings)
     assert done.code == 1
     failed = "L1-H1-d8-x2-seed0"
@@ -193,7 +193,7 @@ def tokens_of(dataset: Path) -> list[dict]:
         (("-o", "out", "--ladder", "desktop"), "no ladder is called 'desktop'; there are laptop, tiny"),
         (("-o", "out", "--compute", "most"), "--compute most: there are kaplan, all, counted"),
         (("-o", "out", "--processes", "0"), "processes is at least 1, got 0"),
-        (("-o", "out", "--set", "train.width=3"), "train.width: the ladder sets it, got 3"),
+        (("-o", "out", "--set", "train.width=64"), "train.width: the ladder sets it, got 64"),
         (("-o", "out", "--set", "train.device=tpu"), "device is auto, cpu, cuda or mps, got 'tpu'"),
         (("--predict", "-1"), "--predict -1.0: a number of FLOPs above 0"),
         (("--predict", "1e15"), "holds no scaling.json of curate's"),
