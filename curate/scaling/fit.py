@@ -241,4 +241,4 @@ def _design(logs: Sequence[Floats]) -> Floats:
 
 def _need(points: int, least: int, what: str) -> None:
     if points < least:
-        raise ValueError(f"{points} points; {what} needs {least}")
+        raise ValueError(f"{points} point{'s' * (points != 1)}; {what} needs {least}")

@@ -155,7 +155,8 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(call, quickstart, tmp_pa
     stated = record(tmp_path / "ladder")
     assert [run["name"] for run in stated["runs"]] == ["L1-H2-d16-x2-seed0", "L1-H3-d24-x2-seed0"]
     assert list(stated["failed"]) == [failed]
-    assert stated["laws"]["all"]["power"] == {"refused": "2 points; a power law needs 3"}
+    assert stated["laws"]["all"]["power"]["refused"].endswith("a power law needs 3")
+    assert (tmp_path / "ladder" / "scaling.png").read_bytes().startswith(PNG)
 
 
 def test_a_plan_prices_every_run_and_writes_nothing(call, quickstart, tmp_path):

@@ -125,7 +125,7 @@ def test_the_caption_states_sizes_tokens_seeds_the_law_and_what_is_not_shown():
     assert "6 (N + V d) D, with the head" in words
     assert "larger models or longer runs is not shown" in words
     few = record.points_of(runs[:2])
-    assert "No law is fitted: 1 points; a power law needs 3" in " ".join(
+    assert "No law is fitted: 1 point; a power law needs 3" in " ".join(
         plot.caption(runs[:2], few, laws.law(few, "all"))
     )
 
