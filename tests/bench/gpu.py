@@ -35,6 +35,7 @@ from curate.gpt.shapes import PRESETS, Shape
 from curate.gpt.step import backward, make_optimizer, update
 
 TINY = Shape(layers=2, heads=2, width=64, context=64, vocabulary=500)
+UNSCALED = {"recipe_tokens": 0, "decay_tokens": 0, "ramp_tokens": 0, "batch_start": 0}  # the paper's are too long here
 Step = Callable[[torch.Tensor], float]
 
 
@@ -51,6 +52,11 @@ class Sizes:
     train: tuple[str, ...]  # the settings of part 3
 
 
+def settings(**values: object) -> tuple[str, ...]:
+    """The options that give these settings."""
+    return tuple(word for name, value in values.items() for word in ("--set", f"{name}={value}"))
+
+
 FULL = Sizes(
     shape=PRESETS["gpt2"].shape,
     rows=16,
@@ -58,7 +64,7 @@ FULL = Sizes(
     steps=5,
     turns=5,
     attention=(8, 12, 2048, 64, 256),
-    train=("--model", "gpt3-small", "--set", "batch=32", "--set", "micro_batch=8", "--set", "warmup=50"),
+    train=("--model", "gpt3-small", *settings(batch=32, micro_batch=8, warmup_tokens=2_000_000, **UNSCALED)),
 )
 SMALL = Sizes(
     shape=TINY,
@@ -67,7 +73,7 @@ SMALL = Sizes(
     steps=2,
     turns=3,
     attention=(2, 2, 128, 16, 16),
-    train=("--model", "tiny-gpt3", "--set", "batch=4"),
+    train=("--model", "tiny-gpt3", *settings(batch=4, warmup_tokens=5_000, **UNSCALED)),
 )
 
 
