@@ -94,8 +94,8 @@ class Hardware:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """The place of this process among those that train one model together, as torchrun's environment states it."""
+class Member:
+    """This process among those that train one model together, as torchrun's environment states it."""
 
     rank: int = 0
     size: int = 1
@@ -175,8 +175,8 @@ def rebuilt(shape: Shape, weights: Mapping[str, Tensor]) -> GPT:
     return model
 
 
-def place() -> Place:
-    """Returns the place of this process; alone, where the environment states none."""
+def member() -> Member:
+    """Returns this process among those of its run; alone, where the environment states none."""
     names = {"rank": "RANK", "size": "WORLD_SIZE", "local_rank": "LOCAL_RANK"}
     values = {}
     for field, name in names.items():
@@ -184,7 +184,7 @@ def place() -> Place:
         if text is not None and not text.isdecimal():
             raise SettingsError(f"{name} is a whole number, got {text!r}; unset it, or start by torchrun")
         values[field] = int(text) if text is not None else (field == "size") * 1
-    return Place(**values) if values["size"] > 1 else Place()
+    return Member(**values) if values["size"] > 1 else Member()
 
 
 def device_of(wanted: str, local_rank: int = 0) -> torch.device:

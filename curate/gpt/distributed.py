@@ -30,7 +30,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from curate import processes
 from curate.errors import SettingsError, UserError, one_line
-from curate.gpt.devices import Alone, Hardware, Place, make_bands, prepare, rebuilt
+from curate.gpt.devices import Alone, Hardware, Member, make_bands, prepare, rebuilt
 from curate.gpt.model import GPT
 from curate.storage.writing import sha256_of
 
@@ -46,8 +46,8 @@ T = TypeVar("T")
 class Group(Alone):
     """This process among several; every method but `rounds` and `part` is called by all of them at the same time."""
 
-    def __init__(self, place: Place, hardware: Hardware, *, sharded: bool) -> None:
-        self.rank, self.size, self.hardware, self.sharded = place.rank, place.size, hardware, sharded
+    def __init__(self, member: Member, hardware: Hardware, *, sharded: bool) -> None:
+        self.rank, self.size, self.hardware, self.sharded = member.rank, member.size, hardware, sharded
 
     def wrap(self, model: GPT) -> nn.Module:
         """Puts a model on the device and among the processes; returns what computes losses and shares gradients."""
@@ -123,7 +123,7 @@ class Group(Alone):
 
 
 @contextmanager
-def joined(place: Place, hardware: Hardware, *, sharded: bool) -> Iterator[Group]:
+def joined(member: Member, hardware: Hardware, *, sharded: bool) -> Iterator[Group]:
     """Joins the processes of torchrun until the block ends; if one fails, all end with its message and its exit code.
 
     torchrun sends SIGTERM to a command and to the process that works for it. The latter leaves it to the former, which
@@ -136,17 +136,17 @@ def joined(place: Place, hardware: Hardware, *, sharded: bool) -> Iterator[Group
     dist.init_process_group(backend, timeout=TIMEOUT)
     store = _store()
     over = threading.Event()
-    threading.Thread(target=_watch, args=(store, place, over), daemon=True).start()
+    threading.Thread(target=_watch, args=(store, member, over), daemon=True).start()
     try:
         with processes.left_to_supervisor():
-            group = Group(place, hardware, sharded=sharded)
+            group = Group(member, hardware, sharded=sharded)
             precision, why = group.agreed((hardware.precision, hardware.why))
             group.hardware = replace(hardware, precision=precision, why=why)
             yield group
             dist.barrier()
     except Exception as error:
         over.set()
-        raise _failure(store, place, error) from error
+        raise _failure(store, member, error) from error
     finally:
         over.set()
         with suppress(RuntimeError):
@@ -167,7 +167,7 @@ def _store() -> dist.Store:
     return dist.PrefixStore(f"curate/{attempt}", store)
 
 
-def _watch(store: dist.Store, place: Place, over: threading.Event) -> None:
+def _watch(store: dist.Store, member: Member, over: threading.Event) -> None:
     """Ends this process once another has failed; the first of them prints the message."""
     while not over.wait(POLL_S):
         try:
@@ -176,9 +176,9 @@ def _watch(store: dist.Store, place: Place, over: threading.Event) -> None:
             rank, code, message = json.loads(store.get(FAILED))
         except RuntimeError:  # the process that holds the store has ended
             rank, code, message = 0, 1, "ended"
-        if rank == place.rank or over.is_set():
+        if rank == member.rank or over.is_set():
             return
-        if place.rank == 0:
+        if member.rank == 0:
             line = f"process {rank}: {message}"
             if not processes.last_words(line):
                 os.write(2, f"curate: {line}\n".encode())
@@ -186,7 +186,7 @@ def _watch(store: dist.Store, place: Place, over: threading.Event) -> None:
         os._exit(code)
 
 
-def _failure(store: dist.Store, place: Place, error: BaseException) -> BaseException:
+def _failure(store: dist.Store, member: Member, error: BaseException) -> BaseException:
     """States a failure in the store and returns the exception with which this process ends.
 
     The first process ends with a message: its own, or that of the process that failed before it. Another one ends
@@ -195,10 +195,10 @@ def _failure(store: dist.Store, place: Place, error: BaseException) -> BaseExcep
     code = 2 if isinstance(error, ValueError) else 1
     mine = GONE if _of_the_group(error) else one_line(error)
     try:
-        rank, code, message = json.loads(store.compare_set(FAILED, "", json.dumps([place.rank, code, mine])))
+        rank, code, message = json.loads(store.compare_set(FAILED, "", json.dumps([member.rank, code, mine])))
     except RuntimeError:  # the process that holds the store has ended
         return error
-    if place.rank == 0:
+    if member.rank == 0:
         _tell(store)
         if message == mine != GONE:
             return error

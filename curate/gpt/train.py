@@ -372,7 +372,7 @@ def of_manifest(manifest: Path) -> Tokenizer:
 @contextmanager
 def _processes(settings: Train) -> Iterator[Alone]:
     """Yields this process, alone or among those that torchrun has started, until the block ends."""
-    here = devices.place()
+    here = devices.member()
     hardware = devices.choose(
         settings.shape(1),
         device=settings.device,

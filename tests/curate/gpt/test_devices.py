@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from curate.errors import SettingsError  # noqa: E402
 from curate.gpt import devices  # noqa: E402
-from curate.gpt.devices import Hardware, Place  # noqa: E402
+from curate.gpt.devices import Hardware, Member  # noqa: E402
 from curate.gpt.model import GPT  # noqa: E402
 from curate.gpt.shapes import PRESETS, Shape  # noqa: E402
 
@@ -90,22 +90,22 @@ def test_the_record_says_what_a_run_computed_on():
 def test_a_process_is_alone_where_the_environment_states_nothing(monkeypatch):
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
-    assert devices.place() == Place()
+    assert devices.member() == Member()
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "1")
-    assert devices.place() == Place()
+    assert devices.member() == Member()
 
 
 def test_a_process_takes_its_place_from_the_environment(monkeypatch):
     for name, value in {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}.items():
         monkeypatch.setenv(name, value)
-    assert devices.place() == Place(rank=5, size=8, local_rank=1)
+    assert devices.member() == Member(rank=5, size=8, local_rank=1)
     monkeypatch.setenv("RANK", "8")
     with pytest.raises(SettingsError, match=r"^RANK 8 is not below WORLD_SIZE 8"):
-        devices.place()
+        devices.member()
     monkeypatch.setenv("RANK", "first")
     with pytest.raises(SettingsError, match=r"^RANK is a whole number, got 'first'"):
-        devices.place()
+        devices.member()
 
 
 def counted_flops(shape: Shape, context: int) -> float:
