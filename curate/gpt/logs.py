@@ -26,7 +26,7 @@ from curate.gpt.devices import Alone, flops_per_token, peak_flops
 from curate.gpt.schedule import Schedule
 from curate.gpt.shapes import Shape
 from curate.loader import Loader
-from curate.storage.writing import drafted
+from curate.storage.writing import drafted, sealed_lines, write_bytes
 
 LOG = "log.jsonl"
 BOARD = "tensorboard"  # the folder of its event files
@@ -161,6 +161,7 @@ class Log:
         """
         self.rows = [*rows]  # all of the run so far
         self._file: TextIO | None = None
+        self._path = out and out / LOG
         self._board: Any = None
         if out is None:
             return
@@ -203,13 +204,15 @@ class Log:
     def __enter__(self) -> "Log":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self.close(whole=error is None)
 
-    def close(self) -> None:
-        """Closes the files."""
+    def close(self, *, whole: bool) -> None:
+        """Closes the files; whole: the run is at its end, and the log gets its seal."""
         if self._file:
             self._file.close()
+        if self._path and whole:
+            write_bytes(self._path, sealed_lines(self._path.read_bytes()))
         if self._board:
             self._board.close()
 

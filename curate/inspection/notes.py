@@ -7,7 +7,7 @@ from typing import Any
 from curate.inputs import digests
 from curate.inspection.stages import file_faults
 from curate.storage.tensors import is_sealed
-from curate.storage.writing import CHANGED, is_sealed_page, unsealed
+from curate.storage.writing import CHANGED, is_sealed_lines, is_sealed_page, unsealed
 
 REMADE = "the same command writes it anew"
 
@@ -27,6 +27,7 @@ def faults(out: Path, *, finished: bool) -> Iterator[str]:
     if (out / "train").exists():
         yield from listed(out / "train", "train.json")
         yield from checkpoint_faults(out / "train" / "checkpoints")
+        yield from log_faults(out / "train" / "log.jsonl")
     yield from report_faults(out)
 
 
@@ -35,6 +36,14 @@ def checkpoint_faults(folder: Path) -> Iterator[str]:
     for path in sorted(folder.glob("step-*.safetensors")):
         if not is_sealed(path):
             yield f"{path}: {CHANGED}; remove it"
+
+
+def log_faults(log: Path) -> Iterator[str]:
+    """Yields a line where the log of a model is not as it was written; one without its seal is of an unfinished run."""
+    if not log.exists():
+        yield f"{log}: missing"
+    elif not is_sealed_lines(log.read_bytes()):
+        yield f"{log}: {CHANGED}, or the run is not at its end"
 
 
 def report_faults(out: Path) -> Iterator[str]:

@@ -21,7 +21,8 @@ from curate.stage.record import owned_files, read_stage
 from curate.storage import together
 from curate.storage.locks import lock
 
-CHECKPOINTS = re.compile(r"train/checkpoints/step-\d{8}\.safetensors")  # of the model that a run trains
+# Checkpoints, the log and TensorBoard's events of the model that a run trains.
+OF_MODEL = re.compile(r"train/(?:checkpoints/step-\d{8}\.safetensors|log\.jsonl|tensorboard/events\.out\.tfevents\..+)")
 # What a run keeps beside its stages' folders.
 RUN_FILES = ("recipe.toml", "inputs.json", "manifest.json", "report.html")
 EXPORTED = (".curate-export-croissant.json", "croissant.json")  # the one export that may lie there too, and its record
@@ -38,7 +39,7 @@ def owners(out: Path) -> dict[Path, str]:
         owned |= {out / name: "export" for name in EXPORTED}
     for folder, (owner, record) in ({} if alone else RUN_FOLDERS).items():
         owned |= {out / folder / name: owner for name in together.named(out / folder / record)}
-    owned |= {out / name: "model" for name in names if not alone and CHECKPOINTS.fullmatch(name)}
+    owned |= {out / name: "model" for name in names if not alone and OF_MODEL.fullmatch(name)}
     stages = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in ("plan.json", "stage.json")}
     for stage in stages:
         if stage.count("/") < DEPTH:

@@ -21,6 +21,7 @@ BLOCK = 1 << 20  # bytes read at a time
 BLANK = b"0" * 64  # in the place of a seal while its digest is taken
 SEAL = re.compile(rb'^ "seal": "([0-9a-f]{64})"(?=,?$)', re.MULTILINE)  # only a key of the outermost table lies so
 PAGE_SEAL = re.compile(rb"\n<!-- seal: ([0-9a-f]{64}) -->\n\Z")
+LINES_SEAL = re.compile(rb'^{"seal": "([0-9a-f]{64})"}\n\Z', re.MULTILINE)
 CHANGED = "changed since it was written"
 
 
@@ -112,6 +113,16 @@ def unsealed(content: bytes) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(content)
     del record["seal"]
     return record
+
+
+def sealed_lines(content: bytes) -> bytes:
+    """Returns lines of JSON with their seal as the last one."""
+    return _with_seal(content + b'{"seal": "' + BLANK + b'"}\n', LINES_SEAL)
+
+
+def is_sealed_lines(content: bytes) -> bool:
+    """Returns whether lines of JSON have a seal, and are as they were sealed."""
+    return _is_sealed(content, LINES_SEAL)
 
 
 def is_sealed(content: bytes) -> bool:

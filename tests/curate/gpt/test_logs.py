@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import random
 import struct
 from dataclasses import replace
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from curate.gpt.config import Train  # noqa: E402
 from curate.gpt.logs import LOG, Log, Meter, Row, as_csv, draw, plain  # noqa: E402
 from curate.gpt.schedule import schedule_of  # noqa: E402
 from curate.gpt.train import train  # noqa: E402
+from curate.inspection.notes import log_faults  # noqa: E402
 from curate.loader import Loader  # noqa: E402
 
 SETTINGS = Train(
@@ -57,7 +59,9 @@ def run(tmp_path_factory):
 
 
 def lines(out):
-    return [json.loads(line) for line in (out / LOG).read_text().splitlines()]
+    """The lines of a log, without its seal."""
+    read = [json.loads(line) for line in (out / LOG).read_text().splitlines()]
+    return [line for line in read if "seal" not in line]
 
 
 @given(rows)
@@ -146,6 +150,18 @@ def test_a_log_goes_on_behind_the_rows_of_a_checkpoint_and_keeps_their_speeds(tm
     with Log(tmp_path, {"run": 1}, made[:4]):
         pass
     assert [Row(**line) for line in lines(tmp_path)[1:]] == made[:4]
+
+
+def test_any_changed_byte_of_a_finished_log_is_found_and_an_unfinished_one_has_no_seal(run, tmp_path):
+    path, content = tmp_path / LOG, (run[1] / LOG).read_bytes()
+    for at in random.Random(3).sample(range(len(content)), 50):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        assert [*log_faults(path)], at
+    path.write_bytes(content)
+    assert not [*log_faults(path)]
+    with pytest.raises(KeyError), Log(tmp_path, {}):
+        raise KeyError
+    assert [*log_faults(path)] == [f"{path}: changed since it was written, or the run is not at its end"]
 
 
 def test_rows_of_another_run_do_not_stay_in_a_log(tmp_path):
