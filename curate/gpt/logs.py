@@ -26,7 +26,7 @@ from curate.gpt.devices import Alone, flops_per_token, peak_flops
 from curate.gpt.schedule import Schedule
 from curate.gpt.shapes import Shape
 from curate.loader import Loader
-from curate.storage.writing import drafted, sealed_lines, write_bytes
+from curate.storage.writing import drafted, seal_of_lines
 
 LOG = "log.jsonl"
 BOARD = "tensorboard"  # the folder of its event files
@@ -209,10 +209,10 @@ class Log:
 
     def close(self, *, whole: bool) -> None:
         """Closes the files; whole: the run is at its end, and the log gets its seal."""
+        if self._file and self._path and whole:
+            self._file.write(seal_of_lines(self._path.read_bytes()).decode())
         if self._file:
             self._file.close()
-        if self._path and whole:
-            write_bytes(self._path, sealed_lines(self._path.read_bytes()))
         if self._board:
             self._board.close()
 

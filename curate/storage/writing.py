@@ -115,9 +115,9 @@ def unsealed(content: bytes) -> dict[str, Any]:
     return record
 
 
-def sealed_lines(content: bytes) -> bytes:
-    """Returns lines of JSON with their seal as the last one."""
-    return _with_seal(content + b'{"seal": "' + BLANK + b'"}\n', LINES_SEAL)
+def seal_of_lines(content: bytes) -> bytes:
+    """Returns the seal of lines of JSON, which is to be their last line."""
+    return _with_seal(content + b'{"seal": "' + BLANK + b'"}\n', LINES_SEAL)[len(content) :]
 
 
 def is_sealed_lines(content: bytes) -> bool:

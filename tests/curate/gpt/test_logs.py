@@ -164,6 +164,24 @@ def test_any_changed_byte_of_a_finished_log_is_found_and_an_unfinished_one_has_n
     assert [*log_faults(path)] == [f"{path}: changed since it was written, or the run is not at its end"]
 
 
+def test_the_log_of_a_run_that_was_stopped_and_went_on_has_each_row_once_with_its_speed(run, tmp_path):
+    def stop(progress):
+        if progress.step == 9:
+            raise EOFError
+
+    manifest, *_ = run
+    settings = replace(SETTINGS, checkpoint_tokens=300)
+    with pytest.raises(EOFError):
+        train(manifest, tmp_path / "out", settings, stop, decode=spell)
+    before = {line["step"]: line for line in lines(tmp_path / "out")[1:]}
+    train(manifest, tmp_path / "out", settings, decode=spell)
+    logged = lines(tmp_path / "out")[1:]
+    table = list(csv.DictReader((tmp_path / "out" / "loss.csv").open(newline="")))
+    assert [line["step"] for line in logged] == [int(row["step"]) for row in table]
+    assert all("tokens_per_second" in line for line in logged[1:])
+    assert [line for line in logged if line == before.get(line["step"])] == logged[: sum(s < 9 for s in before)]
+
+
 def test_rows_of_another_run_do_not_stay_in_a_log(tmp_path):
     with Log(tmp_path, {}) as log:
         log.add(Row(step=1, tokens=1, windows=1, train_loss=1.0))
