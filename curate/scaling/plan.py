@@ -22,7 +22,7 @@ from curate.scaling.runs import Compute, compute_per_token
 
 PROBE_FLOPS = 2e10  # of a step that is measured, at most, unless one window has more
 PROBE_STEPS = 2  # that are measured, after one that is not
-HEAD_SHARE = 0.5  # of a model's FLOPs, from which on a smaller vocabulary is advised
+HEAD_SHARE = 0.5  # of the largest model's FLOPs, from which on a smaller vocabulary is advised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,16 +145,13 @@ def _warnings(costs: Sequence[Cost]) -> list[str]:
             f"{worst.most_epochs:.1f} epochs in {worst.rung.name}), where repeats are worth less than new text; "
             "take a larger dataset, or smaller sizes"
         )
-    heads = {cost.rung.size.name: _head_share(cost.shape) for cost in costs}
-    if max(heads.values()) > HEAD_SHARE:
-        size = max(heads, key=heads.__getitem__)
+    largest = costs[-1]
+    head = largest.shape.vocabulary * largest.shape.width
+    share = head / (head + parameters(largest.shape))
+    if share > HEAD_SHARE:
         lines.append(
-            f"the head is {heads[size]:.0%} of the FLOPs of {size}, for a vocabulary of {costs[0].shape.vocabulary:,}; "
-            "with a tokenizer of 2k to 4k ids runs are faster, and the slope depends less on how FLOPs are counted"
+            f"the head is {share:.0%} of the FLOPs of {largest.rung.size.name}, and more of the others', for a vocabulary "
+            f"of {largest.shape.vocabulary:,}; with a tokenizer of fewer ids runs are faster, and the slope depends less "
+            "on how FLOPs are counted"
         )
     return lines
-
-
-def _head_share(shape: Shape) -> float:
-    head = shape.vocabulary * shape.width
-    return head / (head + parameters(shape))
