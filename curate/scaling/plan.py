@@ -150,8 +150,8 @@ def _warnings(costs: Sequence[Cost]) -> list[str]:
     share = head / (head + parameters(largest.shape))
     if share > HEAD_SHARE:
         lines.append(
-            f"the head is {share:.0%} of the FLOPs of {largest.rung.size.name}, and more of the others', for a vocabulary "
-            f"of {largest.shape.vocabulary:,}; with a tokenizer of fewer ids runs are faster, and the slope depends less "
+            f"the head is {share:.0%} of the FLOPs of {largest.rung.size.name}, the largest run, for a vocabulary of "
+            f"{largest.shape.vocabulary:,}; with a tokenizer of fewer ids runs are faster, and the slope depends less "
             "on how FLOPs are counted"
         )
     return lines

@@ -175,7 +175,7 @@ def test_a_plan_prices_every_run_and_writes_nothing(call, quickstart, tmp_path):
     assert longest <= planned["seconds"] <= sum(run["seconds"] for run in planned["runs"])
     often, head = planned["warnings"]
     assert "2 of 3 runs see a source more than 4 times" in often
-    assert "the head is 94% of the FLOPs of L1-H3-d24, and more of the others'" in head
+    assert "the head is 94% of the FLOPs of L1-H3-d24, the largest run" in head
     words = call("scale", quickstart, "-o", out, *TINY, "--plan").out
     assert all(name in words for name in RUNS)
 
