@@ -14,7 +14,7 @@ from curate.cli.app import MACHINE, MODEL, app, errors
 from curate.console import plain, say
 from curate.errors import StrictError, UserError, one_line, system_error
 
-HEARD_S = 5.0  # for the first of torchrun's processes, which fails alike, to say why; torchrun then ends the others
+HEARD_S = 10.0  # for the first of torchrun's processes, which fails alike, to say why; torchrun then ends the others
 MEND = "the same command resumes once that is mended"
 
 # The order of the panels of `curate --help`, and of the commands in a panel.

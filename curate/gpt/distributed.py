@@ -135,8 +135,8 @@ def joined(member: Member, hardware: Hardware, *, sharded: bool) -> Iterator[Gro
     backend = "nccl" if hardware.device.type == "cuda" else "gloo"
     dist.init_process_group(backend, timeout=TIMEOUT)
     store = _store()
-    over = threading.Event()
-    threading.Thread(target=_watch, args=(store, member, over), daemon=True).start()
+    over, ending = threading.Event(), threading.Lock()
+    threading.Thread(target=_watch, args=(store, member, over, ending), daemon=True).start()
     try:
         with processes.left_to_supervisor():
             group = Group(member, hardware, sharded=sharded)
@@ -145,12 +145,12 @@ def joined(member: Member, hardware: Hardware, *, sharded: bool) -> Iterator[Gro
             yield group
             dist.barrier()
     except Exception as error:
-        over.set()
+        ending.acquire()
         raise _failure(store, member, error) from error
+    else:
+        dist.destroy_process_group()  # waits for what is under way, so not where a process has failed
     finally:
         over.set()
-        with suppress(RuntimeError):
-            dist.destroy_process_group()
 
 
 def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -167,8 +167,11 @@ def _store() -> dist.Store:
     return dist.PrefixStore(f"curate/{attempt}", store)
 
 
-def _watch(store: dist.Store, member: Member, over: threading.Event) -> None:
-    """Ends this process once another has failed; the first of them prints the message."""
+def _watch(store: dist.Store, member: Member, over: threading.Event, ending: threading.Lock) -> None:
+    """Ends this process once another has failed; the first of them prints the message.
+
+    ending: held by the thread that ends this process.
+    """
     while not over.wait(POLL_S):
         try:
             if not store.check([FAILED]):
@@ -176,21 +179,23 @@ def _watch(store: dist.Store, member: Member, over: threading.Event) -> None:
             rank, code, message = json.loads(store.get(FAILED))
         except RuntimeError:  # the process that holds the store has ended
             rank, code, message = 0, 1, "ended"
-        if rank == member.rank or over.is_set():
+        if rank == member.rank or not ending.acquire(blocking=False):
             return
         if member.rank == 0:
             line = f"process {rank}: {message}"
             if not processes.last_words(line):
                 os.write(2, f"curate: {line}\n".encode())
             _tell(store)
+        else:
+            time.sleep(HEARD_S)  # for torchrun, which ends this process once the first one has
         os._exit(code)
 
 
 def _failure(store: dist.Store, member: Member, error: BaseException) -> BaseException:
     """States a failure in the store and returns the exception with which this process ends.
 
-    The first process ends with a message: its own, or that of the process that failed before it. Another one ends
-    without words, unless nobody heard of it.
+    The first process ends with a message: its own, or that of the process that failed before it. Another one waits for
+    torchrun, which ends it once the first one has ended, and ends without words, unless nobody heard of it.
     """
     code = 2 if isinstance(error, ValueError) else 1
     mine = GONE if _of_the_group(error) else one_line(error)
@@ -208,6 +213,7 @@ def _failure(store: dist.Store, member: Member, error: BaseException) -> BaseExc
     with suppress(RuntimeError):
         while time.monotonic() < heard:
             if store.check([HEARD]):
+                time.sleep(HEARD_S)
                 return SystemExit(code)
             time.sleep(POLL_S)
     return error

@@ -195,6 +195,15 @@ def test_a_setting_that_cannot_be_is_refused_in_one_line(several_shards, tmp_pat
     assert len(own_lines(done.stderr)) == 1, done.stderr
 
 
+def test_a_loss_that_is_no_number_ends_both_with_one_line(several_shards, tmp_path):
+    command = words(several_shards, tmp_path / "out", 2, learning_rate=1e30, warmup_tokens=0, clip=0)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
+    assert done.returncode != 0
+    lines = own_lines(done.stderr)
+    assert len(lines) == 1, done.stderr
+    assert lines[0].removeprefix("curate: ").removeprefix("process 1: ").startswith("the loss is nan at step 2; ")
+
+
 def test_a_process_that_fails_ends_all_with_its_line(several_shards, tmp_path):
     """The second process reads a copy of the data set in which a shard is cut short, as on another machine."""
     copy = shutil.copytree(several_shards, tmp_path / "copy")
