@@ -51,7 +51,8 @@ bench-peers: .venv/.dev .venv-peers/.ready
 bench-train: .venv/.dev
 	$(RUN)python tests/bench/train.py --nanogpt $(NANOGPT)
 
-# Megatron-core, datatrove, litdata, datasets, dolma and mlcroissant read shards and exports, in an environment of their own.
+# Megatron-core, datatrove, litdata, datasets, dolma and mlcroissant read shards and exports, and lm-eval and transformers
+# evaluate models, in an environment of their own.
 readers: .venv/.dev .venv-readers/.ready
 	$(RUN)pytest -q tests/readers
 
@@ -60,6 +61,7 @@ readers: .venv/.dev .venv-readers/.ready
 	$(UV) pip install --quiet --python .venv-readers/bin/python --torch-backend=cpu -r $< 2>/dev/null \
 		|| $(UV) pip install --quiet --python .venv-readers/bin/python -r $<
 	$(UV) pip install --quiet --python .venv-readers/bin/python --no-deps 'datatrove==0.10.1' 'dolma==1.2.1'
+	$(UV) pip install --quiet --python .venv-readers/bin/python --editable '.[lm-eval]'
 	@touch $@
 
 # The commands of README in fresh environments: plain pip as Python ships it, no constraints, the newest versions.

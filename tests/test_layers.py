@@ -125,6 +125,7 @@ ONLY_IN = {  # a library that only these modules know
     "fasttext_pybind": ("curate/text/fasttext_binding.py",),
     "mwparserfromhell": ("curate/inputs/wikitext.py",),
     "jinja2": ("curate/inspection/report.py",),
+    "lm_eval": ("curate/evaluate/harness.py",),
     "rich": ("curate/console.py", "curate/cli/", "pipelines/engines/progress.py"),
 }
 LINES, FUNCTION_LINES, MODULES = 400, 40, 16
