@@ -41,7 +41,7 @@ def brute(model: Model, text: str, stride: int) -> float:
     rows = model.vocabulary.encode(np.array([GPT2.eot, *GPT2.ordinary(text), GPT2.eot]))
     bits = 0.0
     for place in range(1, len(rows)):
-        # The window that scores this token ends at it or later: the first has `window` tokens, each other `stride` more.
+        # The window that scores this token: the first ends after `window` tokens, each other one `stride` further.
         end = model.window + max(0, math.ceil((place - model.window) / stride)) * stride
         begin = max(0, min(end, len(rows) - 1) - model.window)
         with torch.no_grad():
