@@ -43,19 +43,29 @@ class Cache:
 
 def dense(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Mixes each position with all positions before it and itself."""
-    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[-2] <= SHORT:
+    if _is_slow_in_blocks(query) and query.shape[-2] <= SHORT:
         return dense_short(query, key, value)
     return F.scaled_dot_product_attention(query, key, value, is_causal=True)
 
 
 def dense_short(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Mixes by the definition, with the T x T shares of each head in memory; softmax sums in 32-bit floats."""
-    batch, heads, time, width = query.shape
-    query, key, value = (rows.reshape(batch * heads, time, width) for rows in (query, key, value))
-    hidden = torch.full((time, time), -math.inf, dtype=query.dtype).triu(1)
+    """Mixes by the definition, with the T x T shares of each head in memory."""
+    sees = torch.ones(query.shape[-2], query.shape[-2], dtype=torch.bool).tril()[None]
+    mixed = _by_definition(*(rows.flatten(0, 1) for rows in (query, key, value)), sees)
+    return mixed.view(query.shape)
+
+
+def _is_slow_in_blocks(query: Tensor) -> bool:
+    """Returns whether torch's attention in blocks takes more than twice the time of the definition."""
+    return query.device.type == "cpu" and query.dtype == torch.bfloat16
+
+
+def _by_definition(query: Tensor, key: Tensor, value: Tensor, sees: Tensor) -> Tensor:
+    """Mixes rows (N, T, d) over the keys (N, K, d) that they see (N or 1, T, K); softmax sums in 32-bit floats."""
+    hidden = torch.zeros(sees.shape, dtype=query.dtype).masked_fill(~sees, -math.inf)
     with torch.autocast("cpu", enabled=False):  # it would keep the shares in 32-bit floats
-        shares = torch.baddbmm(hidden, query, key.transpose(-1, -2), alpha=width**-0.5).softmax(-1)
-        return (shares @ value).view(batch, heads, time, width)
+        shares = torch.baddbmm(hidden, query, key.transpose(-1, -2), alpha=query.shape[-1] ** -0.5).softmax(-1)
+        return shares @ value
 
 
 def banded(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tensor:
@@ -66,7 +76,8 @@ def banded(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tensor:
     if query.is_cuda:
         return banded_flex(query, key, value, band)
     # Two blocks of keys cost 2 * band * T, a mask T * T, dense attention half of that.
-    return (banded_blocks if time >= 4 * band else banded_masked)(query, key, value, band)
+    blocks = time >= 4 * band or _is_slow_in_blocks(query)
+    return (banded_blocks if blocks else banded_masked)(query, key, value, band)
 
 
 def banded_masked(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tensor:
@@ -84,7 +95,11 @@ def banded_blocks(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tenso
     blocks = query.reshape(batch * heads, number, band, width)
     keys, values = (_with_block_before(rows.reshape(batch * heads, number, band, width)) for rows in (key, value))
     mask = _block_mask(number, band, query.device)
-    mixed = F.scaled_dot_product_attention(blocks, keys, values, attn_mask=mask)
+    if _is_slow_in_blocks(query):
+        flat = (rows.flatten(0, 1) for rows in (blocks, keys, values))
+        mixed = _by_definition(*flat, mask.repeat(batch * heads, 1, 1))
+    else:
+        mixed = F.scaled_dot_product_attention(blocks, keys, values, attn_mask=mask)
     return mixed.reshape(batch, heads, number * band, width)[:, :, :time]
 
 

@@ -101,6 +101,21 @@ def test_flex_attention_is_a_part_of_a_model_that_is_compiled():
     assert torch.allclose(compiled(*tensors), by_definition(*tensors, 8), atol=1e-6)
 
 
+@pytest.mark.parametrize(("time", "band"), [(7, 5), (21, 5), (40, 8), (9, 20)])
+def test_banded_attention_in_bf16_on_a_cpu_is_that_of_its_inputs_up_to_rounding(time, band):
+    ours = [tensor.requires_grad_() for tensor in rows(time, dtype=torch.bfloat16)]
+    others = [tensor.detach().double().requires_grad_() for tensor in ours]
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = attention.banded(*ours, band)
+    exact = by_definition(*others, band)
+    assert mixed.dtype == torch.bfloat16
+    assert (mixed.double() - exact).abs().max() < 0.03
+    mixed.float().sum().backward()
+    exact.sum().backward()
+    for tensor, other in zip(ours, others, strict=True):
+        assert (tensor.grad.double() - other.grad).abs().max() < 0.06
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="flex_attention has no backward on a CPU; needs CUDA")
 def test_flex_attention_equals_the_mask():
     tensors = [tensor.cuda().requires_grad_() for tensor in rows(512, dtype=torch.float32)]
