@@ -65,11 +65,16 @@ def encode(
     return placed(tokenizer, vocabulary, np.concatenate(([vocabulary.eot], ids)), start + 1, window)
 
 
+def lacking(tokenizer: Tokenizer, vocabulary: Vocabulary, ids: Tokens) -> Unscorable | None:
+    """Returns the first token that has no row; None where all have one."""
+    without = ids[~np.isin(ids, vocabulary.ids)]
+    return Unscorable("token", tokenizer.decode([int(without[0])])) if len(without) else None
+
+
 def placed(tokenizer: Tokenizer, vocabulary: Vocabulary, ids: Tokens, start: int, window: int) -> Text | Unscorable:
     """Returns ids as a text that fits a window, which predicts one token more than it reads."""
-    lacking = ids[~np.isin(ids, vocabulary.ids)]
-    if len(lacking):
-        return Unscorable("token", tokenizer.decode([int(lacking[0])]))
+    if (lack := lacking(tokenizer, vocabulary, ids)) is not None:
+        return lack
     if len(ids) - start > window:
         return Unscorable("length", f"{len(ids) - start} tokens, and the context holds {window}")
     cut = max(0, len(ids) - window - 1)

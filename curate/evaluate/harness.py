@@ -19,7 +19,7 @@ from lm_eval.api.registry import register_model
 
 from curate.errors import UserError
 from curate.evaluate import models
-from curate.evaluate.encoding import REASONS, Text, Unscorable, joint, placed
+from curate.evaluate.encoding import REASONS, Text, Unscorable, joint, lacking, placed
 from curate.evaluate.likelihood import BATCH_TOKENS, log_probabilities
 from curate.evaluate.perplexity import windows
 from curate.gpt import sampling
@@ -90,19 +90,25 @@ class CurateLM(TemplateLM):
     def _text(self, ids: list[int], start: int, words: str) -> Text:
         text = placed(self.model.tokenizer, self.model.vocabulary, np.array(ids), start, self.model.window)
         if isinstance(text, Unscorable):
-            fault, mend = REASONS[text.reason]
-            raise UserError(f"{self.model.name}: {words[-60:]!r} has {fault} ({text.detail!r}); {mend}")
+            raise self._refusal(text, words)
         return text
+
+    def _rows(self, string: str) -> Any:
+        """Returns end-of-text and a text of any length as rows of the embedding."""
+        ids = np.array(self.tok_encode(string))
+        if (lack := lacking(self.model.tokenizer, self.model.vocabulary, ids)) is not None:
+            raise self._refusal(lack, string)
+        return self.model.vocabulary.encode(ids)
+
+    def _refusal(self, fault: Unscorable, words: str) -> UserError:
+        what, mend = REASONS[fault.reason]
+        return UserError(f"{self.model.name}: {words[-60:]!r} has {what} ({fault.detail!r}); {mend}")
 
     def loglikelihood_rolling(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[float]:
         """Returns the log-probability of whole texts after end-of-text, in windows that follow one another."""
         totals = []
         for (string,) in (request.args for request in requests):
-            ids = np.array(self.tok_encode(string))
-            for piece in ids:  # a text of any length has no window of its own
-                self._text([int(piece)], 1, string)
-            rows = self.model.vocabulary.encode(ids)
-            groups = [[text] for text in windows(rows, self.model.window, self.model.window)]
+            groups = [[text] for text in windows(self._rows(string), self.model.window, self.model.window)]
             scores = log_probabilities(self.model.gpt, groups, batch_tokens=self.batch_tokens)
             totals.append(float(sum(one.nats.sum() for [one] in scores)))
             self.cache_hook.add_partial("loglikelihood_rolling", (string,), totals[-1])
@@ -120,10 +126,7 @@ class CurateLM(TemplateLM):
 
     def _written(self, context: str, stops: Sequence[str], options: dict[str, Any]) -> str:
         model = self.model
-        ids = np.array(self.tok_encode(context))
-        for piece in ids:
-            self._text([int(piece)], 1, context)
-        drawn = options.get("do_sample") or options.get("temperature")
+        drawn = bool(options.get("do_sample"))
         chosen = Sampling(
             tokens=int(options.get("max_gen_toks", TOKENS)),
             temperature=float(options.get("temperature", 1.0)) if drawn else 0,
@@ -131,7 +134,7 @@ class CurateLM(TemplateLM):
             top_p=float(options.get("top_p") or 1.0),
         )
         end = int(model.vocabulary.encode(np.array(self.eot_token_id)))
-        rows = sampling.write(model.gpt, model.vocabulary.encode(ids).tolist(), chosen, end)
+        rows = sampling.write(model.gpt, self._rows(context).tolist(), chosen, end)
         text = ""
         for part in sampling.texts((model.vocabulary.decode([row])[0] for row in rows), model.tokenizer.decode):
             text += part
