@@ -51,8 +51,7 @@ def dense(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 def dense_short(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Mixes by the definition, with the T x T shares of each head in memory."""
     sees = torch.ones(query.shape[-2], query.shape[-2], dtype=torch.bool).tril()[None]
-    mixed = _by_definition(*(rows.flatten(0, 1) for rows in (query, key, value)), sees)
-    return mixed.view(query.shape)
+    return _by_definition(query.flatten(0, 1), key.flatten(0, 1), value.flatten(0, 1), sees).view(query.shape)
 
 
 def _is_slow_in_blocks(query: Tensor) -> bool:
@@ -96,7 +95,7 @@ def banded_blocks(query: Tensor, key: Tensor, value: Tensor, band: int) -> Tenso
     keys, values = (_with_block_before(rows.reshape(batch * heads, number, band, width)) for rows in (key, value))
     mask = _block_mask(number, band, query.device)
     if _is_slow_in_blocks(query):
-        flat = (rows.flatten(0, 1) for rows in (blocks, keys, values))
+        flat = blocks.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1)
         mixed = _by_definition(*flat, mask.repeat(batch * heads, 1, 1))
     else:
         mixed = F.scaled_dot_product_attention(blocks, keys, values, attn_mask=mask)
