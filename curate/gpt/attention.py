@@ -56,7 +56,7 @@ def dense_short(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 def _is_slow_in_blocks(query: Tensor) -> bool:
     """Returns whether torch's attention in blocks takes more than twice the time of the definition."""
-    return query.device.type == "cpu" and query.dtype == torch.bfloat16
+    return bool(query.device.type == "cpu" and query.dtype == torch.bfloat16)
 
 
 def _by_definition(query: Tensor, key: Tensor, value: Tensor, sees: Tensor) -> Tensor:
