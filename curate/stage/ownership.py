@@ -19,7 +19,7 @@ from curate.stage.parts import parse_receipt, receipt_path
 from curate.stage.plan import load_plan
 from curate.stage.record import owned_files, read_stage
 from curate.storage import together
-from curate.storage.locks import lock
+from curate.storage.locks import lock, opened
 
 # Checkpoints, the log and TensorBoard's events of the model that a run trains.
 OF_MODEL = re.compile(r"train/(?:checkpoints/step-\d{8}\.safetensors|log\.jsonl|tensorboard/events\.out\.tfevents\..+)")
@@ -100,11 +100,7 @@ def held(out: Path) -> Iterator[Ledger]:
         yield Ledger()
         return
     fresh = not out.exists()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise SettingsError(f"{out}: cannot write there: {error.strerror}") from None
+    folder = opened(out)
     try:
         lock(folder)
         if not os.access(out, os.W_OK):

@@ -24,6 +24,15 @@ def lock(folder: int) -> None:
             time.sleep(MOMENT_S)
 
 
+def opened(folder: Path) -> int:
+    """Returns the descriptor of a folder, made if it is not there; SettingsError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise SettingsError(f"{folder}: cannot write there: {error.strerror}") from None
+
+
 @contextmanager
 def locked(folder: Path, work: str) -> Iterator[None]:
     """Makes a folder, if it is not there, and locks it for the length of the block; a new one left empty is removed.
@@ -31,13 +40,9 @@ def locked(folder: Path, work: str) -> Iterator[None]:
     work: what another process does there, for the SettingsError. Raises it where the folder cannot be written too.
     """
     fresh = not folder.exists()
+    descriptor = opened(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise SettingsError(f"{folder}: cannot write there: {error.strerror}") from None
-    try:
-        lock(opened)
+        lock(descriptor)
         yield
     except BlockingIOError:
         raise SettingsError(f"{folder}: {work} there by another process; wait for its end") from None
@@ -45,4 +50,4 @@ def locked(folder: Path, work: str) -> Iterator[None]:
         if fresh:
             with suppress(OSError):
                 folder.rmdir()
-        os.close(opened)
+        os.close(descriptor)

@@ -1,7 +1,6 @@
 """A run that is stopped at any moment goes on, to the bit; what is not its checkpoint is refused by name."""
 
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -16,6 +15,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install '.[train]'")
 
 from counting import spell, write  # noqa: E402
+from killed import started  # noqa: E402
 
 from curate.errors import SettingsError  # noqa: E402
 from curate.gpt import checkpoint, hf  # noqa: E402
@@ -23,7 +23,7 @@ from curate.gpt.config import Train  # noqa: E402
 from curate.gpt.logs import Progress  # noqa: E402
 from curate.gpt.train import train  # noqa: E402
 
-KILLS = int(os.environ.get("CURATE_TRAIN_KILLS", "20"))
+KILLS = int(os.environ.get("CURATE_TRAIN_KILLS", "10"))
 SETTINGS = Train(
     layers=2,
     heads=2,
@@ -81,11 +81,10 @@ def stopped(manifest: Path, out: Path, settings: Train = SETTINGS, step: int = 9
 @pytest.mark.processes
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes(whole, tmp_path):
     manifest, expected = whole
-    draw, fork, out, killed = random.Random(5), multiprocessing.get_context("fork"), tmp_path / "out", []
+    draw, out, killed = random.Random(5), tmp_path / "out", []
     while len(killed) < KILLS:
         before = checkpoint.paths(out)
-        child = fork.Process(target=train, args=(manifest, out, SETTINGS), kwargs={"decode": spell})
-        child.start()
+        child = started(manifest, out, SETTINGS)
         while len(killed) % 2 and child.is_alive() and checkpoint.paths(out) == before:
             time.sleep(0.001)
         time.sleep(draw.uniform(0, 0.02 if len(killed) % 2 else 0.25))
@@ -113,21 +112,9 @@ def test_a_run_that_ends_after_any_step_goes_on_to_the_same_bytes(whole, tmp_pat
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_a_kill_in_the_middle_of_a_write_leaves_the_checkpoint_before(whole, tmp_path, share):
     manifest, expected = whole
-
-    def save_and_die(tensors, path, metadata):
-        real(tensors, path, metadata)
-        if int(json.loads(metadata["state"])["step"]) > 9:
-            os.truncate(path, int(share * path.stat().st_size))
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    real, out = checkpoint.save_file, tmp_path / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoint, "save_file", save_and_die)
-        child = multiprocessing.get_context("fork").Process(
-            target=train, args=(manifest, out, SETTINGS), kwargs={"decode": spell}
-        )
-        child.start()
-        child.join()
+    out = tmp_path / "out"
+    child = started(manifest, out, SETTINGS, share)
+    child.join()
     assert child.exitcode == -signal.SIGKILL
     assert list(out.rglob("*.curate.tmp"))
     assert checkpoint.newest(out).state["step"] <= 9
