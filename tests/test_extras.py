@@ -33,7 +33,7 @@ def bare(tmp_path_factory) -> Path:
     [
         (
             ("run", "quickstart", "-o", "out"),
-            "apache_beam, torch, altair, vl_convert and jinja2 are not installed: pip install '.[all]' in curate's "
+            "apache_beam, torch, safetensors, altair, vl_convert and jinja2 are not installed: pip install '.[all]' in curate's "
             "checkout; --no-train leaves the model out",
         ),
         (
@@ -56,7 +56,10 @@ def bare(tmp_path_factory) -> Path:
             ("filter", "hf://datasets/owner/name/x.jsonl", "-o", "out"),
             "apache_beam and huggingface_hub are not installed: pip install '.[beam,hf]' in curate's checkout",
         ),
-        (("train", "out", "-o", "model"), "torch, altair and vl_convert are not installed: pip install '.[train]'"),
+        (
+            ("train", "out", "-o", "model"),
+            "torch, safetensors, altair and vl_convert are not installed: pip install '.[train]'",
+        ),
         (("report", "out"), "jinja2 is not installed: pip install '.[report]' in curate's checkout"),
         (("inspect", "s3://bucket/out"), "is not installed; pip install '.[s3]' in curate's checkout"),
         (("inspect", "gs://bucket/out"), "is not installed; pip install '.[gcs]' in curate's checkout"),

@@ -83,7 +83,7 @@ def test_a_weight_that_is_none_is_named(tmp_path, weight):
 def test_more_shards_than_files_may_be_open_are_read(tmp_path):
     path = write(tmp_path, {"a": (1, {"train": [range(number, number + 9) for number in range(300)]})})
     code = (
-        "import resource; from curate.gpt.heldout import held_out, occurring_ids; from curate.loader import Loader;"
+        "import resource; from curate.gpt.vocabulary import occurring_ids; from curate.loader import Loader;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128));"
         f"manifest = Loader({str(path)!r}, context=8, seed=0).manifest;"
         "loaders = [Loader(manifest, context=8, seed=seed) for seed in range(2)];"
