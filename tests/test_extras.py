@@ -33,8 +33,8 @@ def bare(tmp_path_factory) -> Path:
     [
         (
             ("run", "quickstart", "-o", "out"),
-            "apache_beam, torch, safetensors, altair, vl_convert and jinja2 are not installed: pip install '.[all]' in curate's "
-            "checkout; --no-train leaves the model out",
+            "apache_beam, torch, safetensors, altair, vl_convert and jinja2 are not installed: pip install '.[all]' in "
+            "curate's checkout; --no-train leaves the model out",
         ),
         (
             ("run", "quickstart", "--no-train", "-o", "out"),
