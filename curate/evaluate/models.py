@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.errors import SettingsError
 from curate.gpt import result
+from curate.gpt.config import CHOICES
 from curate.gpt.vocabulary import Vocabulary
 from curate.storage.writing import sha256_of
 from curate.tokens.tokenizer import Tokenizer
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 CONFIG = "config.json"  # of transformers
 TRAINED = "train"  # the folder of the model in that of a run of a recipe
 PRECISIONS = ("fp32", "fp64")
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def load(place: Path, name: str = "", *, precision: str = "fp32", device: str = 
     from curate.gpt import sampling
     from curate.gpt.devices import device_of
 
-    for key, value, possible in (("precision", precision, PRECISIONS), ("device", device, DEVICES)):
+    for key, value, possible in (("precision", precision, PRECISIONS), ("device", device, CHOICES["device"])):
         if value not in possible:
             raise SettingsError(f"{key} is {value}; it is one of {', '.join(possible)}")
     where = device_of(device)

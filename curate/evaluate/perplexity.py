@@ -5,7 +5,6 @@ after at least `window - stride` tokens where so many stand before it. Bytes are
 the end-of-text behind it is predicted too, as it is a part of the code of the text, and has no bytes.
 """
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from curate.evaluate import bootstrap
 from curate.evaluate.bootstrap import Estimate
 from curate.evaluate.encoding import Text
 from curate.evaluate.likelihood import BATCH_TOKENS, log_probabilities
+from curate.evaluate.measures import BITS
 from curate.evaluate.models import Model
 from curate.inputs.rows import numbered_rows
 from curate.loader.streams import Shard, Tokens, manifest_file, read_manifest, read_sources
@@ -29,7 +29,6 @@ from curate.tokens import load as tokenizers
 from curate.tokens.tokenizer import FOLDER, Tokenizer
 from curate.web.urls import host_of
 
-BITS = math.log(2)  # nats in a bit
 DOCUMENTS = 32  # scored at a time
 
 
@@ -133,8 +132,8 @@ def of_shards(manifest: Path, model: Model, limit: int | None) -> Iterator[Docum
     if not same_ids(model, contract):
         tokenizer = tokenizers.of(tokenizers.stated_in(contract), manifest.parent / FOLDER)
     for source in sources:
-        found = (document for shard in source.shards for document in _of_shard(shard, source.name, tokenizer))
-        yield from islice(found, limit)
+        documents = (document for shard in source.shards for document in _of_shard(shard, source.name, tokenizer))
+        yield from islice(documents, limit)
 
 
 def same_ids(model: Model, contract: Mapping[str, Any]) -> bool:

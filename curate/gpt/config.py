@@ -72,9 +72,8 @@ class Train:
             value = getattr(self, name)
             check(value in choices, f"{name} is {', '.join(choices[:-1])} or {choices[-1]}, got {value!r}")
         check(self.heads >= 1 and self.width % self.heads == 0, f"width {self.width} / heads {self.heads} is not whole")
-        check(self.layers >= 1 and self.context >= 1 and self.batch >= 1, "layers, context and batch are at least 1")
         check(self.attention in PATTERNS, f"attention is {', '.join(PATTERNS)}, got {self.attention!r}")
-        for name in ("log_every", "threads", "keep_checkpoints"):
+        for name in ("layers", "context", "batch", "log_every", "threads", "keep_checkpoints"):
             check(getattr(self, name) >= 1, f"{name} is at least 1, got {getattr(self, name)}")
         given = [name for name in LENGTHS if getattr(self, name) is not None]
         check(len(given) <= 1, f"a run has one length, got {' and '.join(given)}")

@@ -151,11 +151,3 @@ def preset(name: str, *, literal: bool = False) -> Preset:
     if chosen.literal is None:
         raise SettingsError(f"{name}: no model has the printed sizes: {chosen.misprint}")
     return replace(chosen, shape=chosen.literal)
-
-
-def with_attention(shape: Shape, pattern: str) -> Shape:
-    """Returns a shape with the attention of a named pattern; SettingsError where there is none of this name."""
-    if pattern not in PATTERNS:
-        raise SettingsError(f"no pattern of attention is called {pattern!r}; there are {', '.join(PATTERNS)}")
-    kinds, band = PATTERNS[pattern]
-    return replace(shape, pattern=kinds, band=band)

@@ -41,7 +41,7 @@ from curate.storage.writing import sha256_of
 from curate.tokens import load
 from curate.tokens.tokenizer import FILE, FOLDER, Tokenizer
 
-CHECKPOINTS = 8  # in a run whose settings do not say
+CHECKPOINTS_OF_RUN = 8  # in a run whose settings do not say
 INTERRUPT_S = 60  # for the step and the checkpoint that an interrupt waits for
 # What may be another when a run goes on. The schedule has the lengths, as far as the steps until then depend on them.
 MAY_CHANGE = {
@@ -70,7 +70,7 @@ class Task:
     @property
     def interval(self) -> int:
         """Returns the windows between two checkpoints."""
-        tokens = self.settings.checkpoint_tokens or self.schedule.tokens / CHECKPOINTS
+        tokens = self.settings.checkpoint_tokens or self.schedule.tokens / CHECKPOINTS_OF_RUN
         return max(1, math.ceil(tokens / self.schedule.context))
 
     def lines(self, hardware: Hardware) -> list[str]:

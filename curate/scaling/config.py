@@ -26,7 +26,8 @@ class Size:
     seeds: tuple[int, ...] = ()  # of its runs; none: those of the ladder
 
     def __post_init__(self) -> None:
-        check(min(self.layers, self.heads, self.width) >= 1, "layers, heads and width are at least 1")
+        sizes = (self.layers, self.heads, self.width)
+        check(min(sizes) >= 1, f"layers, heads and width are at least 1, got {', '.join(map(str, sizes))}")
         check(self.width % self.heads == 0, f"width {self.width} / heads {self.heads} is not whole")
         _check_seeds(self.seeds)
 

@@ -23,7 +23,7 @@ REPORTS = 10  # lines that a run prints of its steps
 Say = Callable[[str], None]
 
 
-class Side:
+class Processes:
     """The processes of a ladder that run at this moment."""
 
     def __init__(self) -> None:
@@ -80,43 +80,43 @@ def run(
     """
     left = [rung for rung in reversed(rungs) if not is_done(rung, manifest, out)]
     failures: dict[str, str] = {}
-    side = Side()
+    running = Processes()
     with (
         locked(out, "a ladder is trained"),
-        announced(side.stop, INTERRUPT_S),
+        announced(running.stop, INTERRUPT_S),
         ThreadPoolExecutor(processes) as pool,
     ):
-        work = {rung.name: pool.submit(_run, rung, manifest, out, side, say, anew) for rung in left}
+        work = {rung.name: pool.submit(_run, rung, manifest, out, running, say, anew) for rung in left}
         try:
             for name, future in work.items():
                 if reason := future.result():
                     failures[name] = reason
                     say(f"{name}: failed: {reason}")
         except BaseException:
-            side.stop(signal.SIGKILL)
+            running.stop(signal.SIGKILL)
             raise
-    if side.stopped:
+    if running.stopped:
         raise KeyboardInterrupt
     return failures
 
 
-def _run(rung: Rung, manifest: Path, out: Path, side: Side, say: Say, anew: bool) -> str | None:
+def _run(rung: Rung, manifest: Path, out: Path, running: Processes, say: Say, anew: bool) -> str | None:
     """Trains one run in a process; returns why it failed, None where it did not or was stopped."""
     steps = rung.tokens // (rung.settings.batch * rung.settings.context)
     table = json.dumps(to_table(rung.settings))
     words = [str(manifest.absolute()), str(rung.folder(out).absolute()), table, str(max(1, steps // REPORTS))]
     command = [sys.executable, "-P", "-m", "curate.scaling.worker", *words, *(["anew"] if anew else [])]
-    process = side.start(command, rung.settings.threads)
+    process = running.start(command, rung.settings.threads)
     if process is None:
         return None
     last = ""
     assert process.stdout is not None
     with process.stdout as lines:
         for line in lines:
-            last = _hear(line.strip(), rung.name, steps, say) or last
+            last = _relay(line.strip(), rung.name, steps, say) or last
     code = process.wait()
-    side.ended(process)
-    if code == 0 or (side.stopped and code in (INTERRUPTED_CODE, -signal.SIGINT)):
+    running.ended(process)
+    if code == 0 or (running.stopped and code in (INTERRUPTED_CODE, -signal.SIGINT)):
         return None
     if code < 0:
         cause = ", as where memory runs out" if code == -signal.SIGKILL else ""
@@ -124,14 +124,14 @@ def _run(rung: Rung, manifest: Path, out: Path, side: Side, say: Say, anew: bool
     return last or f"ended with code {code}"
 
 
-def _hear(line: str, name: str, steps: int, say: Say) -> str:
+def _relay(line: str, name: str, steps: int, say: Say) -> str:
     """Passes on what a process says as a line; returns its words where they may be the reason of its end."""
     try:
-        heard = json.loads(line)
-        if "step" in heard:
-            say(f"{name}: step {heard['step']:,} of {steps:,}, loss {heard['loss']:.3f}")
-        elif "say" in heard:
-            say(f"{name}: {heard['say']}")
-        return str(heard.get("error", ""))
+        message = json.loads(line)
+        if "step" in message:
+            say(f"{name}: step {message['step']:,} of {steps:,}, loss {message['loss']:.3f}")
+        elif "say" in message:
+            say(f"{name}: {message['say']}")
+        return str(message.get("error", ""))
     except (ValueError, TypeError, KeyError, AttributeError):
         return line

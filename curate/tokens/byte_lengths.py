@@ -16,9 +16,12 @@ Lengths = npt.NDArray[np.int64]
 BLANK = "▁"  # stands for a blank in SentencePiece's words
 BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 BYTES = frozenset(f"<0x{byte:02X}>" for byte in range(256))
-# What GPT-2 writes for the 256 bytes: printable ones as themselves, the others as the characters from U+0100 on.
-PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-ALPHABET = frozenset(map(chr, [*PRINTABLE, *range(0x100, 0x100 + 256 - len(PRINTABLE))]))
+# What GPT-2's vocabulary writes for each byte: printable ones stand for themselves, the others are written as the
+# characters from U+0100 on.
+PRINTABLE = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+LETTERS = {byte: chr(byte) for byte in PRINTABLE}
+LETTERS |= {byte: chr(0x100 + number) for number, byte in enumerate(sorted({*range(0x100)} - {*PRINTABLE}))}
+ALPHABET = frozenset(LETTERS.values())
 
 
 def of_file(content: bytes, vocabulary: int) -> Lengths | None:

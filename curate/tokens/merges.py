@@ -15,13 +15,11 @@ from typing import Any
 from curate.errors import SettingsError
 from curate.storage.writing import as_json
 from curate.tokens.bpe import encoding_of
+from curate.tokens.byte_lengths import LETTERS
 from curate.tokens.tokenizer import FILE, Tokenizer
 
 # Those whose patterns `_onig` rewrites; the ids of their ranks were compared with those of the file.
 NAMES = ("gpt2", "r50k_base", "p50k_base", "p50k_edit", "cl100k_base", "o200k_base", "o200k_harmony")
-PRINTED = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))  # bytes that stand for themselves
-BYTES = {byte: chr(byte) for byte in PRINTED}
-BYTES |= {byte: chr(0x100 + number) for number, byte in enumerate(sorted({*range(0x100)} - {*PRINTED}))}
 
 Ranks = Mapping[bytes, int]
 
@@ -142,7 +140,7 @@ def _pairs(ranks: Ranks) -> Iterator[tuple[bytes, bytes]]:
 
 def _spelled(token: bytes) -> str:
     """Returns bytes as the characters that stand for them in GPT-2's vocabulary."""
-    return "".join(BYTES[byte] for byte in token)
+    return "".join(LETTERS[byte] for byte in token)
 
 
 def _onig(pattern: str) -> str:

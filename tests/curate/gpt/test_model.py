@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="the model needs torch: pip install 
 from curate.errors import SettingsError  # noqa: E402
 from curate.gpt.config import Train  # noqa: E402
 from curate.gpt.model import GPT, linear  # noqa: E402
-from curate.gpt.shapes import PATTERNS, PRESETS, Shape, preset, with_attention  # noqa: E402
+from curate.gpt.shapes import PATTERNS, PRESETS, Shape, preset  # noqa: E402
 
 TINY = Shape(layers=2, heads=2, width=32, context=16, vocabulary=50)
 
@@ -123,10 +123,11 @@ def test_the_misprints_of_gpt3_are_resolved_and_can_be_built_as_printed_or_are_r
 def test_a_banded_layer_stands_where_the_pattern_says():
     shape = PRESETS["gpt3-small"].shape
     assert [shape.attention(layer) for layer in range(4)] == ["dense", "banded", "dense", "banded"]
-    assert (shape.band, with_attention(shape, "gpt-oss").band) == (256, 128)
-    assert with_attention(shape, "gpt-oss").attention(0) == "banded"
-    with pytest.raises(SettingsError, match=r"^no pattern of attention is called 'full'; there are dense, gpt-neo"):
-        with_attention(shape, "full")
+    other = Train(attention="gpt-oss").shape(shape.vocabulary)
+    assert (shape.band, other.band) == (256, 128)
+    assert other.attention(0) == "banded"
+    with pytest.raises(ValueError, match=r"^attention is dense, gpt-neo, gpt-oss, got 'full'"):
+        Train(attention="full")
 
 
 @pytest.mark.parametrize(
