@@ -13,7 +13,7 @@ from curate.errors import SettingsError
 from curate.evaluate import bootstrap
 from curate.evaluate.bootstrap import Estimate, generator
 from curate.evaluate.encoding import Text
-from curate.evaluate.likelihood import BATCH_TOKENS, log_probabilities
+from curate.evaluate.likelihood import log_probabilities
 from curate.evaluate.models import Model
 from curate.evaluate.perplexity import same_ids
 from curate.gpt.heldout import held_out
@@ -62,7 +62,7 @@ class Positions:
         return self.difference.covers(0)
 
 
-def induction(model: Model, *, seed: int, strings: int = STRINGS, batch_tokens: int = BATCH_TOKENS) -> Induction:
+def induction(model: Model, *, seed: int, strings: int = STRINGS) -> Induction:
     """Returns how much less a model loses on the repetition of a string of random tokens, all drawn alike."""
     size = min(LONGEST, model.window // 2)
     if size < 2:
@@ -71,7 +71,7 @@ def induction(model: Model, *, seed: int, strings: int = STRINGS, batch_tokens: 
     drawn = ids[generator(seed, "induction").integers(len(ids), size=(strings, size))]
     ends = np.full((strings, 1), model.vocabulary.eot)
     rows = model.vocabulary.encode(np.concatenate((ends, drawn, drawn), 1))
-    losses = _losses(model, rows, batch_tokens)
+    losses = _losses(model, rows)
     first, second = losses[:, :size].mean(1), losses[:, size + 1 :].mean(1)
     return Induction(
         model=model.name, strings=strings, tokens=size, **_compared("induction", seed, first=first, second=second)
@@ -97,7 +97,7 @@ def positions(model: Model, manifest: Path, *, seed: int, windows: int = WINDOWS
     ids = ids[((ids != NO_TOKEN) & np.isin(ids, model.vocabulary.ids)).all(1)]
     if not len(ids):
         raise SettingsError(f"{manifest}: split valid has no whole window of {late} tokens that {model.name} can read")
-    losses = _losses(model, model.vocabulary.encode(ids), BATCH_TOKENS)
+    losses = _losses(model, model.vocabulary.encode(ids))
     parts = {f"{name}_loss": losses[:, end - SPAN : end].mean(1) for name, end in (("early", early), ("late", late))}
     return Positions(
         model=model.name, windows=len(ids), early=early, late=late, **_compared("positions", seed, **parts)
@@ -112,7 +112,7 @@ def _compared(key: str, seed: int, **losses: bootstrap.Floats) -> dict[str, Esti
     return {name: estimate for name, estimate in estimates.items() if estimate is not None}
 
 
-def _losses(model: Model, rows: Tokens, batch_tokens: int) -> bootstrap.Floats:
+def _losses(model: Model, rows: Tokens) -> bootstrap.Floats:
     """Returns the loss on each token but the first of rows (N, T + 1), in nats."""
     texts: Sequence[list[Text]] = [[Text(rows=row, start=1)] for row in rows]
-    return np.stack([-scores.nats for [scores] in log_probabilities(model.gpt, texts, batch_tokens=batch_tokens)])
+    return np.stack([-scores.nats for [scores] in log_probabilities(model.gpt, texts)])

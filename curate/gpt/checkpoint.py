@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from curate import storage
 from curate.errors import UserError
 from curate.gpt import result
-from curate.gpt.devices import Alone
+from curate.gpt.devices import Group
 from curate.gpt.model import GPT
 from curate.gpt.shapes import Shape
 from curate.gpt.vocabulary import Vocabulary
@@ -84,7 +84,7 @@ def save(
     optimizer: torch.optim.AdamW,
     state: Mapping[str, Any],
     kept: Mapping[str, Tensor],
-    group: Alone,
+    group: Group,
 ) -> None:
     """Writes a checkpoint whole or not at all; kept: tensors that go with the model, such as its vocabulary."""
     weights = dict(_tensors(model, optimizer))
@@ -123,7 +123,7 @@ def newest(out: Path, say: Callable[[str], None] = lambda line: None) -> Checkpo
     return None
 
 
-def restore(checkpoint: Checkpoint, model: GPT, optimizer: torch.optim.AdamW, group: Alone) -> None:
+def restore(checkpoint: Checkpoint, model: GPT, optimizer: torch.optim.AdamW, group: Group) -> None:
     """Gives the model, the optimiser and torch's random generator what the checkpoint holds."""
     tensors = load_file(checkpoint.path)
     if SHARDS in checkpoint.state:

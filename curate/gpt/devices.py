@@ -106,8 +106,8 @@ class Member:
             raise SettingsError(f"RANK {self.rank} is not below WORLD_SIZE {self.size}; start by torchrun")
 
 
-class Alone:
-    """One process that trains a model by itself; `distributed.Group` does the same among several."""
+class Group:
+    """The processes that train one model, here one by itself; `distributed.DistributedGroup` is one of several."""
 
     rank, size, sharded = 0, 1, False
 

@@ -30,7 +30,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from curate import processes
 from curate.errors import SettingsError, UserError, one_line
-from curate.gpt.devices import Alone, Hardware, Member, make_bands, prepare, rebuilt
+from curate.gpt.devices import Group, Hardware, Member, make_bands, prepare, rebuilt
 from curate.gpt.model import GPT
 from curate.storage.writing import sha256_of
 
@@ -43,7 +43,7 @@ FAILED, HEARD = "curate/failed", "curate/heard"  # keys of the store
 T = TypeVar("T")
 
 
-class Group(Alone):
+class DistributedGroup(Group):
     """This process among several; every method but `rounds` and `part` is called by all of them at the same time."""
 
     def __init__(self, member: Member, hardware: Hardware, *, sharded: bool) -> None:
@@ -123,7 +123,7 @@ class Group(Alone):
 
 
 @contextmanager
-def joined(member: Member, hardware: Hardware, *, sharded: bool) -> Iterator[Group]:
+def joined(member: Member, hardware: Hardware, *, sharded: bool) -> Iterator[DistributedGroup]:
     """Joins the processes of torchrun until the block ends; if one fails, all end with its message and its exit code.
 
     torchrun sends SIGTERM to a command and to the process that works for it. The latter leaves it to the former, which
@@ -139,7 +139,7 @@ def joined(member: Member, hardware: Hardware, *, sharded: bool) -> Iterator[Gro
     threading.Thread(target=_watch, args=(store, member, over, ending), daemon=True).start()
     try:
         with processes.left_to_supervisor():
-            group = Group(member, hardware, sharded=sharded)
+            group = DistributedGroup(member, hardware, sharded=sharded)
             precision, why = group.agreed((hardware.precision, hardware.why))
             group.hardware = replace(hardware, precision=precision, why=why)
             yield group
@@ -154,7 +154,7 @@ def joined(member: Member, hardware: Hardware, *, sharded: bool) -> Iterator[Gro
 
 
 def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Fills tensors, sharded or whole, by name with what `Group.write_shards` wrote, in any number of processes."""
+    """Fills tensors, sharded or whole, by name with what `write_shards` wrote, in any number of processes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "torch.distributed is")  # not in use, where one process reads
         dcp.load({**tensors}, checkpoint_id=folder)

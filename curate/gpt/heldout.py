@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from curate.gpt.devices import Alone
+from curate.gpt.devices import Group
 from curate.gpt.vocabulary import NO_TOKEN, Vocabulary
 from curate.loader.sampler import Blend, integer_weights
 from curate.loader.streams import SourceShards, Stream, Tokens, read_sources
@@ -105,7 +105,7 @@ def held_out(
     )
 
 
-def validate(model: nn.Module, validation: Validation, batch: int, group: Alone) -> dict[str, float]:
+def validate(model: nn.Module, validation: Validation, batch: int, group: Group) -> dict[str, float]:
     """Returns the mean loss in nats over the held-out targets of each source."""
     return {
         source.source: _loss(model, rows, batch, group) / source.targets
@@ -113,7 +113,7 @@ def validate(model: nn.Module, validation: Validation, batch: int, group: Alone)
     }
 
 
-def measured(model: nn.Module, validation: Validation, batch: int, group: Alone) -> dict[str, Any]:
+def measured(model: nn.Module, validation: Validation, batch: int, group: Group) -> dict[str, Any]:
     """Returns the values of a row of the log that are measured on held-out text."""
     losses = validate(model, validation, batch, group)
     return {
@@ -124,7 +124,7 @@ def measured(model: nn.Module, validation: Validation, batch: int, group: Alone)
     }
 
 
-def _loss(model: nn.Module, windows: Tensor, batch: int, group: Alone) -> float:
+def _loss(model: nn.Module, windows: Tensor, batch: int, group: Group) -> float:
     """Returns the sum of the losses over all targets in windows (N, T + 1), in nats.
 
     Each process computes every so many batches of windows, all of them equally many, of which some count as nothing.

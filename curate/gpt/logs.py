@@ -22,7 +22,7 @@ import vl_convert
 
 from curate import storage
 from curate.errors import SettingsError, install
-from curate.gpt.devices import Alone, flops_per_token, peak_flops
+from curate.gpt.devices import Group, flops_per_token, peak_flops
 from curate.gpt.schedule import Schedule
 from curate.gpt.shapes import Shape
 from curate.loader import Loader
@@ -86,7 +86,7 @@ Say = Callable[[str], None]  # is called with what a person should know, as one 
 class Meter:
     """Measures the speed of a run."""
 
-    def __init__(self, schedule: Schedule, model: Shape, group: Alone, windows: int) -> None:
+    def __init__(self, schedule: Schedule, model: Shape, group: Group, windows: int) -> None:
         """Begins behind the first windows of a run, as many as it has seen."""
         self.steps, self.of_tokens = sum(1 for _ in schedule.steps()), schedule.tokens
         self.began, self.first = time.monotonic(), windows * schedule.context
@@ -227,7 +227,7 @@ def check_log(out: Path, *, tensorboard: bool) -> None:
 
 
 def losses_by_source(
-    loader: Loader, first: int, count: int, by_window: Sequence[float], group: Alone
+    loader: Loader, first: int, count: int, by_window: Sequence[float], group: Group
 ) -> dict[str, float]:
     """Returns the mean loss of each source in samples first .. first + count - 1; by_window: those of this process."""
     number = len(loader.sources)

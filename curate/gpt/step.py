@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from curate.gpt.config import Train
-from curate.gpt.devices import Alone
+from curate.gpt.devices import Group
 from curate.gpt.model import GPT
 
 BETAS = (0.9, 0.95)  # GPT-3, appendix B; AdamW's eps is 1e-8 there, as it is torch's default
@@ -34,7 +34,7 @@ def backward(
     windows: Tensor,
     count: int,
     size: int,
-    group: Alone,
+    group: Group,
     stop: Callable[[], bool] = lambda: False,
     by_window: list[float] | None = None,
 ) -> float:

@@ -22,7 +22,7 @@ from curate.errors import SettingsError
 from curate.gpt import checkpoint, devices, hf, result
 from curate.gpt.checkpoint import Checkpoint
 from curate.gpt.config import Train
-from curate.gpt.devices import Alone, Hardware
+from curate.gpt.devices import Group, Hardware
 from curate.gpt.heldout import Validation, held_out, measured
 from curate.gpt.logs import Log, Meter, Report, Row, Say, as_csv, check_log, draw, losses_by_source, plain
 from curate.gpt.model import GPT
@@ -53,7 +53,7 @@ Decode = Callable[[list[int]], str]  # token ids to text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Setup:
     """All that a run is made of and that does not change while it goes on."""
 
     manifest: Path
@@ -91,10 +91,10 @@ class Task:
 
 
 @dataclass(slots=True)
-class Course:
+class RunState:
     """A run in progress: the processes that work on it, and what a step changes."""
 
-    group: Alone
+    group: Group
     validation: Validation  # on the device
     model: GPT
     shared: nn.Module  # the same model among its processes, which computes losses and gradients
@@ -129,26 +129,26 @@ def train(
     started = time.perf_counter()
     with _processes(settings) as group, devices.repeatable(group.hardware, settings.seed), _alone_in(out, group):
         decode = decode or of_manifest(manifest).decode
-        task = prepare(manifest, settings)
-        newest = group.agreed(_newest(task, out, say, anew=anew) if group.rank == 0 else None)
+        setup = prepare(manifest, settings)
+        newest = group.agreed(_newest(setup, out, say, anew=anew) if group.rank == 0 else None)
         if newest and settings.precision == "auto":
             group.hardware = devices.as_before(group.hardware, newest.state["hardware"]["precision"])
         devices.prepare(group.hardware)
-        for line in task.lines(group.hardware):
+        for line in setup.lines(group.hardware):
             say(line)
-        course = _begin(task, out, group, newest)
+        run = _begin(setup, out, group, newest)
         if newest:
-            say(f"goes on from step {course.step:,}, after {course.windows * settings.context:,} tokens")
-        _fit(task, course, out, report)
-        final = group.whole(course.model)
-        sample = group.agreed(_sample(final, task.vocabulary, settings, decode) if final else "")
-        trained = _outcome(task, course, sample, time.perf_counter() - started)
+            say(f"goes on from step {run.step:,}, after {run.windows * settings.context:,} tokens")
+        _fit(setup, run, out, report)
+        final = group.whole(run.model)
+        sample = group.agreed(_sample(final, setup.vocabulary, settings, decode) if final else "")
+        trained = _outcome(setup, run, sample, time.perf_counter() - started)
         if final:
-            _save(out, task, course, final, trained)
+            _save(out, setup, run, final, trained)
     return trained
 
 
-def prepare(manifest: Path, settings: Train) -> Task:
+def prepare(manifest: Path, settings: Train) -> Setup:
     """Returns what a run is made of; reads the shards' ids where the vocabulary is that of those that occur."""
     loader = Loader(manifest, context=settings.context, batch=settings.batch, seed=settings.seed)
     vocabulary = read_vocabulary(manifest, settings.vocabulary)
@@ -156,7 +156,7 @@ def prepare(manifest: Path, settings: Train) -> Task:
     windows = held_out(manifest, settings.context, settings.valid_windows, lengths)
     tokenizer = load.stated_in(read_manifest(manifest))
     name = read_manifest(manifest).get("name")
-    return Task(
+    return Setup(
         manifest=manifest,
         settings=settings,
         loader=loader,
@@ -183,10 +183,10 @@ def _check_weights(manifest: Path, settings: Train) -> None:
         hf.check_fits(settings, tokenizer, file.read_bytes() if tokenizer.name == FILE else None)
 
 
-def _newest(task: Task, out: Path, say: Say, *, anew: bool) -> Checkpoint | None:
+def _newest(setup: Setup, out: Path, say: Say, *, anew: bool) -> Checkpoint | None:
     """Returns the checkpoint from which a run goes on, None where it begins; ValueError where it is another run's."""
     newest = checkpoint.newest(out, say)
-    if newest is None or not (change := difference(task, newest)):
+    if newest is None or not (change := difference(setup, newest)):
         return newest
     if anew or _is_finished(out, newest):
         return None
@@ -195,7 +195,7 @@ def _newest(task: Task, out: Path, say: Say, *, anew: bool) -> Checkpoint | None
 
 
 @contextmanager
-def _alone_in(out: Path, group: Alone) -> Iterator[None]:
+def _alone_in(out: Path, group: Group) -> Iterator[None]:
     """Locks the folder for the first process and those that work with it, until the block ends."""
     with locked(out, "a model is trained") if group.rank == 0 else nullcontext():
         if group.rank == 0:
@@ -203,41 +203,41 @@ def _alone_in(out: Path, group: Alone) -> Iterator[None]:
         yield
 
 
-def _begin(task: Task, out: Path, group: Alone, newest: Checkpoint | None) -> Course:
-    """Returns the course of a new run, or of the one that was stopped."""
-    begins = task.settings.init and not newest
-    model = hf.load(Path(task.settings.init)) if begins else GPT(task.shape)
+def _begin(setup: Setup, out: Path, group: Group, newest: Checkpoint | None) -> RunState:
+    """Returns the state of a new run, or of the one that was stopped."""
+    begins = setup.settings.init and not newest
+    model = hf.load(Path(setup.settings.init)) if begins else GPT(setup.shape)
     shared = group.wrap(model)
-    validation, optimizer = task.validation.to(group.hardware.device), make_optimizer(model, task.settings)
+    validation, optimizer = setup.validation.to(group.hardware.device), make_optimizer(model, setup.settings)
     rows = [Row(**row) for row in newest.state["rows"]] if newest else []
-    log = Log(None if group.rank else out, task.facts(), rows, tensorboard=task.settings.tensorboard)
+    log = Log(None if group.rank else out, setup.facts(), rows, tensorboard=setup.settings.tensorboard)
     seen = newest.state["windows"] if newest else 0
-    meter = Meter(task.schedule, task.shape, group, seen)
-    course = Course(group, validation, model, shared, optimizer, log, meter, windows=seen)
+    meter = Meter(setup.schedule, setup.shape, group, seen)
+    run = RunState(group, validation, model, shared, optimizer, log, meter, windows=seen)
     if newest:
         checkpoint.restore(newest, model, optimizer, group)
-        course.step = course.written = newest.state["step"]
+        run.step = run.written = newest.state["step"]
     else:
         if group.rank == 0:
             checkpoint.remove_all(out)
-        log.add(Row(step=0, tokens=0, windows=0, **measured(model, validation, task.settings.at_once, group)))
-    return course
+        log.add(Row(step=0, tokens=0, windows=0, **measured(model, validation, setup.settings.at_once, group)))
+    return run
 
 
-def difference(task: Task, newest: Checkpoint) -> str | None:
+def difference(setup: Setup, newest: Checkpoint) -> str | None:
     """Returns what makes a checkpoint one of another run, as words; None where it is one of this run."""
     try:
-        task.loader.resume(newest.state["loader"])
+        setup.loader.resume(newest.state["loader"])
     except ValueError as error:
         return str(error)
-    own = json.loads(json.dumps(task.facts()))
+    own = json.loads(json.dumps(setup.facts()))
     for table in ("tokenizer", "shape", "schedule", "init", "settings"):
         then, now = ({**state["manifest"], **state}[table] for state in (newest.state, own))
         for name in sorted({*then, *now} - MAY_CHANGE):
             if then.get(name) != now.get(name):
                 return f"{name} was {then.get(name)!r} and is {now.get(name)!r}"
-    beyond = newest.state["windows"] >= task.schedule.windows
-    return f"it lies beyond the {task.schedule.tokens:,} tokens of this one" if beyond else None
+    beyond = newest.state["windows"] >= setup.schedule.windows
+    return f"it lies beyond the {setup.schedule.tokens:,} tokens of this one" if beyond else None
 
 
 def _is_finished(out: Path, newest: Checkpoint) -> bool:
@@ -248,117 +248,117 @@ def _is_finished(out: Path, newest: Checkpoint) -> bool:
         return False
 
 
-def _fit(task: Task, course: Course, out: Path, report: Report) -> None:
+def _fit(setup: Setup, run: RunState, out: Path, report: Report) -> None:
     """Takes the steps that are left; an interrupt writes a checkpoint of the last one that is whole."""
     interrupted: list[bool] = []
-    alone = course.group.size == 1  # several processes can stop together only after a step
-    with course.log, announced(lambda: interrupted.append(True), INTERRUPT_S):
+    alone = run.group.size == 1  # several processes can stop together only after a step
+    with run.log, announced(lambda: interrupted.append(True), INTERRUPT_S):
         try:
-            while course.windows < task.schedule.windows:
-                if _step(task, course, report, lambda: alone and bool(interrupted)):
-                    _write_checkpoint(task, course, out)
-                if course.group.total(len(interrupted))[0]:
+            while run.windows < setup.schedule.windows:
+                if _step(setup, run, report, lambda: alone and bool(interrupted)):
+                    _write_checkpoint(setup, run, out)
+                if run.group.total(len(interrupted))[0]:
                     raise Interrupted
         except Interrupted:
-            if course.step > course.written:
-                _write_checkpoint(task, course, out)
-            course.group.total(0)  # none ends before the first has written
+            if run.step > run.written:
+                _write_checkpoint(setup, run, out)
+            run.group.total(0)  # none ends before the first has written
             raise KeyboardInterrupt from None
 
 
-def _step(task: Task, course: Course, report: Report, stop: Callable[[], bool]) -> bool:
+def _step(setup: Setup, run: RunState, report: Report, stop: Callable[[], bool]) -> bool:
     """Takes one step, and adds a row where it is logged; returns whether a checkpoint is due.
 
     Raises Interrupted once `stop` returns True, with the model as it was before the step.
     """
-    schedule, settings, group = task.schedule, task.settings, course.group
-    step, before, count = course.step + 1, course.windows, schedule.windows_at(course.windows)
+    schedule, settings, group = setup.schedule, setup.settings, run.group
+    step, before, count = run.step + 1, run.windows, schedule.windows_at(run.windows)
     rate, last = schedule.rate_at(before + count), before + count >= schedule.windows
-    due = (before + count) // task.interval > before // task.interval
+    due = (before + count) // setup.interval > before // setup.interval
     by_window: list[float] | None = [] if last or due or step == 1 or step % settings.log_every == 0 else None
-    with course.meter.step(count * schedule.context):
-        windows = torch.from_numpy(task.vocabulary.encode(group.part(task.loader, before, count)))
+    with run.meter.step(count * schedule.context):
+        windows = torch.from_numpy(setup.vocabulary.encode(group.part(setup.loader, before, count)))
         windows = windows.to(group.hardware.device)
-        loss = backward(course.shared, windows, count, settings.at_once, group, stop, by_window)
+        loss = backward(run.shared, windows, count, settings.at_once, group, stop, by_window)
         if not math.isfinite(loss):
             raise ValueError(f"the loss is {loss} at step {step}; lower learning_rate {settings.learning_rate}")
-        norm = update(course.model, course.optimizer, rate, settings.clip)
-    course.step, course.windows, row = step, before + count, None
+        norm = update(run.model, run.optimizer, rate, settings.clip)
+    run.step, run.windows, row = step, before + count, None
     if by_window is not None:
-        values = measured(course.model, course.validation, settings.at_once, group) if last or due else {}
-        values |= {"train_by_source": losses_by_source(task.loader, before, count, by_window, group)}
-        epochs = {seen.source: seen.epochs for seen in task.loader.seen(course.windows)}
+        values = measured(run.model, run.validation, settings.at_once, group) if last or due else {}
+        values |= {"train_by_source": losses_by_source(setup.loader, before, count, by_window, group)}
+        epochs = {seen.source: seen.epochs for seen in setup.loader.seen(run.windows)}
         values |= {"train_loss": loss, "learning_rate": rate, "gradient_norm": norm, "epochs": epochs}
-        row = Row(step=step, tokens=course.windows * schedule.context, windows=count, **values)
-    progress = course.meter.progress(step, loss, course.log, row)
+        row = Row(step=step, tokens=run.windows * schedule.context, windows=count, **values)
+    progress = run.meter.progress(step, loss, run.log, row)
     if row:
-        course.log.add(row, progress)
+        run.log.add(row, progress)
     if group.rank == 0:
         report(progress)
     return due and not last
 
 
-def _write_checkpoint(task: Task, course: Course, out: Path) -> None:
+def _write_checkpoint(setup: Setup, run: RunState, out: Path) -> None:
     """Writes a checkpoint, and removes those that need not be kept."""
-    course.written = course.step
+    run.written = run.step
     state = {
-        **task.facts(),
-        "step": course.step,
-        "windows": course.windows,
-        "tokens": course.windows * task.schedule.context,
-        "rows": [plain(row) for row in course.log.rows],
-        "loader": task.loader.state(course.windows),
-        "hardware": course.group.record(),
+        **setup.facts(),
+        "step": run.step,
+        "windows": run.windows,
+        "tokens": run.windows * setup.schedule.context,
+        "rows": [plain(row) for row in run.log.rows],
+        "loader": setup.loader.state(run.windows),
+        "hardware": run.group.record(),
     }
-    kept = {checkpoint.VOCABULARY: torch.from_numpy(task.vocabulary.ids)}
-    if task.tokenizer_file is not None:
-        kept[FILE] = torch.frombuffer(bytearray(task.tokenizer_file), dtype=torch.uint8)
-    path = checkpoint.path_of(out, course.step)
-    checkpoint.save(path, course.model, course.optimizer, state, kept, course.group)
-    if course.group.rank:
+    kept = {checkpoint.VOCABULARY: torch.from_numpy(setup.vocabulary.ids)}
+    if setup.tokenizer_file is not None:
+        kept[FILE] = torch.frombuffer(bytearray(setup.tokenizer_file), dtype=torch.uint8)
+    path = checkpoint.path_of(out, run.step)
+    checkpoint.save(path, run.model, run.optimizer, state, kept, run.group)
+    if run.group.rank:
         return
-    losses = {row.step: row.valid_loss for row in course.log.rows if row.valid_loss is not None}
-    checkpoint.prune(out, task.settings.keep_checkpoints, losses)
+    losses = {row.step: row.valid_loss for row in run.log.rows if row.valid_loss is not None}
+    checkpoint.prune(out, setup.settings.keep_checkpoints, losses)
 
 
-def _outcome(task: Task, course: Course, sample: str, seconds: float) -> Trained:
+def _outcome(setup: Setup, run: RunState, sample: str, seconds: float) -> Trained:
     """Returns the outcome of a run whose steps are all taken."""
-    rows = course.log.rows
+    rows = run.log.rows
     losses = [row.train_loss for row in rows if row.train_loss is not None]
     valid: list[float | None] = [row.valid_loss for row in rows if row.valid_loss is not None] or [None]
     return Trained(
-        shape=task.shape,
-        parameters=task.shape.parameters,
+        shape=setup.shape,
+        parameters=setup.shape.parameters,
         tokens=rows[-1].tokens,
         first_loss=losses[0],
         last_loss=losses[-1],
         valid_before=valid[0],
         valid_after=valid[-1],
-        bits_per_byte=course.log.bits_per_byte,
+        bits_per_byte=run.log.bits_per_byte,
         bits_by_source=rows[-1].bits_by_source,
         sample=sample,
-        fingerprint=task.loader.fingerprint(),
+        fingerprint=setup.loader.fingerprint(),
         seconds=seconds,
     )
 
 
-def _save(out: Path, task: Task, course: Course, final: GPT, trained: Trained) -> None:
+def _save(out: Path, setup: Setup, run: RunState, final: GPT, trained: Trained) -> None:
     """Writes the model, its log and its record, which is the same for the same run, so without its seconds."""
     facts = {
         **{name: value for name, value in asdict(trained).items() if name != "seconds"},
-        **task.facts(),
-        "left_out": task.loader.left_out,
-        "seen": [asdict(progress) for progress in task.loader.seen(course.windows)],
-        "hardware": course.group.record(),
+        **setup.facts(),
+        "left_out": setup.loader.left_out,
+        "seen": [asdict(progress) for progress in setup.loader.seen(run.windows)],
+        "hardware": run.group.record(),
     }
-    title, sources = f"{task.stated['name']}: loss of {task.shape.parameters:,} parameters", task.validation.names
+    title, sources = f"{setup.stated['name']}: loss of {setup.shape.parameters:,} parameters", setup.validation.names
     contents = {
-        "loss.csv": as_csv(course.log.rows, sources),
-        "loss.png": draw(course.log.rows, title, sources),
-        "vocabulary.json": json.dumps(task.vocabulary.ids.tolist()).encode(),  # the dataset's id of each row
+        "loss.csv": as_csv(run.log.rows, sources),
+        "loss.png": draw(run.log.rows, title, sources),
+        "vocabulary.json": json.dumps(setup.vocabulary.ids.tolist()).encode(),  # the dataset's id of each row
     }
-    if task.tokenizer_file is not None:
-        contents[FILE] = task.tokenizer_file
+    if setup.tokenizer_file is not None:
+        contents[FILE] = setup.tokenizer_file
     writes: dict[str, Write] = {name: partial(Path.write_bytes, data=content) for name, content in contents.items()}
     writes[WEIGHTS] = partial(checkpoint.write_tensors, tensors=final.state_dict(), metadata={"format": "pt"})
     write_together(out / RECORD, writes, lambda _: facts)
@@ -370,7 +370,7 @@ def of_manifest(manifest: Path) -> Tokenizer:
 
 
 @contextmanager
-def _processes(settings: Train) -> Iterator[Alone]:
+def _processes(settings: Train) -> Iterator[Group]:
     """Yields this process, alone or among those that torchrun has started, until the block ends."""
     here = devices.member()
     hardware = devices.choose(
@@ -383,7 +383,7 @@ def _processes(settings: Train) -> Iterator[Alone]:
         local_rank=here.local_rank,
     )
     if here.size == 1:
-        yield Alone(hardware)
+        yield Group(hardware)
     else:
         from curate.gpt.distributed import joined
 

@@ -35,11 +35,11 @@ def read_vocabulary(manifest: Path, kind: str) -> Vocabulary:
     return Vocabulary(np.union1d(occurring_ids(manifest), tokenizer["eot"]), tokenizer["eot"])
 
 
-def occurring_ids(manifest: Path, splits: Sequence[str] = ("train", "valid")) -> Tokens:
-    """Returns the sorted ids in all shards of these splits; raises ValueError at an id beyond the tokenizer's."""
+def occurring_ids(manifest: Path) -> Tokens:
+    """Returns the sorted ids in training and held-out shards; raises ValueError at an id beyond the tokenizer's."""
     vocabulary = read_manifest(manifest)["tokenizer"]["vocabulary"]
     occurs = np.zeros(vocabulary, bool)
-    for source in (source for split in splits for source in read_sources(manifest, split)):
+    for source in (source for split in ("train", "valid") for source in read_sources(manifest, split)):
         stream = Stream(source.shards)
         for number, shard in enumerate(stream.shards):
             tokens = stream.shard(number)

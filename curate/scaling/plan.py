@@ -9,11 +9,11 @@ import torch
 
 from curate.errors import SettingsError
 from curate.gpt import checkpoint, devices
-from curate.gpt.devices import Alone
+from curate.gpt.devices import Group
 from curate.gpt.model import GPT
 from curate.gpt.shapes import Shape
 from curate.gpt.step import backward, make_optimizer, update
-from curate.gpt.train import Task, check_checkpoints, difference, prepare
+from curate.gpt.train import Setup, check_checkpoints, difference, prepare
 from curate.loader.mixture import EPOCHS
 from curate.loader.streams import read_sources
 from curate.scaling.config import MEASURED, Ladder, parameters
@@ -58,41 +58,41 @@ def plan(ladder: Ladder, manifest: Path, out: Path, *, replacing: bool = False) 
     costs = []
     for rung in rungs(ladder):
         done = is_done(rung, manifest, out)
-        task = prepare(manifest, rung.settings)
-        held_out = sum(source.targets for source in task.validation.sources)
+        setup = prepare(manifest, rung.settings)
+        held_out = sum(source.targets for source in setup.validation.sources)
         if not held_out:
             raise SettingsError(
                 f"{manifest}: no held-out text, whose loss is the curve; pack with valid_fraction above 0"
             )
         if not done and not replacing:
             check_finished(rung, manifest, out)
-            _check_unfinished(task, rung.folder(out))
-        if not done and task.shape not in speeds:
-            speeds[task.shape] = _speed(task)
-        costs.append(_cost(rung, task, held_out, 0.0 if done else speeds[task.shape], done=done))
+            _check_unfinished(setup, rung.folder(out))
+        if not done and setup.shape not in speeds:
+            speeds[setup.shape] = _speed(setup)
+        costs.append(_cost(rung, setup, held_out, 0.0 if done else speeds[setup.shape], done=done))
     seconds = _side_by_side([cost.seconds for cost in costs], ladder.processes)
     return Plan(costs=tuple(costs), seconds=seconds, warnings=tuple(_warnings(costs)))
 
 
-def _check_unfinished(task: Task, folder: Path) -> None:
+def _check_unfinished(setup: Setup, folder: Path) -> None:
     """Raises SettingsError where the folder holds checkpoints of another run, or files that are not checkpoints."""
     check_checkpoints(folder)
     newest = checkpoint.newest(folder)
-    if newest and (change := difference(task, newest)):
+    if newest and (change := difference(setup, newest)):
         mend = "give --replace to train anew, or name another folder"
         raise SettingsError(f"{newest.path}: a checkpoint of another run: {change}; {mend}")
 
 
-def _cost(rung: Rung, task: Task, held_out: int, speed: float, *, done: bool) -> Cost:
-    sources = read_sources(task.manifest, "train")
+def _cost(rung: Rung, setup: Setup, held_out: int, speed: float, *, done: bool) -> Cost:
+    sources = read_sources(setup.manifest, "train")
     total, weights = sum(source.tokens for source in sources), sum(source.weight for source in sources)
     seen = {source.name: float(rung.tokens * source.weight / weights / source.tokens) for source in sources}
     most = max(seen, key=seen.__getitem__)
-    per_token = compute_per_token(task.shape)
+    per_token = compute_per_token(setup.shape)
     measuring = MEASURED * held_out / 3  # a forward pass is a third of a step
     return Cost(
         rung=rung,
-        shape=task.shape,
+        shape=setup.shape,
         epochs=rung.tokens / total,
         most_epochs=seen[most],
         source=most,
@@ -102,9 +102,9 @@ def _cost(rung: Rung, task: Task, held_out: int, speed: float, *, done: bool) ->
     )
 
 
-def _speed(task: Task) -> float:
+def _speed(setup: Setup) -> float:
     """Returns the tokens per second of a size, by a few steps on random tokens; on a CPU by CPU time."""
-    settings, shape = task.settings, task.shape
+    settings, shape = setup.settings, setup.shape
     flops = compute_per_token(shape)["counted"] * shape.context
     rows = min(settings.micro_batch or settings.batch, max(1, int(PROBE_FLOPS / flops)))
     hardware = devices.choose(
@@ -112,7 +112,7 @@ def _speed(task: Task) -> float:
     )
     clock = time.process_time if hardware.device.type == "cpu" else time.perf_counter
     with devices.repeatable(hardware, settings.seed):
-        group = Alone(hardware)
+        group = Group(hardware)
         model = GPT(shape)
         shared, optimizer = group.wrap(model), make_optimizer(model, settings)
         windows = torch.randint(shape.vocabulary, (rows, shape.context + 1)).to(hardware.device)

@@ -27,22 +27,22 @@ def predicted(design: Floats, theta: Floats) -> tuple[Floats, Floats]:
     return value, np.einsum("skn,knp->snp", weights / total, design)
 
 
-def huber(residuals: Floats, delta: float = HUBER) -> Floats:
+def huber(residuals: Floats) -> Floats:
     """Returns the sum of Huber's loss over the last axis."""
     size = np.abs(residuals)
-    total: Floats = np.where(size <= delta, residuals**2 / 2, delta * (size - delta / 2)).sum(axis=-1)
+    total: Floats = np.where(size <= HUBER, residuals**2 / 2, HUBER * (size - HUBER / 2)).sum(axis=-1)
     return total
 
 
-def solve(design: Floats, y: Floats, starts: Floats, delta: float = HUBER) -> tuple[Floats, Floats]:
+def solve(design: Floats, y: Floats, starts: Floats) -> tuple[Floats, Floats]:
     """Returns the fits (S, p) that begin at these starts, and the objective of each; y: log y (S, n) or (n,)."""
     y = np.broadcast_to(y, (len(starts), design.shape[1]))
-    theta, objective = starts.copy(), huber(y - predicted(design, starts)[0], delta)
+    theta, objective = starts.copy(), huber(y - predicted(design, starts)[0])
     damping = np.full(len(theta), DAMPING)
     left = np.arange(len(theta))  # fits that are not done
     for _ in range(STEPS):
-        tried = _tried(design, y[left], theta[left], damping[left], delta)
-        before, after = objective[left], huber(y[left] - predicted(design, tried)[0], delta)
+        tried = _tried(design, y[left], theta[left], damping[left])
+        before, after = objective[left], huber(y[left] - predicted(design, tried)[0])
         better = after < before
         theta[left[better]], objective[left[better]] = tried[better], after[better]
         damping[left] = np.where(better, damping[left] / 3, damping[left] * 4)
@@ -53,11 +53,11 @@ def solve(design: Floats, y: Floats, starts: Floats, delta: float = HUBER) -> tu
     return theta, objective
 
 
-def _tried(design: Floats, y: Floats, theta: Floats, damping: Floats, delta: float) -> Floats:
+def _tried(design: Floats, y: Floats, theta: Floats, damping: Floats) -> Floats:
     """Returns where a step of Levenberg and Marquardt leads, with residuals weighted as Huber's loss has them."""
     value, gradient = predicted(design, theta)
     residuals = y - value
-    weights = np.minimum(1, delta / np.maximum(np.abs(residuals), 1e-300))
+    weights = np.minimum(1, HUBER / np.maximum(np.abs(residuals), 1e-300))
     weighted = gradient * weights[..., None]
     normal = weighted.transpose(0, 2, 1) @ gradient
     diagonal = np.einsum("spp->sp", normal)
@@ -66,9 +66,9 @@ def _tried(design: Floats, y: Floats, theta: Floats, damping: Floats, delta: flo
     return np.clip(theta + step, -LARGEST, LARGEST)
 
 
-def best(design: Floats, y: Floats, starts: Floats, delta: float = HUBER) -> Floats:
+def best(design: Floats, y: Floats, starts: Floats) -> Floats:
     """Returns the best of the fits (p,) from a grid of starts (S, p)."""
-    fits, objectives = solve(design, y, starts, delta)
+    fits, objectives = solve(design, y, starts)
     chosen: Floats = fits[np.argmin(objectives)]
     return chosen
 

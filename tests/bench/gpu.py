@@ -29,7 +29,7 @@ import torch
 
 from curate.gpt import attention, devices
 from curate.gpt.config import Train
-from curate.gpt.devices import Alone, Hardware
+from curate.gpt.devices import Group, Hardware
 from curate.gpt.model import GPT
 from curate.gpt.shapes import PRESETS, Shape
 from curate.gpt.step import backward, make_optimizer, update
@@ -86,7 +86,7 @@ def synchronize(device: torch.device) -> None:
 def ours(sizes: Sizes, hardware: Hardware) -> Step:
     """A step of this trainer, as `curate train` makes it."""
     torch.manual_seed(0)
-    group, model = Alone(hardware), GPT(sizes.shape)
+    group, model = Group(hardware), GPT(sizes.shape)
     shared = group.wrap(model)
     optimizer = make_optimizer(model, Train())
     count = sizes.rows * sizes.micro_batches

@@ -33,7 +33,7 @@ from torch import nn
 
 from curate.gpt import devices, step
 from curate.gpt.config import Train
-from curate.gpt.devices import Alone
+from curate.gpt.devices import Group
 from curate.gpt.model import GPT
 from curate.gpt.sampling import Sampling, write
 from curate.gpt.vocabulary import Vocabulary
@@ -89,7 +89,7 @@ class Ours:
         self.vocabulary = Vocabulary(np.arange(sizes.vocabulary), 0)
         shape = self.settings.shape(sizes.vocabulary)
         self.hardware = devices.choose(shape, device="cpu", precision=precision, compile="off", threads=1)
-        self.group = Alone(self.hardware)
+        self.group = Group(self.hardware)
         self.model = GPT(shape)
         self.optimizer = step.make_optimizer(self.model, self.settings)
         self.number, self.reading = 0, 0.0

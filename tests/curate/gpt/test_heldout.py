@@ -11,7 +11,7 @@ from small_sets import write
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install '.[train]'")
 
-from curate.gpt.devices import Alone, choose  # noqa: E402
+from curate.gpt.devices import Group, choose  # noqa: E402
 from curate.gpt.heldout import Validation, held_out, validate  # noqa: E402
 from curate.gpt.model import GPT  # noqa: E402
 from curate.gpt.shapes import Shape  # noqa: E402
@@ -105,7 +105,7 @@ def test_the_loss_and_the_bits_per_byte_of_each_source_are_those_of_its_targets_
     validation = Validation.of(held_out(manifest, 8, 0, lengths), vocabulary)
     torch.manual_seed(1)
     model = GPT(Shape(layers=1, heads=2, width=16, context=8, vocabulary=len(vocabulary.ids)))
-    losses = validate(model, validation, 3, Alone(choose(model.shape, device="cpu")))
+    losses = validate(model, validation, 3, Group(choose(model.shape, device="cpu")))
     nats, sizes = {}, {}
     for name, texts in TEXTS.items():
         rows = torch.from_numpy(vocabulary.encode(np.array(ids(texts))))

@@ -22,7 +22,7 @@ from curate.errors import SettingsError, UserError  # noqa: E402
 from curate.gpt import devices  # noqa: E402
 from curate.gpt.checkpoint import load  # noqa: E402
 from curate.gpt.config import Train, settings_of  # noqa: E402
-from curate.gpt.devices import Alone  # noqa: E402
+from curate.gpt.devices import Group  # noqa: E402
 from curate.gpt.heldout import held_out  # noqa: E402
 from curate.gpt.model import GPT  # noqa: E402
 from curate.gpt.result import is_done  # noqa: E402
@@ -276,7 +276,7 @@ def test_windows_one_after_another_have_the_gradients_of_the_whole_batch(size):
     gradients, losses = [], []
     for windows in (8, size):
         model.zero_grad()
-        losses.append(backward(model, batch, 8, windows, Alone(devices.choose(SETTINGS.shape(41), device="cpu"))))
+        losses.append(backward(model, batch, 8, windows, Group(devices.choose(SETTINGS.shape(41), device="cpu"))))
         gradients.append([parameter.grad.clone() for parameter in model.parameters()])
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
     assert all(torch.allclose(a, b, rtol=1e-5, atol=1e-7) for a, b in zip(*gradients, strict=True))
