@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from curate.gpt.model import GPT
 
 CONFIG = "config.json"  # of transformers
-TRAINED = "train"  # the folder of the model in that of a run of a recipe
 PRECISIONS = ("fp32", "fp64")
 
 
@@ -39,8 +38,8 @@ class Model:
 def is_place(path: Path) -> bool:
     """Returns whether a path names a model: a folder of a run or of transformers, or a checkpoint."""
     if path.is_dir():
-        names = (result.RECORD, result.CHECKPOINTS, CONFIG, f"{TRAINED}/{result.RECORD}")
-        return any((path / name).exists() for name in names)
+        run = result.folder_of(path)
+        return any(file.exists() for file in (run / result.RECORD, run / result.CHECKPOINTS, path / CONFIG))
     return path.is_file() and path.suffix == ".safetensors"
 
 
@@ -93,11 +92,10 @@ def _weights(place: Path) -> list[Path]:
 
     if place.is_file():
         return [place]
-    inner = place / TRAINED
-    folder = inner if (inner / result.RECORD).exists() and not (place / result.RECORD).exists() else place
+    if (place / CONFIG).exists() and not (place / result.RECORD).exists():
+        return sorted(place.glob("*.safetensors"))
+    folder = result.folder_of(place)
     if (folder / result.RECORD).exists():
         return [folder / result.WEIGHTS]
-    if (folder / CONFIG).exists():
-        return sorted(folder.glob("*.safetensors"))
     newest = checkpoint.newest(folder)
     return [newest.path] if newest else []

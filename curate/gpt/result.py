@@ -17,6 +17,7 @@ WEIGHTS = "model.safetensors"
 FILES = ("loss.csv", "loss.png", WEIGHTS, "tokenizer.json", "vocabulary.json")
 SHOWN = 5  # sources that the lines of an outcome name
 CHECKPOINTS = "checkpoints"  # the folder of those of a run
+FOLDER = "train"  # of the model in the output of a recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,12 @@ class Trained:
 def read(out: Path) -> dict[str, Any]:
     """Returns the content of train.json; raises OSError or ValueError where it cannot be read."""
     return unsealed((out / RECORD).read_bytes())
+
+
+def folder_of(place: Path) -> Path:
+    """Returns the folder of a training run: the place, or the one in the output of a recipe that trained a model."""
+    inner = place / FOLDER
+    return inner if inner.is_dir() and not (place / RECORD).exists() else place
 
 
 def is_done(manifest: Path, out: Path, settings: Train) -> bool:

@@ -19,7 +19,7 @@ from curate.errors import UserError
 from curate.gpt import checkpoint, hf
 from curate.gpt.checkpoint import Saved
 from curate.gpt.model import GPT
-from curate.gpt.result import RECORD
+from curate.gpt.result import RECORD, folder_of
 from curate.gpt.vocabulary import Vocabulary
 from curate.settings import check
 from curate.tokens import load as tokenizers
@@ -158,8 +158,7 @@ def open_model(folder: Path) -> Saved:
     Raises UserError where there is none, and where a folder of transformers' has no tokenizer.
     """
     if (folder / RECORD).exists() or not (folder / hf.CONFIG).exists():
-        inner = folder / "train"
-        return checkpoint.load(folder if (folder / RECORD).exists() or not inner.is_dir() else inner)
+        return checkpoint.load(folder_of(folder))
     model = hf.load(folder).eval()
     if (folder / FILE).exists():
         tokenizer = tokenizers.load(str(folder / FILE))
