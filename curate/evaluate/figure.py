@@ -12,7 +12,7 @@ import vl_convert
 
 from curate.evaluate.measures import Result
 
-PANELS = {"accuracy": "accuracy", "bits": "gold answer, bits per byte"}
+PANELS = {"accuracy": "accuracy", "bits": "right answer, bits per byte"}
 MOST_TASKS = 12  # that have a panel of their own; more are drawn as their mean alone
 MEAN = "mean of the tasks"
 
@@ -22,17 +22,12 @@ def draw(results: Sequence[Result]) -> bytes:
     results = [result for result in results if result.items]
     tasks = list(dict.fromkeys(result.task for result in results))
     shown = [MEAN] if len(tasks) > MOST_TASKS else ([MEAN, *tasks] if len(tasks) > 1 else tasks)
-    order = [label(shots) for shots in sorted({result.shots for result in results}, key=_place)]
+    order = [str(shots) for shots in sorted({result.shots for result in results}, key=_place)]
     rows = [row for result in results for row in _rows(result)]
     rows += _means(rows, len(tasks))
     charts = [_panel([row for row in rows if row["task"] == task], task, order) for task in shown]
     figure = altair.vconcat(*charts, spacing=24).resolve_scale(color="shared")
     return vl_convert.vegalite_to_png(figure.to_dict(), scale=2)
-
-
-def label(shots: int | str) -> str:
-    """Returns a number of demonstrations as it stands on the axis."""
-    return str(shots)
 
 
 def _place(shots: int | str) -> float:
@@ -42,7 +37,7 @@ def _place(shots: int | str) -> float:
 def _rows(result: Result) -> list[dict[str, Any]]:
     """Returns the points of a result, each with its interval where it has one."""
     numbers = {"accuracy": result.reported, "bits": result.gold_bits_per_byte}
-    shared = {"task": result.task, "model": result.model, "shots": label(result.shots), "chance": result.chance}
+    shared = {"task": result.task, "model": result.model, "shots": str(result.shots), "chance": result.chance}
     return [
         shared | {"panel": panel, "value": number.value, "low": number.low, "high": number.high}
         for panel, number in numbers.items()
