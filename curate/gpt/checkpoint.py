@@ -7,6 +7,7 @@ whole once the file is there.
 """
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,8 +108,21 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     """Writes a safetensors file that others may read as far as any new file; the library would keep it to its owner."""
     path.touch()
     mode = path.stat().st_mode
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata={**metadata})
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata={**metadata})
+    except SafetensorError as error:  # the library states the system's number in its text only
+        if not (number := re.search(r"os error (\d+)", str(error))):
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
     path.chmod(mode)
+
+
+def finite(model: GPT | None, rate: float) -> GPT | None:
+    """Returns the model; raises ValueError where a weight is no finite number, as after a learning rate too high."""
+    for name, weight in model.named_parameters() if model else ():
+        if not bool(torch.isfinite(weight).all()):
+            raise ValueError(f"after the last step {name} holds no finite number; lower learning_rate {rate}")
+    return model
 
 
 def newest(out: Path, say: Callable[[str], None] = lambda line: None) -> Checkpoint | None:
@@ -165,7 +179,10 @@ def sweep(out: Path) -> None:
 
 
 def strangers(out: Path) -> Iterator[Path]:
-    """Yields the files with the name of a checkpoint that `save` has not written."""
+    """Yields the files in the place of a checkpoint, or of their folder, that `save` has not written."""
+    folder = out / result.CHECKPOINTS
+    if folder.exists() and not folder.is_dir():
+        yield folder
     yield from (path for path in paths(out) if _metadata(path) is None)
 
 

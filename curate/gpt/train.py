@@ -140,7 +140,7 @@ def train(
         if newest:
             say(f"goes on from step {run.step:,}, after {run.windows * settings.context:,} tokens")
         _fit(setup, run, out, report)
-        final = group.whole(run.model)
+        final = checkpoint.finite(group.whole(run.model), settings.learning_rate)
         sample = group.agreed(_sample(final, setup.vocabulary, settings, decode) if final else "")
         trained = _outcome(setup, run, sample, time.perf_counter() - started)
         if final:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import time
@@ -227,6 +228,25 @@ def test_a_file_in_the_place_of_a_checkpoint_is_not_touched(whole, tmp_path):
     with pytest.raises(SettingsError, match=r"step-00000001\.safetensors: not a checkpoint of curate's"):
         train(manifest, tmp_path / "out", SETTINGS, decode=spell)
     assert mine.read_text() == "mine"
+
+
+def test_a_file_in_the_place_of_the_folder_of_checkpoints_is_refused_before_any_work(whole, tmp_path):
+    mine = tmp_path / "out" / "checkpoints"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(SettingsError, match=r"out/checkpoints: not a checkpoint of curate's"):
+        train(whole[0], tmp_path / "out", SETTINGS, decode=spell)
+    assert mine.read_text() == "mine"
+
+
+def test_a_disk_that_takes_no_more_is_an_error_of_the_system_that_names_the_file(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*model\.safetensors"):
+            checkpoint.write_tensors(tmp_path / "model.safetensors", {"a": torch.zeros(10_000)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_two_processes_do_not_train_in_one_folder(whole, tmp_path):

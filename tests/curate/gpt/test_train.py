@@ -198,6 +198,14 @@ def test_a_loss_that_is_no_number_stops_the_run_and_writes_nothing(run, tmp_path
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["log.jsonl"]
 
 
+@pytest.mark.parametrize("sample", [0, 5])
+def test_weights_that_are_no_numbers_after_the_last_step_are_not_saved(run, tmp_path, sample):
+    settings = Train(**{**asdict(SETTINGS), "steps": 1, "learning_rate": 1e300, "sample_tokens": sample})
+    with pytest.raises(ValueError, match=r"no finite number; lower learning_rate 1e\+300"):
+        train(run[0], tmp_path / "out", settings, decode=spell)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["log.jsonl"]
+
+
 @pytest.mark.parametrize("step", range(6))
 def test_a_model_that_is_replaced_half_counts_as_none_and_is_made_whole_by_the_next_training(step, tmp_path):
     manifest, out, other = write(tmp_path / "set"), tmp_path / "model", replace(SETTINGS, steps=3, seed=7)
