@@ -174,7 +174,8 @@ def sweep(out: Path) -> None:
             if storage.is_draft(path.name):
                 path.unlink(missing_ok=True)
     for shards in (out / result.CHECKPOINTS).glob("step-*.shards"):
-        if not shards.with_suffix(".safetensors").exists():
+        ours = all(path.suffix == ".distcp" or path.name.startswith(".metadata") for path in shards.iterdir())
+        if ours and not shards.with_suffix(".safetensors").exists():
             shutil.rmtree(shards, ignore_errors=True)
 
 
@@ -244,6 +245,9 @@ def load(place: Path) -> Saved:
         raise UserError(f"{place / result.RECORD}: {error}; train the model anew") from error
     if not together.whole(place / result.RECORD, record):
         raise UserError(f"{place}: a file of the model is missing or of another size; train it anew")
+    for name in (result.WEIGHTS, "vocabulary.json"):
+        if sha256_of(place / name) != record["files"][name]["sha256"]:
+            raise UserError(f"{place / name}: changed since it was written; train the model anew")
     try:
         weights = load_file(place / result.WEIGHTS)
         ids = json.loads((place / "vocabulary.json").read_bytes())

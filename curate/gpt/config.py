@@ -19,6 +19,7 @@ RAMP_START = 16 * 2048  # tokens of the first step: the paper's 32k
 STEPS = 200  # of a run that states no length
 LONGEST_WARMUP = 100_000  # tokens, where the settings do not say
 LENGTHS = ("steps", "tokens", "epochs")
+MOST_THREADS = 1024
 FROM_ZERO = (
     *("decay_tokens", "ramp_tokens", "recipe_tokens", "horizon", "batch_start", "checkpoint_tokens"),
     *("weight_decay", "clip", "valid_windows", "sample_tokens", "band", "micro_batch"),
@@ -75,6 +76,7 @@ class Train:
         check(self.attention in PATTERNS, f"attention is {', '.join(PATTERNS)}, got {self.attention!r}")
         for name in ("layers", "context", "batch", "log_every", "threads", "keep_checkpoints"):
             check(getattr(self, name) >= 1, f"{name} is at least 1, got {getattr(self, name)}")
+        check(self.threads <= MOST_THREADS, f"threads is at most {MOST_THREADS}, got {self.threads}")
         given = [name for name in LENGTHS if getattr(self, name) is not None]
         check(len(given) <= 1, f"a run has one length, got {' and '.join(given)}")
         for name in given:

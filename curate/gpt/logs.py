@@ -88,7 +88,7 @@ class Meter:
 
     def __init__(self, schedule: Schedule, model: Shape, group: Group, windows: int) -> None:
         """Begins behind the first windows of a run, as many as it has seen."""
-        self.steps, self.of_tokens = sum(1 for _ in schedule.steps()), schedule.tokens
+        self.steps, self.of_tokens = schedule.count, schedule.tokens
         self.began, self.first = time.monotonic(), windows * schedule.context
         self.tokens = self.first
         self._flops, self._group = flops_per_token(model, model.context), group

@@ -52,6 +52,14 @@ class Schedule:
             seen += self.windows_at(seen)
 
     @property
+    def count(self) -> int:
+        """Returns the number of steps of the run."""
+        seen = number = 0
+        while seen < self.windows and (size := self.windows_at(seen)) < self.batch:
+            seen, number = seen + size, number + 1
+        return number + max(0, -((seen - self.windows) // self.batch))
+
+    @property
     def tokens(self) -> int:
         """Returns the tokens of the whole run; its last step may go beyond them."""
         return self.windows * self.context

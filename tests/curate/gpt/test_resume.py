@@ -249,6 +249,15 @@ def test_a_disk_that_takes_no_more_is_an_error_of_the_system_that_names_the_file
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+def test_a_folder_of_the_user_s_beside_the_checkpoints_is_kept(whole, tmp_path):
+    manifest, _ = whole
+    notes = tmp_path / "out" / "checkpoints" / "step-mine.shards" / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("mine")
+    stopped(manifest, tmp_path / "out", step=2)
+    assert notes.read_text() == "mine"
+
+
 def test_two_processes_do_not_train_in_one_folder(whole, tmp_path):
     manifest, _ = whole
 

@@ -83,10 +83,14 @@ courses = st.builds(
 )
 
 
+def test_the_steps_of_the_longest_run_are_counted_at_once():
+    assert schedule_of(Train(steps=10**21), 10**6).count == 10**21
+
+
 @given(courses)
 def test_a_run_of_so_many_steps_has_as_many_and_its_batch_never_shrinks(settings):
     sizes = batches(schedule_of(settings, 10**6))
-    assert len(sizes) == settings.steps
+    assert len(sizes) == settings.steps == schedule_of(settings, 10**6).count
     assert sizes == sorted(sizes)
     assert min(sizes) >= 1
     assert max(sizes) <= settings.batch
@@ -99,6 +103,7 @@ def test_a_run_of_so_many_tokens_ends_with_the_step_that_reaches_them(settings, 
     course = schedule_of(replace(settings, steps=None, tokens=tokens), 10**6)
     sizes = batches(course)
     assert sum(sizes[:-1]) * 8 < tokens <= sum(sizes) * 8
+    assert course.count == len(sizes)
 
 
 @given(courses)

@@ -155,13 +155,21 @@ def test_a_finished_model_is_read_with_its_vocabulary_and_its_tokenizer(run):
     assert {int(number) for number in trained.sample.split()} <= set(saved.vocabulary.ids)
 
 
+def flip(path: Path) -> None:
+    """Flips a bit of the last byte but one."""
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda out: (out / "train.json").unlink(), "holds no trained model"),
         (lambda out: (out / "train.json").write_text("{}"), "changed since it was written"),
         (lambda out: (out / "model.safetensors").unlink(), "missing or of another size"),
-        (lambda out: (out / "model.safetensors").write_bytes(bytes((out / "model.safetensors").stat().st_size)), "not"),
+        (lambda out: flip(out / "model.safetensors"), "changed since it was written"),
+        (lambda out: flip(out / "vocabulary.json"), "changed since it was written"),
     ],
 )
 def test_a_damaged_model_is_refused_in_one_line(run, tmp_path, damage, message):
@@ -269,6 +277,7 @@ def test_a_vocabulary_encodes_to_rows_and_back():
         ("learning_rate", math.inf),
         ("batch", 0),
         ("seed", -1),
+        ("threads", 100_000),
     ],
 )
 def test_a_setting_that_no_training_can_have_is_refused_by_its_name(name, value):
