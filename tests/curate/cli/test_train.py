@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="training needs torch: pip install '.[train]
 pytest.importorskip("vl_convert", reason="the loss curve needs vl-convert: pip install '.[train]'")
 
 SMALL = ("--set", "layers=1", "--set", "width=32", "--set", "context=32", "--set", "batch=4", "--set", "log_every=100")
-RUN = (*SMALL, "--steps", "400", "--set", "checkpoint_tokens=3000")
+RUN = (*SMALL, "--steps", "250", "--set", "checkpoint_tokens=3000")
 SAME = ("loss.csv", "model.safetensors")
 
 
