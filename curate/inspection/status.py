@@ -1,6 +1,8 @@
 """Reads the state of an output for `curate status`: the process that works on it, each stage's progress, an error."""
 
+import json
 import socket
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,14 @@ from curate.stage.record import read_stage
 from curate.stage.tally import Rate, Sight, Tally
 
 FRESH_S = 60.0  # an attempt on another machine that gave a sign of life so recently runs
-NOT_THERE = (OSError, ValueError, KeyError, TypeError, RuntimeError)  # what reading a record that is none can raise
+NOT_THERE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    RuntimeError,
+)  # what reading a record that is none can raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,7 @@ class Status:
     state: Literal["running", "stopped", "finished", "unfinished"]  # unfinished: on a store, where nobody can tell
     stages: tuple[StageState, ...]
     attempt: Attempt | None  # the one that runs, or the last, which stopped
+    training: str = ""  # of the run's model, in words; "" where none was begun
 
     @property
     def rate(self) -> Rate | None:
@@ -60,12 +70,19 @@ def of(out: Path) -> Status:
             f"{out}: no output of curate (neither recipe.toml nor plan.json is there); name the folder of -o"
         )
     stages = tuple(_state(stage, folder) for stage, folder in _folders(out, names, made).items())
-    return Status(output=str(out), state=_running(held, names, stages, made), stages=stages, attempt=made)
+    return Status(
+        output=str(out),
+        state=_running(held, names, stages, made),
+        stages=stages,
+        attempt=made,
+        training=_training(out / "train") if "recipe.toml" in names else "",
+    )
 
 
 def lines(status: Status) -> list[str]:
     """Returns the status as lines to read."""
-    return [_head(status), *(_line(stage, status) for stage in status.stages), *_mend(status)]
+    training = [f"{'train':9} {status.training}"] if status.training else []
+    return [_head(status), *(_line(stage, status) for stage in status.stages), *training, *_mend(status)]
 
 
 def as_table(status: Status) -> dict[str, Any]:
@@ -137,6 +154,27 @@ def _closed(folder: Path) -> Sight:
         failed=counts.failed,
         reasons=reasons,
     )
+
+
+def _training(folder: Path) -> str:
+    """Returns the state of the model in a run's folder in words, by its log; "" where there is none."""
+    if storage.is_remote(folder) or not (folder / "log.jsonl").is_file():
+        return ""
+    rows = []
+    for line in (folder / "log.jsonl").read_bytes().splitlines():
+        with suppress(ValueError):  # the last one may be half written
+            rows.append(json.loads(line))
+    try:
+        schedule = rows[0]["header"]["schedule"]
+        last = [row for row in rows if "step" in row][-1]
+        of = schedule["windows"] * schedule["context"]
+        reached = f"step {last['step']:,}, {last['tokens']:,} of {of:,} tokens"
+    except NOT_THERE:
+        return "unreadable: log.jsonl"
+    if ownership.is_held(folder):
+        return f"running: {reached}"
+    done = (folder / "train.json").is_file() and last["tokens"] >= of
+    return f"done: {reached}" if done else f"stopped: {reached}; the same command goes on"
 
 
 def _running(
