@@ -32,7 +32,7 @@ LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an evaluation is made with."""
+    """The settings of an evaluation."""
 
     shots: tuple[int | str, ...] = (0,)
     seed: int = 0
@@ -55,7 +55,7 @@ class Settings:
 
 @dataclass(slots=True, kw_only=True)
 class Evaluation:
-    """What was measured."""
+    """The outcome of an evaluation."""
 
     settings: Settings
     models: Sequence[Mapping[str, Any]]  # the facts of each

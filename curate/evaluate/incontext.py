@@ -1,4 +1,4 @@
-"""What a model draws from its context, without any task: a repeated random string, and the loss late in a window.
+"""The use that a model makes of its context, without a task: a repeated random string, and the loss late in a window.
 
 Small models show both long before they solve a task (Olsson et al. 2022, arXiv:2209.11895).
 """

@@ -23,7 +23,7 @@ LOGITS = 1 << 24  # in memory at a time
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a model says of the tokens of a text that are scored."""
+    """The log-likelihoods that a model gives to the scored tokens of a text."""
 
     nats: npt.NDArray[np.float64]  # log-probability of each token after all before it
     greedy: npt.NDArray[np.bool_]  # whether each one is the likeliest there; of equally likely ones the first

@@ -15,7 +15,7 @@ BITS = math.log(2)  # nats in a bit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a model does on a task with one number of demonstrations."""
+    """The measures of a model on a task with one number of demonstrations."""
 
     model: str
     task: str

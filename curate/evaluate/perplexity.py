@@ -59,7 +59,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Perplexity:
-    """What a model needs for each byte of text."""
+    """The bits that a model needs for each byte of text."""
 
     model: str
     text: str  # the output or the file

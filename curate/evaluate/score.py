@@ -23,7 +23,7 @@ SPARE_TOKENS = 4  # that a free answer may have beside one for each byte: blanks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Likelihood:
-    """What a model says of a completion behind its context."""
+    """The log-likelihood that a model gives to a completion behind its context."""
 
     nats: float  # log-probability of all its tokens
     tokens: int

@@ -64,7 +64,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
-    """What a run computes on, and how."""
+    """The device of a run, its precision and whether the model is compiled."""
 
     device: torch.device
     name: str  # of the GPU or the processor

@@ -1,4 +1,4 @@
-"""What a training run says of itself: the rows of its log, its progress, and the curve of its loss.
+"""The log of a training run: the rows of its log, its progress, and the curve of its loss.
 
 `loss.csv` holds what repeats to the bit in a run of the same settings; `log.jsonl`, which is written while the run goes
 on, has the rest too: speeds, times, and the training loss of each source.
@@ -64,7 +64,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is; it is reported after each step."""
+    """The progress of a run, reported after each step."""
 
     step: int
     steps: int

@@ -31,7 +31,7 @@ CUT = "\ufffd"  # what a tokenizer's decode gives for the bytes of half a charac
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How tokens are drawn; first by temperature, then among the top_k, then among the top_p."""
+    """The rule by which tokens are drawn: first by temperature, then among the top_k, then among the top_p."""
 
     tokens: int = 200  # at most
     temperature: float = 0.8  # 1 is the model's own distribution, 0 always takes the likeliest token

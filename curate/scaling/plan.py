@@ -27,7 +27,7 @@ HEAD_SHARE = 0.5  # of the largest model's FLOPs, from which on a smaller vocabu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a run takes."""
+    """The cost of a run."""
 
     rung: Rung
     shape: Shape
@@ -41,7 +41,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a ladder takes."""
+    """The cost of a ladder."""
 
     costs: tuple[Cost, ...]
     seconds: float  # with its processes side by side
