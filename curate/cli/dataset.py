@@ -8,8 +8,8 @@ import typer
 from curate.cli import tables
 from curate.cli.app import DATASET, MODEL, console, need_local, print_json
 from curate.cli.extras import need
+from curate.cli.model import train_model
 from curate.cli.options import Json, Out, Output, RecipeArgument, Set, local_path, readable_path
-from curate.cli.training import train_model
 from curate.console import say
 from curate.errors import SettingsError, UserError
 

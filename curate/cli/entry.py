@@ -9,7 +9,7 @@ import traceback
 import typer
 
 from curate import processes
-from curate.cli import dataset, evaluate, look, model, quality, run, scale, stages, supervisor
+from curate.cli import ablate, dataset, evaluate, look, model, quality, run, scale, stages, supervisor
 from curate.cli.app import MACHINE, MODEL, app, errors
 from curate.console import plain, say
 from curate.errors import StrictError, UserError, one_line, system_error
@@ -18,7 +18,7 @@ HEARD_S = 10.0  # for the first of torchrun's processes, which fails alike, to s
 MEND = "the same command resumes once that is mended"
 
 # The order of the panels of `curate --help`, and of the commands in a panel.
-for _module in (run, stages, look, dataset, model, evaluate, scale):
+for _module in (run, stages, look, dataset, model, evaluate, scale, ablate):
     app.add_typer(_module.commands)
 app.add_typer(quality.commands, name="quality", rich_help_panel=MODEL)
 app.add_typer(run.runners, name="runners", rich_help_panel=MACHINE)

@@ -15,6 +15,7 @@ from curate.cli.app import (
     print_json,
 )
 from curate.cli.extras import need, need_for_run
+from curate.cli.model import train_model
 from curate.cli.options import (
     BEAM_HELP,
     ENGINE,
@@ -31,7 +32,6 @@ from curate.cli.options import (
     readable_path,
     takes_engine_options,
 )
-from curate.cli.training import train_model
 from curate.console import say
 from curate.errors import SettingsError, install
 from curate.inputs.forms import HELP

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from curate.cli.training import Watch, count, line
+from curate.cli.model import Watch, count, line
 
 pytest.importorskip("altair", reason="the loss curve needs altair: pip install '.[train]'")
 pytest.importorskip("torch", reason="training needs torch: pip install '.[train]'")
