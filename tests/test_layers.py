@@ -91,6 +91,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
             "curate/inspection",
             RECIPE,
             "curate/tokens/config.py",
+            "curate/tokens/bpe_training.py",
         ),
         *("pipelines/engines", "pipelines", "pipelines/dataflow"),
     ),
@@ -106,7 +107,7 @@ ONLY_IN = {  # a library that only these modules know
     ),
     "trafilatura": ("curate/extract/main_text.py", "curate/extract/pruning.py"),
     "tiktoken": ("curate/tokens/bpe.py",),
-    "tokenizers": ("curate/tokens/tokenizer_json.py",),
+    "tokenizers": ("curate/tokens/tokenizer_json.py", "curate/tokens/bpe_training.py"),
     "isal": ("curate/warc/codec.py", "curate/warc/payloads.py"),
     "backports.zstd": (
         "curate/warc/codec.py",

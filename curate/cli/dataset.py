@@ -1,4 +1,4 @@
-"""The commands recipe, mix, export, miniweb and train."""
+"""The commands recipe, tokenizer, mix, export, miniweb and train."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +9,7 @@ from curate.cli import tables
 from curate.cli.app import DATASET, MODEL, console, need_local, print_json
 from curate.cli.extras import need
 from curate.cli.model import train_model
-from curate.cli.options import Json, Out, Output, RecipeArgument, Set, local_path, readable_path
+from curate.cli.options import Json, Out, Output, Overwrite, RecipeArgument, Set, local_path, readable_path
 from curate.console import say
 from curate.errors import SettingsError, UserError
 
@@ -51,6 +51,38 @@ def mix(
         print_json(tables.portions(contract))
     else:
         tables.print_mixture(contract, console)
+
+
+@commands.command(rich_help_panel=DATASET)
+def tokenizer(
+    out: Output,
+    file: Annotated[
+        Path,
+        typer.Option("-o", "--out", metavar="FILE", parser=local_path, help="The file to write: tokenizer.json."),
+    ],
+    vocabulary: Annotated[int, typer.Option(help="How many ids it has, end of text included.")] = 4096,
+    stage: Annotated[
+        str | None, typer.Option(help="Learn from what this stage left, not from the shards' text.", show_default=False)
+    ] = None,
+    replace: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Train a byte-level BPE tokenizer of a size of your own on an output's documents; held-out ones are left out."""
+    from curate.dataset import texts
+    from curate.storage.writing import check_new, sha256_of, write_bytes
+    from curate.tokens import bpe_training
+
+    bpe_training.check_size(vocabulary)
+    if file.suffix != ".json":
+        raise SettingsError(f"{file}: the name of a tokenizer ends in .json, by which tokenize.encoding knows a file")
+    check_new(file, replace=replace)
+    need(["tokenizers"])
+    source = texts.find(out, stage)
+    write_bytes(file, bpe_training.train((document.text for document in source.in_split(source.splits[0])), vocabulary))
+    if json:
+        print_json({"file": str(file), "vocabulary": vocabulary, "sha256": sha256_of(file)})
+    else:
+        say(console, f"tokenizer: {file}, {vocabulary:,} ids; use it with --set 'tokenize.encoding=\"{file}\"'")
 
 
 Form = Annotated[
