@@ -4,7 +4,7 @@ A text record is text hash(16) node(25) signed(1) and an 8-byte key per band; a 
 through Beam in blobs, one per part and partition of the hashes, and meet in partitions that a worker holds in memory.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -63,14 +63,15 @@ def _layout_of(folder: str, _key: str) -> Layout:
     return layout(plan.built(Dedup, "dedup"), signatures.documents(plan))
 
 
-def texts(number: int, folder: str) -> Iterator[Pair]:
-    """Yields (partition, text records) for the documents of a part."""
+def texts(number: int, folder: str, lost: Container[int] = ()) -> Iterator[Pair]:
+    """Yields (partition, text records) for the documents of a part; lost: the rows that take no part."""
     plan, layout = load_plan(storage.path(folder)), layout_of(folder)
     rules = plan.built(Dedup, "dedup")
     unsigned = bytes(1 + KEY * layout.bands)
     packed = (
         text + node + (b"\1" + b"".join(key[1:] for key in keys) if keys else unsigned)
-        for text, node, keys in signatures.entries(plan, number, rules)
+        for row, (text, node, keys) in enumerate(signatures.entries(plan, number, rules))
+        if row not in lost
     )
     with beating(plan.folder, number, step="comparing texts", size=plan.items[number].size):
         for partition, blob in split_by_hash(unpack(packed, layout.width), 0, layout.texts):

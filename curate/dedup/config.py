@@ -7,11 +7,12 @@ from curate.settings import check
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dedup:
-    """The settings by which duplicates are found: equal texts, then MinHash-LSH as FineWeb has it (arXiv:2406.17557).
+    """The settings by which duplicates are found: addresses, equal texts, MinHash-LSH as in FineWeb (arXiv:2406.17557).
 
     The defaults are FineWeb's: 14 bands of 8 rows over shingles of 5 words.
     """
 
+    url: bool = False  # whether captures of one address are duplicates, of which the newest is kept
     exact: bool = True  # whether documents of equal text are duplicates (case and white space count for nothing)
     near: bool = True  # whether documents of similar text are duplicates
     bands: int = 14  # bands of a signature; documents that agree in all rows of one are candidates

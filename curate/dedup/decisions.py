@@ -23,9 +23,9 @@ DECISIONS = pa.schema(
         pa.field("id", pa.binary(16), nullable=False),
         pa.field("url", pa.string(), nullable=False),
         pa.field("kept", pa.bool_(), nullable=False),
-        pa.field("kind", pa.string()),  # exact or near
+        pa.field("kind", pa.string()),  # url, exact or near
         pa.field("winner", pa.binary(16)),
-        pa.field("similarity", pa.float32()),  # to the winner
+        pa.field("similarity", pa.float32()),  # to the winner; null by address
         pa.field("cluster", pa.binary(16)),  # the id of its winner
     ]
 )

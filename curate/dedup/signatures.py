@@ -1,7 +1,9 @@
 """Signature parts on disk: one row per document of a text part, in its order; read whole to verify duplicates."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,19 @@ from curate.stage.checked import opened_part
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 from curate.stage.record import read_stage
+from curate.stage.schemas import TIMESTAMP
+from curate.web.urls import compared_as_written
 
-COLUMNS = ("id", "url", "source", "text")  # of a document, as many as its row needs
+COLUMNS = ("id", "url", "timestamp", "source", "text")  # of a document, as many as its row needs
 
 
 def schema(settings: Dedup) -> pa.Schema:
     """Returns the columns of a signature part.
 
-    `signature` is uint32[bands * rows], little-endian, and null for a text shorter than a shingle.
+    `signature` is uint32[bands * rows], little-endian, and null for a text shorter than a shingle; `url_key` is null
+    for a document without an address.
     """
+    by_address = [pa.field("url_key", pa.binary(16)), pa.field("timestamp", TIMESTAMP)] if settings.url else []
     return pa.schema(
         [
             pa.field("id", pa.binary(16), nullable=False),
@@ -35,8 +41,23 @@ def schema(settings: Dedup) -> pa.Schema:
             pa.field("bytes", pa.int64(), nullable=False),
             pa.field("text_hash", pa.binary(16), nullable=False),
             pa.field("signature", pa.binary(4 * settings.bands * settings.rows)),
+            *by_address,
         ]
     )
+
+
+def url_key(url: str) -> bytes | None:
+    """Returns the 16-byte key that addresses of one page share, or None where the text is no address.
+
+    Addresses with a fragment share it only where their fragments are the same, as each may stand for a section.
+
+    >>> url_key("http://www.example.com/a/?utm_source=x") == url_key("https://example.com/a")
+    True
+    """
+    page, _, fragment = url.partition("#")
+    address = compared_as_written(page) if page else ""
+    content = f"{address}#{fragment}".encode("utf-8", "replace")
+    return hashlib.blake2b(content, digest_size=16).digest() if address else None
 
 
 def write_part(plan: Plan, item: Item, settings: Dedup) -> None:
@@ -55,6 +76,8 @@ def write_part(plan: Plan, item: Item, settings: Dedup) -> None:
                 "text_hash": minhash.text_hash(document.text),
                 "signature": None if signature is None else signature.astype("<u4").tobytes(),
             }
+            if settings.url:
+                row |= {"url_key": url_key(document.url), "timestamp": document.timestamp}
             part.keep_row(row, document.source, size)
 
 
@@ -95,16 +118,27 @@ def read_part(plan: Plan, number: int) -> SignaturePart:
 
 def entries(plan: Plan, number: int, settings: Dedup) -> Iterator[tuple[bytes, bytes, list[bytes]]]:
     """Yields the text hash, the node and the band keys of each document of a part; no keys without a signature."""
+    for node, row in _nodes(plan, number, "text_hash", "signature"):
+        signature = row["signature"]
+        keys = minhash.band_keys(np.frombuffer(signature, "<u4"), settings) if signature else []
+        yield row["text_hash"], node, keys
+
+
+def addresses(plan: Plan, number: int) -> Iterator[tuple[bytes | None, datetime | None, bytes]]:
+    """Yields the key of the address, the time and the node of each document of a part."""
+    for node, row in _nodes(plan, number, "url_key", "timestamp"):
+        yield row["url_key"], row["timestamp"], node
+
+
+def _nodes(plan: Plan, number: int, *columns: str) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Yields the node of each document of a part, and these columns of its row."""
     priorities = {name: priority for priority, name in enumerate(plan.settings["sources"])}
-    columns = ["id", "source", "text_hash", "signature"]
     with opened_part(_part_path(plan, number)) as source, pq.ParquetFile(source) as file:
-        rows = (row for batch in file.iter_batches(BATCH_ROWS, columns=columns) for row in batch.to_pylist())
+        batches = file.iter_batches(BATCH_ROWS, columns=["id", "source", *columns])
+        rows = (row for batch in batches for row in batch.to_pylist())
         for row_number, row in enumerate(rows):
             priority = min(priorities.get(row["source"], 255), 255)
-            node = make_node(priority, row["id"], number, row_number)
-            signature = row["signature"]
-            keys = minhash.band_keys(np.frombuffer(signature, "<u4"), settings) if signature else []
-            yield row["text_hash"], node, keys
+            yield make_node(priority, row["id"], number, row_number), row
 
 
 def documents(plan: Plan) -> int:

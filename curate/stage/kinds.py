@@ -103,7 +103,13 @@ KINDS = {
             libraries=(*LANGUAGE, "ada-url"),
             bytes_per_second=1_500_000,
         ),
-        Kind(name="sign", folder="signatures", takes="documents", leaves="other", libraries=("datasketch",)),
+        Kind(
+            name="sign",
+            folder="signatures",
+            takes="documents",
+            leaves="other",
+            libraries=("datasketch", "ada-url"),
+        ),
         Kind(
             name="dedup",
             summary="Documents to decisions: exact text, then MinHash-LSH.",

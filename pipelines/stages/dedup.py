@@ -1,4 +1,4 @@
-"""Documents to decisions: exact text, then MinHash-LSH with verified pairs, then connected components.
+"""Documents to decisions: addresses, exact text, MinHash-LSH with verified pairs, then connected components.
 
 Only hashes, ids and signatures of candidates are shuffled. Signatures lie in files aligned with the text, so a pair is
 verified by sending it to the part of one end, which adds its evidence, and on to the part of the other, which compares.
@@ -12,7 +12,7 @@ from pathlib import Path
 import apache_beam as beam
 
 from curate import settings, storage
-from curate.dedup import candidates, signatures
+from curate.dedup import candidates, signatures, urls
 from curate.dedup.candidates import NODE, Grouped, Pair
 from curate.dedup.clusters import both_ways, large_star, node_id, node_row, small_star
 from curate.dedup.config import Dedup
@@ -63,21 +63,35 @@ class Decisions(beam.PTransform):  # type: ignore[misc]
     def expand(self, folders: beam.PCollection) -> beam.PCollection:
         """Takes a PCollection of the folder, or of none; returns one of the parts made. The output proper is files."""
         parts = folders | "Part numbers" >> beam.FlatMap(numbers) | "Spread over workers" >> beam.Reshuffle()
-        stars = self._edges(parts) | "Connect" >> Connect(self.rules.rounds) | "As spans" >> beam.Map(as_span)
+        older = self._older(parts)
+        stars = self._edges(parts, older) | "Connect" >> Connect(self.rules.rounds) | "As spans" >> beam.Map(as_span)
         labels = stars | "Least of each" >> beam.CombinePerKey(widest)
         marks = labels | "By winner's part" >> beam.Map(to_winner) | "Winners" >> beam.GroupByKey()
         evidence = marks | "Add winner's evidence" >> beam.FlatMap(winner_evidence, self.folder)
         every_part = parts | "Every part" >> beam.Map(empty_mark)
         return (
-            (evidence, every_part)
+            (evidence, every_part, *older)
             | "Marks of all parts" >> beam.Flatten()
             | "By part" >> beam.GroupByKey()
             | "Decide" >> beam.Map(decide, self.folder)
         )
 
-    def _edges(self, parts: beam.PCollection) -> beam.PCollection:
+    def _older(self, parts: beam.PCollection) -> tuple[beam.PCollection, ...]:
+        """Returns the pairs of captures of one address, if the recipe asks for them."""
+        if not self.rules.url:
+            return ()
+        captures = parts | "Addresses" >> beam.FlatMap(urls.captures, self.folder) | "By address" >> beam.GroupByKey()
+        return (captures | "Older captures" >> beam.FlatMap(urls.older_captures),)
+
+    def _edges(self, parts: beam.PCollection, older: tuple[beam.PCollection, ...]) -> beam.PCollection:
         rules, folder = self.rules, self.folder
-        same_text = parts | "Texts" >> beam.FlatMap(candidates.texts, folder) | "By text" >> beam.GroupByKey()
+        if older:
+            remaining = (parts | "To be read" >> beam.Map(empty_mark), *older) | "With older" >> beam.Flatten()
+            by_part = remaining | "Older by part" >> beam.GroupByKey()
+            texts = by_part | "Texts of the newest" >> beam.FlatMap(texts_of_newest, folder)
+        else:
+            texts = parts | "Texts" >> beam.FlatMap(candidates.texts, folder)
+        same_text = texts | "By text" >> beam.GroupByKey()
         exact = same_text | "Exact pairs" >> beam.FlatMap(candidates.exact_edges, folder)
         if not rules.near:
             return exact
@@ -136,6 +150,11 @@ def numbers(folder: str) -> Iterator[int]:
         yield item.number
 
 
+def texts_of_newest(group: Grouped, folder: str) -> Iterator[Pair]:
+    """Yields what `candidates.texts` does for the captures of a part that stay."""
+    yield from candidates.texts(int.from_bytes(group[0]), folder, urls.lost_rows(*group))
+
+
 def both(edge: Pair) -> Iterator[Pair]:
     """Yields an edge twice, keyed by each of its ends."""
     yield from both_ways(edge)
@@ -162,7 +181,11 @@ def decide(group: Grouped, folder: str) -> Made:
     item = plan.items[int.from_bytes(group[0])]
     losses: dict[int, bytes] = {}
     winners: dict[int, bytes] = {}
-    for mark in group[1]:
+    marks = [*group[1]]
+    older, newest = urls.lost_rows(group[0], marks), urls.kept_rows(group[0], marks)
+    for mark in marks:
+        if len(mark) == 2 * NODE:
+            continue  # of captures of one address
         if len(mark) > NODE:
             losses[node_row(mark)] = mark[NODE:]
         elif mark:
@@ -174,12 +197,16 @@ def decide(group: Grouped, folder: str) -> Made:
         part.note("unconverged clusters", len(winners.keys() & losses.keys() | torn))
         for row, columns in enumerate(text.rows("id", "url", "source", "bytes")):
             decision = dict.fromkeys(DECISIONS.names) | {"id": columns["id"], "url": columns["url"]}
-            if row in losses:
+            if row in older:
+                rejection, loss = urls.decide_capture(text, row, older[row])
+                part.add_row({**decision, "kept": False, **loss})
+                part.reject(rejection)
+            elif row in losses:
                 rejection, loss = decide_loss(text, row, losses[row], plan.settings["dedup"]["similarity"])
                 part.add_row({**decision, "kept": False, **loss})
                 part.reject(rejection)
             else:
-                kept = {"kept": True, "cluster": winners.get(row)}
+                kept = {"kept": True, "cluster": winners.get(row, newest.get(row))}
                 part.keep_row({**decision, **kept}, columns["source"], columns["bytes"])
     return made(item.number)
 

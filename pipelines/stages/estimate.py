@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.dedup import candidates, signatures
+from curate.dedup import candidates, signatures, urls
 from curate.dedup.config import Dedup
 from curate.errors import SettingsError
 from curate.pipelines.engines.target import EngineOptions, parse_options, pipeline_options
@@ -42,7 +42,8 @@ def need(documents: int, rules: Dedup, mode: str, workers: int) -> Need:
     pair = 2 * candidates.NODE + candidates.HASH + 4 * layout.bands * rules.rows
     pairs = PAIRS * pair if layout.bands else 0
     processes = workers if mode == "multi_processing" else 0
-    memory = FIXED[mode] + WORKER * processes + round(COPIES[mode] * documents * (texts + bands + pairs))
+    addresses = urls.WIDTH + 2 * candidates.NODE if rules.url else 0
+    memory = FIXED[mode] + WORKER * processes + round(COPIES[mode] * documents * (texts + bands + pairs + addresses))
     message = documents * max(texts, bands, pairs) // processes if processes else 0
     return Need(memory=memory, message=message)
 
