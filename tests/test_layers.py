@@ -73,6 +73,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("curate/storage", "curate/stage", "curate/inputs", "curate/links", "curate/crawl", "curate/tokens"),
         *("curate/web", "curate/dataset", RECIPE),
     ),
+    "curate/planting": (
+        *("curate/storage", "curate/stage", "curate/inputs", "curate/evaluate", "curate/dataset", "curate/inspection"),
+        *("curate/miniweb/texts.py", RECIPE),
+    ),
     "pipelines": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/miniweb", "curate/dataset"),
         *(RECIPE, "pipelines/engines", "pipelines/stages"),
@@ -89,6 +93,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
             "curate/scaling",
             "curate/dataset",
             "curate/inspection",
+            "curate/planting",
             RECIPE,
             "curate/tokens/config.py",
             "curate/tokens/bpe_training.py",
