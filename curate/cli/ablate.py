@@ -102,7 +102,7 @@ def _print_planted(record: dict[str, Any], out: Path) -> None:
     say(console, f"planted   {planted['documents']:,} documents, {planted['words']:,} words")
     if held_out := record["held_out"]["documents"]:
         say(console, f"held out  {held_out:,} documents")
-    say(console, f"{out}: clean, planted and truth; then: curate plant {out} --against RUN")
+    say(console, f"files: {out}")
 
 
-LEFT_OUT = {"repeated": "of equal text left out", "unread": "rows without a text or unreadable left out"}
+LEFT_OUT = {"repeated": "of equal text left out", "unread": "without a readable text left out"}
