@@ -37,7 +37,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "curate/gpt": ("curate/storage", "curate/loader", "curate/tokens"),
     "curate/inputs": ("curate/storage", "curate/stage", "curate/commoncrawl", "curate/web/encoding.py"),
     "curate/crawl": ("curate/storage", "curate/stage", "curate/inputs", "curate/web", "curate/warc"),
-    "curate/dedup": ("curate/storage", "curate/stage", "curate/inputs", "curate/web/urls.py"),
+    "curate/dedup": ("curate/text", "curate/storage", "curate/stage", "curate/inputs", "curate/web/urls.py"),
     "curate/links": ("curate/storage", "curate/stage", "curate/inputs", "curate/web", "curate/warc"),
     "curate/quality": ("curate/text", "curate/storage", "curate/stage", "curate/inputs"),
     "curate/extract": (

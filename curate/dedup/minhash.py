@@ -1,10 +1,10 @@
 """Signatures of texts: MinHash (Broder 1997) of word shingles with datasketch's permutations, cut into LSH bands.
 
-A signature is uint32[bands * rows]; a band's key is 9 bytes: the band's index and a 64-bit blake2b of its rows.
+A signature is uint32[bands * rows]; a band's key is 9 bytes: the band's index and a 64-bit hash of its rows. What a
+word is, in any script, says `curate.text.words`.
 """
 
 import hashlib
-import re
 import zlib
 from functools import lru_cache
 
@@ -13,57 +13,56 @@ import numpy.typing as npt
 from datasketch import MinHash
 
 from curate.dedup.config import Dedup
+from curate.text import words
+from curate.text.words import TEXT
 
-WORD = re.compile(r"\w+")
 SEED = 1  # of the permutations; a signature must not change with a recipe's seed
-MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: spreads the word hashes over all bits
+CHUNK = 512  # shingles that are permuted at once: 230 kB of hashes, which stay in the processor's cache
+STEP = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, odd: the step of SplitMix64
 
+Hashes = npt.NDArray[np.uint64]
 Signature = npt.NDArray[np.uint32]
 
 
-def text_hash(text: str) -> bytes:
-    """Returns the 16-byte hash that equal texts share; case and white space count for nothing.
+def text_hash(text: str, rule: str = TEXT) -> bytes:
+    """Returns the 16-byte hash that equal texts share: those with the same words in the same order.
 
-    >>> text_hash("One  two") == text_hash("one two\\n")
+    >>> text_hash("Terms of use") == text_hash("Terms of Use.")
     True
     """
-    return hashlib.blake2b(" ".join(text.lower().split()).encode("utf-8", "replace"), digest_size=16).digest()
+    return _digest(words.comparable(text, rule))
 
 
-def shingles(text: str, size: int) -> npt.NDArray[np.uint32]:
-    """Returns the distinct 32-bit hashes of a text's runs of `size` words, sorted; no case, no punctuation."""
-    words = WORD.findall(text.lower())
-    if len(words) < size:
-        return np.empty(0, dtype=np.uint32)
-    hashes = np.fromiter((zlib.crc32(word.encode("utf-8", "replace")) for word in words), np.uint64, len(words))
-    runs = np.zeros(len(words) - size + 1, dtype=np.uint64)
-    for offset in range(size):
-        runs = (runs ^ hashes[offset : offset + len(runs)]) * MIX
-        runs ^= runs >> np.uint64(29)
-    return np.unique((runs >> np.uint64(32)).astype(np.uint32))
+def shingles(text: str, size: int, rule: str = TEXT) -> npt.NDArray[np.uint32]:
+    """Returns the distinct 32-bit hashes of a text's runs of `size` words, sorted.
+
+    A text of fewer words is one run.
+    """
+    return np.unique(_runs(words.words(text, rule), size))
 
 
 def signature(text: str, settings: Dedup) -> Signature | None:
-    """Returns the signature of a text, or None if it has fewer words than a shingle."""
-    hashes = shingles(text, settings.shingle)
-    if not len(hashes):
-        return None
-    template = _permutations(settings.bands * settings.rows)
-    minhash = MinHash(
-        num_perm=len(template), hashfunc=int, permutations=template.permutations, scheme="affine32", seed=SEED
-    )
-    minhash.update_batch(hashes)
-    return np.asarray(minhash.hashvalues, dtype=np.uint32)
+    """Returns the signature of a text, or None if it has no words."""
+    return _signature(words.words(text, settings.normalise), settings)
+
+
+def fingerprint(text: str, settings: Dedup) -> tuple[bytes, Signature | None]:
+    """Returns a text's hash, and its signature where near duplicates are looked for; its words are made once."""
+    found = words.words(text, settings.normalise)
+    same = b" ".join(found) if found and settings.normalise == TEXT else words.comparable(text, settings.normalise)
+    return _digest(same), _signature(found, settings) if settings.near else None
 
 
 def band_keys(values: Signature, settings: Dedup) -> list[bytes]:
     """Returns one 9-byte key per band; documents that share a key are candidates."""
-    row_bytes = values.astype("<u4").tobytes()
-    width = 4 * settings.rows
-    return [
-        bytes([band]) + hashlib.blake2b(row_bytes[band * width : (band + 1) * width], digest_size=8).digest()
-        for band in range(settings.bands)
-    ]
+    keys = band_hashes(values[None], settings)[0].astype(">u8").tobytes()
+    return [bytes([band]) + keys[8 * band : 8 * band + 8] for band in range(settings.bands)]
+
+
+def band_hashes(values: npt.NDArray[np.uint32], settings: Dedup) -> Hashes:
+    """Returns the hash of each band's rows, uint64[signatures, bands], for uint32[signatures, bands * rows]."""
+    rows = values.astype(np.uint64).reshape(len(values), settings.bands, settings.rows)
+    return _mixed(rows @ _multipliers(settings.rows))
 
 
 def similarity(first: Signature, second: Signature) -> float:
@@ -71,7 +70,50 @@ def similarity(first: Signature, second: Signature) -> float:
     return float(np.mean(first == second))
 
 
+def _digest(same: bytes) -> bytes:
+    return hashlib.blake2b(same, digest_size=16).digest()
+
+
+def _runs(found: list[bytes], size: int) -> npt.NDArray[np.uint32]:
+    """Returns the hash of every run of words, by multilinear hashing of the words' CRC32 (Lemire and Kaser 2014)."""
+    if not found:
+        return np.empty(0, dtype=np.uint32)
+    hashes = np.fromiter(map(zlib.crc32, found), np.uint64, len(found))
+    sums = np.correlate(hashes, _multipliers(min(size, len(found))), "valid")
+    return (sums >> np.uint64(32)).astype(np.uint32)
+
+
+def _signature(found: list[bytes], settings: Dedup) -> Signature | None:
+    """Returns the least value of each permutation, as datasketch's scheme affine32 has it."""
+    if not found:
+        return None
+    hashes = _runs(found, settings.shingle)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):  # MurmurHash3's finaliser
+        hashes = (hashes ^ (hashes >> np.uint32(shift))) * np.uint32(factor)
+    factors, terms = _permutations(settings.bands * settings.rows)
+    least = np.full(len(factors), 0xFFFFFFFF, dtype=np.uint32)
+    for start in range(0, len(hashes), CHUNK):
+        permuted = factors * hashes[start : start + CHUNK]
+        permuted += terms
+        np.minimum(least, permuted.min(axis=1), out=least)
+    return least
+
+
 @lru_cache(maxsize=4)
-def _permutations(count: int) -> MinHash:
-    """Returns a MinHash that holds this many permutations; cached, as they take long to make."""
-    return MinHash(num_perm=count, seed=SEED, scheme="affine32", hashfunc=int)
+def _permutations(count: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """Returns datasketch's permutations, as factors and terms uint32[count, 1]; cached, as they take long to make."""
+    factors, terms = MinHash(num_perm=count, seed=SEED, scheme="affine32", hashfunc=int).permutations
+    return factors[:, None].copy(), terms[:, None].copy()
+
+
+@lru_cache(maxsize=4)
+def _multipliers(count: int) -> Hashes:
+    """Returns this many odd numbers whose bits are mixed."""
+    return _mixed(np.arange(1, count + 1, dtype=np.uint64) * np.uint64(STEP)) | np.uint64(1)
+
+
+def _mixed(numbers: Hashes) -> Hashes:
+    """Returns numbers with their bits mixed: the finaliser of SplitMix64."""
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))

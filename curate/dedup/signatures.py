@@ -67,13 +67,13 @@ def write_part(plan: Plan, item: Item, settings: Dedup) -> None:
             if not isinstance(document, Document):
                 raise ValueError(f"{item.name}: {document}; run filter on it first")
             size = len(document.text.encode())
-            signature = minhash.signature(document.text, settings) if settings.near else None
+            text_hash, signature = minhash.fingerprint(document.text, settings)
             row = {
                 "id": document.id,
                 "url": document.url,
                 "source": document.source,
                 "bytes": size,
-                "text_hash": minhash.text_hash(document.text),
+                "text_hash": text_hash,
                 "signature": None if signature is None else signature.astype("<u4").tobytes(),
             }
             if settings.url:

@@ -1,4 +1,4 @@
-"""Identifies the language of a text.
+"""Identifies the language of a text, and finds its words.
 
-Reading order: language, fasttext_binding.
+Reading order: language, fasttext_binding; words.
 """

@@ -12,7 +12,7 @@ from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
 from curate.stage.plan import Item, Plan
 
-DECIDING = ("url", "near", "bands", "rows", "shingle")  # the settings of dedup that decide a signature
+DECIDING = ("url", "near", "normalise", "bands", "rows", "shingle")  # the settings of dedup that decide a signature
 
 
 def needed(_recipe: Recipe) -> bool:

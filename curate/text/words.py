@@ -1,0 +1,172 @@
+"""The words of a text by which texts are compared, in every script. A recipe names the rule: "text-1".
+
+1. Invisible characters are dropped: soft hyphens, zero-width blanks, all of format, variation selectors, tatweel.
+2. Letters are folded: NFKC (forms, widths, ligatures) and full case folding; i with and without a dot are one letter.
+3. A word is a letter or digit with the letters, digits and marks that follow it. All else parts words.
+4. In the scripts that set no blanks between words (UNSPACED) each letter, with its marks, is a word.
+
+Letters and marks are those of Python's `unicodedata`; one that its Unicode version does not have yet parts words.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+TEXT, NONE = "text-1", "none"  # the rules that a recipe may name
+
+UNSPACED = (  # the blocks of scripts that set no blanks between words; of them, the letters
+    *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF)),  # Thai, Lao; Myanmar; Khmer
+    *((0x1950, 0x19DF), (0x1A20, 0x1AAF), (0x1B00, 0x1B7F)),  # Tai Le, New Tai Lue; Tai Tham; Balinese
+    *((0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3021, 0x3029), (0x3031, 0x303C)),  # Han: radicals, iteration, numerals
+    *((0x3041, 0x312F), (0x31A0, 0x31BF), (0x31F0, 0x31FF)),  # kana, Bopomofo
+    *((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xA000, 0xA48F)),  # Han, Yi
+    *((0xA980, 0xA9FF), (0xAA60, 0xAADF), (0xF900, 0xFAFF)),  # Javanese, Myanmar; Tai Viet; Han
+    *((0x1AFF0, 0x1B16F), (0x20000, 0x3FFFF)),  # kana, Han
+)
+HAN = 0x20000  # from here on, letters are Han alone
+ABOVE = 0x10000  # the first code point above the basic plane
+INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff"
+TATWEEL = "\u0640"  # invisible too, and in forms that NFKC takes apart
+# What common text has beside letters is replaced first, whole; a text with other than PLAIN letters goes a longer way.
+BLANKS = "\u00a0«»·–—‘’‚“”„…•‹›′″€£©®°§→"
+GAPS = "\u00ad\u200b\u200c\u200d\ufeff"
+PLAIN = (  # Latin, Greek, Cyrillic and Armenian; Hebrew, Arabic; Georgian, Vietnamese
+    *((0xC0, 0x24F), (0x386, 0x588), (0x5D0, 0x5EA), (0x620, 0x64A), (0x671, 0x6D3), (0x10D0, 0x10FA)),
+    (0x1E00, 0x1EFF),
+)
+HANGUL = "\uac00-\ud7a3"
+KIND = {"Nd": "N", "No": "N", "Nl": "L", "Cf": "F"} | {f"M{sort}": "M" for sort in "nce"}
+KIND |= {f"L{sort}": "L" for sort in "ultmo"}
+ASCII = bytes(ord(chr(code).lower()) if code > 127 or chr(code).isalnum() else 32 for code in range(128)) + bytes(
+    range(128, 256)
+)  # bytes of UTF-8 in lower case, blanks for what is no letter and no digit
+
+
+def words(text: str, rule: str = TEXT) -> list[bytes]:
+    """Returns the words of a text in order, in UTF-8.
+
+    By the rule "none" nothing is folded or dropped, and words are what stands between blanks.
+
+    >>> words("“Terms of Use.”") == words("ＴＥＲＭＳ of u\u00adse")
+    True
+    >>> len(words("第1条　自由"))
+    5
+    """
+    if rule == NONE:
+        return _encoded(_patterns().unfolded.findall(text))
+    if not text.isascii():
+        for character in BLANKS:
+            text = text.replace(character, " ")
+        for character in GAPS:
+            text = text.replace(character, "")
+        text = text.replace("İ", "i")
+        if _patterns().seldom.search(text):
+            return _encoded(_found(fold(text)))
+        text = _caseless(text)
+    return text.encode().translate(ASCII).split()
+
+
+def comparable(text: str, rule: str = TEXT) -> bytes:
+    """Returns what equal texts share: their words in order, or of a text without words what is not blank in it."""
+    if rule == NONE:
+        return text.encode("utf-8", "surrogatepass")
+    return b" ".join(words(text)) or "".join(fold(text).split()).encode("utf-8", "surrogatepass")
+
+
+def fold(text: str) -> str:
+    """Returns a text in NFKC without case and invisible characters; folding it again changes nothing.
+
+    >>> fold("ﬁancé") == fold("FIANCE\u0301")
+    True
+    """
+    text = unicodedata.normalize("NFKC", _patterns().invisible.sub("", text))
+    while (folded := unicodedata.normalize("NFKC", _caseless(text.replace(TATWEEL, "")))) != text:
+        text = folded
+    return text
+
+
+def _caseless(text: str) -> str:
+    return text.casefold().replace("ı", "i").replace("i\u0307", "i")
+
+
+def _found(text: str) -> list[str]:
+    patterns = _patterns()
+    if patterns.above.search(text):
+        text = patterns.above.sub(_blank_unless_letter, text)  # emoji, mostly
+        if patterns.above.search(text):
+            return patterns.rare.findall(text)
+    return (patterns.mixed if patterns.unspaced.search(text) else patterns.spaced).findall(text)
+
+
+def _blank_unless_letter(found: re.Match[str]) -> str:
+    return found[0] if unicodedata.category(found[0])[0] in "LNM" else " "
+
+
+def _encoded(found: list[str]) -> list[bytes]:
+    return " ".join(found).encode("utf-8", "surrogatepass").split()
+
+
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """The patterns of the rule, made of Unicode's tables."""
+
+    spaced: re.Pattern[str]  # a word of a text of the basic plane without letters of UNSPACED
+    mixed: re.Pattern[str]  # a word of a text of the basic plane
+    rare: re.Pattern[str]  # a word of any text; ten times as slow, as `re` has tables for the basic plane alone
+    unfolded: re.Pattern[str]  # a word by the rule "none"
+    above: re.Pattern[str]  # a character above the basic plane
+    unspaced: re.Pattern[str]  # a letter of UNSPACED in the basic plane
+    invisible: re.Pattern[str]
+    seldom: re.Pattern[str]  # neither ASCII nor a plain letter
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> _Patterns:
+    """Returns the patterns; cached, as they take some 100 ms to make."""
+    every, basic = _kinds(), _kinds()[:ABOVE]
+    unspaced, mark = _ranges("U", every), _ranges("M", every)
+    invisible = re.compile(f"[{INVISIBLE}{_ranges('F', every)}]")
+    alphabets = (chr(code) for first, last in PLAIN for code in range(first, last + 1))
+    plain = "".join(letter for letter in alphabets if _is_plain(letter))
+    return _Patterns(
+        spaced=re.compile(_spaced(basic)),
+        mixed=re.compile(_mixed(basic)),
+        rare=re.compile(_mixed(every)),
+        unfolded=re.compile(rf"[{unspaced}][{mark}]*|[^\s{unspaced}]+"),
+        above=re.compile(f"[{chr(ABOVE)}-{chr(0x10FFFF)}]"),
+        unspaced=re.compile(f"[{_ranges('U', basic)}]"),
+        invisible=invisible,
+        seldom=re.compile(f"[^{chr(0)}-{chr(127)}{plain}{HANGUL}]"),
+    )
+
+
+def _spaced(kinds: str) -> str:
+    return f"[{_ranges('L', kinds)}][{_ranges('LM', kinds)}]*"
+
+
+def _mixed(kinds: str) -> str:
+    return f"[{_ranges('U', kinds)}][{_ranges('M', kinds)}]*|{_spaced(kinds)}"
+
+
+@lru_cache(maxsize=1)
+def _kinds() -> str:
+    """Returns of each code point what it is: U a letter of UNSPACED, L another or a digit, M a mark, F of format."""
+    kinds = list(map(KIND.get, map(unicodedata.category, map(chr, range(HAN)))))
+    kinds += ["L"] * (UNSPACED[-1][1] + 1 - HAN)
+    for first, last in UNSPACED:
+        kinds[first : last + 1] = ["U" if kind == "L" else kind for kind in kinds[first : last + 1]]
+    return "".join("L" if kind == "N" else kind or " " for kind in kinds)
+
+
+def _is_plain(letter: str) -> bool:
+    """Returns whether a letter is as NFKC has it, in both cases, and stands for letters alone."""
+    lower = _caseless(letter)
+    stable = all(unicodedata.normalize("NFKC", form) == form for form in (letter, lower))
+    return stable and lower.isalpha() and letter.isalpha() and letter != TATWEEL
+
+
+def _ranges(chosen: str, kinds: str) -> str:
+    """Returns the code points of these kinds as the ranges of a pattern's character class."""
+    runs = (run.span() for run in re.finditer(f"[{chosen}]+", kinds))
+    return "".join(f"{chr(first)}-{chr(end - 1)}" for first, end in runs)
