@@ -177,9 +177,9 @@ def with_absolute_paths(table: Table, folder: Path) -> Table:
         if _is_name(keys, value):
             continue
         if isinstance(value, str):
-            table = settings.assign(table, keys, _absolute(value, folder))
+            table = settings.assign(table, keys, absolute(value, folder))
         elif isinstance(value, list):
-            table = settings.assign(table, keys, [_absolute(path, folder) for path in value])
+            table = settings.assign(table, keys, [absolute(path, folder) for path in value])
     return table
 
 
@@ -259,7 +259,8 @@ def _is_name(keys: tuple[str, ...], value: Any) -> bool:
     return keys == ("tokenize", "encoding") and isinstance(value, str) and not is_tokenizer_file(value)
 
 
-def _absolute(path: Any, folder: Path) -> Any:
+def absolute(path: Any, folder: Path) -> Any:
+    """Returns a path of a setting, made absolute from a folder; what is no path of this machine stays as it is."""
     if not isinstance(path, str) or "://" in path or path.startswith(("miniweb:", names.PREFIX)):
         return path
     if storage.is_remote(folder):

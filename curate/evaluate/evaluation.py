@@ -1,7 +1,7 @@
 """A whole evaluation: several models on several tasks with several numbers of demonstrations, as one result."""
 
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from itertools import product
@@ -135,13 +135,14 @@ def check_normalisation(task: Task, normalise: str | None) -> None:
         raise SettingsError(f"task {task.name}: states no context for the normalisation unconditional; {mend}")
 
 
-def run(model: Model, task: Task, shots: int | str, settings: Settings) -> Result:
-    """Returns the numbers of one model on one task."""
+def run(model: Model, task: Task, shots: int | str, settings: Settings, only: Collection[int] | None = None) -> Result:
+    """Returns the numbers of one model on one task; only: the numbers of the items that are measured; None: all."""
     if shots == FIT:
         items, used = _fitting(model, task, settings)
     else:
         items = tasks.items(task, int(shots), settings.seed, settings.limit)
         used = float(shots)
+    items = [item for item in items if only is None or item.number in only]
     unconditional = task.form == "choice" and bool(task.unconditional)
     scores = score(model, items, unconditional=unconditional)
     if task.form == "generate":

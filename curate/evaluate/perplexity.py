@@ -132,7 +132,7 @@ def of_shards(manifest: Path, model: Model, limit: int | None) -> Iterator[Docum
     if not same_ids(model, contract):
         tokenizer = tokenizers.of(tokenizers.stated_in(contract), manifest.parent / FOLDER)
     for source in sources:
-        documents = (document for shard in source.shards for document in _of_shard(shard, source.name, tokenizer))
+        documents = (document for shard in source.shards for document in of_shard(shard, source.name, tokenizer))
         yield from islice(documents, limit)
 
 
@@ -170,7 +170,7 @@ def _of_text(path: Path, text: str, row: Mapping[str, Any]) -> Document:
     )
 
 
-def _of_shard(shard: Shard, source: str, tokenizer: Tokenizer | None) -> Iterator[Document]:
+def of_shard(shard: Shard, source: str, tokenizer: Tokenizer | None) -> Iterator[Document]:
     """Yields the documents of a shard; a tokenizer that is given turns their ids to text."""
     meta = shard.file.with_name(shard.file.name.removesuffix(".bin") + ".meta.parquet")
     try:

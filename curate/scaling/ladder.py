@@ -1,4 +1,4 @@
-"""Trains the runs of a ladder, several side by side, each in a process of its own."""
+"""Trains the runs of a ladder, or runs that each have a dataset of their own: several side by side, each a process."""
 
 import json
 import os
@@ -9,8 +9,10 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from curate.gpt.config import Train
 from curate.processes import announced
 from curate.scaling.rungs import Rung, is_done
 from curate.scaling.worker import INTERRUPTED_CODE
@@ -23,8 +25,27 @@ REPORTS = 10  # lines that a run prints of its steps
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The work of one process: a module of ours that prints its progress as `curate.scaling.worker` does."""
+
+    name: str  # in messages
+    arguments: tuple[str, ...]
+    module: str = "curate.scaling.worker"
+    threads: int = 1
+    steps: int = 0  # that it takes, for the lines of its progress
+
+
+def training(name: str, manifest: Path, folder: Path, settings: Train, tokens: int, *, anew: bool = False) -> Job:
+    """Returns the training of a model into a folder; anew: remove what is there of other settings."""
+    steps = tokens // (settings.batch * settings.context)
+    words = (str(manifest.absolute()), str(folder.absolute()), json.dumps(to_table(settings)))
+    arguments = (*words, str(max(1, steps // REPORTS)), *(("anew",) if anew else ()))
+    return Job(name=name, arguments=arguments, threads=settings.threads, steps=steps)
+
+
 class Processes:
-    """The processes of a ladder that run at this moment."""
+    """The processes that run side by side at this moment."""
 
     def __init__(self) -> None:
         self.processes: set[subprocess.Popen[str]] = set()
@@ -75,20 +96,27 @@ def run(
 ) -> dict[str, str]:
     """Trains the runs that are not done, the longest first; returns the reasons of those that failed, by name.
 
-    A run that fails does not end the others. An interrupt ends all with KeyboardInterrupt, after a checkpoint of each;
-    the same call goes on from there. anew: remove what is there of other settings.
+    The same call goes on with what was interrupted. anew: remove what is there of other settings.
     """
     left = [rung for rung in reversed(rungs) if not is_done(rung, manifest, out)]
+    jobs = [training(rung.name, manifest, rung.folder(out), rung.settings, rung.tokens, anew=anew) for rung in left]
+    return side_by_side(jobs, out, processes=processes, say=say, work="a ladder is trained")
+
+
+def side_by_side(
+    jobs: Sequence[Job], out: Path, *, processes: int, say: Say = lambda line: None, work: str
+) -> dict[str, str]:
+    """Does jobs in their order, so many at a time; returns the reasons of those that failed, by name.
+
+    A job that fails does not end the others. An interrupt ends all with KeyboardInterrupt, after a checkpoint of each.
+    out: the folder that is locked meanwhile. work: what is done there, for whoever finds it locked.
+    """
     failures: dict[str, str] = {}
     running = Processes()
-    with (
-        locked(out, "a ladder is trained"),
-        announced(running.stop, INTERRUPT_S),
-        ThreadPoolExecutor(processes) as pool,
-    ):
-        work = {rung.name: pool.submit(_run, rung, manifest, out, running, say, anew) for rung in left}
+    with locked(out, work), announced(running.stop, INTERRUPT_S), ThreadPoolExecutor(processes) as pool:
+        futures = {job.name: pool.submit(_run, job, running, say) for job in jobs}
         try:
-            for name, future in work.items():
+            for name, future in futures.items():
                 if reason := future.result():
                     failures[name] = reason
                     say(f"{name}: failed: {reason}")
@@ -100,20 +128,16 @@ def run(
     return failures
 
 
-def _run(rung: Rung, manifest: Path, out: Path, running: Processes, say: Say, anew: bool) -> str | None:
-    """Trains one run in a process; returns why it failed, None where it did not or was stopped."""
-    steps = rung.tokens // (rung.settings.batch * rung.settings.context)
-    table = json.dumps(to_table(rung.settings))
-    words = [str(manifest.absolute()), str(rung.folder(out).absolute()), table, str(max(1, steps // REPORTS))]
-    command = [sys.executable, "-P", "-m", "curate.scaling.worker", *words, *(["anew"] if anew else [])]
-    process = running.start(command, rung.settings.threads)
+def _run(job: Job, running: Processes, say: Say) -> str | None:
+    """Does one job in a process; returns why it failed, None where it did not or was stopped."""
+    process = running.start([sys.executable, "-P", "-m", job.module, *job.arguments], job.threads)
     if process is None:
         return None
     last = ""
     assert process.stdout is not None
     with process.stdout as lines:
         for line in lines:
-            last = _relay(line.strip(), rung.name, steps, say) or last
+            last = _relay(line.strip(), job.name, job.steps, say) or last
     code = process.wait()
     running.ended(process)
     if code == 0 or (running.stopped and code in (INTERRUPTED_CODE, -signal.SIGINT)):

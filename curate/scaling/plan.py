@@ -65,16 +65,16 @@ def plan(ladder: Ladder, manifest: Path, out: Path, *, replacing: bool = False) 
                 f"{manifest}: no held-out text, whose loss is the curve; pack with valid_fraction above 0"
             )
         if not done and not replacing:
-            check_finished(rung, manifest, out)
-            _check_unfinished(setup, rung.folder(out))
+            check_finished(rung.folder(out), manifest, rung.settings)
+            check_unfinished(setup, rung.folder(out))
         if not done and setup.shape not in speeds:
-            speeds[setup.shape] = _speed(setup)
+            speeds[setup.shape] = speed(setup)
         costs.append(_cost(rung, setup, held_out, 0.0 if done else speeds[setup.shape], done=done))
-    seconds = _side_by_side([cost.seconds for cost in costs], ladder.processes)
+    seconds = side_by_side([cost.seconds for cost in costs], ladder.processes)
     return Plan(costs=tuple(costs), seconds=seconds, warnings=tuple(_warnings(costs)))
 
 
-def _check_unfinished(setup: Setup, folder: Path) -> None:
+def check_unfinished(setup: Setup, folder: Path) -> None:
     """Raises SettingsError where the folder holds checkpoints of another run, or files that are not checkpoints."""
     check_checkpoints(folder)
     newest = checkpoint.newest(folder)
@@ -102,7 +102,7 @@ def _cost(rung: Rung, setup: Setup, held_out: int, speed: float, *, done: bool) 
     )
 
 
-def _speed(setup: Setup) -> float:
+def speed(setup: Setup) -> float:
     """Returns the tokens per second of a size, by a few steps on random tokens; on a CPU by CPU time."""
     settings, shape = setup.settings, setup.shape
     flops = compute_per_token(shape)["counted"] * shape.context
@@ -125,7 +125,7 @@ def _speed(setup: Setup) -> float:
     return rows * shape.context / max(min(times[1:]), 1e-9)
 
 
-def _side_by_side(seconds: Sequence[float], processes: int) -> float:
+def side_by_side(seconds: Sequence[float], processes: int) -> float:
     """Returns how long runs take, the longest first, by so many processes."""
     ends = [0.0] * processes
     for length in sorted(seconds, reverse=True):

@@ -62,13 +62,12 @@ def is_done(rung: Rung, manifest: Path, out: Path) -> bool:
     return result.is_done(manifest, rung.folder(out), rung.settings)
 
 
-def check_finished(rung: Rung, manifest: Path, out: Path) -> None:
+def check_finished(folder: Path, manifest: Path, settings: Train) -> None:
     """Raises SettingsError where the folder holds files of others, or a finished run of other data or settings."""
-    folder = rung.folder(out)
     result.check_place(folder)
     try:
         before = result.read(folder)
-        then, now = before["settings"], asdict(rung.settings)
+        then, now = before["settings"], asdict(settings)
         other = before["manifest"]["sha256"] != sha256_of(manifest)
     except (OSError, ValueError, KeyError, TypeError):
         return

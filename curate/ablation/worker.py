@@ -1,0 +1,85 @@
+"""The process that measures one model: `python -m curate.ablation.worker STARTED RUN JUDGED`.
+
+It measures the model in the folder RUN by every judge that STARTED states and that has not measured it before, and
+writes JUDGED after each. It prints lines of JSON, {"say": …} and, before it exits with code 1, {"error": …}. SIGINT
+ends it with code 130.
+"""
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from curate.errors import one_line
+from curate.processes import end_with_parent
+from curate.scaling.worker import INTERRUPTED_CODE
+
+
+def main(arguments: list[str]) -> int:
+    """Measures the model that the arguments name, and returns the exit code."""
+    started, run, judged = map(Path, arguments)
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        _judge(started, run, judged)
+    except KeyboardInterrupt:
+        return INTERRUPTED_CODE
+    except Exception as error:  # any of them is one line for the ablation, whose other runs go on
+        _print(error=one_line(error))
+        return 1
+    return 0
+
+
+def _judge(started: Path, run: Path, judged: Path) -> None:
+    from curate.ablation.started import read
+    from curate.evaluate import models
+    from curate.gpt import result
+    from curate.storage.writing import sha256_of, unsealed, write_record
+
+    judges = read(started)
+    weights = sha256_of(run / result.WEIGHTS)
+    try:
+        before = unsealed(judged.read_bytes())
+        rows: dict[str, Any] = before["judges"] if before["weights_sha256"] == weights else {}
+    except (OSError, ValueError, KeyError):
+        rows = {}
+    rows = {name: row for name, row in rows.items() if name in judges and row["key"] == judges[name].key}
+    model = models.load(run)
+    for name, fixed in judges.items():
+        if name in rows:
+            continue
+        rows[name] = {"key": fixed.key, **_measured(model, fixed, started.parent)}
+        judged.parent.mkdir(exist_ok=True)
+        write_record(judged, {"weights_sha256": weights, "judges": rows})
+        _print(say=f"{name}: {rows[name]['words']}")
+
+
+def _measured(model: Any, fixed: Any, out: Path) -> dict[str, Any]:
+    """Returns the numbers of a model by one judge."""
+    from curate.ablation.judges import SEED, task_of
+    from curate.evaluate import evaluation, perplexity
+
+    if fixed.judge.task is None:
+        text = perplexity.measure(model, fixed.file(out), seed=SEED, stride=fixed.judge.stride or None)
+        if text.left_out["documents"] or text.whole.bits_per_byte is None:
+            raise ValueError(f"{text.left_out['documents']} documents have tokens that the model has no row for")
+        bits = text.whole.bits_per_byte.value
+        return {"bits": bits, "stride": text.stride, "words": f"{bits:.4f} bits per byte"}
+    settings = evaluation.Settings(seed=SEED)
+    done = evaluation.run(model, task_of(fixed.judge), fixed.judge.shots, settings, only={*fixed.items})
+    numbers = {}
+    if done.gold_bits_per_byte is not None:
+        numbers["bits"] = done.gold_bits_per_byte.value
+    if done.reported is not None:
+        numbers["accuracy"] = done.reported.value
+    words = ", ".join(f"{value:.4f} {name}" for name, value in numbers.items())
+    return {**numbers, "chance": done.chance, "cut": done.cut, "left_out": dict(done.left_out), "words": words}
+
+
+def _print(**values: Any) -> None:
+    print(json.dumps(values), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
