@@ -81,6 +81,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/miniweb", "curate/dataset"),
         *(RECIPE, "pipelines/engines", "pipelines/stages"),
     ),
+    "curate/ablation": (
+        *("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/loader", "curate/gpt"),
+        *("curate/scaling", "curate/evaluate", "curate/dataset", "curate/web/urls.py", RECIPE),
+        *("pipelines/engines", "pipelines"),
+    ),
     "pipelines/dataflow": (
         *("curate/storage", "curate/stage", "curate/inputs", RECIPE, "pipelines/engines", "pipelines"),
     ),
@@ -91,6 +96,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
             "curate/miniweb",
             "curate/evaluate",
             "curate/scaling",
+            "curate/ablation",
             "curate/dataset",
             "curate/inspection",
             "curate/planting",
@@ -131,6 +137,7 @@ ONLY_IN = {  # a library that only these modules know
     "fasttext_pybind": ("curate/text/fasttext_binding.py",),
     "mwparserfromhell": ("curate/inputs/wikitext.py",),
     "jinja2": ("curate/inspection/report.py",),
+    "scipy": ("curate/ablation/intervals.py", "curate/ablation/record.py"),
     "lm_eval": ("curate/evaluate/harness.py",),
     "rich": ("curate/console.py", "curate/cli/", "pipelines/engines/progress.py"),
 }

@@ -113,6 +113,11 @@ class Ablation:
     judges: Mapping[str, Judge] = field(default_factory=dict)
     gap: Gap | None = None
 
+    @property
+    def entries(self) -> "tuple[Arm | Judge, ...]":
+        """Returns all arms and all judges."""
+        return (*self.arms.values(), *self.judges.values())
+
     def __post_init__(self) -> None:
         check(len(self.arms) >= 2, f"an ablation compares at least two arms, [arms.NAME]; got {len(self.arms)}")
         check(len(self.judges) >= 1, "an ablation has at least one judge, [judges.NAME]")

@@ -40,29 +40,18 @@ def write(
 ) -> dict[str, Any]:
     """Writes the outputs of the runs that are trained and judged; returns the record."""
     rows = [_run(run, judges, out) for run in runs]
-    numbers = numbers_of(rows)
-    compared = outcome.comparisons(ablation, numbers)
-    others = [arm for arm in ablation.arms if arm != ablation.baseline]
-    records = [result.read(run.folder(out)) for run in runs]
+    compared = outcome.comparisons(ablation, numbers_of(rows))
     content: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "ablation": settings.to_table(ablation),
         "arms": {name: _arm(own) for name, own in data.items()},
         "judges": {name: fixed.record() for name, fixed in judges.items()},
-        "model": {"shape": records[0]["shape"], "parameters": records[0]["parameters"], "tokens": records[0]["tokens"]},
         "runs": rows,
-        "means": outcome.arm_means(ablation, numbers),
-        "interval": {"level": LEVEL, "of": INTERVAL},
-        "comparisons": [one.record() for one in compared],
-        "verdicts": [outcome.verdict(ablation, compared, arm, ablation.baseline) for arm in others],
         "failed": dict(failures),
-        "versions": _versions(records),
-        "hardware": _different([one["hardware"] for one in records]),
+        **_circumstances([result.read(run.folder(out)) for run in runs]),
+        **_shown(ablation, numbers_of(rows), compared),
     }
-    if ablation.gap:
-        shares = outcome.recovered(ablation.gap, ablation, numbers)
-        content["gap"] = {"interval": SHARE, "judges": [asdict(one) for one in shares]}
     from curate.ablation import plot
 
     files = {
@@ -72,6 +61,33 @@ def write(
     }
     writes = {name: partial(_write, content=data) for name, data in files.items()}
     return write_together(out / RECORD, writes, lambda _: content)
+
+
+def _shown(ablation: Ablation, numbers: Numbers, compared: Sequence[Comparison]) -> dict[str, Any]:
+    """Returns means, comparisons and verdicts, and the shares of a gap where one is asked for."""
+    others = [arm for arm in ablation.arms if arm != ablation.baseline]
+    content: dict[str, Any] = {
+        "means": outcome.arm_means(ablation, numbers),
+        "interval": {"level": LEVEL, "of": INTERVAL},
+        "comparisons": [one.record() for one in compared],
+        "verdicts": [outcome.verdict(ablation, compared, arm, ablation.baseline) for arm in others],
+    }
+    if ablation.gap:
+        shares = outcome.recovered(ablation.gap, ablation, numbers)
+        content["gap"] = {"interval": SHARE, "judges": [asdict(one) for one in shares]}
+    return content
+
+
+def _circumstances(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the model that all runs have, and what they ran on."""
+    torch = ", ".join(sorted({str(one["torch"]) for one in records}))
+    libraries = {"numpy": np.__version__, "scipy": scipy.__version__, "torch": torch}
+    hardware = [one["hardware"] for one in records]
+    return {
+        "model": {name: records[0][name] for name in ("shape", "parameters", "tokens")},
+        "versions": {"curate": __version__, "python": platform.python_version(), **libraries},
+        "hardware": [value for number, value in enumerate(hardware) if value not in hardware[:number]],
+    }
 
 
 def numbers_of(rows: Sequence[Mapping[str, Any]]) -> Numbers:
@@ -110,17 +126,6 @@ def _run(run: Run, judges: Mapping[str, Fixed], out: Path) -> dict[str, Any]:
     numbers = {name: {key: row[key] for key in ("bits", "accuracy") if key in row} for name, row in judged.items()}
     weights = trained["files"][result.WEIGHTS]["sha256"]
     return {"name": run.name, "arm": run.arm, "seed": run.seed, **facts, "weights_sha256": weights, "judges": numbers}
-
-
-def _versions(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    torch = ", ".join(sorted({str(one["torch"]) for one in records}))
-    own = {"curate": __version__, "numpy": np.__version__, "scipy": scipy.__version__}
-    return {**own, "python": platform.python_version(), "torch": torch}
-
-
-def _different(values: Sequence[Any]) -> list[Any]:
-    """Returns the values without repeats, in their order."""
-    return [value for number, value in enumerate(values) if value not in values[:number]]
 
 
 def _write(path: Path, content: bytes) -> None:

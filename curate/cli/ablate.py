@@ -51,19 +51,10 @@ def ablate(
     ablation = config.load(arms, (*set_, *given))
     _need(ablation)
     _check_place(ablation, arms, out)
-    from curate.ablation import plan as plans
     from curate.ablation import run as runs
-    from curate.pipelines.engines.engine import Engine
-    from curate.pipelines.engines.progress import Progress
-    from curate.pipelines.engines.target import EngineOptions
 
     spoken = errors if json else console
-    engine = Engine(target=EngineOptions(workers=ablation.processes), progress=Progress(spoken))
-    try:
-        prepared = runs.prepare(ablation, out, engine, replacing=replace)
-        planned = plans.plan(ablation, prepared.data, prepared.judges, prepared.runs, out, replacing=replace)
-    except ValueError as error:  # a manifest, a shard or a setting with which there is nothing to train
-        raise UserError(str(error)) from error
+    prepared, planned = _prepared(ablation, out, spoken, replace=replace)
     if plan and json:
         print_json(_plan_values(planned, prepared))
         return
@@ -77,17 +68,33 @@ def ablate(
     else:
         _print_outcome(written, out)
     if failures:
-        names = ", ".join(failures)
         count = f"{len(failures)} of {len(prepared.runs)} runs failed"
-        say(errors, f"curate: {count}: {names}; the same command tries them again")
+        say(errors, f"curate: {count}: {', '.join(failures)}; the same command tries them again")
         raise typer.Exit(1)
+
+
+def _prepared(ablation: "Ablation", out: Path, spoken: Console, *, replace: bool) -> tuple["Prepared", "Plan"]:
+    """Makes the data, fixes the judges, and returns both with the plan."""
+    from curate.ablation import plan as plans
+    from curate.ablation import run as runs
+    from curate.pipelines.engines.engine import Engine
+    from curate.pipelines.engines.progress import Progress
+    from curate.pipelines.engines.target import EngineOptions
+
+    engine = Engine(target=EngineOptions(workers=ablation.processes), progress=Progress(spoken))
+    try:
+        prepared = runs.prepare(ablation, out, engine, replacing=replace)
+        planned = plans.plan(ablation, prepared.data, prepared.judges, prepared.runs, out, replacing=replace)
+    except ValueError as error:  # a manifest, a shard or a setting with which there is nothing to train
+        raise UserError(str(error)) from error
+    return prepared, planned
 
 
 def _need(ablation: "Ablation") -> None:
     """Raises UserError where a library is missing."""
     from curate.tokens.config import is_tokenizer_file
 
-    made = [one for one in (*ablation.arms.values(), *ablation.judges.values()) if one.recipe or one.inputs]
+    made = [one for one in ablation.entries if one.recipe or one.inputs]
     recipes = made or [arm for arm in ablation.arms.values() if arm.documents]
     file = ablation.encoding is not None and is_tokenizer_file(ablation.encoding)
     need(["train", *(["beam"] if recipes else []), *(["tokenizers"] if file else [])])
@@ -104,7 +111,7 @@ def _check_place(ablation: "Ablation", arms: Path, out: Path) -> None:
         raise SettingsError(f"{out}: holds a run, a stage or a model; name another folder for the ablation")
     if is_within(arms, out):
         raise SettingsError(f"{arms}: lies in the output {out}; name an output outside of what is read")
-    for one in (*ablation.arms.values(), *ablation.judges.values()):
+    for one in ablation.entries:
         if one.manifest:
             check_apart(one.manifest, out)
     check_outside(out)

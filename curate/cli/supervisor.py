@@ -23,7 +23,10 @@ INTERRUPTED = "interrupted; the same command resumes where it stopped"
 INTERRUPTED_AFRESH = "interrupted; the same command begins anew"
 INTERRUPTED_CODE = 130
 # The verbs whose command goes on from what is there.
-RESUMED = ("run", "links", "crawl", "extract", "filter", "dedup", "score", "tokenize", "pack", "train", "scale", "ablate")
+RESUMED = (
+    *("run", "links", "crawl", "extract", "filter", "dedup", "score", "tokenize", "pack"),
+    *("train", "scale", "ablate"),
+)
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AGAIN_S = 0.5  # an interrupt so soon after the first is the same one, sent to the process and to its group
 ENDING_S = 3.0  # for killed processes to be gone

@@ -9,6 +9,7 @@ from curate.settings import check
 
 UNDECIDED = 200  # characters; a shorter quick text is no ground to refuse a page
 EXTRACTORS = ("trafilatura", "resiliparse")
+VISIBLE = "visible"  # all text of a page, its menus and footers too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,7 @@ class Extract:
     statuses: tuple[int, ...] = (200,)  # HTTP statuses of the pages that are extracted
     max_bytes: int = 10_000_000  # of a page's body; a larger page is rejected
     split_bytes: int = 256 << 20  # a larger input file is cut into pieces of equal size, which several workers share
-    extractor: str = "trafilatura"  # or "resiliparse"
+    extractor: str = "trafilatura"  # or "resiliparse"; "visible" keeps all visible text, for comparisons
     # What replaces the text where trafilatura's main extractor finds little: "resiliparse" (its quick text), or
     # "trafilatura", which is plain trafilatura with all its own fallbacks.
     fallback: str = "resiliparse"
@@ -39,8 +40,9 @@ class Extract:
     tables: bool = True  # whether tables belong to the text
 
     def __post_init__(self) -> None:
-        for name, value in (("extractor", self.extractor), ("fallback", self.fallback)):
-            check(value in EXTRACTORS, f"{name} is {' or '.join(EXTRACTORS)}, got {value!r}")
+        chosen = (("extractor", self.extractor, (*EXTRACTORS, VISIBLE)), ("fallback", self.fallback, EXTRACTORS))
+        for name, value, possible in chosen:
+            check(value in possible, f"{name} is {' or '.join(possible)}, got {value!r}")
         check(not (self.precision and self.recall), "precision and recall exclude each other")
         check(self.max_bytes > 0, f"max_bytes is above 0, got {self.max_bytes}")
         choices = ("keep", "reject")

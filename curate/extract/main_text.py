@@ -13,13 +13,18 @@ from typing import Any, NamedTuple
 
 from resiliparse.extract.html2text import extract_plain_text
 
-from curate.extract.config import Extract
+from curate.extract.config import VISIBLE, Extract
 
 SHORT = 0.4  # of the quick text's characters; from 0.1 to 0.7 the scores hardly change
 BLANKS = re.compile(r"(?<=\S)\s{2,}(?=\S)")  # inside a line
 BAR = re.compile(r"(?<!\\)\|")  # between cells; one in a cell's text is escaped
 EMPTY_LINES = re.compile(r"\n{3,}")
 BULLET = re.compile(r"^[ \t]*•[ \t]+", re.M)
+HIDDEN = [
+    "[hidden]",
+    '[style*="display:none"]',
+    '[style*="display: none"]',
+]  # selectors of what a browser does not show
 INDENT = re.compile(r"^(?:\t+ *| +(?=\d+\. ))", re.M)  # before an item of a list
 META_DATES = (  # names of <meta> elements that hold the day of publication
     "article:published_time",
@@ -40,7 +45,7 @@ class MainText(NamedTuple):
     text: str  # "" where the page has none
     title: str | None
     date: str | None  # YYYY-MM-DD
-    extractor: str  # "trafilatura", "resiliparse", or "plain" for a page of plain text
+    extractor: str  # "trafilatura", "resiliparse", "visible", or "plain" for a page of plain text
 
 
 def main_text(html: str, url: str, settings: Extract, quick: str | None = None) -> MainText:
@@ -49,16 +54,18 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
 
     _hasten()
     tree: Any = load_html(html)
+    if settings.extractor == VISIBLE:
+        quick = visible_text(html)
     if tree is None:  # not HTML: trafilatura has no text of it, the quick text may have
         only_trafilatura = settings.fallback == "trafilatura" and settings.extractor == "trafilatura"
         text = "" if only_trafilatura else tidy(quick or quick_text(html)).strip()
-        return MainText(text, None, None, "resiliparse")
+        return MainText(text, None, None, VISIBLE if settings.extractor == VISIBLE else "resiliparse")
     title = " ".join((tree.findtext(".//title") or "").split()) or None
     date = stated_date(tree)
     if quick is None:
         quick = quick_text(html, comments=settings.comments)
-    if settings.extractor == "resiliparse":
-        text, extractor = quick, "resiliparse"
+    if settings.extractor != "trafilatura":
+        text, extractor = quick, settings.extractor
     elif settings.fallback == "trafilatura":
         text, extractor = plain_trafilatura(tree, url, settings), "trafilatura"
     else:
@@ -72,6 +79,12 @@ def quick_text(html: str, *, comments: bool = False) -> str:
     It takes a tenth of trafilatura's time and holds more of the page.
     """
     text = str(extract_plain_text(html, True, main_content=True, alt_texts=False, comments=comments))
+    return INDENT.sub("", BULLET.sub("- ", text))
+
+
+def visible_text(html: str) -> str:
+    """Returns all visible text of a page, its menus, notices and footers too, with lists in trafilatura's form."""
+    text = str(extract_plain_text(html, True, main_content=False, alt_texts=False, skip_elements=HIDDEN))
     return INDENT.sub("", BULLET.sub("- ", text))
 
 

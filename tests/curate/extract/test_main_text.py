@@ -131,3 +131,21 @@ def test_the_lists_of_the_quick_text_look_like_trafilatura_s():
     lists = "<p>• One thing</p><p>• Another</p><ol><li>First</li><li>Second</li></ol>"
     lines = quick_text(f"<html><body><article>{lists}</article></body></html>").split("\n")
     assert [line for line in lines if line] == ["- One thing", "- Another", "1. First", "2. Second"]
+
+
+def test_the_visible_text_of_a_page_has_its_menus_and_footers_and_nothing_hidden():
+    page = (
+        "<html><head><title>Light</title><style>p {}</style><script>var x</script></head><body><nav><ul><li>Home</li>"
+        "<li>About</li></ul></nav><article><h1>The light</h1><p>The keeper walked to the harbour.</p></article>"
+        '<div hidden>later</div><div style="display: none">never</div><img alt="boats"><form><input value="name">'
+        "</form><div class='cookie-banner'>We use cookies.</div><footer>© The harbour</footer></body></html>"
+    )
+    main = main_text(page, "", Extract(extractor="visible"))
+    assert main.text.split("\n") == [
+        *("- Home", "- About", "", "The light", "", "The keeper walked to the harbour.", ""),
+        *("We use cookies.", "© The harbour"),
+    ]
+    assert (main.extractor, main.title) == ("visible", "Light")
+    assert "cookies" not in main_text(page, "", Extract(extractor="resiliparse")).text
+    with pytest.raises(ValueError, match="fallback is trafilatura or resiliparse, got 'visible'"):
+        Extract(fallback="visible")
