@@ -49,7 +49,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("curate/storage", "curate/inputs", "curate/tokens", "curate/loader", "curate/gpt"),
         *("curate/web/urls.py", "curate/miniweb/texts.py"),
     ),
-    "curate/scaling": ("curate/storage", "curate/loader", "curate/gpt"),
+    "curate/scaling": ("curate/storage", "curate/loader", "curate/gpt", "curate/evaluate"),
     RECIPE: (
         *("curate/storage", "curate/stage/kinds.py", "curate/commoncrawl", "curate/links", "curate/crawl"),
         *(

@@ -1,12 +1,15 @@
 """The command scale: a ladder of model sizes on one dataset, and the laws of loss against compute."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
+from curate.cli import tables
 from curate.cli.app import MODEL, console, errors, print_json
 from curate.cli.extras import need
 from curate.cli.options import Json, Set, local_path, readable_path
@@ -15,7 +18,9 @@ from curate.errors import SettingsError, UserError
 
 if TYPE_CHECKING:
     from curate.scaling.config import Ladder
+    from curate.scaling.gains import Questions
     from curate.scaling.plan import Plan
+    from curate.scaling.rungs import Rung
 
 commands = typer.Typer()
 
@@ -47,6 +52,24 @@ Flops = Annotated[
 Processes = Annotated[
     int | None, typer.Option(metavar="N", help="Runs side by side.", show_default="2, those of the ladder")
 ]
+Evaluate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TASK,TASK…",
+        help="Draw in-context gain against size: induction, positions, or tasks of curate evaluate.",
+        show_default=False,
+    ),
+]
+Shots = Annotated[str | None, typer.Option(metavar="K,K…", help="Demonstrations in --evaluate.", show_default="0,1,8")]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", parser=local_path, help="The folder of the files of --evaluate.", show_default=False
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option(metavar="N", help="At most so many items of a task in --evaluate.", show_default="all")
+]
 Anew = Annotated[bool, typer.Option("--replace", help="Train runs anew that are there with other data or settings.")]
 
 
@@ -59,6 +82,10 @@ def scale(
     compute: Definition = "all",
     predict: Flops = None,
     processes: Processes = None,
+    evaluate: Evaluate = None,
+    shots: Shots = None,
+    data: Data = None,
+    limit: Limit = None,
     set_: Set = [],
     replace: Anew = False,
     json: Json = False,
@@ -76,20 +103,48 @@ def scale(
     given = [] if processes is None else [f"processes={processes}"]
     chosen = config.load(ladder, (*set_, *given))
     need(["train"])
-    _run(chosen, place, out, compute, only_plan=plan, replace=replace, json=json)
+    asked = _asked(evaluate, shots, data, limit, chosen.train.device)
+    _run(chosen, place, out, compute, asked, only_plan=plan, replace=replace, json=json)
 
 
-def _run(ladder: "Ladder", place: Path, out: Path, compute: str, *, only_plan: bool, replace: bool, json: bool) -> None:
-    """Prints the plan of a ladder, trains what is not done, and prints the laws."""
-    from curate.dataset import manifest as manifests
+def _asked(
+    evaluate: str | None, shots: str | None, data: Path | None, limit: int | None, device: str
+) -> "Questions | None":
+    """Returns what the models of the ladder are asked, None where --evaluate is not given."""
+    if evaluate is None:
+        for name, value in (("--shots", shots), ("--data", data), ("--limit", limit)):
+            if value is not None:
+                raise SettingsError(f"{name} belongs to --evaluate TASK,…, which is not given")
+        return None
+    from curate.evaluate.evaluation import Settings, parse_shots
+    from curate.scaling.gains import questions
 
-    manifests.read(place)
-    manifest = place / "manifest.json" if place.is_dir() else place
+    names = [name.strip() for name in evaluate.split(",") if name.strip()]
+    try:
+        settings = Settings(shots=parse_shots(shots or "0,1,8"), limit=limit)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    return questions(names, data, settings, device)
+
+
+def _run(
+    ladder: "Ladder",
+    place: Path,
+    out: Path,
+    compute: str,
+    asked: "Questions | None",
+    *,
+    only_plan: bool,
+    replace: bool,
+    json: bool,
+) -> None:
+    """Prints the plan of a ladder, and runs it."""
+    manifest = _manifest(place)
     _check_place(manifest, out)
-    from curate.scaling import ladder as ladders
-    from curate.scaling import plan, record
+    from curate.scaling import plan
     from curate.scaling.rungs import rungs
 
+    _check_gains(rungs(ladder), out, asked)
     try:
         planned = plan.plan(ladder, manifest, out, replacing=replace)
     except ValueError as error:  # a manifest, a shard or a setting with which there is nothing to train
@@ -98,27 +153,69 @@ def _run(ladder: "Ladder", place: Path, out: Path, compute: str, *, only_plan: b
         print_json(_plan_values(planned))
         return
     _print_plan(planned, errors if json else console)
-    if only_plan:
-        return
-    runs, spoken = rungs(ladder), errors if json else console
-    failures = ladders.run(
-        runs,
-        manifest,
-        out,
-        processes=ladder.processes,
-        say=lambda line: say(spoken, f"scale     {line}"),
-        anew=replace,
-    )
-    if len(failures) < len(runs):
+    if not only_plan:
+        _train(ladder, manifest, out, compute, asked, replace=replace, json=json)
+
+
+def _train(
+    ladder: "Ladder", manifest: Path, out: Path, compute: str, asked: "Questions | None", *, replace: bool, json: bool
+) -> None:
+    """Trains what is not done, and prints the laws, and the gains where they are asked."""
+    from curate.scaling import ladder as ladders
+    from curate.scaling import record
+    from curate.scaling.rungs import rungs
+
+    runs, report = rungs(ladder), partial(_report, errors if json else console)
+    failures = ladders.run(runs, manifest, out, processes=ladder.processes, say=report, anew=replace)
+    if done := [rung for rung in runs if rung.name not in failures]:
         written = record.write(ladder, runs, out, compute, failures)
+        if not json:
+            _print_laws(written, compute, out)
+        if asked:
+            written |= {"incontext": _gains(done, manifest, out, asked, written["dataset"], quiet=json)}
         if json:
             print_json(written)
-        else:
-            _print_laws(written, compute, out)
     if failures:
         names = ", ".join(failures)
         say(errors, f"curate: {len(failures)} of {len(runs)} runs failed: {names}; the same command tries them again")
         raise typer.Exit(1)
+
+
+def _report(to: Console, line: str) -> None:
+    say(to, f"scale     {line}")
+
+
+def _manifest(place: Path) -> Path:
+    """Returns the manifest of a dataset, which is checked."""
+    from curate.dataset import manifest as manifests
+
+    manifests.read(place)
+    return place / "manifest.json" if place.is_dir() else place
+
+
+def _check_gains(runs: "Sequence[Rung]", out: Path, asked: "Questions | None") -> None:
+    """Raises SettingsError where the gains would be written over files of others."""
+    if not asked:
+        return
+    from curate.scaling import gains, gains_record
+    from curate.storage import together
+
+    together.check_free(out / gains_record.RECORD, gains_record.FILES)
+    gains.check_kept(runs, out)
+
+
+def _gains(
+    runs: "Sequence[Rung]", manifest: Path, out: Path, asked: "Questions", dataset: Mapping[str, Any], *, quiet: bool
+) -> dict[str, Any]:
+    """Evaluates the runs of a ladder, prints their gains, and returns the record."""
+    from curate.scaling import gains, gains_record
+
+    made = gains.evaluate(runs, manifest, out, asked, partial(_report, errors if quiet else console))
+    written = gains_record.write(made, asked, dataset, out)
+    if not quiet:
+        tables.print_gains(written, console)
+        say(console, f"figure    {out / gains_record.FILES[1]}")
+    return written
 
 
 def _check_place(manifest: Path, out: Path) -> None:

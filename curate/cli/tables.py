@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from curate.console import plain
+from curate.console import plain, say
 
 
 def print_funnel(summary: dict[str, Any], console: Console) -> None:
@@ -156,3 +156,46 @@ def share(part: float, whole: float) -> str:
     '12.5 %'
     """
     return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def print_gains(record: dict[str, Any], console: Console) -> None:
+    """Prints the loss and the in-context gain of each task, condition and model of a ladder."""
+    settings = record["settings"]
+    title = f"in-context gain, with intervals of 95 % by bootstrap over items, seed {settings['seed']}"
+    table = Table(title=title, title_justify="left", padding=(0, 0))
+    for name in ("task", "condition", "run"):
+        table.add_column(name, no_wrap=True)
+    for name in ("N", "items", "loss", "gain", "accuracy"):
+        table.add_column(name, justify="right", no_wrap=True)
+    rows = [(run, gain) for run in record["runs"] for gain in run["gains"]]
+    places = list(dict.fromkeys((gain["task"], gain["condition"]) for _, gain in rows))
+    for place in places:
+        for run, gain in rows:
+            if (gain["task"], gain["condition"]) == place:
+                names = (Text(plain(gain["task"])), gain["condition"], run["name"])
+                sizes = (f"{run['parameters']:,}", f"{gain['items']:,}")
+                numbers = (_with_interval(gain["loss"]), _with_interval(gain["gain"], "+.3f"))
+                table.add_row(*names, *sizes, *numbers, _accuracy(gain))
+        table.add_section()
+    console.print(table)
+    say(console, "loss and gain: nats per token for induction and positions, else bits per byte of the right answer")
+    for note in record["notes"]:
+        say(console, f"note      {note}")
+
+
+def _with_interval(number: dict[str, Any] | None, form: str = ".3f") -> str:
+    """Returns an estimate with its interval."""
+    if number is None:
+        return "-"
+    if number["low"] is None or number["high"] is None:
+        return format(number["value"], form)
+    return f"{number['value']:{form}} [{number['low']:{form}}, {number['high']:{form}}]"
+
+
+def _accuracy(gain: dict[str, Any]) -> str:
+    """Returns the accuracy under a condition, and whether its interval covers that of a guess."""
+    number = gain["accuracy"]
+    if number is None:
+        return ""
+    by_chance = None in (number["low"], number["high"]) or number["low"] <= gain["chance"] <= number["high"]
+    return f"{number['value']:.3f}{' at chance' if by_chance else ''}"

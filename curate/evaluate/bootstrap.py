@@ -27,6 +27,11 @@ class Estimate:
         """Returns whether the interval covers a number, as one that is not there does."""
         return self.low is None or self.high is None or self.low <= number <= self.high
 
+    def negated(self) -> "Estimate":
+        """Returns the estimate of the number times -1."""
+        low, high = (None if end is None else -end for end in (self.high, self.low))
+        return Estimate(value=-self.value, low=low, high=high, items=self.items)
+
 
 def mean(values: Sequence[float] | Floats, seed: int, key: str) -> Estimate | None:
     """Returns the mean of one value per item; None of no items. The same seed and key give the same interval."""

@@ -1,7 +1,8 @@
 """A whole evaluation: several models on several tasks with several numbers of demonstrations, as one result."""
 
 import platform
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from itertools import product
@@ -17,7 +18,7 @@ from curate.evaluate.incontext import Induction, Positions
 from curate.evaluate.measures import Result, result
 from curate.evaluate.models import Model
 from curate.evaluate.perplexity import Perplexity
-from curate.evaluate.score import score, with_answers
+from curate.evaluate.score import Scores, score, with_answers
 from curate.evaluate.tasks import Item
 from curate.loader.streams import manifest_file
 from curate.settings import check
@@ -27,6 +28,7 @@ FORMAT = "curate.evaluation/1"
 FIT = "fit"  # in the place of a number of demonstrations: as many as the window holds
 MOST_FIT = 100  # the most that GPT-3's paper fits into its window
 INDUCTION = "induction"  # a task without items
+ELSEWHERE = ("items", "demonstrations", "summary", "chance")  # of a task: in sha256, in each result, or no matter
 LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken")
 
 
@@ -78,12 +80,17 @@ def parse_shots(text: str) -> tuple[int | str, ...]:
 
 
 def read_tasks(names: Sequence[str], data: Path | None, settings: Settings) -> list[Task]:
-    """Returns the tasks of these names; a folder of files is passed by where a task is made from a seed."""
+    """Returns the tasks of these names, whose files it reads, so that a fault shows before a model is loaded.
+
+    A folder of files is passed by where a task is made from a seed.
+    """
     made = (*generated.PROBLEMS, *generated.SCRAMBLES)
+    most = max([0, *(shots for shots in settings.shots if isinstance(shots, int))])
     chosen = []
     for name in tasks.expand(names):
         task = tasks.read_task(name, None if name in made and data is not None and data.is_dir() else data)
         check_normalisation(task, settings.normalise)
+        tasks.prompt(task, 0, most, settings.seed)
         chosen.append(task)
     return chosen
 
@@ -102,7 +109,7 @@ def evaluate(
     induction: with the loss on repeated random strings. text: an output or a file whose bits per byte are measured.
     """
     made = Evaluation(settings=settings, models=[model.facts for model in models])
-    made.tasks = [_facts(task) for task in chosen]
+    made.tasks = [facts(task) for task in chosen]
     for task, shots, model in product(chosen, settings.shots, models):
         made.results.append(run(model, task, shots, settings))
         report(f"{task.name}, {demonstrations(shots)}: {model.name}")
@@ -137,6 +144,13 @@ def check_normalisation(task: Task, normalise: str | None) -> None:
 
 def run(model: Model, task: Task, shots: int | str, settings: Settings, only: Collection[int] | None = None) -> Result:
     """Returns the numbers of one model on one task; only: the numbers of the items that are measured; None: all."""
+    return scored(model, task, shots, settings, only)[1]
+
+
+def scored(
+    model: Model, task: Task, shots: int | str, settings: Settings, only: Collection[int] | None = None
+) -> tuple[Scores, Result]:
+    """Returns the likelihoods that a model gives to the items of a task, and the numbers that follow from them."""
     if shots == FIT:
         items, used = _fitting(model, task, settings)
     else:
@@ -147,7 +161,7 @@ def run(model: Model, task: Task, shots: int | str, settings: Settings, only: Co
     scores = score(model, items, unconditional=unconditional)
     if task.form == "generate":
         scores = with_answers(model, scores, items, task.stop)
-    return result(
+    return scores, result(
         scores,
         model=model.name,
         task=task.name,
@@ -205,7 +219,7 @@ def as_json(made: Evaluation) -> dict[str, Any]:
     """Returns an evaluation as plain values, with all that decides its numbers."""
     return {
         "format": FORMAT,
-        "versions": dict(_versions()),
+        "versions": versions(),
         "bootstrap": {"draws": bootstrap.DRAWS, "level": bootstrap.LEVEL},
         **asdict(made),
         "results": [asdict(one) | {"reported": one.reported and asdict(one.reported)} for one in made.results],
@@ -214,18 +228,16 @@ def as_json(made: Evaluation) -> dict[str, Any]:
     }
 
 
-def _facts(task: Task) -> dict[str, Any]:
-    """Returns what decides the items of a task."""
+def facts(task: Task) -> dict[str, Any]:
+    """Returns what decides the items of a task, as plain values."""
     files = {name: sha256_of(Path(name)) for name in (*task.items, *task.demonstrations)}
-    names = ("name", "form", "description", "separator", "lead", "normalise", "unconditional", "citation")
-    return {name: getattr(task, name) for name in names} | {"sha256": files}
+    return {name: value for name, value in asdict(task).items() if name not in ELSEWHERE} | {"sha256": files}
 
 
-def _versions() -> Iterator[tuple[str, str]]:
-    yield "curate", __version__
-    yield "python", platform.python_version()
+def versions() -> dict[str, str]:
+    """Returns the versions of what computes the numbers."""
+    made = {"curate": __version__, "python": platform.python_version()}
     for name in LIBRARIES:
-        try:
-            yield name, version(name)
-        except PackageNotFoundError:
-            continue
+        with suppress(PackageNotFoundError):
+            made[name] = version(name)
+    return made

@@ -22,7 +22,7 @@ from curate.loader.streams import Tokens, read_manifest
 
 STRINGS = 100  # that are repeated
 LONGEST = 256  # tokens of a string
-EARLY, LATE = 50, 500  # the tokens of a window whose loss is compared, from 1 on
+LATE, TENTH = 500, 10  # the token of a window whose loss is compared with that at a tenth of it, from 1 on
 SPAN = 10  # tokens that each of the two losses is the mean of, up to that one
 WINDOWS = 200
 
@@ -81,11 +81,12 @@ def induction(model: Model, *, seed: int, strings: int = STRINGS) -> Induction:
 def positions(model: Model, manifest: Path, *, seed: int, windows: int = WINDOWS) -> Positions:
     """Returns how much less a model loses late in held-out windows than early; raises SettingsError without any.
 
-    The windows are those of the packed shards, as in training. Where a context is too short, `late` is its last token.
+    The windows are those of the packed shards, as in training. `late` is token 500, or the last one of a shorter
+    context, and `early` a tenth of it, but not before the first SPAN tokens.
     """
     late = min(LATE, model.window)
-    early = min(EARLY, late // 2)
-    if early < SPAN:
+    early = max(SPAN, late // TENTH)
+    if late < 2 * SPAN:
         raise SettingsError(
             f"{model.name}: a context of {model.window} tokens is too short to compare two places in it"
         )

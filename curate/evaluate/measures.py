@@ -89,3 +89,14 @@ def _right(items: list[Scored], form: str) -> dict[str, list[float]]:
     if form == "cloze":
         return greedy
     return greedy | {"exact_match": [float(bool(item.right)) for item in items]}
+
+
+def gain(scores: Scores, base: Scores, seed: int, key: str) -> Estimate | None:
+    """Returns the bits per byte of the right answers that `scores` has less than `base`, on the items that both have.
+
+    Items are drawn in pairs, so what an item is like by itself does not widen the interval.
+    """
+    before = {item.number: item.best for item in base.items}
+    pairs = [(before[item.number], item.best) for item in scores.items if item.number in before]
+    saved = [(few.nats - zero.nats) / BITS for zero, few in pairs]
+    return bootstrap.ratio(saved, [few.bytes for _, few in pairs], seed, key)

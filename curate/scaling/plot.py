@@ -52,8 +52,9 @@ def caption(runs: Sequence[Run], points: Sequence[Point], law: Law) -> list[str]
     ratios = sorted({round(point.tokens / point.parameters) for point in points})
     seeds = sorted({point.seeds for point in points})
     lines = [
-        f"{len({*sizes})} sizes of {_range(sizes)} parameters without embeddings, vocabulary {runs[0].vocabulary:,}; "
-        f"{_range(tokens)} tokens, {_numbers(ratios)} per parameter; seeds of each: {_numbers(seeds)}.",
+        f"{len({*sizes})} sizes of {spread_of(sizes)} parameters without embeddings, vocabulary "
+        f"{runs[0].vocabulary:,}; {spread_of(tokens)} tokens, {listed(ratios)} per parameter; "
+        f"seeds of each: {listed(seeds)}.",
         "Curves: the held-out loss of each run as it went. Dots: ends of runs, the mean of seeds; full dots are the "
         "lower envelope, to which the law is fitted.",
         _words(law),
@@ -137,7 +138,7 @@ def _colour(runs: Sequence[Run]) -> altair.Color:
 
 
 def _size(run: Run) -> str:
-    return _short(run.rung.parameters)
+    return short(run.rung.parameters)
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -153,10 +154,10 @@ def _ticks(low: float, high: float) -> list[float]:
     return [float(f"{number * step:.10g}") for number in range(first, last + 1)]
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
     """Returns a number with three digits and its power of a thousand.
 
-    >>> _short(56640), _short(1.13e6)
+    >>> short(56640), short(1.13e6)
     ('56.6k', '1.13M')
     """
     for power, letter in ((9, "B"), (6, "M"), (3, "k")):
@@ -165,11 +166,13 @@ def _short(number: float) -> str:
     return f"{number:.3g}"
 
 
-def _range(numbers: Sequence[float]) -> str:
-    low, high = _short(min(numbers)), _short(max(numbers))
+def spread_of(numbers: Sequence[float]) -> str:
+    """Returns the least and the most of some numbers in few digits."""
+    low, high = short(min(numbers)), short(max(numbers))
     return low if low == high else f"{low} to {high}"
 
 
-def _numbers(numbers: Sequence[int]) -> str:
+def listed(numbers: Sequence[int]) -> str:
+    """Returns some numbers in words."""
     words = [str(number) for number in numbers]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

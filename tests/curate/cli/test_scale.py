@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import time
@@ -93,6 +95,31 @@ def test_runs_of_other_settings_are_refused_before_any_work(whole, call, quickst
     done = call("scale", quickstart, "-o", whole, *TINY, "--set", "train.clip=2")
     assert done.code == 2
     assert "a finished run of something else: clip was 1.0 and is 2.0; give --replace to train anew" in done.error
+
+
+@pytest.mark.processes
+def test_a_finished_ladder_is_evaluated_with_demonstrations_in_the_context(whole, call, quickstart, tmp_path):
+    out = tmp_path / "ladder"
+    shutil.copytree(whole, out)
+    options = ("--evaluate", "induction, positions,copy", "--shots", "0,1", "--limit", 20)
+    done = call("scale", quickstart, "-o", out, *TINY, *options)
+    assert done.code == 0, done.err
+    made = unsealed((out / "incontext.json").read_bytes())
+    assert [run["name"] for run in made["runs"]] == list(RUNS)
+    for run in made["runs"]:
+        places = [(gain["task"], gain["condition"]) for gain in run["gains"]]
+        assert [condition for task, condition in places if task == "copy"] == ["K = 0", "K = 1"]
+        assert ("positions", "token 32") in places
+        for gain in run["gains"]:
+            assert f"{gain['loss']['value']:.3f} [" in done.out
+    assert made["dataset"] == record(out)["dataset"]
+    assert "note      positions: no token 500 in a context of 32 tokens" in done.out
+    assert re.search(r"note +copy, K = 1: \d+ of 20 items left out: a token that the embedding has no row", done.out)
+    assert (out / "incontext.png").read_bytes().startswith(PNG)
+    (out / "incontext.csv").write_text("mine")
+    done = call("scale", quickstart, "-o", out, *TINY, *options)
+    assert (done.code, (out / "incontext.csv").read_text()) == (2, "mine")
+    assert "incontext.csv: not written by curate, or changed since; move it" in done.error
 
 
 def start(command, dataset: Path, out: Path, ready) -> subprocess.Popen:
@@ -198,6 +225,12 @@ def tokens_of(dataset: Path) -> list[dict]:
         (("-o", "out", "--processes", "0"), "processes is at least 1, got 0"),
         (("-o", "out", "--set", "train.width=64"), "train.width: the ladder sets it, got 64"),
         (("-o", "out", "--set", "train.device=tpu"), "device is auto, cpu, cuda or mps, got 'tpu'"),
+        (("-o", "out", "--shots", "1"), "--shots belongs to --evaluate TASK,…, which is not given"),
+        (("-o", "out", "--evaluate", ","), "--evaluate names no task: give some, such as induction,positions,copy"),
+        (("-o", "out", "--evaluate", "lambda"), "no task is called 'lambda': did you mean 'lambada'?"),
+        (("-o", "out", "--evaluate", "copy", "--shots", "two"), "--shots two: not a number, nor fit"),
+        (("-o", "out", "--evaluate", "copy", "--shots", "9999"), "copy: 9999 demonstrations are more than the 1999"),
+        (("-o", "out", "--evaluate", "copy", "--limit", "0"), "--limit 0 is below 1"),
         (("--predict", "-1"), "--predict -1.0: a number of FLOPs above 0"),
         (("--predict", "1e15"), "holds no scaling.json of curate's"),
     ],

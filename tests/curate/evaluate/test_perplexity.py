@@ -179,16 +179,23 @@ def test_the_loss_late_in_a_window_is_compared_with_that_early_and_the_places_ar
         {"tokenizer": GPT2.stated()},
     )
     torch.manual_seed(0)
-    gpt = GPT(Shape(layers=1, heads=2, width=8, context=30, vocabulary=60)).double()
+    gpt = GPT(Shape(layers=1, heads=2, width=8, context=120, vocabulary=60)).double()
     model = Model(name="m", gpt=gpt, vocabulary=Vocabulary(ids, 59), tokenizer=GPT2, facts={})
     made = incontext.positions(model, manifest, seed=0)
-    assert (made.windows, made.early, made.late) == (13, 15, 30)
+    assert (made.windows, made.early, made.late) == (3, 12, 120)  # a tenth, as 50 is of 500
     assert made.difference.value == pytest.approx(made.late_loss.value - made.early_loss.value)
     losses = []
-    for number in range(13):
-        rows = torch.from_numpy(np.fromfile(next(tmp_path.rglob("*.bin")), "<u2").astype(np.int64)[number * 30 :][:31])
+    tokens = torch.from_numpy(np.fromfile(next(tmp_path.rglob("*.bin")), "<u2").astype(np.int64))
+    for rows in (tokens[:121], tokens[120:241], tokens[240:361]):
         with torch.no_grad():
             nats = -gpt(rows[None, :-1])[0][0].log_softmax(-1).gather(1, rows[1:, None])[:, 0].numpy()
-        losses.append((nats[5:15].mean(), nats[20:30].mean()))
+        losses.append((nats[2:12].mean(), nats[110:].mean()))
     early, late = np.mean(losses, 0)
     assert (made.early_loss.value, made.late_loss.value) == (pytest.approx(early), pytest.approx(late))
+
+
+def test_a_context_too_short_for_two_places_is_refused(tmp_path):
+    gpt = GPT(Shape(layers=1, heads=2, width=8, context=19, vocabulary=60))
+    model = Model(name="short", gpt=gpt, vocabulary=Vocabulary(np.arange(60), 59), tokenizer=GPT2, facts={})
+    with pytest.raises(SettingsError, match="short: a context of 19 tokens is too short to compare two places in it"):
+        incontext.positions(model, tmp_path / "manifest.json", seed=0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="the model needs torch: pip install '.[train]'")
 
-from curate.evaluate.measures import result  # noqa: E402
+from curate.evaluate.measures import gain, result  # noqa: E402
 from curate.evaluate.models import Model  # noqa: E402
 from curate.evaluate.score import Likelihood, Scored, Scores, score, with_answers, written  # noqa: E402
 from curate.evaluate.tasks import Item  # noqa: E402
@@ -155,6 +155,18 @@ def test_the_numbers_of_a_task_by_hand():
     assert numbers.gold_nats.value == -2
     assert numbers.gold_bits_per_byte.value == pytest.approx(8 / 16 / math.log(2))
     assert set(numbers.accuracy) == {"sum", "per_token", "per_byte"}
+
+
+def test_a_gain_is_that_of_the_items_that_both_have():
+    """Items 0 and 2 save one and three nats over 4 and 8 bytes; item 1 has no likelihood with demonstrations."""
+    zero = Scores(
+        [Scored(n, 0, (likelihood(nats, size=size),)) for n, nats, size in ((0, -5, 4), (1, -9, 4), (2, -7, 8))]
+    )
+    few = Scores([Scored(n, 0, (likelihood(nats, size=size),)) for n, nats, size in ((2, -4, 8), (0, -4, 4))])
+    made = gain(few, zero, 0, "t")
+    assert (made.value, made.items) == (pytest.approx(4 / 12 / math.log(2)), 2)
+    assert (made.low, made.high) == (pytest.approx(1 / 4 / math.log(2)), pytest.approx(3 / 8 / math.log(2)))
+    assert gain(Scores([]), zero, 0, "t") is None
 
 
 def test_a_task_without_items_has_no_numbers():
