@@ -1,7 +1,8 @@
 """Finds candidate pairs by two shuffles of packed records: by text hash, then by band.
 
-A text record is text hash(16) node(25) signed(1) and an 8-byte key per band; a band record is key(8) node(25). Both go
-through Beam in blobs, one per part and partition of the hashes, and meet in partitions that a worker holds in memory.
+A text record is text hash(16) signed(1) and an 8-byte key per band, then the node; a band record is key(8) and node.
+Both go through Beam in blobs, one per part and partition of the hashes, and meet in partitions that a worker holds in
+memory. Of documents with the same text only the first takes part in what follows; the others are its copies.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -13,15 +14,15 @@ import numpy.typing as npt
 
 from curate import storage
 from curate.dedup import signatures
-from curate.dedup.clusters import node_part, star
+from curate.dedup.clusters import PLAIN, RANK, node_part, star
 from curate.dedup.config import Dedup
 from curate.stage.heartbeat import beating
 from curate.stage.plan import load_plan
 
-# Bytes of a text's hash, of a node, and of a band's key.
-HASH, NODE, KEY = 16, 25, 8
-SIGNED = HASH + NODE  # where a text record's flag stands: 1 if the document has a signature
+HASH, KEY = 16, 8  # bytes of a text's hash, and of a band's key
+SIGNED = HASH  # where a text record's flag stands: 1 if the document has a signature
 KEYS = SIGNED + 1  # where its band keys begin
+COPIES = b"c"  # begins a message that names a document and its copies
 # Records of a partition: a few MB, and enough partitions that every worker of a small run has some.
 TEXTS, BANDS, LEAST = 1 << 16, 1 << 17, 16
 
@@ -35,21 +36,33 @@ Grouped = tuple[bytes, Iterable[bytes]]  # a key and all its values
 class Layout:
     """The sizes of the shuffles: they decide which worker handles which record, and nothing of the result."""
 
+    node: int  # bytes of a node
     bands: int  # 0: near duplicates are not looked for
     exact: bool  # equal texts count as one document before the bands
     texts: int  # partitions of the text hashes
     splits: int  # partitions of each band's keys
 
     @property
-    def width(self) -> int:
-        """Bytes of a text record."""
+    def keys_end(self) -> int:
+        """Returns where the node of a text record begins."""
         return KEYS + KEY * self.bands
+
+    @property
+    def width(self) -> int:
+        """Returns the bytes of a text record."""
+        return self.keys_end + self.node
 
 
 def layout(rules: Dedup, documents: int) -> Layout:
     """Returns the layout for this many documents."""
     bands = rules.bands if rules.near else 0
-    return Layout(bands=bands, exact=rules.exact, texts=max(LEAST, documents // TEXTS), splits=1 + documents // BANDS)
+    return Layout(
+        node=PLAIN + RANK * len(rules.criteria),
+        bands=bands,
+        exact=rules.exact,
+        texts=max(LEAST, documents // TEXTS),
+        splits=1 + documents // BANDS,
+    )
 
 
 def layout_of(folder: str) -> Layout:
@@ -60,7 +73,7 @@ def layout_of(folder: str) -> Layout:
 @lru_cache(maxsize=4)
 def _layout_of(folder: str, _key: str) -> Layout:
     plan = load_plan(storage.path(folder))
-    return layout(plan.built(Dedup, "dedup"), signatures.documents(plan))
+    return layout(plan.built(Dedup, "dedup"), signatures.documents(plan)[0])
 
 
 def texts(number: int, folder: str, lost: Container[int] = ()) -> Iterator[Pair]:
@@ -69,7 +82,7 @@ def texts(number: int, folder: str, lost: Container[int] = ()) -> Iterator[Pair]
     rules = plan.built(Dedup, "dedup")
     unsigned = bytes(1 + KEY * layout.bands)
     packed = (
-        text + node + (b"\1" + b"".join(key[1:] for key in keys) if keys else unsigned)
+        text + (b"\1" + b"".join(key[1:] for key in keys) if keys else unsigned) + node
         for row, (text, node, keys) in enumerate(signatures.entries(plan, number, rules))
         if row not in lost
     )
@@ -78,42 +91,41 @@ def texts(number: int, folder: str, lost: Container[int] = ()) -> Iterator[Pair]
             yield partition.to_bytes(4), blob
 
 
-def exact_edges(group: Grouped, folder: str) -> Iterator[Pair]:
-    """Yields pairs of nodes of documents with the same text, from a partition of text records."""
+def copies(group: Grouped, folder: str) -> Iterator[Pair]:
+    """Yields (part of a document, its node and those of its copies) from a partition of text records."""
     layout = layout_of(folder)
     if layout.exact:
         records = unpack(group[1], layout.width)
         for rows in equal_rows(records, 0, HASH):
-            yield from star([node_at(records, row, HASH) for row in rows])
+            nodes = sorted(node_at(records, row, layout.keys_end) for row in rows)
+            yield node_part(nodes[0]), COPIES + b"".join(nodes)
 
 
 def bands(group: Grouped, folder: str) -> Iterator[Pair]:
-    """Yields (band and partition, band records) from a partition of text records.
-
-    Of documents with the same text only the least takes part, if the layout is exact.
-    """
+    """Yields (band and partition, band records) from a partition of text records, without copies."""
     layout = layout_of(folder)
     records = unpack(group[1], layout.width)
     chosen = records[:, SIGNED] == 1
     if layout.exact:
         for rows in equal_rows(records, 0, HASH):
-            hub = min(rows, key=lambda row: node_at(records, row, HASH))
-            chosen[rows[rows != hub]] = False
+            first = min(rows, key=lambda row: node_at(records, row, layout.keys_end))
+            chosen[rows[rows != first]] = False
     records = records[chosen]
     with beating(storage.path(folder), -1, step="comparing bands"):
         for band in range(layout.bands):
             start = KEYS + KEY * band
-            band_records = np.hstack([records[:, start : start + KEY], records[:, HASH:SIGNED]])
+            band_records = np.hstack([records[:, start : start + KEY], records[:, layout.keys_end :]])
             for partition, blob in split_by_hash(band_records, 0, layout.splits):
                 yield bytes([band]) + partition.to_bytes(4), blob
 
 
-def candidate_pairs(group: Grouped) -> Iterator[Pair]:
+def candidate_pairs(group: Grouped, folder: str) -> Iterator[Pair]:
     """Yields (part of the higher node, lower and higher node) from a partition of band records.
 
     The pairs lead from the least node of each key to every other node of that key.
     """
-    records = unpack(group[1], KEY + NODE)
+    layout = layout_of(folder)
+    records = unpack(group[1], KEY + layout.node)
     for rows in equal_rows(records, 0, KEY):
         for lower, higher in star([node_at(records, row, KEY) for row in rows]):
             yield node_part(higher), lower + higher
@@ -125,8 +137,8 @@ def unpack(blobs: Iterable[bytes], width: int) -> Records:
 
 
 def node_at(records: Records, row: int, start: int) -> bytes:
-    """Returns the node that begins at byte `start` of a record."""
-    return records[row, start : start + NODE].tobytes()
+    """Returns the node that begins at byte `start` of a record and ends it."""
+    return records[row, start:].tobytes()
 
 
 def split_by_hash(records: Records, key: int, count: int) -> Iterator[tuple[int, bytes]]:

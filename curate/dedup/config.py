@@ -1,9 +1,14 @@
 """The recipe's [dedup] table."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from curate.settings import check
 from curate.text.words import NONE, TEXT
+
+VERIFY = ("shingles", "signature")
+KEEP = ("quality", "longest", "newest", "oldest", "hash")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +25,12 @@ class Dedup:
     bands: int = 14  # bands of a signature; documents that agree in all rows of one are candidates
     rows: int = 8  # hashes of a band
     shingle: int = 5  # words of a shingle; in scripts that set no blanks between words, characters
-    similarity: float = (
-        0.75  # least share of equal hashes in two signatures, in [0, 1], that makes candidates duplicates
-    )
+    similarity: float = 0.75  # least similarity to a kept document, in [0, 1], for which a document is removed
+    verify: str = "shingles"  # what decides it: "shingles" (their exact Jaccard similarity) or "signature" (estimated)
+    priority: tuple[str, ...] = ()  # sources whose documents are kept first; the others follow in the recipe's order
+    keep: tuple[str, ...] = ("hash",)  # of one source, whose documents are kept: see KEEP
     rounds: int = 6  # rounds that join pairs to clusters (Kiveris et al. 2014); too few leave some duplicates in
+    max_removed: Mapping[str, float] = field(default_factory=dict)  # by source: a share that warns when more is removed
 
     def __post_init__(self) -> None:
         check(self.bands >= 1 and self.rows >= 1, f"need a band and a row, got {self.bands} x {self.rows}")
@@ -34,7 +41,32 @@ class Dedup:
         )
         check(self.shingle >= 1, f"shingle is at least 1 word, got {self.shingle}")
         check(0 <= self.similarity <= 1, f"similarity lies in [0, 1], got {self.similarity}")
+        check(self.verify in VERIFY, f"verify is one of {', '.join(VERIFY)}, got {self.verify!r}")
         check(self.rounds >= 1, f"rounds is at least 1, got {self.rounds}")
+        self._check_keeper()
+        for source, share in self.max_removed.items():
+            check(0 <= share <= 1, f"max_removed.{source} lies in [0, 1], got {share}")
+
+    def _check_keeper(self) -> None:
+        for name in self.keep:
+            check(name in KEEP, f"keep knows {', '.join(KEEP)}, got {name!r}")
+        for name, values in (("keep", self.keep), ("priority", self.priority)):
+            check(len(set(values)) == len(values), f"{name} names something twice: {', '.join(values)}")
+        check(not {"newest", "oldest"} <= {*self.keep}, 'keep takes one of "newest" and "oldest"')
+        check("hash" not in self.keep[:-1], 'keep: "hash" leaves no ties, so nothing comes after it')
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Returns what decides which document of a source is kept before the hash of its id does."""
+        return tuple(name for name in self.keep if name != "hash")
+
+    @property
+    def linking(self) -> float:
+        """Returns the least share of equal hashes that puts a candidate pair in one cluster.
+
+        It lies three standard deviations of the estimate below `similarity`, so that few similar pairs are missed.
+        """
+        return self.similarity - 3 * math.sqrt(self.similarity * (1 - self.similarity) / (self.bands * self.rows))
 
     def catch_probability(self, similarity: float) -> float:
         """Returns the chance that two documents of this Jaccard similarity share a band: 1 - (1 - s^rows)^bands."""

@@ -1,7 +1,7 @@
 """Signature parts on disk: one row per document of a text part, in its order; read whole to verify duplicates."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.dedup import minhash
-from curate.dedup.clusters import make_node
+from curate.dedup.clusters import RANK, Node, make_node
 from curate.dedup.config import Dedup
 from curate.inputs.documents import BATCH_ROWS, read_documents
 from curate.records import Document
@@ -23,7 +23,8 @@ from curate.stage.record import read_stage
 from curate.stage.schemas import TIMESTAMP
 from curate.web.urls import compared_as_written
 
-COLUMNS = ("id", "url", "timestamp", "source", "text")  # of a document, as many as its row needs
+COLUMNS = ("id", "url", "source", "timestamp", "quality", "text")  # of a document, as many as its row needs
+LAST = 2**32 - 1  # the rank of a document that lacks what it is ranked by
 
 
 def schema(settings: Dedup) -> pa.Schema:
@@ -32,13 +33,15 @@ def schema(settings: Dedup) -> pa.Schema:
     `signature` is uint32[bands * rows], little-endian, and null for a text shorter than a shingle; `url_key` is null
     for a document without an address.
     """
-    by_address = [pa.field("url_key", pa.binary(16)), pa.field("timestamp", TIMESTAMP)] if settings.url else []
+    by_address = [pa.field("url_key", pa.binary(16))] if settings.url else []
     return pa.schema(
         [
             pa.field("id", pa.binary(16), nullable=False),
             pa.field("url", pa.string(), nullable=False),
             pa.field("source", pa.string(), nullable=False),
             pa.field("bytes", pa.int64(), nullable=False),
+            pa.field("timestamp", TIMESTAMP),
+            pa.field("quality", pa.float32()),
             pa.field("text_hash", pa.binary(16), nullable=False),
             pa.field("signature", pa.binary(4 * settings.bands * settings.rows)),
             *by_address,
@@ -73,11 +76,13 @@ def write_part(plan: Plan, item: Item, settings: Dedup) -> None:
                 "url": document.url,
                 "source": document.source,
                 "bytes": size,
+                "timestamp": document.timestamp,
+                "quality": document.quality,
                 "text_hash": text_hash,
                 "signature": None if signature is None else signature.astype("<u4").tobytes(),
             }
             if settings.url:
-                row |= {"url_key": url_key(document.url), "timestamp": document.timestamp}
+                row["url_key"] = url_key(document.url)
             part.keep_row(row, document.source, size)
 
 
@@ -116,35 +121,61 @@ def read_part(plan: Plan, number: int) -> SignaturePart:
         return SignaturePart(pq.read_table(source, use_threads=False))
 
 
-def entries(plan: Plan, number: int, settings: Dedup) -> Iterator[tuple[bytes, bytes, list[bytes]]]:
+def entries(plan: Plan, number: int, settings: Dedup) -> Iterator[tuple[bytes, Node, list[bytes]]]:
     """Yields the text hash, the node and the band keys of each document of a part; no keys without a signature."""
-    for node, row in _nodes(plan, number, "text_hash", "signature"):
-        signature = row["signature"]
-        keys = minhash.band_keys(np.frombuffer(signature, "<u4"), settings) if signature else []
-        yield row["text_hash"], node, keys
+    for node, row in _nodes(plan, number, settings, "text_hash"):
+        values = np.frombuffer(row["signature"] or b"", "<u4")
+        yield row["text_hash"], node, minhash.band_keys(values, settings) if len(values) else []
 
 
-def addresses(plan: Plan, number: int) -> Iterator[tuple[bytes | None, datetime | None, bytes]]:
+def addresses(plan: Plan, number: int) -> Iterator[tuple[bytes | None, datetime | None, Node]]:
     """Yields the key of the address, the time and the node of each document of a part."""
-    for node, row in _nodes(plan, number, "url_key", "timestamp"):
+    for node, row in _nodes(plan, number, plan.built(Dedup, "dedup"), "url_key"):
         yield row["url_key"], row["timestamp"], node
 
 
-def _nodes(plan: Plan, number: int, *columns: str) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Yields the node of each document of a part, and these columns of its row."""
+def _nodes(plan: Plan, number: int, settings: Dedup, column: str) -> Iterator[tuple[Node, dict[str, Any]]]:
+    """Yields the node of each document of a part, and its row with this column and those that a node is made of."""
     priorities = {name: priority for priority, name in enumerate(plan.settings["sources"])}
+    columns = ["id", "source", "bytes", "timestamp", "quality", "signature", column]
     with opened_part(_part_path(plan, number)) as source, pq.ParquetFile(source) as file:
-        batches = file.iter_batches(BATCH_ROWS, columns=["id", "source", *columns])
-        rows = (row for batch in batches for row in batch.to_pylist())
+        rows = (row for batch in file.iter_batches(BATCH_ROWS, columns=columns) for row in batch.to_pylist())
         for row_number, row in enumerate(rows):
             priority = min(priorities.get(row["source"], 255), 255)
-            yield make_node(priority, row["id"], number, row_number), row
+            rank = b"".join(rank_of(row, name).to_bytes(RANK) for name in settings.criteria)
+            sketch = int.from_bytes(row["signature"][:4], "little") if row["signature"] else 0
+            yield make_node(priority, row["id"], number, row_number, rank=rank, sketch=sketch), row
 
 
-def documents(plan: Plan) -> int:
-    """Returns the number of documents of a dedup plan, as the finished signature stage has counted them."""
+def rank_of(row: Mapping[str, Any], name: str) -> int:
+    """Returns the place of a row by a criterion of `dedup.keep`, in 32 bits; less is kept first, what it lacks last."""
+    if name == "longest":
+        return LAST - min(int(row["bytes"]), LAST)
+    if name == "quality":
+        return LAST if row["quality"] is None else round((1 - min(1.0, max(0.0, row["quality"]))) * (LAST - 1))
+    if row["timestamp"] is None:
+        return LAST
+    second = min(max(0, int(row["timestamp"].timestamp())), LAST - 1)
+    return second if name == "oldest" else LAST - 1 - second
+
+
+def texts(plan: Plan, number: int, rows: Collection[int]) -> Iterator[tuple[int, str]]:
+    """Yields the texts of these rows of a part, as (row, text), in order."""
+    if not rows:
+        return
+    last = max(rows)
+    for row, document in enumerate(read_documents(plan, plan.items[number], columns=("id", "text"))):
+        if row in rows and isinstance(document, Document):
+            yield row, document.text
+        if row == last:
+            return
+
+
+def documents(plan: Plan) -> tuple[int, int]:
+    """Returns the number of documents of a dedup plan and their bytes, as the finished signature stage counted them."""
     folders = {_part_path(plan, item.number).parent for item in plan.items}
-    return sum(read_stage(folder).counts.kept for folder in folders)
+    counts = [read_stage(folder).counts for folder in folders]
+    return sum(count.kept for count in counts), sum(count.bytes_kept for count in counts)
 
 
 def _part_path(plan: Plan, number: int) -> Path:

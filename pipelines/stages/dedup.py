@@ -1,10 +1,12 @@
-"""Documents to decisions: addresses, exact text, MinHash-LSH with verified pairs, then connected components.
+"""Documents to decisions: addresses, exact text, MinHash-LSH with verified pairs, clusters, and who is kept of each.
 
-Only hashes, ids and signatures of candidates are shuffled. Signatures lie in files aligned with the text, so a pair is
-verified by sending it to the part of one end, which adds its evidence, and on to the part of the other, which compares.
+Only hashes, ids, signatures of candidates and shingles of clusters are shuffled. Signatures lie in files aligned with
+the text, so a pair is verified by sending it to the part of one end, which adds its evidence, and on to the part of the
+other, which compares. The documents of a cluster then meet in one worker, which decides who is kept.
 The output is one decision per document, aligned with the text; no text is copied.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,20 +14,11 @@ from pathlib import Path
 import apache_beam as beam
 
 from curate import settings, storage
-from curate.dedup import candidates, signatures, urls
-from curate.dedup.candidates import NODE, Grouped, Pair
-from curate.dedup.clusters import both_ways, large_star, node_id, node_row, small_star
+from curate.dedup import candidates, decisions, signatures, urls
+from curate.dedup.candidates import Grouped, Pair
+from curate.dedup.clusters import both_ways, large_star, small_star
 from curate.dedup.config import Dedup
-from curate.dedup.decisions import (
-    DECISIONS,
-    add_evidence,
-    as_span,
-    compare,
-    decide_loss,
-    to_winner,
-    widest,
-    winner_evidence,
-)
+from curate.dedup.decisions import DECISIONS, Outcome
 from curate.errors import SettingsError
 from curate.inputs.items import rebase_items
 from curate.pipelines.engines.engine import Engine, cpu_seconds, execute
@@ -63,46 +56,58 @@ class Decisions(beam.PTransform):  # type: ignore[misc]
     def expand(self, folders: beam.PCollection) -> beam.PCollection:
         """Takes a PCollection of the folder, or of none; returns one of the parts made. The output proper is files."""
         parts = folders | "Part numbers" >> beam.FlatMap(numbers) | "Spread over workers" >> beam.Reshuffle()
-        older = self._older(parts)
-        stars = self._edges(parts, older) | "Connect" >> Connect(self.rules.rounds) | "As spans" >> beam.Map(as_span)
-        labels = stars | "Least of each" >> beam.CombinePerKey(widest)
-        marks = labels | "By winner's part" >> beam.Map(to_winner) | "Winners" >> beam.GroupByKey()
-        evidence = marks | "Add winner's evidence" >> beam.FlatMap(winner_evidence, self.folder)
         every_part = parts | "Every part" >> beam.Map(empty_mark)
+        older = self._older(parts)
+        marks = (
+            self._messages(parts, older)
+            | "By part of each" >> beam.GroupByKey()
+            | "Add evidence" >> beam.FlatMap(decisions.members, self.folder)
+            | "By block" >> beam.GroupByKey()
+            | "Settle" >> beam.FlatMap(decisions.settle, self.folder)
+        )
         return (
-            (evidence, every_part, *older)
+            (marks, every_part, *older)
             | "Marks of all parts" >> beam.Flatten()
             | "By part" >> beam.GroupByKey()
             | "Decide" >> beam.Map(decide, self.folder)
         )
 
     def _older(self, parts: beam.PCollection) -> tuple[beam.PCollection, ...]:
-        """Returns the pairs of captures of one address, if the recipe asks for them."""
+        """Returns the marks of captures of one address, if the recipe asks for them."""
         if not self.rules.url:
             return ()
         captures = parts | "Addresses" >> beam.FlatMap(urls.captures, self.folder) | "By address" >> beam.GroupByKey()
-        return (captures | "Older captures" >> beam.FlatMap(urls.older_captures),)
+        return (captures | "Older captures" >> beam.FlatMap(urls.older_captures, self.folder),)
 
-    def _edges(self, parts: beam.PCollection, older: tuple[beam.PCollection, ...]) -> beam.PCollection:
+    def _texts(self, parts: beam.PCollection, older: tuple[beam.PCollection, ...]) -> beam.PCollection:
+        """Part numbers to text records; older: the marks of captures that take no part."""
+        if not older:
+            return parts | "Texts" >> beam.FlatMap(candidates.texts, self.folder)
+        remaining = (parts | "To be read" >> beam.Map(empty_mark), *older) | "With older" >> beam.Flatten()
+        by_part = remaining | "Older by part" >> beam.GroupByKey()
+        return by_part | "Texts of the newest" >> beam.FlatMap(texts_of_newest, self.folder)
+
+    def _messages(self, parts: beam.PCollection, older: tuple[beam.PCollection, ...]) -> beam.PCollection:
+        """Part numbers to (part, message): what has copies, and what is to be compared in a cluster."""
         rules, folder = self.rules, self.folder
-        if older:
-            remaining = (parts | "To be read" >> beam.Map(empty_mark), *older) | "With older" >> beam.Flatten()
-            by_part = remaining | "Older by part" >> beam.GroupByKey()
-            texts = by_part | "Texts of the newest" >> beam.FlatMap(texts_of_newest, folder)
-        else:
-            texts = parts | "Texts" >> beam.FlatMap(candidates.texts, folder)
-        same_text = texts | "By text" >> beam.GroupByKey()
-        exact = same_text | "Exact pairs" >> beam.FlatMap(candidates.exact_edges, folder)
+        same_text = self._texts(parts, older) | "By text" >> beam.GroupByKey()
+        copies = same_text | "Copies" >> beam.FlatMap(candidates.copies, folder)
         if not rules.near:
-            return exact
-        pairs = (
+            return copies
+        requests = (
             same_text
             | "Bands of one per text" >> beam.FlatMap(candidates.bands, folder)
             | "By band" >> beam.GroupByKey()
-            | "Candidate pairs" >> beam.FlatMap(candidates.candidate_pairs)
+            | "Candidate pairs" >> beam.FlatMap(candidates.candidate_pairs, folder)
+            | "Verify pairs" >> Verify(folder, rules.linking)
+            | "Connect" >> Connect(rules.rounds)
+            | "As spans" >> beam.FlatMap(decisions.as_spans)
+            | "Least of each" >> beam.CombinePerKey(decisions.widest)
+            | "Clusters" >> beam.Map(decisions.by_cluster)
+            | "By cluster" >> beam.GroupByKey()
+            | "Requests" >> beam.FlatMap(decisions.requests)
         )
-        verified = pairs | "Verify pairs" >> Verify(folder, rules.similarity)
-        return (exact, verified) | "All pairs" >> beam.Flatten()
+        return (copies, requests) | "All messages" >> beam.Flatten()
 
 
 class Verify(beam.PTransform):  # type: ignore[misc]
@@ -117,9 +122,9 @@ class Verify(beam.PTransform):  # type: ignore[misc]
         return (
             pairs
             | "By part of one end" >> beam.GroupByKey()
-            | "Add its evidence" >> beam.FlatMap(add_evidence, self.folder)
+            | "Add its evidence" >> beam.FlatMap(decisions.add_evidence, self.folder)
             | "By part of the other" >> beam.GroupByKey()
-            | "Compare" >> beam.FlatMap(compare, self.folder, self.limit)
+            | "Compare" >> beam.FlatMap(decisions.compare, self.folder, self.limit)
         )
 
 
@@ -179,36 +184,47 @@ def decide(group: Grouped, folder: str) -> Made:
     """Writes the decisions of one part."""
     plan = load_plan(storage.path(folder))
     item = plan.items[int.from_bytes(group[0])]
-    losses: dict[int, bytes] = {}
-    winners: dict[int, bytes] = {}
     marks = [*group[1]]
-    older, newest = urls.lost_rows(group[0], marks), urls.kept_rows(group[0], marks)
-    for mark in marks:
-        if len(mark) == 2 * NODE:
-            continue  # of captures of one address
-        if len(mark) > NODE:
-            losses[node_row(mark)] = mark[NODE:]
-        elif mark:
-            winners[node_row(mark)] = node_id(mark)
+    outcome, older = Outcome.read(marks), urls.lost_rows(group[0], marks)
+    for row, number in urls.removed(group[0], marks).items():
+        outcome.removed[row] += number
     text = signatures.read_part(plan, item.number)
+    limit = plan.built(Dedup, "dedup").similarity
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=DECISIONS) as part:
-        part.note("clusters", len(winners.keys() - losses.keys()))
-        torn = {row for row, loss in losses.items() if loss[NODE]}
-        part.note("unconverged clusters", len(winners.keys() & losses.keys() | torn))
+        for name, number in counted(outcome).items():
+            part.note(name, number)
         for row, columns in enumerate(text.rows("id", "url", "source", "bytes")):
-            decision = dict.fromkeys(DECISIONS.names) | {"id": columns["id"], "url": columns["url"]}
+            identity = columns["id"]
+            decision = dict.fromkeys(DECISIONS.names) | {"id": identity, "url": columns["url"]}
             if row in older:
                 rejection, loss = urls.decide_capture(text, row, older[row])
                 part.add_row({**decision, "kept": False, **loss})
                 part.reject(rejection)
-            elif row in losses:
-                rejection, loss = decide_loss(text, row, losses[row], plan.settings["dedup"]["similarity"])
-                part.add_row({**decision, "kept": False, **loss})
-                part.reject(rejection)
+                continue
+            decision |= decisions.columns_of(row, identity, outcome)
+            if row in outcome.losses:
+                part.add_row(decision)
+                part.reject(decisions.rejection_of(text, row, outcome.losses[row], limit))
             else:
-                kept = {"kept": True, "cluster": winners.get(row, newest.get(row))}
-                part.keep_row({**decision, **kept}, columns["source"], columns["bytes"])
+                part.keep_row(decision, columns["source"], columns["bytes"])
     return made(item.number)
+
+
+def counted(outcome: Outcome) -> dict[str, int]:
+    """Returns the counts of a part: its clusters, how many of which size, and what `Outcome` notes."""
+    won = [removed + 1 for row, removed in outcome.removed.items() if row not in outcome.losses]
+    sizes = Counter(map(size_class, won))
+    return {"clusters": len(won)} | dict(sorted(sizes.items())) | dict(sorted(outcome.notes.items()))
+
+
+def size_class(size: int) -> str:
+    """Returns the name under which a cluster of this many documents is counted; classes end at powers of two.
+
+    >>> size_class(2), size_class(3), size_class(100)
+    ('clusters of 2', 'clusters of 3 to 4', 'clusters of 65 to 128')
+    """
+    last = 1 << (size - 1).bit_length()
+    return f"clusters of {last // 2 + 1} to {last}" if last > 2 else f"clusters of {size}"
 
 
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
@@ -217,7 +233,9 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
         raise SettingsError("dedup reads documents, not the decisions of another dedup; name the folder before it")
     signatures = folder / KINDS["sign"].folder
     paths = [storage.relative(signatures / part_name(item.number), folder) for item in given.items]
-    table = {"dedup": settings.to_table(recipe.dedup), "sources": list(recipe.sources), "signatures": paths}
+    first = recipe.dedup.priority
+    sources = [*first, *(name for name in recipe.sources if name not in first)]
+    table = {"dedup": settings.to_table(recipe.dedup), "sources": sources, "signatures": paths}
     return Plan(stage="dedup", folder=folder, settings=table, items=tuple(given.items), per_item=False)
 
 

@@ -20,6 +20,7 @@ VARIABLE = "CURATE_MEMORY"
 # Calibrated by tests/bench/memory.py so that no measured peak lies above the estimate. At 70 % duplicates it is
 # 1.03 to 1.1 times the peak, at 15 % up to 2.2 times: how much is duplicated is not known before the shuffle.
 PAIRS = 2  # candidate pairs a document, each with the evidence of one end
+EVIDENCE = 0.35  # bytes of shingles a byte of text: 0.7 of a document that is compared in a cluster, as half are
 COPIES = {"in_memory": 3.2, "multi_processing": 7.0}  # of the payload of all shuffles, at the peak
 FIXED = {"in_memory": 350_000_000, "multi_processing": 300_000_000}  # the driver, before the first document
 WORKER = 320_000_000  # a worker process, before the first document
@@ -34,15 +35,21 @@ class Need:
     message: int  # the largest that one worker is sent
 
 
-def need(documents: int, rules: Dedup, mode: str, workers: int) -> Need:
-    """Returns the estimate for this many documents in a mode of the local runner; no measured peak was above it."""
+def need(documents: int, rules: Dedup, mode: str, workers: int, size: float = 0) -> Need:
+    """Returns the estimate for this many documents in a mode of the local runner; no measured peak was above it.
+
+    size: bytes of text of a document. Pairs are gone before their clusters are compared, so the larger counts.
+    """
     layout = candidates.layout(rules, documents)
     texts = layout.width
-    bands = layout.bands * (candidates.KEY + candidates.NODE)
-    pair = 2 * candidates.NODE + candidates.HASH + 4 * layout.bands * rules.rows
-    pairs = PAIRS * pair if layout.bands else 0
+    bands = layout.bands * (candidates.KEY + layout.node)
+    pair = 2 * layout.node + candidates.HASH + 4 * layout.bands * rules.rows
+    cluster = 2 * layout.node + (
+        round(EVIDENCE * size) if rules.verify == "shingles" else 4 * layout.bands * rules.rows
+    )
+    pairs = max(PAIRS * pair, cluster) if layout.bands else 0
     processes = workers if mode == "multi_processing" else 0
-    addresses = urls.WIDTH + 2 * candidates.NODE if rules.url else 0
+    addresses = candidates.HASH + urls.AGE + 3 * layout.node if rules.url else 0
     memory = FIXED[mode] + WORKER * processes + round(COPIES[mode] * documents * (texts + bands + pairs + addresses))
     message = documents * max(texts, bands, pairs) // processes if processes else 0
     return Need(memory=memory, message=message)
@@ -53,9 +60,9 @@ def check(plan: Plan, target: EngineOptions, seconds: float) -> None:
     if target.runner != "local":
         return
     mode, workers = mode_of(target, seconds)
-    documents = signatures.documents(plan)
+    documents, size = signatures.documents(plan)
     rules = plan.built(Dedup, "dedup")
-    needed, given = need(documents, rules, mode, workers), available()
+    needed, given = need(documents, rules, mode, workers, size / max(1, documents)), available()
     mend = "use --runner spark, which sorts on disk (the signatures are kept)"
     if given is not None and needed.memory > given:
         raise SettingsError(

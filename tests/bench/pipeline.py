@@ -90,12 +90,14 @@ def dedup_loop(plan):
     numbers = [item.number for item in plan.items]
     same_text = grouped(flat(candidates.texts, numbers, folder))
     bands = grouped(flat(candidates.bands, same_text, folder))
-    evidence = grouped(flat(decisions.add_evidence, grouped(flat(candidates.candidate_pairs, bands)), folder))
-    edges = flat(candidates.exact_edges, same_text, folder)
-    edges += flat(decisions.compare, evidence, folder, rules.similarity)
-    marks = grouped(map(decisions.to_winner, components(edges).items()))
-    every = [dedup.empty_mark(number) for number in numbers]
-    for group in grouped([*flat(decisions.winner_evidence, marks, folder), *every]):
+    pairs = flat(candidates.candidate_pairs, bands, folder)
+    evidence = grouped(flat(decisions.add_evidence, grouped(pairs), folder))
+    edges = components(flat(decisions.compare, evidence, folder, rules.linking))
+    spans = grouped(flat(decisions.as_spans, edges.items()))
+    clusters = grouped(decisions.by_cluster((node, decisions.widest(ends))) for node, ends in spans)
+    messages = grouped([*flat(candidates.copies, same_text, folder), *flat(decisions.requests, clusters)])
+    marks = flat(decisions.settle, grouped(flat(decisions.members, messages, folder)), folder)
+    for group in grouped([*marks, *(dedup.empty_mark(number) for number in numbers)]):
         dedup.decide(group, folder)
     return close_stage(plan)
 

@@ -8,6 +8,7 @@ from hypothesis import settings as limited
 from hypothesis import strategies as st
 
 from curate.dedup.clusters import (
+    PLAIN,
     both_ways,
     components,
     large_star,
@@ -18,7 +19,7 @@ from curate.dedup.clusters import (
     small_star,
     star,
 )
-from curate.dedup.decisions import as_span, to_winner, widest
+from curate.dedup.decisions import as_spans, by_cluster, widest
 
 numbers = st.integers(0, 30)
 edges = st.lists(st.tuples(numbers, numbers).filter(lambda pair: pair[0] != pair[1]), max_size=60)
@@ -85,10 +86,10 @@ def test_stopping_early_keeps_every_component_s_least_node_and_joins_no_two(pair
 
 def seen(pairs):
     """The labels after these rounds as dedup takes them, and how many documents show that rounds were too few."""
-    spans = grouped(as_span(pair) for pair in pairs)
-    sent = [to_winner((key, widest(group)))[1] for key, group in spans.items()]
-    winners = {row[:25]: row[25:50] for row in sent}
-    return winners, len({row[:25] for row in sent if row[50]} | set(winners) & set(winners.values()))
+    spans = grouped(span for pair in pairs for span in as_spans(pair))
+    members = [by_cluster((key, widest(group))) for key, group in spans.items()]
+    winners = {member[:-1]: least for least, member in members if member[:-1] != least}
+    return winners, sum(member[-1] for _, member in members)
 
 
 @given(edges)
@@ -144,9 +145,10 @@ def test_a_star_is_one_edge_less_than_its_nodes(values):
 
 @given(st.integers(0, 255), ids, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_a_node_gives_back_what_it_is_made_of(priority, identity, part, row):
-    made = make_node(priority, identity, part, row)
-    assert len(made) == 25
-    assert (node_id(made), int.from_bytes(node_part(made), "big"), node_row(made)) == (identity, part, row)
+    for rank in (b"", b"rank", b"rankrank"):
+        made = make_node(priority, identity, part, row, rank=rank, sketch=7)
+        assert len(made) == PLAIN + len(rank)
+        assert (node_id(made), int.from_bytes(node_part(made), "big"), node_row(made)) == (identity, part, row)
 
 
 @given(*(st.tuples(st.integers(0, 255), ids, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)) for _ in "ab"))
@@ -158,3 +160,10 @@ def test_nodes_are_ordered_by_priority_then_id_then_part_then_row(one, other):
 def test_what_does_not_fit_a_node_is_refused(fields):
     with pytest.raises(OverflowError):
         make_node(*fields)
+
+
+def test_a_rank_counts_after_the_priority_and_before_the_id():
+    low, high = bytes(4), b"\1" + bytes(3)
+    by_rank = [make_node(0, b"b" * 16, 0, 0, rank=low), make_node(0, b"a" * 16, 0, 0, rank=high)]
+    assert by_rank[0] < by_rank[1]
+    assert make_node(1, b"a" * 16, 0, 0, rank=low) > make_node(0, b"a" * 16, 0, 0, rank=high)

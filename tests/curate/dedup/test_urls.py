@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.dedup import urls
-from curate.dedup.clusters import make_node, node_id, node_part
+from curate.dedup.clusters import PLAIN, make_node, node_id, node_part
 from curate.dedup.signatures import url_key
 
 MOMENTS = st.one_of(st.none(), st.datetimes(datetime(1960, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
@@ -69,15 +69,15 @@ def test_one_capture_of_each_address_stays_and_every_loss_goes_to_both_parts(cap
     records = [key + rank[1].to_bytes(8) + nodes[rank] for key, rank in rows]
     shuffled.shuffle(records)
     blobs = [b"".join(records[:4]), b"".join(records[4:])]
-    sent = [*urls.older_captures((b"", blobs))]
-    assert sorted({(pair[:25], pair[25:]) for _, pair in sent}) == expected
+    sent = [*urls.marks(blobs, PLAIN)]
+    assert sorted({(pair[3 : 3 + PLAIN], pair[3 + PLAIN :]) for _, pair in sent}) == expected
     assert len(sent) == len({*sent})
     for part in {node_part(node) for node in nodes.values()}:
         marks = [b"", *(pair for number, pair in sent if number == part)]
         lost = {(rank[4], node_id(nodes[best[key]])) for key, rank in rows if rank != best[key]}
         here = {rank[4] for _, rank in rows if node_part(nodes[rank]) == part}
         assert {*urls.lost_rows(part, marks).items()} == {pair for pair in lost if pair[0] in here}
-        winners = {best[key] for key, rank in rows if rank != best[key]}
-        assert urls.kept_rows(part, marks) == {
-            rank[4]: node_id(nodes[rank]) for rank in winners if node_part(nodes[rank]) == part
+        winners = [best[key] for key, rank in rows if rank != best[key]]
+        assert urls.removed(part, marks) == {
+            rank[4]: winners.count(rank) for rank in winners if node_part(nodes[rank]) == part
         }

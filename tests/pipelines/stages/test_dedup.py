@@ -95,31 +95,109 @@ def test_who_is_kept_does_not_depend_on_how_documents_lie_in_files(seed, referen
     assert {row["url"]: (row["kind"], row["winner"], row["similarity"]) for row in decisions} == similarity
 
 
-def test_decisions_are_those_of_union_find_over_all_verified_candidates(reference):
+def test_decisions_are_those_of_a_plain_loop_over_the_clusters_of_union_find(reference):
     settings, rows = Dedup(), corpus()
-    texts = [row["text"] for row in rows]
-    ids = [row["id"] for row in reference]
-    signatures = [minhash.signature(text, settings) for text in texts]
+    texts, ids = [row["text"] for row in rows], [row["id"] for row in reference]
     nodes = [make_node(0, identity, 0, row) for row, identity in enumerate(ids)]
+    sets = {node: {*minhash.shingles(text, settings.shingle).tolist()} for node, text in zip(nodes, texts, strict=True)}
+    values = {node: minhash.signature(text, settings) for node, text in zip(nodes, texts, strict=True)}
     buckets: dict[bytes, list[bytes]] = {}
-    for node, text, values in zip(nodes, texts, signatures, strict=True):
-        keys = minhash.band_keys(values, settings) if values is not None else []
-        for key in [minhash.text_hash(text), *keys]:
+    for node in nodes:
+        for key in minhash.band_keys(values[node], settings) if values[node] is not None else ():
             buckets.setdefault(key, []).append(node)
-    by_node = dict(zip(nodes, zip(texts, signatures, strict=True), strict=True))
+    same = {node: minhash.text_hash(text) for node, text in zip(nodes, texts, strict=True)}
+    edges = [
+        edge
+        for bucket in buckets.values()
+        for edge in star(bucket)
+        if np.mean(values[edge[0]] == values[edge[1]]) >= settings.linking
+    ]
+    edges += [(one, other) for one in nodes for other in nodes if one < other and same[one] == same[other]]
+    label, kept, lost = components(edges), set(), {}
+    for node in sorted(nodes):
+        similar = [
+            other
+            for other in sorted(kept)
+            if label.get(other, other) == label.get(node, node)
+            and (same[other] == same[node] or jaccard(sets[other], sets[node]) >= settings.similarity)
+        ]
+        if similar:
+            lost[node_id(node)] = node_id(similar[0])
+        else:
+            kept.add(node)
+    assert {row["id"]: row["winner"] for row in reference if not row["kept"]} == lost
+    assert lost
+    assert kept_sizes(reference) == {winner: [*lost.values()].count(winner) + 1 for winner in lost.values()}
 
-    def verified(one: bytes, other: bytes) -> bool:
-        (text, values), (other_text, other_values) = by_node[one], by_node[other]
-        if minhash.text_hash(text) == minhash.text_hash(other_text):
-            return True
-        return (
-            values is not None and other_values is not None and np.mean(values == other_values) >= settings.similarity
-        )
 
-    edges = [edge for bucket in buckets.values() for edge in star(bucket) if verified(*edge)]
-    losers = {node_id(node): node_id(winner) for node, winner in components(edges).items()}
-    assert {row["id"]: row["winner"] for row in reference if not row["kept"]} == losers
-    assert losers
+def jaccard(one: set[int], other: set[int]) -> float:
+    return len(one & other) / max(1, len(one | other))
+
+
+def kept_sizes(decisions: list[dict]) -> dict[bytes, int]:
+    """The sizes of clusters of more than one document, by winner; that of every other kept document is 1."""
+    assert all((row["cluster_size"] is None) == (not row["kept"]) for row in decisions)
+    return {row["id"]: row["cluster_size"] for row in decisions if row["kept"] and row["cluster_size"] > 1}
+
+
+def windows() -> list[dict]:
+    """Sixty texts of 1,000 words, of which each begins 40 words after the one before."""
+    words = prose(7, 4000).split()
+    texts = [" ".join(words[40 * number : 40 * number + 1000]) for number in range(60)]
+    return [{"url": f"http://slide.example/{number}", "text": text} for number, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("limit", [0.7, 0.9])
+def test_of_windows_that_slide_over_a_text_none_goes_that_no_kept_one_resembles(limit, tmp_path):
+    rows = windows()
+    decisions = dedup(tmp_path, [rows[:20], rows[20:]], f"dedup.similarity={limit}")
+    assert_each_removal_holds(decisions, {row["url"]: row["text"] for row in rows}, limit)
+    assert len(kept(decisions)) < 60
+
+
+def assert_each_removal_holds(decisions: list[dict], text_of: dict[str, str], limit: float) -> None:
+    """The document that a removed one names is kept, and as similar as the decision says."""
+    url_of = {row["id"]: row["url"] for row in decisions if row["kept"]}
+    for row in decisions:
+        if not row["kept"]:
+            pair = (minhash.shingles(text_of[url], 5) for url in (row["url"], url_of[row["winner"]]))
+            similarity = jaccard(*({*hashes.tolist()} for hashes in pair))
+            assert row["similarity"] == pytest.approx(similarity)
+            assert similarity >= limit
+
+
+def test_by_signature_the_estimate_decides(tmp_path):
+    rows = windows()
+    decisions = dedup(tmp_path, [rows], "dedup.verify=signature")
+    places = {row["similarity"] * 112 for row in decisions if not row["kept"]}
+    assert places
+    assert all(share == pytest.approx(round(share)) and share >= 84 for share in places)
+
+
+@pytest.mark.parametrize(("keep", "first"), [("longest", 3), ("newest", 2), ("oldest", 0), ("hash", None)])
+def test_the_recipe_says_which_of_a_source_is_kept_of_near_and_of_exact_duplicates(keep, first, tmp_path):
+    near = [prose(3), prose(3) + " one", prose(3) + " two words", prose(3) + " three words more"]
+    exact = [" " * pad + prose(4) for pad in (0, 1, 2, 3)]
+    rows = [
+        {"url": f"http://{kind}.example/{place}", "text": text, "timestamp": f"2020-01-0{1 + place % 3}T00:00:00Z"}
+        for kind, texts in (("near", near), ("exact", exact))
+        for place, text in enumerate(texts)
+    ]
+    decisions = dedup(tmp_path, [rows[::2], rows[1::2]], f'dedup.keep=["{keep}"]')
+    least = min(row["id"] for row in decisions if "near" in row["url"])
+    winners = [
+        row["url"] if first is not None else row["id"] for row in decisions if row["kept"] and "near" in row["url"]
+    ]
+    assert winners == ([f"http://near.example/{first}"] if first is not None else [least])
+    assert sum(row["kept"] for row in decisions) == 2
+
+
+def test_documents_that_lack_what_they_are_ranked_by_come_last(tmp_path):
+    rows = [{"url": f"http://a.example/{number}", "text": prose(3)} for number in range(6)]
+    rows[4]["quality"], rows[5]["quality"] = 0.25, 0.75
+    decisions = dedup(tmp_path, [rows], 'dedup.keep=["quality", "hash"]')
+    assert kept(decisions) == {"http://a.example/5"}
+    assert [row["cluster_size"] for row in decisions if row["kept"]] == [6]
 
 
 def test_exact_and_near_losses_say_so_and_name_a_winner_that_is_kept(reference):

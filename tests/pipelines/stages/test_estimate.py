@@ -58,8 +58,8 @@ def test_the_estimate_grows_with_documents_bands_and_workers():
 
 
 def test_a_workers_message_is_its_share_of_the_largest_shuffle_and_one_process_is_sent_none():
-    assert need(1_000_000, Dedup(), "multi_processing", 4).message == 2 * (25 + 25 + 16 + 4 * 112) * 1_000_000 // 4
-    assert need(1_000_000, Dedup(near=False), "multi_processing", 4).message == (16 + 25 + 1) * 1_000_000 // 4
+    assert need(1_000_000, Dedup(), "multi_processing", 4).message == 2 * (29 + 29 + 16 + 4 * 112) * 1_000_000 // 4
+    assert need(1_000_000, Dedup(near=False), "multi_processing", 4).message == (16 + 29 + 1) * 1_000_000 // 4
     assert need(1_000_000, Dedup(), "in_memory", 1).message == 0
 
 
@@ -124,15 +124,15 @@ def test_a_shuffle_that_does_not_fit_is_refused_in_one_line_before_it_begins_and
 
 def test_more_than_a_worker_can_be_sent_at_once_is_refused_whatever_the_memory(monkeypatch):
     monkeypatch.setenv(estimate.VARIABLE, str(10**15))
-    monkeypatch.setattr(estimate.signatures, "documents", lambda plan: 8_000_000)
-    with pytest.raises(SettingsError, match=r"each of 2 workers about 4\.11 GB at once.*--runner spark"):
+    monkeypatch.setattr(estimate.signatures, "documents", lambda plan: (8_000_000, 16_000_000_000))
+    with pytest.raises(SettingsError, match=r"each of 2 workers about 4\.18 GB at once.*--runner spark"):
         estimate.check(PLAN, EngineOptions(workers=2), LONG)
     estimate.check(PLAN, EngineOptions(workers=8), LONG)
 
 
 def test_other_runners_are_not_held_back(monkeypatch):
     monkeypatch.setenv(estimate.VARIABLE, "1")
-    monkeypatch.setattr(estimate.signatures, "documents", lambda plan: 8_000_000)
+    monkeypatch.setattr(estimate.signatures, "documents", lambda plan: (8_000_000, 16_000_000_000))
     with pytest.raises(SettingsError):
         estimate.check(PLAN, EngineOptions(), 0.0)
     estimate.check(PLAN, EngineOptions(runner="spark"), 0.0)
