@@ -10,7 +10,7 @@ from rich.table import Table
 
 from curate.cli.app import DATASET, MODEL, console, errors, print_json
 from curate.cli.extras import need
-from curate.cli.options import Json, Replace, Set, local_path
+from curate.cli.options import Json, Replace, Set, local_path, readable_path
 from curate.console import say
 from curate.errors import SettingsError, UserError
 
@@ -200,7 +200,10 @@ Documents = Annotated[
     list[str], typer.Argument(metavar="DOCS…", help="Clean documents: files, globs, folders, or a finished stage.")
 ]
 PlantOut = Annotated[
-    Path | None, typer.Option("-o", "--out", metavar="DIR", parser=local_path, help="The folder to write.")
+    Path | None,
+    typer.Option(
+        "-o", "--out", metavar="DIR", parser=local_path, help="The folder to write; with --against a .json file."
+    ),
 ]
 Duplicates = Annotated[float, typer.Option(help="The share of the planted documents that are copies.")]
 Boilerplate = Annotated[float, typer.Option(help="The share with page furniture, or of nothing else.")]
@@ -219,6 +222,12 @@ TaskData = Annotated[
 MostWords = Annotated[int, typer.Option(metavar="N", help="The most words of a clean document; longer ones are cut.")]
 
 
+Against = Annotated[
+    Path | None,
+    typer.Option(metavar="RUN", parser=readable_path, help="Measure a run, or a stage, over DOCS, a planted corpus."),
+]
+
+
 @commands.command(rich_help_panel=DATASET)
 def plant(
     documents: Documents,
@@ -234,12 +243,16 @@ def plant(
     leaks_from: LeaksFrom = [],
     data: TaskData = None,
     replace: Replace = False,
+    against: Against = None,
     json: Json = False,
 ) -> None:
-    """Plant known defects into clean documents, to measure what a recipe does with each of them."""
+    """Plant known defects into clean documents; with --against, measure what a run over them did with each."""
     from curate.planting import files
     from curate.planting.config import Planting
 
+    if against is not None:
+        _measure(documents, against, out, replace=replace, json=json)
+        return
     if out is None:
         raise SettingsError("-o DIR is missing: the folder to write")
     planting = _settings(
@@ -258,6 +271,32 @@ def plant(
         print_json(record)
     else:
         _print_planted(record, out)
+
+
+def _measure(documents: list[str], run: Path, out: Path | None, *, replace: bool, json: bool) -> None:
+    """Prints what a run did with each defect of a planted corpus, and writes it where a file is named."""
+    from dataclasses import asdict
+
+    from curate.cli.tables import print_outcomes
+    from curate.planting import outcomes
+    from curate.storage.writing import check_new
+
+    if len(documents) != 1:
+        raise SettingsError("--against takes one folder, which curate plant wrote")
+    if out is not None:
+        if out.suffix != ".json":
+            raise SettingsError(f"{out}: name a .json file; the same as .csv is written beside it")
+        for path in (out, out.with_suffix(".csv")):
+            check_new(path, replace=replace)
+    measured = outcomes.measure(local_path(documents[0]), run)
+    if out is not None:
+        outcomes.write(measured, out)
+    if json:
+        print_json(asdict(measured))
+        return
+    print_outcomes(asdict(measured), console)
+    if out is not None:
+        say(console, f"written: {out} and {out.with_suffix('.csv')}")
 
 
 def _settings(kind: Any, **values: Any) -> Any:

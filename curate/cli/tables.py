@@ -139,6 +139,62 @@ def print_runners(rows: list[dict[str, Any]], console: Console) -> None:
     console.print(table)
 
 
+def print_outcomes(measured: dict[str, Any], console: Console) -> None:
+    """Prints what a run did with planted defects: per defect, per rule, and what was kept."""
+    title = Text(f"{plain(measured['planted'])} in {plain(measured['run'])}: planted defects")
+    table = Table(title=title, title_justify="left", caption="mended: kept without what was planted in them")
+    table.add_column("defect")
+    for name in ("planted", "removed", "mended", "recall", "95 %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("by")
+    for row in measured["defects"]:
+        recall, by = row["recall"], ", ".join(f"{number:,} {reason}" for reason, number in row["stages"].items())
+        counts = (f"{number:,}" for number in (recall["of"], row["removed"], row["mended"]))
+        if not row["kind"]:
+            table.add_section()
+        name = Text(f"  {plain(row['kind'])}" if row["kind"] else row["defect"], style="" if row["kind"] else "bold")
+        table.add_row(name, *counts, *_with_interval(recall), Text(by if row["kind"] else ""))
+    console.print(table)
+    table = Table(title="rules: what they removed", title_justify="left")
+    table.add_column("rule")
+    for name in ("removed", "planted", "replaced by a copy", "clean", "precision", "95 %"):
+        table.add_column(name, justify="right")
+    for row in measured["rules"]:
+        counts = (row["precision"]["of"], sum(row["defects"].values()), row["replaced"], row["clean"])
+        table.add_row(row["reason"], *(f"{number:,}" for number in counts), *_with_interval(row["precision"]))
+    console.print(table)
+    table = Table(title="what was kept", title_justify="left")
+    table.add_column("documents")
+    for name in ("planted", "share", "kept", "share ", "words kept"):
+        table.add_column(name, justify="right")
+    for row in measured["parts"]:
+        documents, words = row["documents"], row["words"]
+        cells = (f"{documents['of']:,}", share(row["planted_share"], 1), f"{documents['number']:,}")
+        table.add_row(row["defect"], *cells, share(row["kept_share"] or 0, 1), share(words["number"], words["of"]))
+    console.print(table)
+    for name, words in OUTCOMES.items():
+        if measured[name]["of"]:
+            value = measured[name]
+            console.print(f"{words}: {value['number']:,} of {value['of']:,}, {share(value['number'], value['of'])}")
+
+
+OUTCOMES = {  # the fields of outcomes, in words
+    "clean_lost": "clean documents lost, no copy of them kept",
+    "clean_words_lost": "words cut out of clean documents",
+    "furniture_lines_left": "lines of furniture left in clean documents",
+    "furniture_words_lost": "words lost of the clean text around them",
+    "items_left": "items of tasks left whole",
+    "leak_words_lost": "words lost of the clean text around them",
+}
+
+
+def _with_interval(value: dict[str, Any]) -> tuple[str, str]:
+    """Returns a share in percent, and its interval."""
+    if value["share"] is None:
+        return "-", "-"
+    return f"{100 * value['share']:.1f} %", f"{100 * value['low']:.1f} to {100 * value['high']:.1f}"
+
+
 def portions(contract: dict[str, Any]) -> dict[str, Any]:
     """Returns a manifest's mixture as plain values: the budget, the preset, and each source's portion."""
     names = ("name", "quality", "weight", "share", "epochs", "capped")

@@ -13,7 +13,7 @@ from curate.inputs.documents import read_documents
 from curate.inputs.items import named_items
 from curate.planting.cutting import pieces
 from curate.records import Document, Skipped, keyed_hash
-from curate.stage.plan import Plan
+from curate.stage.plan import Item, Plan
 
 SOURCE = "documents"
 ID_BYTES = 8
@@ -54,7 +54,7 @@ def read(inputs: Sequence[str], out: Path, most: int, *, warn: Warn = unheard) -
     if not inputs:
         raise SettingsError("no documents are named; name files of documents or the folder of a stage")
     apart.check_inputs(inputs, out)
-    items = resolved(named_items(tuple(inputs), out, Digests(), SOURCE), {}, warn)
+    items = _items(inputs, out, warn)
     plan = Plan(stage="filter", folder=out, settings={}, items=tuple(items))
     by_id: dict[str, Clean] = {}
     whole = repeated = unread = 0
@@ -81,6 +81,16 @@ def read(inputs: Sequence[str], out: Path, most: int, *, warn: Warn = unheard) -
         repeated=repeated,
         unread=unread,
     )
+
+
+def _items(inputs: Sequence[str], out: Path, warn: Warn) -> list[Item]:
+    """Returns the items of the inputs; SettingsError where a file has no column with a text."""
+    items = named_items(tuple(inputs), out, Digests(), SOURCE)
+    try:
+        return resolved(items, {}, warn)
+    except SettingsError as error:
+        fault = str(error).partition("; give --set")[0]
+        raise SettingsError(f"{fault}; name files with a column text") from None
 
 
 def held_out(documents: Sequence[Clean], share: float, seed: int) -> tuple[list[Clean], list[Clean]]:
