@@ -75,7 +75,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "curate/planting": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/evaluate", "curate/dataset", "curate/inspection"),
-        *("curate/miniweb/texts.py", RECIPE),
+        *("curate/miniweb/texts.py", "curate/dedup/config.py"),
     ),
     "pipelines": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/miniweb", "curate/dataset"),

@@ -255,16 +255,8 @@ def plant(
         return
     if out is None:
         raise SettingsError("-o DIR is missing: the folder to write")
-    planting = _settings(
-        Planting,
-        duplicates=duplicates,
-        boilerplate=boilerplate,
-        other_language=other_language,
-        leaks=leaks,
-        held_out=held_out,
-        max_words=max_words,
-        seed=seed,
-    )
+    rates = {"duplicates": duplicates, "boilerplate": boilerplate, "other_language": other_language, "leaks": leaks}
+    planting = _settings(Planting, held_out=held_out, max_words=max_words, seed=seed, **rates)
     request = files.Request(documents=tuple(documents), others=tuple(other), leaks_from=tuple(leaks_from), data=data)
     record = files.make(request, planting, out, replace=replace, warn=_warn)
     if json:
