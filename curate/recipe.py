@@ -14,7 +14,7 @@ from curate import settings, storage
 from curate.commoncrawl import names
 from curate.commoncrawl.selection import Select
 from curate.crawl.config import Crawl
-from curate.dedup.config import Dedup
+from curate.dedup.config import Dedup, Lines
 from curate.errors import SettingsError
 from curate.extract.config import Extract
 from curate.filters.rules import Filter
@@ -72,6 +72,7 @@ class Recipe:
     extract: Extract = Extract()
     filter: Filter = Filter()
     dedup: Dedup = Dedup()
+    lines: Lines | None = None
     score: Score | None = None
     tokenize: Tokenize = Tokenize()
     pack: Pack = Pack()

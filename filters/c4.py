@@ -6,8 +6,8 @@ citation marks go; then the line goes if it has no end mark, too few words, "jav
 
 - Lines are stripped. Empty lines count as layout: the code takes them out too, but here no rule counts them.
 - C4 counts sentences by NLTK's punkt, which is a model. Here a sentence ends at an end mark that a blank and no
-  lower-case letter follow, and that is not the dot of an initial or of an abbreviation below; a line is one sentence at
-  least.
+  lower-case letter follow, and that is not the dot of an initial or of an abbreviation (`curate.text.sentences`); a line
+  is one sentence at least.
 - C4's list of bad words and its language rule (langdetect, 0.99) are not part of this.
 """
 
@@ -18,13 +18,10 @@ from typing import NamedTuple
 
 from curate.filters.judged import Judged, Outcome
 from curate.records import Document, Reason
+from curate.text.sentences import inner_ends
 
 CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
 ELLIPSIS = "..."
-SENTENCE_END = re.compile(r"[.?!।۔؟]+[\"'”’»)\]]*(?=\s+[^\sa-z])|[。！？](?=.)")
-ABBREVIATION = re.compile(
-    r"(?:^|[\s(\"“'])(?:[A-Z]|[A-Z]\.[A-Z]|[a-z]\.[a-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Sen|Gov|Capt|Lt|Rev|Mt|vs)$"
-)
 SHOWN = 100  # characters of the line that a rejection shows
 
 
@@ -148,8 +145,7 @@ def count_sentences(line: str) -> int:
     """
     if not line or line.isspace():
         return 0
-    ends = SENTENCE_END.finditer(line)
-    return 1 + sum(end[0] != "." or not ABBREVIATION.search(line, max(0, end.start() - 6), end.start()) for end in ends)
+    return 1 + sum(1 for _ in inner_ends(line))
 
 
 def _judge(document: Document, rules: C4, name: str) -> Outcome:

@@ -153,8 +153,8 @@ def split_by_hash(records: Records, key: int, count: int) -> Iterator[tuple[int,
         yield number, records[rows].tobytes()
 
 
-def equal_rows(records: Records, key: int, width: int) -> Iterator[Rows]:
-    """Yields, for every key of more than one record, the numbers of its records.
+def equal_rows(records: Records, key: int, width: int, *, least: int = 2) -> Iterator[Rows]:
+    """Yields, for every key of at least so many records, the numbers of its records.
 
     A key is the `width` bytes, a multiple of 8, at byte `key`.
     """
@@ -163,7 +163,7 @@ def equal_rows(records: Records, key: int, width: int) -> Iterator[Rows]:
     ordered = words[order]
     starts = np.flatnonzero(np.concatenate([[True], np.any(ordered[1:] != ordered[:-1], axis=1)]))
     sizes = np.diff(starts, append=len(order))
-    for start, size in zip(starts[sizes > 1].tolist(), sizes[sizes > 1].tolist(), strict=True):
+    for start, size in zip(starts[sizes >= least].tolist(), sizes[sizes >= least].tolist(), strict=True):
         yield order[start : start + size]
 
 

@@ -71,3 +71,26 @@ class Dedup:
     def catch_probability(self, similarity: float) -> float:
         """Returns the chance that two documents of this Jaccard similarity share a band: 1 - (1 - s^rows)^bands."""
         return float(1 - (1 - similarity**self.rows) ** self.bands)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """What is cut out of documents because other documents have it too.
+
+    Spans are C4's (arXiv:1910.10683, section 2.2): three sentences that occurred before. Furniture is what many documents
+    of a host share, as CCNet (arXiv:1911.00359) counts paragraphs over many hosts.
+    """
+
+    spans: bool = True  # whether spans that occurred before are cut
+    sentences: int = 3  # sentences of a span
+    furniture: bool = False  # whether lines that many documents of a host share are cut
+    host_documents: int = 10  # documents of a host that have a line, at least, where it is furniture
+    host_share: float = 0.1  # their share of the documents of the host, at least, in (0, 1]
+    min_chars: int = 200  # characters that are left of a document of which something was cut, else it is rejected
+
+    def __post_init__(self) -> None:
+        check(self.spans or self.furniture, "lines has nothing to do: set spans or furniture, or leave the table out")
+        check(self.sentences >= 1, f"sentences is at least 1, got {self.sentences}")
+        check(self.host_documents >= 2, f"host_documents is at least 2, got {self.host_documents}")
+        check(0 < self.host_share <= 1, f"host_share lies in (0, 1], got {self.host_share}")
+        check(self.min_chars >= 1, f"min_chars is at least 1, so that no document ends empty, got {self.min_chars}")

@@ -120,6 +120,16 @@ KINDS = {
             libraries=("datasketch",),
             first_half="sign",
         ),
+        Kind(
+            name="lines",
+            summary="Documents without sentences and lines that others have too.",
+            folder="lines",
+            takes="documents",
+            leaves="documents",
+            optional=True,
+            reads=frozenset({"lines", "sources"}),
+            libraries=("ada-url",),
+        ),
         Kind(name="rate", folder="scores", takes="documents", leaves="other", libraries=("fasttext-community",)),
         Kind(
             name="score",

@@ -1,0 +1,62 @@
+"""Spans of sentences that occurred before (C4, Raffel et al. 2020, section 2.2).
+
+"Before" is in the order of keepers: by source, then by id, then by place in the text; never by worker. A record is
+hash(16) node(25) place(4), big-endian, one for each run of sentences of a text; records meet in partitions by hash, as
+those of `candidates` do. Of equal spans all but the first are cut, so each sentence that is cut stands in an earlier
+document, or earlier in its own.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+from curate.dedup.candidates import HASH, NODE, Grouped, Pair, equal_rows, split_by_hash, unpack
+from curate.dedup.clusters import node_part, node_row
+from curate.dedup.cutting import sentence_keys
+
+PLACE = 4  # bytes of a span's place, the number of its first sentence
+WIDTH = HASH + NODE + PLACE
+REPEAT = 4 + PLACE  # bytes of a row and a place
+
+
+def span_keys(keys: list[bytes], size: int) -> Iterator[bytes]:
+    """Yields the hash of each run of `size` sentences, given by their hashes."""
+    for place in range(len(keys) - size + 1):
+        yield hashlib.blake2b(b"".join(keys[place : place + size]), digest_size=HASH).digest()
+
+
+def occurrences(documents: Iterable[tuple[bytes, str]], size: int, partitions: int) -> Iterator[Pair]:
+    """Yields (partition, records) for the spans of documents, given by node and text."""
+    packed = (
+        key + node + place.to_bytes(PLACE)
+        for node, text in documents
+        for place, key in enumerate(span_keys(sentence_keys(text), size))
+    )
+    for partition, blob in split_by_hash(unpack(packed, WIDTH), 0, partitions):
+        yield partition.to_bytes(4), blob
+
+
+def repeats(group: Grouped) -> Iterator[Pair]:
+    """Yields (part, rows and places) for the spans of a partition that occurred before."""
+    records = unpack(group[1], WIDTH)
+    by_part: dict[bytes, list[bytes]] = {}
+    for rows in equal_rows(records, 0, HASH):
+        first, *others = sorted(records[row, HASH:].tobytes() for row in rows)
+        for other in others:
+            by_part.setdefault(node_part(other), []).append(node_row(other).to_bytes(4) + other[NODE:])
+    for part, places in sorted(by_part.items()):
+        yield part, b"".join(places)
+
+
+def places(blobs: Iterable[bytes]) -> dict[int, set[int]]:
+    """Returns where spans begin that occurred before, by row: what `repeats` has sent to a part."""
+    starts: dict[int, set[int]] = {}
+    for blob in blobs:
+        for at in range(0, len(blob), REPEAT):
+            row, place = blob[at : at + 4], blob[at + 4 : at + REPEAT]
+            starts.setdefault(int.from_bytes(row), set()).add(int.from_bytes(place))
+    return starts
+
+
+def covered(starts: Iterable[int], size: int) -> set[int]:
+    """Returns the numbers of the sentences in spans of `size` sentences that begin at these."""
+    return {start + offset for start in starts for offset in range(size)}
