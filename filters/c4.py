@@ -6,8 +6,8 @@ citation marks go; then the line goes if it has no end mark, too few words, "jav
 
 - Lines are stripped. Empty lines count as layout: the code takes them out too, but here no rule counts them.
 - C4 counts sentences by NLTK's punkt, which is a model. Here a sentence ends at an end mark that a blank and no
-  lower-case letter follow, and that is not the dot of an initial or of an abbreviation (`curate.text.sentences`); a line
-  is one sentence at least.
+  lower-case letter follow, and that is not the dot of an initial or of an abbreviation (`curate.text.sentences`); a
+  line is one sentence at least.
 - C4's list of bad words and its language rule (langdetect, 0.99) are not part of this.
 """
 

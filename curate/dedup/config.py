@@ -77,12 +77,13 @@ class Dedup:
 class Lines:
     """What is cut out of documents because other documents have it too.
 
-    Spans are C4's (arXiv:1910.10683, section 2.2): three sentences that occurred before. Furniture is what many documents
-    of a host share, as CCNet (arXiv:1911.00359) counts paragraphs over many hosts.
+    Spans are C4's (arXiv:1910.10683, section 2.2): three sentences that occurred before. Furniture is what many
+    documents of a host share; CCNet (arXiv:1911.00359) counts paragraphs over all hosts.
     """
 
     spans: bool = True  # whether spans that occurred before are cut
     sentences: int = 3  # sentences of a span
+    within: bool = False  # whether a span that occurred before in the same document is cut too, as C4 does
     furniture: bool = False  # whether lines that many documents of a host share are cut
     host_documents: int = 10  # documents of a host that have a line, at least, where it is furniture
     host_share: float = 0.1  # their share of the documents of the host, at least, in (0, 1]

@@ -1,7 +1,7 @@
 """Lines that many documents of a host share: menus, footers, notices.
 
-A record is key(16) part(4) count(4), big-endian: of a host, or of a line on a host, the number of a part's documents that
-have it. Only these counts are shuffled, so a large host is no heavier than many small ones.
+A record is key(16) part(4) count(4), big-endian: of a host, or of a line on a host, the number of a part's documents
+that have it. Only these counts are shuffled, so a large host is no heavier than many small ones.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ def counts(number: int, documents: Iterable[tuple[str, str]], partitions: int) -
 
 
 def totals(group: Grouped, least: int) -> Iterator[Pair]:
-    """Yields (part, keys and totals) for the keys of a partition that at least so many documents have, to their parts."""
+    """Yields (part, keys and totals) for the keys that at least so many documents have, to each part that has them."""
     records = unpack(group[1], WIDTH)
     by_part: dict[bytes, list[bytes]] = {}
     for rows in equal_rows(records, 0, HASH, least=1):

@@ -2,8 +2,8 @@
 
 "Before" is in the order of keepers: by source, then by id, then by place in the text; never by worker. A record is
 hash(16) node(25) place(4), big-endian, one for each run of sentences of a text; records meet in partitions by hash, as
-those of `candidates` do. Of equal spans all but the first are cut, so each sentence that is cut stands in an earlier
-document, or earlier in its own.
+those of `candidates` do. Of equal spans those of the first document stay, or of these the first, so that each sentence
+that is cut remains in an earlier document, or earlier in its own.
 """
 
 import hashlib
@@ -35,13 +35,18 @@ def occurrences(documents: Iterable[tuple[bytes, str]], size: int, partitions: i
         yield partition.to_bytes(4), blob
 
 
-def repeats(group: Grouped) -> Iterator[Pair]:
-    """Yields (part, rows and places) for the spans of a partition that occurred before."""
+def repeats(group: Grouped, *, within: bool) -> Iterator[Pair]:
+    """Yields (part, rows and places) for the spans of a partition that occurred before.
+
+    within: those that occurred before in the same document too.
+    """
     records = unpack(group[1], WIDTH)
     by_part: dict[bytes, list[bytes]] = {}
     for rows in equal_rows(records, 0, HASH):
         first, *others = sorted(records[row, HASH:].tobytes() for row in rows)
         for other in others:
+            if not within and other[:NODE] == first[:NODE]:
+                continue
             by_part.setdefault(node_part(other), []).append(node_row(other).to_bytes(4) + other[NODE:])
     for part, places in sorted(by_part.items()):
         yield part, b"".join(places)

@@ -13,8 +13,8 @@ BLANKS = re.compile(r"\s*")
 def inner_ends(line: str) -> Iterator[int]:
     """Yields where a sentence of a line ends and another begins behind it, blanks aside.
 
-    A sentence ends at an end mark that a blank and no lower-case letter follow, and that is not the dot of an initial or
-    of an abbreviation; in Chinese and Japanese at an end mark.
+    A sentence ends at an end mark that a blank and no lower-case letter follow, and that is not the dot of an initial
+    or of an abbreviation; in Chinese and Japanese at an end mark.
     """
     for end in SENTENCE_END.finditer(line):
         if end[0] != "." or not ABBREVIATION.search(line, max(0, end.start() - 6), end.start()):

@@ -1,4 +1,4 @@
-"""An estimate of the memory that dedup's largest shuffle takes, made from counts before the stage begins.
+"""An estimate of the memory that the largest shuffle of dedup or lines takes, made before the stage begins.
 
 Beam's local runner keeps a shuffle in memory, with several copies of it at the peak, and dies where that does not fit.
 Spark and Flink sort on disk, so they are not held back.
@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate import storage
 from curate.dedup import candidates, signatures, urls
-from curate.dedup.config import Dedup
+from curate.dedup.config import Dedup, Lines
 from curate.errors import SettingsError
 from curate.pipelines.engines.target import EngineOptions, parse_options, pipeline_options
 from curate.stage.plan import Plan
+from curate.stage.record import read_stage
 
 VARIABLE = "CURATE_MEMORY"
 # Calibrated by tests/bench/memory.py so that no measured peak lies above the estimate. At 70 % duplicates it is
 # 1.03 to 1.1 times the peak, at 15 % up to 2.2 times: how much is duplicated is not known before the shuffle.
+SPANS, LINES = 0.6, 0.2  # bytes that lines shuffles for a byte of text: 45 a sentence, 24 a line
+PACKED = 4  # bytes of text for a byte of a user's file, at most about
 PAIRS = 2  # candidate pairs a document, each with the evidence of one end
 EVIDENCE = 0.35  # bytes of shingles a byte of text: 0.7 of a document that is compared in a cluster, as half are
 COPIES = {"in_memory": 3.2, "multi_processing": 7.0}  # of the payload of all shuffles, at the peak
@@ -29,7 +33,7 @@ MESSAGE = 2**31 - 100  # a worker process is sent its share of a shuffle as one 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """An estimate of what dedup takes, in bytes."""
+    """An estimate of what a stage takes, in bytes."""
 
     memory: int  # at the peak
     message: int  # the largest that one worker is sent
@@ -62,16 +66,54 @@ def check(plan: Plan, target: EngineOptions, seconds: float) -> None:
     mode, workers = mode_of(target, seconds)
     documents, size = signatures.documents(plan)
     rules = plan.built(Dedup, "dedup")
-    needed, given = need(documents, rules, mode, workers, size / max(1, documents)), available()
     mend = "use --runner spark, which sorts on disk (the signatures are kept)"
+    _check(
+        f"dedup of {documents:,} documents",
+        need(documents, rules, mode, workers, size / max(1, documents)),
+        workers,
+        mend,
+    )
+
+
+def need_of_lines(text: int, rules: Lines, mode: str, workers: int) -> Need:
+    """Returns the estimate of lines for so many bytes of text."""
+    largest = max(SPANS * rules.spans, LINES * rules.furniture)
+    processes = workers if mode == "multi_processing" else 0
+    memory = (
+        FIXED[mode] + WORKER * processes + round(COPIES[mode] * text * (SPANS * rules.spans + LINES * rules.furniture))
+    )
+    return Need(memory=memory, message=round(text * largest / processes) if processes else 0)
+
+
+def check_lines(plan: Plan, target: EngineOptions, seconds: float) -> None:
+    """Raises SettingsError where the local runner could not shuffle what a plan of lines needs."""
+    if target.runner != "local":
+        return
+    mode, workers = mode_of(target, seconds)
+    text = text_bytes(plan)
+    needed = need_of_lines(text, plan.built(Lines, "lines"), mode, workers)
+    _check(f"lines of {_gb(text)} of text", needed, workers, "use --runner spark, which sorts on disk")
+
+
+def text_bytes(plan: Plan) -> int:
+    """Returns the bytes of the texts that a plan reads: as an earlier stage has counted them, else about."""
+    parts = (storage.join(plan.folder, item.uri).parent for item in plan.items if item.form in ("part", "decided"))
+    # the folder of the plan need not be there yet, so that `..` behind it leads nowhere
+    folders = {part if storage.is_remote(part) else Path(os.path.normpath(part)) for part in parts}
+    own = sum(item.size for item in plan.items if item.form not in ("part", "decided"))
+    return sum(read_stage(folder).counts.bytes_kept for folder in folders) + PACKED * own
+
+
+def _check(what: str, needed: Need, workers: int, mend: str) -> None:
+    given = available()
     if given is not None and needed.memory > given:
         raise SettingsError(
-            f"dedup of {documents:,} documents takes about {_gb(needed.memory)} of memory, {_gb(given)} are available; "
+            f"{what} takes about {_gb(needed.memory)} of memory, {_gb(given)} are available; "
             f"{mend}, or state {VARIABLE}=BYTES if you give it more"
         )
     if needed.message > MESSAGE:
         raise SettingsError(
-            f"dedup of {documents:,} documents sends each of {workers} workers about {_gb(needed.message)} at once, "
+            f"{what} sends each of {workers} workers about {_gb(needed.message)} at once, "
             f"and Beam's local runner can send {_gb(MESSAGE)}; {mend}"
         )
 

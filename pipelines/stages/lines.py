@@ -17,6 +17,8 @@ from curate.dedup.clusters import make_node
 from curate.dedup.config import Lines
 from curate.dedup.cutting import without
 from curate.inputs.documents import read_documents
+from curate.pipelines.engines.engine import Engine, cpu_seconds
+from curate.pipelines.stages import estimate
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import ONE_AT_A_TIME, Made, made
 from curate.recipe import Recipe
@@ -24,6 +26,7 @@ from curate.records import Document, Reason, reject
 from curate.stage.heartbeat import beating
 from curate.stage.parts import PartWriter, read_receipt
 from curate.stage.plan import Item, Plan, load_plan
+from curate.stage.record import done
 
 COLUMNS = ("id", "url", "source", "text")  # of a document, as many as its hashes need
 PARTITION, LEAST = 16 << 20, 16  # bytes of input for each partition of the hashes, and partitions at least
@@ -42,7 +45,7 @@ def parts(recipe: Recipe, folder: str) -> beam.PTransform:
 
 
 class Cut(beam.PTransform):  # type: ignore[misc]
-    """Documents to hashes, to places, to documents. It does nothing before the folder arrives, which is planned then."""
+    """Documents to hashes, to places, to documents; it does nothing before the folder of the planned stage arrives."""
 
     def __init__(self, folder: str, rules: Lines) -> None:
         super().__init__()
@@ -55,7 +58,7 @@ class Cut(beam.PTransform):  # type: ignore[misc]
         sent = [numbers | "Every part" >> beam.Map(empty)]
         if rules.spans:
             occurred = numbers | "Spans" >> beam.FlatMap(spans_of, folder) | "By span" >> beam.GroupByKey()
-            sent.append(occurred | "That occurred before" >> beam.FlatMap(repeats))
+            sent.append(occurred | "That occurred before" >> beam.FlatMap(repeats, rules.within))
         if rules.furniture:
             counted = numbers | "Lines" >> beam.FlatMap(counts_of, folder) | "By line" >> beam.GroupByKey()
             sent.append(counted | "In many documents" >> beam.FlatMap(totals, rules.host_documents))
@@ -86,9 +89,9 @@ def spans_of(number: int, folder: str) -> Iterator[Pair]:
         yield from spans.occurrences(texts, rules.sentences, partitions)
 
 
-def repeats(group: Grouped) -> Iterator[Pair]:
+def repeats(group: Grouped, within: bool) -> Iterator[Pair]:
     """Yields (part, marked places) for the spans of a partition that occurred before."""
-    for part, places in spans.repeats(group):
+    for part, places in spans.repeats(group, within=within):
         yield part, SPANS + places
 
 
@@ -160,6 +163,13 @@ def cut_document(part: PartWriter, document: Document, lines: set[int], sentence
         "characters cut": len(document.text) - len(rest),
     }.items():
         part.note(name, number)
+
+
+def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:
+    """Checks that the shuffle fits into memory, unless the stage is done."""
+    whole = plan(recipe, folder, given)
+    if not done(whole):
+        estimate.check_lines(whole, engine.target, cpu_seconds(whole, whole.pending()))
 
 
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:

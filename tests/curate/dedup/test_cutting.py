@@ -1,0 +1,60 @@
+"""Texts without some lines and sentences: what is not cut stays as it was, and code and tables stay whole."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.dedup.cutting import line_keys, lines, sentence_keys, without
+
+SENTENCES = st.lists(st.sampled_from(["One is here.", "Two!", "三。四。", "no end", "..."]), max_size=4).map(" ".join)
+OTHERS = st.sampled_from(["- item", "| a | b |", "```", "~~~", "***", ""])
+TEXTS = st.lists(st.one_of(SENTENCES, OTHERS), max_size=12).map("\n".join)
+
+
+@given(st.one_of(TEXTS, st.text(max_size=60)))
+def test_a_text_of_which_nothing_is_cut_is_as_it_was(text):
+    assert without(text, (), ()) == text
+
+
+@given(st.one_of(TEXTS, st.text(max_size=60)))
+def test_without_all_its_prose_a_text_has_only_code_tables_and_lines_without_words(text):
+    by_lines = without(text, {number for number, key in enumerate(line_keys(text)) if key}, ())
+    by_sentences = without(text, (), range(len(sentence_keys(text))))
+    stays = [line.text for line in lines(text) if not line.is_prose and line.text.strip()]
+    for rest in (by_lines, by_sentences):
+        assert [line for line in rest.split("\n") if line.strip()] == stays
+
+
+@given(TEXTS, st.data())
+def test_what_stays_of_a_text_are_the_other_sentences_in_their_order(text, data):
+    keys = sentence_keys(text)
+    cut = data.draw(st.sets(st.integers(0, max(0, len(keys) - 1)), max_size=len(keys)))
+    rest = without(text, (), cut)
+    assert sentence_keys(rest) == [key for number, key in enumerate(keys) if number not in cut]
+
+
+def test_a_line_is_cut_with_one_of_the_blank_lines_around_it():
+    assert without("One.\n\nHome\n\nTwo.\n\nEnd", {2, 6}, ()) == "One.\n\nTwo."
+    assert without("Home\n\nOne.", {0}, ()) == "One."
+
+
+def test_blank_lines_far_from_a_cut_stay():
+    assert without("One.\n\n\n\nTwo.\nHome\nThree.", {5}, ()) == "One.\n\n\n\nTwo.\nThree."
+
+
+def test_sentences_are_cut_out_of_a_line():
+    assert without("One. Two. Three.", (), {1}) == "One. Three."
+    assert without("One. Two. Three.", (), {2}) == "One. Two."
+    assert without("一。二。三。", (), {1}) == "一。三。"
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~"])
+def test_code_between_fences_is_never_cut(fence):
+    text = f"One.\n{fence}python\nimport os. Two. Three.\n{fence}\nEnd."
+    assert [bool(key) for key in line_keys(text)] == [True, False, False, False, True]
+    assert len(sentence_keys(text)) == 2
+
+
+def test_case_and_white_space_count_for_nothing():
+    assert sentence_keys("One  Two. THREE.") == sentence_keys("one two. Three.\n")
+    assert line_keys("  HOME ") == line_keys("Home")
