@@ -8,7 +8,7 @@ from hypothesis import settings as limited
 from hypothesis import strategies as st
 
 from curate import recipe, settings
-from curate.dedup.config import Dedup
+from curate.dedup.config import Dedup, Lines
 from curate.errors import SettingsError
 from curate.extract.config import Extract
 from curate.filters import c4
@@ -53,7 +53,10 @@ recipes = st.builds(
     ),
     extract=st.builds(Extract, statuses=st.lists(st.integers(100, 599)).map(tuple), max_bytes=counts),
     filter=filters,
-    dedup=st.builds(Dedup, exact=st.booleans(), bands=st.integers(1, 256), rows=counts, similarity=shares),
+    dedup=st.builds(
+        Dedup, url=st.booleans(), exact=st.booleans(), bands=st.integers(1, 256), rows=counts, similarity=shares
+    ),
+    lines=st.none() | st.builds(Lines, furniture=st.booleans(), sentences=counts, within=st.booleans()),
     score=st.none() | scores,
     pack=st.builds(Pack, max_tokens=counts, valid_fraction=st.floats(0, 0.99)),
     mixture=st.builds(Mixture, tokens=st.none() | counts),
@@ -135,7 +138,7 @@ def test_gpt_3_judges_common_crawl_alone_by_a_pareto_draw_of_alpha_9_with_the_mo
     assert (chosen.score.keep, chosen.score.alpha, chosen.score.label) == ("pareto", 9, "positive")
     assert chosen.score.only == ("common_crawl",)
     assert chosen.score.is_default
-    assert chosen.stages == kinds.STAGES
+    assert chosen.stages == tuple(stage for stage in kinds.STAGES if stage != "lines")
 
 
 def test_webtext_leaves_wikipedia_out_as_the_paper_does():

@@ -146,6 +146,6 @@ def test_settings_that_would_do_nothing_are_refused(tmp_path):
 
 def test_more_than_fits_into_memory_is_refused_before_any_work(tmp_path, monkeypatch):
     monkeypatch.setenv(estimate.VARIABLE, "100000000")
-    with pytest.raises(SettingsError, match="lines of 0.00 GB of text takes about .* --runner spark"):
+    with pytest.raises(SettingsError, match=r"lines of 0\.00 GB of text takes about .* --runner spark"):
         cut(tmp_path, [corpus()])
     assert not [*(tmp_path / "out").glob("part-*")]
