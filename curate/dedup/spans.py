@@ -1,20 +1,19 @@
 """Spans of sentences that occurred before (C4, Raffel et al. 2020, section 2.2).
 
-"Before" is in the order of keepers: by source, then by id, then by place in the text; never by worker. A record is
-hash(16) node(25) place(4), big-endian, one for each run of sentences of a text; records meet in partitions by hash, as
-those of `candidates` do. Of equal spans those of the first document stay, or of these the first, so that each sentence
-that is cut remains in an earlier document, or earlier in its own.
+"Before" is in the order of keepers (`clusters`), then by place in the text; never by worker. A record is hash(16), node
+and place(4), big-endian, one for each run of sentences of a text; records meet in partitions by hash, as those of
+`candidates` do. Of equal spans those of the first document stay, or of these the first, so that each sentence that is
+cut remains in an earlier document, or earlier in its own.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from curate.dedup.candidates import HASH, NODE, Grouped, Pair, equal_rows, split_by_hash, unpack
-from curate.dedup.clusters import node_part, node_row
+from curate.dedup.candidates import HASH, Grouped, Pair, equal_rows, split_by_hash, unpack
+from curate.dedup.clusters import Node, node_part, node_row
 from curate.dedup.cutting import sentence_keys
 
 PLACE = 4  # bytes of a span's place, the number of its first sentence
-WIDTH = HASH + NODE + PLACE
 REPEAT = 4 + PLACE  # bytes of a row and a place
 
 
@@ -24,30 +23,30 @@ def span_keys(keys: list[bytes], size: int) -> Iterator[bytes]:
         yield hashlib.blake2b(b"".join(keys[place : place + size]), digest_size=HASH).digest()
 
 
-def occurrences(documents: Iterable[tuple[bytes, str]], size: int, partitions: int) -> Iterator[Pair]:
-    """Yields (partition, records) for the spans of documents, given by node and text."""
+def occurrences(documents: Iterable[tuple[Node, str]], size: int, partitions: int, width: int) -> Iterator[Pair]:
+    """Yields (partition, records) for the spans of documents, given by node, of `width` bytes, and text."""
     packed = (
         key + node + place.to_bytes(PLACE)
         for node, text in documents
         for place, key in enumerate(span_keys(sentence_keys(text), size))
     )
-    for partition, blob in split_by_hash(unpack(packed, WIDTH), 0, partitions):
+    for partition, blob in split_by_hash(unpack(packed, HASH + width + PLACE), 0, partitions):
         yield partition.to_bytes(4), blob
 
 
-def repeats(group: Grouped, *, within: bool) -> Iterator[Pair]:
+def repeats(group: Grouped, width: int, *, within: bool) -> Iterator[Pair]:
     """Yields (part, rows and places) for the spans of a partition that occurred before.
 
-    within: those that occurred before in the same document too.
+    width: bytes of a node. within: those that occurred before in the same document too.
     """
-    records = unpack(group[1], WIDTH)
+    records = unpack(group[1], HASH + width + PLACE)
     by_part: dict[bytes, list[bytes]] = {}
     for rows in equal_rows(records, 0, HASH):
         first, *others = sorted(records[row, HASH:].tobytes() for row in rows)
         for other in others:
-            if not within and other[:NODE] == first[:NODE]:
-                continue
-            by_part.setdefault(node_part(other), []).append(node_row(other).to_bytes(4) + other[NODE:])
+            node = other[:width]
+            if within or node != first[:width]:
+                by_part.setdefault(node_part(node), []).append(node_row(node).to_bytes(4) + other[width:])
     for part, places in sorted(by_part.items()):
         yield part, b"".join(places)
 

@@ -127,7 +127,7 @@ KINDS = {
             takes="documents",
             leaves="documents",
             optional=True,
-            reads=frozenset({"lines", "sources"}),
+            reads=frozenset({"lines", "dedup", "sources"}),
             libraries=("ada-url",),
         ),
         Kind(name="rate", folder="scores", takes="documents", leaves="other", libraries=("fasttext-community",)),

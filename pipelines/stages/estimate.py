@@ -21,7 +21,7 @@ from curate.stage.record import read_stage
 VARIABLE = "CURATE_MEMORY"
 # Calibrated by tests/bench/memory.py so that no measured peak lies above the estimate. At 70 % duplicates it is
 # 1.03 to 1.1 times the peak, at 15 % up to 2.2 times: how much is duplicated is not known before the shuffle.
-SPANS, LINES = 0.6, 0.2  # bytes that lines shuffles for a byte of text: 45 a sentence, 24 a line
+SPANS, LINES = 0.65, 0.2  # bytes that lines shuffles for a byte of text: 49 a sentence, 24 a line
 PACKED = 4  # bytes of text for a byte of a user's file, at most about
 PAIRS = 2  # candidate pairs a document, each with the evidence of one end
 EVIDENCE = 0.35  # bytes of shingles a byte of text: 0.7 of a document that is compared in a cluster, as half are

@@ -11,9 +11,9 @@ from pathlib import Path
 import apache_beam as beam
 
 from curate import settings, storage
-from curate.dedup import furniture, spans
+from curate.dedup import furniture, signatures, spans
 from curate.dedup.candidates import Grouped, Pair
-from curate.dedup.clusters import make_node
+from curate.dedup.clusters import PLAIN, RANK, Node, make_node
 from curate.dedup.config import Lines
 from curate.dedup.cutting import without
 from curate.inputs.documents import read_documents
@@ -28,7 +28,7 @@ from curate.stage.parts import PartWriter, read_receipt
 from curate.stage.plan import Item, Plan, load_plan
 from curate.stage.record import done
 
-COLUMNS = ("id", "url", "source", "text")  # of a document, as many as its hashes need
+COLUMNS = ("id", "url", "source", "timestamp", "quality", "text")  # of a document, as many as its hashes need
 PARTITION, LEAST = 16 << 20, 16  # bytes of input for each partition of the hashes, and partitions at least
 SPANS, TOTALS = b"s", b"t"  # the first byte of what a part is sent
 
@@ -36,20 +36,20 @@ SPANS, TOTALS = b"s", b"t"  # the first byte of what a part is sent
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wires the stage."""
     folder = storage.uri(plan.folder)
-    pipeline | "Plan" >> beam.Create([folder]) | Cut(folder, plan.built(Lines, "lines"))
+    pipeline | "Plan" >> beam.Create([folder]) | Cut(folder, plan.built(Lines, "lines"), width(plan))
 
 
 def parts(recipe: Recipe, folder: str) -> beam.PTransform:
     """Returns the transform from the stage's folder to its parts, for `--one-job`, where workers plan it later."""
-    return Cut(folder, recipe.lines or Lines())
+    return Cut(folder, recipe.lines or Lines(), PLAIN + RANK * len(recipe.dedup.criteria))
 
 
 class Cut(beam.PTransform):  # type: ignore[misc]
     """Documents to hashes, to places, to documents; it does nothing before the folder of the planned stage arrives."""
 
-    def __init__(self, folder: str, rules: Lines) -> None:
+    def __init__(self, folder: str, rules: Lines, node: int) -> None:
         super().__init__()
-        self.folder, self.rules = folder, rules
+        self.folder, self.rules, self.node = folder, rules, node  # node: its bytes
 
     def expand(self, folders: beam.PCollection) -> beam.PCollection:
         """Takes a PCollection of the folder, or of none; returns one of the parts made. The output proper is files."""
@@ -58,7 +58,7 @@ class Cut(beam.PTransform):  # type: ignore[misc]
         sent = [numbers | "Every part" >> beam.Map(empty)]
         if rules.spans:
             occurred = numbers | "Spans" >> beam.FlatMap(spans_of, folder) | "By span" >> beam.GroupByKey()
-            sent.append(occurred | "That occurred before" >> beam.FlatMap(repeats, rules.within))
+            sent.append(occurred | "That occurred before" >> beam.FlatMap(repeats, self.node, rules.within))
         if rules.furniture:
             counted = numbers | "Lines" >> beam.FlatMap(counts_of, folder) | "By line" >> beam.GroupByKey()
             sent.append(counted | "In many documents" >> beam.FlatMap(totals, rules.host_documents))
@@ -71,6 +71,11 @@ def part_numbers(folder: str) -> Iterator[int]:
         yield item.number
 
 
+def width(plan: Plan) -> int:
+    """Returns the bytes of a node."""
+    return PLAIN + RANK * len(plan.settings["keep"])
+
+
 def empty(number: int) -> Pair:
     """Returns a mark for a part, so that it is made even if nothing of it is cut."""
     return number.to_bytes(4), b""
@@ -80,18 +85,30 @@ def spans_of(number: int, folder: str) -> Iterator[Pair]:
     """Yields (partition, records) for the spans of a part's documents."""
     plan = load_plan(storage.path(folder))
     rules, partitions = plan.built(Lines, "lines"), plan.settings["partitions"]
-    priorities = {name: min(place, 255) for place, name in enumerate(plan.settings["sources"])}
     texts = (
-        (make_node(priorities.get(document.source, 255), document.id, number, row), document.text)
+        (node_of(document, number, row, plan), document.text)
         for row, document in enumerate(documents(plan, plan.items[number]))
     )
     with beating(plan.folder, number, step="reading sentences", size=plan.items[number].size):
-        yield from spans.occurrences(texts, rules.sentences, partitions)
+        yield from spans.occurrences(texts, rules.sentences, partitions, width(plan))
 
 
-def repeats(group: Grouped, within: bool) -> Iterator[Pair]:
+def node_of(document: Document, number: int, row: int, plan: Plan) -> Node:
+    """Returns the node of a document in a row of a part, as dedup makes it."""
+    sources, keep = plan.settings["sources"], plan.settings["keep"]
+    priority = min(sources.index(document.source), 255) if document.source in sources else 255
+    values = {
+        "bytes": len(document.text.encode("utf-8", "replace")),
+        "quality": document.quality,
+        "timestamp": document.timestamp,
+    }
+    rank = b"".join(signatures.rank_of(values, name).to_bytes(RANK) for name in keep)
+    return make_node(priority, document.id, number, row, rank=rank)
+
+
+def repeats(group: Grouped, node: int, within: bool) -> Iterator[Pair]:
     """Yields (part, marked places) for the spans of a partition that occurred before."""
-    for part, places in spans.repeats(group, within=within):
+    for part, places in spans.repeats(group, node, within=within):
         yield part, SPANS + places
 
 
@@ -176,7 +193,8 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     """Returns the plan of lines; every part depends on all items."""
     table = {
         "lines": settings.to_table(recipe.lines or Lines()),
-        "sources": list(recipe.sources),
+        "sources": [*dict.fromkeys((*recipe.dedup.priority, *recipe.sources))],
+        "keep": list(recipe.dedup.criteria),
         "partitions": max(LEAST, sum(item.size for item in given.items) // PARTITION),
     }
     return Plan(stage="lines", folder=folder, settings=table, items=tuple(given.items), per_item=False)

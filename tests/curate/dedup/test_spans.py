@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.dedup import spans
-from curate.dedup.clusters import make_node, node_id, node_part, node_row
+from curate.dedup.clusters import PLAIN, make_node, node_id, node_part, node_row
 from curate.dedup.cutting import sentence_keys, without
 
 WORDS = [f"This is sentence {letter}." for letter in "abcde"]
@@ -35,12 +35,12 @@ def cut_places(documents: dict[Node, list[str]], size: int, within: bool, seed: 
     for node, sentences in documents.items():
         by_part.setdefault(node_part(node), []).append((node, "\n".join(sentences)))
     for texts in by_part.values():
-        for partition, blob in spans.occurrences(texts, size, 3):
+        for partition, blob in spans.occurrences(texts, size, 3, PLAIN):
             blobs.setdefault(partition, []).append(blob)
     sent: dict[bytes, list[bytes]] = {}
     for partition, group in blobs.items():
         random.Random(seed).shuffle(group)
-        for part, places in spans.repeats((partition, group), within=within):
+        for part, places in spans.repeats((partition, group), PLAIN, within=within):
             sent.setdefault(part, []).append(places)
     starts = {part: spans.places(places) for part, places in sent.items()}
     return {
@@ -110,8 +110,8 @@ def test_case_and_layout_of_a_span_count_for_nothing():
     one = "It was cold. Nobody came. The door was shut."
     other = "IT WAS  COLD.\nNobody came.\n\nThe door was shut. It stayed so."
     first, second = make_node(0, b"a" * 16, 0, 0), make_node(0, b"b" * 16, 0, 1)
-    blobs = [blob for _, blob in spans.occurrences([(first, one), (second, other)], 3, 1)]
-    (sent,) = spans.repeats((b"", blobs), within=False)
+    blobs = [blob for _, blob in spans.occurrences([(first, one), (second, other)], 3, 1, PLAIN)]
+    (sent,) = spans.repeats((b"", blobs), PLAIN, within=False)
     covered = spans.covered(spans.places([sent[1]])[1], 3)
     assert without(other, (), covered) == "It stayed so."
     assert len(sentence_keys(other)) == 4
