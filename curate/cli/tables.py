@@ -153,7 +153,7 @@ def print_outcomes(measured: dict[str, Any], console: Console) -> None:
         if not row["kind"]:
             table.add_section()
         name = Text(f"  {plain(row['kind'])}" if row["kind"] else row["defect"], style="" if row["kind"] else "bold")
-        table.add_row(name, *counts, *_with_interval(recall), Text(by if row["kind"] else ""))
+        table.add_row(name, *counts, *_percent_within(recall), Text(by if row["kind"] else ""))
     console.print(table)
     table = Table(title="rules: what they removed", title_justify="left")
     table.add_column("rule")
@@ -161,7 +161,7 @@ def print_outcomes(measured: dict[str, Any], console: Console) -> None:
         table.add_column(name, justify="right")
     for row in measured["rules"]:
         counts = (row["precision"]["of"], sum(row["defects"].values()), row["replaced"], row["clean"])
-        table.add_row(row["reason"], *(f"{number:,}" for number in counts), *_with_interval(row["precision"]))
+        table.add_row(row["reason"], *(f"{number:,}" for number in counts), *_percent_within(row["precision"]))
     console.print(table)
     table = Table(title="what was kept", title_justify="left")
     table.add_column("documents")
@@ -188,7 +188,7 @@ OUTCOMES = {  # the fields of outcomes, in words
 }
 
 
-def _with_interval(value: dict[str, Any]) -> tuple[str, str]:
+def _percent_within(value: dict[str, Any]) -> tuple[str, str]:
     """Returns a share in percent, and its interval."""
     if value["share"] is None:
         return "-", "-"
