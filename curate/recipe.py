@@ -14,6 +14,7 @@ from curate import settings, storage
 from curate.commoncrawl import names
 from curate.commoncrawl.selection import Select
 from curate.crawl.config import Crawl
+from curate.decontaminate.config import Decontaminate
 from curate.dedup.config import Dedup, Lines
 from curate.errors import SettingsError
 from curate.extract.config import Extract
@@ -74,6 +75,7 @@ class Recipe:
     dedup: Dedup = Dedup()
     lines: Lines | None = None
     score: Score | None = None
+    decontaminate: Decontaminate | None = None
     tokenize: Tokenize = Tokenize()
     pack: Pack = Pack()
     mixture: Mixture = Mixture()
@@ -171,6 +173,9 @@ def with_absolute_paths(table: Table, folder: Path) -> Table:
     sources = table.get("sources")
     if isinstance(sources, dict):
         settings_keys += [("sources", name, "inputs") for name in sources]
+    decontaminate = table.get("decontaminate")
+    if isinstance(decontaminate, dict) and isinstance(sets := decontaminate.get("sets"), dict):
+        settings_keys += [("decontaminate", "sets", name, "files") for name in sets]
     for keys in settings_keys:
         value: Any = table
         for key in keys:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from curate import errors, miniweb
+from curate.decontaminate import sets
 from curate.inputs import apart
 from curate.inputs.columns import Taken, Warn, resolved, unheard
 from curate.inputs.digests import Digests, Doing, unseen
@@ -129,10 +130,12 @@ def check_apart(recipe: Recipe, out: Path) -> None:
 
 
 def beside_inputs(stage: str, recipe: Recipe) -> list[str]:
-    """Returns the files that a stage reads beside its inputs: models and tokenizers."""
+    """Returns the files that a stage reads beside its inputs: models, tokenizers and evaluation sets."""
     if stage == "score" and (score := recipe.score):
         model = [score.model] if score.model and not score.is_default else []
         return [*model, *score.positive, *score.negative]
+    if stage == "decontaminate" and recipe.decontaminate:
+        return [file for evaluation in recipe.decontaminate.sets.values() for file in evaluation.files]
     if stage == "extract" and recipe.extract.quality_model:
         return [recipe.extract.quality_model]
     if stage == "tokenize" and is_tokenizer_file(recipe.tokenize.encoding):
@@ -141,11 +144,13 @@ def beside_inputs(stage: str, recipe: Recipe) -> list[str]:
 
 
 def check_model_files(recipe: Recipe, out: Path | None) -> None:
-    """Raises SettingsError where a later stage's model or tokenizer is missing.
+    """Raises SettingsError where a later stage's model, tokenizer or evaluation set is missing.
 
     out: the run's folder, into which the mini-web is written first; None leaves `miniweb:` inputs unchecked.
     """
     load.load(recipe.tokenize.encoding, recipe.tokenize.eot)
+    if recipe.decontaminate:
+        sets.check_files(recipe.decontaminate)
     if out:
         build_miniweb(recipe, out)
     if score := recipe.score:

@@ -50,12 +50,17 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("curate/web/urls.py", "curate/miniweb/texts.py"),
     ),
     "curate/scaling": ("curate/storage", "curate/loader", "curate/gpt", "curate/evaluate"),
+    "curate/decontaminate": (
+        *("curate/storage", "curate/stage", "curate/inputs"),
+        *("curate/evaluate/config.py", "curate/evaluate/examples.py", "curate/evaluate/tasks.py"),
+    ),
     RECIPE: (
         *("curate/storage", "curate/stage/kinds.py", "curate/commoncrawl", "curate/links", "curate/crawl"),
         *(
             "curate/inputs/columns.py",
             "curate/extract",
             "filters",
+            "curate/decontaminate",
             "curate/dedup",
             "curate/quality",
             "curate/tokens",
@@ -69,6 +74,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("curate/storage", "curate/stage", "curate/inputs", "curate/commoncrawl", "curate/links", "curate/crawl"),
         *("curate/extract", "filters", "curate/dedup", "curate/quality", "curate/tokens", RECIPE, "pipelines/engines"),
     ),
+    "pipelines/stages/decontaminate": (
+        *("curate/storage", "curate/stage", "curate/inputs", "curate/decontaminate"),
+        *(RECIPE, "pipelines/engines", "pipelines/stages"),
+    ),
     "curate/inspection": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/links", "curate/crawl", "curate/tokens"),
         *("curate/web", "curate/dataset", RECIPE),
@@ -79,6 +88,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "pipelines": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/miniweb", "curate/dataset"),
+        "curate/decontaminate",
         *(RECIPE, "pipelines/engines", "pipelines/stages"),
     ),
     "curate/ablation": (

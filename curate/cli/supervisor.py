@@ -24,7 +24,7 @@ INTERRUPTED_AFRESH = "interrupted; the same command begins anew"
 INTERRUPTED_CODE = 130
 # The verbs whose command goes on from what is there.
 RESUMED = (
-    *("run", "links", "crawl", "extract", "filter", "dedup", "lines", "score", "tokenize", "pack"),
+    *("run", "links", "crawl", "extract", "filter", "dedup", "lines", "score", "decontaminate", "tokenize", "pack"),
     *("train", "scale", "ablate"),
 )
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

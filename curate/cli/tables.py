@@ -32,8 +32,28 @@ def print_funnel(summary: dict[str, Any], console: Console) -> None:
             table.add_row("  dead letters", "", "", f"({stage['failed']:,})", "", style="red")
         table.add_section()
     console.print(table)
+    if "evaluation_sets" in summary:
+        print_evaluation_sets(summary["evaluation_sets"], console)
     if summary["run"] and not summary["finished"]:
         console.print("not finished: there is no manifest.json yet")
+
+
+def print_evaluation_sets(sets: list[dict[str, Any]], console: Console) -> None:
+    """Prints per evaluation set: its items, those of which the documents hold a gram, and documents that hold one."""
+    table = Table(title="evaluation sets (leaking: with a gram that is no common phrase)", title_justify="left")
+    table.add_column("set")
+    for name in ("N", "items", "short", "dirty", "share", "documents", "share", "leaking"):
+        table.add_column(name, justify="right")
+    for row in sets:
+        table.add_row(
+            Text(plain(row["name"])),
+            *(f"{row[name]:,}" for name in ("ngram", "items", "short", "dirty")),
+            share(row["dirty_share"], 1),
+            f"{row['documents']:,}",
+            share(row["documents_share"], 1),
+            f"{row['leaking']:,}",
+        )
+    console.print(table)
 
 
 def print_sources(summary: dict[str, Any], console: Console) -> None:

@@ -122,7 +122,7 @@ def completed(recipe: Recipe, stages: Stages) -> Recipe:
     sources = table.setdefault("sources", {})
     new = sorted({cut["source"] for cut in pack["cuts"] if is_source_name(cut["source"])} - sources.keys())
     sources |= {name: {} for name in new[: MOST_SOURCES - len(sources)]}
-    for stage in ("extract", "filter", "dedup", "lines", "score", "tokenize"):
+    for stage in ("extract", "filter", "dedup", "lines", "score", "decontaminate", "tokenize"):
         own = [record.settings for record in stages.values() if record.stage == stage]
         if len(own) == 1:
             _enter(table, stage, own[0])

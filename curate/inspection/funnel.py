@@ -11,6 +11,7 @@ from curate.errors import UserError
 from curate.stage.kinds import KINDS, STAGES
 from curate.stage.plan import stage_folder
 from curate.stage.record import StageRecord, read_stage
+from curate.storage.writing import unsealed
 
 
 def stage_folders(out: Path) -> dict[str, Path]:
@@ -58,6 +59,15 @@ def closing_records(out: Path) -> dict[str, StageRecord]:
     return {stage: read_stage(folder) for stage, folder in stage_folders(out).items()}
 
 
+def contamination(out: Path) -> dict[str, Any] | None:
+    """Returns what the stage decontaminate says of its evaluation sets; None where no such stage is finished."""
+    folder = stage_folders(out).get("decontaminate")
+    try:
+        return unsealed((folder / "contamination.json").read_bytes()) if folder else None
+    except (OSError, ValueError):  # verify names it
+        return None
+
+
 def summary(out: Path) -> dict[str, Any]:
     """Returns everything that `curate inspect` prints, as plain values."""
     records = closing_records(out)
@@ -67,6 +77,9 @@ def summary(out: Path) -> dict[str, Any]:
     ]
     result: dict[str, Any] = {"output": str(out), "stages": stages, "run": (out / "recipe.toml").exists()}
     result["finished"] = (out / "manifest.json").exists()
+    if leaks := contamination(out):
+        columns = ("name", "ngram", "items", "short", "dirty", "dirty_share", "documents", "documents_share", "leaking")
+        result["evaluation_sets"] = [{name: row[name] for name in columns} for row in leaks["sets"]]
     if "pack" in records and not result["run"]:
         names = ("path", "split", "source", "documents", "tokens")
         result["shards"] = [{name: cut[name] for name in names} for cut in records["pack"].settings["cuts"]]

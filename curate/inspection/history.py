@@ -128,7 +128,8 @@ def line(row: Row) -> str:
         return f"{head}  {row['reason']}{value}{detail}  {row['url']}"
     if KINDS[row["stage"]].leaves == "shards":
         return f"{head}  tokens {row['offset']} to {row['offset'] + row['tokens']} of {row['file']}"
-    return f"{head}  {row['file']}  {row.get('url', '')}".rstrip()
+    own = [flag for flag in str(row.get("flags", "")).split() if flag.startswith(f"{row['stage']}:")]
+    return "  ".join([head, row["file"], *own, row.get("url", "")]).rstrip()
 
 
 def dead_letters(out: Path) -> list[str]:

@@ -35,6 +35,7 @@ def write(out: Path) -> Path:
         rejected=rejected_samples(out),
         kept=kept_samples(out),
         training=training(out),
+        contamination=funnel.contamination(out),
         share=lambda part, whole: 100 * part / whole if whole else 0,
     )
     path = out / "report.html"
