@@ -138,7 +138,7 @@ def _of_set(name: str, contents: Contents, tally: SetTally, judged: Counter[str]
     return {
         "name": name,
         "ngram": contents.ngrams[name],
-        "items": contents.items_holding(name, keys)[:ITEMS],
+        "items": items,
         "short": judged["short"],
         "dirty": judged["dirty"],
         "dirty_share": judged["dirty"] / items,
@@ -209,7 +209,7 @@ def _example(row: Row, keys: list[int], contents: Contents, name: str, *, common
         "url": row["url"],
         "passage": _passage(row, place)[:PASSAGE],
         "grams": len(keys),
-        "items": items,
+        "items": contents.items_holding(name, keys)[:ITEMS],
         "common": common,
     }
 

@@ -126,8 +126,8 @@ def _load(name: str, sha256: str) -> Contents:
     read = pq.read_table(storage.source(path), use_threads=False)
     names = list(dict.fromkeys(read["set"].to_pylist()))
     columns = [read[column].to_pylist() for column in ("set", "file", "words", "ngram")]
-    ends = np.cumsum([0, *(len(keys) for keys in read["grams"])])
-    flat = read["grams"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    lists = read["grams"].combine_chunks()
+    ends, flat = lists.offsets.to_numpy(), lists.values.to_numpy(zero_copy_only=False)
     items: dict[str, list[tuple[str, int, Hashes]]] = {name: [] for name in names}
     ngrams: dict[str, int] = {}
     for row, (set_, file, words, ngram) in enumerate(zip(*columns, strict=True)):
