@@ -18,8 +18,9 @@ def test_every_kind_of_stage_but_a_first_half_is_a_verb_with_a_help():
 
 
 def test_the_verbs_of_a_recipe_come_first_and_in_its_order():
-    first = ("extract", "filter", "dedup", "lines", "score", "decontaminate", "tokenize", "pack")
-    assert stages.VERBS == (*first, "crawl", "links")
+    of_a_recipe = ("extract", "filter", "dedup", "lines", "score", "decontaminate", "tokenize", "pack")
+    assert stages.VERBS[:8] == of_a_recipe
+    assert stages.VERBS[8:] == ("crawl", "links")
 
 
 @pytest.mark.parametrize("command", stages.commands.registered_commands, ids=lambda command: command.name)
