@@ -82,7 +82,7 @@ def texts(number: int, folder: str, lost: Container[int] = ()) -> Iterator[Pair]
     rules = plan.built(Dedup, "dedup")
     unsigned = bytes(1 + KEY * layout.bands)
     packed = (
-        text + (b"\1" + b"".join(key[1:] for key in keys) if keys else unsigned) + node
+        text + (b"\1" + keys if keys else unsigned) + node
         for row, (text, node, keys) in enumerate(signatures.entries(plan, number, rules))
         if row not in lost
     )

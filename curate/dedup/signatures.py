@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +122,21 @@ def read_part(plan: Plan, number: int) -> SignaturePart:
         return SignaturePart(pq.read_table(source, use_threads=False))
 
 
-def entries(plan: Plan, number: int, settings: Dedup) -> Iterator[tuple[bytes, Node, list[bytes]]]:
-    """Yields the text hash, the node and the band keys of each document of a part; no keys without a signature."""
-    for node, row in _nodes(plan, number, settings, "text_hash"):
-        values = np.frombuffer(row["signature"] or b"", "<u4")
-        yield row["text_hash"], node, minhash.band_keys(values, settings) if len(values) else []
+def entries(plan: Plan, number: int, settings: Dedup) -> Iterator[tuple[bytes, Node, bytes]]:
+    """Yields the text hash, the node and the band keys of each document of a part, 8 bytes a key.
+
+    A document without a signature has no keys.
+    """
+    rows = _nodes(plan, number, settings, "text_hash")
+    while batch := list(islice(rows, BATCH_ROWS)):
+        signed = np.frombuffer(b"".join(row["signature"] or b"" for _, row in batch), "<u4")
+        values = signed.reshape(-1, settings.bands * settings.rows)
+        keys = minhash.band_hashes(values, settings).astype(">u8").tobytes()
+        start = 0
+        for node, row in batch:
+            end = start + (8 * settings.bands if row["signature"] else 0)
+            yield row["text_hash"], node, keys[start:end]
+            start = end
 
 
 def addresses(plan: Plan, number: int) -> Iterator[tuple[bytes | None, datetime | None, Node]]:
