@@ -168,12 +168,12 @@ def print_outcomes(measured: dict[str, Any], console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("by")
     for row in measured["defects"]:
-        recall, by = row["recall"], ", ".join(f"{number:,} {reason}" for reason, number in row["stages"].items())
+        recall, by = row["recall"], [f"{number:,} {reason}" for reason, number in row["stages"].items()]
         counts = (f"{number:,}" for number in (recall["of"], row["removed"], row["mended"]))
         if not row["kind"]:
             table.add_section()
         name = Text(f"  {plain(row['kind'])}" if row["kind"] else row["defect"], style="" if row["kind"] else "bold")
-        table.add_row(name, *counts, *_percent_within(recall), Text(by if row["kind"] else ""))
+        table.add_row(name, *counts, *_percent_within(recall), Text(_first(by) if row["kind"] else ""))
     console.print(table)
     table = Table(title="rules: what they removed", title_justify="left")
     table.add_column("rule")
@@ -206,6 +206,11 @@ OUTCOMES = {  # the fields of outcomes, in words
     "items_left": "items of tasks left whole",
     "leak_words_lost": "words lost of the clean text around them",
 }
+
+
+def _first(rules: list[str], most: int = 3) -> str:
+    """Returns the first of some rules, and how many more there are."""
+    return ", ".join(rules[:most]) + (f" and {len(rules) - most} more" if len(rules) > most else "")
 
 
 def _percent_within(value: dict[str, Any]) -> tuple[str, str]:

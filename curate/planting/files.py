@@ -66,11 +66,11 @@ def make(
     _check_folder(out, replace=replace)
     if request.data is not None:
         check_apart(request.data, out)
-    items = leaks.read(request.leaks_from, request.data, planting.seed) if planting.leaks else ()
+    leaking = leaks.read(request.leaks_from, request.data, planting.seed) if planting.leaks else leaks.Leaks()
     source = read(request.documents, out, planting.max_words, warn=warn)
     others = read(request.others, out, 1 << 30, warn=warn) if request.others and planting.other_language else None
     clean, apart = held_out(source.documents, planting.held_out, planting.seed)
-    planted = plant(clean, planting, items, others.documents if others else None)
+    planted = plant(clean, planting, leaking.items, others.documents if others else None)
     truth = [truth_of(document) for document in planted]
     rows = {
         "clean": [_row(document) for document in clean],
@@ -83,7 +83,7 @@ def make(
         "format": FORMAT,
         "version": VERSION,
         "planting": settings.to_table(planting),
-        "inputs": _inputs(request, source, others),
+        "inputs": _inputs(source, others, leaking),
         "clean": {**_sizes(clean), "whole": source.whole, "repeated": source.repeated, "unread": source.unread},
         "planted": {**_sizes(planted), "defects": _defects(planted)},
         "held_out": _sizes(apart),
@@ -168,11 +168,11 @@ def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
 
 
-def _inputs(request: Request, source: Read, others: Read | None) -> dict[str, Any]:
+def _inputs(source: Read, others: Read | None, leaking: leaks.Leaks) -> dict[str, Any]:
     return {
         "documents": source.inputs,
         "others": others.inputs if others else "the mini-web",
-        "leaks_from": request.leaks_from or leaks.GENERATED,
+        "leaks_from": leaking.inputs,
     }
 
 

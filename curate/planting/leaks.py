@@ -10,6 +10,7 @@ from curate.evaluate import tasks
 from curate.inputs.forms import form_of
 from curate.inputs.rows import numbered_rows
 from curate.planting.slots import Draw, Seeded
+from curate.storage.writing import sha256_of
 
 GENERATED = ("arithmetic", "scramble")  # where no set is named
 ANSWERS = ("answer", "continuation")  # columns, where a row has a context
@@ -33,18 +34,30 @@ class Item:
     text: str  # the context with the right answer
 
 
-def read(names: Sequence[str], data: Path | None, seed: int) -> tuple[Item, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaks:
+    """The items that may leak, and where they come from."""
+
+    items: tuple[Item, ...] = ()
+    inputs: tuple[dict[str, Any], ...] = ()  # of each task: its name, and the name and digest of each of its files
+
+
+def read(names: Sequence[str], data: Path | None, seed: int) -> Leaks:
     """Returns the items of tasks by name or TOML file, or of files of rows; without names, of generated tasks.
 
-    data: the folder that holds the files of tasks.
+    data: the folder that holds the files of tasks. The order of the names does not matter.
     """
     items: list[Item] = []
-    for name in dict.fromkeys(tasks.expand([*names] or [*GENERATED])):
+    inputs: list[dict[str, Any]] = []
+    for name in sorted({*tasks.expand([*names] or [*GENERATED])}):
         if form_of(name) and not name.endswith(".toml"):
-            items += _of_rows(Path(name))
+            files, own = (name,), [*_of_rows(Path(name))]
         else:
-            items += _of_task(name, data, seed)
-    return tuple(items)
+            files, own = _of_task(name, data, seed)
+        items += own
+        facts = [{"name": Path(file).name, "digest": sha256_of(Path(file))} for file in files]
+        inputs.append({"name": own[0].task, "files": facts})
+    return Leaks(items=tuple(items), inputs=tuple(inputs))
 
 
 def passages(items: Sequence[Item], number: int, inserted: int, seeded: Seeded) -> list[list[Item]]:
@@ -76,12 +89,13 @@ def _endless(items: Sequence[Item], seeded: Seeded) -> Iterator[Item]:
         turn += 1
 
 
-def _of_task(name: str, data: Path | None, seed: int) -> Iterator[Item]:
+def _of_task(name: str, data: Path | None, seed: int) -> tuple[tuple[str, ...], list[Item]]:
+    """Returns the files and the items of a task."""
     own = name.endswith(".toml")
     generated = not own and (task := tasks.bundled().get(name)) is not None and tasks.is_generated(task)
     task = tasks.read_task(name, None if generated else data)
-    for number, example in enumerate(tasks.examples(task, seed)):
-        yield Item(task=task.name, number=number, text=tasks.shown_with_answer(task, example))
+    texts = [tasks.shown_with_answer(task, example) for example in tasks.examples(task, seed)]
+    return task.items, [Item(task=task.name, number=number, text=text) for number, text in enumerate(texts)]
 
 
 def _of_rows(path: Path) -> Iterator[Item]:

@@ -14,6 +14,7 @@ from curate.planting.config import Planting
 from curate.planting.files import Request
 from curate.stage.plan import Plan
 from curate.storage import together
+from curate.storage.writing import sha256_of
 
 SENTENCES = ["The river rose over its banks in the night of day {}.", "Nobody woke before the mill {} was gone.", "{}"]
 
@@ -96,6 +97,8 @@ def test_items_of_the_users_are_planted(folder, tmp_path):
     request = Request(documents=(str(folder / "a.jsonl"),), leaks_from=(str(tmp_path / "items.jsonl"),))
     record = files.make(request, Planting(), tmp_path / "plant")
     assert record["leaked_items"] == {"items.jsonl": 2}
+    (source,) = record["inputs"]["leaks_from"]
+    assert source["files"] == [{"name": "items.jsonl", "digest": sha256_of(tmp_path / "items.jsonl")}]
     leaked = [one for one in files.read_truth(tmp_path / "plant") if one.defect == "leak"]
     assert {text for one in leaked for text in one.added} == {"Paris lies in France", "Rome: Italy"}
 
