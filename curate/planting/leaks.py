@@ -49,6 +49,7 @@ def read(names: Sequence[str], data: Path | None, seed: int) -> Leaks:
     """
     items: list[Item] = []
     inputs: list[dict[str, Any]] = []
+    files: tuple[str, ...]
     for name in sorted({*tasks.expand([*names] or [*GENERATED])}):
         if form_of(name) and not name.endswith(".toml"):
             files, own = (name,), [*_of_rows(Path(name))]
