@@ -54,6 +54,14 @@ File = Annotated[
     Path | None,
     typer.Option("-o", "--out", metavar="FILE.json", parser=local_path, help="Write the result, and FILE.png."),
 ]
+Clean = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        parser=readable_path,
+        help="The clean.jsonl of curate decontaminate: give the accuracy on clean items too.",
+    ),
+]
 Normalise = Annotated[
     str | None, typer.Option(help="Compare by sum, per_token, per_byte or unconditional.", show_default="each task's")
 ]
@@ -76,6 +84,7 @@ def evaluate(
     normalise: Normalise = None,
     perplexity: Perplexity = None,
     stride: Stride = None,
+    clean: Clean = None,
     precision: Precision = "fp32",
     device: Device = "auto",
     out: File = None,
@@ -90,13 +99,20 @@ def evaluate(
     places, names = _parted(words, has_text=perplexity is not None)
     induction = evaluation.INDUCTION in names
     chosen = evaluation.read_tasks([name for name in names if name != evaluation.INDUCTION], data, options)
+    lists = evaluation.read_clean(clean, chosen, seed) if clean else None
     _check_files(out, replace=replace)
     loaded = [
         models.load(place, name, precision=precision, device=device)
         for place, name in zip(places, models.names(places), strict=True)
     ]
     made = evaluation.evaluate(
-        loaded, chosen, options, induction=induction, text=perplexity, report=lambda line: say(errors, line)
+        loaded,
+        chosen,
+        options,
+        induction=induction,
+        text=perplexity,
+        clean=lists,
+        report=lambda line: say(errors, line),
     )
     if json:
         print_json(evaluation.as_json(made))
@@ -162,6 +178,8 @@ def _write(out: Path, made: "Evaluation", *, quiet: bool) -> None:
 def _print(made: "Evaluation") -> None:
     if made.results:
         _print_tasks(made)
+    if made.clean:
+        _print_clean(made)
     for one in made.induction:
         title = f"loss on a random string of {one.tokens} tokens {one.first.value:.3f}, on its repetition"
         say(console, f"induction  {one.model}: {title} {one.second.value:.3f}: {_difference(one)}")
@@ -196,6 +214,16 @@ def _print_tasks(made: "Evaluation") -> None:
     console.print(gold)
     for line in _faults(made.results):
         say(console, line)
+
+
+def _print_clean(made: "Evaluation") -> None:
+    """Prints the accuracy on the clean items of each task beside that on all items."""
+    table = _table("accuracy on the items of which the training text holds no gram", "clean", "on clean", "change")
+    for one in made.clean:
+        start = (Text(plain(one.task)), str(one.shots), f"{one.items:,}", Text(plain(one.model)))
+        change = "-" if one.change is None else f"{one.change:+.1%}"
+        table.add_row(*start, f"{one.clean:,} ({one.clean_share:.1%})", _number(one.on_clean), change)
+    console.print(table)
 
 
 def _table(title: str, *columns: str) -> Table:

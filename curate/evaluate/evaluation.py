@@ -14,8 +14,9 @@ from curate.errors import SettingsError, UserError
 from curate.evaluate import bootstrap, generated, incontext, perplexity, tasks
 from curate.evaluate.config import NORMALISATIONS, Task
 from curate.evaluate.encoding import joint
+from curate.evaluate.examples import clean_items
 from curate.evaluate.incontext import Induction, Positions
-from curate.evaluate.measures import Result, result
+from curate.evaluate.measures import CleanSubset, Result, clean_subset, result
 from curate.evaluate.models import Model
 from curate.evaluate.perplexity import Perplexity
 from curate.evaluate.score import Scores, score, with_answers
@@ -66,6 +67,7 @@ class Evaluation:
     induction: list[Induction] = field(default_factory=list)
     positions: list[Positions] = field(default_factory=list)
     perplexity: list[Perplexity] = field(default_factory=list)
+    clean: list[CleanSubset] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # what was asked for and cannot be measured
 
 
@@ -95,6 +97,21 @@ def read_tasks(names: Sequence[str], data: Path | None, settings: Settings) -> l
     return chosen
 
 
+def read_clean(path: Path, chosen: Sequence[Task], seed: int) -> dict[str, list[bool]]:
+    """Returns of each task that a list of clean and dirty items names whether its items are clean.
+
+    SettingsError where the list has another number of items than the task.
+    """
+    lists = clean_items(path, [task.name for task in chosen])
+    for task in chosen:
+        listed, count = len(lists.get(task.name, ())), len(tasks.examples(task, seed))
+        if task.name in lists and listed != count:
+            raise SettingsError(
+                f"{path}: lists {listed:,} items of {task.name}, which has {count:,}; give it its files"
+            )
+    return lists
+
+
 def evaluate(
     models: Sequence[Model],
     chosen: Sequence[Task],
@@ -102,16 +119,21 @@ def evaluate(
     *,
     induction: bool = False,
     text: Path | None = None,
+    clean: Mapping[str, Sequence[bool]] | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> Evaluation:
     """Returns the numbers of every model; report: called with a line for each of them.
 
     induction: with the loss on repeated random strings. text: an output or a file whose bits per byte are measured.
+    clean: of tasks, by name, whether each item is clean; the accuracy on these is given beside that on all.
     """
     made = Evaluation(settings=settings, models=[model.facts for model in models])
     made.tasks = [facts(task) for task in chosen]
     for task, shots, model in product(chosen, settings.shots, models):
-        made.results.append(run(model, task, shots, settings))
+        scores, whole = scored(model, task, shots, settings)
+        made.results.append(whole)
+        if clean and task.name in clean:
+            made.clean.append(clean_subset(scores, whole, clean[task.name], settings.seed))
         report(f"{task.name}, {demonstrations(shots)}: {model.name}")
     for model in models:
         if induction:
@@ -222,6 +244,7 @@ def as_json(made: Evaluation) -> dict[str, Any]:
         "versions": versions(),
         "bootstrap": {"draws": bootstrap.DRAWS, "level": bootstrap.LEVEL},
         **asdict(made),
+        "clean": [asdict(one) | {"clean_share": one.clean_share} for one in made.clean],
         "results": [asdict(one) | {"reported": one.reported and asdict(one.reported)} for one in made.results],
         "induction": [asdict(one) | {"at_chance": one.at_chance} for one in made.induction],
         "positions": [asdict(one) | {"at_chance": one.at_chance} for one in made.positions],

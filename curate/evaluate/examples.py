@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -76,6 +76,29 @@ def read(files: tuple[str, ...], task: Task) -> tuple[Example, ...]:
     if not examples:
         raise UserError(f"{', '.join(files)}: no item of {task.name} in it")
     return tuple(examples)
+
+
+def clean_items(path: Path, names: Sequence[str]) -> dict[str, list[bool]]:
+    """Returns of each of these sets whether its items are clean, in order, as curate decontaminate lists them.
+
+    A set that the file does not list is left out. SettingsError where the file is no such list, or lists none of them.
+    """
+    lists: dict[str, list[bool]] = {}
+    for number, line in enumerate(text_lines(path), start=1):
+        try:
+            row = json.loads(line)
+            name, item, verdict = row["set"], row["item"], row["verdict"]
+            verdicts = lists.setdefault(name, [])
+            if item != len(verdicts) or verdict not in ("clean", "dirty"):
+                raise ValueError
+        except (ValueError, KeyError, TypeError):
+            mend = "--clean takes the file clean.jsonl of curate decontaminate"
+            raise SettingsError(f"{path}, line {number}: no verdict on the next item of a set; {mend}") from None
+        verdicts.append(verdict == "clean")
+    if not any(name in lists for name in names):
+        mend = "call a set as the task is called"
+        raise SettingsError(f"{path}: lists {_some(list(lists))}, and none of {_some(list(names))}; {mend}")
+    return {name: lists[name] for name in names if name in lists}
 
 
 def _of_file(path: Path, task: Task) -> Iterator[Example]:

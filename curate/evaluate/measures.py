@@ -1,7 +1,7 @@
 """The numbers of a task, each with its bootstrap interval: accuracy, and what the model says of the right answer."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,43 @@ class Result:
     def reported(self) -> Estimate | None:
         """Returns the accuracy that stands in the table."""
         return self.accuracy.get(self.normalise)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanSubset:
+    """The accuracy of a model on the clean items of a task, of which no gram is in the training text (GPT-3, C)."""
+
+    model: str
+    task: str
+    shots: int | str
+    items: int
+    clean: int  # of the items
+    accuracy: Estimate | None  # on all items
+    on_clean: Estimate | None
+    change: float | None  # of the accuracy, from all items to the clean ones, as a share; figure 4.2 of the paper
+
+    @property
+    def clean_share(self) -> float:
+        """Returns the share of the items that are clean."""
+        return self.clean / self.items if self.items else 0.0
+
+
+def clean_subset(scores: Scores, whole: Result, clean: Sequence[bool], seed: int) -> CleanSubset:
+    """Returns the accuracy on the clean items of a task beside that on all; clean: of each item of the task."""
+    items = [item for item in scores.items if clean[item.number]]
+    right = _right(items, whole.form).get(whole.normalise, [])
+    on_clean = bootstrap.mean(right, seed, f"{whole.task}/{whole.shots}/{whole.normalise}/clean")
+    every = whole.reported
+    return CleanSubset(
+        model=whole.model,
+        task=whole.task,
+        shots=whole.shots,
+        items=whole.items,
+        clean=len(items),
+        accuracy=every,
+        on_clean=on_clean,
+        change=on_clean.value / every.value - 1 if every and on_clean and every.value else None,
+    )
 
 
 def result(
