@@ -105,15 +105,8 @@ def evaluate(
         models.load(place, name, precision=precision, device=device)
         for place, name in zip(places, models.names(places), strict=True)
     ]
-    made = evaluation.evaluate(
-        loaded,
-        chosen,
-        options,
-        induction=induction,
-        text=perplexity,
-        clean=lists,
-        report=lambda line: say(errors, line),
-    )
+    more: dict[str, Any] = {"induction": induction, "text": perplexity, "clean": lists}
+    made = evaluation.evaluate(loaded, chosen, options, **more, report=lambda line: say(errors, line))
     if json:
         print_json(evaluation.as_json(made))
     else:
