@@ -229,9 +229,9 @@ class _Measure:
         return portion(lost, whole)
 
 
-def _unlikeness(one: Truth) -> tuple[bool, float, str]:
-    """Returns what sorts an original before its copies, and these by their similarity to it."""
-    return one.defect != CLEAN, -(one.jaccard or 0), one.id
+def _unlikeness(one: Truth) -> tuple[bool, float, bool, str]:
+    """Returns what sorts an original before its copies, and these by their likeness to it."""
+    return one.defect != CLEAN, -(one.jaccard or 0), one.kind != "exact", one.id
 
 
 def write(outcomes: Outcomes, path: Path) -> None:

@@ -67,6 +67,16 @@ def test_of_a_document_and_its_copies_one_should_stay(removed, recalled, replace
         assert rule.precision.number == copies + replaced
 
 
+def test_an_exact_copy_stands_in_before_a_respelled_one():
+    rows = [
+        truth("a"),
+        truth("a1", "duplicate", "respelled", "a", jaccard=1.0),
+        truth("a2", "duplicate", "exact", "a", jaccard=1.0),
+    ]
+    outcomes = measured(rows, {"a": "dedup.exact"})
+    assert [outcome(outcomes, "duplicate", kind).removed for kind in ("exact", "respelled")] == [1, 0]
+
+
 def test_copies_are_split_at_the_similarity_of_the_run():
     outcomes = measured(FAMILY, {"a1": "dedup.exact"})
     above, below = (outcome(outcomes, "duplicate", f"Jaccard {side} 0.75") for side in ("from", "below"))
