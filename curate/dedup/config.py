@@ -78,7 +78,8 @@ class Lines:
     """What is cut out of documents because other documents have it too.
 
     Spans are C4's (arXiv:1910.10683, section 2.2): three sentences that occurred before. Furniture is what many
-    documents of a host share; CCNet (arXiv:1911.00359) counts paragraphs over all hosts.
+    documents of a host share; CCNet (arXiv:1911.00359) counts paragraphs over all hosts. Substrings are those of Lee et
+    al. (arXiv:2107.06499), who take 50 tokens of a tokenizer.
     """
 
     spans: bool = True  # whether spans that occurred before are cut
@@ -87,10 +88,14 @@ class Lines:
     furniture: bool = False  # whether lines that many documents of a host share are cut
     host_documents: int = 10  # documents of a host that have a line, at least, where it is furniture
     host_share: float = 0.1  # their share of the documents of the host, at least, in (0, 1]
+    substrings: bool = False  # whether passages of many tokens that another document has word for word are cut
+    tokens: int = 50  # of such a passage, at least: words between blanks, or letters of scripts without blanks
     min_chars: int = 200  # characters that are left of a document of which something was cut, else it is rejected
 
     def __post_init__(self) -> None:
-        check(self.spans or self.furniture, "lines has nothing to do: set spans or furniture, or leave the table out")
+        kinds = (self.spans, self.furniture, self.substrings)
+        check(any(kinds), "lines has nothing to do: set spans, furniture or substrings, or leave the table out")
+        check(self.tokens >= 10, f"tokens is at least 10, so that passages are no phrases, got {self.tokens}")
         check(self.sentences >= 1, f"sentences is at least 1, got {self.sentences}")
         check(self.host_documents >= 2, f"host_documents is at least 2, got {self.host_documents}")
         check(0 < self.host_share <= 1, f"host_share lies in (0, 1], got {self.host_share}")

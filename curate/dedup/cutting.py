@@ -1,8 +1,9 @@
 """Texts as lines and sentences, and texts without some of them."""
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from curate.dedup.minhash import text_hash
 from curate.text.sentences import sentences
@@ -40,29 +41,47 @@ def sentence_keys(text: str) -> list[bytes]:
     return [text_hash(sentence) for line in lines(text) for sentence in _sentences(line)]
 
 
-def without(text: str, cut_lines: Container[int], cut_sentences: Container[int]) -> str:
+def without(
+    text: str, cut_lines: Container[int], cut_sentences: Container[int], cut: Sequence[tuple[int, int]] = ()
+) -> str:
     """Returns a text without these lines and sentences, by their numbers in `line_keys` and `sentence_keys`.
 
-    A line of which nothing is left goes, and of the blank lines around it one remains.
+    cut: places that go too, in order, each from a character to another. A line of which nothing is left goes, and of
+    the blank lines around it one remains.
 
     >>> without("Home\\n\\nOne. Two. Three.\\n\\nMore\\n\\nEnd", {0, 4}, {2})
     'One. Three.\\n\\nEnd'
     """
     kept: list[str] = []
-    number, gap = 0, False  # of the next sentence; whether a line was cut since the last one that was kept
+    gone = bytearray(len(text))
+    for begin, stop in cut:
+        gone[begin:stop] = bytes([1]) * (stop - begin)
+    start, number, gap = 0, 0, False  # of the next line and sentence; whether a line was cut since the last that stays
     for place, line in enumerate(lines(text)):
         pieces = _sentences(line)
-        stay = [piece for at, piece in enumerate(pieces, number) if at not in cut_sentences]
-        number += len(pieces)
-        whole = len(stay) == len(pieces)
-        if place in cut_lines or (pieces and not "".join(stay).strip()):
+        begins = [*accumulate(map(len, pieces), initial=start)]
+        stay = [
+            _left(piece, gone, begin)
+            for at, (piece, begin) in enumerate(zip(pieces, begins, strict=False), number)
+            if at not in cut_sentences
+        ]
+        start, number = start + len(line.text) + 1, number + len(pieces)
+        rest = "".join(stay) if pieces else line.text
+        if place in cut_lines or (pieces and not rest.strip()):
             gap = True
         elif not (gap and not line.text.strip() and (not kept or not kept[-1].strip())):
-            kept.append(line.text if whole else "".join(stay).rstrip())
+            kept.append(line.text if rest == line.text else rest.rstrip())
             gap = gap and not line.text.strip()
     while gap and kept and not kept[-1].strip():
         kept.pop()
     return "\n".join(kept)
+
+
+def _left(piece: str, gone: bytearray, begin: int) -> str:
+    """Returns what is left of a piece of a text that begins there; gone: 1 for each character of the text that goes."""
+    if gone.find(1, begin, begin + len(piece)) < 0:
+        return piece
+    return "".join(letter for letter, goes in zip(piece, gone[begin : begin + len(piece)], strict=True) if not goes)
 
 
 def _sentences(line: Line) -> list[str]:

@@ -23,13 +23,14 @@ def span_keys(keys: list[bytes], size: int) -> Iterator[bytes]:
         yield hashlib.blake2b(b"".join(keys[place : place + size]), digest_size=HASH).digest()
 
 
-def occurrences(documents: Iterable[tuple[Node, str]], size: int, partitions: int, width: int) -> Iterator[Pair]:
-    """Yields (partition, records) for the spans of documents, given by node, of `width` bytes, and text."""
-    packed = (
-        key + node + place.to_bytes(PLACE)
-        for node, text in documents
-        for place, key in enumerate(span_keys(sentence_keys(text), size))
-    )
+def spans_of(text: str, size: int) -> Iterator[tuple[int, bytes]]:
+    """Yields place and hash of each span of a text."""
+    yield from enumerate(span_keys(sentence_keys(text), size))
+
+
+def occurrences(found: Iterable[tuple[Node, int, bytes]], partitions: int, width: int) -> Iterator[Pair]:
+    """Yields (partition, records) for spans, given by node, of `width` bytes, place and hash."""
+    packed = (key + node + place.to_bytes(PLACE) for node, place, key in found)
     for partition, blob in split_by_hash(unpack(packed, HASH + width + PLACE), 0, partitions):
         yield partition.to_bytes(4), blob
 

@@ -1,6 +1,7 @@
 """Follows one document through the parts of all stages, and lists the inputs that failed."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from curate.stage.record import read_stage
 from curate.tokens import load
 
 Row = dict[str, Any]
+TEXT, LONG = "text", ("text", "ids")  # columns that no row of `of` has
+SHOWN = 60  # characters that are shown of what was changed
 PASSAGE = 40  # tokens that are shown of a document
 OTHER_NAMES = {"url": "fetch_url", "id": "dedupe_key"}  # the names that these columns have in the parts about links
 
@@ -51,7 +54,23 @@ def _ids(out: Path, name: str) -> list[bytes]:
 
 def _verdicts(out: Path, column: str, values: list[Any]) -> list[Row]:
     named = tables(out, letters=column == "url") if values else ()
-    return [row for stage, folder, name in named for row in _matches(folder, name, stage, column, values)]
+    rows = (row for stage, folder, name in named for row in _matches(folder, name, stage, column, values))
+    return [*_changes(rows)]
+
+
+def _changes(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yields rows without their texts, but with what has changed in a text since the stage before."""
+    before: dict[str, str] = {}
+    for row in rows:
+        text = row.pop(TEXT, None)
+        if text is not None:
+            old = before.get(row["id"], text)
+            if old != text:
+                pairs = enumerate(zip(old, text, strict=False))
+                start = next((place for place, (one, other) in pairs if one != other), min(len(old), len(text)))
+                row |= {"characters": len(text), "characters_before": len(old), "changed": old[start : start + SHOWN]}
+            before[row["id"]] = text
+        yield row
 
 
 def _matches(folder: Path, name: str, stage: str, column: str, values: list[Any]) -> list[Row]:
@@ -61,11 +80,13 @@ def _matches(folder: Path, name: str, stage: str, column: str, values: list[Any]
     if name.startswith("failed-"):
         return [{**row, "stage": stage, "verdict": "failed"} for row in table.to_pylist()]
     rows = []
-    for row in table.drop([long for long in ("text", "ids") if long in table.column_names]).to_pylist():
+    texts = table["text"].to_pylist() if KINDS[stage].leaves == "documents" and "text" in table.column_names else []
+    for number, row in enumerate(table.drop([long for long in LONG if long in table.column_names]).to_pylist()):
         if KINDS[stage].leaves == "decisions" and not name.startswith("rejected-") and not row["kept"]:
             continue  # the rejection says the same
         verdict = "rejected" if name.startswith("rejected-") else "kept"
-        rows.append({**_printable(row), "stage": stage, "verdict": verdict, "file": f"{folder.name}/{name}"})
+        own = {TEXT: texts[number]} if texts else {}
+        rows.append({**_printable(row), **own, "stage": stage, "verdict": verdict, "file": f"{folder.name}/{name}"})
     return rows
 
 
@@ -129,7 +150,10 @@ def line(row: Row) -> str:
     if KINDS[row["stage"]].leaves == "shards":
         return f"{head}  tokens {row['offset']} to {row['offset'] + row['tokens']} of {row['file']}"
     own = [flag for flag in str(row.get("flags", "")).split() if flag.startswith(f"{row['stage']}:")]
-    return "  ".join([head, row["file"], *own, row.get("url", "")]).rstrip()
+    changed = ""
+    if "changed" in row:
+        changed = f"  {row['characters_before']:,} characters became {row['characters']:,}, from {row['changed']!r} on"
+    return "  ".join([head, row["file"], *own, row.get("url", "")]).rstrip() + changed
 
 
 def dead_letters(out: Path) -> list[str]:

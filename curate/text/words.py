@@ -10,6 +10,7 @@ Letters and marks are those of Python's `unicodedata`; one that its Unicode vers
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -65,6 +66,15 @@ def words(text: str, rule: str = TEXT) -> list[bytes]:
             return _encoded(_found(fold(text)))
         text = _caseless(text)
     return text.encode().translate(ASCII).split()
+
+
+def places(text: str) -> Iterator[int]:
+    """Yields where the words of a text begin by the rule "none".
+
+    >>> [*places("One 第1条")]
+    [0, 4, 5, 6]
+    """
+    return (word.start() for word in _patterns().unfolded.finditer(text))
 
 
 def comparable(text: str, rule: str = TEXT) -> bytes:

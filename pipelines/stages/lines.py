@@ -1,7 +1,7 @@
-"""Documents to documents without what others have too: spans of sentences that occurred before, furniture of hosts.
+"""Documents to documents without what others have too: spans of sentences, long passages, furniture of hosts.
 
-Every text is read twice. First its spans and lines become hashes, which are shuffled in blobs with numbers only, and
-come back as places; then the places are cut.
+Every text is read several times. First its spans and lines become hashes, which are shuffled in blobs with numbers
+only, and come back as places; passages take two such rounds. Then the places are cut.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,8 +11,8 @@ from pathlib import Path
 import apache_beam as beam
 
 from curate import settings, storage
-from curate.dedup import furniture, signatures, spans
-from curate.dedup.candidates import Grouped, Pair
+from curate.dedup import counting, furniture, signatures, spans, substrings
+from curate.dedup.candidates import HASH, Grouped, Pair
 from curate.dedup.clusters import PLAIN, RANK, Node, make_node
 from curate.dedup.config import Lines
 from curate.dedup.cutting import without
@@ -30,7 +30,7 @@ from curate.stage.record import done
 
 COLUMNS = ("id", "url", "source", "timestamp", "quality", "text")  # of a document, as many as its hashes need
 PARTITION, LEAST = 16 << 20, 16  # bytes of input for each partition of the hashes, and partitions at least
-SPANS, TOTALS = b"s", b"t"  # the first byte of what a part is sent
+SPANS, PASSAGES, TOTALS, ANCHORS = b"s", b"p", b"t", b"a"  # the first byte of what a part is sent
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -58,11 +58,22 @@ class Cut(beam.PTransform):  # type: ignore[misc]
         sent = [numbers | "Every part" >> beam.Map(empty)]
         if rules.spans:
             occurred = numbers | "Spans" >> beam.FlatMap(spans_of, folder) | "By span" >> beam.GroupByKey()
-            sent.append(occurred | "That occurred before" >> beam.FlatMap(repeats, self.node, rules.within))
+            sent.append(occurred | "That occurred before" >> beam.FlatMap(repeats, self.node, SPANS, rules.within))
+        if rules.substrings:
+            sent.append(self._passages(numbers))
         if rules.furniture:
             counted = numbers | "Lines" >> beam.FlatMap(counts_of, folder) | "By line" >> beam.GroupByKey()
-            sent.append(counted | "In many documents" >> beam.FlatMap(totals, rules.host_documents))
+            sent.append(counted | "In many documents" >> beam.FlatMap(totals, TOTALS, rules.host_documents, HASH))
         return sent | "Places" >> beam.Flatten() | "By part" >> beam.GroupByKey() | "Cut" >> beam.Map(make_part, folder)
+
+    def _passages(self, numbers: beam.PCollection) -> beam.PCollection:
+        """Returns where passages begin that occurred before; only windows whose anchors others have are hashed."""
+        anchored = numbers | "Anchors" >> beam.FlatMap(anchors_of, self.folder) | "By anchor" >> beam.GroupByKey()
+        shared = anchored | "In two documents" >> beam.FlatMap(totals, ANCHORS, 2, substrings.ANCHOR)
+        every = numbers | "Each part" >> beam.Map(empty)
+        read = (every, shared) | "Shared anchors" >> beam.Flatten() | "Anchors by part" >> beam.GroupByKey()
+        windows = read | "Windows" >> beam.FlatMap(windows_of, self.folder) | "By window" >> beam.GroupByKey()
+        return windows | "Passages" >> beam.FlatMap(repeats, self.node, PASSAGES, False)
 
 
 def part_numbers(folder: str) -> Iterator[int]:
@@ -84,13 +95,43 @@ def empty(number: int) -> Pair:
 def spans_of(number: int, folder: str) -> Iterator[Pair]:
     """Yields (partition, records) for the spans of a part's documents."""
     plan = load_plan(storage.path(folder))
-    rules, partitions = plan.built(Lines, "lines"), plan.settings["partitions"]
-    texts = (
-        (node_of(document, number, row, plan), document.text)
-        for row, document in enumerate(documents(plan, plan.items[number]))
+    rules = plan.built(Lines, "lines")
+    found = (
+        (node, place, key)
+        for node, text in with_nodes(plan, number)
+        for place, key in spans.spans_of(text, rules.sentences)
     )
     with beating(plan.folder, number, step="reading sentences", size=plan.items[number].size):
-        yield from spans.occurrences(texts, rules.sentences, partitions, width(plan))
+        yield from spans.occurrences(found, plan.settings["partitions"], width(plan))
+
+
+def anchors_of(number: int, folder: str) -> Iterator[Pair]:
+    """Yields (partition, records) for the anchors of a part's documents."""
+    plan = load_plan(storage.path(folder))
+    texts = (document.text for document in documents(plan, plan.items[number]))
+    keys = substrings.anchor_keys(texts, plan.built(Lines, "lines").tokens)
+    with beating(plan.folder, number, step="reading passages", size=plan.items[number].size):
+        yield from counting.counts(number, keys, plan.settings["partitions"], substrings.ANCHOR)
+
+
+def windows_of(group: Grouped, folder: str) -> Iterator[Pair]:
+    """Yields (partition, records) for the windows of a part whose anchors are among those that it was sent."""
+    plan, number = load_plan(storage.path(folder)), int.from_bytes(group[0])
+    shared = substrings.sorted_anchors(counting.by_key((blob[1:] for blob in group[1]), substrings.ANCHOR))
+    size = plan.built(Lines, "lines").tokens
+    found = (
+        (node, place, key)
+        for node, text in with_nodes(plan, number)
+        for place, key in substrings.windows(text, size, shared)
+    )
+    with beating(plan.folder, number, step="comparing passages", size=plan.items[number].size):
+        yield from spans.occurrences(found, plan.settings["partitions"], width(plan))
+
+
+def with_nodes(plan: Plan, number: int) -> Iterator[tuple[Node, str]]:
+    """Yields the node and the text of each document of a part."""
+    for row, document in enumerate(documents(plan, plan.items[number])):
+        yield node_of(document, number, row, plan), document.text
 
 
 def node_of(document: Document, number: int, row: int, plan: Plan) -> Node:
@@ -106,10 +147,10 @@ def node_of(document: Document, number: int, row: int, plan: Plan) -> Node:
     return make_node(priority, document.id, number, row, rank=rank)
 
 
-def repeats(group: Grouped, node: int, within: bool) -> Iterator[Pair]:
+def repeats(group: Grouped, node: int, mark: bytes, within: bool) -> Iterator[Pair]:
     """Yields (part, marked places) for the spans of a partition that occurred before."""
     for part, places in spans.repeats(group, node, within=within):
-        yield part, SPANS + places
+        yield part, mark + places
 
 
 def counts_of(number: int, folder: str) -> Iterator[Pair]:
@@ -117,13 +158,13 @@ def counts_of(number: int, folder: str) -> Iterator[Pair]:
     plan = load_plan(storage.path(folder))
     texts = ((document.url, document.text) for document in documents(plan, plan.items[number]))
     with beating(plan.folder, number, step="counting lines", size=plan.items[number].size):
-        yield from furniture.counts(number, texts, plan.settings["partitions"])
+        yield from counting.counts(number, furniture.keys(texts), plan.settings["partitions"], HASH)
 
 
-def totals(group: Grouped, least: int) -> Iterator[Pair]:
-    """Yields (part, marked totals) for the lines and hosts of a partition that enough documents have."""
-    for part, entries in furniture.totals(group, least):
-        yield part, TOTALS + entries
+def totals(group: Grouped, mark: bytes, least: int, size: int) -> Iterator[Pair]:
+    """Yields (part, marked totals) for the keys of a partition, of `size` bytes, that enough documents have."""
+    for part, entries in counting.totals(group, least, size):
+        yield part, mark + entries
 
 
 def documents(plan: Plan, item: Item) -> Iterator[Document]:
@@ -146,10 +187,11 @@ def make_part(group: Grouped, folder: str) -> Made:
 def cut_part(plan: Plan, item: Item, blobs: Iterable[bytes]) -> None:
     """Writes the documents of an item without what is cut; blobs: what the part was sent."""
     rules = plan.built(Lines, "lines")
-    by_kind: dict[bytes, list[bytes]] = {SPANS: [], TOTALS: [], b"": []}
+    by_kind: dict[bytes, list[bytes]] = {SPANS: [], PASSAGES: [], TOTALS: [], b"": []}
     for blob in blobs:
         by_kind[blob[:1]].append(blob[1:])
-    starts, shared = spans.places(by_kind[SPANS]), furniture.by_key(by_kind[TOTALS])
+    starts, passages = spans.places(by_kind[SPANS]), spans.places(by_kind[PASSAGES])
+    shared = counting.by_key(by_kind[TOTALS], HASH)
     row = -1
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         for document in read_documents(plan, item, part.note):
@@ -159,23 +201,27 @@ def cut_part(plan: Plan, item: Item, blobs: Iterable[bytes]) -> None:
             row += 1
             lines = furniture.furniture(document.url, document.text, shared, rules)
             sentences = spans.covered(starts.get(row, ()), rules.sentences)
-            if lines or sentences:
-                cut_document(part, document, lines, sentences, rules)
+            tokens = spans.covered(passages.get(row, ()), rules.tokens)
+            if lines or sentences or tokens:
+                cut_document(part, document, lines, sentences, tokens, rules)
             else:
                 part.keep(document)
 
 
-def cut_document(part: PartWriter, document: Document, lines: set[int], sentences: set[int], rules: Lines) -> None:
-    """Writes a document without these lines and sentences, or rejects it where too little is left."""
-    rest = without(document.text, lines, sentences)
+def cut_document(
+    part: PartWriter, document: Document, lines: set[int], sentences: set[int], tokens: set[int], rules: Lines
+) -> None:
+    """Writes a document without these lines, sentences and tokens, or rejects it where too little is left."""
+    rest = without(document.text, lines, sentences, substrings.ranges(document.text, tokens))
     if len(rest.strip()) < rules.min_chars:
-        detail = f"{len(sentences)} sentences and {len(lines)} lines were cut"
+        detail = f"{len(sentences)} sentences, {len(tokens)} tokens and {len(lines)} lines were cut"
         part.reject(reject(document, "lines", Reason("lines.min_chars", len(rest.strip()), rules.min_chars, detail)))
         return
     part.keep(replace(document, text=rest), len(document.text.encode("utf-8", "replace")))
     for name, number in {
         "documents cut": 1,
         "sentences cut": len(sentences),
+        "tokens of passages cut": len(tokens),
         "furniture lines cut": len(lines),
         "characters cut": len(document.text) - len(rest),
     }.items():

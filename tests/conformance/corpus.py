@@ -22,6 +22,13 @@ weight = 0.4
 [filter.language]
 allowed = ["en"]
 
+[dedup]
+url = true
+
+[lines]
+furniture = true
+host_documents = 5
+
 [score]
 positive = ["miniweb:labels-positive.jsonl"]
 negative = ["miniweb:labels-negative.jsonl"]

@@ -5,7 +5,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.dedup import furniture
+from curate.dedup import counting, furniture
+from curate.dedup.candidates import HASH
 from curate.dedup.config import Lines
 
 HOSTS = ("http://a.example/", "https://www.a.example/", "http://b.example:8080/", "")
@@ -17,17 +18,17 @@ RULES = st.builds(
 )
 
 
-def shared_of(documents: list[tuple[str, str]], parts: int, least: int) -> list[furniture.Totals]:
+def shared_of(documents: list[tuple[str, str]], parts: int, least: int) -> list[counting.Totals]:
     """The totals that each part is sent."""
     blobs: dict[bytes, list[bytes]] = {}
     for part in range(parts):
-        for partition, blob in furniture.counts(part, documents[part::parts], 3):
+        for partition, blob in counting.counts(part, furniture.keys(documents[part::parts]), 3, HASH):
             blobs.setdefault(partition, []).insert(0, blob)
     sent: dict[int, list[bytes]] = {}
     for partition, group in blobs.items():
-        for part, entries in furniture.totals((partition, group), least):
+        for part, entries in counting.totals((partition, group), least, HASH):
             sent.setdefault(int.from_bytes(part), []).append(entries)
-    return [furniture.by_key(sent.get(part, [])) for part in range(parts)]
+    return [counting.by_key(sent.get(part, []), HASH) for part in range(parts)]
 
 
 @given(DOCUMENTS, st.integers(1, 4), RULES)

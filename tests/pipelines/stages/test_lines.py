@@ -116,6 +116,10 @@ def test_a_recipe_with_the_table_cuts_behind_dedup_and_its_shards_hold_what_is_l
     assert records["lines"].counts.bytes_kept < records["lines"].counts.bytes_read
     assert records["tokenize"].counts.bytes_read == records["lines"].counts.bytes_kept
     assert [*verify.faults(tmp_path / "out")] == []
+    (seen,) = (row for row in history.of(tmp_path / "out", "http://shop.example/7") if row["stage"] == "lines")
+    assert seen["characters"] < seen["characters_before"] == len(rows[7]["text"])
+    assert seen["changed"].startswith("Home")
+    assert "characters became" in history.line(seen)
     rejected = [
         row
         for row in rows
