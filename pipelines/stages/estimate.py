@@ -21,10 +21,12 @@ from curate.stage.record import read_stage
 VARIABLE = "CURATE_MEMORY"
 # Calibrated by tests/bench/memory.py so that no measured peak lies above the estimate. At 70 % duplicates it is
 # 1.03 to 1.1 times the peak, at 15 % up to 2.2 times: how much is duplicated is not known before the shuffle.
-SPANS, LINES = 0.65, 0.2  # bytes that lines shuffles for a byte of text: 49 a sentence, 24 a line
-PACKED = 4  # bytes of text for a byte of a user's file, at most about
 PAIRS = 2  # candidate pairs a document, each with the evidence of one end
 EVIDENCE = 0.35  # bytes of shingles a byte of text: 0.7 of a document that is compared in a cluster, as half are
+# Bytes that lines shuffles for a byte of text: 49 a sentence; 24 a line; 16 an anchor, and 69 for each token of what is
+# repeated, here a tenth of the text.
+SPANS, LINES, PASSAGES = 0.65, 0.2, 1.5
+PACKED = 4  # bytes of text for a byte of a user's file, at most about
 COPIES = {"in_memory": 3.2, "multi_processing": 7.0}  # of the payload of all shuffles, at the peak
 FIXED = {"in_memory": 350_000_000, "multi_processing": 300_000_000}  # the driver, before the first document
 WORKER = 320_000_000  # a worker process, before the first document
@@ -77,12 +79,10 @@ def check(plan: Plan, target: EngineOptions, seconds: float) -> None:
 
 def need_of_lines(text: int, rules: Lines, mode: str, workers: int) -> Need:
     """Returns the estimate of lines for so many bytes of text."""
-    largest = max(SPANS * rules.spans, LINES * rules.furniture)
+    shares = (SPANS * rules.spans, LINES * rules.furniture, PASSAGES * rules.substrings)
     processes = workers if mode == "multi_processing" else 0
-    memory = (
-        FIXED[mode] + WORKER * processes + round(COPIES[mode] * text * (SPANS * rules.spans + LINES * rules.furniture))
-    )
-    return Need(memory=memory, message=round(text * largest / processes) if processes else 0)
+    memory = FIXED[mode] + WORKER * processes + round(COPIES[mode] * text * sum(shares))
+    return Need(memory=memory, message=round(text * max(shares) / processes) if processes else 0)
 
 
 def check_lines(plan: Plan, target: EngineOptions, seconds: float) -> None:

@@ -28,6 +28,7 @@ url = true
 [lines]
 furniture = true
 host_documents = 5
+substrings = true
 
 [score]
 positive = ["miniweb:labels-positive.jsonl"]

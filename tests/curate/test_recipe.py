@@ -56,7 +56,8 @@ recipes = st.builds(
     dedup=st.builds(
         Dedup, url=st.booleans(), exact=st.booleans(), bands=st.integers(1, 256), rows=counts, similarity=shares
     ),
-    lines=st.none() | st.builds(Lines, furniture=st.booleans(), sentences=counts, within=st.booleans()),
+    lines=st.none()
+    | st.builds(Lines, furniture=st.booleans(), sentences=counts, within=st.booleans(), substrings=st.booleans()),
     score=st.none() | scores,
     pack=st.builds(Pack, max_tokens=counts, valid_fraction=st.floats(0, 0.99)),
     mixture=st.builds(Mixture, tokens=st.none() | counts),

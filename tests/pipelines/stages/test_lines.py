@@ -60,7 +60,7 @@ def cut(folder: Path, files: list[list[dict]], *settings: str, workers: int = 1)
     return {row["url"]: row["text"] for row in rows}
 
 
-BOTH = ("lines.furniture=true", "lines.host_documents=5")
+BOTH = ("lines.furniture=true", "lines.host_documents=5", "lines.substrings=true", "lines.tokens=20")
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,18 @@ def test_a_span_stays_in_one_document(tmp_path):
     for span in (NOTICE, prose(3), prose(4)):
         assert sum(span in text for text in texts.values()) == 1
     assert all(prose(number).split(".")[0] in "\n".join(texts.values()) for number in range(12))
+
+
+def test_a_passage_is_cut_word_for_word_where_its_sentences_are_others(tmp_path):
+    passage = " ".join(f"word{number}" for number in range(60))
+    own = [f"{prose(('own', number), 12)} He wrote {passage} on day {number}." for number in range(3)]
+    rows = [{"url": f"http://site{number}.example/", "text": text} for number, text in enumerate(own)]
+    assert [*cut(tmp_path / "spans", [rows]).values()] == own
+    texts = cut(tmp_path / "passages", [rows], "lines.spans=false", "lines.substrings=true")
+    assert sum(text in own for text in texts.values()) == 1
+    shared = f"steps to the harbour. He wrote {passage} on day "  # the words around the passage are the same too
+    for number, text in enumerate(own):
+        assert texts[f"http://site{number}.example/"] in (text, text.replace(shared, ""))
 
 
 def test_a_document_of_which_too_little_is_left_is_rejected_with_the_number(tmp_path):
@@ -106,7 +118,7 @@ def test_a_recipe_with_the_table_cuts_behind_dedup_and_its_shards_hold_what_is_l
         "name": "cutting",
         "filter": {"rules": []},
         "dedup": {"near": False},
-        "lines": {"furniture": True, "host_documents": 5},
+        "lines": {"furniture": True, "host_documents": 5, "substrings": True},
         "sources": {"web": {"inputs": [str(tmp_path / "in.jsonl")]}},
     }
     recipe = from_table(table, Where("test", ""))
@@ -140,6 +152,7 @@ def test_a_recipe_with_the_table_cuts_behind_dedup_and_its_shards_hold_what_is_l
 def test_settings_that_would_do_nothing_are_refused(tmp_path):
     for setting, message in (
         ("lines.spans=false", "nothing to do"),
+        ("lines.tokens=9", "tokens is at least 10"),
         ("lines.sentences=0", "sentences is at least 1"),
         ("lines.host_share=0.0", "host_share lies in"),
         ("lines.min_chars=0", "min_chars is at least 1"),
