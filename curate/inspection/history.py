@@ -64,8 +64,8 @@ def _changes(rows: Iterable[Row]) -> Iterator[Row]:
     for row in rows:
         text = row.pop(TEXT, None)
         if text is not None:
-            old = before.get(row["id"], text)
-            if old != text:
+            old = before.get(row["id"])
+            if old is not None and old != text:
                 pairs = enumerate(zip(old, text, strict=False))
                 start = next((place for place, (one, other) in pairs if one != other), min(len(old), len(text)))
                 row |= {"characters": len(text), "characters_before": len(old), "changed": old[start : start + SHOWN]}
