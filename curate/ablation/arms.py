@@ -157,10 +157,11 @@ def tokens_of(ablation: Ablation, data: Mapping[str, Data]) -> int:
     step = ablation.train.batch * ablation.train.context
     there = {name: tokens_at(ablation, own, ablation.epochs) for name, own in data.items()}
     smallest = min(there, key=there.__getitem__)
+    if there[smallest] < step:
+        mend = "lower train.batch or train.context"
+        raise SettingsError(f"arm {smallest}: {there[smallest]:,} tokens are less than a step of {step:,}; {mend}")
     if ablation.tokens is None:
-        if (tokens := there[smallest] // step * step) == 0:
-            raise SettingsError(f"arm {smallest}: {there[smallest]:,} tokens are less than a step of {step:,}")
-        return tokens
+        return there[smallest] // step * step
     tokens = -(-ablation.tokens // step) * step
     if tokens > there[smallest]:
         mend = f"lower tokens to {there[smallest] // step * step:,}, or raise epochs"

@@ -56,12 +56,9 @@ def run(prepared: Prepared, out: Path, *, say: Say, replacing: bool) -> dict[str
     """
     ablation, fixed = prepared.ablation, prepared.judges
     started.write(ablation, prepared.data, fixed, out)
-    left = [one for one in prepared.runs if not one.is_trained(out)]
-    work = {"processes": ablation.processes, "say": say, "work": "an ablation runs"}
-    failures = side_by_side([one.training(out, anew=replacing) for one in left], out, **work)  # type: ignore[arg-type]
-    trained = [one for one in prepared.runs if one.name not in failures and not is_judged(one, fixed, out)]
-    unjudged = side_by_side([one.judging(out) for one in trained], out, **work)  # type: ignore[arg-type]
-    return failures | {name.removesuffix(" judged"): reason for name, reason in unjudged.items()}
+    left = [one for one in prepared.runs if not (one.is_trained(out) and is_judged(one, fixed, out))]
+    jobs = [one.job(out, anew=replacing) for one in left]
+    return side_by_side(jobs, out, processes=ablation.processes, say=say, work="an ablation runs")
 
 
 def write(prepared: Prepared, out: Path, failures: Mapping[str, str]) -> dict[str, Any]:

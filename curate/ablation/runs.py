@@ -44,16 +44,16 @@ class Run:
         """Returns whether its model is there, of this dataset and these settings."""
         return result.is_done(self.manifest, self.folder(out), self.settings)
 
-    def training(self, out: Path, *, anew: bool) -> Job:
-        """Returns its training."""
-        assert self.settings.tokens is not None
-        return training(self.name, self.manifest, self.folder(out), self.settings, self.settings.tokens, anew=anew)
-
-    def judging(self, out: Path) -> Job:
-        """Returns its measurement."""
+    def job(self, out: Path, *, anew: bool) -> Job:
+        """Returns its training, where that is not done, and its measurement."""
         words = (str((out / START).absolute()), str(self.folder(out).absolute()), str(self.judged(out).absolute()))
-        name = f"{self.name} judged"
-        return Job(name=name, module="curate.ablation.worker", arguments=words, threads=self.settings.threads)
+        module, threads = "curate.ablation.worker", self.settings.threads
+        if self.is_trained(out):
+            return Job(name=self.name, module=module, arguments=words, threads=threads)
+        trained = training(
+            self.name, self.manifest, self.folder(out), self.settings, self.settings.tokens or 0, anew=anew
+        )
+        return replace(trained, module=module, arguments=(*words, *trained.arguments))
 
 
 def runs_of(ablation: Ablation, data: Mapping[str, Data], tokens: int) -> tuple[Run, ...]:

@@ -1,34 +1,29 @@
-"""The process that measures one model: `python -m curate.ablation.worker STARTED RUN JUDGED`.
+"""The process of one run: `python -m curate.ablation.worker STARTED RUN JUDGED [MANIFEST OUT SETTINGS EVERY [anew]]`.
 
-It measures the model in the folder RUN by every judge that STARTED states and that has not measured it before, and
-writes JUDGED after each. It prints lines of JSON, {"say": …} and, before it exits with code 1, {"error": …}. SIGINT
-ends it with code 130.
+It trains the run as `curate.scaling.worker` does, where the words for that follow; then it measures the model in the
+folder RUN by every judge that STARTED states and that has not measured it before, and writes JUDGED after each.
 """
 
-import json
-import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from curate.errors import one_line
-from curate.processes import end_with_parent
-from curate.scaling.worker import INTERRUPTED_CODE
+from curate.scaling.worker import done, tell, train_run
+
+if TYPE_CHECKING:
+    from curate.ablation.judges import Fixed
+    from curate.evaluate.models import Model
 
 
 def main(arguments: list[str]) -> int:
-    """Measures the model that the arguments name, and returns the exit code."""
-    started, run, judged = map(Path, arguments)
-    end_with_parent()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        _judge(started, run, judged)
-    except KeyboardInterrupt:
-        return INTERRUPTED_CODE
-    except Exception as error:  # any of them is one line for the ablation, whose other runs go on
-        _print(error=one_line(error))
-        return 1
-    return 0
+    """Trains and measures the run that the arguments name, and returns the exit code."""
+    return done(lambda: _work(*arguments))
+
+
+def _work(started: str, run: str, judged: str, *training: str) -> None:
+    if training:
+        train_run(*training)
+    _judge(Path(started), Path(run), Path(judged))
 
 
 def _judge(started: Path, run: Path, judged: Path) -> None:
@@ -37,8 +32,7 @@ def _judge(started: Path, run: Path, judged: Path) -> None:
     from curate.gpt import result
     from curate.storage.writing import sha256_of, unsealed, write_record
 
-    judges = read(started)
-    weights = sha256_of(run / result.WEIGHTS)
+    judges, weights = read(started), sha256_of(run / result.WEIGHTS)
     try:
         before = unsealed(judged.read_bytes())
         rows: dict[str, Any] = before["judges"] if before["weights_sha256"] == weights else {}
@@ -47,15 +41,14 @@ def _judge(started: Path, run: Path, judged: Path) -> None:
     rows = {name: row for name, row in rows.items() if name in judges and row["key"] == judges[name].key}
     model = models.load(run)
     for name, fixed in judges.items():
-        if name in rows:
-            continue
-        rows[name] = {"key": fixed.key, **_measured(model, fixed, started.parent)}
-        judged.parent.mkdir(exist_ok=True)
-        write_record(judged, {"weights_sha256": weights, "judges": rows})
-        _print(say=f"{name}: {rows[name]['words']}")
+        if name not in rows:
+            rows[name] = {"key": fixed.key, **_measured(model, fixed, started.parent)}
+            judged.parent.mkdir(exist_ok=True)
+            write_record(judged, {"weights_sha256": weights, "judges": rows})
+            tell(say=f"{name}: {rows[name]['words']}")
 
 
-def _measured(model: Any, fixed: Any, out: Path) -> dict[str, Any]:
+def _measured(model: "Model", fixed: "Fixed", out: Path) -> dict[str, Any]:
     """Returns the numbers of a model by one judge."""
     from curate.ablation.judges import SEED, task_of
     from curate.evaluate import evaluation, perplexity
@@ -75,10 +68,6 @@ def _measured(model: Any, fixed: Any, out: Path) -> dict[str, Any]:
         numbers["accuracy"] = done.reported.value
     words = ", ".join(f"{value:.4f} {name}" for name, value in numbers.items())
     return {**numbers, "chance": done.chance, "cut": done.cut, "left_out": dict(done.left_out), "words": words}
-
-
-def _print(**values: Any) -> None:
-    print(json.dumps(values), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ and {"error": …} before it exits with code 1. SIGINT ends it after a checkpoin
 import json
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +20,39 @@ INTERRUPTED_CODE = 130
 
 def main(arguments: list[str]) -> int:
     """Trains the run that the arguments name, and returns the exit code."""
-    manifest, out, table, every, *rest = arguments
+    return done(lambda: train_run(*arguments))
+
+
+def done(work: Callable[[], None]) -> int:
+    """Does the work of a process, and returns its exit code; an error is printed as a line."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        from curate.gpt.config import Train
-        from curate.gpt.logs import Progress
-        from curate.gpt.train import train
-
-        def report(progress: Progress) -> None:
-            if progress.step % int(every) == 0:
-                _print(step=progress.step, loss=progress.loss)
-
-        settings = build(Train, json.loads(table))
-        train(Path(manifest), Path(out), settings, report, say=lambda line: _print(say=line), anew="anew" in rest)
+        work()
     except KeyboardInterrupt:
         return INTERRUPTED_CODE
-    except Exception as error:  # any of them is one line for the ladder, whose other runs go on
-        _print(error=one_line(error))
+    except Exception as error:  # any of them is one line for whoever waits, whose other runs go on
+        tell(error=one_line(error))
         return 1
     return 0
 
 
-def _print(**values: Any) -> None:
+def train_run(manifest: str, out: str, table: str, every: str, anew: str = "") -> None:
+    """Trains a model and prints its progress."""
+    from curate.gpt.config import Train
+    from curate.gpt.logs import Progress
+    from curate.gpt.train import train
+
+    def report(progress: Progress) -> None:
+        if progress.step % int(every) == 0:
+            tell(step=progress.step, loss=progress.loss)
+
+    settings = build(Train, json.loads(table))
+    train(Path(manifest), Path(out), settings, report, say=lambda line: tell(say=line), anew=bool(anew))
+
+
+def tell(**values: Any) -> None:
+    """Prints a line of JSON for the process that waits."""
     print(json.dumps(values), flush=True)
 
 
