@@ -100,7 +100,7 @@ def make(ablation: Ablation, out: Path, encoding: str, engine: "Engine", *, repl
         if name in loaded:
             engine.progress.say(f"arm       {name}: recipe {loaded[name].name}")
             run_recipe(loaded[name], out / MADE / name, engine, replacing=replacing)
-        data[name] = _data(name, arm, out)
+        data[name] = data_of(name, arm, out)
     expected = load.load(encoding).stated()
     for name, own in data.items():
         check_tokenizer(own.tokenizer, expected, f"arm {name}: {own.manifest}")
@@ -118,7 +118,8 @@ def run_recipe(recipe: Recipe, folder: Path, engine: "Engine", *, replacing: boo
     return folder / "manifest.json"
 
 
-def _data(name: str, arm: Arm, out: Path) -> Data:
+def data_of(name: str, arm: Arm, out: Path) -> Data:
+    """Returns the dataset of an arm, which is done."""
     manifest = manifest_file(Path(arm.manifest)) if arm.manifest else out / MADE / name / "manifest.json"
     contract = manifests.read(manifest)
     splits = [source["splits"].get("train", {}) for source in contract["sources"]]

@@ -181,7 +181,7 @@ def fix(
     fixed = {}
     for name, judge in ablation.judges.items():
         left = [text for number, text in enumerate(read[name]) if (name, number) not in dropped]
-        drawn = _drawn(left, judge)
+        drawn = drawn_within(left, judge)
         counts = Counter(dropped[name, number] for number in range(len(read[name])) if (name, number) in dropped)
         counts["limit"] = len(left) - len(drawn)
         size = sum(len(text.text.encode("utf-8", "replace")) for text in drawn)
@@ -228,7 +228,7 @@ def _texts_of(data: Data, hosts: set[str]) -> Iterator[str]:
         yield document.text or ""
 
 
-def _drawn(texts: Sequence[Text], judge: Judge) -> list[Text]:
+def drawn_within(texts: Sequence[Text], judge: Judge) -> list[Text]:
     """Returns the documents within a judge's limits, in their order; they are drawn by their texts."""
     if not judge.limit and not judge.limit_bytes:
         return [*texts]
