@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MADE = "judges"  # the folder of all judges in that of an ablation
 SEED = 0  # by which a limit draws documents, and demonstrations of a task are drawn
-REASONS = ("host", "words", "limit")  # why a document is left out
+REASONS = ("host", "words", "limit", "unread")  # why a document is left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,15 @@ class Text:
     text: str
     host: str = ""
     number: int = 0  # of the item in its task
+
+
+@dataclass(slots=True)
+class Read:
+    """The texts of a judge before any is left out."""
+
+    texts: list[Text] = field(default_factory=list)
+    unread: int = 0  # rows and files that hold none
+    example: str = ""  # the first of these, and why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +87,7 @@ class Fixed:
         return {**facts, "left_out": dict(self.left_out), "measure": self.judge.measure}
 
 
-def read_all(
-    ablation: Ablation, out: Path, encoding: str, engine: "Engine", *, replacing: bool
-) -> dict[str, list[Text]]:
+def read_all(ablation: Ablation, out: Path, encoding: str, engine: "Engine", *, replacing: bool) -> dict[str, Read]:
     """Returns the texts of every judge by name; recipes are run where a judge has one."""
     read = {}
     for name, judge in ablation.judges.items():
@@ -88,14 +95,16 @@ def read_all(
             engine.progress.say(f"judge     {name}: recipe of {judge.arm or judge.recipe}")
             made = _recipe(ablation, judge, encoding)
             manifest = run_recipe(made, out / MADE / name, engine, replacing=replacing)
-            read[name] = [*_of_manifest(name, manifest, SPLITS["all"], encoding)]
+            read[name] = Read([*_of_manifest(name, manifest, SPLITS["all"], encoding)])
         elif judge.manifest is not None:
             manifest = manifest_file(Path(judge.manifest))
-            read[name] = [*_of_manifest(name, manifest, SPLITS[judge.split], encoding)]
+            read[name] = Read([*_of_manifest(name, manifest, SPLITS[judge.split], encoding)])
         elif judge.task is not None:
-            read[name] = [*_of_task(judge)]
+            read[name] = Read([*_of_task(judge)])
         else:
-            read[name] = [*_of_files(name, judge)]
+            read[name] = own = _of_files(name, judge)
+            if own.unread:
+                engine.progress.say(f"warning   judge {name}: {own.unread} unread, the first is {own.example}")
     return read
 
 
@@ -155,14 +164,17 @@ def _items(name: str, judge: Judge) -> list[Any]:
     return resolved(items, {}, unheard)
 
 
-def _of_files(name: str, judge: Judge) -> Iterator[Text]:
-    """Yields the documents of files; SettingsError at one that cannot be read."""
+def _of_files(name: str, judge: Judge) -> Read:
+    """Returns the documents of files; what cannot be read is counted."""
+    read = Read()
     for item in _items(name, judge):
         for row in user_documents(storage.path(item.uri), item, "ablate", others=False):
-            if isinstance(row, Failure):
-                raise SettingsError(f"judge {name}: {item.uri}, row {row.offset}: {row.message}")
             if isinstance(row, OwnDocument):
-                yield Text(text=row.text, host=_host(host_of(row.url)) if row.url else "")
+                read.texts.append(Text(text=row.text, host=_host(host_of(row.url)) if row.url else ""))
+            elif isinstance(row, Failure):
+                read.unread += row.length
+                read.example = read.example or f"{item.uri}, row {row.offset}: {row.message}"
+    return read
 
 
 def _host(host: str) -> str:
@@ -170,7 +182,7 @@ def _host(host: str) -> str:
 
 
 def fix(
-    ablation: Ablation, read: Mapping[str, Sequence[Text]], data: Mapping[str, Data], out: Path, encoding: str
+    ablation: Ablation, read: Mapping[str, Read], data: Mapping[str, Data], out: Path, encoding: str
 ) -> dict[str, Fixed]:
     """Leaves out what an arm holds, writes the texts that are left, and returns the judges by name.
 
@@ -180,12 +192,13 @@ def fix(
     tokenizer = load.load(encoding)
     fixed = {}
     for name, judge in ablation.judges.items():
-        left = [text for number, text in enumerate(read[name]) if (name, number) not in dropped]
+        texts = read[name].texts
+        left = [text for number, text in enumerate(texts) if (name, number) not in dropped]
         drawn = drawn_within(left, judge)
-        counts = Counter(dropped[name, number] for number in range(len(read[name])) if (name, number) in dropped)
-        counts["limit"] = len(left) - len(drawn)
+        counts = Counter(dropped[name, number] for number in range(len(texts)) if (name, number) in dropped)
+        counts.update(limit=len(left) - len(drawn), unread=read[name].unread)
         size = sum(len(text.text.encode("utf-8", "replace")) for text in drawn)
-        _check_rest(name, judge, len(read[name]), len(drawn), size, counts)
+        _check_rest(name, judge, len(texts), len(drawn), size, counts)
         made = Fixed(
             name=name,
             judge=judge,
@@ -201,12 +214,10 @@ def fix(
     return fixed
 
 
-def _left_out(
-    ablation: Ablation, read: Mapping[str, Sequence[Text]], data: Mapping[str, Data]
-) -> dict[tuple[str, int], str]:
+def _left_out(ablation: Ablation, read: Mapping[str, Read], data: Mapping[str, Data]) -> dict[tuple[str, int], str]:
     """Returns the reason of each document that an arm holds, by its judge and its number."""
-    places = [(name, number) for name, texts in read.items() for number in range(len(texts))]
-    texts = [read[name][number] for name, number in places]
+    places = [(name, number) for name, own in read.items() for number in range(len(own.texts))]
+    texts = [read[name].texts[number] for name, number in places]
     judges = [ablation.judges[name] for name, _ in places]
     wanted = Wanted([text.text for text in texts], [judge.common for judge in judges])
     reasons: dict[tuple[str, int], str] = {}

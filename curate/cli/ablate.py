@@ -139,7 +139,7 @@ def _print_plan(planned: "Plan", prepared: "Prepared", to: Console) -> None:
     to.print(table)
     table = Table(title="judges (what an arm holds is left out)", title_justify="left")
     table.add_column("judge")
-    for name in ("documents", "bytes", "tokens", "same host", "13 words", "over limit"):
+    for name in ("documents", "bytes", "tokens", "same host", "13 words", "over limit", "unread"):
         table.add_column(name, justify="right")
     for name, fixed in prepared.judges.items():
         left_out = [f"{number:,}" for number in fixed.left_out.values()]

@@ -83,7 +83,7 @@ def test_documents_are_taken_as_they_are(prepared):
 @pytest.mark.processes
 def test_a_judge_of_pages_keeps_those_of_hosts_and_texts_that_no_arm_has(prepared):
     fixed = prepared.judges["raw"]
-    assert (fixed.documents, fixed.left_out) == (4, {"host": 2, "words": 2, "limit": 0})
+    assert (fixed.documents, fixed.left_out) == (4, {"host": 2, "words": 2, "limit": 0, "unread": 0})
     rows = [json.loads(line) for line in fixed.file(prepared.runs[0].manifest.parents[2]).read_text().splitlines()]
     assert sorted(row["text"].split("\n")[3] for row in rows) == [f"Page {number}" for number in range(11, 15)]
     assert {row["host"] for row in rows} == {"c.test"}

@@ -113,7 +113,7 @@ def test_runs_see_equally_many_tokens_from_the_same_weights_and_judges_measure_e
 def test_a_judge_has_no_document_of_an_arm(whole):
     judges = record(whole)["judges"]
     assert judges["fresh"]["documents"] == 5
-    assert judges["fresh"]["left_out"] == {"host": 1, "words": 2, "limit": 0}
+    assert judges["fresh"]["left_out"] == {"host": 1, "words": 2, "limit": 0, "unread": 0}
     kept = [json.loads(line)["text"] for line in (whole / "judges" / "fresh.jsonl").read_text().splitlines()]
     assert kept == [f"{OWN} on day {number}." for number in range(5)]
     assert judges["fresh"]["bytes"] == sum(map(len, kept))
@@ -199,7 +199,7 @@ def test_a_plan_states_tokens_epochs_and_judges_and_trains_nothing(call, arms, s
     assert books["epochs"] == pytest.approx(448 / books["tokens"])
     assert books["epochs"] <= books["most_epochs"] <= 1
     assert planned["seconds"] > 0
-    assert planned["judges"]["fresh"]["left_out"] == {"host": 1, "words": 2, "limit": 0}
+    assert planned["judges"]["fresh"]["left_out"] == {"host": 1, "words": 2, "limit": 0, "unread": 0}
     assert not (tmp_path / "out" / "runs").exists()
 
 
