@@ -62,11 +62,12 @@ def ablate(
     if plan:
         return
     failures = runs.run(prepared, out, say=lambda line: say(spoken, f"ablate    {line}"), replacing=replace)
-    written = runs.write(prepared, out, failures)
-    if json:
-        print_json(written)
-    else:
-        _print_outcome(written, out)
+    if len(failures) < len(prepared.runs):
+        written = runs.write(prepared, out, failures)
+        if json:
+            print_json(written)
+        else:
+            _print_outcome(written, out)
     if failures:
         count = f"{len(failures)} of {len(prepared.runs)} runs failed"
         say(errors, f"curate: {count}: {', '.join(failures)}; the same command tries them again")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -90,6 +91,14 @@ def whole(call, arms, tmp_path_factory) -> Path:
     return out
 
 
+def words_of(process: Path) -> bytes:
+    """The command line of a process; nothing of one that has ended."""
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def record(out: Path) -> dict:
     return unsealed((out / "ablation.json").read_bytes())
 
@@ -153,21 +162,27 @@ def test_a_finished_ablation_is_not_run_again_and_gives_the_same_bytes(whole, ca
 
 @pytest.mark.processes
 def test_a_killed_ablation_ends_like_one_that_was_not(whole, command, call, arms, tmp_path):
+    """Its last run is killed after a checkpoint, and another has lost what a judge said of it."""
     out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    for name in SAME:
+        (out / name).unlink()
+    shutil.rmtree(out / "runs" / "books-seed1")
+    (out / "judged" / "books-seed1.json").unlink()
+    (out / "judged" / "web-seed0.json").write_text("{}")
     process = subprocess.Popen(
         command("ablate", arms, "-o", out), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    while not any(out.glob("runs/*/checkpoints/step-*")):
+    while not any(out.glob("runs/books-seed1/checkpoints/step-*")):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
     process.kill()
     process.wait()
     process.stderr.close()
     assert not (out / "ablation.json").exists()
-    while True:  # the processes of runs end with the command, within a second
-        done = call("ablate", arms, "-o", out)
-        if "is at work" not in done.error and "another" not in done.error:
-            break
+    while any(str(out).encode() in words_of(process) for process in Path("/proc").glob("[0-9]*")):
+        time.sleep(0.05)  # the processes of runs end with the command, within a second
+    done = call("ablate", arms, "-o", out)
     assert done.code == 0, done.err
     assert {name: (out / name).read_bytes() for name in SAME} == {name: (whole / name).read_bytes() for name in SAME}
 
