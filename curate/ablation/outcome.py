@@ -142,7 +142,7 @@ def _words(lists: Mapping[str, Sequence[str]], unclear: Sequence[str]) -> str:
     'no verdict: an interval needs two seeds'
     """
     count = sum(map(len, lists.values())) + len(unclear)
-    parts = []
+    parts: list[str] = []
     for outcome, words in ((BETTER, "better"), (WORSE, "worse"), (NONE, "no difference shown")):
         if judges := lists[outcome]:
             total = "" if parts else f" of {count} judges"
