@@ -92,13 +92,15 @@ def folder(tmp_path_factory):
     (made / "b.jsonl").write_text(lines(rows))
     (made / "good.jsonl").write_text(lines({"text": f"{GOOD} {n}"} for n in range(9)))
     (made / "bad.jsonl").write_text(lines({"text": f"{BAD} {n}"} for n in range(9)))
+    (made / "held-out.jsonl").write_text(lines({"text": f"an item of {n} that no document holds"} for n in range(9)))
     return made
 
 
 @pytest.fixture(scope="module")
 def settings(folder):
     labels = (f'score.positive=["{folder}/good.jsonl"]', f'score.negative=["{folder}/bad.jsonl"]')
-    return (*SETTINGS, *labels)
+    held_out = f'files=["{folder}/held-out.jsonl"]', 'fields=["text"]'
+    return (*SETTINGS, *labels, *(f"decontaminate.sets.own.{setting}" for setting in held_out))
 
 
 @pytest.fixture(scope="module")
