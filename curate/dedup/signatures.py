@@ -31,7 +31,7 @@ LAST = 2**32 - 1  # the rank of a document that lacks what it is ranked by
 def schema(settings: Dedup) -> pa.Schema:
     """Returns the columns of a signature part.
 
-    `signature` is uint32[bands * rows], little-endian, and null for a text shorter than a shingle; `url_key` is null
+    `signature` is uint32[bands * rows], little-endian, and null for a text without words; `url_key` is null
     for a document without an address.
     """
     by_address = [pa.field("url_key", pa.binary(16))] if settings.url else []
