@@ -263,6 +263,9 @@ def _print_perplexity(made: "Evaluation") -> None:
         console.print(table)
         if len(one.domains) > MOST_DOMAINS:
             say(console, f"… and {len(one.domains) - MOST_DOMAINS} more domains (--json lists all)")
+        if one.decoded:
+            again = f"ids of the tokenizer {one.decoded} were decoded, and their texts encoded by the model's own"
+            say(console, f"{one.model}: {again}")
         if count := one.left_out["documents"]:
             lost = f"{count:,} documents ({one.left_out['bytes']:,} bytes)"
             say(console, f"{one.model}: {lost} left out: they hold a token that the model's embedding has no row for")

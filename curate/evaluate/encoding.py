@@ -1,6 +1,9 @@
 """Text as rows of a model's embedding: end-of-text, a context and a completion of it, which are tokenized together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -46,10 +49,16 @@ def joint(tokenizer: Tokenizer, context: str, completion: str) -> tuple[Tokens, 
     """
     kept = context.rstrip()
     whole = np.asarray(tokenizer.ordinary(context + completion), np.int64)
-    before = np.asarray(tokenizer.ordinary(kept), np.int64)
+    before = _ids(tokenizer.ordinary, kept)
     size = min(len(whole), len(before))
     differs = np.flatnonzero(whole[:size] != before[:size])
     return whole, int(differs[0]) if len(differs) else size
+
+
+@lru_cache(maxsize=16)
+def _ids(ordinary: Callable[[str], Any], text: str) -> Tokens:
+    """Returns the ids of a text; those of a context stay for the other completions of its item."""
+    return np.asarray(ordinary(text), np.int64)
 
 
 def scored_bytes(completion: str) -> int:
@@ -67,7 +76,8 @@ def encode(
 
 def lacking(tokenizer: Tokenizer, vocabulary: Vocabulary, ids: Tokens) -> Unscorable | None:
     """Returns the first token that has no row; None where all have one."""
-    without = ids[~np.isin(ids, vocabulary.ids)]
+    rows = np.minimum(np.searchsorted(vocabulary.ids, ids), len(vocabulary.ids) - 1)
+    without = ids[vocabulary.ids[rows] != ids]
     return Unscorable("token", tokenizer.decode([int(without[0])])) if len(without) else None
 
 

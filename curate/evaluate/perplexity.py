@@ -65,6 +65,7 @@ class Perplexity:
     text: str  # the output or the file
     window: int
     stride: int
+    decoded: str | None  # the tokenizer whose ids were decoded and encoded again; None where those are the model's
     left_out: Mapping[str, int]  # documents with a token that the model has no row for, and their bytes
     whole: Part
     sources: tuple[Part, ...]
@@ -84,7 +85,12 @@ def measure(model: Model, place: Path, *, seed: int, stride: int | None = None, 
     stride = stride or max(1, model.window // 2)
     if not 1 <= stride <= model.window:
         raise SettingsError(f"--stride {stride}: it lies in 1..{model.window}, the context of {model.name}")
-    documents = of_shards(manifest_file(place), model, limit) if is_output(place) else of_file(place, limit)
+    tokenizer = None
+    if is_output(place):
+        tokenizer = _other_tokenizer(manifest_file(place), model)
+        documents = of_shards(manifest_file(place), tokenizer, limit)
+    else:
+        documents = of_file(place, limit)
     nats: list[Measured] = []
     left_out: Counter[str] = Counter(documents=0, bytes=0)
     while some := list(islice(documents, DOCUMENTS)):
@@ -103,6 +109,7 @@ def measure(model: Model, place: Path, *, seed: int, stride: int | None = None, 
         text=str(place),
         window=model.window,
         stride=stride,
+        decoded=tokenizer and tokenizer.name,
         left_out=dict(left_out),
         whole=_part("all", nats, seed),
         sources=_parts(nats, seed, lambda document: document.source),
@@ -120,20 +127,36 @@ def windows(rows: Tokens, window: int, stride: int) -> Iterator[Text]:
         done = end
 
 
-def of_shards(manifest: Path, model: Model, limit: int | None) -> Iterator[Document]:
-    """Yields the held-out documents of each source, with their ids or, for another tokenizer, their texts."""
-    contract = read_manifest(manifest)
+def of_shards(manifest: Path, tokenizer: Tokenizer | None, limit: int | None) -> Iterator[Document]:
+    """Yields the held-out documents of each source: their ids, or the texts that a tokenizer makes of these."""
     sources = [source for source in read_sources(manifest, "valid") if source.tokens]
     if not sources:
         raise SettingsError(
             f"{manifest}: split valid holds no document; set pack.valid_fraction, or name a file of text"
         )
-    tokenizer = None
-    if not same_ids(model, contract):
-        tokenizer = tokenizers.of(tokenizers.stated_in(contract), manifest.parent / FOLDER)
     for source in sources:
         documents = (document for shard in source.shards for document in of_shard(shard, source.name, tokenizer))
-        yield from islice(documents, limit)
+        for document in islice(documents, limit):
+            _check_text(document, manifest)
+            yield document
+
+
+def _check_text(document: Document, manifest: Path) -> None:
+    """Raises SettingsError where the text that ids were decoded to is not as long as the one that was packed."""
+    text = document.text
+    if text is not None and (size := len(text.encode("utf-8", "replace"))) != document.bytes:
+        raise SettingsError(
+            f"{manifest}: a document of {document.bytes:,} bytes has {size:,} where its ids are decoded, so its "
+            "tokenizer does not keep text whole; name a file of the texts in place of the shards"
+        )
+
+
+def _other_tokenizer(manifest: Path, model: Model) -> Tokenizer | None:
+    """Returns the tokenizer of shards where it is not the model's."""
+    contract = read_manifest(manifest)
+    if same_ids(model, contract):
+        return None
+    return tokenizers.of(tokenizers.stated_in(contract), manifest.parent / FOLDER)
 
 
 def same_ids(model: Model, contract: Mapping[str, Any]) -> bool:

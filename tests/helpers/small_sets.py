@@ -37,8 +37,10 @@ def write(
     return path
 
 
-def write_meta(path: Path, source: str, lengths: list[int], quality: float | None = 0.5) -> None:
-    """The `.meta.parquet` of documents of these lengths; the first document's URL ends in the shard's name and 0."""
+def write_meta(
+    path: Path, source: str, lengths: list[int], quality: float | None = 0.5, sizes: list[int] | None = None
+) -> None:
+    """The `.meta.parquet` of documents of these lengths and sizes; the first URL ends in the shard's name and 0."""
     ends = np.cumsum(lengths)
     rows = {
         "id": [bytes([number]) * 16 for number in range(len(lengths))],
@@ -46,7 +48,7 @@ def write_meta(path: Path, source: str, lengths: list[int], quality: float | Non
         "source": [source] * len(lengths),
         "bucket": [None] * len(lengths),
         "quality": [quality] * len(lengths),
-        "bytes": [3 * length for length in lengths],
+        "bytes": sizes or [3 * length for length in lengths],
         "tokens": lengths,
         "offset": (ends - lengths).tolist(),
         "given_id": [None] * len(lengths),

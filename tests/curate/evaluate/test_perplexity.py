@@ -2,11 +2,13 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from own_tokenizers import byte_level
 from small_sets import write, write_meta
 
 torch = pytest.importorskip("torch", reason="the model needs torch: pip install '.[train]'")
@@ -95,12 +97,12 @@ def test_rows_are_measured_by_source_and_domain_and_those_with_a_missing_token_a
     assert made.whole.bits_per_byte.value == pytest.approx((2 * one + two) / (2 * sizes[0] + sizes[1]))
 
 
-def shards(folder, texts, *, dtype="<u2", changes=None):
+def shards(folder, texts, *, sizes=None, changes=None):
     """A manifest whose held-out shard of the source `web` holds these texts."""
     documents = [[*map(int, GPT2.ordinary(text)), GPT2.eot] for text in texts]
     manifest = write(folder, {"web": (1, {"valid": [[token for one in documents for token in one]]})}, changes)
     lengths = [len(one) for one in documents]
-    write_meta(folder / "shards/valid/web/part-00000-of-00001.meta.parquet", "web.example", lengths)
+    write_meta(folder / "shards/valid/web/part-00000-of-00001.meta.parquet", "web.example", lengths, sizes=sizes)
     return manifest
 
 
@@ -111,6 +113,33 @@ def test_held_out_shards_have_the_bits_of_their_texts_and_the_bytes_that_they_st
     assert (made.whole.documents, made.whole.bytes) == (2, size)
     assert made.whole.bits_per_byte.value * size == pytest.approx(brute(model, STORY, 4) + brute(model, LONG, 4))
     assert [part.name for part in made.domains] == ["web.example"]
+
+
+def other(path) -> Model:
+    """A model of another tokenizer, a byte-level one of its own, that has rows for all ids."""
+    tokenizer = load.load(str(byte_level(path)))
+    model = small(16, np.arange(tokenizer.vocabulary))
+    return replace(model, tokenizer=tokenizer, vocabulary=Vocabulary(np.arange(tokenizer.vocabulary), tokenizer.eot))
+
+
+def test_shards_of_another_tokenizer_are_decoded_and_have_the_bits_of_their_texts(tmp_path):
+    texts = [STORY, "Zwölf Boxkämpfer: " + LONG]
+    manifest = shards(tmp_path, texts, sizes=[len(text.encode()) for text in texts])
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    model = other(tmp_path / "own.json")
+    made, expected = measure(model, manifest, seed=0), measure(model, tmp_path / "a.jsonl", seed=0)
+    assert (made.decoded, expected.decoded) == ("gpt2", None)
+    assert made.whole == expected.whole
+    assert made.whole.tokens == sum(len(model.tokenizer.ordinary(text)) + 1 for text in texts)
+
+
+def test_shards_whose_ids_do_not_give_back_their_texts_are_refused(tmp_path):
+    manifest = shards(tmp_path, [STORY], sizes=[len(STORY) + 1])  # as of a tokenizer that drops a blank
+    reason = (
+        f"a document of {len(STORY) + 1} bytes has {len(STORY)} where its ids are decoded, so its tokenizer does not"
+    )
+    with pytest.raises(SettingsError, match=reason):
+        measure(other(tmp_path / "own.json"), manifest, seed=0)
 
 
 def test_without_held_out_text_there_is_nothing_to_measure(tmp_path):
