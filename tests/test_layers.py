@@ -123,6 +123,7 @@ ONLY_IN = {  # a library that only these modules know
     "torch": (
         "curate/gpt/",
         "curate/evaluate/likelihood.py",
+        "curate/evaluate/harness.py",
         "curate/loader/torch_dataset.py",
         "curate/scaling/plan.py",
     ),

@@ -105,6 +105,22 @@ def test_likelihoods_of_transformers_on_the_exported_weights_are_ours(place, tmp
         assert json.loads(done.stdout) == pytest.approx(ours, abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ["full", "compact"])
+def test_the_comparison_of_a_user_s_own_model_prints_agreement_of_all_three(place, tmp_path, name):
+    command = [PYTHON, "-m", "curate.evaluate.harness", "--compare", place / name, place / "boats.toml", "--shots", "1"]
+    offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=os.environ | offline)
+    assert done.returncode == 0, done.stderr[-3000:]
+    ours = score(models.load(place / name, precision="fp64"), items_of(place, 1)).items
+    share = sum(item.share_right("sum") for item in ours) / len(ours)
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("boats ")]
+    assert [row[1] for row in rows] == ["lm-eval", "transformers"]
+    for _, _, items, left_out, texts, largest, theirs, own in rows:
+        assert (items, left_out, texts) == (str(len(ours)), str(4 - len(ours)), str(2 * len(ours)))
+        assert float(largest) <= 1e-6
+        assert theirs == own == f"{share:.4f}"
+
+
 def test_free_text_of_lm_eval_is_ours(place, harness):
     model = models.load(place / "compact", precision="fp64")
     contexts = [item.context for item in items_of(place, 0)]
