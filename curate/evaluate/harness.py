@@ -259,7 +259,7 @@ def _of_transformers(place: Path, model: Model, folder: Path) -> Callable[[tuple
             place = hf.export(sampling.open_model(place), folder).folder
     except SettingsError:
         return None
-    gpt = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float64).eval()
+    gpt = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float64)
     words = AutoTokenizer.from_pretrained(place)
     tokenizer = replace(model.tokenizer, ordinary=lambda text: words(text)["input_ids"])
     suppressed = torch.tensor(gpt.generation_config.suppress_tokens or [], dtype=torch.long)
