@@ -87,6 +87,8 @@ class Recipe:
         check(len(self.sources) <= MOST_SOURCES, f"at most {MOST_SOURCES} sources, got {len(self.sources)}")
         references = [("score.only", name) for name in (self.score.only if self.score else ())]
         references += [("mixture.quality", name) for name in self.mixture.quality]
+        references += [("dedup.priority", name) for name in self.dedup.priority]
+        references += [("dedup.max_removed", name) for name in self.dedup.max_removed]
         for setting, name in references:
             check(name in self.sources, f"{setting} names {name!r}; the sources are {', '.join(self.sources)}")
 

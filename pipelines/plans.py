@@ -143,12 +143,22 @@ def beside_inputs(stage: str, recipe: Recipe) -> list[str]:
     return []
 
 
+def check_keeper(recipe: Recipe) -> None:
+    """Raises SettingsError where dedup is to compare qualities that no source of a run states."""
+    if "quality" in recipe.dedup.keep and not any(source.columns.quality for source in recipe.sources.values()):
+        raise errors.SettingsError(
+            'dedup.keep: "quality" is not there yet, since score comes after dedup; name a column of your rows with '
+            "sources.NAME.columns.quality, or run curate dedup on the output of curate score"
+        )
+
+
 def check_model_files(recipe: Recipe, out: Path | None) -> None:
     """Raises SettingsError where a later stage's model, tokenizer or evaluation set is missing.
 
     out: the run's folder, into which the mini-web is written first; None leaves `miniweb:` inputs unchecked.
     """
     load.load(recipe.tokenize.encoding, recipe.tokenize.eot)
+    check_keeper(recipe)
     if recipe.decontaminate:
         sets.check_files(recipe.decontaminate)
     if out:

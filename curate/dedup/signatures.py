@@ -25,6 +25,7 @@ from curate.stage.schemas import TIMESTAMP
 from curate.web.urls import compared_as_written
 
 COLUMNS = ("id", "url", "source", "timestamp", "quality", "text")  # of a document, as many as its row needs
+RANKED_BY = {"longest": "bytes", "quality": "quality", "newest": "timestamp", "oldest": "timestamp"}  # columns
 LAST = 2**32 - 1  # the rank of a document that lacks what it is ranked by
 
 
@@ -141,14 +142,14 @@ def entries(plan: Plan, number: int, settings: Dedup) -> Iterator[tuple[bytes, N
 
 def addresses(plan: Plan, number: int) -> Iterator[tuple[bytes | None, datetime | None, Node]]:
     """Yields the key of the address, the time and the node of each document of a part."""
-    for node, row in _nodes(plan, number, plan.built(Dedup, "dedup"), "url_key"):
+    for node, row in _nodes(plan, number, plan.built(Dedup, "dedup"), "url_key", "timestamp"):
         yield row["url_key"], row["timestamp"], node
 
 
-def _nodes(plan: Plan, number: int, settings: Dedup, column: str) -> Iterator[tuple[Node, dict[str, Any]]]:
-    """Yields the node of each document of a part, and its row with this column and those that a node is made of."""
+def _nodes(plan: Plan, number: int, settings: Dedup, *own: str) -> Iterator[tuple[Node, dict[str, Any]]]:
+    """Yields the node of each document of a part, and its row with these columns and those that a node is made of."""
     priorities = {name: priority for priority, name in enumerate(plan.settings["sources"])}
-    columns = ["id", "source", "bytes", "timestamp", "quality", "signature", column]
+    columns = list({"id", "source", "signature", *own, *(RANKED_BY[name] for name in settings.criteria)})
     with opened_part(_part_path(plan, number)) as source, pq.ParquetFile(source) as file:
         rows = (row for batch in file.iter_batches(BATCH_ROWS, columns=columns) for row in batch.to_pylist())
         for row_number, row in enumerate(rows):

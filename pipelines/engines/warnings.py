@@ -53,6 +53,7 @@ def of_record(record: StageRecord) -> Iterator[Warned]:
         if name in NOTES and number:
             message, mend = NOTES[name]
             yield Warned(f"{record.stage}: {message.format(number=number)}", mend)
+    yield from _removed(record)
     for source, (read, kept) in record.counts.by_source.items():
         if read and not kept:
             message = (
@@ -60,6 +61,20 @@ def of_record(record: StageRecord) -> Iterator[Warned]:
             )
             yield Warned(
                 message, DECIDING.get(record.stage, f"{record.stage}.* decides what is kept").format(source=source)
+            )
+
+
+def _removed(record: StageRecord) -> Iterator[Warned]:
+    """Yields a warning for each source of which dedup removed more than `dedup.max_removed` states."""
+    if record.stage != "dedup":
+        return
+    for source, most in record.settings["dedup"].get("max_removed", {}).items():
+        read, kept = record.counts.by_source.get(source, (0, 0))
+        if read - kept > most * read:
+            share = f"{100 * (read - kept) / read:.1f} %"
+            message = f"source {source}: dedup removed {share} of its {read:,} documents, more than {100 * most:g} %"
+            yield Warned(
+                message, f"dedup.max_removed.{source} is that share; curate why URL shows what is kept instead"
             )
 
 

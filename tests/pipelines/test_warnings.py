@@ -123,6 +123,26 @@ def test_a_run_of_which_nothing_is_to_be_said_is_the_same_with_strict(tmp_path):
     assert not [line for line in made(path, tmp_path / "out", strict=True) if "warning" in line]
 
 
+def test_more_removed_of_a_source_than_the_recipe_states_is_a_warning_and_by_strict_an_error(tmp_path):
+    web = [*texts("books")[:3], *texts("web")[3:]]
+    path = written(tmp_path, web, "[dedup.max_removed]\nbooks = 0\nweb = 0.3\n")
+    warning = "source web: dedup removed 33.3 % of its 9 documents, more than 30 %"
+    lines = made(path, tmp_path / "out")
+    assert [line for line in lines if "dedup removed" in line and warning in line]
+    assert not [line for line in lines if "source books: dedup removed" in line]
+    with pytest.raises(StrictError, match=warning):
+        made(path, tmp_path / "strict", strict=True)
+    path.write_text(path.read_text().replace("0.3", "0.34"))
+    made(path, tmp_path / "enough")
+
+
+def test_a_run_cannot_keep_by_a_quality_that_comes_after_dedup(tmp_path):
+    path = written(tmp_path, texts("web"), 'keep = ["quality", "hash"]\n')
+    with pytest.raises(SettingsError, match="score comes after dedup"):
+        made(path, tmp_path / "out")
+    assert not (tmp_path / "out" / "extract").exists()
+
+
 def test_the_command_exits_with_2_before_any_work_and_with_1_after_a_stage(call, tmp_path):
     path, out = written(tmp_path, ["short"] * 9, "[sources.wiki]\n"), tmp_path / "out"
     before = call("run", path, "-o", out, "--strict", "--workers", 1)
