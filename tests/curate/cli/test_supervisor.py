@@ -78,7 +78,8 @@ def test_a_second_interrupt_changes_nothing():
 def test_commands_that_resume_say_so():
     command = Divided(STUCK, "--debug", "run", "recipe")
     assert command.ends(signal.SIGINT)[1] == f"curate: {supervisor.INTERRUPTED}\n"
-    assert set(supervisor.RESUMED) == {"run", "train", "scale", *(name for name, kind in KINDS.items() if kind.summary)}
+    verbs = {name for name, kind in KINDS.items() if kind.summary}
+    assert set(supervisor.RESUMED) == {"run", "train", "scale", "ablate", *verbs}
 
 
 def test_what_the_work_has_started_ends_too_in_a_session_of_its_own_and_without_a_parent():
