@@ -172,16 +172,16 @@ def print_outcomes(measured: dict[str, Any], console: Console) -> None:
         counts = (f"{number:,}" for number in (recall["of"], row["removed"], row["mended"]))
         if not row["kind"]:
             table.add_section()
-        name = Text(f"  {plain(row['kind'])}" if row["kind"] else row["defect"], style="" if row["kind"] else "bold")
-        table.add_row(name, *counts, *_percent_within(recall), Text(_first(by) if row["kind"] else ""))
+        label = Text(f"  {plain(row['kind'])}" if row["kind"] else row["defect"], style="" if row["kind"] else "bold")
+        table.add_row(label, *counts, *_percent_within(recall), Text(_first(by) if row["kind"] else ""))
     console.print(table)
     table = Table(title="rules: what they removed", title_justify="left")
     table.add_column("rule")
     for name in ("removed", "planted", "replaced by a copy", "clean", "precision", "95 %"):
         table.add_column(name, justify="right")
     for row in measured["rules"]:
-        counts = (row["precision"]["of"], sum(row["defects"].values()), row["replaced"], row["clean"])
-        table.add_row(row["reason"], *(f"{number:,}" for number in counts), *_percent_within(row["precision"]))
+        numbers = (row["precision"]["of"], sum(row["defects"].values()), row["replaced"], row["clean"])
+        table.add_row(row["reason"], *(f"{number:,}" for number in numbers), *_percent_within(row["precision"]))
     console.print(table)
     table = Table(title="what was kept", title_justify="left")
     table.add_column("documents")
