@@ -1,1 +1,1 @@
-"""Which data trains better: one model on several datasets at equal tokens, judged on texts that none of them holds."""
+"""Compares data by the models that they train, at equal tokens, on judges: texts that none of the datasets holds."""

@@ -44,12 +44,12 @@ class Hasher:
         """Returns the hash of each word of a text."""
         if len(self._hashes) > REMEMBERED:
             self._hashes.clear()
-        known = self._hashes
+        numbers = self._hashes
         row = []
         for word in words(text):
-            if (number := known.get(word)) is None:
+            if (number := numbers.get(word)) is None:
                 digest = blake2b(word.encode("utf-8", "replace"), digest_size=8).digest()
-                number = known[word] = int.from_bytes(digest, "little")
+                number = numbers[word] = int.from_bytes(digest, "little")
             row.append(number)
         return np.array(row, np.uint64)
 

@@ -77,8 +77,8 @@ class Fixed:
     @property
     def key(self) -> str:
         """Returns the digest of all that a model's numbers depend on."""
-        asked = [getattr(self.judge, name) for name in ("task", "data", "shots", "stride")]
-        content = json.dumps([asked, self.sha256, self.items])
+        settings = [getattr(self.judge, name) for name in ("task", "data", "shots", "stride")]
+        content = json.dumps([settings, self.sha256, self.items])
         return hashlib.sha256(content.encode()).hexdigest()
 
     def record(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What an ablation shows: paired differences between arms on each judge, and the verdict in words.
+"""Compares arms on each judge: paired differences, and the verdict in words.
 
 A difference is of the arm less the baseline, over the seeds that both have. Fewer bits are better, and so is a higher
 accuracy. The words say no more than the interval of 95 %: where it covers 0, no difference is shown.

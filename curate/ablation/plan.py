@@ -20,7 +20,7 @@ OVERLAP = 2  # times that a token of a long text is read, with a stride of half 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmCost:
-    """What the runs of an arm take of it."""
+    """The tokens and epochs that the runs of an arm take of it."""
 
     name: str
     documents: int
@@ -67,8 +67,8 @@ def plan(
     pace = speed(next(iter(setups.values())))
     times = []
     for run in runs:
-        asked = judges.keys() - judgements(run, judges, out).keys()
-        texts = sum(judges[name].tokens for name in asked)
+        left = judges.keys() - judgements(run, judges, out).keys()
+        texts = sum(judges[name].tokens for name in left)
         times.append((tokens if run in left else 0) / pace + texts * OVERLAP * FORWARD / pace)
     shape = setups[runs[0].arm].shape
     whole = sum(judge.tokens for judge in judges.values())
@@ -86,12 +86,12 @@ def plan(
     )
 
 
-def _cost(data: Data, seen: Sequence[object], tokens: int) -> ArmCost:
+def _cost(data: Data, portions: Sequence[object], tokens: int) -> ArmCost:
     return ArmCost(
         name=data.name,
         documents=data.documents,
         tokens=data.tokens,
         bytes=data.bytes,
         epochs=tokens / data.tokens,
-        most_epochs=max(one.epochs for one in seen),  # type: ignore[attr-defined]
+        most_epochs=max(one.epochs for one in portions),  # type: ignore[attr-defined]
     )

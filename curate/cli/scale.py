@@ -103,14 +103,14 @@ def scale(
     given = [] if processes is None else [f"processes={processes}"]
     chosen = config.load(ladder, (*set_, *given))
     need(["train"])
-    asked = _asked(evaluate, shots, data, limit, chosen.train.device)
-    _run(chosen, place, out, compute, asked, only_plan=plan, replace=replace, json=json)
+    questions = _questions(evaluate, shots, data, limit, chosen.train.device)
+    _run(chosen, place, out, compute, questions, only_plan=plan, replace=replace, json=json)
 
 
-def _asked(
+def _questions(
     evaluate: str | None, shots: str | None, data: Path | None, limit: int | None, device: str
 ) -> "Questions | None":
-    """Returns what the models of the ladder are asked, None where --evaluate is not given."""
+    """Returns what the models of the ladder are questions, None where --evaluate is not given."""
     if evaluate is None:
         for name, value in (("--shots", shots), ("--data", data), ("--limit", limit)):
             if value is not None:
@@ -132,7 +132,7 @@ def _run(
     place: Path,
     out: Path,
     compute: str,
-    asked: "Questions | None",
+    questions: "Questions | None",
     *,
     only_plan: bool,
     replace: bool,
@@ -144,7 +144,7 @@ def _run(
     from curate.scaling import plan
     from curate.scaling.rungs import rungs
 
-    _check_gains(rungs(ladder), out, asked)
+    _check_gains(rungs(ladder), out, questions)
     try:
         planned = plan.plan(ladder, manifest, out, replacing=replace)
     except ValueError as error:  # a manifest, a shard or a setting with which there is nothing to train
@@ -154,13 +154,20 @@ def _run(
         return
     _print_plan(planned, errors if json else console)
     if not only_plan:
-        _train(ladder, manifest, out, compute, asked, replace=replace, json=json)
+        _train(ladder, manifest, out, compute, questions, replace=replace, json=json)
 
 
 def _train(
-    ladder: "Ladder", manifest: Path, out: Path, compute: str, asked: "Questions | None", *, replace: bool, json: bool
+    ladder: "Ladder",
+    manifest: Path,
+    out: Path,
+    compute: str,
+    questions: "Questions | None",
+    *,
+    replace: bool,
+    json: bool,
 ) -> None:
-    """Trains what is not done, and prints the laws, and the gains where they are asked."""
+    """Trains what is not done, and prints the laws, and the gains where they are questions."""
     from curate.scaling import ladder as ladders
     from curate.scaling import record
     from curate.scaling.rungs import rungs
@@ -171,8 +178,8 @@ def _train(
         written = record.write(ladder, runs, out, compute, failures)
         if not json:
             _print_laws(written, compute, out)
-        if asked:
-            written |= {"incontext": _gains(done, manifest, out, asked, written["dataset"], quiet=json)}
+        if questions:
+            written |= {"incontext": _gains(done, manifest, out, questions, written["dataset"], quiet=json)}
         if json:
             print_json(written)
     if failures:
@@ -193,9 +200,9 @@ def _manifest(place: Path) -> Path:
     return place / "manifest.json" if place.is_dir() else place
 
 
-def _check_gains(runs: "Sequence[Rung]", out: Path, asked: "Questions | None") -> None:
+def _check_gains(runs: "Sequence[Rung]", out: Path, questions: "Questions | None") -> None:
     """Raises SettingsError where the gains would be written over files of others."""
-    if not asked:
+    if not questions:
         return
     from curate.scaling import gains, gains_record
     from curate.storage import together
@@ -205,13 +212,19 @@ def _check_gains(runs: "Sequence[Rung]", out: Path, asked: "Questions | None") -
 
 
 def _gains(
-    runs: "Sequence[Rung]", manifest: Path, out: Path, asked: "Questions", dataset: Mapping[str, Any], *, quiet: bool
+    runs: "Sequence[Rung]",
+    manifest: Path,
+    out: Path,
+    questions: "Questions",
+    dataset: Mapping[str, Any],
+    *,
+    quiet: bool,
 ) -> dict[str, Any]:
     """Evaluates the runs of a ladder, prints their gains, and returns the record."""
     from curate.scaling import gains, gains_record
 
-    made = gains.evaluate(runs, manifest, out, asked, partial(_report, errors if quiet else console))
-    written = gains_record.write(made, asked, dataset, out)
+    made = gains.evaluate(runs, manifest, out, questions, partial(_report, errors if quiet else console))
+    written = gains_record.write(made, questions, dataset, out)
     if not quiet:
         tables.print_gains(written, console)
         say(console, f"figure    {out / gains_record.FILES[1]}")

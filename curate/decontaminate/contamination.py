@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 @dataclass(slots=True)
 class SetTally:
-    """What is counted of one set."""
+    """The counts of one set."""
 
     documents: int = 0  # that hold a gram of it
     leaking: int = 0  # that hold one which is no common phrase

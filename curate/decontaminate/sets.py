@@ -180,9 +180,9 @@ def _items_of(path: Path, evaluation: EvaluationSet, name: str) -> Iterator[Eval
 
 def _of_task(path: Path, task: str, name: str) -> Iterator[EvaluationItem]:
     """Yields the items of a file as a task of `curate evaluate` reads them: a context with each of its completions."""
-    known = tasks.bundled()
-    if task not in known or tasks.is_generated(known[task]):
-        reading = ", ".join(other for other, definition in known.items() if not tasks.is_generated(definition))
+    bundled = tasks.bundled()
+    if task not in bundled or tasks.is_generated(bundled[task]):
+        reading = ", ".join(other for other, definition in bundled.items() if not tasks.is_generated(definition))
         raise SettingsError(f"decontaminate.sets.{name}.task: {task!r} is none of {reading}")
     try:
         for example in examples.read((str(path),), tasks.read_task(task, path)):

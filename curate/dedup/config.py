@@ -75,7 +75,7 @@ class Dedup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """What is cut out of documents because other documents have it too.
+    """The settings by which text is cut out of documents because other documents have it too.
 
     Spans are C4's (arXiv:1910.10683, section 2.2): three sentences that occurred before. Furniture is what many
     documents of a host share; CCNet (arXiv:1911.00359) counts paragraphs over all hosts. Substrings are those of Lee et

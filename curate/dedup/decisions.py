@@ -109,20 +109,20 @@ def members(group: Grouped, folder: str) -> Iterator[Pair]:
     A document with copies of which no request asks is the only member of a block.
     """
     plan, number, width = load_plan(storage.path(folder)), int.from_bytes(group[0]), layout_of(folder).node
-    copies, asked = {}, defaultdict(list)
+    copies, requests = {}, defaultdict(list)
     for message in group[1]:
         if message[:1] == COPIES:
             copies[message[1 : 1 + width]] = message[1 + width :]
         else:
-            asked[node_row(message)].append(message[1:])
+            requests[node_row(message)].append(message[1:])
     with beating(plan.folder, number, step="reading clusters", size=plan.items[number].size):
-        for row, evidence in evidence_of(plan, number, asked):
-            for request in asked[row]:
+        for row, evidence in evidence_of(plan, number, requests):
+            for request in requests[row]:
                 flags, block, node = request[0], request[1:-width], request[-width:]
                 own = b"" if flags & GUEST else copies.get(node, b"")
                 yield block, MEMBER.pack(flags, len(own)) + node + own + evidence
     for node, own in copies.items():
-        if node_row(node) not in asked:
+        if node_row(node) not in requests:
             yield node, MEMBER.pack(0, len(own)) + node + own
 
 
@@ -196,7 +196,7 @@ def mark(node: bytes, kind: bytes, content: bytes) -> Pair:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the rows of a part came to."""
+    """The outcome of the rows of a part."""
 
     losses: dict[int, tuple[bool, float, bytes]]  # by row: exact or near, the similarity, the winner's id
     removed: dict[int, int]  # by row: the documents that it is the winner of

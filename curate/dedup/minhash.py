@@ -48,9 +48,13 @@ def signature(text: str, settings: Dedup) -> Signature | None:
 
 def fingerprint(text: str, settings: Dedup) -> tuple[bytes, Signature | None]:
     """Returns a text's hash, and its signature where near duplicates are looked for; its words are made once."""
-    found = words.words(text, settings.normalise)
-    same = b" ".join(found) if found and settings.normalise == TEXT else words.comparable(text, settings.normalise)
-    return _digest(same), _signature(found, settings) if settings.near else None
+    text_words = words.words(text, settings.normalise)
+    same = (
+        b" ".join(text_words)
+        if text_words and settings.normalise == TEXT
+        else words.comparable(text, settings.normalise)
+    )
+    return _digest(same), _signature(text_words, settings) if settings.near else None
 
 
 def band_keys(values: Signature, settings: Dedup) -> list[bytes]:
@@ -74,20 +78,20 @@ def _digest(same: bytes) -> bytes:
     return hashlib.blake2b(same, digest_size=16).digest()
 
 
-def _runs(found: list[bytes], size: int) -> npt.NDArray[np.uint32]:
+def _runs(text_words: list[bytes], size: int) -> npt.NDArray[np.uint32]:
     """Returns the hash of every run of words, by multilinear hashing of the words' CRC32 (Lemire and Kaser 2014)."""
-    if not found:
+    if not text_words:
         return np.empty(0, dtype=np.uint32)
-    hashes = np.fromiter(map(zlib.crc32, found), np.uint64, len(found))
-    sums = np.correlate(hashes, _multipliers(min(size, len(found))), "valid")
+    hashes = np.fromiter(map(zlib.crc32, text_words), np.uint64, len(text_words))
+    sums = np.correlate(hashes, _multipliers(min(size, len(text_words))), "valid")
     return (sums >> np.uint64(32)).astype(np.uint32)
 
 
-def _signature(found: list[bytes], settings: Dedup) -> Signature | None:
+def _signature(text_words: list[bytes], settings: Dedup) -> Signature | None:
     """Returns the least value of each permutation, as datasketch's scheme affine32 has it."""
-    if not found:
+    if not text_words:
         return None
-    hashes = _runs(found, settings.shingle)
+    hashes = _runs(text_words, settings.shingle)
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):  # MurmurHash3's finaliser
         hashes = (hashes ^ (hashes >> np.uint32(shift))) * np.uint32(factor)
     factors, terms = _permutations(settings.bands * settings.rows)

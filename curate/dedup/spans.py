@@ -28,9 +28,9 @@ def spans_of(text: str, size: int) -> Iterator[tuple[int, bytes]]:
     yield from enumerate(span_keys(sentence_keys(text), size))
 
 
-def occurrences(found: Iterable[tuple[Node, int, bytes]], partitions: int, width: int) -> Iterator[Pair]:
+def occurrences(spans: Iterable[tuple[Node, int, bytes]], partitions: int, width: int) -> Iterator[Pair]:
     """Yields (partition, records) for spans, given by node, of `width` bytes, place and hash."""
-    packed = (key + node + place.to_bytes(PLACE) for node, place, key in found)
+    packed = (key + node + place.to_bytes(PLACE) for node, place, key in spans)
     for partition, blob in split_by_hash(unpack(packed, HASH + width + PLACE), 0, partitions):
         yield partition.to_bytes(4), blob
 

@@ -25,19 +25,19 @@ Place = tuple[int, int]  # where a token begins in its text, and where the next 
 
 def tokens(text: str) -> list[Place]:
     """Returns the places of the tokens that may be cut, which are not in code or tables."""
-    found: list[Place] = []
+    all_places: list[Place] = []
     start = 0
     for line in lines(text):
         if line.is_prose:
             begins = [start + place for place in places(line.text)]
-            found += zip(begins, [*begins[1:], start + len(line.text)], strict=True)
+            all_places += zip(begins, [*begins[1:], start + len(line.text)], strict=True)
         start += len(line.text) + 1
-    return found
+    return all_places
 
 
-def words_of(text: str, found: Iterable[Place]) -> list[bytes]:
+def words_of(text: str, token_places: Iterable[Place]) -> list[bytes]:
     """Returns the tokens at these places, in UTF-8."""
-    return [text[start:stop].rstrip().encode("utf-8", "surrogatepass") for start, stop in found]
+    return [text[start:stop].rstrip().encode("utf-8", "surrogatepass") for start, stop in token_places]
 
 
 def anchors(words: list[bytes], size: int) -> Hashes:

@@ -24,7 +24,7 @@ from curate.storage.writing import write_bytes, write_json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of the documents with a defect, or with a kind of it."""
+    """The outcome of the documents with a defect, or with a kind of it."""
 
     defect: str
     kind: str  # "" for all kinds

@@ -1,4 +1,4 @@
-"""What the models of a ladder draw from their context: in-context gain against size, as in GPT-3's Figures 1.2 and 3.8.
+"""Measures the in-context gain of the models of a ladder, against their size, as in GPT-3's Figures 1.2 and 3.8.
 
 Each finished run is evaluated without training. Its numbers are kept in a file of its own by the sha256 of its weights
 and by all settings, so the same command computes only what is not there.
@@ -65,7 +65,7 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """What every model of a ladder is asked."""
+    """The tasks and settings by which every model of a ladder is evaluated."""
 
     names: tuple[str, ...]  # of tasks, INDUCTION and POSITIONS among them, in the order of the output
     tasks: tuple[Task, ...]

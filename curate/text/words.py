@@ -109,12 +109,12 @@ def _found(text: str) -> list[str]:
     return (patterns.mixed if patterns.unspaced.search(text) else patterns.spaced).findall(text)
 
 
-def _blank_unless_letter(found: re.Match[str]) -> str:
-    return found[0] if unicodedata.category(found[0])[0] in "LNM" else " "
+def _blank_unless_letter(match: re.Match[str]) -> str:
+    return match[0] if unicodedata.category(match[0])[0] in "LNM" else " "
 
 
-def _encoded(found: list[str]) -> list[bytes]:
-    return " ".join(found).encode("utf-8", "surrogatepass").split()
+def _encoded(words: list[str]) -> list[bytes]:
+    return " ".join(words).encode("utf-8", "surrogatepass").split()
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def decided(folder: Path, texts: list[str], *settings: str) -> dict[int, dict]:
 
 
 def judged(decisions: dict[int, dict], truth: np.ndarray, limit: float, verify: str) -> Row:
-    """What the decisions are worth."""
+    """Precision and recall of decisions."""
     number_of = {row["id"]: number for number, row in decisions.items() if row["kept"]}
     pairs = [(number, number_of[row["winner"]]) for number, row in decisions.items() if not row["kept"]]
     right = sum(bool(truth[lost, winner] >= limit) for lost, winner in pairs)

@@ -114,7 +114,7 @@ EDITS = {"letter": one_letter_changed, "word": one_word_changed}
 
 
 def is_found(one: str, other: str) -> bool:
-    """Whether two texts share a band and agree in enough places."""
+    """Returns whether two texts share a band and agree in enough places."""
     first, second = minhash.signature(one, RULES), minhash.signature(other, RULES)
     meet = not set(minhash.band_keys(first, RULES)).isdisjoint(minhash.band_keys(second, RULES))
     return meet and minhash.similarity(first, second) >= RULES.similarity

@@ -18,7 +18,7 @@ def shared(texts: list[str], others: list[str], most: int = 0) -> set[int]:
 
 
 def naive(text: str, others: list[str]) -> bool:
-    """Whether a text shares a run of words with others, by the words themselves."""
+    """Returns whether a text shares a run of words with others, by the words themselves."""
     own = words(text)
     size = min(len(own), LENGTH)
 

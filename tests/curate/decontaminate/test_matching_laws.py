@@ -47,7 +47,7 @@ def spelt(text: str) -> list[tuple[str, int, int]]:
 
 
 def reference(text: str, items: list[str], size: int) -> list[tuple[int, int]]:
-    """Where the grams of the items stand in a text."""
+    """Returns the places of the items' grams in a text."""
     grams = [[word for word, _, _ in spelt(item)] for item in items]
     own = spelt(text)
     return [

@@ -1,4 +1,4 @@
-"""Who is kept is what a plain loop over the documents in the keeper's order keeps, whatever the parts and blocks."""
+"""Dedup keeps what a plain loop over the documents in the keeper's order keeps, whatever the parts and blocks."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""What a run did with planted defects, counted by hand on small corpora."""
+"""The outcome of planted defects in a run, counted by hand on small corpora."""
 
 import csv
 import json
