@@ -67,8 +67,8 @@ def plan(
     pace = speed(next(iter(setups.values())))
     times = []
     for run in runs:
-        left = judges.keys() - judgements(run, judges, out).keys()
-        texts = sum(judges[name].tokens for name in left)
+        unjudged = judges.keys() - judgements(run, judges, out).keys()
+        texts = sum(judges[name].tokens for name in unjudged)
         times.append((tokens if run in left else 0) / pace + texts * OVERLAP * FORWARD / pace)
     shape = setups[runs[0].arm].shape
     whole = sum(judge.tokens for judge in judges.values())
