@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from curate.stage.ownership import is_held
+
 pytestmark = pytest.mark.processes
 
 RUN = ("run", "quickstart", "--no-train", "-o")
@@ -64,6 +66,8 @@ def killed_in(stage: str, command: list[str], out: Path) -> bool:
     inside = not record.exists() and process.poll() is None
     os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
     process.wait()
+    while out.exists() and is_held(out):  # the command's other processes end a moment later
+        time.sleep(0.01)
     return inside
 
 

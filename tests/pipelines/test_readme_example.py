@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "pipelines" / "README.md"
-BEHIND = '        Kind(name="sign"'  # the row that follows the one of filter
+BEHIND = '        Kind(\n            name="sign"'  # the row that follows the one of filter
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
 pytestmark = pytest.mark.processes
 

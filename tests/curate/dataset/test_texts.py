@@ -160,7 +160,7 @@ def test_the_folder_of_a_verb_is_exported_alone_and_tokens_and_shards_as_what_th
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"stage": "pack"}, "--stage pack: documents are left by extract, filter, dedup, score"),
+        ({"stage": "pack"}, "--stage pack: documents are left by extract, filter, dedup, lines, score, decontaminate"),
         ({"stage": "score"}, "--stage score: .* has no such stage; it has extract, filter, dedup"),
         ({"split": "dev"}, "--split dev: .* has train and valid"),
         ({"stage": "filter", "split": "train"}, "--split train: .* has no splits"),

@@ -150,7 +150,7 @@ def test_the_written_graph_runs_and_no_text_of_a_document_enters_a_shuffle_of_it
         f'sources.webtext.inputs=["{tmp_path}/*.jsonl"]',
         'filter.rules=["gopher_quality"]',
         "filter.gopher_quality.min_words=10",
-        "dedup.similarity=0.5",
+        "dedup.similarity=0.6",
     )
     out = tmp_path / "out"
     out.mkdir()
