@@ -48,11 +48,16 @@ def quantile(degrees: int) -> float:
 
 
 def paired(differences: Sequence[float]) -> Paired:
-    """Returns the mean of differences with Student's interval: mean ± t s / sqrt(n)."""
+    """Returns the mean of differences with Student's interval: mean ± t s / sqrt(n).
+
+    Equal differences other than 0 have no interval: their spread of 0 would make any of them sure.
+    """
     count, mean = len(differences), statistics.fmean(differences)
     if count < 2:
         return Paired(mean=mean, sd=None, low=None, high=None, pairs=count)
     sd = statistics.stdev(differences)
+    if sd == 0 and mean:
+        return Paired(mean=mean, sd=sd, low=None, high=None, pairs=count)
     reach = quantile(count - 1) * sd / math.sqrt(count)
     return Paired(mean=mean, sd=sd, low=mean - reach, high=mean + reach, pairs=count)
 

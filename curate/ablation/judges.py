@@ -7,7 +7,7 @@ in a document of an arm: for all arms alike, so that they are measured on the sa
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,7 @@ class Fixed:
     sha256: str  # of the texts
     left_out: Mapping[str, int]  # documents by reason, REASONS
     items: tuple[int, ...] = ()  # of a task: the numbers of those that are left
+    task_sha256: str = ""  # of a task: its wording, its items with all choices, and its demonstrations
 
     def file(self, out: Path) -> Path:
         """Returns the file of its texts."""
@@ -78,7 +79,7 @@ class Fixed:
     def key(self) -> str:
         """Returns the digest of all that a model's numbers depend on."""
         settings = [getattr(self.judge, name) for name in ("task", "data", "shots", "stride")]
-        content = json.dumps([settings, self.sha256, self.items])
+        content = json.dumps([settings, self.sha256, self.items, self.task_sha256])
         return hashlib.sha256(content.encode()).hexdigest()
 
     def record(self) -> dict[str, Any]:
@@ -139,6 +140,14 @@ def task_of(judge: Judge) -> "Task":
     if judge.measure == "bits" and task.form == "generate":
         raise SettingsError(f'task {task.name}: its answers are written freely; set measure = "accuracy"')
     return task
+
+
+def fixed_task(judge: Judge) -> str:
+    """Returns the digest of a task: its wording, its items with all choices, and its demonstrations."""
+    from curate.evaluate import evaluation
+
+    content = json.dumps(evaluation.facts(task_of(judge)), sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _of_manifest(name: str, manifest: Path, splits: tuple[str, ...], encoding: str) -> Iterator[Text]:
@@ -205,9 +214,10 @@ def fix(
             documents=len(drawn),
             bytes=size,
             tokens=sum(len(tokenizer.ordinary(text.text)) + 1 for text in drawn),
-            sha256=_digest(drawn),
+            sha256=digest_of(text.text for text in drawn),
             left_out={reason: counts[reason] for reason in REASONS},
             items=tuple(text.number for text in drawn) if judge.task is not None else (),
+            task_sha256=fixed_task(judge) if judge.task is not None else "",
         )
         _write(made.file(out), drawn)
         fixed[name] = made
@@ -260,17 +270,27 @@ def _check_rest(name: str, judge: Judge, read: int, documents: int, size: int, c
     """Raises SettingsError where too little of a judge is left."""
     if documents >= judge.least_documents and size >= judge.least_bytes:
         return
-    why = f"of {read:,}, {counts['host']:,} are of hosts that an arm has and {counts['words']:,} share 13 words with it"
+    why = (
+        f"of {read:,}, {counts['host']:,} are of hosts that an arm has, {counts['words']:,} share 13 words with it, "
+        f"and {counts['limit']:,} are over its limit"
+    )
     least = f"it needs {judge.least_documents:,} and {judge.least_bytes:,}"
-    mend = "give it more text, or change least_documents, least_bytes, hosts or common"
+    mend = "give it more text, or change least_documents, least_bytes, limit_bytes, hosts or common"
     raise SettingsError(f"judge {name}: {documents:,} documents of {size:,} bytes are left, {least} ({why}); {mend}")
 
 
-def _digest(texts: Sequence[Text]) -> str:
+def check_file(fixed: Fixed, out: Path) -> None:
+    """Raises ValueError where the file of a judge does not hold the texts that were fixed."""
+    with fixed.file(out).open(encoding="utf-8") as lines:
+        if digest_of(json.loads(line)["text"] for line in lines) != fixed.sha256:
+            raise ValueError(f"{fixed.file(out)}: changed since training began; the same command makes it anew")
+
+
+def digest_of(texts: Iterable[str]) -> str:
     """Returns the sha256 of texts, each behind its length."""
     digest = hashlib.sha256()
     for text in texts:
-        content = text.text.encode("utf-8", "replace")
+        content = text.encode("utf-8", "replace")
         digest.update(f"{len(content)}\n".encode() + content)
     return digest.hexdigest()
 

@@ -15,6 +15,7 @@ from curate.ablation.intervals import Paired, Ratio, paired, ratio
 
 BETTER, WORSE, NONE = "better", "worse", "no difference"
 LOWER_IS_BETTER = {"bits": True, "accuracy": False}
+UNSURE = "no verdict: an interval needs two seeds or more that differ"
 
 # What the judges say: by arm, by seed, by judge, the numbers by measure.
 Numbers = Mapping[str, Mapping[int, Mapping[str, Mapping[str, float]]]]
@@ -139,7 +140,7 @@ def _words(lists: Mapping[str, Sequence[str]], unclear: Sequence[str]) -> str:
     >>> _words({"better": [], "worse": [], "no difference": ["clean"]}, [])
     'no difference shown on 1 of 1 judges (clean)'
     >>> _words({"better": [], "worse": [], "no difference": []}, ["clean"])
-    'no verdict: an interval needs two seeds'
+    'no verdict: an interval needs two seeds or more that differ'
     """
     count = sum(map(len, lists.values())) + len(unclear)
     parts: list[str] = []
@@ -148,7 +149,7 @@ def _words(lists: Mapping[str, Sequence[str]], unclear: Sequence[str]) -> str:
             total = "" if parts else f" of {count} judges"
             parts.append(f"{words} on {len(judges)}{total} ({', '.join(judges)})")
     if not parts:
-        return "no verdict: an interval needs two seeds"
+        return UNSURE
     return ", ".join([*parts, *([f"no verdict on {len(unclear)} ({', '.join(unclear)})"] if unclear else [])])
 
 
@@ -167,7 +168,7 @@ def _recovered(gap: Gap, judge: str, numbers: Numbers) -> Recovered:
     spread = "" if made.low is None else f" (95 % interval {made.low:+.4f} to {made.high:+.4f})"
     stated = f"{gap.planted} has {made.mean:+.4f}{spread} bits per byte of {gap.clean}"
     if made.sign is None:
-        return Recovered(judge=judge, gap=made, share=None, words=f"no verdict: an interval needs two seeds; {stated}")
+        return Recovered(judge=judge, gap=made, share=None, words=f"{UNSURE}; {stated}")
     if made.sign <= 0:
         return Recovered(judge=judge, gap=made, share=None, words=f"no gap: {stated}")
     share = ratio([planted[seed] - curated[seed] for seed in seeds], whole)

@@ -42,8 +42,9 @@ def check_content(data: Mapping[str, Data], judges: Mapping[str, Fixed], out: Pa
         if before["data"].get(name) != own.sha256:
             raise SettingsError(f"{out}: arm {name}: its dataset has changed since training began; {MEND}")
     for name, fixed in judges.items():
-        if before["judges"].get(name, {}).get("sha256") != fixed.sha256:
-            raise SettingsError(f"{out}: judge {name}: its texts have changed since training began; {MEND}")
+        then = before["judges"].get(name, {})
+        if (then.get("sha256"), then.get("task_sha256", "")) != (fixed.sha256, fixed.task_sha256):
+            raise SettingsError(f"{out}: judge {name}: its texts or its task have changed since training began; {MEND}")
 
 
 def write(ablation: Ablation, data: Mapping[str, Data], judges: Mapping[str, Fixed], out: Path) -> None:

@@ -50,10 +50,11 @@ def _judge(started: Path, run: Path, judged: Path) -> None:
 
 def _measured(model: "Model", fixed: "Fixed", out: Path) -> dict[str, Any]:
     """Returns the numbers of a model by one judge."""
-    from curate.ablation.judges import SEED, task_of
+    from curate.ablation.judges import SEED, check_file, task_of
     from curate.evaluate import evaluation, perplexity
 
     if fixed.judge.task is None:
+        check_file(fixed, out)
         text = perplexity.measure(model, fixed.file(out), seed=SEED, stride=fixed.judge.stride or None)
         if text.left_out["documents"] or text.whole.bits_per_byte is None:
             raise ValueError(f"{text.left_out['documents']} documents have tokens that the model has no row for")

@@ -283,7 +283,7 @@ def _measure(documents: list[str], run: Path, out: Path | None, *, replace: bool
             check_new(path, replace=replace)
     measured = outcomes.measure(local_path(documents[0]), run)
     if out is not None:
-        outcomes.write(measured, out)
+        outcomes.write(measured, out, outcomes.origin_of(local_path(documents[0]), run))
     if json:
         print_json(asdict(measured))
         return

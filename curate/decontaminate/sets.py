@@ -94,7 +94,8 @@ def check_files(rules: Decontaminate) -> None:
     """Raises SettingsError, before any work, where a set has no file, or the first row of a file is no item."""
     for name, evaluation in rules.sets.items():
         for path in paths_of(evaluation, name):
-            next(_items_of(path, evaluation, name), None)
+            for _ in _items_of(path, evaluation, name):
+                pass
 
 
 def items_of(evaluation: EvaluationSet, name: str) -> list[EvaluationItem]:

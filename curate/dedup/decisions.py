@@ -1,7 +1,7 @@
 """Decisions: candidate pairs are verified, each cluster's documents are compared, and each loser gets its evidence.
 
 The functions are the steps between dedup's shuffles. What passes between them is bytes: a request (a document of a
-block is to be compared there), a member (the document with its copies and its evidence), a mark (what a row came to).
+block is to be compared there), a member (the document with its copies and its evidence), a mark (the outcome of a row).
 """
 
 import struct

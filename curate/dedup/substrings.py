@@ -51,7 +51,7 @@ def anchors(words: list[bytes], size: int) -> Hashes:
         runs = (runs ^ hashes[offset : offset + len(runs)]) * STEP
         runs ^= runs >> np.uint64(29)
     least: Hashes = np.lib.stride_tricks.sliding_window_view(runs, size - run + 1).min(axis=1)
-    return least
+    return least * STEP  # over all values, as partitions go by the first bits
 
 
 def anchor_keys(texts: Iterable[str], size: int) -> Iterator[bytes]:

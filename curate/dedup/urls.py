@@ -53,7 +53,7 @@ def marks(blobs: Iterable[bytes], width: int) -> Iterator[Pair]:
     """Yields what `older_captures` does, for records whose nodes have `width` bytes."""
     records = unpack(blobs, HASH + AGE + width)
     for rows in equal_rows(records, 0, HASH):
-        # the order of who stays: source, age, id, place
+        # the order in which documents stay: source, age, the keeper's order, place
         ranked = sorted((node[:1], older, node) for older, node in (split(records[row].tobytes()) for row in rows))
         kept = ranked[0][2]
         for _, _, lost in ranked[1:]:

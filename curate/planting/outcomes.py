@@ -7,19 +7,22 @@ that is most like it stands in for it. That copy is no duplicate any more, and t
 
 import csv
 import io
+import platform
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from curate import __version__
 from curate.planting import files, runs
 from curate.planting.corpus import BOILERPLATE, CLEAN, DEFECTS, DUPLICATE, LEAK
 from curate.planting.files import Truth
 from curate.planting.intervals import Share, portion, share
 from curate.planting.passages import clean_words, items_left, lines_left, words_lost
 from curate.planting.runs import Run
-from curate.storage.writing import write_bytes, write_json
+from curate.storage import together
+from curate.storage.writing import sha256_of, write_bytes, write_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,15 +237,27 @@ def _unlikeness(one: Truth) -> tuple[bool, float, bool, str]:
     return one.defect != CLEAN, -(one.jaccard or 0), one.kind != "exact", one.id
 
 
-def write(outcomes: Outcomes, path: Path) -> None:
-    """Writes outcomes as JSON, and beside it as CSV under the same name."""
+def origin_of(planted: Path, run: Path) -> dict[str, Any]:
+    """Returns what decides outcomes: seed and digest of the planted corpus, digest of the run, versions."""
+    record = run / "manifest.json" if (run / "manifest.json").exists() else run / "stage.json"
+    return {
+        "seed": together.read(planted / files.RECORD)["planting"]["seed"],
+        "plant_sha256": sha256_of(planted / files.RECORD),
+        "run_record": record.name,
+        "run_sha256": sha256_of(record),
+        "versions": {"curate": __version__, "python": platform.python_version()},
+    }
+
+
+def write(outcomes: Outcomes, path: Path, origin: Mapping[str, Any]) -> None:
+    """Writes outcomes as JSON, with their origin, and beside it as CSV under the same name."""
     text = io.StringIO()
     rows = flat_rows(outcomes)
     writer = csv.DictWriter(text, rows[0], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_bytes(path.with_suffix(".csv"), text.getvalue().encode())
-    write_json(path, asdict(outcomes))
+    write_json(path, asdict(outcomes) | {"origin": dict(origin)})
 
 
 def flat_rows(outcomes: Outcomes) -> list[dict[str, Any]]:

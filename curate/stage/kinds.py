@@ -117,7 +117,7 @@ KINDS = {
             takes="documents",
             leaves="decisions",
             reads=frozenset({"dedup", "sources"}),
-            libraries=("datasketch",),
+            libraries=("datasketch", "ada-url"),
             first_half="sign",
         ),
         Kind(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-SENTENCE_END = re.compile(r"[.?!।۔؟]+[\"'”’»)\]]*(?=\s+[^\sa-z])|[。！？](?=.)")
+SENTENCE_END = re.compile(r"(?<![.?!।۔؟])[.?!।۔؟]+[\"'”’»)\]]*(?=\s+[^\sa-z])|[。！？](?=.)")
 ABBREVIATION = re.compile(
     r"(?:^|[\s(\"“'])(?:[A-Z]|[A-Z]\.[A-Z]|[a-z]\.[a-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Sen|Gov|Capt|Lt|Rev|Mt|vs)$"
 )

@@ -42,7 +42,7 @@ NOTES = {
 DECIDING = {
     "extract": "sources.{source}.filter and extract.* decide what is kept",
     "filter": "sources.{source}.filter decides what is kept",
-    "dedup": "of two equal documents that of the source which the recipe names first is kept",
+    "dedup": "of two equal documents that of the source which dedup.priority, or else the recipe, names first is kept",
     "score": "score.* decides what is kept; score.only names the sources that are judged",
 }
 

@@ -55,7 +55,11 @@ def made(path: Path, out: Path, *, strict: bool = False) -> list[str]:
 @pytest.mark.parametrize(
     ("web", "warning", "mend"),
     [
-        (texts("books"), TAKEN, "of two equal documents that of the source which the recipe names first is kept"),
+        (
+            texts("books"),
+            TAKEN,
+            "of two equal documents that of the source which dedup.priority, or else the recipe, names first is kept",
+        ),
         (["short"] * 9, REFUSED, "sources.web.filter decides what is kept"),
         ([], UNREAD, "sources.web.inputs names them"),
     ],

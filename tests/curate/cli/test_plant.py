@@ -9,6 +9,7 @@ import pytest
 from curate.evaluate import generated
 from curate.miniweb.texts import read_site
 from curate.planting import files
+from curate.storage.writing import sha256_of
 
 RECIPE = """
 name = "curated"
@@ -79,7 +80,9 @@ def test_the_table_is_printed_and_written(run, call):
     assert "held out" in planted
     ran = call("plant", folder / "plant", "--against", folder / "run", "-o", folder / "table.json")
     assert "what was kept" in ran.out
-    assert json.loads((folder / "table.json").read_text())["stages"][0] == "extract"
+    table = json.loads((folder / "table.json").read_text())
+    assert table["stages"][0] == "extract"
+    assert table["origin"]["run_sha256"] == sha256_of(folder / "run" / "manifest.json")
     assert (folder / "table.csv").read_text().startswith("table,name,kind,measure,number,of,share,low,high\n")
     again = call("plant", folder / "plant", "--against", folder / "run", "-o", folder / "table.json")
     assert "is there already" in again.error

@@ -72,6 +72,13 @@ def test_a_missing_file_is_refused_before_any_work(tmp_path):
         sets.check_files(rules)
 
 
+def test_every_row_is_checked_before_any_work(tmp_path):
+    file = lines(tmp_path / "own.jsonl", [{"a": "one"}, {"b": "two"}])
+    rules = Decontaminate(sets={"own": EvaluationSet(files=(file,), fields=("a",))})
+    with pytest.raises(SettingsError, match="row 2: has no field 'a'"):
+        sets.check_files(rules)
+
+
 @pytest.mark.parametrize("lengths", [range(1, 101), range(30, 130), range(6, 106)])
 def test_the_grams_of_a_set_have_as_many_words_as_its_5th_percentile_within_bounds(lengths):
     assert size_of(lengths, 0.0, 8, 13) == min(13, max(8, lengths[4]))

@@ -166,8 +166,9 @@ def test_nothing_has_no_share():
 
 def test_the_outcomes_are_written_as_json_and_as_rows(tmp_path):
     outcomes = measured(FAMILY, {"a": "dedup.near", "a1": "dedup.exact"})
-    write(outcomes, tmp_path / "out.json")
+    write(outcomes, tmp_path / "out.json", {"seed": 3})
     stored = json.loads((tmp_path / "out.json").read_text())
+    assert stored["origin"] == {"seed": 3}
     assert stored["clean_replaced"] == 1
     rows = [*csv.DictReader((tmp_path / "out.csv").open())]
     recall = next(row for row in rows if row["measure"] == "recall" and row["name"] == "duplicate" and not row["kind"])

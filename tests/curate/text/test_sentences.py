@@ -20,6 +20,11 @@ def test_the_sentences_of_a_line_joined_are_the_line_and_c4_counts_them(line):
     assert line.isspace() or not line or len(pieces) == count_sentences(line)
 
 
+def test_a_long_row_of_marks_is_read_once():
+    line = "." * 300_000
+    assert sentences(line) == [line]
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
