@@ -202,7 +202,7 @@ def test_what_training_began_with_may_not_change(whole, call, arms, tmp_path, qu
     finally:
         fresh.write_text(text)
     assert done.code == 2
-    assert "judge fresh: its texts have changed since training began; give --replace" in done.error
+    assert "judge fresh: its texts or its task have changed since training began; give --replace" in done.error
 
 
 def test_a_plan_states_tokens_epochs_and_judges_and_trains_nothing(call, arms, several_shards, tmp_path):
@@ -223,7 +223,7 @@ def test_a_plan_states_tokens_epochs_and_judges_and_trains_nothing(call, arms, s
     [
         ("tokens=1000000", "arm books: 1,000,000 tokens are more than it has in 1 epochs"),
         ("judges.fresh.least_documents=6", "judge fresh: 5 documents of"),
-        ("judges.fresh.least_bytes=100000", "it needs 4 and 100,000 (of 8, 1 are of hosts that an arm has and 2 share"),
+        ("judges.fresh.least_bytes=100000", "it needs 4 and 100,000 (of 8, 1 are of hosts that an arm has, 2 share"),
         ("encoding=tokenizer.json", "its tokenizer is gpt2 (50,257 ids), not tokenizer.json"),
         ("train.batch=1000", "tokens are less than a step of 16,000; lower train.batch or train.context"),
         ('judges.fresh.documents=["missing.jsonl"]', "missing.jsonl: no such input file"),
