@@ -11,6 +11,7 @@ from rich.table import Table
 from curate.cli.app import DATASET, MODEL, console, errors, print_json
 from curate.cli.extras import need
 from curate.cli.options import Json, Replace, Set, local_path, readable_path
+from curate.cli.tables import duration
 from curate.console import say
 from curate.errors import SettingsError, UserError
 
@@ -151,8 +152,8 @@ def _print_plan(planned: "Plan", prepared: "Prepared", to: Console) -> None:
     say(to, f"model     {sizes}: {planned.parameters:,} parameters without embeddings, {shape.vocabulary:,} ids")
     say(
         to,
-        f"plan      {planned.runs} runs, {planned.left} to train; about {_time(planned.run_s)} each, "
-        f"{_time(planned.seconds)} in all, if the cores are free; estimated from a few steps",
+        f"plan      {planned.runs} runs, {planned.left} to train; about {duration(planned.run_s)} each, "
+        f"{duration(planned.seconds)} in all, if the cores are free; estimated from a few steps",
     )
     if len(prepared.ablation.seeds) < 2:
         say(to, "warning   one seed has no interval, and so no verdict; give at least two seeds")
@@ -184,17 +185,6 @@ def _print_outcome(written: Mapping[str, Any], out: Path) -> None:
     for share in written.get("gap", {}).get("judges", ()):
         say(console, f"gap       {share['judge']}: {share['words']}")
     say(console, f"figure    {out / 'ablation.png'}")
-
-
-def _time(seconds: float) -> str:
-    """Returns a time for people.
-
-    >>> _time(4), _time(250), _time(8000)
-    ('4 s', '4 min', '2.2 h')
-    """
-    if seconds < 90:
-        return f"{max(1, round(seconds)) if seconds else 0} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 Documents = Annotated[

@@ -13,6 +13,7 @@ from curate.cli import tables
 from curate.cli.app import MODEL, console, errors, print_json
 from curate.cli.extras import need
 from curate.cli.options import Json, Set, local_path, readable_path
+from curate.cli.tables import duration
 from curate.console import say
 from curate.errors import SettingsError, UserError
 
@@ -275,13 +276,13 @@ def _print_plan(planned: "Plan", to: Any) -> None:
         table.add_column(name, justify="right")
     for cost in planned.costs:
         flops = [f"{cost.compute[name]:.2e}" for name in ("kaplan", "all", "counted")]
-        left = "done" if cost.done else _time(cost.seconds)
+        left = "done" if cost.done else duration(cost.seconds)
         sizes = (f"{cost.rung.parameters:,}", f"{cost.rung.tokens:,}", f"{cost.epochs:.2f}")
         table.add_row(cost.rung.name, *sizes, *flops, left)
     to.print(table)
     say(
         to,
-        f"scale     vocabulary {planned.costs[0].shape.vocabulary:,}; about {_time(planned.seconds)} in all, if the "
+        f"scale     vocabulary {planned.costs[0].shape.vocabulary:,}; about {duration(planned.seconds)} in all, if the "
         "cores are free; estimated from a few steps of each size",
     )
     for warning in planned.warnings:
@@ -348,14 +349,3 @@ def _print_prediction(answer: Mapping[str, Any], *, json: bool) -> None:
 
 def _with_interval(value: float, interval: list[float], unit: str) -> str:
     return f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f}) {unit}"
-
-
-def _time(seconds: float) -> str:
-    """Returns a time for people.
-
-    >>> _time(4), _time(250), _time(8000)
-    ('4 s', '4 min', '2.2 h')
-    """
-    if seconds < 90:
-        return f"{max(1, round(seconds)) if seconds else 0} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

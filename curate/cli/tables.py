@@ -280,3 +280,14 @@ def _accuracy(gain: dict[str, Any]) -> str:
         return ""
     by_chance = None in (number["low"], number["high"]) or number["low"] <= gain["chance"] <= number["high"]
     return f"{number['value']:.3f}{' at chance' if by_chance else ''}"
+
+
+def duration(seconds: float) -> str:
+    """Returns a time for people.
+
+    >>> duration(4), duration(250), duration(8000)
+    ('4 s', '4 min', '2.2 h')
+    """
+    if seconds < 90:
+        return f"{max(1, round(seconds)) if seconds else 0} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -14,7 +14,7 @@ from curate.decontaminate.words import Hashes, Places, Words, mixed
 STEP = np.uint64(0x9E3779B97F4A7C15)  # odd, so that a multiplication by it loses no bit
 FILTER_BITS = range(12, 29)  # of the numbers in the filter before the table
 PER_GRAM = 8  # numbers of the filter for each gram
-UNSPACED = 2  # how many characters of a script without blanks count as a word of a gram
+CHARACTERS_OF_A_WORD = 2  # how many characters of a script without blanks count as a word of a gram
 
 
 def percentile(lengths: Sequence[int]) -> int:
@@ -32,7 +32,7 @@ def size_of(lengths: Sequence[int], unspaced: float, least: int, most: int) -> i
 
     unspaced: the share of words that are characters of scripts without blanks. Above a half, the bounds are doubled.
     """
-    factor = UNSPACED if unspaced > 0.5 else 1
+    factor = CHARACTERS_OF_A_WORD if unspaced > 0.5 else 1
     return min(factor * most, max(factor * least, percentile(lengths)))
 
 

@@ -21,7 +21,7 @@ Places = npt.NDArray[np.int64]
 CODES = 0x32400  # code points that the table holds; no letter of a script lies above them
 CHUNK = 1 << 18  # characters that are looked up at a time, so that a long text takes little more memory than itself
 REMOVED, BLANK = np.uint32(0), np.uint32(1)  # the values of punctuation and of white space
-ALONE, UNSPACED = np.uint32(1 << 31), np.uint32(1 << 30)  # begins a word of its own; is of a script without blanks
+ALONE, OF_UNSPACED = np.uint32(1 << 31), np.uint32(1 << 30)  # begins a word of its own; is of a script without blanks
 WEIGHTS = 256  # places of a word that weigh differently in its hash
 UNSPACED_SCRIPTS = (  # the ranges of code points of scripts that set no blanks between words
     *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x19E0, 0x19FF), (0xA9E0, 0xA9FF), (0xAA60, 0xAA7F)),
@@ -136,7 +136,7 @@ def _words(text: str) -> Words:
     nth = np.arange(len(values)) - np.repeat(first, lengths)
     weighted = values.astype(np.uint64) * _weights()[np.minimum(nth, WEIGHTS - 1)]
     hashes = mixed(np.add.reduceat(weighted, first) + lengths.astype(np.uint64))
-    unspaced = int(np.count_nonzero(values[first] & UNSPACED))
+    unspaced = int(np.count_nonzero(values[first] & OF_UNSPACED))
     return Words(hashes, where[first], where[last] + 1, unspaced)
 
 
@@ -147,7 +147,7 @@ def _begins(values: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
         return begins
     before = np.concatenate(([BLANK], values[:-1]))
     goes_on = (before != BLANK) & ((values & ALONE) == 0)
-    goes_on &= ~(((before & UNSPACED) != 0) & ((values & UNSPACED) == 0))
+    goes_on &= ~(((before & OF_UNSPACED) != 0) & ((values & OF_UNSPACED) == 0))
     begins &= ~goes_on
     return begins
 
@@ -172,7 +172,7 @@ def _table() -> npt.NDArray[np.uint32]:
         for code in range(start, min(stop, CODES - 2) + 1):
             if values[code] > BLANK:
                 mark = unicodedata.category(chr(code))[0] == "M"
-                values[code] |= UNSPACED if mark else UNSPACED | ALONE
+                values[code] |= OF_UNSPACED if mark else OF_UNSPACED | ALONE
     return values
 
 

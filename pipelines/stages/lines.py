@@ -96,13 +96,13 @@ def spans_of(number: int, folder: str) -> Iterator[Pair]:
     """Yields (partition, records) for the spans of a part's documents."""
     plan = load_plan(storage.path(folder))
     rules = plan.built(Lines, "lines")
-    found = (
+    spans_of_part = (
         (node, place, key)
         for node, text in with_nodes(plan, number)
         for place, key in spans.spans_of(text, rules.sentences)
     )
     with beating(plan.folder, number, step="reading sentences", size=plan.items[number].size):
-        yield from spans.occurrences(found, plan.settings["partitions"], width(plan))
+        yield from spans.occurrences(spans_of_part, plan.settings["partitions"], width(plan))
 
 
 def anchors_of(number: int, folder: str) -> Iterator[Pair]:
@@ -119,13 +119,13 @@ def windows_of(group: Grouped, folder: str) -> Iterator[Pair]:
     plan, number = load_plan(storage.path(folder)), int.from_bytes(group[0])
     shared = substrings.sorted_anchors(counting.by_key((blob[1:] for blob in group[1]), substrings.ANCHOR))
     size = plan.built(Lines, "lines").tokens
-    found = (
+    spans_of_part = (
         (node, place, key)
         for node, text in with_nodes(plan, number)
         for place, key in substrings.windows(text, size, shared)
     )
     with beating(plan.folder, number, step="comparing passages", size=plan.items[number].size):
-        yield from spans.occurrences(found, plan.settings["partitions"], width(plan))
+        yield from spans.occurrences(spans_of_part, plan.settings["partitions"], width(plan))
 
 
 def with_nodes(plan: Plan, number: int) -> Iterator[tuple[Node, str]]:

@@ -35,8 +35,8 @@ def cut_places(documents: dict[Node, list[str]], size: int, within: bool, seed: 
     for node, sentences in documents.items():
         by_part.setdefault(node_part(node), []).append((node, "\n".join(sentences)))
     for texts in by_part.values():
-        found = ((node, place, key) for node, text in texts for place, key in spans.spans_of(text, size))
-        for partition, blob in spans.occurrences(found, 3, PLAIN):
+        all_spans = ((node, place, key) for node, text in texts for place, key in spans.spans_of(text, size))
+        for partition, blob in spans.occurrences(all_spans, 3, PLAIN):
             blobs.setdefault(partition, []).append(blob)
     sent: dict[bytes, list[bytes]] = {}
     for partition, group in blobs.items():
@@ -112,8 +112,8 @@ def test_case_and_layout_of_a_span_count_for_nothing():
     other = "IT WAS  COLD.\nNobody came.\n\nThe door was shut. It stayed so."
     first, second = make_node(0, b"a" * 16, 0, 0), make_node(0, b"b" * 16, 0, 1)
     texts = ((first, one), (second, other))
-    found = ((node, place, key) for node, text in texts for place, key in spans.spans_of(text, 3))
-    blobs = [blob for _, blob in spans.occurrences(found, 1, PLAIN)]
+    all_spans = ((node, place, key) for node, text in texts for place, key in spans.spans_of(text, 3))
+    blobs = [blob for _, blob in spans.occurrences(all_spans, 1, PLAIN)]
     (sent,) = spans.repeats((b"", blobs), PLAIN, within=False)
     covered = spans.covered(spans.places([sent[1]])[1], 3)
     assert without(other, (), covered) == "It stayed so."

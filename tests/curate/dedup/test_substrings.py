@@ -49,14 +49,14 @@ def cut_tokens(documents: dict[Node, str], size: int, seed: int) -> dict[bytes, 
         keys = substrings.anchor_keys((text for _, text in of_part(part)), size)
         counted += counting.counts(int.from_bytes(part), keys, 3, substrings.ANCHOR)
     shared = [pair for group in shuffled(counted).items() for pair in counting.totals(group, 2, substrings.ANCHOR)]
-    anchors, found = shuffled(shared), []
+    anchors, records = shuffled(shared), []
     for part in parts:
         own = substrings.sorted_anchors(counting.by_key(anchors.get(part, []), substrings.ANCHOR))
         windows = (
             (node, place, key) for node, text in of_part(part) for place, key in substrings.windows(text, size, own)
         )
-        found += spans.occurrences(windows, 3, PLAIN)
-    repeats = [pair for group in shuffled(found).items() for pair in spans.repeats(group, PLAIN, within=False)]
+        records += spans.occurrences(windows, 3, PLAIN)
+    repeats = [pair for group in shuffled(records).items() for pair in spans.repeats(group, PLAIN, within=False)]
     starts = {part: spans.places(places) for part, places in shuffled(repeats).items()}
     covered = {node: spans.covered(starts.get(node_part(node), {}).get(node_row(node), ()), size) for node in documents}
     return {node_id(node): tokens for node, tokens in covered.items() if tokens}
@@ -79,21 +79,21 @@ def plainly(documents: dict[Node, list[str]], size: int) -> dict[bytes, set[int]
 @given(DOCUMENTS, st.integers(1, 3), st.integers(SIZE, SIZE + 5), st.integers(0, 9))
 def test_the_passages_that_are_cut_are_those_of_all_windows(documents, parts, size, seed):
     by_node = nodes_of(documents, parts)
-    texts = {node: " ".join(found) for node, found in by_node.items()}
+    texts = {node: " ".join(words) for node, words in by_node.items()}
     assert cut_tokens(texts, size, seed) == plainly(by_node, size)
 
 
 @given(DOCUMENTS)
 def test_no_word_is_lost_to_the_corpus(documents):
     by_node = nodes_of(documents, 2)
-    cut = cut_tokens({node: " ".join(found) for node, found in by_node.items()}, SIZE, 0)
+    cut = cut_tokens({node: " ".join(words) for node, words in by_node.items()}, SIZE, 0)
     left = Counter(
         word
-        for node, found in by_node.items()
-        for place, word in enumerate(found)
+        for node, words in by_node.items()
+        for place, word in enumerate(words)
         if place not in cut.get(node_id(node), ())
     )
-    assert left.keys() == {word for found in by_node.values() for word in found}
+    assert left.keys() == {word for words in by_node.values() for word in words}
 
 
 @given(
@@ -102,10 +102,10 @@ def test_no_word_is_lost_to_the_corpus(documents):
     )
 )
 def test_the_tokens_of_a_text_are_all_of_it_but_blanks_code_and_tables(text):
-    found = substrings.tokens(text)
-    assert all(start < stop for start, stop in found)
-    assert [start for start, _ in found] == sorted({start for start, _ in found})
-    rest = without(text, (), (), found)
+    token_places = substrings.tokens(text)
+    assert all(start < stop for start, stop in token_places)
+    assert [start for start, _ in token_places] == sorted({start for start, _ in token_places})
+    rest = without(text, (), (), token_places)
     assert substrings.tokens(rest) == []
 
 
@@ -120,9 +120,9 @@ def test_a_quoted_passage_is_cut_exactly():
 
 @pytest.mark.parametrize("text", ["中文没有空格。" * 12, "ภาษาไทยไม่มีช่องว่าง" * 6])
 def test_letters_are_tokens_where_words_have_no_blanks_between_them(text):
-    found = substrings.tokens(text)
-    assert len(found) > 50
-    assert "".join(word.decode() for word in substrings.words_of(text, found)) == text
+    token_places = substrings.tokens(text)
+    assert len(token_places) > 50
+    assert "".join(word.decode() for word in substrings.words_of(text, token_places)) == text
 
 
 def test_equal_windows_have_equal_anchors_wherever_they_stand():
