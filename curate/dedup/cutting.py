@@ -38,7 +38,13 @@ def line_keys(text: str) -> list[bytes | None]:
 
 def sentence_keys(text: str) -> list[bytes]:
     """Returns the hash of each sentence that may be cut, in order."""
-    return [text_hash(sentence) for line in lines(text) for sentence in _sentences(line)]
+    return [text_hash(sentence) for sentence in prose_sentences(text)]
+
+
+def prose_sentences(text: str) -> Iterator[str]:
+    """Yields the sentences that may be cut, in order, each with the blanks behind it."""
+    for line in lines(text):
+        yield from _sentences(line)
 
 
 def without(

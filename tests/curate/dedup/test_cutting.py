@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.dedup.cutting import line_keys, lines, sentence_keys, without
+from curate.dedup.cutting import line_keys, lines, prose_sentences, sentence_keys, without
 
 SENTENCES = st.lists(st.sampled_from(["One is here.", "Two!", "三。四。", "no end", "..."]), max_size=4).map(" ".join)
 OTHERS = st.sampled_from(["- item", "| a | b |", "```", "~~~", "***", ""])
@@ -27,10 +27,19 @@ def test_without_all_its_prose_a_text_has_only_code_tables_and_lines_without_wor
 
 @given(TEXTS, st.data())
 def test_what_stays_of_a_text_are_the_other_sentences_in_their_order(text, data):
-    keys = sentence_keys(text)
-    cut = data.draw(st.sets(st.integers(0, max(0, len(keys) - 1)), max_size=len(keys)))
-    rest = without(text, (), cut)
-    assert sentence_keys(rest) == [key for number, key in enumerate(keys) if number not in cut]
+    number_of_sentences = len(sentence_keys(text))
+    cut = data.draw(st.sets(st.integers(0, max(0, number_of_sentences - 1)), max_size=number_of_sentences))
+    kept = [sentence for number, sentence in enumerate(prose_sentences(text)) if number not in cut]
+    assert without_blanks(prose_sentences(without(text, (), cut))) == without_blanks(kept)
+
+
+def without_blanks(sentences) -> str:
+    return "".join("".join(sentences).split())
+
+
+def test_two_sentences_may_be_one_after_those_between_them_are_cut():
+    rest = without("One is here. 三。四。 no end", (), {1, 2})
+    assert [*prose_sentences(rest)] == ["One is here. no end"]
 
 
 def test_a_line_is_cut_with_one_of_the_blank_lines_around_it():
