@@ -6,6 +6,7 @@ digest of the stage's settings, its inputs' digests and the versions that its ou
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
@@ -20,6 +21,7 @@ from curate.stage.parts import Receipt, read_receipts
 from curate.storage.writing import sealed, unsealed
 
 VERSION = 3  # of plan.json and stage.json
+UNICODE = "unicode"  # the name under which the versions hold that of Python's tables
 T = TypeVar("T")
 # What an item is, and so how it is read.
 Form = Literal[
@@ -105,13 +107,17 @@ class Plan:
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """Returns the versions in the key: of curate, pyarrow, the kind's libraries, and a tokenizer's own library."""
+        """Returns the versions in the key: of curate, pyarrow, the kind's libraries, and a tokenizer's own library.
+
+        Python's tables of Unicode have a version too, on which `str`, `re` and `unicodedata` depend.
+        """
         kind = KINDS[self.stage]
         if not kind.versioned:
             return {}
         own = self.settings.get("tokenizer", {}).get("library") if self.stage == "tokenize" else None
         names = ("pyarrow", *kind.libraries, *((own,) if own else ()))
-        return {"curate": __version__} | {name: metadata.version(name) for name in names}
+        own_versions = {"curate": __version__, UNICODE: unicodedata.unidata_version}
+        return own_versions | {name: metadata.version(name) for name in names}
 
     @cached_property
     def base(self) -> str:
@@ -201,7 +207,8 @@ def _load_plan(name: str, _stamp: object) -> Plan:
     for library, version in plan.versions.items():
         if versions.get(library) != version:
             planned = versions.get(library, "no version")
-            raise RuntimeError(f"{library} is {version} here, but {planned} where the stage was planned; install that")
+            mend = "use a Python that has that" if library == UNICODE else "install that"
+            raise RuntimeError(f"{library} is {version} here, but {planned} where the stage was planned; {mend}")
     return plan
 
 

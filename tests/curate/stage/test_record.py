@@ -66,11 +66,13 @@ def test_the_key_changes_with_what_decides_the_output(change, plan):
     assert replace(plan, **change).key != plan.key
 
 
-@pytest.mark.parametrize("module", ["__version__", "library"])
+@pytest.mark.parametrize("module", ["__version__", "library", "unicode"])
 def test_the_key_changes_with_a_version(module, plan, monkeypatch):
     before = plan.key
     if module == "library":
         monkeypatch.setattr("importlib.metadata.version", lambda name: "99")
+    elif module == "unicode":
+        monkeypatch.setattr("unicodedata.unidata_version", "99")
     else:
         monkeypatch.setattr("curate.stage.plan.__version__", "99")
     later = replace(plan)  # a plan of another process: it keeps its digests once they are known
@@ -255,13 +257,14 @@ def test_a_relative_uri_starts_at_the_stage_s_folder_and_an_absolute_one_stays(p
     assert plan.path("/in/0") == Path("/in/0")
 
 
-def test_a_worker_with_another_version_of_a_library_refuses_the_plan(plan):
+@pytest.mark.parametrize(("library", "mend"), [("pyarrow", "install that"), ("unicode", "use a Python that has that")])
+def test_a_worker_with_another_version_of_a_library_refuses_the_plan(library, mend, plan):
     open_stage(plan)
     path = plan.folder / "plan.json"
     stored = json.loads(path.read_bytes())
-    stored["versions"]["pyarrow"] = "1.0"
+    stored["versions"][library] = "1.0"
     reseal(path, stored)
-    with pytest.raises(RuntimeError, match=r"pyarrow is .* here, but 1\.0 where the stage was planned; install that"):
+    with pytest.raises(RuntimeError, match=rf"{library} is .* here, but 1\.0 where the stage was planned; {mend}"):
         load_plan(plan.folder)
 
 
