@@ -27,6 +27,7 @@ from curate.gpt.model import GPT, Block, linear
 from curate.gpt.shapes import Shape
 from curate.loader import Loader
 from curate.loader.streams import Tokens
+from curate.processes import keep_freed_memory
 
 # Dense teraFLOPs per second of a GPU whose name has these words, in bf16 with fp32 sums and in fp32 without TF32, from
 # NVIDIA's data sheets of each product (halved where a sheet prints the rate of sparse matrices). The first counts.
@@ -230,7 +231,9 @@ def choose(
 
 
 def prepare(hardware: Hardware) -> None:
-    """Sets what torch keeps for a whole process: the GPU of this process, and TF32 for what bf16 leaves in fp32."""
+    """Sets what a whole process keeps: its GPU, TF32 for what bf16 leaves in fp32; on a CPU, the memory of a step."""
+    if hardware.device.type == "cpu":
+        keep_freed_memory()
     if hardware.device.type == "cuda":
         torch.cuda.set_device(hardware.device)
         torch.set_float32_matmul_precision("high" if hardware.precision == "bf16" else "highest")
