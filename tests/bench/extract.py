@@ -3,6 +3,7 @@
     make bench-peers                                     # makes .venv-peers, then runs this
     python tests/bench/extract.py [--files 8] [--repeat 5] [--workers 2] [--data ../shared/data/web] [--typed]
         [--balanced] [--profile] [--why]
+    python tests/bench/extract.py --before CHECKOUT [--repeat 5] [--every 4]   # CPU per page beside an earlier state
 
 .venv-peers holds datatrove 0.10 with spaCy, as the Makefile makes it; python-magic in it needs the system's libmagic.
 Each measurement is fresh processes, start-up included; the ways take turns, and medians are printed. Seconds are wall
@@ -27,6 +28,7 @@ from importlib import resources
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from paired_extract import paired
 
 ROOT = Path(__file__).parents[2]
 PEER = ROOT / ".venv-peers" / "bin" / "python"
@@ -267,10 +269,15 @@ def main() -> None:
     parser.add_argument("--balanced", action="store_true", help="datatrove without favour_precision, too")
     parser.add_argument("--profile", action="store_true", help="only say where the time goes")
     parser.add_argument("--why", action="store_true", help="only say why one keeps what the other does not")
+    parser.add_argument("--before", type=Path, help="only measure beside this checkout, which has its own .venv")
+    parser.add_argument("--every", type=int, default=4, help="with --before: one page in so many")
     chosen = parser.parse_args()
     files = [path.absolute() for path in sorted(chosen.data.glob("*.warc.gz"))[: chosen.files]]
     if not files:
         sys.exit(f"{chosen.data}: no .warc.gz files there")
+    if chosen.before:
+        paired(chosen.before.absolute(), files, chosen.repeat, chosen.every)
+        return
     if not PEER.exists():
         sys.exit(f"{PEER}: not there; make bench-peers makes it")
     tell = "import magic, spacy; from importlib.metadata import version as v; print(v('datatrove'), v('trafilatura'))"
