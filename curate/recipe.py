@@ -97,6 +97,10 @@ class Recipe:
         """Returns the names of the stages that this recipe runs, in order."""
         return tuple(stage for stage in STAGES if not KINDS[stage].optional or getattr(self, stage) is not None)
 
+    def alarms(self, stage: str) -> dict[str, Any]:
+        """Returns the settings of a stage that only warn, by name."""
+        return self.dedup.alarms if stage == "dedup" else {}
+
 
 def is_source_name(name: str) -> bool:
     """Returns whether a recipe may call a source so."""

@@ -64,9 +64,9 @@ def run(
                 raise SettingsError(messages[-1]) from error
             raise
     records = {stage: read_stage(stage_folder(out, stage)) for stage in recipe.stages}
-    for record in records.values():
+    for stage, record in records.items():
         engine.progress.done(record)
-        engine.progress.warn_all(of_record(record))
+        engine.progress.warn_all(of_record(record, stage_folder(out, stage), recipe.alarms(stage)))
     engine.progress.warn_all(of_sources(records[recipe.stages[0]], plans.given_inputs(recipe)))
     engine.progress.warn_all(of_splits(records["pack"], recipe.pack.valid_fraction, plans.untrained(recipe)))
     return records

@@ -8,6 +8,8 @@ from rich.text import Text
 
 from curate.console import plain, say
 
+HOSTS = 10  # that are shown
+
 
 def print_funnel(summary: dict[str, Any], console: Console) -> None:
     """Prints per stage: read, kept, rejected, and each reason with its share of what the stage read."""
@@ -34,6 +36,8 @@ def print_funnel(summary: dict[str, Any], console: Console) -> None:
     console.print(table)
     if "evaluation_sets" in summary:
         print_evaluation_sets(summary["evaluation_sets"], console)
+    if "removals" in summary:
+        print_removals(summary["removals"], console)
     if summary["run"] and not summary["finished"]:
         console.print("not finished: there is no manifest.json yet")
 
@@ -54,6 +58,32 @@ def print_evaluation_sets(sets: list[dict[str, Any]], console: Console) -> None:
             f"{row['leaking']:,}",
         )
     console.print(table)
+
+
+def print_removals(removals: dict[str, Any], console: Console) -> None:
+    """Prints the hosts that lost most to dedup, and how many removals of the sample hold."""
+    if removals["hosts"]:
+        table = Table(title="hosts that lost most documents to dedup", title_justify="left")
+        table.add_column("host", overflow="fold")
+        for name in ("read", "removed", "share"):
+            table.add_column(name, justify="right")
+        for row in removals["hosts"][:HOSTS]:
+            counts = (f"{row['read']:,}", f"{row['removed']:,}", share(row["removed"], row["read"]))
+            table.add_row(Text(plain(row["host"])), *counts)
+        console.print(table)
+    if removals["near"]:
+        say(console, precision(removals))
+
+
+def precision(removals: dict[str, Any]) -> str:
+    """Returns in one line how many near removals of the sample hold."""
+    sample = removals["sample"]
+    line = f"dedup.near: of {removals['near']:,} removals {sample['of']:,} were drawn and judged anew by their texts; "
+    line += f"{sample['number']:,} are as similar to the kept document as {removals['limit']:g}"
+    if sample["share"] is not None:
+        line += f", {100 * sample['share']:.1f} % [{100 * sample['low']:.1f}, {100 * sample['high']:.1f}]"
+    lost = removals["without_winner"]
+    return line + (f"; {lost:,} more name a document that is not kept here" if lost else "")
 
 
 def print_sources(summary: dict[str, Any], console: Console) -> None:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from curate.settings import check
 from curate.text.words import NONE, TEXT
 
 VERIFY = ("shingles", "signature")
 KEEP = ("quality", "longest", "newest", "oldest", "hash")
+ALARMS = ("max_removed", "max_removed_of_host", "host_removed")  # settings that change no decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Dedup:
     keep: tuple[str, ...] = ("hash",)  # of one source, whose documents are kept: see KEEP
     rounds: int = 6  # rounds that join pairs to clusters (Kiveris et al. 2014); too few leave some duplicates in
     max_removed: Mapping[str, float] = field(default_factory=dict)  # by source: a share that warns when more is removed
+    max_removed_of_host: float = 1.0  # the same for each host, over all sources; 1 never warns
+    host_removed: int = 100  # documents that a host has lost at least where it is named
 
     def __post_init__(self) -> None:
         check(self.bands >= 1 and self.rows >= 1, f"need a band and a row, got {self.bands} x {self.rows}")
@@ -46,6 +50,9 @@ class Dedup:
         self._check_keeper()
         for source, share in self.max_removed.items():
             check(0 <= share <= 1, f"max_removed.{source} lies in [0, 1], got {share}")
+        share = self.max_removed_of_host
+        check(0 <= share <= 1, f"max_removed_of_host lies in [0, 1], got {share}")
+        check(self.host_removed >= 1, f"host_removed is at least 1, got {self.host_removed}")
 
     def _check_keeper(self) -> None:
         for name in self.keep:
@@ -54,6 +61,11 @@ class Dedup:
             check(len(set(values)) == len(values), f"{name} names something twice: {', '.join(values)}")
         check(not {"newest", "oldest"} <= {*self.keep}, 'keep takes one of "newest" and "oldest"')
         check("hash" not in self.keep[:-1], 'keep: "hash" leaves no ties, so nothing comes after it')
+
+    @property
+    def alarms(self) -> dict[str, Any]:
+        """Returns the settings that only warn: a stage is not run again where they change."""
+        return {name: getattr(self, name) for name in ALARMS}
 
     @property
     def criteria(self) -> tuple[str, ...]:

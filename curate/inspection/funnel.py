@@ -68,6 +68,15 @@ def contamination(out: Path) -> dict[str, Any] | None:
         return None
 
 
+def removals(out: Path) -> dict[str, Any] | None:
+    """Returns what the stage dedup says of its removals; None where no such stage is finished."""
+    folder = stage_folders(out).get("dedup")
+    try:
+        return unsealed((folder / "removals.json").read_bytes()) if folder else None
+    except (OSError, ValueError):  # verify names it
+        return None
+
+
 def summary(out: Path) -> dict[str, Any]:
     """Returns everything that `curate inspect` prints, as plain values."""
     records = closing_records(out)
@@ -80,6 +89,8 @@ def summary(out: Path) -> dict[str, Any]:
     if leaks := contamination(out):
         columns = ("name", "ngram", "items", "short", "dirty", "dirty_share", "documents", "documents_share", "leaking")
         result["evaluation_sets"] = [{name: row[name] for name in columns} for row in leaks["sets"]]
+    if removed := removals(out):
+        result["removals"] = {name: removed[name] for name in ("hosts", "near", "limit", "without_winner", "sample")}
     if "pack" in records and not result["run"]:
         names = ("path", "split", "source", "documents", "tokens")
         result["shards"] = [{name: cut[name] for name in names} for cut in records["pack"].settings["cuts"]]

@@ -36,6 +36,7 @@ def write(out: Path) -> Path:
         kept=kept_samples(out),
         training=training(out),
         contamination=funnel.contamination(out),
+        removals=funnel.removals(out),
         share=lambda part, whole: 100 * part / whole if whole else 0,
     )
     path = out / "report.html"

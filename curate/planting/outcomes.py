@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from curate import __version__
+from curate.intervals import Share, portion, share
 from curate.planting import files, runs
 from curate.planting.corpus import BOILERPLATE, CLEAN, DEFECTS, DUPLICATE, LEAK
 from curate.planting.files import Truth
-from curate.planting.intervals import Share, portion, share
 from curate.planting.passages import clean_words, items_left, lines_left, words_lost
 from curate.planting.runs import Run
 from curate.storage import together

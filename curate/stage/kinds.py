@@ -118,6 +118,7 @@ KINDS = {
             leaves="decisions",
             reads=frozenset({"dedup", "sources"}),
             libraries=("datasketch", "ada-url"),
+            attached=("removals.json",),
             first_half="sign",
         ),
         Kind(

@@ -104,6 +104,7 @@ class Plan:
     per_item: bool = True  # a part depends on its own item only; False: on all of them (dedup)
     attached: tuple[str, ...] = ()  # files that belong to the stage beside its parts (a model)
     contents: dict[str, bytes] = field(default_factory=dict)  # of those among them that are written once it is opened
+    alarms: dict[str, Any] = field(default_factory=dict)  # settings that only warn: in no key, not stored
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -237,8 +238,8 @@ def read_plan(folder: Path) -> tuple[Plan, dict[str, str]]:
 
 
 def plan_bytes(plan: Plan) -> bytes:
-    """Returns what `plan.json` holds: the plan, without its folder and `contents`, and the versions of libraries."""
-    fields = {name: value for name, value in asdict(plan).items() if name not in ("folder", "contents")}
+    """Returns what `plan.json` holds: the versions of libraries, and the plan without folder, contents and alarms."""
+    fields = {name: value for name, value in asdict(plan).items() if name not in ("folder", "contents", "alarms")}
     return sealed({"format": "curate.plan", "version": VERSION, **fields, "versions": plan.versions})
 
 

@@ -44,7 +44,7 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
     """Makes the parts of a stage that are missing, closes the stage and returns its closing record."""
     if record := done(plan):
         engine.progress.skipped(plan)
-        engine.progress.warn_all(of_record(record))
+        engine.progress.warn_all(of_record(record, plan.folder, plan.alarms))
         return record
     if engine.session is None:
         raise ValueError("an engine executes between `started` and the end of its block")
@@ -53,14 +53,20 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
     for path in engine.outdated:
         path.unlink(missing_ok=True)
     pending = open_stage(plan)
-    if pending:
-        build = wiring(plan.stage).build
+    module = wiring(plan.stage)
+    if pending or not getattr(module, "is_whole", is_whole)(plan):
+        build = module.build
         with engine.progress.watching(plan):
             engine.session.run(lambda pipeline: build(pipeline, plan), cpu_seconds(plan, pending))
     record = close_stage(plan)
     engine.progress.done(record)
-    engine.progress.warn_all(of_record(record))
+    engine.progress.warn_all(of_record(record, plan.folder, plan.alarms))
     return record
+
+
+def is_whole(_plan: Plan) -> bool:
+    """Returns whether a stage whose parts are all there lacks nothing: always, unless its module says otherwise."""
+    return True
 
 
 def kept_some(record: StageRecord, out: Path) -> StageRecord:
@@ -90,7 +96,8 @@ def wiring(stage: str) -> Any:
     """Imports the module of `pipelines/stages` that wires a stage; the others, and what they need, stay unimported.
 
     It offers `plan(recipe, folder, given)`, `build(pipeline, plan)` and, where an item becomes a part,
-    `make_part(plan, item)`; where something must be done first, `prepare(recipe, folder, given, engine)`.
+    `make_part(plan, item)`; where something must be done first, `prepare(recipe, folder, given, engine)`; where its
+    pipeline writes more than parts, `is_whole(plan)`.
     """
     return import_module(f"curate.pipelines.stages.{KINDS[stage].wiring}")
 

@@ -1,10 +1,12 @@
 """Makes warnings from the record of a stage: counts that stand for a loss, and sources that end empty."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Container, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from curate.stage.record import StageRecord
+from curate.storage.writing import unsealed
 
 # Held-out text of a source is too little below LEAST_SHARE of its tokens, and below LEAST_TOKENS unless it is ENOUGH:
 # a small source cannot give more.
@@ -47,13 +49,23 @@ DECIDING = {
 }
 
 
-def of_record(record: StageRecord) -> Iterator[Warned]:
-    """Yields the warnings that the counts of a stage give."""
+def of_record(record: StageRecord, folder: Path, alarms: Mapping[str, Any]) -> Iterator[Warned]:
+    """Yields the warnings that the counts of a stage give, and by its alarms those of what it removed.
+
+    folder: of the stage. alarms: its settings that only warn (`Plan.alarms`).
+    """
     for name, number in record.counts.notes.items():
         if name in NOTES and number:
             message, mend = NOTES[name]
             yield Warned(f"{record.stage}: {message.format(number=number)}", mend)
-    yield from _removed(record)
+    for source, most in alarms.get("max_removed", {}).items():
+        read, kept = record.counts.by_source.get(source, (0, 0))
+        yield from _removed(f"source {source}", read, read - kept, most, f"dedup.max_removed.{source}")
+    if alarms.get("max_removed_of_host", 1) < 1:
+        for loss in unsealed((folder / "removals.json").read_bytes())["hosts"]:
+            if loss["removed"] >= alarms["host_removed"]:
+                counts = (loss["read"], loss["removed"], alarms["max_removed_of_host"])
+                yield from _removed(f"host {loss['host']}", *counts, "dedup.max_removed_of_host")
     for source, (read, kept) in record.counts.by_source.items():
         if read and not kept:
             message = (
@@ -64,18 +76,12 @@ def of_record(record: StageRecord) -> Iterator[Warned]:
             )
 
 
-def _removed(record: StageRecord) -> Iterator[Warned]:
-    """Yields a warning for each source of which dedup removed more than `dedup.max_removed` states."""
-    if record.stage != "dedup":
-        return
-    for source, most in record.settings["dedup"].get("max_removed", {}).items():
-        read, kept = record.counts.by_source.get(source, (0, 0))
-        if read - kept > most * read:
-            share = f"{100 * (read - kept) / read:.1f} %"
-            message = f"source {source}: dedup removed {share} of its {read:,} documents, more than {100 * most:g} %"
-            yield Warned(
-                message, f"dedup.max_removed.{source} is that share; curate why URL shows what is kept instead"
-            )
+def _removed(name: str, read: int, removed: int, most: float, setting: str) -> Iterator[Warned]:
+    """Yields a warning where dedup removed a larger share of some documents than a setting states."""
+    if removed > most * read:
+        share = f"{100 * removed / read:.1f} %"
+        message = f"{name}: dedup removed {share} of its {read:,} documents, more than {100 * most:g} %"
+        yield Warned(message, f"{setting} is that share; curate why URL shows what is kept instead")
 
 
 def of_sources(record: StageRecord, sources: Iterable[str]) -> Iterator[Warned]:

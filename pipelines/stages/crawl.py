@@ -92,7 +92,7 @@ def run(recipe: Recipe, inputs: tuple[str, ...], out: Path, engine: Engine, sour
     else:
         record = close_stage(plan)
         engine.progress.done(record)
-    engine.progress.warn_all(of_record(record))
+    engine.progress.warn_all(of_record(record, plan.folder, plan.alarms))
     return record
 
 

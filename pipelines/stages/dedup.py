@@ -7,17 +7,17 @@ The output is one decision per document, aligned with the text; no text is copie
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
 
 from curate import settings, storage
-from curate.dedup import candidates, decisions, signatures, urls
+from curate.dedup import candidates, decisions, removals, signatures, urls
 from curate.dedup.candidates import Grouped, Pair
 from curate.dedup.clusters import both_ways, large_star, small_star
-from curate.dedup.config import Dedup
+from curate.dedup.config import ALARMS, Dedup
 from curate.dedup.decisions import DECISIONS, Outcome
 from curate.errors import SettingsError
 from curate.inputs.items import rebase_items
@@ -70,6 +70,7 @@ class Decisions(beam.PTransform):  # type: ignore[misc]
             | "Marks of all parts" >> beam.Flatten()
             | "By part" >> beam.GroupByKey()
             | "Decide" >> beam.Map(decide, self.folder)
+            | "Account" >> Account(self.folder)
         )
 
     def _older(self, parts: beam.PCollection) -> tuple[beam.PCollection, ...]:
@@ -108,6 +109,35 @@ class Decisions(beam.PTransform):  # type: ignore[misc]
             | "Requests" >> beam.FlatMap(decisions.requests)
         )
         return (copies, requests) | "All messages" >> beam.Flatten()
+
+
+class Account(beam.PTransform):  # type: ignore[misc]
+    """Parts made to the record of what was removed, which is written when all are made (`removals`)."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def expand(self, parts: beam.PCollection) -> beam.PCollection:
+        """Takes a PCollection of the parts made; returns one with an element, once the record is written."""
+        folder = self.folder
+        hosts = parts | "Hosts" >> beam.FlatMap(removals.host_counts, folder) | "By host" >> beam.GroupByKey()
+        sample = parts | "Draws" >> beam.Map(removals.draws, folder) | "Sample" >> beam.CombinePerKey(least_draws)
+        judged = (
+            sample
+            | "To every part" >> beam.FlatMap(removals.to_parts, folder)
+            | "Sample by part" >> beam.GroupByKey()
+            | "Texts of the sample" >> beam.FlatMap(removals.texts_of, folder)
+            | "Both texts" >> beam.GroupByKey()
+            | "Judge" >> beam.FlatMap(removals.judge, folder)
+        )
+        pieces = (hosts | "Worst hosts" >> beam.Map(removals.worst_of), sample | "Drawn" >> beam.Map(removals.drawn))
+        return (
+            (*pieces, judged)
+            | "Pieces of the record" >> beam.Flatten()
+            | "All pieces" >> beam.GroupByKey()
+            | "Write" >> beam.Map(write_removals, folder)
+        )
 
 
 class Verify(beam.PTransform):  # type: ignore[misc]
@@ -180,6 +210,17 @@ def empty_mark(number: int) -> Pair:
     return number.to_bytes(4, "big"), b""
 
 
+def least_draws(samples: Iterable[bytes]) -> bytes:
+    """Returns the sample of several samples."""
+    return removals.least_draws(samples)
+
+
+def write_removals(group: Grouped, folder: str) -> Made:
+    """Writes the record of what was removed."""
+    removals.write(group, folder)
+    return made(0)
+
+
 def decide(group: Grouped, folder: str) -> Made:
     """Writes the decisions of one part."""
     plan = load_plan(storage.path(folder))
@@ -235,8 +276,22 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     paths = [storage.relative(signatures / part_name(item.number), folder) for item in given.items]
     first = recipe.dedup.priority
     sources = [*first, *(name for name in recipe.sources if name not in first)]
-    table = {"dedup": settings.to_table(recipe.dedup), "sources": sources, "signatures": paths}
-    return Plan(stage="dedup", folder=folder, settings=table, items=tuple(given.items), per_item=False)
+    rules = {name: value for name, value in settings.to_table(recipe.dedup).items() if name not in ALARMS}
+    table = {"dedup": rules, "sources": sources, "signatures": paths}
+    return Plan(
+        stage="dedup",
+        folder=folder,
+        settings=table,
+        items=tuple(given.items),
+        per_item=False,
+        attached=(removals.FILE,),
+        alarms=recipe.alarms("dedup"),
+    )
+
+
+def is_whole(plan: Plan) -> bool:
+    """Returns whether what the stage leaves beside its parts is there."""
+    return removals.is_written(plan)
 
 
 def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:

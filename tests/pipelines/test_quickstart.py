@@ -54,6 +54,11 @@ def test_verify_finds_no_fault_and_inspect_prints_the_same_numbers(call, finishe
     assert extract["read"] == len(fate)
     assert pack["kept"] == sum(1 for end in fate.values() if end == "kept")
     assert [source["name"] for source in summary["sources"]] == ["articles", "web"]
+    near = sum(1 for end in fate.values() if end == "dedup dedup.near")
+    assert {summary["removals"]["near"], summary["removals"]["sample"]["number"]} == {near}
+    printed = call("inspect", finished).out
+    assert f"dedup.near: of {near} removals {near} were drawn and judged anew by their texts" in printed
+    assert "hosts that lost most documents to dedup" in printed
 
 
 def test_why_tells_a_documents_stages_and_its_place_in_a_shard(call, finished, fate):
@@ -75,6 +80,8 @@ def test_the_report_is_one_file_that_asks_nothing_of_the_network(finished):
     page = (finished / "report.html").read_text()
     assert "Funnel" in page
     assert "gopher_quality.stop_words" in page
+    assert "near removals" in page
+    assert "host that lost most documents" in page
     assert "<script" not in page
     assert 'src="http' not in page
     assert 'href="http' not in page

@@ -127,17 +127,30 @@ def test_a_run_of_which_nothing_is_to_be_said_is_the_same_with_strict(tmp_path):
     assert not [line for line in made(path, tmp_path / "out", strict=True) if "warning" in line]
 
 
-def test_more_removed_of_a_source_than_the_recipe_states_is_a_warning_and_by_strict_an_error(tmp_path):
+ALARMS = "max_removed_of_host = 0.3\nhost_removed = 3\n[dedup.max_removed]\nbooks = 0\nweb = 0.3\n"
+
+
+def test_more_removed_of_a_source_or_a_host_than_the_recipe_states_is_a_warning_and_by_strict_an_error(tmp_path):
     web = [*texts("books")[:3], *texts("web")[3:]]
-    path = written(tmp_path, web, "[dedup.max_removed]\nbooks = 0\nweb = 0.3\n")
-    warning = "source web: dedup removed 33.3 % of its 9 documents, more than 30 %"
-    lines = made(path, tmp_path / "out")
-    assert [line for line in lines if "dedup removed" in line and warning in line]
-    assert not [line for line in lines if "source books: dedup removed" in line]
-    with pytest.raises(StrictError, match=warning):
-        made(path, tmp_path / "strict", strict=True)
-    path.write_text(path.read_text().replace("0.3", "0.34"))
-    made(path, tmp_path / "enough")
+    path = written(tmp_path, web, ALARMS)
+    warning = "web: dedup removed 33.3 % of its 9 documents, more than 30 %"
+    lines = [line for line in made(path, tmp_path / "out") if "dedup removed" in line]
+    assert [line.partition("; ")[0] for line in lines] == [f"warning: source {warning}", f"warning: host {warning}"]
+    with pytest.raises(StrictError, match=f"source {warning}"):
+        made(path, tmp_path / "out", strict=True)
+
+
+@pytest.mark.parametrize(
+    "other", [ALARMS.replace("0.3", "0.34"), ALARMS.replace("host_removed = 3", "host_removed = 4")]
+)
+def test_an_alarm_that_changes_makes_no_stage_anew(other, tmp_path):
+    web = [*texts("books")[:3], *texts("web")[3:]]
+    made(written(tmp_path, web, other), tmp_path / "out")
+    records = {path: path.read_bytes() for path in (tmp_path / "out").glob("*/stage.json")}
+    lines = made(written(tmp_path, web, ALARMS), tmp_path / "out")
+    assert len([line for line in lines if "host web: dedup removed" in line]) == 1
+    assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*/stage.json")} == records
+    assert [*faults(tmp_path / "out")] == []
 
 
 def test_a_run_cannot_keep_by_a_quality_that_comes_after_dedup(tmp_path):

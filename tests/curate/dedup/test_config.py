@@ -24,6 +24,8 @@ moments = st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.
         ({"keep": ("hash", "longest")}, 'keep: "hash" leaves no ties, so nothing comes after it'),
         ({"priority": ("web", "web")}, "priority names something twice: web, web"),
         ({"max_removed": {"web": 1.5}}, r"max_removed.web lies in \[0, 1\], got 1.5"),
+        ({"max_removed_of_host": -0.5}, r"max_removed_of_host lies in \[0, 1\], got -0.5"),
+        ({"host_removed": 0}, "host_removed is at least 1, got 0"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(settings, message):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.intervals import share
 from curate.planting.files import Truth
-from curate.planting.intervals import share
 from curate.planting.outcomes import _Measure, write
 from curate.planting.passages import clean_words, items_left, lines_left, words_lost
 from curate.planting.runs import Fate, Run
