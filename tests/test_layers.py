@@ -29,6 +29,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "curate/storage": (),
     "curate/warc": (),
     "curate/web": (),
+    "curate/markup": (),
     "curate/loader": ("curate/storage",),
     "curate/stage": ("curate/storage",),
     "filters": ("curate/text",),
@@ -42,7 +43,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "curate/quality": ("curate/text", "curate/storage", "curate/stage", "curate/inputs"),
     "curate/extract": (
         *("curate/text", "curate/storage", "curate/stage", "curate/web", "curate/warc", "curate/commoncrawl"),
-        *("curate/quality", "filters"),
+        *("curate/quality", "curate/markup", "filters"),
     ),
     "curate/miniweb": ("curate/storage", "curate/extract"),
     "curate/evaluate": (

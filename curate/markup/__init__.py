@@ -1,0 +1,1 @@
+"""The markup of a page as blocks, and blocks as text."""
