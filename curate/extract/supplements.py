@@ -1,0 +1,286 @@
+"""What a page states about itself and its text lacks: which statements these are, and where in the text they go.
+
+Texts are compared by their words without numbers, as pages write "1/2 cup" where their metadata say "½ c.".
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
+
+from curate.extract.structured import Statement
+from curate.text.words import words
+
+LONG = 8  # words; from here on a line is compared by its trigrams, else by words that stand close together
+MOST = (
+    0.6  # of a short line's words: units are abbreviated and notes left out, but a name alone ("flour") is not enough
+)
+TRIGRAMS = 0.5  # of a long line's; a word that differs costs three, so that one in six may differ
+LIST = 0.5  # of a list's words, in items that stand in order and close together, as instructions name ingredients too
+STRETCH = 1.5  # how much longer than a list the part of a text may be that holds it, for notes and second units
+SLACK = 2  # words around a short line, in which its words may stand in another order
+JOINED = 6  # bytes; a line of so many is looked for without its blanks too, as columns of a list have none between
+OCCURRENCES = 200  # of a word, at which a line is looked for
+ARTICLE = "Article.body"
+NOTHING = 0.1  # of an article's words; a text with fewer is a notice, such as "Loading"
+CUT = ("...", "…", "[…]")  # ends of an abridged article
+PIECE = 24  # words of a passage that are looked for as they are, before anything is counted
+NUMBERS = bytes(32 if chr(code).isdigit() and code < 128 else code for code in range(256))
+
+Line = Sequence[bytes]
+
+
+class Addition(NamedTuple):
+    """A statement, and where it goes."""
+
+    index: int  # of the block before which it goes
+    statement: Statement
+    heading: str | None  # None too where the block before it is its heading
+    replaces: bool = False  # whether it takes the place of the whole text
+
+
+class Run(NamedTuple):
+    """The part of a text that holds a statement."""
+
+    size: int  # words of the statement's lines that stand in it, in order
+    start: int  # words of the text
+    end: int  # where the last of the lines begins
+
+
+class Words:
+    """The words of a text, and where lines stand in them."""
+
+    __slots__ = ("_ends", "_places", "_trigrams", "joined", "words")
+
+    def __init__(self, text: str) -> None:
+        self.words = compared(text)
+        self.joined = b"".join(self.words)
+        self._ends: list[int] = []
+        self._places: dict[bytes, list[int]] = {}
+        self._trigrams: dict[tuple[bytes, ...], list[int]] = {}
+
+    @property
+    def places(self) -> dict[bytes, list[int]]:
+        """Where each word stands, in ascending order."""
+        if not self._places:
+            for place, word in enumerate(self.words):
+                self._places.setdefault(word, []).append(place)
+        return self._places
+
+    @property
+    def trigrams(self) -> dict[tuple[bytes, ...], list[int]]:
+        """Where three words in a row stand, in ascending order."""
+        if not self._trigrams:
+            for place, trigram in enumerate(trigrams_of(self.words)):
+                self._trigrams.setdefault(trigram, []).append(place)
+        return self._trigrams
+
+    def verbatim(self, lines: Sequence[Line]) -> int:
+        """Returns how many words of lines stand as they are, line after line, behind the first of them."""
+        joined = [b"".join(line) for line in lines]
+        span = int(STRETCH * sum(map(len, joined))) + JOINED
+        at = size = end = 0
+        for line, letters in zip(lines, joined, strict=True):
+            place = self.joined.find(letters, at, end or len(self.joined)) if size or len(letters) >= JOINED else -1
+            if place >= 0:
+                end = end or place + span
+                at = place + len(letters)
+                size += len(line)
+        return size
+
+    def share(self, line: Line) -> float:
+        """Returns the share of a line's trigrams that the text has."""
+        trigrams = trigrams_of(line)
+        return sum(trigram in self.trigrams for trigram in trigrams) / max(1, len(trigrams))
+
+    def occurrences(self, line: Line) -> list[int]:
+        """Returns where a line stands, but for small differences; of a long one the likeliest place."""
+        if len(line) >= LONG:
+            return self._likeliest(line) if self.share(line) >= TRIGRAMS else []
+        joined = b"".join(line)
+        if len(joined) >= JOINED and joined in self.joined:
+            return self._joined(joined)
+        return self._close(line)
+
+    def run(self, lines: Sequence[Line]) -> Run:
+        """Returns the part of the text that holds most of some lines in their order and is hardly longer than they."""
+        span = STRETCH * sum(map(len, lines)) + LONG
+        best = Run(0, 0, 0)
+        runs: dict[int, Run] = {}  # by the line that ends them
+        marks = ((place, number) for number, line in enumerate(lines) for place in self.occurrences(line))
+        for place, number in sorted(marks):
+            begun = [run for last, run in runs.items() if last < number and place - run.start <= span]
+            size, start, _ = max(begun, key=itemgetter(0), default=Run(0, place, place))
+            run = Run(size + len(lines[number]), start, place)
+            if number not in runs or place - runs[number].start > span or run.size >= runs[number].size:
+                runs[number] = run
+            best = max(best, run, key=itemgetter(0))
+        return best
+
+    def _likeliest(self, line: Line) -> list[int]:
+        """Returns where a long line begins if it stands where most of its trigrams say."""
+        starts: Counter[int] = Counter()
+        for offset, trigram in enumerate(trigrams_of(line)):
+            starts.update(place - offset for place in self.trigrams.get(trigram, ())[:OCCURRENCES])
+        return [max(0, start) for start, _ in starts.most_common(1)]
+
+    def _joined(self, joined: bytes) -> list[int]:
+        """Returns the word in which each occurrence of joined words begins."""
+        self._ends = self._ends or list(accumulate(map(len, self.words)))
+        places: list[int] = []
+        at = self.joined.find(joined)
+        while at >= 0 and len(places) < OCCURRENCES:
+            places.append(bisect_right(self._ends, at))
+            at = self.joined.find(joined, at + 1)
+        return places
+
+    def _close(self, line: Line) -> list[int]:
+        """Returns where most words of a short line stand close together, in whatever order."""
+        expected = Counter(line)
+        standing = sorted((word for word in expected if word in self.places), key=lambda word: len(self.places[word]))
+        needed = MOST * len(line)
+        if sum(expected[word] for word in standing) < needed:
+            return []
+        places: list[int] = []
+        for word in standing[: len(line) - int(needed) + 1]:  # one of them stands wherever most of the words do
+            for place in self.places[word][:OCCURRENCES]:
+                start = max(0, place - len(line) - SLACK + 1)
+                window = Counter(self.words[start : place + len(line) + SLACK])
+                if (window & expected).total() >= needed:
+                    places.append(place)
+        return places
+
+
+class Blocks(Words):
+    """The words of a text and the blocks in which they stand."""
+
+    __slots__ = ("headings", "starts")
+
+    def __init__(self, blocks: Sequence[str], headings: Mapping[int, int]) -> None:
+        super().__init__("\n".join(blocks))
+        self.starts = [0, *accumulate(len(compared(block)) for block in blocks)][:-1]
+        self.headings = headings
+
+    def block(self, place: int) -> int:
+        """Returns the block in which a word stands."""
+        return bisect_right(self.starts, place) - 1
+
+    def heading(self, text: str | None) -> int | None:
+        """Returns the block that consists of a text, or None."""
+        line = compared(text) if text else []
+        for place in self.places.get(line[0], ()) if line else ():
+            block = self.block(place)
+            end = self.starts[block + 1] if block + 1 < len(self.starts) else len(self.words)
+            if self.words[self.starts[block] : end] == line:
+                return block
+        return None
+
+    def above(self, index: int) -> int:
+        """Returns where goes what stands before a block and its headings: in a section without text, if there is one.
+
+        A heading of level 1 is the page's title, which stays first.
+        """
+        first = index
+        while first and first - 1 in self.headings:
+            first -= 1
+        levels = [self.headings[heading] for heading in range(first, index)]
+        empty = [place for place in range(1, len(levels)) if levels[place] <= levels[place - 1]]
+        titles = sum(level == 1 for level in levels)
+        return first + (empty[-1] if empty else titles)
+
+
+def missing(statements: Iterable[Statement], text: str) -> list[Statement]:
+    """Returns the statements that a text lacks.
+
+    A passage is there when the text holds half of it; a list when half of it stands in order and close together.
+    """
+    whole = Words(text)
+    return [statement for statement in statements if not holds(whole, statement)]
+
+
+def holds(text: Words, statement: Statement) -> bool:
+    """Returns True if a text has a statement, or if there is nothing to compare."""
+    lines = lines_of(statement)
+    total = sum(map(len, lines))
+    if not total:
+        return True
+    pieces = lines if statement.is_list else [lines[0][at : at + PIECE] for at in range(0, total, PIECE)]
+    if text.verbatim(pieces) >= LIST * total:  # as on nearly all pages, and a tenth of the time
+        return True
+    return run_of(statement, text) is not None
+
+
+def run_of(statement: Statement, text: Words) -> Run | None:
+    """Returns the part of a text that holds a statement, or None."""
+    lines = lines_of(statement)
+    run = text.run(lines)
+    return run if run.size >= max(1, LIST * sum(map(len, lines)) if statement.is_list else 1) else None
+
+
+def lines_of(statement: Statement) -> list[Line]:
+    """Returns the words of each item of a list; those of a passage as one line."""
+    lines = [line for line in map(compared, statement.lines) if line]
+    return lines if statement.is_list or not lines else [[word for line in lines for word in line]]
+
+
+def additions(statements: Sequence[Statement], blocks: Sequence[str], headings: Mapping[int, int]) -> list[Addition]:
+    """Returns the statements that a text lacks, in its order.
+
+    blocks: the text's, in order. headings: the levels of those that are headings, by their indexes.
+    """
+    text = Blocks(blocks, headings)
+    added: list[Addition] = []
+    for number, statement in enumerate(statements):
+        new = "\n".join(line for addition in added for line in addition.statement.lines)
+        if holds(text, statement) or (new and holds(Words(new), statement)):
+            continue
+        if statement.kind == ARTICLE:
+            addition = _body(statement, text)
+        elif (heading := text.heading(statement.heading)) is not None:
+            addition = Addition(heading + 1, statement, None)
+        else:
+            addition = Addition(_place(statements, number, text), statement, statement.heading)
+        added += [addition] if addition else []
+    return sorted(added, key=attrgetter("index"))
+
+
+def _body(statement: Statement, text: Blocks) -> Addition | None:
+    """Returns where the body of an article goes that the text lacks, or None for an abridged one.
+
+    It replaces a text that is a part of it, or next to nothing. A shorter one is a lead, which goes first.
+    """
+    body = Words("\n".join(statement.lines))
+    if statement.lines[-1].endswith(CUT):
+        return None
+    if len(text.words) < NOTHING * len(body.words) or body.share(text.words) >= TRIGRAMS:
+        return Addition(0, statement, None, replaces=True)
+    first = next((index for index in range(len(text.starts)) if index not in text.headings), len(text.starts))
+    return Addition(first if len(body.words) < len(text.words) else len(text.starts), statement, None)
+
+
+def _place(statements: Sequence[Statement], number: int, text: Blocks) -> int:
+    """Returns the block before which a statement goes: before its successor, behind its predecessor, or last."""
+    subject = statements[number].kind.partition(".")[0]
+    for other in statements[number + 1 :]:
+        if other.kind.startswith(subject) and (run := run_of(other, text)):
+            return text.above(text.block(run.start))
+    for other in reversed(statements[:number]):
+        if other.kind.startswith(subject) and (run := run_of(other, text)):
+            return text.block(run.end) + 1
+    return len(text.starts)
+
+
+def compared(text: str) -> list[bytes]:
+    """Returns the words of a text by which it is compared: without numbers.
+
+    >>> compared("½ cup Sugar") == compared("1/2 CUP sugar")
+    True
+    """
+    return b" ".join(words(text)).translate(NUMBERS).split()
+
+
+def trigrams_of(line: Line) -> list[tuple[bytes, ...]]:
+    """Returns the three words in a row of a line, in order."""
+    return list(zip(line, line[1:], line[2:], strict=False))
