@@ -11,8 +11,9 @@ as its lines and indentation may be a table or a drawing; `is_prose` says that i
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from curate.markup.languages import LANGUAGES, language_of
@@ -30,21 +31,8 @@ CODE_CLASS = re.compile(
 )
 VERSE_CLASS = re.compile(r"(?i)verse|poem|poetry|lyrics|address")
 
-# What a page with highlighters other than `pre` and tables holds.
-MARKS = (
-    *(
-        "CodeMirror",
-        "cm-content",
-        "ace_line",
-        "syntaxhighlighter",
-        "crayon",
-        "dp-highlighter",
-        "code-block",
-        "codeblock",
-    ),
-    *('class="fragment"', "blob-wrapper", "react-code-line"),
-)
-HOLDERS = frozenset(
+CODE_TAGS = frozenset(("pre", "code", "table", "listing", "xmp"))
+HOLDERS = frozenset(  # classes of a `div`
     (
         *("CodeMirror", "cm-editor", "ace_editor", "syntaxhighlighter", "crayon-syntax", "dp-highlighter", "fragment"),
         *("code-block", "codeblock", "blob-wrapper", "react-code-lines"),
@@ -94,18 +82,19 @@ class Code:
     is_prose: bool = False  # a text in a `pre` that is no code, its lines and indentation as the page sets them
 
 
-def holds_highlighters(content: str) -> bool:
-    """Returns False for a page whose code stands in `pre` and tables only, so that other elements need no test."""
-    return any(mark in content for mark in MARKS)
-
-
-def may_be_code(tag: Any, attributes: Mapping[str, str]) -> bool:
+def may_be_code(element: Any) -> bool:
     """Returns True for an element that `code` has to look at; what it refuses, a walk reads as it reads any other."""
-    if tag in ("pre", "code", "table", "listing", "xmp"):
-        return True
-    if tag in ("div", "figure", "section", "td") and (name := attributes.get("class")):
-        return not HOLDERS.isdisjoint(name.split())
-    return False
+    tag = element.tag
+    if tag == "div":
+        name = element.get("class")
+        return name is not None and _names_holder(name)
+    return tag in CODE_TAGS
+
+
+@lru_cache(maxsize=1 << 16)
+def _names_holder(classes: str) -> bool:
+    """Returns True for the class of a highlighter; cached, as the elements of a site have few classes."""
+    return not HOLDERS.isdisjoint(classes.split())
 
 
 def code(element: Any) -> Code | None:

@@ -6,27 +6,25 @@ three times: a formula of Wikipedia is hidden MathML and an image, one of MathJa
 `formula` is called with the outermost element that stands for a formula, and what is in that element is given once; of
 siblings that repeat each other, all but one are given as "".
 
-A walk over a page asks `holds_formulas` once, and on such a page `may_be_formula` of each element, before it leaves out
-hidden elements and scripts.
+A walk over a page asks `may_be_formula` of each element, before it leaves out hidden elements and scripts. Most pages
+hold no formula, so that test looks at a few names of elements, and at the class of a `span` or a `div`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from curate.markup.mathml import latex_of, name_of
 
-# What a page with formulas holds; a page without any of these is not tested further.
-MARKS = (
-    *("<math", ":math", "math/", "mjx-", "katex", "MathJax", "mwe-math", "math-container", "ztext-math", "arithmatex"),
-    *("data-tex", "data-latex", "data-math", "data-formula", "math-renderer", "d-math", "tex-math", 'class="math'),
-    *("latex", "mathtex", "mimetex", "cht=tx", "equation?tex=", "%5C", "render/math", "ltx_"),
-)
-ALT_MARK = re.compile(r"""\balt=(?:"\s*[$\\]|"[^"<]{0,200}\\[a-zA-Z]+\s*[{(_^\\]|'\s*[$\\])""")
+TESTED = frozenset(("span", "div", "p", "figure"))  # elements whose class may name a formula
+HINT = re.compile(r"[Mm]ath|[Kk]a[Tt]e[Xx]|arithmatex|MJX|formula|equation")
+IMAGE_HINT = re.compile(r"(?i)math|tex|formula|equation|ql-img|(?:^|[\s_-])eq(?:[\s_-]|$)")
 SOURCES = ("data-tex", "data-latex", "data-katex", "data-formula", "data-math", "data-expr")  # attributes with LaTeX
+DATA = frozenset(SOURCES)
 TAGS = frozenset(("math", "mml:math", "m:math", "mjx-container", "d-math", "tex-math", "math-renderer", "amp-mathml"))
 # Classes of elements that hold a formula as MathML, as a script or as an image, beside what repeats it.
 HOLDERS = re.compile(
@@ -72,29 +70,31 @@ class Formula:
 NOTHING = Formula(latex="", is_display=False)
 
 
-def holds_formulas(content: str) -> bool:
-    r"""Returns False for a page without any mark of a formula; it takes some tens of microseconds.
-
-    >>> holds_formulas("<p>A bell</p>"), holds_formulas("<img alt='\\frac{a}{b}'>")
-    (False, True)
-    """
-    return any(mark in content for mark in MARKS) or ALT_MARK.search(content) is not None
-
-
-def may_be_formula(tag: Any, attributes: Mapping[str, str]) -> bool:
+def may_be_formula(element: Any) -> bool:
     """Returns True for an element that `formula` has to look at."""
-    if tag in TAGS:
-        return True
+    tag = element.tag
+    if tag in TESTED:
+        name = element.get("class")
+        return _names_formula(name) if name is not None else not DATA.isdisjoint(element.keys())
     if tag == "img":
-        return "alt" in attributes or "src" in attributes
-    if tag == "script":
-        return attributes.get("type", "").startswith("math/")
-    if not attributes:
-        return False
-    name = attributes.get("class")
-    if name is not None and ("ath" in name or "atex" in name):
+        return _may_be_image(element)
+    return tag in TAGS or (tag == "script" and element.get("type", "").startswith("math/"))
+
+
+@lru_cache(maxsize=1 << 16)
+def _names_formula(classes: str) -> bool:
+    """Returns True for a class that may name a formula; cached, as the elements of a site have few classes."""
+    return HINT.search(classes) is not None
+
+
+def _may_be_image(image: Any) -> bool:
+    alt = image.get("alt", "")
+    if "\\" in alt or alt[:1] == "$":
         return True
-    return any(source in attributes for source in SOURCES)
+    source = image.get("src", "")
+    if "tex" in source or "%5C" in source or "%5c" in source or "math" in source or "cht=tx" in source:
+        return True
+    return bool(alt) and IMAGE_HINT.search(image.get("class", "")) is not None
 
 
 def formula(element: Any) -> Formula | None:
@@ -124,6 +124,9 @@ def _of_holder(element: Any) -> Formula | None:
         if made is not None and made.latex:
             is_display = made.is_display or _is_display(element)
             return Formula(latex=made.latex, is_display=is_display) if _is_alone(element, child) else None
+    for child in element.iter("mjx-math"):  # of MathJax 4
+        if text := child.get("data-latex"):
+            return _made(text, element)
     if mathml := element.get("data-mathml"):
         return _parsed(mathml, element)
     if (error := element.find(".//*[@class='katex-error']")) is not None:

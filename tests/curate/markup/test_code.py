@@ -25,7 +25,7 @@ def codes(markup: str) -> list[Code]:
     met: list[Code] = []
 
     def walk(element):
-        if isinstance(element.tag, str) and may_be_code(element.tag, element.attrib):
+        if isinstance(element.tag, str) and may_be_code(element):
             made = code(element)
             if made is not None:
                 met.append(made)
