@@ -1,15 +1,21 @@
 """The commands inspect, status, verify, why, trace and report, which read an output; report alone writes a file."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from curate.cli import tables
 from curate.cli.app import LOOK, console, print_json
 from curate.cli.extras import need
 from curate.cli.options import Json, Output
-from curate.console import say
+from curate.console import plain, say
 from curate.errors import UserError
+
+STYLES = {"-": "red", "+": "green", "…": "dim"}  # of what differs between two texts
+MOST = 20  # passages that are printed
+INDENT = " " * 10
 
 commands = typer.Typer()
 
@@ -66,7 +72,7 @@ def why(
     name: Annotated[str, typer.Argument(metavar="URL|ID", help="A URL in any spelling, or a document's id.")],
     json: Json = False,
 ) -> None:
-    """Print what each stage did with a document."""
+    """Print what each stage did with a document; of a near duplicate, how it differs from the one that was kept."""
     from curate.inspection import history
 
     rows = history.of(out, name)
@@ -75,6 +81,26 @@ def why(
     else:
         for row in rows:
             say(console, history.line(row))
+            print_differences(row, console)
+
+
+def print_differences(row: dict[str, Any], on: Console) -> None:
+    """Prints the passages in which a document of `history.of` differs from the kept one, if the row has them."""
+    from curate.inspection.differences import KEPT, REMOVED, Piece, signed
+
+    passages = row.get("differences")
+    if passages is None:
+        return
+    legend = [Piece(REMOVED, "only in the removed text "), Piece(KEPT, f"only in that of {row['kept_url']}")]
+    for passage in [legend, *([Piece(*piece) for piece in passage] for passage in passages[:MOST])]:
+        line = Text(INDENT)
+        for mark, text in signed(passage):
+            line.append(plain(text), STYLES.get(mark, ""))
+        on.print(line, soft_wrap=True)
+    if not passages:
+        say(on, f"{INDENT}both have the same words, upper and lower case and punctuation included")
+    if len(passages) > MOST:
+        say(on, f"{INDENT}and {len(passages) - MOST:,} more places (--json has all)")
 
 
 @commands.command(rich_help_panel=LOOK)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.errors import UserError
-from curate.inspection import addresses
+from curate.inspection import addresses, pairs
 from curate.inspection.funnel import stage_folders, tables
 from curate.stage.kinds import KINDS
 from curate.stage.record import read_stage
@@ -86,6 +86,8 @@ def _matches(folder: Path, name: str, stage: str, column: str, values: list[Any]
             continue  # the rejection says the same
         verdict = "rejected" if name.startswith("rejected-") else "kept"
         own = {TEXT: texts[number]} if texts else {}
+        if verdict == "rejected" and stage == "dedup" and (pair := pairs.of_rejection(folder, name, row)):
+            own = {"kept_url": pair.kept_url, "differences": [[*map(list, passage)] for passage in pair.passages]}
         rows.append({**_printable(row), **own, "stage": stage, "verdict": verdict, "file": f"{folder.name}/{name}"})
     return rows
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.inspection import funnel
+from curate.inspection import funnel, pairs
 from curate.stage.claims import check_own
 from curate.stage.parts import part_name
 from curate.stage.record import read_stage
@@ -18,6 +18,7 @@ from curate.storage.writing import sealed_page, unsealed, write_bytes
 
 PER_REASON = 3  # documents
 KEPT = 8  # documents
+PAIRS = 5  # near duplicates that are shown beside what was kept
 SNIPPET = 600  # characters
 PARTS = 4  # samples come from the first parts only, so that the report of a large dataset is quick
 
@@ -37,6 +38,7 @@ def write(out: Path) -> Path:
         training=training(out),
         contamination=funnel.contamination(out),
         removals=funnel.removals(out),
+        pairs=removed_pairs(out),
         share=lambda part, whole: 100 * part / whole if whole else 0,
     )
     path = out / "report.html"
@@ -63,6 +65,12 @@ def rejected_samples(out: Path) -> dict[str, list[Row]]:
             for row in chosen:
                 row["text"] = texts.get(row["id"], "")[:SNIPPET]
     return dict(samples)
+
+
+def removed_pairs(out: Path) -> list[pairs.Pair]:
+    """Returns up to PAIRS near duplicates of the sample that dedup has judged, beside what was kept."""
+    removals = funnel.removals(out)
+    return [*pairs.of_sample(funnel.stage_folders(out)["dedup"], removals["pairs"], PAIRS)] if removals else []
 
 
 def kept_samples(out: Path) -> list[Row]:

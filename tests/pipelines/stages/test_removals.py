@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.dedup import minhash
+from curate.inspection import history, report
 from curate.intervals import share
 from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
@@ -99,3 +100,22 @@ def test_the_record_of_another_plan_is_replaced_where_only_it_is_lacking(out, tm
     (path.parent / "stage.json").unlink()
     assert "removals.json" in decided(tmp_path / "in").outputs
     assert path.read_bytes() == right
+
+
+def test_why_shows_how_a_removed_document_differs_and_the_report_has_pairs_of_the_sample(out, call):
+    text_of = {row["url"]: row["text"] for row in rows()}
+    lost = next(row for row in decisions(out) if row["kind"] == "near")
+    winner = next(row["url"] for row in decisions(out) if row["id"] == lost["winner"])
+    answer = history.of(out / "out", lost["url"])[-1]
+    pieces = [piece for passage in answer["differences"] for piece in passage]
+    assert answer["kept_url"] == winner
+    assert {mark for mark, _ in pieces} >= {"-", "+"}
+    for mark, text in pieces:
+        assert mark not in "=-" or text in text_of[lost["url"]] + " "
+        assert mark not in "=+" or text in text_of[winner] + " "
+    lines = call("why", out / "out", lost["url"]).out.splitlines()
+    assert [line for line in lines if "[-" in line and winner in line]
+    page = report.write(out / "out").read_text()
+    assert page.count("<summary>near duplicate, similarity") == report.PAIRS
+    assert page.count("<del>") > report.PAIRS
+    assert page.count("<ins>") > report.PAIRS
