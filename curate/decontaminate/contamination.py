@@ -1,17 +1,15 @@
 """Adds up the matches of a corpus: which grams are common phrases, and how much of each set the corpus holds.
 
 An item is dirty if any of its grams, a common phrase too, is in any document, and clean otherwise (GPT-3, appendix C).
-All of it follows from counts and from the ids of documents, so it is the same for any order of parts.
+All of it follows from counts and from the ids of documents, so it is the same for any order of parts. Parts are read in
+batches; what is held beside a batch is 16 bytes a gram of the sets, some numbers of each set, and its examples.
 """
 
-import heapq
 import json
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,26 +18,14 @@ from curate.decontaminate.config import Decontaminate
 from curate.decontaminate.grams import Table
 from curate.decontaminate.matches import matching_rows
 from curate.decontaminate.sets import Contents
-from curate.decontaminate.words import Hashes, plain
+from curate.decontaminate.tallies import COLUMNS, Row, SetTally, Tally
+from curate.decontaminate.words import Hashes
 from curate.storage.writing import sealed
 
 CLEAN, REPORT, IGNORED = "clean.jsonl", "contamination.json", "ignored.bin"  # files beside the parts of the stage
 FORMAT = "curate.contamination"
 TOP = 10  # grams of a set that the report shows
 CANDIDATES = 200  # the commonest grams of a set, among which those are chosen that have few words in common
-EXAMPLES = 5  # documents of a set that the report shows
-PASSAGE = 400  # characters of each
-ITEMS = 3  # items of the set that an example names
-Row = dict[str, Any]
-
-
-@dataclass(slots=True)
-class SetTally:
-    """The counts of one set."""
-
-    documents: int = 0  # that hold a gram of it
-    leaking: int = 0  # that hold one which is no common phrase
-    examples: list[tuple[bool, int, Row]] = field(default_factory=list)  # a heap: the worst of those chosen first
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +97,22 @@ def verdicts(contents: Contents, counted: Counted, rules: Decontaminate) -> Iter
 
 def report(parts: list[Path], contents: Contents, counted: Counted, rules: Decontaminate, documents: int) -> bytes:
     """Returns the content of `contamination.json`; documents: how many there are."""
-    ignored = frozenset(counted.ignored(rules).tolist())
+    ignored = counted.ignored(rules)
     top = {name: _top(contents, counted, name) for name in contents.items}
-    texts: dict[int, str] = {key: "" for keys in top.values() for key in keys}
-    tallies = {name: SetTally() for name in contents.items}
-    touched = leaking = 0
-    for row in (row for part in parts for row in _rows(part)):
-        touched += 1
-        leaking += _tally(row, contents, ignored, tallies)
-        _enter_texts(row, texts)
+    tally = Tally(contents, ignored, [key for keys in top.values() for key in keys])
+    for batch in (batch for part in parts for batch in matching_rows(part, COLUMNS)):
+        tally.add(batch)
+    common = frozenset(ignored.tolist())
     judged: dict[str, Counter[str]] = {name: Counter() for name in contents.items}
     for verdict in verdicts(contents, counted, rules):
         names = [verdict["verdict"], *(name for name in ("short", "remaining") if verdict[name])]
         judged[verdict["set"]].update(names)
     sets = [
-        _of_set(name, contents, tallies[name], judged[name], documents)
-        | {"top": [_gram(key, texts[key], counted, ignored) for key in _apart(top[name], texts)]}
+        _of_set(name, contents, tally.sets[name], judged[name], documents)
+        | {"top": [_gram(key, tally.texts[key], counted, common) for key in _apart(top[name], tally.texts)]}
         for name in contents.items
     ]
-    whole = {"documents": documents, "touched": touched, "leaking": leaking, "common": len(ignored)}
+    whole = {"documents": documents, "touched": tally.touched, "leaking": tally.leaking, "common": len(common)}
     return sealed({"format": FORMAT, "version": 1, "action": rules.action, **whole, "sets": sets})
 
 
@@ -146,14 +129,8 @@ def _of_set(name: str, contents: Contents, tally: SetTally, judged: Counter[str]
         "documents": tally.documents,
         "documents_share": tally.documents / documents if documents else 0.0,
         "leaking": tally.leaking,
-        "examples": [row for _, _, row in sorted(tally.examples, key=lambda entry: entry[:2], reverse=True)],
+        "examples": [row for _, row in sorted(tally.examples.items())],
     }
-
-
-def _rows(part: Path) -> Iterator[Row]:
-    columns = ["id", "url", "grams", "starts", "stops", "passages", "passage_starts"]
-    for batch in matching_rows(part, columns):
-        yield from batch.to_pylist()
 
 
 def _top(contents: Contents, counted: Counted, name: str) -> list[int]:
@@ -176,52 +153,3 @@ def _apart(keys: list[int], texts: dict[int, str]) -> list[int]:
 
 def _gram(key: int, text: str, counted: Counted, ignored: frozenset[int]) -> Row:
     return {"gram": text, "documents": int(counted.of(np.array([key], np.uint64))[0]), "common": key in ignored}
-
-
-def _tally(row: Row, contents: Contents, ignored: frozenset[int], tallies: dict[str, SetTally]) -> bool:
-    """Counts a document for the sets whose grams it holds; returns whether one of them is no common phrase."""
-    by_set: dict[str, list[int]] = {}
-    keys = sorted(set(row["grams"]))
-    for key, names in zip(keys, contents.table.sets_of(keys), strict=True):
-        for name in names:
-            by_set.setdefault(name, []).append(key)
-    for name, own in by_set.items():
-        tally = tallies[name]
-        leaks = not ignored.issuperset(own)
-        tally.documents += 1
-        tally.leaking += leaks
-        rank = (leaks, -int.from_bytes(row["id"]))
-        if len(tally.examples) == EXAMPLES and rank <= tally.examples[0][:2]:
-            continue
-        if all(rank != entry[:2] for entry in tally.examples):  # an id may stand in two parts
-            shown = [key for key in own if key not in ignored] or own
-            push = heapq.heappush if len(tally.examples) < EXAMPLES else heapq.heapreplace
-            push(tally.examples, (*rank, _example(row, shown, contents, name, common=not leaks)))
-    return not ignored.issuperset(keys)
-
-
-def _example(row: Row, keys: list[int], contents: Contents, name: str, *, common: bool) -> Row:
-    """Returns a document that holds grams of a set, with the passage around the first of them."""
-    own = set(keys)
-    place = next(start for key, start in zip(row["grams"], row["starts"], strict=True) if key in own)
-    return {
-        "id": row["id"].hex(),
-        "url": row["url"],
-        "passage": _passage(row, place)[:PASSAGE],
-        "grams": len(keys),
-        "items": contents.items_holding(name, keys)[:ITEMS],
-        "common": common,
-    }
-
-
-def _passage(row: Row, start: int) -> str:
-    """Returns the passage of a row that begins at a character of the text or before it."""
-    return str(row["passages"][bisect_right(row["passage_starts"], start) - 1])
-
-
-def _enter_texts(row: Row, texts: dict[int, str]) -> None:
-    """Enters the text of each gram that a row holds and that has none yet, as it is compared."""
-    for key, start, stop in zip(row["grams"], row["starts"], row["stops"], strict=True):
-        if texts.get(key) == "":
-            before = row["passage_starts"][bisect_right(row["passage_starts"], start) - 1]
-            texts[key] = plain(_passage(row, start)[start - before : stop - before])

@@ -89,6 +89,14 @@ class Table:
         held: npt.NDArray[np.int64] = maybe[self._keys[at] == chosen]
         return held
 
+    def pairs_of(self, keys: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Returns (place among these keys, number of a set that the key there is of), as two arrays, in order."""
+        first, last = np.searchsorted(self._keys, keys), np.searchsorted(self._keys, keys, side="right")
+        counts = last - first
+        at = np.repeat(np.arange(len(keys)), counts)
+        nth = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return at, self._sets[np.repeat(first, counts) + nth].astype(np.int64)
+
     def sets_of(self, keys: Iterable[int]) -> list[tuple[str, ...]]:
         """Returns the names of the sets that each of these keys is of."""
         wanted = np.fromiter(keys, np.uint64)

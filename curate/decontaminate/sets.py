@@ -30,6 +30,7 @@ from curate.stage.parts import MARK
 from curate.storage.writing import sha256_of
 
 FILE = "sets.parquet"  # in the folder of the first half
+HIDDEN = ("", "-1")  # what stands for an answer that is not published
 SCHEMA = pa.schema(
     [
         pa.field("set", pa.string(), nullable=False),
@@ -171,12 +172,22 @@ def _items_of(path: Path, evaluation: EvaluationSet, name: str) -> Iterator[Eval
     where = f"decontaminate.sets.{name}: {path}"
     if form_of(path.name) == "text":
         raise SettingsError(f"{where}: a text file has no fields; give JSON lines, or task")
+    hidden = dict.fromkeys(evaluation.fields)
+    number = 0
     for number, row in numbered_rows(path):
         if isinstance(row, Exception):
             raise SettingsError(f"{where}, row {number}: {row}") from None
         if not isinstance(row, dict):
             raise SettingsError(f"{where}, row {number}: no object with fields, but {str(row)[:60]!r}")
-        yield EvaluationItem(file=path.name, texts=_texts(row, evaluation.fields, f"{where}, row {number}"))
+        values = {field: _value(row, field, f"{where}, row {number}") for field in evaluation.fields}
+        hidden = {field: None for field in hidden if _is_hidden(values[field])}
+        yield EvaluationItem(file=path.name, texts=_texts([*values.values()]))
+    if hidden and number:
+        empty, *_ = hidden
+        raise SettingsError(
+            f"{where}: the field {empty!r} is empty or -1 in every row, as in test splits whose answers are hidden; "
+            "name the validation split, or leave the field out"
+        )
 
 
 def _of_task(path: Path, task: str, name: str) -> Iterator[EvaluationItem]:
@@ -194,9 +205,13 @@ def _of_task(path: Path, task: str, name: str) -> Iterator[EvaluationItem]:
         raise SettingsError(f"decontaminate.sets.{name}: {error}") from None
 
 
-def _texts(row: Mapping[str, Any], fields: tuple[str, ...], where: str) -> tuple[str, ...]:
-    """Returns the texts of a row; SettingsError where it has not all fields."""
-    values = [_value(row, field, where) for field in fields]
+def _is_hidden(value: str | list[str]) -> bool:
+    """Returns whether the value of a field states nothing, as a hidden answer does."""
+    return all(text.strip() in HIDDEN for text in ([value] if isinstance(value, str) else value))
+
+
+def _texts(values: list[str | list[str]]) -> tuple[str, ...]:
+    """Returns the texts of a row from the values of its fields."""
     count = max([1, *(len(value) for value in values if isinstance(value, list))])
     texts = []
     for number in range(count):

@@ -8,6 +8,25 @@ from pathlib import Path
 PAGES = 40  # of each file
 FILES = 3
 VERSIONS = 60
+SETS = {  # rows of evaluation sets; the corpus holds passages of some
+    "canals": [
+        {
+            "question": "What promised investors were they? Investors in the Brindle and Coldharbour Navigation were "
+            "promised a waterway from the slate quarries to the sea. They received one from the slate quarries to",
+            "answer": "a field belonging to a Mr Josiah Crake",
+        },
+        {
+            "question": "How did Thaddeus Moule, who was self-taught, go about it?",
+            "answer": "He could not abide drawings, and surveyed by walking about with a saucer of milk on a tripod.",
+        },
+        {"question": "A question that no page of the corpus holds, with words enough to be a gram?", "answer": "none"},
+    ],
+    "phrases": [
+        {"text": "How to bend a small flame twenty miles"},  # more than two pages hold it: a common phrase
+        {"text": "have entered into an agreement for the provision of the Controller Services"},
+    ],
+    "scripts": [{"text": "海は青く、空も青い。港には古い船が並び、子どもたちが石段に座って本を読んでいる。"}],
+}
 
 RECIPE = """name = "conformance"
 
@@ -38,6 +57,21 @@ dim = 16
 epochs = 25
 learning_rate = 0.5
 
+[decontaminate]
+max_documents = 2
+
+[decontaminate.sets.canals]
+files = ["set-canals.jsonl"]
+fields = ["question", "answer"]
+
+[decontaminate.sets.phrases]
+files = ["set-phrases.jsonl"]
+fields = ["text"]
+
+[decontaminate.sets.scripts]
+files = ["set-scripts.jsonl"]
+fields = ["text"]
+
 [pack]
 valid_fraction = 0.15
 max_tokens = 20000
@@ -57,6 +91,8 @@ def write(folder: Path, data: Path) -> Path:
     terms = data / "neardup" / "terms-of-service-versions.ndjson.zst"
     if terms.exists():
         versions(terms, folder / "terms.jsonl")
+    for name, rows in SETS.items():
+        (folder / f"set-{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     sources = (("pages", "pages-*.warc.gz", bool(pages)), ("terms", "terms.jsonl", terms.exists()))
     more = "".join(SOURCE.format(name=name, inputs=inputs) for name, inputs, here in sources if here)
     recipe = folder / "conformance.toml"

@@ -112,8 +112,9 @@ class Way:
 
 def contents(out: Path) -> dict[str, bytes]:
     """Returns the files that hold or state the dataset; plans, receipts and closing records hold times and versions."""
-    chosen = [path for path in sorted(out.rglob("*")) if path.suffix in (".parquet", ".bin", ".idx")]
-    return {str(path.relative_to(out)): path.read_bytes() for path in [*chosen, out / "manifest.json"]}
+    chosen = [path for path in sorted(out.rglob("*")) if path.suffix in (".parquet", ".bin", ".idx", ".jsonl")]
+    whole = [out / "decontaminate" / "contamination.json", out / "manifest.json"]
+    return {str(path.relative_to(out)): path.read_bytes() for path in [*chosen, *whole]}
 
 
 def differing(actual, expected) -> list[str]:

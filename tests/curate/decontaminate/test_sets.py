@@ -37,6 +37,14 @@ def test_every_element_of_a_list_begins_a_text_of_its_own(tmp_path):
     assert texts(tmp_path / "a.jsonl", rows, "choices", "more.text") == [("a x", "b y", "c y")]
 
 
+@pytest.mark.parametrize("hidden", [-1, "", " ", None, [], ["", ""]])
+def test_a_field_that_states_nothing_in_any_row_is_refused_and_one_that_does_in_one_is_not(tmp_path, hidden):
+    rows = [{"query": "q", "answer": hidden}] * 2
+    with pytest.raises(SettingsError, match="the field 'answer' is empty or -1 in every row"):
+        texts(tmp_path / "a.jsonl", rows, "query", "answer")
+    assert texts(tmp_path / "b.jsonl", [*rows, {"query": "q", "answer": "yes"}], "query", "answer")[-1] == ("q yes",)
+
+
 def test_a_bundled_task_names_the_fields(tmp_path):
     rows = [{"goal": "to boil an egg", "sol1": "heat water", "sol2": "heat sand", "label": 0}]
     assert texts(tmp_path / "a.jsonl", rows, task="piqa") == [
@@ -96,6 +104,7 @@ def test_in_scripts_without_blanks_two_characters_count_as_a_word_of_a_gram(tmp_
 @given(choices=st.lists(st.lists(st.text("ab ", max_size=30), min_size=1, max_size=4), min_size=1, max_size=6))
 def test_an_item_has_the_grams_of_each_of_its_texts_and_no_other(tmp_path_factory, choices):
     folder = tmp_path_factory.mktemp("set")
+    choices = [["a"], *choices]  # a field without text in every row is refused
     file = lines(folder / "own.jsonl", [{"choices": own} for own in choices])
     rules = Decontaminate(sets={"own": EvaluationSet(files=(file,), fields=("choices",))}, min_ngram=3, max_ngram=3)
     path = folder / "sets.parquet"

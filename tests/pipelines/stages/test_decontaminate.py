@@ -58,6 +58,17 @@ def lines(rows) -> str:
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("in")
     (folder / "own.jsonl").write_text(lines([*ITEMS, {"question": QUOTE, "answer": PHRASE}]))
+    (folder / "hidden.jsonl").write_text(
+        lines([{"text": prose(20), "answer": answer} for answer in (-1, "", None, [])])
+    )
+    hidden = {
+        "premise": "It rained.",
+        "question": "effect",
+        "choice1": "I got wet.",
+        "choice2": "I slept.",
+        "label": -1,
+    }
+    (folder / "copa.jsonl").write_text(lines([hidden]))
     (folder / "other.jsonl").write_text(lines([{"text": prose(20)}, {"text": "too short"}]))
     pages = [{"url": f"http://a.example/{name}", "text": text} for name, text in PAGES.items()]
     for part in range(3):
@@ -208,6 +219,14 @@ def test_documents_are_dropped_or_marked_by_choice(call, folder, tmp_path, actio
         (
             ('decontaminate.sets.own.files=["own.jsonl"]', 'decontaminate.sets.own.fields=["text"]'),
             "row 1: has no field 'text'; its fields are question, answer",
+        ),
+        (
+            ('decontaminate.sets.own.files=["hidden.jsonl"]', 'decontaminate.sets.own.fields=["text", "answer"]'),
+            "the field 'answer' is empty or -1 in every row, as in test splits whose answers are hidden; name the",
+        ),
+        (
+            ('decontaminate.sets.own.files=["copa.jsonl"]', "decontaminate.sets.own.task=copa"),
+            "copa.jsonl, row 1: states no right answer, as in test splits whose answers are hidden; name the",
         ),
     ],
 )
