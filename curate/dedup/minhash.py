@@ -1,5 +1,8 @@
 """Signatures of texts: MinHash (Broder 1997) of word shingles with datasketch's permutations, cut into LSH bands.
 
+The permutations are made here, as importing datasketch imports SciPy, which takes 0.3 s of every process; the tests
+compare signatures with datasketch's.
+
 A signature is uint32[bands * rows]; a band's key is 9 bytes: the band's index and a 64-bit hash of its rows. What a
 word is, in any script, says `curate.text.words`.
 """
@@ -10,7 +13,6 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from datasketch import MinHash
 
 from curate.dedup.config import Dedup
 from curate.text import words
@@ -105,9 +107,14 @@ def _signature(text_words: list[bytes], settings: Dedup) -> Signature | None:
 
 @lru_cache(maxsize=4)
 def _permutations(count: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    """Returns datasketch's permutations, as factors and terms uint32[count, 1]; cached, as they take long to make."""
-    factors, terms = MinHash(num_perm=count, seed=SEED, scheme="affine32", hashfunc=int).permutations
-    return factors[:, None].copy(), terms[:, None].copy()
+    """Returns datasketch's permutations `factor * hash + term` of 32 bits, as factors and terms uint32[count, 1].
+
+    A factor is odd, so that it loses no bit. NumPy keeps the numbers of RandomState the same for ever.
+    """
+    draw = np.random.RandomState(SEED)
+    factors = draw.randint(0, 2**31, count, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+    terms = draw.randint(0, 2**32, count, dtype=np.uint32)
+    return factors[:, None], terms[:, None]
 
 
 @lru_cache(maxsize=4)

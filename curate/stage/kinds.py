@@ -108,7 +108,7 @@ KINDS = {
             folder="signatures",
             takes="documents",
             leaves="other",
-            libraries=("datasketch", "ada-url"),
+            libraries=("ada-url",),
         ),
         Kind(
             name="dedup",
@@ -117,7 +117,7 @@ KINDS = {
             takes="documents",
             leaves="decisions",
             reads=frozenset({"dedup", "sources"}),
-            libraries=("datasketch", "ada-url"),
+            libraries=("ada-url",),
             attached=("removals.json",),
             first_half="sign",
         ),
