@@ -94,7 +94,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "curate/ablation": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/loader", "curate/gpt"),
-        *("curate/scaling", "curate/evaluate", "curate/dataset", "curate/web/urls.py", RECIPE),
+        *("curate/scaling", "curate/evaluate", "curate/dataset", "curate/web/urls.py", "curate/text", RECIPE),
         *("pipelines/engines", "pipelines"),
     ),
     "pipelines/dataflow": (

@@ -1,44 +1,29 @@
-"""Finds texts that share a run of 13 words with others: words in lower case, without punctuation, as 64-bit hashes.
+"""Finds texts that share a run of 13 words with others: the words by which dedup compares texts, as 64-bit hashes.
 
 GPT-3's paper compares its benchmarks with its training text so (Brown et al. 2020, appendix C). In scripts that put no
-blanks between words, each character is a word. A text of fewer than 13 words is compared whole.
+blanks between words, each letter is a word. A text of fewer than 13 words is compared whole.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
+from curate.text.words import words
+
 LENGTH = 13  # words of a gram
-# Thai and Lao, Tibetan, Burmese, Khmer, kana, Chinese characters and those beyond the first plane.
-UNSPACED = (
-    "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff"
-)
-WORD = re.compile(f"[^\\W_{UNSPACED}]+|[{UNSPACED}]")
 FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no word of a gram is lost
 REMEMBERED = 1 << 20  # words whose hashes are kept
 
 Hashes = npt.NDArray[np.uint64]
 
 
-def words(text: str) -> list[str]:
-    """Returns the words of a text that are compared.
-
-    >>> words("The Keeper's light, 24 hours; 東京!")
-    ['the', 'keeper', 's', 'light', '24', 'hours', '東', '京']
-    """
-    return WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-
-
 class Hasher:
     """Turns the words of texts into hashes, and remembers those of words that it has met."""
 
     def __init__(self) -> None:
-        self._hashes: dict[str, int] = {}
+        self._hashes: dict[bytes, int] = {}
 
     def of(self, text: str) -> Hashes:
         """Returns the hash of each word of a text."""
@@ -48,8 +33,7 @@ class Hasher:
         row = []
         for word in words(text):
             if (number := numbers.get(word)) is None:
-                digest = blake2b(word.encode("utf-8", "replace"), digest_size=8).digest()
-                number = numbers[word] = int.from_bytes(digest, "little")
+                number = numbers[word] = int.from_bytes(blake2b(word, digest_size=8).digest(), "little")
             row.append(number)
         return np.array(row, np.uint64)
 

@@ -5,7 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.ablation.grams import LENGTH, Wanted, words
+from curate.ablation.grams import LENGTH, Wanted
+from curate.text.words import words
 
 WORDS = st.lists(
     st.sampled_from(["light", "tide", "boat", "harbour", "keeper", "rain", "coat"]), min_size=13, max_size=40
@@ -50,6 +51,14 @@ def test_each_character_of_a_script_without_blanks_is_a_word():
     assert len(words(text)) > LENGTH
     assert shared([text], [f"昨日は、{text[:16]}と書いてあった"]) == {0}
     assert shared([text], [text[::-1]]) == set()
+
+
+def test_marks_of_hindi_belong_to_their_word():
+    text = "समुद्र के किनारे एक छोटा सा घर था जिसमें एक बूढ़ा आदमी अपनी नाव के साथ रहता था"
+    row = text.split()
+    assert len(words(text)) == len(row)
+    assert shared([text], [f"और {' '.join(row[:LENGTH])} और"]) == {0}
+    assert shared([text], [f"और {' '.join(row[: LENGTH - 1])} और"]) == set()
 
 
 def test_phrases_in_more_documents_than_stated_are_no_copies():
