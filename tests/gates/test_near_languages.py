@@ -13,6 +13,7 @@ import random
 import unicodedata
 import zipfile
 from collections import defaultdict
+from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -23,10 +24,14 @@ import pytest
 
 from curate.dedup import minhash
 from curate.dedup.config import Dedup
+from curate.extract.main_text import quick_text
 from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions
+from curate.records import Page
 from curate.text.words import words
+from curate.warc.reader import read_file
+from curate.web.urls import host_of
 
 DATA = Path(os.environ.get("CURATE_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RULES = Dedup()
@@ -55,6 +60,7 @@ UNSPACED = {"zh": 2, "ja": 2, "th": 4, "km": 4, "lo": 4, "my": 4}  # letters tha
 LENGTHS = (30, 60, 100, 200, 400)
 FLOORS = {"letter": (0.1, 0.85, 0.98, 1.0, 1.0), "word": (0.0, 0.4, 0.98, 1.0, 1.0)}  # recall at these lengths
 PIECES = 24  # of each language and length
+MARGIN = 0.12  # three standard deviations of an estimate of 112 hashes: what a signature alone may join below the limit
 
 
 @cache
@@ -185,6 +191,47 @@ def test_of_the_declaration_in_all_languages_only_the_same_text_is_joined(data):
     assert all(one == other for one, other in zip(stems[::2], stems[1::2], strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """What is joined of the pages of one site: real texts of mostly one language, with the same menus."""
+
+    pairs: int  # of pages of one site
+    joined: int
+    false: list[tuple[float, str, str]]  # those whose shingles are less alike than is asked for, as texts of words
+
+
+def sites_of(paths: list[Path]) -> Sites:
+    """Joins the pages of each site in these archives."""
+    sites: dict[str, dict[str, str]] = defaultdict(dict)
+    for path in paths:
+        for page in read_file(path, max_bytes=1 << 20):
+            if isinstance(page, Page) and page.mime == "text/html":
+                sites[host_of(page.url)][page.url] = quick_text(page.body.decode("utf-8", "replace"))
+    pairs, number, false = 0, 0, []
+    for pages in sites.values():
+        texts = {url: text for url, text in pages.items() if len(words(text)) >= 50}
+        pairs += len(texts) * (len(texts) - 1) // 2
+        for one, other in joined(texts):
+            number += 1
+            share = runs_in_common(texts[one], texts[other])
+            if share < RULES.similarity - MARGIN:
+                false.append((share, one, other))
+    return Sites(pairs, number, false)
+
+
+def runs_in_common(one: str, other: str) -> float:
+    """The exact similarity of two texts' sets of word runs, without hashes."""
+    mine, yours = ({*zip(*(words(text)[at:] for at in range(RULES.shingle)), strict=False)} for text in (one, other))
+    return len(mine & yours) / len(mine | yours)
+
+
+def test_pages_of_one_site_are_joined_only_where_they_are_alike(data):
+    sites = sites_of([data(f"web/pages-0000{number}.warc.gz") for number in (3, 6)])
+    assert sites.pairs > 100
+    assert sites.joined
+    assert sites.false == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_short_texts_of_one_template_are_not_joined(data, language):
     data("text/udhr.zip")
@@ -223,3 +270,5 @@ if __name__ == "__main__":
     for language, by_edit in table().items():
         for edit, shares in by_edit.items():
             print(f"{language:>10} {edit:>7}" + "".join(f"{share:7.2f}" for share in shares))
+    sites = sites_of(sorted((DATA / "web").glob("*.warc.gz")))
+    print(f"{sites.pairs} pairs of pages of one site: {sites.joined} joined, {len(sites.false)} of them falsely")
