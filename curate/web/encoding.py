@@ -7,35 +7,25 @@ A wrong byte costs itself alone: the rest of the page keeps its encoding.
 import codecs
 import re
 from collections.abc import Iterator
-from functools import cache
 
-from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+from resiliparse.parse.encoding import detect_encoding
 
+from curate.web.charsets import CODECS, MULTIBYTE, decode_as, encoding_of
+from curate.web.prescan import declared_encoding
 from curate.web.sniff import is_utf_16
 
 BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 SAMPLE = 1 << 16  # bytes, from the first that is not ASCII, by which an encoding is judged
+DETECTED = 1 << 14  # bytes by which it is detected: what is not ASCII, with its neighbours
 BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
-META_BYTES = 4096  # the part of a page in which its own charset is looked for
-COMMENT = re.compile(rb"<!--.*?(?:-->|$)", re.S)
-META = re.compile(rb"<meta[\s/]([^>]*)", re.I)
-ATTRIBUTE = re.compile(rb"([^\s=\"'/>]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+)))?")
-CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([^\s\"';]+)", re.I)
-XML = re.compile(rb"\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9_.:-]+)", re.I)
-ISO_2022_JP = re.compile(rb"\x1b(?:\$[@B]|\([JI])")
-CODECS = {  # Python's names of what browsers read under these
-    "big5": "big5hkscs",
-    "euc_kr": "cp949",
-    "gbk": "gb18030",
-    "iso8859-11": "cp874",
-    "iso8859-8-i": "iso8859-8",
-    "shift_jis": "cp932",
-}
-MORE_LABELS = {"x-mac-cyrillic": "mac-cyrillic", "x-mac-ukrainian": "mac-cyrillic"}
-PAIRS = {"big5hkscs": "cp950", "euc_jp": "euc_jis_2004"}  # where two bytes that a codec lacks are found
-HANGUL = re.compile(rb"[\xb0-\xc8][\xa1-\xfe]")  # a syllable of EUC-KR; no quotation mark before a letter
+BESIDE = 16  # ASCII bytes on either side of others that belong to their words
+DENSE = re.compile(rb"[\x80-\xff]+(?:[\x00-\x7f]{1,%d}[\x80-\xff]+)*" % BESIDE)
+SEVEN_BITS = (  # encodings whose text is all ASCII bytes, by a sign of theirs
+    (re.compile(rb"\x1b(?:\$[@B]|\([JI])"), "iso2022_jp"),
+    (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
+)
+BALTIC = (frozenset("ąčęėįšųūž"), frozenset("āčēģīķļņšūž"))
 C1 = re.compile("[\x80-\x9f]")  # control characters that no page means
-REPLACE = "curate.web"  # the error handler
 
 
 def decode(body: bytes, charset: str) -> str:
@@ -50,20 +40,40 @@ def decode(body: bytes, charset: str) -> str:
     if is_utf_16(body):
         return body.decode("utf-16-le" if body[1] == 0 else "utf-16-be", "replace")
     try:
-        text = body.decode()
+        text, length = codecs.utf_8_decode(body, "strict", False)
     except UnicodeDecodeError:
         return _decode_other(body, charset)
-    if "\x1b" in text and ISO_2022_JP.search(body):
-        return body.decode("iso2022_jp", "replace")
-    return text
+    if length < len(body):
+        return _decode_cut(body, charset, text, length)
+    shifted = text.isascii() and ("\x1b" in text or "~" in text) and _seven_bits(body, charset)
+    return decode_as(body, shifted) if shifted else text
+
+
+def _decode_cut(body: bytes, charset: str, text: str, length: int) -> str:
+    """Returns the text of a body that is UTF-8 but for its last bytes, which begin a character.
+
+    They are one of a page that was cut, unless they may be the only letter beyond ASCII, in another encoding.
+    """
+    is_utf_8 = not text.isascii() or len(body) - length > 1
+    if is_utf_8 or "utf-8" in (encoding_of(charset), declared_encoding(body)):
+        return text + "\ufffd"
+    return _decode_other(body, charset)
+
+
+def _seven_bits(body: bytes, charset: str) -> str:
+    """Returns the encoding of a body of ASCII bytes that shifts to other characters by escapes, '' if none does."""
+    for sign, encoding in SEVEN_BITS:
+        if sign.search(body):
+            return encoding
+    return "hz" if b"~{" in body and "hz" in (encoding_of(charset), declared_encoding(body)) else ""
 
 
 def _decode_other(body: bytes, charset: str) -> str:
     """Returns the text of a body that is not valid UTF-8."""
     text = body.decode("utf-8", "replace")
-    if _wrong(text) * 10 < _beyond_ascii(text):  # UTF-8 with few wrong bytes
+    if _wrong(text) * 4 < _beyond_ascii(text):  # UTF-8 with wrong bytes: hardly any other text has as many right ones
         return text
-    return _decode_as(body, _fitting(body, charset))
+    return decode_as(body, _fitting(body, charset))
 
 
 def _fitting(body: bytes, charset: str) -> str:
@@ -71,79 +81,56 @@ def _fitting(body: bytes, charset: str) -> str:
     first = BEYOND_ASCII.search(body)
     begin = first.start() if first else 0
     sample = body[begin : begin + SAMPLE]
-    for name in _encodings(body, charset, sample):
-        text = _decode_as(sample, name)
-        if 2 * _wrong(text) < _beyond_ascii(text):
+    for name in _encodings(body, charset):
+        text = decode_as(sample, name)
+        if 2 * _wrong(text) <= _beyond_ascii(text):
             return name
     return "cp1252"
 
 
-def _encodings(body: bytes, charset: str, sample: bytes) -> Iterator[str]:
-    """Yields the encodings that a body may have, the likeliest first; sample: a part of it with other than ASCII."""
-    for label in (charset, _own_charset(body)):
-        name = map_encoding_to_html5(label, fallback_utf8=False) if label else None
-        name = name or MORE_LABELS.get(label.lower())
+def _encodings(body: bytes, charset: str) -> Iterator[str]:
+    """Yields the encodings that a body may have, the likeliest first."""
+    for name in (encoding_of(charset), declared_encoding(body)):
         if name and not name.startswith("utf-16"):  # its bytes would have shown it
             yield name
-    detected = detect_encoding(body)
-    if detected and not detected.startswith("utf-"):
-        yield "koi8-u" if detected == "koi8-r" else detected  # Ukraine's has the same letters, and its own
-    elif 4 * len(HANGUL.findall(sample)) > len(BEYOND_ASCII.findall(sample)):  # which it does not know
-        yield "euc_kr"
+    yield from _detected(_words(body))
 
 
-def _own_charset(body: bytes) -> str:
-    """Returns the charset that the page itself names, in a meta tag or an XML declaration, or ''."""
-    head = body[:META_BYTES]
-    for match in META.finditer(COMMENT.sub(b"", head)):
-        if label := _charset_of(match[1]):
-            return "utf-8" if label.startswith("utf-16") else label  # it was read as ASCII, so not UTF-16
-    declared = XML.match(head)
-    return declared[1].decode("ascii").lower() if declared else ""
+def _detected(words: bytes) -> Iterator[str]:
+    """Yields the encodings that bytes look like, the likeliest first."""
+    from chardetng_py.detector import EncodingDetector  # few pages need it
+
+    detected = CODECS.get(name := detect_encoding(words) or "", name)
+    if detected in MULTIBYTE:  # the better judge of short Chinese and Japanese; it does not know Korean
+        yield detected
+    if _is_baltic(words):
+        yield "cp1257"
+    detector = EncodingDetector()
+    detector.feed(words, last=True)
+    guess = detector.guess(tld=None, allow_utf8=False)
+    yield encoding_of(guess) or CODECS.get(guess, guess)
 
 
-def _charset_of(tag: bytes) -> str:
-    """Returns the charset that a meta tag's attributes name, or ''; what a description says of charsets is none."""
-    pairs = [(name.lower(), b"".join(values)) for name, *values in ATTRIBUTE.findall(tag)]
-    attributes: dict[bytes, bytes] = dict(reversed(pairs))  # of two equal names the first counts
-    value = attributes.get(b"charset", b"")
-    if not value and attributes.get(b"http-equiv", b"").strip().lower() == b"content-type":
-        match = CHARSET.search(attributes.get(b"content", b""))
-        value = match[1] if match else b""
-    return value.strip().decode("latin-1").lower()
+def _words(body: bytes) -> bytes:
+    """Returns the bytes of a body that are not ASCII, with their neighbours, up to DETECTED."""
+    parts: list[bytes] = []
+    size = 0
+    for match in DENSE.finditer(body):
+        part = body[max(0, match.start() - BESIDE) : match.end() + BESIDE]
+        parts.append(part)
+        size += len(part)
+        if size > DETECTED:
+            break
+    return b" ".join(parts)[:DETECTED]
 
 
-def _decode_as(body: bytes, encoding: str) -> str:
-    """Returns the text in this encoding; what it does not have is U+FFFD."""
-    if encoding == "utf-8":
-        return body.decode("utf-8", "replace")
-    return body.decode(CODECS.get(encoding, encoding), _handler())
+def _is_baltic(words: bytes) -> bool:
+    """Returns True where bytes read as windows-1257 hold letters of Lithuanian or of Latvian, and no others.
 
-
-@cache
-def _handler() -> str:
-    """Registers the error handler once, and returns its name."""
-    codecs.register_error(REPLACE, _mend)
-    return REPLACE
-
-
-def _mend(error: UnicodeError) -> tuple[str, int]:
-    """Returns what stands for bytes that a codec lacks, and the offset at which decoding goes on.
-
-    As in browsers, an unassigned byte of a single-byte encoding is a control character, and an ASCII character behind a
-    wrong byte is kept.
+    The detector takes short Lithuanian for Icelandic.
     """
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    start, body = error.start, error.object
-    if error.encoding == "charmap":
-        return (chr(body[start]) if body[start] < 0xA0 else "\ufffd"), start + 1
-    if error.encoding in PAIRS:
-        try:
-            return body[start : start + 2].decode(PAIRS[error.encoding]), start + 2
-        except UnicodeDecodeError:
-            pass
-    return "\ufffd", start + 1 if any(byte < 0x80 for byte in body[start + 1 : error.end]) else error.end
+    letters = {char for char in decode_as(words, "cp1257").lower() if char.isalpha() and not char.isascii()}
+    return len(letters) > 4 and any(letters <= language for language in BALTIC)
 
 
 def _wrong(text: str) -> int:
@@ -161,7 +148,6 @@ def likely_encoding(sample: bytes) -> str:
     sample: the first bytes, which may end within a character.
     """
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(sample)
-    if "\ufffd" not in text or _wrong(text) * 10 < _beyond_ascii(text):
+    if "\ufffd" not in text or _wrong(text) * 4 < _beyond_ascii(text):
         return "utf-8"
-    name = _fitting(sample, "")
-    return CODECS.get(name, name)
+    return _fitting(sample, "")
