@@ -38,7 +38,10 @@ def is_data(table: Any) -> bool:
 
 
 def rows_of(table: Any) -> Iterator[Any]:
-    """Yields the rows of a table in the order in which a browser sets them, without those of tables in its cells."""
+    """Yields the rows of a table in the order in which a browser sets them, without those of tables in its cells.
+
+    A section whose cells have no row around them is one.
+    """
     last = []
     for child in table:
         if child.tag == "tr":
@@ -46,9 +49,15 @@ def rows_of(table: Any) -> Iterator[Any]:
         elif child.tag == "tfoot":
             last.append(child)
         elif child.tag in SECTIONS:
-            yield from child.iterchildren("tr")
+            yield from _rows_in(child)
     for section in last:
-        yield from section.iterchildren("tr")
+        yield from _rows_in(section)
+
+
+def _rows_in(section: Any) -> Iterator[Any]:
+    if next(section.iterchildren(*CELLS), None) is not None:
+        yield section
+    yield from section.iterchildren("tr")
 
 
 def rows(table: Any, inline: Callable[[Any], str]) -> list[list[str]]:

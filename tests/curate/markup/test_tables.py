@@ -86,6 +86,11 @@ def test_a_foot_comes_last_and_rows_of_inner_tables_are_not_rows():
     assert [values[0] for values in rows(table(markup), inline)] == ["Great", "Sum"]
 
 
+def test_the_cells_of_a_head_without_a_row_are_one():
+    markup = f"<thead><th></th><th>Year</th></thead><tbody>{row('Great', '1702')}</tbody>"
+    assert rows(table(markup), inline) == [["", "Year"], ["Great", "1702"]]
+
+
 @pytest.mark.parametrize("span", ["0", "-1", "x", "", "99999999", "1000"])
 def test_an_odd_span_costs_nothing(span):
     assert rows(table(f"<tr><td colspan='{span}'>a</td><td rowspan='{span}'>b</td></tr>"), inline) == [["a", "b"]]
