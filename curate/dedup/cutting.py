@@ -1,4 +1,8 @@
-"""Texts as lines and sentences, and texts without some of them."""
+"""Texts as lines and sentences, and texts without some of them.
+
+Code and tables are never cut, since what is left of them is of no use. Code in a plain text has no fences: a paragraph
+is code where its signs, such as brackets, are MANY of its characters, or SOME of them and a line of it is indented.
+"""
 
 import re
 from collections.abc import Container, Iterator, Sequence
@@ -10,6 +14,12 @@ from curate.text.sentences import sentences
 
 FENCE = re.compile(r"\s*(```|~~~)")
 WORD = re.compile(r"\w")
+INDENTED = re.compile(r"(?:^|\n)(?:\t| {2})[ \t]*(?!(?:[-•*]|\d+[.)]) )\S")  # a line that is no item of a list
+SIGN = re.compile(  # what code is written with: calls, braces, comparisons, names of several words, ends of statements
+    r"[(\[{}\\<>=_;:](?:(?<=\w[(\[])|(?<=[{}\\])|(?<![=*-].)(?<=[<>=])(?!==)|(?<=\w_)(?=\w)|(?<=[)\]}];)|(?<=:)$)",
+    re.MULTILINE,
+)
+MANY, SOME = 0.06, 0.03  # of the characters; prose has under .02
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +31,32 @@ class Line:
 
 
 def lines(text: str) -> Iterator[Line]:
-    """Yields the lines of a text; a table is one of Markdown, code is what stands between fences."""
+    """Yields the lines of a text; a table is one of Markdown, code stands between fences or is told by its signs."""
     fence = ""
-    for line in text.split("\n"):
+    rows = text.split("\n")
+    coded = _code(rows) if SIGN.search(text) else frozenset()
+    for number, line in enumerate(rows):
         mark = FENCE.match(line)
-        is_code = bool(fence or mark)
+        is_code = bool(fence or mark) or number in coded
         if mark and fence in ("", mark[1]):
             fence = "" if fence else mark[1]
         yield Line(line, not is_code and not line.lstrip().startswith("|") and WORD.search(line) is not None)
+
+
+def _code(rows: list[str]) -> frozenset[int]:
+    """Returns the numbers of the lines that are code: all of a paragraph, which blank lines end."""
+    coded: list[int] = []
+    start = 0
+    for stop, line in enumerate([*rows, ""]):
+        if line and not line.isspace():
+            continue
+        if stop > start:
+            paragraph = "\n".join(rows[start:stop])
+            signs = len(SIGN.findall(paragraph))
+            if signs >= MANY * len(paragraph) or (signs >= SOME * len(paragraph) and INDENTED.search(paragraph)):
+                coded += range(start, stop)
+        start = stop + 1
+    return frozenset(coded)
 
 
 def line_keys(text: str) -> list[bytes | None]:

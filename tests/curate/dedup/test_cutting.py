@@ -64,6 +64,35 @@ def test_code_between_fences_is_never_cut(fence):
     assert len(sentence_keys(text)) == 2
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "for bell in bells:\n    ring(bell)\n    wait(3)",
+        "if (a) {\n\tring(a);\n}",
+        "x = ring(3);",
+        "<ul>\n  <li>One. Two. Three.</li>\n</ul>",
+    ],
+)
+def test_code_without_fences_is_never_cut(code):
+    text = f"One.\n\n{code}\n\nHome"
+    assert [line.text for line in lines(text) if line.is_prose] == ["One.", "Home"]
+    rest = without(text, {number for number, key in enumerate(line_keys(text)) if key}, range(len(sentence_keys(text))))
+    assert rest == code
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "One. (Two, as they say; three.)\n  - four (4)\n  - five [5]",
+        "Ring the bell;\n    the boats come home;\n  ring, ring.",
+        "Home | About | Contact (us)",
+        "It costs $5 (or 4). The rest = nothing.",
+    ],
+)
+def test_prose_with_a_few_brackets_is_no_code(prose):
+    assert all(line.is_prose for line in lines(prose))
+
+
 def test_case_and_white_space_count_for_nothing():
     assert sentence_keys("One  Two. THREE.") == sentence_keys("one two. Three.\n")
     assert line_keys("  HOME ") == line_keys("Home")
