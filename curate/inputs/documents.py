@@ -1,6 +1,7 @@
 """Documents read from disk: from a stage's parts, from dedup's decisions over parts, and from the user's own files."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,10 @@ def read_documents(
         if json_digest([recorded(path).sha256, recorded(text).sha256]) != item.digest:
             raise replaced(path)
         with opened_part(path) as source:
-            decisions = pq.read_table(source, columns=["kept"])["kept"].to_pylist()
-        documents = _part_documents(text, columns)
-        yield from (document for document, kept in zip(documents, decisions, strict=True) if kept)
+            sizes = pq.read_table(source, columns=["cluster_size"])["cluster_size"].to_pylist()
+        for document, size in zip(_part_documents(text, columns), sizes, strict=True):
+            if size is not None:  # it was kept
+                yield replace(document, cluster_size=size)
     elif item.form in USER_FORMS:
         others = columns is None or "metadata" in columns
         yield from user_documents(path, item, plan.stage, note, others=others)

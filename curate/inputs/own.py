@@ -20,7 +20,7 @@ from curate.stage.plan import Item
 Note = Callable[[str, int], None]
 STRINGS = ("title", "date", "language", "mime", "warc_file")  # a user's row may bring these along
 NUMBERS = ("quality", "language_score")
-COUNTS = ("warc_offset", "warc_length")
+COUNTS = ("cluster_size", "warc_offset", "warc_length")
 FIELDS = ("text", "id", "url", "timestamp", "source", *STRINGS, *NUMBERS, *COUNTS)
 KINDS = {type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list"}
 

@@ -23,6 +23,9 @@ COMPUTED = ("recipe", "size", "uniform", "temperature", "unimax", "quality")
 EPOCHS = 4.0  # Muennighoff et al. 2023, arXiv:2305.16264: up to four epochs are about as good as new text
 CAPPED = ("unimax", "quality")  # the presets that have the cap of EPOCHS unless another is given
 PARTS = 10**9  # a share that is not a preset's own weight is written as a whole number of these parts
+# FineWeb2's first weights: how often it repeats a document, by the least size of its cluster (github.com/huggingface/
+# fineweb-2, "Deduplication").
+REPETITIONS = {"1": 1.0, "2": 2.0, "3": 3.0, "5": 5.0, "100": 8.0, "1000": 1.0}
 SCALES = {"": 0, "K": 3, "M": 6, "B": 9, "T": 12}  # powers of ten
 
 
@@ -56,6 +59,8 @@ class Mixture:
     quality: Mapping[str, float] = field(
         default_factory=dict
     )  # mean quality (0 to 1) of a source, instead of its scores
+    rehydrate: bool = False  # whether a document counts as often as `repetitions` says of its cluster size
+    repetitions: Mapping[str, float] = field(default_factory=lambda: dict(REPETITIONS))  # by the least cluster size
 
     def __post_init__(self) -> None:
         check(self.tokens is None or self.tokens > 0, f"tokens is above 0, got {self.tokens}")
@@ -67,6 +72,10 @@ class Mixture:
         check(0 <= self.quality_power < math.inf, f"quality_power is a number from 0 on, got {self.quality_power}")
         for name, value in self.quality.items():
             check(0 <= value <= 1, f"quality lies in [0, 1], got {value} for {name!r}")
+        for size, value in self.repetitions.items():
+            check(size.isdecimal() and int(size) >= 1, f"repetitions are by cluster size, from 1 on, got {size!r}")
+            check(0 < value < math.inf, f"repetitions are numbers above 0, got {value} for {size!r}")
+        check("1" in self.repetitions, "repetitions say how often a document without duplicates counts: 1 = 1")
 
     @property
     def cap(self) -> float | None:
@@ -83,6 +92,12 @@ class Given:
     of: str = ""  # the source that this is a quality bucket of, else its own name or ''
     weight: Fraction = Fraction(1)  # in the recipe, of the undivided source
     quality: float | None = None  # the mean of its documents, 0 to 1
+    repeated: Fraction | None = None  # its tokens with each document counted as often as its cluster size says
+
+    @property
+    def counted(self) -> Fraction:
+        """Returns the tokens by which it is weighed."""
+        return Fraction(self.tokens) if self.repeated is None else self.repeated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +189,30 @@ def mean_quality(metas: Sequence[Path]) -> float | None:
     return round(total / tokens, 6) if tokens else None
 
 
+def repeated_tokens(metas: Sequence[Path], repetitions: Mapping[str, float]) -> Fraction:
+    """Returns the tokens of shards, each document counted as often as the repetitions say of its cluster size.
+
+    Raises SettingsError where a document has no cluster size.
+    """
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    rows = sorted((int(size), Fraction(str(value))) for size, value in repetitions.items())
+    total = Fraction(0)
+    for path in metas:
+        try:
+            table = pq.read_table(storage.source(path), columns=["cluster_size", "tokens"], use_threads=False)
+            sizes, tokens = table["cluster_size"], table["tokens"].to_numpy().astype(np.int64)
+        except (OSError, ValueError, KeyError):
+            sizes = None
+        if sizes is None or sizes.null_count:
+            raise SettingsError(f"{path}: its documents have no cluster size; run dedup, or unset mixture.rehydrate")
+        places = np.searchsorted([size for size, _ in rows], np.maximum(sizes.to_numpy(), 1), side="right") - 1
+        sums = (int(tokens[places == place].sum()) for place in range(len(rows)))
+        total += sum((number * value for number, (_, value) in zip(sums, rows, strict=True)), Fraction(0))
+    return total
+
+
 def count(text: str) -> int:
     """Returns a number of tokens as a user writes it; raises SettingsError where it is no number of them.
 
@@ -188,24 +227,29 @@ def count(text: str) -> int:
 
 
 def _weights(sources: Sequence[Given], chosen: Mixture) -> list[Fraction]:
-    """Returns a weight for each source; a quality bucket has its part, by tokens, of the undivided source's.
+    """Returns a weight for each source; a bucket has its part, by tokens as counted, of the undivided source's.
 
     With the preset quality every bucket is weighed by itself.
     """
     if chosen.preset == "quality":
-        return [Fraction(_mean_quality(source) ** chosen.quality_power) * source.tokens for source in sources]
+        return [Fraction(_mean_quality(source) ** chosen.quality_power) * source.counted for source in sources]
     wholes: dict[str, Given] = {}
     for source in sources:
         name = source.of or source.name
-        before = wholes[name].tokens if name in wholes else 0
-        wholes[name] = Given(name=name, tokens=before + source.tokens, weight=source.weight)
+        before = wholes.get(name, Given(name=name, tokens=0))
+        wholes[name] = Given(
+            name=name,
+            tokens=before.tokens + source.tokens,
+            weight=source.weight,
+            repeated=before.counted + source.counted,
+        )
     weights = dict(zip(wholes, _whole_weights(list(wholes.values()), chosen), strict=True))
     members = Counter(source.of or source.name for source in sources)
     shares = []
     for source in sources:
         name = source.of or source.name
-        whole = wholes[name].tokens
-        shares.append(weights[name] * (Fraction(source.tokens, whole) if whole else Fraction(1, members[name])))
+        whole = wholes[name].counted
+        shares.append(weights[name] * (source.counted / whole if whole else Fraction(1, members[name])))
     return shares
 
 
@@ -215,11 +259,11 @@ def _whole_weights(sources: Sequence[Given], chosen: Mixture) -> list[Fraction]:
         case "recipe":
             return [source.weight for source in sources]
         case "size":
-            return [Fraction(source.tokens) for source in sources]
+            return [source.counted for source in sources]
         case "uniform" | "unimax":
             return [Fraction(1 if source.tokens else 0) for source in sources]
         case "temperature":
-            return [Fraction(source.tokens ** (1 / chosen.temperature)) for source in sources]
+            return [Fraction(_number(source.counted) ** (1 / chosen.temperature)) for source in sources]
     table = published()[chosen.preset]
     stated: dict[str, str] = table.get("weights") or table["epochs"]
     for source in sources:
@@ -228,7 +272,7 @@ def _whole_weights(sources: Sequence[Given], chosen: Mixture) -> list[Fraction]:
                 f"the preset {chosen.preset} has no source {source.name!r}; it has {', '.join(stated)}: name yours so,"
                 " or choose another preset"
             )
-    return [Fraction(stated[source.name]) * (1 if "weights" in table else source.tokens) for source in sources]
+    return [Fraction(stated[source.name]) * (1 if "weights" in table else source.counted) for source in sources]
 
 
 def _mean_quality(source: Given) -> float:

@@ -26,6 +26,7 @@ KEPT = pa.schema(
         pa.field("extractor", pa.string()),
         pa.field("truncated", pa.string()),
         pa.field("flags", pa.string()),
+        pa.field("cluster_size", pa.int64()),
     ]
 )
 REJECTED = pa.schema(

@@ -33,6 +33,7 @@ class Pack:
     valid_fraction: float = 0.005  # share of the documents that go to the split "valid"
     valid_tokens: int = 0  # of each source in split "valid" at least; up to half of a source's is taken for it
     buckets: tuple[float, ...] = ()  # ascending edges of quality; documents between two are a source in the mixture
+    clusters: tuple[int, ...] = ()  # the same by cluster size, in place of quality
 
     def __post_init__(self) -> None:
         check(1 <= self.max_tokens <= 2**29, f"max_tokens lies in 1..2^29 (1 GiB of uint16), got {self.max_tokens}")
@@ -40,4 +41,8 @@ class Pack:
         check(0 <= self.valid_tokens <= MOST_TOKENS, f"valid_tokens lies in 0..2^53, got {self.valid_tokens}")
         rising = all(low < high for low, high in pairwise((0.0, *self.buckets, 1.0)))
         check(rising, f"buckets are edges between 0 and 1, ascending, got {list(self.buckets)}")
+        rising = all(low < high for low, high in pairwise((1, *self.clusters)))
+        check(rising, f"clusters are edges of cluster sizes from 2 on, ascending, got {list(self.clusters)}")
+        check(not (self.buckets and self.clusters), "buckets and clusters both divide the sources; leave one out")
+        check(len(self.clusters) < 100, f"at most 99 edges of clusters, got {len(self.clusters)}")
         check(len(self.buckets) < 100, f"at most 99 edges of buckets, got {len(self.buckets)}")

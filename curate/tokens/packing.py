@@ -40,6 +40,7 @@ TOKENS = pa.schema(
         pa.field("url", pa.string(), nullable=False),
         pa.field("given_id", pa.string()),
         pa.field("quality", pa.float32()),
+        pa.field("cluster_size", pa.int64()),
         pa.field("bytes", pa.int64(), nullable=False),
         pa.field("tokens", pa.int32(), nullable=False),
         pa.field("ids", pa.binary(), nullable=False),
@@ -47,6 +48,7 @@ TOKENS = pa.schema(
 )
 
 
+QUALITY, CLUSTER_SIZE = "quality", "cluster_size"  # the columns whose edges make buckets
 LIGHT = pa.schema([field for field in TOKENS if field.name != "ids"])  # all columns but the long one
 SIZES = ("order", "tokens", "bytes")  # the columns that decide where shards begin and end
 BATCH_ROWS = 1024  # documents whose ids are in memory at a time
@@ -66,7 +68,7 @@ class ShardRange:
     tokens: int
     bytes: int  # of text in UTF-8
     documents: int
-    bucket: int | None = None  # of its documents' quality; None where there are no buckets, or no scores
+    bucket: int | None = None  # of its documents' quality or cluster size; None where there are none
 
 
 def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -83,55 +85,64 @@ def tokenized_row(document: Document, seed: int, valid_fraction: float, tokenize
         "url": document.url,
         "given_id": document.given_id,
         "quality": None if document.quality is None or isnan(document.quality) else document.quality,
+        "cluster_size": document.cluster_size,
         "bytes": len(document.text.encode()),
         "tokens": len(ids),
         "ids": ids.tobytes(),
     }
 
 
-def sub_source(source: str, bucket: int | None) -> str:
-    """Returns the name under which a bucket of a source is a source of its own.
+def sub_source(source: str, bucket: int | None, by: str = QUALITY) -> str:
+    """Returns the name under which a bucket of a source is a source of its own; by: the column of its edges.
 
-    >>> sub_source("web", 2), sub_source("web", None)
-    ('web.q2', 'web')
+    >>> sub_source("web", 2), sub_source("web", 1, CLUSTER_SIZE), sub_source("web", None)
+    ('web.q2', 'web.c1', 'web')
     """
-    return source if bucket is None else f"{source}.q{bucket}"
+    return source if bucket is None else f"{source}.{by[0]}{bucket}"
 
 
-def in_bucket(bucket: int | None, edges: Sequence[float]) -> Any:
-    """Returns an Arrow expression for a bucket's rows: edges[k - 1] <= quality < edges[k]; None: without a score."""
-    quality = pc.field("quality").cast(pa.float64())
+def in_bucket(bucket: int | None, edges: Sequence[float], by: str = QUALITY) -> Any:
+    """Returns an Arrow expression for a bucket's rows: edges[k - 1] <= value < edges[k]; None: without a value.
+
+    by: the column of the values.
+    """
+    value = pc.field(by).cast(pa.float64())
     if bucket is None:
-        return pc.field("quality").is_null()
-    wanted = pc.field("quality").is_valid()
+        return pc.field(by).is_null()
+    wanted = pc.field(by).is_valid()
     if bucket > 0:
-        wanted = wanted & (quality >= edges[bucket - 1])
-    return wanted & (quality < edges[bucket]) if bucket < len(edges) else wanted
+        wanted = wanted & (value >= edges[bucket - 1])
+    return wanted & (value < edges[bucket]) if bucket < len(edges) else wanted
 
 
 def plan_cuts(
-    parts: list[Path], max_tokens: int, edges: Sequence[float] = (), orders: Orders | None = None
+    parts: list[Path],
+    max_tokens: int,
+    edges: Sequence[float] = (),
+    orders: Orders | None = None,
+    *,
+    by: str = QUALITY,
 ) -> list[ShardRange]:
     """Returns the shards of tokenized parts: greedy runs of at most max_tokens; takes about 80 bytes a document.
 
-    A document longer than max_tokens is a shard of its own. edges: of the buckets of quality, ascending. orders: up to
+    A document longer than max_tokens is a shard of its own. edges: of the buckets by a column, ascending. orders: up to
     which documents of the sources are held out, though they are drawn into "train".
     """
     groups: dict[tuple[str, str, int | None], dict[str, list[npt.NDArray[Any]]]] = {}
     buckets = [None, *range(len(edges) + 1)] if edges else [None]
     for part in parts:
         with opened_part(part) as source:
-            table = _with_splits(pq.read_table(source, columns=[*("split", "source", "quality"), *SIZES]), orders or {})
+            table = _with_splits(pq.read_table(source, columns=["split", "source", by, *SIZES]), orders or {})
         for pair in table.group_by(["split", "source"]).aggregate([]).to_pylist():
             split, source = pair["split"], pair["source"]
             own = table.filter((pc.field("split") == split) & (pc.field("source") == source))
             for bucket in buckets:
-                chosen = own.filter(in_bucket(bucket, edges)) if edges else own
+                chosen = own.filter(in_bucket(bucket, edges, by)) if edges else own
                 group = groups.setdefault((split, source, bucket), {name: [] for name in SIZES})
                 for name in SIZES:
                     group[name].append(chosen[name].to_numpy())
     ordered = sorted(groups, key=lambda key: (key[0], key[1], -1 if key[2] is None else key[2]))
-    return [cut for key in ordered for cut in _cuts(*key, _in_order(groups.pop(key)), max_tokens)]
+    return [cut for key in ordered for cut in _cuts(*key, _in_order(groups.pop(key)), max_tokens, by)]
 
 
 def cuts_settings(
@@ -142,12 +153,14 @@ def cuts_settings(
     *,
     valid_tokens: int = 0,
     orders: Orders | None = None,
+    by: str = QUALITY,
 ) -> dict[str, Any]:
-    """Returns the settings of a pack stage: the shard ranges, the tokenized parts, the quality edges, the tokenizer.
+    """Returns the settings of a pack stage: the shard ranges, the tokenized parts, the buckets' edges, the tokenizer.
 
     valid_tokens, orders: the least held-out tokens that were asked for, and the orders that give them.
     """
     settings = {"cuts": [asdict(cut) for cut in cuts], "parts": parts, "buckets": list(edges), "tokenizer": tokenizer}
+    settings |= {} if by == QUALITY else {"by": by}
     return settings | ({"valid": {"tokens": valid_tokens, "orders": orders or {}}} if valid_tokens else {})
 
 
@@ -212,14 +225,14 @@ def _in_order(group: dict[str, list[npt.NDArray[Any]]]) -> Columns:
     return columns
 
 
-def _cuts(split: str, source: str, bucket: int | None, columns: Columns, max_tokens: int) -> list[ShardRange]:
+def _cuts(split: str, source: str, bucket: int | None, columns: Columns, max_tokens: int, by: str) -> list[ShardRange]:
     """Returns the shards of one group, whose columns are in the global order."""
     cuts = []
     runs = _runs(columns, max_tokens)
     for number, (start, stop) in enumerate(runs):
         cuts.append(
             ShardRange(
-                path=f"{split}/{sub_source(source, bucket)}/part-{number:05d}-of-{len(runs):05d}",
+                path=f"{split}/{sub_source(source, bucket, by)}/part-{number:05d}-of-{len(runs):05d}",
                 split=split,
                 source=source,
                 bucket=bucket,
@@ -305,7 +318,7 @@ def _scanned(plan: Plan, cut: ShardRange, columns: list[str]) -> Iterator[pa.Rec
         & (ds.field("order") <= pa.scalar(cut.high, pa.uint64()))
     )
     if edges := plan.settings["buckets"]:
-        wanted = wanted & in_bucket(cut.bucket, edges)
+        wanted = wanted & in_bucket(cut.bucket, edges, plan.settings.get("by", QUALITY))
     form = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False))
     for uri in plan.settings["parts"]:
         with opened_part(plan.path(uri)) as source:
@@ -334,5 +347,6 @@ def _meta(table: pa.Table, lengths: npt.NDArray[np.int32], bucket: int | None) -
         "tokens": table["tokens"],
         "offset": pa.array(ends - lengths),
         "given_id": table["given_id"],
+        "cluster_size": table["cluster_size"],
     }
     return pa.table(columns, schema=META)

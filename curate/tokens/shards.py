@@ -30,6 +30,7 @@ META = pa.schema(
         pa.field("tokens", pa.int32(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),
         pa.field("given_id", pa.string()),
+        pa.field("cluster_size", pa.int64()),
     ]
 )
 

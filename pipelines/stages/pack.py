@@ -12,7 +12,7 @@ from curate.recipe import Recipe
 from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.record import read_stage
 from curate.tokens import load
-from curate.tokens.packing import cuts_settings, pack_shard, plan_cuts
+from curate.tokens.packing import CLUSTER_SIZE, QUALITY, cuts_settings, pack_shard, plan_cuts
 from curate.tokens.splits import valid_orders
 
 
@@ -37,7 +37,8 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     names = [name for name in record.outputs if name.startswith("part-")]
     parts, settings = [tokenized / name for name in names], recipe.pack
     orders = valid_orders(parts, settings.valid_tokens)
-    cuts = plan_cuts(parts, settings.max_tokens, settings.buckets, orders)
+    by, edges = (CLUSTER_SIZE, settings.clusters) if settings.clusters else (QUALITY, settings.buckets)
+    cuts = plan_cuts(parts, settings.max_tokens, edges, orders, by=by)
     tokenizer = load.stated_in(record.settings)
     width = np.dtype(tokenizer["dtype"]).itemsize
     inputs = json_digest([record.outputs[name].sha256 for name in names])
@@ -54,5 +55,5 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
         for number, cut in enumerate(cuts)
     )
     sources = [storage.relative(tokenized / name, folder) for name in names]
-    table = cuts_settings(cuts, sources, settings.buckets, tokenizer, valid_tokens=settings.valid_tokens, orders=orders)
+    table = cuts_settings(cuts, sources, edges, tokenizer, valid_tokens=settings.valid_tokens, orders=orders, by=by)
     return Plan(stage="pack", folder=folder, settings=table, items=items)

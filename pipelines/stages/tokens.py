@@ -20,7 +20,8 @@ from curate.tokens import load
 from curate.tokens.packing import TOKENS, tokenized_row
 from curate.tokens.tokenizer import FILE, Tokenizer
 
-COLUMNS = ("id", "url", "source", "text", "quality", "given_id")  # of a document, as many as its row needs
+# Of a document, as many columns as its row needs.
+COLUMNS = ("id", "url", "source", "text", "quality", "given_id", "cluster_size")
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:

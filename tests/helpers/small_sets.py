@@ -38,7 +38,12 @@ def write(
 
 
 def write_meta(
-    path: Path, source: str, lengths: list[int], quality: float | None = 0.5, sizes: list[int] | None = None
+    path: Path,
+    source: str,
+    lengths: list[int],
+    quality: float | None = 0.5,
+    sizes: list[int] | None = None,
+    clusters: list[int] | None = None,
 ) -> None:
     """The `.meta.parquet` of documents of these lengths and sizes; the first URL ends in the shard's name and 0."""
     ends = np.cumsum(lengths)
@@ -52,5 +57,6 @@ def write_meta(
         "tokens": lengths,
         "offset": (ends - lengths).tolist(),
         "given_id": [None] * len(lengths),
+        "cluster_size": clusters or [None] * len(lengths),
     }
     pq.write_table(pa.table(rows, schema=META), path)

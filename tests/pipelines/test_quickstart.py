@@ -66,6 +66,7 @@ def test_why_tells_a_documents_stages_and_its_place_in_a_shard(call, finished, f
     rows = json.loads(call("why", finished, url, "--json").out)
     assert [row["stage"] for row in rows] == ["extract", "filter", "dedup", "score", "tokenize", "pack"]
     place = rows[-1]
+    assert place["cluster_size"] == rows[2]["cluster_size"] == rows[3]["cluster_size"] >= 1
     shard = finished / "shards" / place["file"].removeprefix("shards/").replace(".meta.parquet", ".bin")
     ids = np.memmap(shard, dtype="<u2", mode="r")[place["offset"] : place["offset"] + place["tokens"]]
     parts = sorted((finished / "score").glob("part-*.parquet"))

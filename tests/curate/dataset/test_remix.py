@@ -4,6 +4,7 @@ import json
 from importlib import resources
 
 import jsonschema
+import pyarrow.parquet as pq
 import pytest
 
 from curate import recipe
@@ -124,3 +125,31 @@ def test_a_folder_without_a_manifest_is_named(tmp_path, call):
 def test_the_quality_of_documents_without_scores_must_be_stated(finished, call):
     done = call("mix", finished, "--preset", "quality", "--set", "mixture.quality={}")
     assert "source 'books' has no quality scores" in done.error
+
+
+def test_documents_of_larger_clusters_are_seen_more_often(tmp_path, call):
+    stories = [f"{STORY} {number} " * 4 for number in range(6)]
+    texts = [*stories, *stories[2:], *stories[4:]]  # two once, two twice, two three times
+    rows = [{"text": text, "url": f"http://web/{number}"} for number, text in enumerate(texts)]
+    (tmp_path / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "own.toml").write_text(
+        'name = "own"\n[sources.web]\ninputs = ["web.jsonl"]\n[filter]\nrules = ["gopher_quality"]\n'
+        "[dedup]\nnear = false\n[pack]\nclusters = [2, 3]\nvalid_fraction = 0\n[mixture]\nrehydrate = true\n"
+    )
+    out = tmp_path / "out"
+    run(recipe.load(str(tmp_path / "own.toml")), out, Engine(target=EngineOptions(workers=1)))
+    contract = manifest.read(out)
+    sources = {source["name"]: source for source in contract["sources"]}
+    assert [source["of"] for source in sources.values()] == ["web"] * 3
+    for name, size in {"web.c0": 1, "web.c1": 2, "web.c2": 3}.items():
+        [shard] = sources[name]["splits"]["train"]["shards"]
+        assert pq.read_table(out / f"{shard['path']}.meta.parquet")["cluster_size"].to_pylist() == [size] * 2
+        assert sources[name]["epochs"] == pytest.approx(size * sources["web.c0"]["epochs"], abs=1e-3)
+    assert contract["mixture"]["rehydrate"] is True
+    assert list(faults(out)) == []
+    call("mix", out, "--set", "mixture.rehydrate=false")
+    assert [source["epochs"] for source in manifest.read(out)["sources"]] == [1, 1, 1]
+    call("mix", out, "--preset", "size", "--set", "mixture.rehydrate=true", "--set", "mixture.repetitions={1=1,2=10}")
+    assert [source["weight"] for source in manifest.read(out)["sources"]][1:] == pytest.approx(
+        [10 * manifest.read(out)["sources"][0]["weight"]] * 2, rel=0.05
+    )

@@ -220,6 +220,7 @@ documents = st.builds(
     title=st.none() | st.text(min_size=1),
     quality=st.none() | st.floats(0, 1, width=32),
     warc_offset=st.none() | st.integers(0, 2**63 - 1),
+    cluster_size=st.none() | st.integers(1, 2**40),
 )
 
 
@@ -291,7 +292,7 @@ def test_what_was_exported_is_read_back_as_it_was(form, own, tmp_path_factory):
     item = Item(number=0, name=path.name, uri=str(path), form="documents", digest="d", size=0, source="other")
     back = list(user_documents(path, item, "filter"))
     for before, after in zip(own, back, strict=True):
-        for name in ("text", "source", "url", "timestamp", "given_id", "title", "quality"):
+        for name in ("text", "source", "url", "timestamp", "given_id", "title", "quality", "cluster_size"):
             assert (name, getattr(after, name)) == (name, getattr(before, name))
         assert json.loads(after.metadata or "{}") == json.loads(before.metadata or "{}")
     again = path.with_name(f"again.{form}")

@@ -1,16 +1,18 @@
 """The mixture: exact shares under a cap, and what each preset makes of the same sources."""
 
 import math
+import re
 from fractions import Fraction
 from itertools import pairwise
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from small_sets import write_meta
 
 from curate.errors import SettingsError
-from curate.loader.mixture import PARTS, Given, Mixture, count, mean_quality, mix, presets, share_out
+from curate.loader.mixture import PARTS, Given, Mixture, count, mean_quality, mix, presets, repeated_tokens, share_out
 from curate.loader.sampler import Blend, integer_weights
 
 BILLION = 10**9
@@ -170,6 +172,38 @@ def test_the_better_buckets_of_a_source_are_seen_more_often():
     sources = [Given(name=f"web.q{k}", of="web", tokens=100, quality=q) for k, q in enumerate((0.2, 0.4, 0.8))]
     assert epochs(sources, preset="quality", tokens=420) == [0.2, 0.8, 3.2]
     assert epochs(sources, preset="recipe", tokens=600) == [2, 2, 2]
+
+
+def test_documents_count_as_often_as_fineweb2_repeats_them(tmp_path):
+    sizes = [1, 2, 3, 4, 5, 99, 100, 999, 1000, 10**6]
+    path = tmp_path / "a.meta.parquet"
+    write_meta(path, "web", [10] * len(sizes), clusters=sizes)
+    assert repeated_tokens([path], Mixture().repetitions) == 10 * (1 + 2 + 3 + 3 + 5 + 5 + 8 + 8 + 1 + 1)
+    assert repeated_tokens([path, path], {"1": 0.1, "3": 2}) == 2 * (2 + 8 * 20)
+
+
+@pytest.mark.parametrize("lacking", ["column", "value", "file"])
+def test_shards_without_cluster_sizes_are_refused_where_documents_are_to_be_repeated(lacking, tmp_path):
+    path = tmp_path / "a.meta.parquet"
+    if lacking != "file":
+        write_meta(path, "web", [10, 10], clusters=[1, 2 if lacking == "column" else None])
+    if lacking == "column":
+        pq.write_table(pq.read_table(path).drop(["cluster_size"]), path)
+    message = rf"{path}: its documents have no cluster size; run dedup, or unset mixture.rehydrate"
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        repeated_tokens([path], Mixture().repetitions)
+
+
+def test_a_bucket_of_cluster_sizes_is_seen_as_often_as_its_documents_count():
+    counts = ((600, 600), (200, 400), (100, 300))
+    web = [
+        Given(name=f"web.c{k}", of="web", tokens=tokens, repeated=Fraction(repeated))
+        for k, (tokens, repeated) in enumerate(counts)
+    ]
+    books = Given(name="books", tokens=1300, repeated=Fraction(1300))
+    assert epochs([*web, books], preset="recipe", tokens=2600) == [1, 2, 3, 1]
+    assert epochs([*web, books], preset="size", tokens=5200) == [2, 4, 6, 2]
+    assert shares([*web, books], preset="uniform") == [23.1, 15.4, 11.5, 50]
 
 
 def test_weights_of_a_preset_s_own_are_written_as_they_are():
