@@ -15,6 +15,7 @@ from curate.errors import UserError
 
 STYLES = {"-": "red", "+": "green", "…": "dim"}  # of what differs between two texts
 MOST = 20  # passages that are printed
+SHOWN = 160  # characters of a cut passage that are printed
 INDENT = " " * 10
 
 commands = typer.Typer()
@@ -82,6 +83,7 @@ def why(
         for row in rows:
             say(console, history.line(row))
             print_differences(row, console)
+            print_cuts(row, console)
 
 
 def print_differences(row: dict[str, Any], on: Console) -> None:
@@ -101,6 +103,19 @@ def print_differences(row: dict[str, Any], on: Console) -> None:
         say(on, f"{INDENT}both have the same words, upper and lower case and punctuation included")
     if len(passages) > MOST:
         say(on, f"{INDENT}and {len(passages) - MOST:,} more places (--json has all)")
+
+
+def print_cuts(row: dict[str, Any], on: Console) -> None:
+    """Prints the places that stage lines has cut out of a document of `history.of`, each with its rule."""
+    cuts = row.get("cuts", ())
+    for cut in cuts[:MOST]:
+        text = " ".join(cut.get("text", "").split())
+        shown = text if len(text) <= SHOWN else f"{text[: SHOWN // 2]} … {text[-SHOWN // 2 :]}"
+        line = Text(f"{INDENT}{cut['rule']} {cut['start']:,} to {cut['stop']:,}  ")
+        line.append(plain(f"[-{shown}-]") if shown else "", STYLES["-"])
+        on.print(line, soft_wrap=True)
+    if len(cuts) > MOST:
+        say(on, f"{INDENT}and {len(cuts) - MOST:,} more places (--json has all)")
 
 
 @commands.command(rich_help_panel=LOOK)

@@ -7,13 +7,25 @@ is code where its signs, such as brackets, are MANY of its characters, or SOME o
 import re
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
+
+import pyarrow as pa
 
 from curate.dedup.minhash import text_hash
 from curate.text.sentences import sentences
 
 FENCE = re.compile(r"\s*(```|~~~)")
 WORD = re.compile(r"\w")
+FURNITURE, SPANS, SUBSTRINGS = "lines.furniture", "lines.spans", "lines.substrings"  # the rules that cut
+CUTS = pa.schema(  # the columns of what was cut, in tables beside the parts
+    [
+        pa.field("id", pa.binary(16), nullable=False),
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),  # the first character that the rule cut, of the text before
+        pa.field("stop", pa.int64(), nullable=False),
+    ]
+)
+Place = tuple[int, int]  # where a part of a text begins, and where it ends
 INDENTED = re.compile(r"(?:^|\n)(?:\t| {2})[ \t]*(?!(?:[-•*]|\d+[.)]) )\S")  # a line that is no item of a list
 SIGN = re.compile(  # what code is written with: calls, braces, comparisons, names of several words, ends of statements
     r"[(\[{}\\<>=_;:](?:(?<=\w[(\[])|(?<=[{}\\])|(?<![=*-].)(?<=[<>=])(?!==)|(?<=\w_)(?=\w)|(?<=[)\]}];)|(?<=:)$)",
@@ -75,9 +87,32 @@ def prose_sentences(text: str) -> Iterator[str]:
         yield from _sentences(line)
 
 
-def without(
-    text: str, cut_lines: Container[int], cut_sentences: Container[int], cut: Sequence[tuple[int, int]] = ()
-) -> str:
+def places_of(text: str, cut_lines: Container[int], cut_sentences: Container[int]) -> tuple[list[Place], list[Place]]:
+    """Returns the places of these lines and of these sentences, by their numbers; those that touch are one."""
+    line_places, sentence_places = [], []
+    start, number = 0, 0
+    for place, line in enumerate(lines(text)):
+        pieces = _sentences(line)
+        begins = [*accumulate(map(len, pieces), initial=start)]
+        if place in cut_lines:
+            line_places.append((start, start + len(line.text)))
+        sentence_places += [own for at, own in enumerate(pairwise(begins), number) if at in cut_sentences]
+        start, number = start + len(line.text) + 1, number + len(pieces)
+    return joined(line_places, text), joined(sentence_places, text)
+
+
+def joined(places: Sequence[Place], text: str) -> list[Place]:
+    """Returns places of a text in order, as one where only blanks lie between two."""
+    whole: list[Place] = []
+    for begin, stop in places:
+        if whole and not text[whole[-1][1] : begin].strip():
+            whole[-1] = (whole[-1][0], stop)
+        else:
+            whole.append((begin, stop))
+    return whole
+
+
+def without(text: str, cut_lines: Container[int], cut_sentences: Container[int], cut: Sequence[Place] = ()) -> str:
     """Returns a text without these lines and sentences, by their numbers in `line_keys` and `sentence_keys`.
 
     cut: places that go too, in order, each from a character to another. A line of which nothing is left goes, and of

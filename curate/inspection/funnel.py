@@ -32,9 +32,10 @@ def stage_folders(out: Path) -> dict[str, Path]:
 def tables(out: Path, *, letters: bool = False) -> Iterator[tuple[str, Path, str]]:
     """Yields the tables of an output that hold rows about documents, pages or links: stage, folder, name in the folder.
 
-    letters: also those of dead letters.
+    Tables of a stage's own are left out. letters: also those of dead letters.
     """
-    others = ("pointers/", "lots/", "deferred-", *(() if letters else ("failed-",)))
+    own = (f"{name}-" for kind in KINDS.values() for name in kind.tables)
+    others = ("pointers/", "lots/", *own, *(() if letters else ("failed-",)))
     for stage, folder in stage_folders(out).items():
         for name in read_stage(folder).outputs:
             if name.endswith(".parquet") and not name.startswith(others):

@@ -15,6 +15,7 @@ from curate.errors import UserError
 from curate.inspection import addresses, pairs
 from curate.inspection.funnel import stage_folders, tables
 from curate.stage.kinds import KINDS
+from curate.stage.parts import part_name
 from curate.stage.record import read_stage
 from curate.tokens import load
 
@@ -69,6 +70,10 @@ def _changes(rows: Iterable[Row]) -> Iterator[Row]:
                 pairs = enumerate(zip(old, text, strict=False))
                 start = next((place for place, (one, other) in pairs if one != other), min(len(old), len(text)))
                 row |= {"characters": len(text), "characters_before": len(old), "changed": old[start : start + SHOWN]}
+        for place in row.get("cuts", ()):
+            if row["id"] in before:
+                place["text"] = before[row["id"]][place["start"] : place["stop"]]
+        if text is not None:
             before[row["id"]] = text
         yield row
 
@@ -88,8 +93,19 @@ def _matches(folder: Path, name: str, stage: str, column: str, values: list[Any]
         own = {TEXT: texts[number]} if texts else {}
         if verdict == "rejected" and stage == "dedup" and (pair := pairs.of_rejection(folder, name, row)):
             own = {"kept_url": pair.kept_url, "differences": [[*map(list, passage)] for passage in pair.passages]}
+        if stage == "lines" and (cuts := _cuts(folder, name, row["id"])):
+            own["cuts"] = cuts
         rows.append({**_printable(row), **own, "stage": stage, "verdict": verdict, "file": f"{folder.name}/{name}"})
     return rows
+
+
+def _cuts(folder: Path, name: str, identity: bytes) -> list[Row]:
+    """Returns the places that stage lines has cut out of a document of this part, each with the rule that did."""
+    path = folder / part_name(int(name.rpartition("-")[2].removesuffix(".parquet")), "cut")
+    if not path.is_file():
+        return []
+    table = pq.read_table(storage.source(path), filters=pc.field("id") == identity)
+    return table.drop(["id"]).sort_by("start").to_pylist()
 
 
 def _printable(row: Row) -> Row:

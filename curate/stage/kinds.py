@@ -36,6 +36,7 @@ class Kind:
     versioned: bool = True  # False: no versions are in the key, so that a new version does not run it again
     beside: tuple[str, ...] = ()  # files that its verb writes into its folder when the stage is closed
     attached: tuple[str, ...] = ()  # files of fixed names beside its parts
+    tables: tuple[str, ...] = ()  # the kinds of tables that a part has beside kept, rejected and failed rows
     card: str = ""  # the record of those that are made before the plan
     work: str = ""  # the files that it needs only until it is done: a pattern of names that no file of a user's has
     first_half: str | None = None  # the stage inside this one's folder that comes first
@@ -81,6 +82,7 @@ KINDS = {
             reads=frozenset({"crawl"}),
             versioned=False,  # no page is asked for again because a library has changed
             attached=("crawl.json",),
+            tables=("deferred",),
             work=CRAWL_WORK,
         ),
         Kind(
@@ -130,6 +132,7 @@ KINDS = {
             optional=True,
             reads=frozenset({"lines", "dedup", "sources"}),
             libraries=("ada-url",),
+            tables=("cut",),
         ),
         Kind(name="rate", folder="scores", takes="documents", leaves="other", libraries=("fasttext-community",)),
         Kind(

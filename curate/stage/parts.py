@@ -8,7 +8,7 @@ files that the next run removes.
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -173,11 +173,20 @@ def as_row(record: Document | Rejection | Failure) -> dict[str, Any]:
 class PartWriter:
     """Writes one part of a stage. A context: it publishes the part at its end, and removes it on any error."""
 
-    def __init__(self, folder: Path, number: int, key: str, *, schema: pa.Schema = KEPT) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        number: int,
+        key: str,
+        *,
+        schema: pa.Schema = KEPT,
+        beside: Mapping[str, pa.Schema] | None = None,
+    ) -> None:
+        """Opens no file yet; beside: the columns of a stage's own tables, by the kind in their names."""
         self.folder, self.number, self.key = folder, number, key
         self.counts = Counts()
         self._tables: dict[str, TableWriter] = {}
-        self._schemas = {"part": schema, "rejected": REJECTED, "failed": FAILED}
+        self._schemas = {"part": schema, "rejected": REJECTED, "failed": FAILED, **(beside or {})}
         self._started = time.thread_time()
         self.seconds_elsewhere = 0.0  # of CPU that other processes spent on this part
         self._lost = Distinct()  # ids of failed records
@@ -254,6 +263,10 @@ class PartWriter:
     def add_row(self, row: dict[str, Any]) -> None:
         """Writes a row to the part without counting it as kept (a dedup decision against a document)."""
         self._table("part").add(row)
+
+    def add_beside(self, kind: str, row: dict[str, Any]) -> None:
+        """Writes a row to a table of the stage's own; it counts as nothing."""
+        self._table(kind).add(row)
 
     def note(self, name: str, number: int) -> None:
         """Adds to a count by name; it is neither a document nor a rejection."""

@@ -163,7 +163,7 @@ def is_marked(path: Path) -> bool:
 def part_files(stage: str, number: int, settings: Mapping[str, Any]) -> Iterator[str]:
     """Yields every file that a part of a stage may hold; settings: of the stage, which name the shards."""
     if KINDS[stage].leaves != "shards":
-        kinds = ("part", "rejected", "failed", *(("deferred",) if stage == "crawl" else ()))
+        kinds = ("part", "rejected", "failed", *KINDS[stage].tables)
         yield from (part_name(number, kind) for kind in kinds)
     elif number < len(cuts := settings.get("cuts") or ()):
         yield from (f"{cuts[number]['path']}.{suffix}" for suffix in ("bin", "idx", "meta.parquet"))

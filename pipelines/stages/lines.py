@@ -11,11 +11,10 @@ from pathlib import Path
 import apache_beam as beam
 
 from curate import settings, storage
-from curate.dedup import counting, furniture, signatures, spans, substrings
+from curate.dedup import counting, cutting, furniture, signatures, spans, substrings
 from curate.dedup.candidates import HASH, Grouped, Pair
 from curate.dedup.clusters import PLAIN, RANK, Node, make_node
 from curate.dedup.config import Lines
-from curate.dedup.cutting import without
 from curate.inputs.documents import read_documents
 from curate.pipelines.engines.engine import Engine, cpu_seconds
 from curate.pipelines.stages import estimate
@@ -193,7 +192,7 @@ def cut_part(plan: Plan, item: Item, blobs: Iterable[bytes]) -> None:
     starts, passages = spans.places(by_kind[SPANS]), spans.places(by_kind[PASSAGES])
     shared = counting.by_key(by_kind[TOTALS], HASH)
     row = -1
-    with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
+    with PartWriter(plan.folder, item.number, plan.part_key(item), beside={"cut": cutting.CUTS}) as part:
         for document in read_documents(plan, item, part.note):
             if not isinstance(document, Document):
                 part.refuse(document, item.source)
@@ -212,7 +211,14 @@ def cut_document(
     part: PartWriter, document: Document, lines: set[int], sentences: set[int], tokens: set[int], rules: Lines
 ) -> None:
     """Writes a document without these lines, sentences and tokens, or rejects it where too little is left."""
-    rest = without(document.text, lines, sentences, substrings.ranges(document.text, tokens))
+    ranges = substrings.ranges(document.text, tokens)
+    rest = cutting.without(document.text, lines, sentences, ranges)
+    line_places, sentence_places = cutting.places_of(document.text, lines, sentences)
+    passages = cutting.joined(ranges, document.text)
+    by_rule = {cutting.FURNITURE: line_places, cutting.SPANS: sentence_places, cutting.SUBSTRINGS: passages}
+    for rule, places in by_rule.items():
+        for start, stop in places:
+            part.add_beside("cut", {"id": document.id, "rule": rule, "start": start, "stop": stop})
     if len(rest.strip()) < rules.min_chars:
         detail = f"{len(sentences)} sentences, {len(tokens)} tokens and {len(lines)} lines were cut"
         part.reject(reject(document, "lines", Reason("lines.min_chars", len(rest.strip()), rules.min_chars, detail)))

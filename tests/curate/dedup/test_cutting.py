@@ -1,10 +1,12 @@
 """Texts without some lines and sentences: what is not cut stays as it was, and code and tables stay whole."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.dedup.cutting import line_keys, lines, prose_sentences, sentence_keys, without
+from curate.dedup.cutting import line_keys, lines, places_of, prose_sentences, sentence_keys, without
 
 SENTENCES = st.lists(st.sampled_from(["One is here.", "Two!", "三。四。", "no end", "..."]), max_size=4).map(" ".join)
 OTHERS = st.sampled_from(["- item", "| a | b |", "```", "~~~", "***", ""])
@@ -31,6 +33,19 @@ def test_what_stays_of_a_text_are_the_other_sentences_in_their_order(text, data)
     cut = data.draw(st.sets(st.integers(0, max(0, number_of_sentences - 1)), max_size=number_of_sentences))
     kept = [sentence for number, sentence in enumerate(prose_sentences(text)) if number not in cut]
     assert without_blanks(prose_sentences(without(text, (), cut))) == without_blanks(kept)
+
+
+@given(TEXTS, st.data())
+def test_the_places_of_what_is_cut_are_all_that_is_gone(text, data):
+    numbers = [st.sets(st.integers(0, len(keys(text)))) for keys in (line_keys, sentence_keys)]
+    cut_lines, cut_sentences = (data.draw(chosen) for chosen in numbers)
+    cut_lines = {number for number, key in enumerate(line_keys(text)) if key and number in cut_lines}
+    places = [place for of_rule in places_of(text, cut_lines, cut_sentences) for place in of_rule]
+    gone = {at for start, stop in places for at in range(start, stop)}
+    rest = (letter for at, letter in enumerate(text) if at not in gone)
+    assert without_blanks(without(text, cut_lines, cut_sentences)) == without_blanks(rest)
+    for of_rule in places_of(text, cut_lines, cut_sentences):
+        assert all(text[stop:start].strip() for (_, stop), (start, _) in pairwise(of_rule))
 
 
 def without_blanks(sentences) -> str:

@@ -132,6 +132,7 @@ def test_a_recipe_with_the_table_cuts_behind_dedup_and_its_shards_hold_what_is_l
     assert seen["characters"] < seen["characters_before"] == len(rows[7]["text"])
     assert seen["changed"].startswith("Home")
     assert "characters became" in history.line(seen)
+    assert_cuts_are_what_is_gone(tmp_path / "out", {row["url"]: row["text"] for row in rows})
     rejected = [
         row
         for row in rows
@@ -145,8 +146,24 @@ def test_a_recipe_with_the_table_cuts_behind_dedup_and_its_shards_hold_what_is_l
     assert "lines.min_chars" in (tmp_path / "out" / "report.html").read_text()
     one_job = tmp_path / "one-job"
     run.run_as_one_job(recipe, one_job, Engine(target=EngineOptions(workers=1)))
-    for name in ("lines/part-00000.parquet", "lines/rejected-00000.parquet"):
+    for name in ("lines/part-00000.parquet", "lines/rejected-00000.parquet", "lines/cut-00000.parquet"):
         assert (one_job / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def assert_cuts_are_what_is_gone(out: Path, text_of: dict[str, str]) -> None:
+    """The words of a kept document are those before without what its cuts name; a rejected one has its cuts too."""
+    left = {row["url"]: row["text"] for row in pq.read_table(out / "lines" / "part-00000.parquet").to_pylist()}
+    rules = set()
+    for url, text in text_of.items():
+        [row] = (row for row in history.of(out, url) if row["stage"] == "lines")
+        cuts = row.get("cuts", [])
+        rules |= {cut["rule"] for cut in cuts}
+        assert [cut["text"] for cut in cuts] == [text[cut["start"] : cut["stop"]] for cut in cuts]
+        gone = {place for cut in cuts for place in range(cut["start"], cut["stop"])}
+        rest = "".join(letter for place, letter in enumerate(text) if place not in gone)
+        assert rest.split() == left.get(url, rest).split()
+        assert url in left or cuts
+    assert rules >= {"lines.furniture", "lines.spans"}
 
 
 def test_settings_that_would_do_nothing_are_refused(tmp_path):
