@@ -1,9 +1,9 @@
 """Tables of data as rows of cells; tables that lay out a page are told from them.
 
-A table is data unless a sign says that it lays out text: `role="presentation"`, a table, code, a heading or a form in
-a cell, one column, one row without a heading cell, or prose in cells. Prose is a cell of PROSE characters or more, in a
-table with heading cells only if it has several paragraphs; without heading cells, AVERAGE characters per filled cell
-are prose too. A list in a cell keeps the table: its items become parts of the cell's text.
+A table is data unless a sign says that it lays out text: `role="presentation"`, a table, lines of code, a heading or a
+form in a cell, one column, one row without a heading cell, or prose in cells. Prose is a cell of PROSE characters or
+more, in a table with heading cells only if it has several paragraphs; without heading cells, AVERAGE characters per
+filled cell are prose too. A list in a cell keeps the table: its items become parts of the cell's text.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ AVERAGE = 120  # characters per filled cell of a table without heading cells
 SPAN = 50  # columns; larger spans are mistakes
 LAYOUT_ROLES = frozenset(("presentation", "none"))
 DATA_ROLES = frozenset(("grid", "table", "treegrid"))
-LAYOUT_INSIDE = ("table", "pre", "h1", "h2", "h3", "h4", "form", "article", "section", "nav", "iframe", "blockquote")
+LAYOUT_INSIDE = ("table", "h1", "h2", "h3", "h4", "form", "article", "section", "nav", "iframe", "blockquote")
 SECTIONS = ("thead", "tbody", "tfoot")
 CELLS = ("td", "th")
 
@@ -27,7 +27,7 @@ def is_data(table: Any) -> bool:
     cells = [[cell for cell in row if cell.tag in CELLS] for row in rows_of(table)]
     cells = [row for row in cells if row]
     width = max((sum(_span(cell, "colspan") for cell in row) for row in cells), default=0)
-    if width < 2 or next(table.iterdescendants(*LAYOUT_INSIDE), None) is not None:
+    if width < 2 or next(table.iterdescendants(*LAYOUT_INSIDE), None) is not None or _holds_lines_of_code(table):
         return False
     has_headings = any(cell.tag == "th" for row in cells for cell in row)
     if len(cells) < 2 and not has_headings:
@@ -35,6 +35,10 @@ def is_data(table: Any) -> bool:
     if role in DATA_ROLES or table.find("caption") is not None:
         return True
     return not _is_prose(cells, has_headings=has_headings)
+
+
+def _holds_lines_of_code(table: Any) -> bool:
+    return any("\n" in "".join(pre.itertext()).strip() or pre.find(".//br") is not None for pre in table.iter("pre"))
 
 
 def rows_of(table: Any) -> Iterator[Any]:

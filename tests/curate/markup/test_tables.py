@@ -34,6 +34,7 @@ DATA = {
     "a list in a cell": row("Parts", LIST) + row("Metal", "Bronze"),
     "a list of definitions in a cell": row("Parts", "<dl><dt>core</dt><dd>iron</dd></dl>") + row("a", "b"),
     "long cells under headings": row("Bell", "What is told", tag="th") + row("Great", PROSE),
+    "one line of code in a cell": row("<pre>size_t n;</pre>", "since 1999") + row("a", "b"),
     "a head of its own": f"<thead>{row('Name', 'Year', tag='th')}</thead><tbody>{row('a', 'b')}</tbody>",
 }
 LAYOUT = {
@@ -42,7 +43,7 @@ LAYOUT = {
     "one column": row("a") + row("b"),
     "prose in cells": row("Menu", PROSE) + row("", "Footer"),
     "a table in a cell": row("a", f"<table>{row('b', 'c')}</table>") + row("d", "e"),
-    "code in a cell": row("a", "<pre>b</pre>") + row("c", "d"),
+    "lines of code in a cell": row("a", "<pre>b\n  c</pre>") + row("c", "d"),
     "a heading in a cell": row("a", "<h2>b</h2>") + row("c", "d"),
     "a form": row("<form><input></form>", "b") + row("c", "d"),
     "nothing": "",
