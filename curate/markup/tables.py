@@ -1,9 +1,9 @@
 """Tables of data as rows of cells; tables that lay out a page are told from them.
 
-A table is data unless a sign says that it lays out text: `role="presentation"`, a table, lines of code, a heading or a
-form in a cell, one column, one row without a heading cell, or prose in cells. Prose is a cell of PROSE characters or
-more, in a table with heading cells only if it has several paragraphs; without heading cells, AVERAGE characters per
-filled cell are prose too. A list in a cell keeps the table: its items become parts of the cell's text.
+A table is data unless a sign says that it lays out text: `role="presentation"`, a table, lines of code, a heading or
+fields of a form in a cell, one column, one row without a heading cell, or prose in cells. Prose is a cell of PROSE
+characters or more, in a table with heading cells only if it has several paragraphs; without heading cells, AVERAGE
+characters per filled cell are prose too. A list in a cell keeps the table: its items become parts of the cell's text.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,10 @@ AVERAGE = 120  # characters per filled cell of a table without heading cells
 SPAN = 50  # columns; larger spans are mistakes
 LAYOUT_ROLES = frozenset(("presentation", "none"))
 DATA_ROLES = frozenset(("grid", "table", "treegrid"))
-LAYOUT_INSIDE = ("table", "h1", "h2", "h3", "h4", "form", "article", "section", "nav", "iframe", "blockquote")
+LAYOUT_INSIDE = (
+    *("table", "h1", "h2", "h3", "h4", "form", "input", "select", "textarea"),
+    *("article", "section", "nav", "iframe", "blockquote"),
+)
 SECTIONS = ("thead", "tbody", "tfoot")
 CELLS = ("td", "th")
 

@@ -45,7 +45,7 @@ LAYOUT = {
     "a table in a cell": row("a", f"<table>{row('b', 'c')}</table>") + row("d", "e"),
     "lines of code in a cell": row("a", "<pre>b\n  c</pre>") + row("c", "d"),
     "a heading in a cell": row("a", "<h2>b</h2>") + row("c", "d"),
-    "a form": row("<form><input></form>", "b") + row("c", "d"),
+    "fields of a form": row("Name:", "<input>") + row("Mail:", "<input>"),
     "nothing": "",
 }
 
