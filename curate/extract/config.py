@@ -9,6 +9,7 @@ from curate.settings import check
 
 UNDECIDED = 200  # characters; a shorter quick text is no ground to refuse a page
 EXTRACTORS = ("trafilatura", "resiliparse")
+FORMATS = ("text", "markdown")
 VISIBLE = "visible"  # all text of a page, its menus and footers too
 
 
@@ -26,6 +27,10 @@ class Extract:
     # What replaces the text where trafilatura's main extractor finds little: "resiliparse" (its quick text), or
     # "trafilatura", which is plain trafilatura with all its own fallbacks.
     fallback: str = "resiliparse"
+    # The form of a text: "text", or "markdown" with marks of headings, code and tables; the words are the same.
+    format: str = "text"
+    emphasis: bool = False  # whether Markdown marks what is bold or italic
+    links: bool = False  # whether Markdown states the addresses of links
     # "reject" keeps one page of each payload over all inputs, and reads every input twice for that; "keep" keeps all.
     payload_duplicates: str = "keep"
     # The least probability, in [0, 1], that a page's quick text is in a language which its source's filter keeps; a
@@ -40,7 +45,11 @@ class Extract:
     tables: bool = True  # whether tables belong to the text
 
     def __post_init__(self) -> None:
-        chosen = (("extractor", self.extractor, (*EXTRACTORS, VISIBLE)), ("fallback", self.fallback, EXTRACTORS))
+        chosen = (
+            ("extractor", self.extractor, (*EXTRACTORS, VISIBLE)),
+            ("fallback", self.fallback, EXTRACTORS),
+            ("format", self.format, FORMATS),
+        )
         for name, value, possible in chosen:
             check(value in possible, f"{name} is {' or '.join(possible)}, got {value!r}")
         check(not (self.precision and self.recall), "precision and recall exclude each other")
@@ -54,6 +63,12 @@ class Extract:
         check(0 <= self.quality_gate <= 1, f"quality_gate lies in [0, 1], got {self.quality_gate}")
         check(not self.quality_gate or bool(self.quality_model), "a quality_gate needs a quality_model")
         check(0 < self.max_seconds <= 86_400, f"max_seconds lies in (0, 86400], got {self.max_seconds}")
+        is_markdown = self.format == "markdown"
+        check(is_markdown or not (self.emphasis or self.links), "emphasis and links need format = 'markdown'")
+        plain = self.extractor == "trafilatura" and self.fallback == "trafilatura"
+        check(
+            not (is_markdown and plain), "fallback = 'trafilatura' gives plain text, format = 'markdown' needs another"
+        )
         favours = self.precision or self.recall or self.comments
         check(self.extractor == "trafilatura" or not favours, "precision, recall and comments are trafilatura's")
 

@@ -8,12 +8,18 @@ the text of plain trafilatura. tests/gates/test_extraction.py measures both agai
 
 import re
 import unicodedata
+from copy import deepcopy
 from functools import lru_cache
+from itertools import compress
 from typing import Any, NamedTuple
 
 from resiliparse.extract.html2text import extract_plain_text
 
 from curate.extract.config import VISIBLE, Extract
+from curate.extract.coverage import completed, rescued, visible
+from curate.extract.selection import selected
+from curate.markup.blocks import Block, blocks_of
+from curate.markup.render import as_markdown, as_text
 
 SHORT = 0.4  # of the quick text's characters; from 0.1 to 0.7 the scores hardly change
 BLANKS = re.compile(r"(?<=\S)\s{2,}(?=\S)")  # inside a line
@@ -25,6 +31,8 @@ HIDDEN = [
     '[style*="display:none"]',
     '[style*="display: none"]',
 ]  # selectors of what a browser does not show
+MARKER = re.compile(r"^\s*(?:[-•]|\d+\.)\s")
+ARTICLE_BODY = '"articleBody"'  # in the metadata of a page whose article may stand nowhere else
 INDENT = re.compile(r"^(?:\t+ *| +(?=\d+\. ))", re.M)  # before an item of a list
 META_DATES = (  # names of <meta> elements that hold the day of publication
     "article:published_time",
@@ -62,15 +70,30 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
         return MainText(text, None, None, VISIBLE if settings.extractor == VISIBLE else "resiliparse")
     title = " ".join((tree.findtext(".//title") or "").split()) or None
     date = stated_date(tree)
-    if quick is None:
+    if quick is None and settings.extractor != VISIBLE:
         quick = quick_text(html, comments=settings.comments)
-    if settings.extractor != "trafilatura":
-        text, extractor = quick, settings.extractor
-    elif settings.fallback == "trafilatura":
-        text, extractor = plain_trafilatura(tree, url, settings), "trafilatura"
-    else:
-        text, extractor = main_or_quick_text(html, tree, quick, settings)
-    return MainText(tidy(unicodedata.normalize("NFC", text)).strip(), title, date, extractor)
+    if settings.extractor == "trafilatura" and settings.fallback == "trafilatura":
+        text = tidy(unicodedata.normalize("NFC", plain_trafilatura(tree, url, settings))).strip()
+        return MainText(text, title, date, "trafilatura")
+    blocks = blocks_of(tree)
+    if settings.extractor == VISIBLE:
+        return MainText(written(blocks, visible(blocks), settings), title, date, VISIBLE)
+    if settings.extractor == "resiliparse":
+        chosen = rescued(blocks, completed(blocks, selected(blocks, lines_of(quick or ""))))
+        return MainText(written(blocks, chosen, settings), title, date, "resiliparse")
+    text, extractor = main_or_quick_text(html, tree, blocks, quick or "", settings)
+    return MainText(text, title, date, extractor)
+
+
+def written(blocks: list[Block], chosen: list[bool], settings: Extract) -> str:
+    """Returns the chosen blocks in the form that the settings name."""
+    write = as_markdown if settings.format == "markdown" else as_text
+    return write(compress(blocks, chosen))
+
+
+def lines_of(text: str) -> list[list[str]]:
+    """Returns the lines of a text as `selected` takes them, without the marks of lists."""
+    return [[MARKER.sub("", line)] for line in text.split("\n")]
 
 
 def quick_text(html: str, *, comments: bool = False) -> str:
@@ -132,27 +155,40 @@ def stated_date(tree: Any) -> str | None:
     return None
 
 
-def main_or_quick_text(html: str, tree: Any, quick: str, settings: Extract) -> tuple[str, str]:
-    """Returns the main extractor's text, or the quick text if that one is much shorter, and the name of the extractor.
+def main_or_quick_text(html: str, tree: Any, blocks: list[Block], quick: str, settings: Extract) -> tuple[str, str]:
+    """Returns the blocks of the main extractor, or of the quick text if that one is much longer, and which of them.
 
-    If both are short, the text may also be an article in the page's metadata (JSON-LD). The tree is used up.
+    If both are short, the text may also be an article in the page's metadata (JSON-LD).
     """
+    quick_length = len(" ".join(quick.split()))
+    try:
+        body, comments, length = main_body(deepcopy(tree), settings)
+    except (TypeError, ValueError):  # control characters: lxml refuses them, and trafilatura gives the page up
+        body, comments, length = (), (), 0
+    is_short = length < options(settings).min_extracted_size
+    if (
+        is_short
+        and ARTICLE_BODY in html
+        and len(article := article_in_metadata(html, settings)) > max(length, quick_length)
+    ):
+        return article, "trafilatura"
+    if is_quick := length < SHORT * quick_length:
+        texts = lines_of(quick)
+    else:
+        texts = [element.itertext() for element in (*body, *(comments if settings.comments else ()))]
+        texts += lines_of(quick) if is_short else []
+    chosen = completed(blocks, selected(blocks, texts))
+    if is_short:
+        chosen = rescued(blocks, chosen)
+    return written(blocks, chosen, settings), "resiliparse" if is_quick else "trafilatura"
+
+
+def article_in_metadata(html: str, settings: Extract) -> str:
+    """Returns the article that a page states in its metadata, for pages that scripts fill."""
     from trafilatura.baseline import baseline
     from trafilatura.utils import load_html
-    from trafilatura.xml import xmltotxt
 
-    try:
-        body, comments, length = main_body(tree, settings)
-    except (TypeError, ValueError):  # control characters: lxml refuses them, and trafilatura gives the page up
-        return quick, "resiliparse"
-    if length < SHORT * len(" ".join(quick.split())):
-        return quick, "resiliparse"
-    if length < options(settings).min_extracted_size:
-        _, baseline_text, size = baseline(prune(load_html(html), settings))
-        if size > length:
-            return baseline_text, "trafilatura"
-    text = xmltotxt(body, False)
-    return f"{text}\n{xmltotxt(comments, False)}" if settings.comments else text, "trafilatura"
+    return tidy(unicodedata.normalize("NFC", baseline(prune(load_html(html), settings))[1])).strip()
 
 
 def main_body(tree: Any, settings: Extract) -> tuple[Any, Any, int]:

@@ -1,0 +1,209 @@
+"""Which blocks are main text beside those that an extractor selected, and which selected ones are furniture.
+
+An extractor decides by elements, and loses blocks that stand among those that it keeps: a lead paragraph in a header,
+loose words of a <div>, the list of a list article, later articles of a page. Here a block is judged by its neighbours
+in the page's order. Between two selected blocks almost everything is text that a reader reads on; before the first and
+behind the last only what is clearly prose, or belongs to a list or table of which a part is selected. Furniture is told
+by the elements around a block, by the share of its characters that are links, and by stock phrases.
+"""
+
+import re
+from itertools import compress, pairwise
+from typing import Any
+
+from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, ROW, Block
+
+LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of stories or of tags
+PROSE = 80  # characters of a paragraph that is prose wherever it stands; captions, bylines and notices are shorter
+SENTENCE = 40  # characters of a paragraph that is prose if it ends as a sentence does
+BESIDE = 20  # characters of a paragraph between siblings of which some are selected
+REACH = 12  # blocks before the first and behind the last selected one, between which no prose may be missing
+FEW = 250  # characters; of a page with fewer, the rest is looked through as well, as trafilatura does
+OF_ALL = 0.4  # the least share of a page's text outside of menus that so short a text must be
+STOCK_LENGTH = 60  # characters; a longer block holds more than a stock phrase
+MENU_TAGS = ("nav", "aside", "footer", "select", "button", "dialog", "menu")
+FURNITURE_TAGS = frozenset((*MENU_TAGS, "form", "fieldset", "figure", "figcaption"))
+FURNITURE_ROLES = frozenset(
+    ("navigation", "banner", "contentinfo", "complementary", "search", "dialog", "alertdialog", "menu", "toolbar")
+)
+NAMES = (  # words in the classes and ids of furniture
+    "nav navbar navigation menu sidebar aside footer breadcrumbs? cookies? consent gdpr newsletter subscri\\w* signup"
+    " share sharing social related recommend\\w* recirculation promo\\w* advert\\w* ads? sponsor\\w* banner popup modal"
+    " overlay login comments? respond disqus pagination pager tags? author bio byline widget toolbar teasers? outbrain"
+    " taboola print skip sr-only visually-hidden screen-reader\\w* noprint copyright trending popular readmore more hidden"
+    " card rail carousel swiper slider slideshow gallery ticker disclaimer disclosure callout embed"
+)
+PICTURES = "captions? credits? figure image img media photos? picture video"  # of what belongs to a picture
+FURNITURE = re.compile(rf"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:{'|'.join(f'{NAMES} {PICTURES}'.split())})(?![a-z])")
+HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
+SENTENCE_END = re.compile(r"[.!?…。！？।؟:;][\"'”’»)\]]*$")
+STOCK = re.compile(
+    r"(?i)(?:continue reading|read (?:more|the full \w+|full \w+|next|also)|more|advertisement|ad"
+    r"|sponsored(?: content)?|share(?: this)?(?: \w+)?|share on \w+|tweet|print|email|subscribe(?: now)?|sign up|log in"
+    r"|loading|skip to \w+|back to top|show more|see more|view (?:all|more)|click here|comments?"
+    r"|leave a (?:comment|reply)|no comments|related(?: \w+)?|you may also like|recommended(?: \w+)?)[\s.:!…»>→\d]*"
+)
+LAST_HEADING = re.compile(  # what stands below it is about other pages, or written by readers
+    r"(?i)(?:related|recommended|more (?:from|stories|on|in)|you (?:may|might) (?:also )?like|comments?|leave a"
+    r"|\d+ comments?|responses|share|subscribe|newsletter|about the author|popular|trending|latest|read next|see also"
+    r"|tags|advertis)\b.{0,40}"
+)
+
+Shape = tuple[Any, ...]
+
+
+def completed(blocks: list[Block], selected: list[bool]) -> list[bool]:
+    """Returns for each block whether it belongs to the main text."""
+    page = Surroundings(blocks, selected)
+    places = [place for place, chosen in enumerate(selected) if chosen]
+    if not places:
+        return selected
+    chosen = list(selected)
+    for before, after in pairwise(places):
+        for place in range(before + 1, after):
+            chosen[place] = page.is_text(blocks[place])
+    page.add_lead(chosen, places[0])
+    page.add_rest(chosen, places[-1])
+    return [is_kept and not is_stock(block) for block, is_kept in zip(blocks, chosen, strict=True)]
+
+
+def rescued(blocks: list[Block], chosen: list[bool]) -> list[bool]:
+    """Returns the choice, or of a page of which hardly anything is chosen all that is neither menu nor hidden."""
+    length = sum(len(block.text) for block in compress(blocks, chosen))
+    if length >= FEW:
+        return chosen
+    wider = [
+        is_visible
+        and (block.links <= LINKED * len(block.text) or is_prose(block))
+        and not is_stock(block)
+        and not in_furniture(block.element)
+        for block, is_visible in zip(blocks, visible(blocks), strict=True)
+    ]
+    whole = sum(len(block.text) for block in compress(blocks, wider))
+    return wider if length < OF_ALL * whole else chosen
+
+
+def in_furniture(element: Any) -> bool:
+    """Returns True if an element is a menu, a sidebar or a footer by its tag, or lies in one."""
+    return next(element.iterancestors(*MENU_TAGS), None) is not None or element.tag in MENU_TAGS
+
+
+def visible(blocks: list[Block]) -> list[bool]:
+    """Returns for each block whether a browser shows it."""
+    verdicts: dict[Any, bool] = {None: False}
+
+    def is_hidden(element: Any) -> bool:
+        if (verdict := verdicts.get(element)) is None:
+            verdict = verdicts[element] = hides(element) or is_hidden(element.getparent())
+        return verdict
+
+    return [not is_hidden(block.element) for block in blocks]
+
+
+class Surroundings:
+    """The elements around the blocks of a page."""
+
+    def __init__(self, blocks: list[Block], selected: list[bool]) -> None:
+        self.blocks = blocks
+        self.holders: set[Any] = set()  # elements around selected blocks
+        self.parents: set[Any] = set()  # the innermost of these
+        self.shapes: set[Shape] = set()  # of the elements of selected blocks
+        self._furniture: dict[Any, bool] = {None: False}
+        for block, is_selected in zip(blocks, selected, strict=True):
+            if is_selected:
+                self._hold(block.element)
+
+    def _hold(self, element: Any) -> None:
+        """Notes the elements around a selected block."""
+        self.shapes.add(shape(element))
+        self.parents.add(element.getparent())
+        while element is not None and element not in self.holders:
+            self.holders.add(element)
+            element = element.getparent()
+
+    def is_furniture(self, element: Any) -> bool:
+        """Returns True if an element, or one around it that holds no selected block, is furniture or hidden."""
+        verdict = self._furniture.get(element)
+        if verdict is None:
+            if element in self.holders:
+                verdict = False
+            else:
+                verdict = looks_like_furniture(element) or self.is_furniture(element.getparent())
+            self._furniture[element] = verdict
+        return verdict
+
+    def is_beside(self, block: Block) -> bool:
+        """Returns True if a block stands as selected ones do: in one element with them, or in one of the same shape."""
+        element = block.element
+        return element in self.holders or element.getparent() in self.parents or shape(element) in self.shapes
+
+    def is_text(self, block: Block) -> bool:
+        """Returns True if a block between selected ones is text, not furniture."""
+        if block.links > LINKED * len(block.text) or is_stock(block) or self.is_furniture(block.element):
+            return False
+        if block.kind in (CODE, FORMULA, ROW, HEADING, ITEM):
+            return True
+        if self.is_beside(block):
+            return len(block.text) >= BESIDE or SENTENCE_END.search(block.text) is not None
+        return is_prose(block)
+
+    def add_lead(self, chosen: list[bool], first: int) -> None:
+        """Chooses the lead before the first selected block: prose, and what stands beside selected blocks."""
+        for place in range(first - 1, max(-1, first - REACH), -1):
+            block = self.blocks[place]
+            chosen[place] = block.kind is not ITEM and self.is_text(block) and is_prose(block)
+
+    def add_rest(self, chosen: list[bool], last: int) -> None:
+        """Chooses what follows the last selected block and stands as selected blocks do."""
+        missed = 0
+        for place in range(last + 1, len(self.blocks)):
+            block = self.blocks[place]
+            if block.kind == HEADING and LAST_HEADING.fullmatch(block.text):
+                return
+            if self.is_text(block) and self.is_beside(block):
+                chosen[place], missed = True, 0
+                continue
+            missed += 1
+            if missed > REACH:
+                return
+
+
+def shape(element: Any) -> Shape:
+    """Returns an element's tag with the tags and classes of the two around it; like blocks of a page have one shape."""
+    parent = element.getparent()
+    if parent is None:
+        return (element.tag,)
+    outer = parent.getparent()
+    around = () if outer is None else (outer.tag, outer.get("class"))
+    return element.tag, element.get("class"), parent.tag, parent.get("class"), *around
+
+
+def is_prose(block: Block) -> bool:
+    """Returns True if a block is a paragraph of prose by its length and its end."""
+    if block.kind in (HEADING, CAPTION):
+        return False
+    length = len(block.text)
+    return length >= PROSE or (length >= SENTENCE and SENTENCE_END.search(block.text) is not None)
+
+
+def is_stock(block: Block) -> bool:
+    """Returns True if a block is a stock phrase of page furniture, such as READ MORE."""
+    return len(block.text) <= STOCK_LENGTH and block.kind != CODE and STOCK.fullmatch(block.text) is not None
+
+
+def looks_like_furniture(element: Any) -> bool:
+    """Returns True if an element's tag or attributes are those of menus, notices and the like, or if it is hidden."""
+    if element.tag in FURNITURE_TAGS or hides(element):
+        return True
+    for name, value in element.items():
+        if name in ("class", "id"):
+            if FURNITURE.search(value):
+                return True
+        elif (name == "role" and value in FURNITURE_ROLES) or (name == "aria-hidden" and value == "true"):
+            return True
+    return False
+
+
+def hides(element: Any) -> bool:
+    """Returns True if an element's attributes hide it and all in it."""
+    return element.get("hidden") is not None or HIDDEN_STYLE.search(element.get("style", "")) is not None

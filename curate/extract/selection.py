@@ -1,0 +1,61 @@
+"""Which blocks of a page an extractor's text holds; the extractor selects, the blocks are what is written.
+
+An extractor gives text without its places. Its pieces are looked up, without white space, in the text of all blocks,
+each from the end of the last one on. A block is selected when more than half of its characters are covered.
+"""
+
+from collections.abc import Iterable
+from itertools import accumulate, pairwise
+
+from curate.markup.blocks import Block
+
+SHORT_PIECE = 24  # characters; a shorter piece may stand in many places, so it is looked for nearby only
+NEARBY = 4_000  # characters
+COVERED = 0.5  # of a block's characters
+
+
+def bare(text: str) -> str:
+    """Returns a text without white space."""
+    return "".join(text.split())
+
+
+class Page:
+    """The blocks of a page as one text without white space, in which pieces of text are looked up."""
+
+    def __init__(self, blocks: list[Block]) -> None:
+        streams = [bare(block.text) for block in blocks]
+        self.text = "".join(streams)
+        self.bounds = list(accumulate(map(len, streams), initial=0))
+        self.mask = bytearray(len(self.text))
+        self.at = 0  # the end of the last piece
+
+    def cover(self, piece: str) -> bool:
+        """Marks the place of a piece, without white space, and returns False where it has none."""
+        if len(piece) < SHORT_PIECE:
+            place = self.text.find(piece, self.at, self.at + NEARBY)
+        else:
+            place = self.text.find(piece, self.at)
+            if place < 0:
+                place = self.text.find(piece)
+        if place < 0:
+            return False
+        self.at = place + len(piece)
+        self.mask[place : self.at] = b"\1" * len(piece)
+        return True
+
+    def selected(self) -> list[bool]:
+        """Returns for each block whether it is covered."""
+        count = self.mask.count
+        return [count(1, start, end) > COVERED * (end - start) for start, end in pairwise(self.bounds)]
+
+
+def selected(blocks: list[Block], texts: Iterable[Iterable[str]]) -> list[bool]:
+    """Returns for each block whether these texts hold it; each text comes as its runs, in order."""
+    page = Page(blocks)
+    for runs in texts:
+        parts = [part for run in runs if (part := bare(run))]
+        if not parts or page.cover("".join(parts)) or len(parts) == 1:
+            continue
+        for part in parts:
+            page.cover(part)
+    return page.selected()

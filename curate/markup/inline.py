@@ -1,0 +1,80 @@
+"""What stands inside a line: white space as CSS collapses it, raised and lowered text, characters that go or stay."""
+
+import re
+import unicodedata
+
+LINE_BREAK = "\0"  # a <br> among the pieces of a block; no parser leaves this character in a text
+# Characters that nobody sees and that part no words: soft hyphens, byte order marks, word joiners, controls.
+UNSEEN = re.compile("[\u00ad\u2060\ufeff\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# A zero-width space parts words only in scripts that are written without blanks.
+ZERO_WIDTH_SPACE = re.compile(
+    "(?<![\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u1a20-\u1aaf])\u200b"
+    "|\u200b(?![\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u1a20-\u1aaf])"
+)
+NOTE = re.compile(r"[\[(]?(\d{1,3}|[*†‡§]+|[a-z])[\])]?")  # the sign of a note
+ORDINAL = re.compile(r"[^\W\d_]{1,3}\.?|[™®©ªº°]")  # 1st, 2e, Mme, and marks that stand high anyway
+EXPONENT = re.compile(r"[-+−–]?\w+")
+LONG_WORD = re.compile(
+    r"[^\W\d_]{4,}[.,;:!?…\"'”’»)\]]*$|[.,;:!?…\"'”’»]$"
+)  # what a note follows, no unit and no variable
+VARIABLE = re.compile(
+    r"(?:^|[^\w])[^\W\d_]$|[)\]}]$"
+)  # a single letter or a closed bracket: a letter above it is a power
+
+
+def collapsed(text: str) -> str:
+    """Returns the text of a block: runs of white space as one blank, line breaks as line ends.
+
+    >>> collapsed(" a\\n  b\\0 c ")
+    'a b\\nc'
+    """
+    if LINE_BREAK not in text:
+        return " ".join(text.split())
+    return "\n".join(" ".join(line.split()) for line in text.split(LINE_BREAK)).strip("\n")
+
+
+def cleaned(text: str) -> str:
+    """Returns a text in normal form C without characters that nobody sees; joiners stay, they shape letters.
+
+    >>> cleaned("Unter\\xadnehmen")
+    'Unternehmen'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return unicodedata.normalize("NFC", ZERO_WIDTH_SPACE.sub("", UNSEEN.sub("", text)))
+
+
+def raised(text: str, before: str, *, is_link: bool) -> str:
+    """Returns raised text in its line: a power as `10^6`, a note as `[1]`, an ordinal as it is.
+
+    before: the end of the text in front of it.
+
+    >>> raised("6", "10", is_link=False), raised("1", "bells", is_link=False), raised("th", "19", is_link=False)
+    ('^6', '[1]', 'th')
+    """
+    bare = " ".join(text.split())
+    if not bare or before[-1:].isspace() or not before:
+        note = NOTE.fullmatch(bare) if is_link else None
+        return f"[{note[1]}]" if note else text
+    note = NOTE.fullmatch(bare)
+    if note and (is_link or bare[0] in "[(" or (not bare.isalpha() and LONG_WORD.search(before))):
+        return f"[{note[1]}]"
+    if ORDINAL.fullmatch(bare) and not VARIABLE.search(before):
+        return text
+    if EXPONENT.fullmatch(bare):
+        return f"^{bare}"
+    return text if len(bare) > 20 or is_link or "[" in bare else f"^({bare})"
+
+
+def lowered(text: str, before: str) -> str:
+    """Returns lowered text in its line.
+
+    >>> lowered("2", "H")
+    '_2'
+    """
+    bare = " ".join(text.split())
+    if not bare or not before or not (before[-1].isalnum() or before[-1] in ")]}"):
+        return text
+    if EXPONENT.fullmatch(bare):
+        return f"_{bare}"
+    return text if len(bare) > 20 else f"_({bare})"

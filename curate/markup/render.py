@@ -1,0 +1,89 @@
+"""Blocks as text and as Markdown. The two differ in marks only, never in words."""
+
+import re
+from collections.abc import Callable, Iterable
+
+from curate.markup.blocks import CODE, FORMULA, HEADING, ITEM, ROW, TERM, Block
+from curate.markup.inline import cleaned
+
+INDENT = "  "  # of a list in a list, per level
+BACKTICKS = re.compile(r"`+")
+
+
+def as_text(blocks: Iterable[Block]) -> str:
+    """Returns blocks as plain text.
+
+    A blank line stands between paragraphs and around code, none between the items of a list or the rows of a table.
+    """
+    return joined(blocks, plain)
+
+
+def as_markdown(blocks: Iterable[Block]) -> str:
+    """Returns blocks as Markdown: marks of headings, fences around code, bars; the words are those of the text."""
+    return joined(blocks, marked)
+
+
+def joined(blocks: Iterable[Block], form: Callable[[Block, Block | None], str]) -> str:
+    """Returns blocks in a form, with blank lines between them.
+
+    form: a block and the one before it -> the block's lines.
+    """
+    parts: list[str] = []
+    before: Block | None = None
+    for block in blocks:
+        if not (lines := form(block, before)):
+            continue
+        if before is not None:
+            parts.append("\n" if is_tight(before, block) else "\n\n")
+        parts.append(lines)
+        before = block
+    return "".join(parts)
+
+
+def plain(block: Block, before: Block | None) -> str:
+    """Returns the lines of a block as plain text."""
+    if block.kind is CODE:
+        return block.text
+    if block.kind is ROW:
+        return row(block)
+    text = cleaned(block.text)
+    return item(block, text) if block.kind is ITEM and text else text
+
+
+def marked(block: Block, before: Block | None) -> str:
+    """Returns the lines of a block as Markdown."""
+    if block.kind is ROW:
+        lines = row(block)
+        is_first = before is None or before.kind is not ROW or before.element is not block.element
+        lines = f"{lines}\n|{' --- |' * len(block.cells)}" if is_first else lines
+    elif block.kind is CODE:
+        longest = max(map(len, BACKTICKS.findall(block.text)), default=0)
+        fence = "`" * max(3, longest + 1)
+        lines = f"{fence}{block.language}\n{block.text}\n{fence}"
+    else:
+        lines = cleaned(block.text)
+        if block.kind is HEADING:
+            lines = f"{'#' * block.level} {' '.join(lines.split())}" if lines else ""
+        elif block.kind is ITEM and lines:
+            lines = item(block, lines)
+    return "\n".join(f"{'> ' * block.quotes}{line}" for line in lines.split("\n")) if block.quotes else lines
+
+
+def item(block: Block, text: str) -> str:
+    """Returns the first lines of a list item."""
+    indent = INDENT * (block.level - 1)
+    return f"{indent}{block.marker} {text}".replace("\n", f"\n{indent}{INDENT}")
+
+
+def is_tight(before: Block, block: Block) -> bool:
+    """Returns True if no blank line stands between two blocks: items of a list, a term and what it is, rows."""
+    kinds = before.kind, block.kind
+    if block.kind == ITEM:
+        return before.kind == ITEM or (before.level > 0 and before.kind not in (HEADING, CODE, FORMULA))
+    return kinds == (ROW, ROW) or before.kind == TERM or (block.kind == TERM and before.level > 0 and not before.marker)
+
+
+def row(block: Block) -> str:
+    """Returns the row of a table, its cells between bars; a bar in a cell is escaped."""
+    cells = (" ".join(cleaned(cell).split()).replace("|", "\\|") for cell in block.cells)
+    return f"| {' | '.join(cells)} |"

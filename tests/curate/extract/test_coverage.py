@@ -1,0 +1,82 @@
+"""What is restored around the blocks that an extractor selected, and what is left out."""
+
+import pytest
+from lxml import html
+
+from curate.extract.coverage import completed, rescued, visible
+from curate.markup.blocks import blocks_of
+
+SENTENCE = "The lighthouse keeper walked down to the harbour every morning to look at the boats and the gulls."
+OTHER = "In the spring of that year the council voted to repair the mechanism that had not been cleaned since."
+THIRD = "A carpenter from the next valley rebuilt the frame, and his daughter painted the numerals in a new blue."
+
+
+def kept(body, *selected_texts):
+    """The texts that are main text where the blocks with these texts are selected."""
+    blocks = blocks_of(html.document_fromstring(f"<html><body>{body}</body></html>"))
+    chosen = completed(blocks, [block.text in selected_texts for block in blocks])
+    return [block.text for block, is_chosen in zip(blocks, chosen, strict=True) if is_chosen]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<p>{SENTENCE}</p><div>{OTHER}</div><p>{THIRD}</p>",
+        f"<article><p>{SENTENCE}</p><h2>{OTHER}</h2><p>{THIRD}</p></article>",
+        f"<p>{SENTENCE}</p><pre>{OTHER}</pre><p>{THIRD}</p>",
+        f"<p>{SENTENCE}</p><section><ol><li>{OTHER}</li></ol></section><p>{THIRD}</p>",
+        f"<p>{SENTENCE}</p><p>{THIRD}</p><p>{OTHER}</p>",
+        f"<article><p>{SENTENCE}</p></article><article><p>{THIRD}</p></article><article><p>{OTHER}</p></article>",
+        f"<header><p>{OTHER}</p></header><div><p>{SENTENCE}</p><p>{THIRD}</p></div>",
+    ],
+)
+def test_what_stands_among_selected_blocks_is_restored(body):
+    assert sorted(kept(body, SENTENCE, THIRD)) == sorted([SENTENCE, OTHER, THIRD])
+
+
+@pytest.mark.parametrize(
+    "furniture",
+    [
+        f"<nav><p>{OTHER}</p></nav>",
+        f"<div class='related-stories'><p>{OTHER}</p></div>",
+        f"<div class='StoryPromo'><p>{OTHER}</p></div>",
+        f"<div id='newsletter'><div><p>{OTHER}</p></div></div>",
+        f"<p style='display: none'>{OTHER}</p>",
+        f"<div hidden>{OTHER}</div>",
+        f"<p><a href='/'>{OTHER}</a></p>",
+        f"<figure><div>{OTHER}</div></figure>",
+        "<p>READ MORE</p>",
+        "<p>Advertisement</p>",
+        "<div>Photo: me</div>",
+    ],
+)
+def test_furniture_among_selected_blocks_is_not(furniture):
+    assert kept(f"<p>{SENTENCE}</p>{furniture}<p>{THIRD}</p>", SENTENCE, THIRD) == [SENTENCE, THIRD]
+
+
+def test_an_element_around_selected_blocks_is_no_furniture_whatever_its_class():
+    body = f"<div class='has-sidebar'><p>{SENTENCE}</p><p>{OTHER}</p><p>{THIRD}</p></div>"
+    assert kept(body, SENTENCE, THIRD) == [SENTENCE, OTHER, THIRD]
+
+
+def test_stock_phrases_go_even_where_they_were_selected():
+    assert kept(f"<p>{SENTENCE}</p><p>Read more »</p>", SENTENCE, "Read more »") == [SENTENCE]
+
+
+def test_nothing_below_a_heading_of_other_stories_is_restored():
+    body = f"<p>{SENTENCE}</p><h3>Related stories</h3><p>{OTHER}</p>"
+    assert kept(body, SENTENCE) == [SENTENCE]
+
+
+def test_of_a_page_with_hardly_any_choice_all_text_outside_of_menus_is_taken():
+    page = f"<nav>{OTHER * 3}</nav><p>Short.</p><div class='menu-of-the-day'>{SENTENCE}</div><p hidden>{THIRD}</p>"
+    blocks = blocks_of(html.document_fromstring(f"<html><body>{page}</body></html>"))
+    choice = rescued(blocks, [block.text == "Short." for block in blocks])
+    assert [block.text for block, is_chosen in zip(blocks, choice, strict=True) if is_chosen] == ["Short.", SENTENCE]
+    enough = [len(block.text) > 250 for block in blocks]
+    assert rescued(blocks, enough) == enough
+
+
+def test_what_a_browser_hides_is_not_visible():
+    body = "<div hidden><p>a</p></div><p style='Display : NONE'>b</p><p style='visibility:hidden'>c</p><p>d</p>"
+    assert visible(blocks_of(html.document_fromstring(f"<html><body>{body}</body></html>"))) == [False] * 3 + [True]

@@ -1,0 +1,39 @@
+"""The blocks that an extractor's text holds: found without white space, in the page's order."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.extract.selection import selected
+from curate.markup.blocks import Block
+
+LONG = "The keeper walked down to the harbour every morning. "
+
+
+def blocks(*texts):
+    return [Block("paragraph", text, None) for text in texts]
+
+
+def test_a_block_is_selected_when_more_than_half_of_it_is_covered():
+    page = blocks("Menu", "On 5 May the council met.", "No.", "Yes it is so")
+    assert selected(page, [["On", " the council met."], ["Yes", "it"]]) == [False, True, False, False]
+
+
+def test_a_short_text_is_looked_for_behind_the_one_before():
+    page = blocks("Home", LONG * 2, "Home", "Home")
+    assert selected(page, [[LONG * 2], ["Home"]]) == [False, True, True, False]
+
+
+def test_a_long_text_is_found_even_where_it_stands_before_the_last():
+    page = blocks(LONG, "The bell rings twice a day, at noon too.")
+    assert selected(page, [["The bell rings twice a day, at noon too."], [LONG]]) == [True, True]
+
+
+def test_no_blocks_or_no_texts_select_nothing():
+    assert selected([], [["text"]]) == []
+    assert selected(blocks("text"), []) == [False]
+
+
+@given(st.lists(st.text("ab \n", max_size=8), max_size=6), st.data())
+def test_texts_of_the_page_itself_select_what_has_characters(texts, data):
+    page = blocks(*texts)
+    assert selected(page, [[text] for text in texts]) == [bool(text.split()) for text in texts]

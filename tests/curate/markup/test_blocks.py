@@ -1,0 +1,106 @@
+"""The blocks of a page: one per run of text that a browser sets on lines of its own, in the page's order."""
+
+import pytest
+from lxml import html
+
+from curate.markup.blocks import blocks_of
+
+DEEP = 2000  # elements in each other; libxml2 takes up to 2048
+
+
+def blocks(body):
+    return blocks_of(html.document_fromstring(f"<html><body>{body}</body></html>"))
+
+
+def texts(body):
+    return [block.text for block in blocks(body)]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected_texts"),
+    [
+        ("<p>One</p><p>Two</p>", ["One", "Two"]),
+        ("<div>Loose <b>words</b><p>a paragraph</p>and more</div>", ["Loose words", "a paragraph", "and more"]),
+        ("<p> White\n\n  space&nbsp;\tfalls </p>", ["White space falls"]),
+        ("<center><font>One.<br><br>Two.<br>Three.</font></center>", ["One.", "Two.\nThree."]),
+        ("<p>On <time>5 May</time> the <output>42</output> <label>ropes</label>.</p>", ["On 5 May the 42 ropes."]),
+        ("<p>He said <q>ring</q>, <abbr>NASA</abbr> <x-y>too</x-y>.</p>", ["He said “ring”, NASA too."]),
+        ("<p>Press <button>Go</button> twice.</p>", ["Press Go twice."]),
+        ("<p>super<wbr>cali<b>fra</b>gilistic</p>", ["supercalifragilistic"]),
+        ("<p><ruby>鐘<rp>(</rp><rt>かね</rt><rp>)</rp></ruby>は</p>", ["鐘は"]),
+        ("<p>CO<sub>2</sub> on 10<sup>6</sup> m<sup>2</sup></p>", ["CO_2 on 10^6 m^2"]),
+        ("<p>of 1702<sup><a href='#n'>3</a></sup>, the 19<sup>th</sup></p>", ["of 1702[3], the 19th"]),
+        ("<p>the mills closed.<sup>1</sup> Then x<sup>n</sup></p>", ["the mills closed.[1] Then x^n"]),
+        ("<h2><time>1702</time></h2><p>Text</p>", ["1702", "Text"]),
+        ("<script>var x</script><style>p {}</style><p>Text<select><option>a</select></p>", ["Text"]),
+        ("<p>One<!-- not this --> two</p>", ["One two"]),
+        ("<table><tr><td>One<td>Two<tr><td><p>Three</table>", ["One", "Two", "Three"]),
+        ("<p>می‌گویند</p>", ["می‌گویند"]),
+    ],
+)
+def test_the_text_of_a_block_is_what_a_reader_sees(body, expected_texts):
+    assert texts(body) == expected_texts
+
+
+def test_lists_know_their_markers_and_their_depth():
+    body = (
+        "<ul><li>Tea<ul><li>Green<li>Black</ul>and sugar</li><li><p>Milk</p><p>cold</p></li></ul>"
+        "<ol start=3><li>Third<li value=7>Seventh<li>Eighth</ol><ol reversed><li>two<li>one</ol>"
+    )
+    assert [(block.marker, block.level, block.text) for block in blocks(body)] == [
+        *(
+            ("-", 1, "Tea"),
+            ("-", 2, "Green"),
+            ("-", 2, "Black"),
+            ("", 1, "and sugar"),
+            ("-", 1, "Milk"),
+            ("", 1, "cold"),
+        ),
+        *(("3.", 1, "Third"), ("7.", 1, "Seventh"), ("8.", 1, "Eighth"), ("2.", 1, "two"), ("1.", 1, "one")),
+    ]
+
+
+def test_headings_captions_terms_and_quotations_say_what_they_are():
+    body = (
+        "<h1>Title</h1><div><h3><span>Part</span></h3></div><dl><dt>Clapper<dd>iron</dl>"
+        "<figure><figcaption>The tower</figcaption></figure><blockquote><p>Ring it</p><blockquote>twice</blockquote></blockquote>"
+    )
+    assert [(block.kind, block.level, block.quotes, block.text) for block in blocks(body)] == [
+        *(
+            ("heading", 1, 0, "Title"),
+            ("heading", 3, 0, "Part"),
+            ("term", 1, 0, "Clapper"),
+            ("paragraph", 1, 0, "iron"),
+        ),
+        *(("caption", 0, 0, "The tower"), ("paragraph", 0, 1, "Ring it"), ("paragraph", 0, 2, "twice")),
+    ]
+
+
+def test_code_stays_as_it_stands():
+    code = "def ring(n):\n\n    for i in range(n):\n\tprint(  i  )   "
+    [before, block, after] = blocks(f"<p>Run<pre><code>\n{code}\n</code></pre>It rings.")
+    assert (before.text, block.text, after.text) == ("Run", code, "It rings.")
+    assert block.kind == "code"
+
+
+def test_the_characters_of_links_are_counted_per_block():
+    [menu, prose, linked] = blocks(
+        "<div><a>Home</a> <a>Archive</a></div><p>A text with <a>one link</a> in it.</p><a><div>A card</div></a>"
+    )
+    assert (menu.links, prose.links, linked.links) == (11, 8, 6)
+
+
+def test_a_block_names_its_element_and_the_page_stays_as_it_is():
+    tree = html.document_fromstring("<body><div>One<p>Two</p>three</div></body>")
+    before = html.tostring(tree)
+    assert [block.element.tag for block in blocks_of(tree)] == ["div", "p", "div"]
+    assert html.tostring(tree) == before
+
+
+def test_elements_nested_as_deep_as_a_parser_takes_them_are_read():
+    tree = html.document_fromstring("<body><p>top</p></body>")
+    inner = tree.find("body")
+    for _ in range(DEEP):
+        inner = html.etree.SubElement(inner, "div")
+    inner.text = "bottom"
+    assert [block.text for block in blocks_of(tree)] == ["top", "bottom"]

@@ -1,0 +1,84 @@
+"""Blocks as text and as Markdown: where lines and blank lines stand, and that both forms hold the same words."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import html
+
+from curate.markup.blocks import Block, blocks_of
+from curate.markup.render import as_markdown, as_text
+
+WORD = re.compile(r"\w+")
+PAGE = (
+    "<h2>Bells</h2><p>Two<br>lines</p><p>of text</p><ul><li>Tea<ul><li>Green</ul><li>Milk</ul><ol><li>First</ol>"
+    "<pre>a\n\n\n    b   </pre><blockquote><p>Ring</p><p>it</p></blockquote><dl><dt>Clapper<dd>iron</dl>"
+)
+
+
+def blocks(body):
+    return blocks_of(html.document_fromstring(f"<html><body>{body}</body></html>"))
+
+
+def test_text_has_blank_lines_between_paragraphs_and_none_in_a_list():
+    assert as_text(blocks(PAGE)).split("\n") == [
+        *("Bells", "", "Two", "lines", "", "of text", "", "- Tea", "  - Green", "- Milk", "1. First", ""),
+        *("a", "", "", "    b   ", "", "Ring", "", "it", "", "Clapper", "iron"),
+    ]
+
+
+def test_markdown_adds_marks():
+    assert as_markdown(blocks(PAGE)).split("\n") == [
+        *("## Bells", "", "Two", "lines", "", "of text", "", "- Tea", "  - Green", "- Milk", "1. First", ""),
+        *("```", "a", "", "", "    b   ", "```", "", "> Ring", "", "> it", "", "Clapper", "iron"),
+    ]
+
+
+def test_rows_stand_between_bars_and_a_row_with_one_filled_cell_stays_a_row():
+    table = object()
+    rows = [
+        Block("row", "Part Made of", table, cells=("Part", "Made of")),
+        Block("row", "Bells", table, cells=("Bells", "")),
+        Block("row", "a|b c", table, cells=("a|b", "c\nd")),
+    ]
+    assert as_text(rows) == "| Part | Made of |\n| Bells |  |\n| a\\|b | c d |"
+    assert as_markdown(rows) == "| Part | Made of |\n| --- | --- |\n| Bells |  |\n| a\\|b | c d |"
+
+
+def test_a_fence_is_longer_than_any_run_of_backticks_in_the_code():
+    assert as_markdown(blocks("<pre>```\nx\n```</pre>")) == "````\n```\nx\n```\n````"
+
+
+def test_characters_that_nobody_sees_go_and_joiners_stay():
+    body = "<p>Unter\u00adnehmen, zero\u200bwidth\ufeff, \u0645\u06cc\u200c\u06af, \U0001f468\u200d\U0001f467, \u1780\u200b\u1781</p>"
+    assert (
+        as_text(blocks(body))
+        == "Unternehmen, zerowidth, \u0645\u06cc\u200c\u06af, \U0001f468\u200d\U0001f467, \u1780\u200b\u1781"
+    )
+
+
+WORDS = st.text("abc é鐘_*#`|->. 1\n", min_size=1, max_size=12).map(lambda text: text.replace("<", ""))
+INLINE = ("b", "i", "a", "span", "q", "sup", "sub", "code", "time")
+OUTER = ("div", "p", "ul", "ol", "li", "blockquote", "h1", "h4", "pre", "table", "tr", "td", "dl", "dt", "dd", "figure")
+MARKUP = st.recursive(
+    WORDS,
+    lambda inner: st.builds(
+        lambda tag, parts: f"<{tag}>{''.join(parts)}</{tag}>",
+        st.sampled_from(INLINE + OUTER),
+        st.lists(inner, max_size=4),
+    ),
+    max_leaves=20,
+)
+
+
+@given(MARKUP)
+def test_both_forms_hold_the_same_words_in_the_same_order(body):
+    page = blocks(body)
+    assert WORD.findall(as_markdown(page).replace("| --- ", "")) == WORD.findall(as_text(page))
+
+
+@given(MARKUP)
+def test_no_word_of_a_page_is_lost_or_torn(body):
+    page = html.document_fromstring(f"<html><body>{body}</body></html>")
+    letters = "".join(re.findall(r"[^\W\d_]", "".join(page.itertext())))
+    assert "".join(re.findall(r"[^\W\d_]", as_text(blocks_of(page)))) == letters
