@@ -29,8 +29,6 @@ class Extract:
     fallback: str = "resiliparse"
     # The form of a text: "text", or "markdown" with marks of headings, code and tables; the words are the same.
     format: str = "text"
-    emphasis: bool = False  # whether Markdown marks what is bold or italic
-    links: bool = False  # whether Markdown states the addresses of links
     # "reject" keeps one page of each payload over all inputs, and reads every input twice for that; "keep" keeps all.
     payload_duplicates: str = "keep"
     # The least probability, in [0, 1], that a page's quick text is in a language which its source's filter keeps; a
@@ -64,7 +62,6 @@ class Extract:
         check(not self.quality_gate or bool(self.quality_model), "a quality_gate needs a quality_model")
         check(0 < self.max_seconds <= 86_400, f"max_seconds lies in (0, 86400], got {self.max_seconds}")
         is_markdown = self.format == "markdown"
-        check(is_markdown or not (self.emphasis or self.links), "emphasis and links need format = 'markdown'")
         plain = self.extractor == "trafilatura" and self.fallback == "trafilatura"
         check(
             not (is_markdown and plain), "fallback = 'trafilatura' gives plain text, format = 'markdown' needs another"

@@ -30,8 +30,8 @@ NAMES = (  # words in the classes and ids of furniture
     "nav navbar navigation menu sidebar aside footer breadcrumbs? cookies? consent gdpr newsletter subscri\\w* signup"
     " share sharing social related recommend\\w* recirculation promo\\w* advert\\w* ads? sponsor\\w* banner popup modal"
     " overlay login comments? respond disqus pagination pager tags? author bio byline widget toolbar teasers? outbrain"
-    " taboola print skip sr-only visually-hidden screen-reader\\w* noprint copyright trending popular readmore more hidden"
-    " card rail carousel swiper slider slideshow gallery ticker disclaimer disclosure callout embed"
+    " taboola print skip sr-only visually-hidden screen-reader\\w* noprint copyright trending popular readmore more"
+    " hidden card rail carousel swiper slider slideshow gallery ticker disclaimer disclosure callout embed"
 )
 PICTURES = "captions? credits? figure image img media photos? picture video"  # of what belongs to a picture
 FURNITURE = re.compile(rf"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:{'|'.join(f'{NAMES} {PICTURES}'.split())})(?![a-z])")

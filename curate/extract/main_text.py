@@ -17,7 +17,7 @@ from resiliparse.extract.html2text import extract_plain_text
 
 from curate.extract.config import VISIBLE, Extract
 from curate.extract.coverage import completed, rescued, visible
-from curate.extract.selection import selected
+from curate.extract.selection import holds, selected
 from curate.markup.blocks import Block, blocks_of
 from curate.markup.render import as_markdown, as_text
 
@@ -26,13 +26,8 @@ BLANKS = re.compile(r"(?<=\S)\s{2,}(?=\S)")  # inside a line
 BAR = re.compile(r"(?<!\\)\|")  # between cells; one in a cell's text is escaped
 EMPTY_LINES = re.compile(r"\n{3,}")
 BULLET = re.compile(r"^[ \t]*•[ \t]+", re.M)
-HIDDEN = [
-    "[hidden]",
-    '[style*="display:none"]',
-    '[style*="display: none"]',
-]  # selectors of what a browser does not show
 MARKER = re.compile(r"^\s*(?:[-•]|\d+\.)\s")
-ARTICLE_BODY = '"articleBody"'  # in the metadata of a page whose article may stand nowhere else
+LINKED_DATA = "application/ld+json"  # the metadata of a page, whose article may stand nowhere else
 INDENT = re.compile(r"^(?:\t+ *| +(?=\d+\. ))", re.M)  # before an item of a list
 META_DATES = (  # names of <meta> elements that hold the day of publication
     "article:published_time",
@@ -62,8 +57,6 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
 
     _hasten()
     tree: Any = load_html(html)
-    if settings.extractor == VISIBLE:
-        quick = visible_text(html)
     if tree is None:  # not HTML: trafilatura has no text of it, the quick text may have
         only_trafilatura = settings.fallback == "trafilatura" and settings.extractor == "trafilatura"
         text = "" if only_trafilatura else tidy(quick or quick_text(html)).strip()
@@ -102,12 +95,6 @@ def quick_text(html: str, *, comments: bool = False) -> str:
     It takes a tenth of trafilatura's time and holds more of the page.
     """
     text = str(extract_plain_text(html, True, main_content=True, alt_texts=False, comments=comments))
-    return INDENT.sub("", BULLET.sub("- ", text))
-
-
-def visible_text(html: str) -> str:
-    """Returns all visible text of a page, its menus, notices and footers too, with lists in trafilatura's form."""
-    text = str(extract_plain_text(html, True, main_content=False, alt_texts=False, skip_elements=HIDDEN))
     return INDENT.sub("", BULLET.sub("- ", text))
 
 
@@ -166,12 +153,10 @@ def main_or_quick_text(html: str, tree: Any, blocks: list[Block], quick: str, se
     except (TypeError, ValueError):  # control characters: lxml refuses them, and trafilatura gives the page up
         body, comments, length = (), (), 0
     is_short = length < options(settings).min_extracted_size
-    if (
-        is_short
-        and ARTICLE_BODY in html
-        and len(article := article_in_metadata(html, settings)) > max(length, quick_length)
-    ):
-        return article, "trafilatura"
+    if is_short and LINKED_DATA in html:
+        article = article_in_metadata(html, settings)
+        if len(article) > max(length, quick_length) and not holds(blocks, article):
+            return article, "trafilatura"
     if is_quick := length < SHORT * quick_length:
         texts = lines_of(quick)
     else:
@@ -184,7 +169,7 @@ def main_or_quick_text(html: str, tree: Any, blocks: list[Block], quick: str, se
 
 
 def article_in_metadata(html: str, settings: Extract) -> str:
-    """Returns the article that a page states in its metadata, for pages that scripts fill."""
+    """Returns the article that a page that scripts fill states in its metadata, else the text of its elements."""
     from trafilatura.baseline import baseline
     from trafilatura.utils import load_html
 

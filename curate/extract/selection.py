@@ -11,6 +11,7 @@ from curate.markup.blocks import Block
 
 SHORT_PIECE = 24  # characters; a shorter piece may stand in many places, so it is looked for nearby only
 NEARBY = 4_000  # characters
+CHUNK = 40  # characters of a long piece that is not found whole, as the extractor left something out of it
 COVERED = 0.5  # of a block's characters
 
 
@@ -54,8 +55,15 @@ def selected(blocks: list[Block], texts: Iterable[Iterable[str]]) -> list[bool]:
     page = Page(blocks)
     for runs in texts:
         parts = [part for run in runs if (part := bare(run))]
-        if not parts or page.cover("".join(parts)) or len(parts) == 1:
+        if not parts or page.cover("".join(parts)):
             continue
         for part in parts:
-            page.cover(part)
+            if not page.cover(part):
+                for start in range(0, len(part), CHUNK):
+                    page.cover(part[start : start + CHUNK])
     return page.selected()
+
+
+def holds(blocks: list[Block], text: str) -> bool:
+    """Returns True if the beginning of a text stands in the blocks."""
+    return bare(text)[:CHUNK] in "".join(bare(block.text) for block in blocks)

@@ -1,6 +1,8 @@
 """The main text: plain trafilatura's where that is asked for, the quick text where its main extractor finds little."""
 
 import logging
+import re
+from collections import Counter
 
 import pytest
 from trafilatura import extract as plainly
@@ -11,6 +13,7 @@ from curate.records import Page
 from curate.warc.reader import read_file
 from curate.web.encoding import decode
 
+WORD = re.compile(r"\w{2,}")
 SENTENCE = "The lighthouse keeper walked down to the harbour every morning to look at the boats and the gulls. "
 ARTICLE = (
     f"<html><head><title> The\n keeper </title></head><body><article><p>{SENTENCE * 5}</p></article></body></html>"
@@ -49,12 +52,17 @@ def test_with_its_own_fallback_it_is_plain_trafilatura_to_the_letter(pages, choi
         assert main_text(markup, url, settings).text == tidy(plainly(markup, url=url, **options) or "").strip(), url
 
 
-def test_the_main_extractor_s_text_is_trafilatura_s_where_neither_has_to_be_rescued(pages):
+def test_the_text_holds_the_words_of_trafilatura_s_main_extractor_on_real_pages(pages):
+    shares = []
     for url, markup in pages:
         mine = main_text(markup, url, Extract())
-        plain = plainly(markup, url=url, include_comments=False, fast=True)
-        if mine.extractor == "trafilatura" and len(mine.text) > 3000:  # from there on, trafilatura never tries again
-            assert mine.text == tidy(plain).strip(), url
+        plain = plainly(markup, url=url, include_comments=False, fast=True) or ""
+        if mine.extractor == "trafilatura" and len(plain) > 3000:  # from there on, trafilatura never tries again
+            mine_words, its_words = Counter(WORD.findall(mine.text)), Counter(WORD.findall(plain))
+            shares.append((mine_words & its_words).total() / its_words.total())
+    assert len(shares) > 20
+    assert min(shares) > 0.9
+    assert sum(shares) / len(shares) > 0.98
 
 
 def test_a_page_in_which_the_main_extractor_finds_nothing_gives_its_quick_text():
@@ -143,7 +151,7 @@ def test_the_visible_text_of_a_page_has_its_menus_and_footers_and_nothing_hidden
     main = main_text(page, "", Extract(extractor="visible"))
     assert main.text.split("\n") == [
         *("- Home", "- About", "", "The light", "", "The keeper walked to the harbour.", ""),
-        *("We use cookies.", "© The harbour"),
+        *("We use cookies.", "", "© The harbour"),
     ]
     assert (main.extractor, main.title) == ("visible", "Light")
     assert "cookies" not in main_text(page, "", Extract(extractor="resiliparse")).text

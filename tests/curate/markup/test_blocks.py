@@ -63,7 +63,8 @@ def test_lists_know_their_markers_and_their_depth():
 def test_headings_captions_terms_and_quotations_say_what_they_are():
     body = (
         "<h1>Title</h1><div><h3><span>Part</span></h3></div><dl><dt>Clapper<dd>iron</dl>"
-        "<figure><figcaption>The tower</figcaption></figure><blockquote><p>Ring it</p><blockquote>twice</blockquote></blockquote>"
+        "<figure><figcaption>The tower</figcaption></figure>"
+        "<blockquote><p>Ring it</p><blockquote>twice</blockquote></blockquote>"
     )
     assert [(block.kind, block.level, block.quotes, block.text) for block in blocks(body)] == [
         *(
