@@ -4,17 +4,26 @@ A block is a run of text that a browser sets on lines of its own. `blocks_of` wa
 The walk reads no attributes but those that change the text, as it meets every element of every page.
 """
 
+import re
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lxml.etree import Comment, Entity, ProcessingInstruction
 
-from curate.markup import inline
+from curate.markup import inline, mathematics, tables
+from curate.markup.code import code, may_be_code
 from curate.markup.inline import LINE_BREAK, collapsed
+from curate.markup.mathematics import formula, may_be_formula
 
 PARAGRAPH, HEADING, ITEM, TERM, CODE = "paragraph", "heading", "item", "term", "code"
-ROW, FORMULA, CAPTION = "row", "formula", "caption"
+ROW, FORMULA, CAPTION, PREFORMATTED = "row", "formula", "caption", "preformatted"
+UNSEEN = re.compile(  # classes of spans for screen readers and for editors
+    r"(?:^|\s)(?:sr-only|visually-?hidden|screen-reader-text|a11y-hidden|assistive-text|mw-editsection)(?=\s|$)"
+)
+HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
+ANCHOR = re.compile(r"\s*(?:[¶§#🔗∞]|\[?(?:edit|link|permalink)\]?)\s*")  # of a heading, beside its text
 NESTED = 20_000  # frames; libxml2 nests up to 2,048 elements, each of which takes up to four
 
 
@@ -171,17 +180,84 @@ class Walk:
         self.block(child)
         self.marker = ""
 
-    def code(self, child: Any) -> None:
+    def pre(self, child: Any) -> None:
         """Reads text whose white space counts."""
+        if not self.is_code(child):
+            self.block(child)
+
+    def inline_code(self, child: Any) -> None:
+        """Reads code inside a line, which some pages set as a block."""
+        if not self.is_code(child):
+            self.children(child)
+
+    def is_code(self, child: Any) -> bool:
+        """Reads an element that is code as a whole, and returns False for any other."""
+        made = code(child)
+        if made is None:
+            return False
         self.flush()
-        text = "".join(child.itertext()).strip("\n")
-        if text.strip():
-            self.blocks.append(Block(CODE, text, child, len(self.lists), self.marker, 0, self.quotes))
+        if made.text:
+            kind = PREFORMATTED if made.is_prose else CODE
+            depth, language = len(self.lists), made.language
+            self.blocks.append(Block(kind, made.text, child, depth, self.marker, 0, self.quotes, (), language))
             self.marker = ""
+        return True
 
     def table(self, child: Any) -> None:
-        """Reads a table: rows where it holds data, else what its cells hold, in order."""
-        self.block(child)
+        """Reads a table: code with its line numbers, rows where it holds data, else what its cells hold, in order."""
+        if self.is_code(child):
+            return
+        if not tables.is_data(child):
+            self.block(child)
+            return
+        self.flush()
+        if (title := child.find("caption")) is not None:
+            self.caption(title)
+        links = 0
+
+        def text_of(cell: Any) -> str:
+            nonlocal links
+            inside = Walk().of(cell)
+            links += sum(block.links for block in inside)
+            return "\n".join(block.text for block in inside)
+
+        rows = tables.rows(child, text_of)
+        share = links / max(1, sum(len(cell) for row in rows for cell in row))
+        for cells in rows:
+            text = " ".join(cell for cell in cells if cell)
+            self.blocks.append(
+                Block(ROW, text, child, len(self.lists), "", round(share * len(text)), self.quotes, tuple(cells))
+            )
+
+    def may_be_formula(self, child: Any) -> bool:
+        """Reads an element that stands for a formula, and returns False for any other."""
+        if not may_be_formula(child) or (made := formula(child)) is None:
+            return False
+        if made.latex and made.is_display:
+            self.flush()
+            text = f"$${made.latex}$$"
+            self.blocks.append(Block(FORMULA, text, child, len(self.lists), "", 0, self.quotes))
+        elif made.latex:
+            self.pieces.append(f"${made.latex}$")
+        return True
+
+    def formula(self, child: Any) -> None:
+        """Reads a formula, if it is one that can be read."""
+        self.may_be_formula(child)
+
+    def division(self, child: Any) -> None:
+        """Reads an element of its own lines that may be a formula or a highlighter's."""
+        if not (self.may_be_formula(child) or (may_be_code(child) and self.is_code(child))):
+            self.block(child)
+
+    def span(self, child: Any) -> None:
+        """Reads a span, which may be a formula, or for other eyes."""
+        if self.may_be_formula(child):
+            return
+        classes, style = child.get("class"), child.get("style")
+        if (classes and is_unseen(classes)) or (style and HIDDEN_STYLE.search(style)):
+            return
+        self.children(child)
 
     def link(self, child: Any) -> None:
         """Reads a link or a button, and counts its characters."""
@@ -192,6 +268,9 @@ class Walk:
         self.in_link -= 1
         if not self.in_link:
             inside = pieces[start:] if len(self.blocks) == blocks else pieces
+            if self.kind is HEADING and ANCHOR.fullmatch("".join(inside)):
+                del pieces[start:]
+                return
             self.links += len(collapsed("".join(inside)))
 
     def line_break(self, child: Any) -> None:
@@ -235,6 +314,12 @@ class Walk:
         """Leaves an element out."""
 
 
+@lru_cache(maxsize=1 << 16)
+def is_unseen(classes: str) -> bool:
+    """Returns True for the classes of a span that a browser does not show; cached, as a site has few classes."""
+    return UNSEEN.search(classes) is not None
+
+
 class Numbering:
     """The numbers of a list's items."""
 
@@ -266,12 +351,12 @@ def whole(value: str | None, default: int) -> int:
 
 
 LINES = (
-    "address article aside body center dd details dialog dir div fieldset figure footer form frameset header hgroup"
-    " html legend main menu nav noframes optgroup p search section summary tbody td tfoot th thead tr"
+    "address article aside body center dd details dialog dir fieldset footer form frameset header hgroup"
+    " html legend main menu nav noframes optgroup search section summary tbody td tfoot th thead tr"
 )
 UNREAD = (
-    "applet area audio base canvas datalist embed fencedframe frame head iframe img input link map meta noscript object"
-    " option param picture progress rp rt rtc script select source style svg template textarea title track video"
+    "applet area audio base canvas datalist embed fencedframe frame head iframe input link map meta noscript object"
+    " option param picture progress rp rt rtc select source style svg template textarea title track video"
 )
 ACTS: dict[Any, Callable[[Walk, Any], None]] = {
     **dict.fromkeys(LINES.split(), Walk.block),
@@ -279,7 +364,11 @@ ACTS: dict[Any, Callable[[Walk, Any], None]] = {
     **dict.fromkeys((Comment, ProcessingInstruction, Entity), Walk.skip),
     **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), Walk.heading),
     **dict.fromkeys(("ul", "ol", "dl"), Walk.list),
-    **dict.fromkeys(("pre", "listing", "xmp", "plaintext"), Walk.code),
+    **dict.fromkeys(("pre", "listing", "xmp", "plaintext"), Walk.pre),
+    **dict.fromkeys(("div", "p", "figure"), Walk.division),
+    **dict.fromkeys((*mathematics.TAGS, "img", "script"), Walk.formula),
+    "span": Walk.span,
+    "code": Walk.inline_code,
     **dict.fromkeys(("a", "button"), Walk.link),
     **dict.fromkeys(("figcaption", "caption"), Walk.caption),
     "li": Walk.item,

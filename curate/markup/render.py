@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterable
 
-from curate.markup.blocks import CODE, FORMULA, HEADING, ITEM, ROW, TERM, Block
+from curate.markup.blocks import CODE, FORMULA, HEADING, ITEM, PREFORMATTED, ROW, TERM, Block
 from curate.markup.inline import cleaned
 
 INDENT = "  "  # of a list in a list, per level
+RAW = (CODE, PREFORMATTED)
 BACKTICKS = re.compile(r"`+")
 
 
@@ -42,7 +43,7 @@ def joined(blocks: Iterable[Block], form: Callable[[Block, Block | None], str]) 
 
 def plain(block: Block, before: Block | None) -> str:
     """Returns the lines of a block as plain text."""
-    if block.kind is CODE:
+    if block.kind in RAW:
         return block.text
     if block.kind is ROW:
         return row(block)
@@ -60,6 +61,8 @@ def marked(block: Block, before: Block | None) -> str:
         longest = max(map(len, BACKTICKS.findall(block.text)), default=0)
         fence = "`" * max(3, longest + 1)
         lines = f"{fence}{block.language}\n{block.text}\n{fence}"
+    elif block.kind is PREFORMATTED:
+        lines = block.text
     else:
         lines = cleaned(block.text)
         if block.kind is HEADING:

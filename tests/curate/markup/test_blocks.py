@@ -34,7 +34,7 @@ def texts(body):
         ("<h2><time>1702</time></h2><p>Text</p>", ["1702", "Text"]),
         ("<script>var x</script><style>p {}</style><p>Text<select><option>a</select></p>", ["Text"]),
         ("<p>One<!-- not this --> two</p>", ["One two"]),
-        ("<table><tr><td>One<td>Two<tr><td><p>Three</table>", ["One", "Two", "Three"]),
+        ("<table role=none><tr><td>One<td>Two<tr><td><p>Three</table>", ["One", "Two", "Three"]),
         ("<p>می‌گویند</p>", ["می‌گویند"]),
     ],
 )
@@ -77,8 +77,36 @@ def test_headings_captions_terms_and_quotations_say_what_they_are():
     ]
 
 
+def test_a_table_of_data_gives_its_rows_and_one_that_lays_out_a_page_its_cells():
+    data = "<table><caption>Bells</caption><tr><th>Part<th>Made of<tr><td>Clapper<td><ul><li>iron<li>tin</ul></table>"
+    assert [(block.kind, block.text, block.cells) for block in blocks(data)] == [
+        ("caption", "Bells", ()),
+        ("row", "Part Made of", ("Part", "Made of")),
+        ("row", "Clapper iron; tin", ("Clapper", "iron; tin")),
+    ]
+    layout = f"<table><tr><td>Menu<td><p>{'The bell rang. ' * 30}</p><p>Twice.</p></table>"
+    assert [block.kind for block in blocks(layout)] == ["paragraph"] * 3
+
+
+def test_formulas_stand_once_inside_their_line_or_on_their_own():
+    inline = "<p>Where <math><mi>n</mi><mo>&gt;</mo><mn>2</mn></math> holds.</p>"
+    assert texts(inline) == ["Where $n > 2$ holds."]
+    display = "<p>We have <script type='math/tex; mode=display'>a = b</script> and so it rings.</p>"
+    assert [(block.kind, block.text) for block in blocks(display)] == [
+        ("paragraph", "We have"),
+        ("formula", "$$a = b$$"),
+        ("paragraph", "and so it rings."),
+    ]
+
+
+def test_a_heading_has_no_anchor_and_no_words_for_screen_readers():
+    assert texts("<h2>Bells<a href='#bells'>¶</a></h2><h2><span class='sr-only'>Link to</span>Ropes</h2>") == [
+        *("Bells", "Ropes"),
+    ]
+
+
 def test_code_stays_as_it_stands():
-    code = "def ring(n):\n\n    for i in range(n):\n\tprint(  i  )   "
+    code = "def ring(n):\n\n    for i in range(n):\n\tprint(  i  )"
     [before, block, after] = blocks(f"<p>Run<pre><code>\n{code}\n</code></pre>It rings.")
     assert (before.text, block.text, after.text) == ("Run", code, "It rings.")
     assert block.kind == "code"
