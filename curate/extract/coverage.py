@@ -59,12 +59,22 @@ def completed(blocks: list[Block], selected: list[bool]) -> list[bool]:
     if not places:
         return selected
     chosen = list(selected)
+    with_rows(blocks, chosen)
     for before, after in pairwise(places):
         for place in range(before + 1, after):
             chosen[place] = page.is_text(blocks[place])
     page.add_lead(chosen, places[0])
     page.add_rest(chosen, places[-1])
     return [is_kept and not is_stock(block) for block, is_kept in zip(blocks, chosen, strict=True)]
+
+
+def with_rows(blocks: list[Block], chosen: list[bool]) -> None:
+    """Chooses all rows of a table of which one is chosen."""
+    tables = {block.element for block, is_chosen in zip(blocks, chosen, strict=True) if is_chosen and block.kind is ROW}
+    if tables:
+        for place, block in enumerate(blocks):
+            if block.kind is ROW and block.element in tables:
+                chosen[place] = True
 
 
 def rescued(blocks: list[Block], chosen: list[bool]) -> list[bool]:

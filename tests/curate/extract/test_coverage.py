@@ -54,6 +54,16 @@ def test_furniture_among_selected_blocks_is_not(furniture):
     assert kept(f"<p>{SENTENCE}</p>{furniture}<p>{THIRD}</p>", SENTENCE, THIRD) == [SENTENCE, THIRD]
 
 
+def test_of_a_table_all_rows_are_kept_or_none():
+    table = "<table><tr><th>Part<th>Made of<tr><td>Bell<td>tin<tr><td>Rope<td>hemp</table>"
+    assert kept(f"<p>{SENTENCE}</p>{table}", SENTENCE, "Bell tin") == [
+        SENTENCE,
+        "Part Made of",
+        "Bell tin",
+        "Rope hemp",
+    ]
+
+
 def test_an_element_around_selected_blocks_is_no_furniture_whatever_its_class():
     body = f"<div class='has-sidebar'><p>{SENTENCE}</p><p>{OTHER}</p><p>{THIRD}</p></div>"
     assert kept(body, SENTENCE, THIRD) == [SENTENCE, OTHER, THIRD]
