@@ -23,6 +23,7 @@ UNSEEN = re.compile(  # classes of spans for screen readers and for editors
     r"(?:^|\s)(?:sr-only|visually-?hidden|screen-reader-text|a11y-hidden|assistive-text|mw-editsection)(?=\s|$)"
 )
 HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
+INLINE_STYLE = re.compile(r"(?i)display\s*:\s*(?:-webkit-)?inline")
 ANCHOR = re.compile(r"\s*(?:[¶§#🔗∞]|\[?(?:edit|link|permalink)\]?)\s*")  # of a heading, beside its text
 NESTED = 20_000  # frames; libxml2 nests up to 2,048 elements, each of which takes up to four
 
@@ -60,6 +61,7 @@ class Walk:
     __slots__ = (
         "blocks",
         "element",
+        "in_line",
         "in_link",
         "items",
         "kind",
@@ -81,6 +83,7 @@ class Walk:
         self.marker = ""  # of an item whose first block has not come yet
         self.links = 0  # characters
         self.in_link = 0
+        self.in_line = 0  # elements that a style sets inside a line, around what is read
         self.quotes = 0
 
     def of(self, tree: Any) -> list[Block]:
@@ -246,8 +249,15 @@ class Walk:
         self.may_be_formula(child)
 
     def division(self, child: Any) -> None:
-        """Reads an element of its own lines that may be a formula or a highlighter's."""
-        if not (self.may_be_formula(child) or (may_be_code(child) and self.is_code(child))):
+        """Reads an element of its own lines, unless a style sets it in a line; it may be a formula or code."""
+        if self.may_be_formula(child) or (may_be_code(child) and self.is_code(child)):
+            return
+        style = child.get("style")
+        if self.in_line or (style and INLINE_STYLE.search(style)):
+            self.in_line += 1
+            self.children(child)
+            self.in_line -= 1
+        else:
             self.block(child)
 
     def span(self, child: Any) -> None:

@@ -35,6 +35,8 @@ def texts(body):
         ("<script>var x</script><style>p {}</style><p>Text<select><option>a</select></p>", ["Text"]),
         ("<p>One<!-- not this --> two</p>", ["One two"]),
         ("<table role=none><tr><td>One<td>Two<tr><td><p>Three</table>", ["One", "Two", "Three"]),
+        ("<p>One<div style='display: inline-block'><div>two</div></div> three</p>", ["One", "two three"]),
+        ("<div>A <div style='display:inline'><div></div></div>line</div>", ["A line"]),
         ("<p>می‌گویند</p>", ["می‌گویند"]),
     ],
 )
