@@ -30,6 +30,7 @@ from curate.tokens.config import Pack, Tokenize, is_tokenizer_file
 
 PATH_KEYS: tuple[tuple[str, ...], ...] = (  # the settings that may hold a path, beside the inputs of sources
     ("commoncrawl",),
+    ("dedup", "index"),
     ("extract", "quality_model"),
     ("score", "model"),
     ("score", "positive"),
@@ -265,8 +266,8 @@ def _without_languages(rules: Filter) -> Filter:
 
 
 def _is_name(keys: tuple[str, ...], value: Any) -> bool:
-    """Returns True where the value is no path: the default model, no weights, or one of tiktoken's encodings."""
-    if (*keys, value) in (("score", "model", "default"), ("train", "init", "")):
+    """Returns True where the value is no path: the default model, no weights, no index, an encoding of tiktoken."""
+    if (*keys, value) in (("score", "model", "default"), ("train", "init", ""), ("dedup", "index", "")):
         return True
     return keys == ("tokenize", "encoding") and isinstance(value, str) and not is_tokenizer_file(value)
 

@@ -155,7 +155,9 @@ def close(_words: tuple[bytes, Iterable[bytes]], out: str, stage: str) -> str:
     """Writes a stage's record, unless the stage is done; returns the out folder."""
     folder = storage.path(out)
     plan = load_plan(stage_folder(folder, stage))
-    kept_some(done(plan) or close_stage(plan), folder)
+    record = kept_some(done(plan) or close_stage(plan), folder)
+    if finish := getattr(wiring(stage), "finish", None):
+        finish(plan, record)
     return out
 
 

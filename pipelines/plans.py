@@ -130,7 +130,9 @@ def check_apart(recipe: Recipe, out: Path) -> None:
 
 
 def beside_inputs(stage: str, recipe: Recipe) -> list[str]:
-    """Returns the files that a stage reads beside its inputs: models, tokenizers and evaluation sets."""
+    """Returns what a stage reads beside its inputs: models, tokenizers, evaluation sets, an index of documents."""
+    if stage == "dedup" and recipe.dedup.index:
+        return [recipe.dedup.index]
     if stage == "score" and (score := recipe.score):
         model = [score.model] if score.model and not score.is_default else []
         return [*model, *score.positive, *score.negative]

@@ -79,4 +79,7 @@ def run_stage(stage: str, recipe: Recipe, folder: Path, given: Given, engine: En
         prepare(recipe, folder, given, engine)
     with engine.progress.doing(f"planning {stage}"):
         plan = module.plan(recipe, folder, given)
-    return execute(plan, engine)
+    record = execute(plan, engine)
+    if (finish := getattr(module, "finish", None)) and (line := finish(plan, record)):
+        engine.progress.say(line)
+    return record

@@ -39,6 +39,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "curate/inputs": ("curate/storage", "curate/stage", "curate/commoncrawl", "curate/web/encoding.py"),
     "curate/crawl": ("curate/storage", "curate/stage", "curate/inputs", "curate/web", "curate/warc"),
     "curate/dedup": ("curate/text", "curate/storage", "curate/stage", "curate/inputs", "curate/web/urls.py"),
+    "curate/dedup/index": ("curate/storage", "curate/stage", "curate/dedup"),
     "curate/links": ("curate/storage", "curate/stage", "curate/inputs", "curate/web", "curate/warc"),
     "curate/quality": ("curate/text", "curate/storage", "curate/stage", "curate/inputs"),
     "curate/extract": (
@@ -75,6 +76,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("curate/storage", "curate/stage", "curate/inputs", "curate/commoncrawl", "curate/links", "curate/crawl"),
         *("curate/extract", "filters", "curate/dedup", "curate/quality", "curate/tokens", RECIPE, "pipelines/engines"),
     ),
+    "pipelines/stages/duplicates": (
+        *("curate/storage", "curate/stage", "curate/inputs", "curate/dedup", "curate/dedup/index"),
+        *(RECIPE, "pipelines/engines", "pipelines/stages"),
+    ),
     "pipelines/stages/decontaminate": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/decontaminate"),
         *(RECIPE, "pipelines/engines", "pipelines/stages"),
@@ -109,6 +114,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
             "curate/scaling",
             "curate/ablation",
             "curate/dataset",
+            "curate/dedup/index",
             "curate/inspection",
             "curate/planting",
             RECIPE,

@@ -1,5 +1,6 @@
-"""The commands inspect, status, verify, why, trace and report, which read an output; report alone writes a file."""
+"""The commands inspect, status, verify, why, trace, report and index, which read; report and index -o write."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,9 +10,9 @@ from rich.text import Text
 from curate.cli import tables
 from curate.cli.app import LOOK, console, print_json
 from curate.cli.extras import need
-from curate.cli.options import Json, Output
+from curate.cli.options import Json, Output, any_path, local_path, readable_path
 from curate.console import plain, say
-from curate.errors import UserError
+from curate.errors import SettingsError, UserError
 
 STYLES = {"-": "red", "+": "green", "…": "dim"}  # of what differs between two texts
 MOST = 20  # passages that are printed
@@ -149,3 +150,38 @@ def report(out: Output) -> None:
     from curate.inspection import report
 
     say(console, f"report: {report.write(out)}")
+
+
+@commands.command("index", rich_help_panel=LOOK)
+def index_(
+    first: Annotated[
+        Path, typer.Argument(metavar="DIR", parser=readable_path, help="The index of curate dedup --index.")
+    ],
+    second: Annotated[
+        Path | None,
+        typer.Argument(metavar="OTHER", parser=any_path, help="An index to put behind it.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="NEW", parser=local_path, help="Where both are one.", show_default=False),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Compare every file with its digest.")] = False,
+    json: Json = False,
+) -> None:
+    """Print what an index of dedup holds; or make one index of two: DIR OTHER -o NEW."""
+    from curate.dedup.index import overview
+
+    if (second is None) != (out is None):
+        raise SettingsError("two indexes are made one by curate index DIR OTHER -o NEW; give all three")
+    merged = overview.merge(first, second, out) if second and out else None
+    faults = list(overview.faults(first)) if check else []
+    table = overview.summary(out or first)
+    if merged:
+        table |= {"texts_in_both": merged.texts, "addresses_in_both": merged.addresses}
+    if json:
+        print_json(table | ({"faults": faults} if check else {}))
+    else:
+        for line in (*overview.lines(table), *faults):
+            say(console, line)
+    if faults:
+        raise typer.Exit(1)

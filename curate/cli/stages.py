@@ -1,6 +1,6 @@
 """Defines one verb for each kind of stage, except the first halves gather, sign and rate.
 
-The table of kinds names the verbs; `crawl` and `links` have options of their own, the others are alike.
+The table of kinds names the verbs; `crawl`, `dedup` and `links` have options of their own, the others are alike.
 """
 
 from collections.abc import Callable
@@ -118,6 +118,44 @@ def _crawl(
     _run("crawl", inputs, out, target, recipe, assignments, source, strict=strict, json=json)
 
 
+def _dedup(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT…", help=INPUTS["documents"])],
+    out: Out,
+    target: "EngineOptions",
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Compare with what earlier runs have kept, and add what this one keeps.",
+            show_default=False,
+        ),
+    ] = None,
+    recipe: RecipeOption = None,
+    set_: Set = [],
+    retry_failed: RetryFailed = False,
+    source: Source = "web",
+    replace: Replace = False,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Runs `dedup`, whose own option is the setting dedup.index and wins over --set."""
+    assignments = [*set_, *([f"dedup.index={_toml_text(index)}"] if index else [])]
+    _run(
+        "dedup",
+        inputs,
+        out,
+        target,
+        recipe,
+        assignments,
+        source,
+        strict=strict,
+        json=json,
+        retry_failed=retry_failed,
+        may_replace=replace,
+    )
+    exit_by_failures(out)
+
+
 def _links(
     inputs: Annotated[
         list[str],
@@ -208,7 +246,7 @@ def _toml_text(text: str) -> str:
     return dumps(text)
 
 
-OWN_OPTIONS: dict[str, Callable[..., None]] = {"crawl": _crawl, "links": _links}
+OWN_OPTIONS: dict[str, Callable[..., None]] = {"crawl": _crawl, "dedup": _dedup, "links": _links}
 # The order of the help: a recipe's stages, then the others by name. A first half is run by its stage's verb.
 VERBS = (*kinds.STAGES, *sorted(kinds.KINDS.keys() - kinds.WHOLES.keys() - set(kinds.STAGES)))
 

@@ -53,11 +53,11 @@ class Layout:
         return self.keys_end + self.node
 
 
-def layout(rules: Dedup, documents: int) -> Layout:
-    """Returns the layout for this many documents."""
+def layout(rules: Dedup, documents: int, padding: int = 0) -> Layout:
+    """Returns the layout for this many documents; padding: bytes by which nodes are wider, where there is an index."""
     bands = rules.bands if rules.near else 0
     return Layout(
-        node=PLAIN + RANK * len(rules.criteria),
+        node=PLAIN + RANK * len(rules.criteria) + padding,
         bands=bands,
         exact=rules.exact,
         texts=max(LEAST, documents // TEXTS),
@@ -73,7 +73,8 @@ def layout_of(folder: str) -> Layout:
 @lru_cache(maxsize=4)
 def _layout_of(folder: str, _key: str) -> Layout:
     plan = load_plan(storage.path(folder))
-    return layout(plan.built(Dedup, "dedup"), signatures.documents(plan)[0])
+    padding = plan.settings["index"]["padding"] if "index" in plan.settings else 0
+    return layout(plan.built(Dedup, "dedup"), signatures.documents(plan)[0], padding)
 
 
 def texts(number: int, folder: str, lost: Container[int] = ()) -> Iterator[Pair]:

@@ -32,6 +32,7 @@ class Dedup:
     priority: tuple[str, ...] = ()  # sources whose documents are kept first; the others follow in the recipe's order
     keep: tuple[str, ...] = ("hash",)  # of one source, whose documents are kept: see KEEP
     rounds: int = 6  # rounds that join pairs to clusters (Kiveris et al. 2014); too few leave some duplicates in
+    index: str = ""  # a folder that holds what earlier runs kept: new documents are compared with it and added to it
     max_removed: Mapping[str, float] = field(default_factory=dict)  # by source: a share that warns when more is removed
     max_removed_of_host: float = 1.0  # the same for each host, over all sources; 1 never warns
     host_removed: int = 100  # documents that a host has lost at least where it is named

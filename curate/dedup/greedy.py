@@ -24,17 +24,18 @@ class Undecided(Protocol):
         """Returns the others that stay."""
 
 
-def winners(undecided: Undecided, count: int, limit: float) -> tuple[npt.NDArray[np.intp], Shares]:
+def winners(undecided: Undecided, count: int, limit: float, settled: int = 0) -> tuple[npt.NDArray[np.intp], Shares]:
     """Returns for each of `count` documents the number of the document that it gives way to, and their similarity.
 
     A document that is kept gives way to itself. Of several kept documents it gives way to the first.
+    settled: how many documents, the first ones, are kept whatever they resemble.
     """
     winner, similarity = np.arange(count), np.ones(count)
     rest = np.arange(count)
     while len(rest) > 1:
         first, rest = rest[0], rest[1:]
         shares = undecided.similarities()
-        goes = shares >= limit
+        goes = (shares >= limit) & (rest >= settled)
         winner[rest[goes]], similarity[rest[goes]] = first, shares[goes]
         rest, undecided = rest[~goes], undecided.without_first(~goes)
     return winner, similarity

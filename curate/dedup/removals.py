@@ -89,8 +89,12 @@ def worst(losses: Iterable[Loss]) -> list[Loss]:
 def draws(made: Pair, folder: str) -> Pair:
     """Returns (one key for all, the number of near removals of a part and those of them with the least hashes)."""
     plan, part = load_plan(storage.path(folder)), int.from_bytes(made[1])
-    names = ("id", "kind", "winner", "similarity")
-    near = [(row, values) for row, values in enumerate(_decisions(plan, part, *names)) if values["kind"] == "near"]
+    names = ["id", "kind", "winner", "similarity", *(["winner_generation"] if "index" in plan.settings else [])]
+    near = [
+        (row, values)
+        for row, values in enumerate(_decisions(plan, part, *names))
+        if values["kind"] == "near" and not values.get("winner_generation")  # the text of one of an index is away
+    ]
     packed = (
         DRAW.pack(keyed_hash(SEED, "removal", one["id"]), one["id"], one["winner"], part, row, one["similarity"])
         for row, one in near

@@ -128,7 +128,7 @@ def entries(plan: Plan, number: int, settings: Dedup) -> Iterator[tuple[bytes, N
 
     A document without a signature has no keys.
     """
-    rows = _nodes(plan, number, settings, "text_hash")
+    rows = with_nodes(plan, number, settings, "text_hash")
     while batch := list(islice(rows, BATCH_ROWS)):
         signed = np.frombuffer(b"".join(row["signature"] or b"" for _, row in batch), "<u4")
         values = signed.reshape(-1, settings.bands * settings.rows)
@@ -142,19 +142,21 @@ def entries(plan: Plan, number: int, settings: Dedup) -> Iterator[tuple[bytes, N
 
 def addresses(plan: Plan, number: int) -> Iterator[tuple[bytes | None, datetime | None, Node]]:
     """Yields the key of the address, the time and the node of each document of a part."""
-    for node, row in _nodes(plan, number, plan.built(Dedup, "dedup"), "url_key", "timestamp"):
+    for node, row in with_nodes(plan, number, plan.built(Dedup, "dedup"), "url_key", "timestamp"):
         yield row["url_key"], row["timestamp"], node
 
 
-def _nodes(plan: Plan, number: int, settings: Dedup, *own: str) -> Iterator[tuple[Node, dict[str, Any]]]:
+def with_nodes(plan: Plan, number: int, settings: Dedup, *own: str) -> Iterator[tuple[Node, dict[str, Any]]]:
     """Yields the node of each document of a part, and its row with these columns and those that a node is made of."""
     priorities = {name: priority for priority, name in enumerate(plan.settings["sources"])}
     columns = list({"id", "source", "signature", *own, *(RANKED_BY[name] for name in settings.criteria)})
+    index = plan.settings.get("index")
+    above, padding = (1, bytes(index["padding"])) if index else (0, b"")  # priority 0 is that of the index's documents
     with opened_part(_part_path(plan, number)) as source, pq.ParquetFile(source) as file:
         rows = (row for batch in file.iter_batches(BATCH_ROWS, columns=columns) for row in batch.to_pylist())
         for row_number, row in enumerate(rows):
-            priority = min(priorities.get(row["source"], 255), 255)
-            rank = b"".join(rank_of(row, name).to_bytes(RANK) for name in settings.criteria)
+            priority = min(above + priorities.get(row["source"], 255), 255)
+            rank = b"".join(rank_of(row, name).to_bytes(RANK) for name in settings.criteria) + padding
             sketch = int.from_bytes(row["signature"][:4], "little") if row["signature"] else 0
             yield make_node(priority, row["id"], number, row_number, rank=rank, sketch=sketch), row
 

@@ -114,6 +114,7 @@ KINDS = {
         ),
         Kind(
             name="dedup",
+            module="duplicates.dedup",
             summary="Documents to decisions: exact text, then MinHash-LSH.",
             folder="dedup",
             takes="documents",

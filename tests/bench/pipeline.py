@@ -82,7 +82,7 @@ def dedup_loop(plan):
     from curate.dedup import candidates, decisions
     from curate.dedup.clusters import components
     from curate.dedup.config import Dedup
-    from curate.pipelines.stages import dedup
+    from curate.pipelines.stages.duplicates import dedup
     from curate.stage.record import close_stage, open_stage
 
     open_stage(plan)

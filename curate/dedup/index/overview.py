@@ -1,0 +1,158 @@
+"""What an index holds, its files against their digests, and two indexes made one."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from curate import storage
+from curate.dedup.index.generations import RECORD, Generation, Index, read_generation, read_index, unfinished
+from curate.dedup.index.publishing import write_generation
+from curate.errors import SettingsError
+from curate.storage import overlap
+from curate.storage.writing import sha256_of
+
+KINDS = ("documents", "bands", "texts", "urls", "clusters")  # of files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What two indexes that were made one have in common."""
+
+    index: Index
+    texts: int  # texts that both hold, by their hashes
+    addresses: int  # addresses that both hold
+
+
+def opened(path: Path) -> Index:
+    """Reads an index that is there; SettingsError where there is none."""
+    index = read_index(path)
+    if not index.generations:
+        raise SettingsError(f"{path}: not an index of dedup (it holds no generation)")
+    return index
+
+
+def summary(path: Path) -> dict[str, Any]:
+    """Returns what an index holds, as a table."""
+    index = opened(path)
+    return {
+        "index": storage.uri(storage.absolute(path)),
+        "settings": dict(index.generations[0].settings),
+        "generations": [_generation(generation) for generation in index.generations],
+        "unfinished": unfinished(path),
+    }
+
+
+def _generation(generation: Generation) -> dict[str, Any]:
+    sizes = {kind: sum(file["bytes"] for file in _files(generation, kind)) for kind in KINDS}
+    return {
+        "number": generation.number,
+        "name": generation.folder.name,
+        "documents": generation.counts["documents"],
+        "kept": generation.counts["kept"],
+        "sources": dict(generation.sources),
+        "bytes": generation.bytes,
+        "bytes_by_kind": {kind: size for kind, size in sizes.items() if size},
+    }
+
+
+def _files(generation: Generation, kind: str) -> list[Any]:
+    return [file for name, file in generation.files.items() if name.startswith(f"{kind}-")]
+
+
+def lines(table: dict[str, Any]) -> Iterator[str]:
+    """Yields a summary in lines."""
+    rules = ", ".join(f"{name} = {value}" for name, value in table["settings"].items())
+    yield f"settings: {rules}"
+    for row in table["generations"]:
+        sources = ", ".join(f"{name} {count:,}" for name, count in row["sources"].items() if count)
+        yield (
+            f"generation {row['number']}: {row['kept']:,} of {row['documents']:,} documents kept"
+            f"{f' ({sources})' if sources else ''}, {row['bytes']:,} bytes"
+        )
+    if "texts_in_both" in table:
+        yield f"in both: {table['texts_in_both']:,} texts, {table['addresses_in_both']:,} addresses; both copies stay"
+    for name in table["unfinished"]:
+        yield f"unfinished: {name} is the rest of an addition that was stopped; the same command ends it"
+
+
+def faults(path: Path) -> Iterator[str]:
+    """Yields a line for each file of an index that is not as it was written."""
+    for generation in opened(path).generations:
+        for name, file in generation.files.items():
+            if sha256_of(generation.folder / name) != file["sha256"]:
+                yield f"{generation.folder / name}: another sha256 than recorded; restore it"
+
+
+def merge(first: Path, second: Path, target: Path) -> Merged:
+    """Makes one index of two: the generations of the first, then those of the second, in a new folder.
+
+    Nothing of either is removed; what both hold is counted. SettingsError, before any work, where they do not fit.
+    """
+    indexes = opened(first), opened(second)
+    _check(indexes, target)
+    work = storage.draft(target)
+    try:
+        before = ""
+        for number, generation in enumerate((*indexes[0].generations, *indexes[1].generations), start=1):
+            behind = number > len(indexes[0].generations)
+            shift = generation.shift + (len(indexes[0].generations) if behind else 0)
+            folder = work / f"{number:05d}-{generation.addition[:16]}"
+            _copy(generation, folder)
+            write_generation(replace(generation, number=number, before=before, shift=shift, folder=folder))
+            before = read_generation(folder, (folder / RECORD).read_bytes()).digest
+        if target.is_dir():
+            target.rmdir()
+        work.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Merged(
+        index=read_index(target),
+        texts=sum(1 for _ in _common(*indexes, "texts")),
+        addresses=sum(1 for _ in _common(*indexes, "urls")),
+    )
+
+
+def _check(indexes: tuple[Index, Index], target: Path) -> None:
+    first, second = indexes
+    for index in indexes:
+        if storage.is_remote(index.path) or storage.is_remote(target):
+            raise SettingsError(f"{index.path}: indexes are merged on this machine; copy them here first")
+        overlap.check_apart(index.path, target)
+    if storage.names(target):
+        raise SettingsError(f"{target}: is there already; name a new folder")
+    for name, value in first.generations[0].settings.items():
+        if second.generations[0].settings.get(name) != value:
+            other = second.generations[0].settings.get(name)
+            raise SettingsError(
+                f"{second.path}: made with dedup.{name} = {other}, {first.path} with {value}; they cannot be one"
+            )
+    if first.generations[0].probe != second.generations[0].probe:
+        raise SettingsError(f"{second.path}: hashes texts otherwise than {first.path}; they cannot be one")
+    for generation in second.generations:
+        if own := first.of(generation.addition):
+            raise SettingsError(
+                f"{second.path}: generation {generation.number} is generation {own.number} of {first.path} too"
+            )
+
+
+def _copy(generation: Generation, folder: Path) -> None:
+    """Copies the files of a generation; SettingsError where one is not as it was written."""
+    folder.mkdir(parents=True)
+    for name, file in generation.files.items():
+        shutil.copyfile(generation.folder / name, folder / name)
+        if sha256_of(folder / name) != file["sha256"]:
+            raise SettingsError(f"{generation.folder / name}: another sha256 than recorded; restore it")
+
+
+def _common(first: Index, second: Index, kind: str) -> Iterator[bytes]:
+    """Yields the keys of a kind that both indexes hold; it reads a row group of the second at a time."""
+    for generation in second.generations:
+        for name in generation.files:
+            if name.startswith(f"{kind}-"):
+                with pq.ParquetFile(generation.folder / name) as file:
+                    for batch in file.iter_batches(columns=["key"]):
+                        yield from first.first(kind, batch["key"].to_pylist())

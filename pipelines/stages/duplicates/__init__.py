@@ -1,0 +1,1 @@
+"""What the stage dedup is wired of, with an index and without."""
