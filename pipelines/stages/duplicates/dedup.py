@@ -181,9 +181,10 @@ def is_whole(plan: Plan) -> bool:
 def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:
     """Signs every part, then checks that the shuffle fits into memory, unless the stage is done."""
     whole = plan(recipe, folder, given)
-    if done(whole) and is_whole(whole):
-        return
-    (folder / "stage.json").unlink(missing_ok=True)  # a stage whose documents are to be added again is no longer done
+    if done(whole):
+        if is_whole(whole):
+            return
+        (folder / "stage.json").unlink()  # its documents are to be added to the index again
     inside = folder / KINDS["sign"].folder
     execute(sign.plan(recipe, inside, replace(given, items=rebase_items(given.items, folder, inside))), engine)
     estimate.check(whole, engine.target, cpu_seconds(whole, whole.pending()))

@@ -188,3 +188,30 @@ def test_windows_that_slide_over_a_text_go_only_where_a_kept_one_is_similar(limi
     assert numbers.tolist() == plain(documents, limit)
     assert similarities.min() >= limit
     assert 5 < len(set(numbers.tolist())) < 60
+
+
+LAW_LIMIT = 0.5
+
+
+@given(
+    old=st.lists(st.sets(st.integers(0, 11), min_size=1, max_size=6), max_size=8),
+    new=st.lists(st.sets(st.integers(0, 11), min_size=1, max_size=6), min_size=1, max_size=8),
+)
+def test_new_documents_against_the_kept_old_ones_lose_as_they_do_against_all(old, new):
+    """Removed old documents need not be there, and kept ones give way to nobody, since they were compared before."""
+    everything = decided([*old, *new], 0)
+    stay = [place for place in range(len(old)) if everything[place] == place]
+    against = decided([*(old[place] for place in stay), *new], len(stay))
+    names = [*stay, *range(len(old), len(old) + len(new))]
+    assert [names[winner] for winner in against] == [everything[name] for name in names]
+
+
+def test_settled_documents_stay_though_they_resemble_each_other():
+    assert decided([{1, 2}, {1, 2}, {1, 2}], 2) == [0, 1, 0]
+    assert decided([{1, 2}, {1, 2}, {1, 2}], 0) == [0, 0, 0]
+
+
+def decided(sets: list[set[int]], settled: int) -> list[int]:
+    """The number of the document that each gives way to."""
+    shingles = ShingleSets.of([np.array(sorted(one), dtype=np.uint32) for one in sets])
+    return winners(shingles, len(sets), LAW_LIMIT, settled)[0].tolist()
