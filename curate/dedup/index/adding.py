@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curate import storage
 from curate.dedup import minhash, signatures, urls
 from curate.dedup.candidates import Grouped, Pair
 from curate.dedup.decisions import DECISIONS, Outcome, columns_of, rejection_of
@@ -104,11 +105,18 @@ def write_decisions(job: Job, item: Item, verdicts: Verdicts, part: PartWriter) 
         part.reject(rejection)
 
 
+def repeated(job: Job, item: Item, verdicts: Verdicts) -> int:
+    """Returns how many documents of a part lost to themselves: the index holds a document of the same id."""
+    signed = signatures.read_part(job.plan, item.number)
+    return sum(loss.winner == signed.value("id", row) for row, loss in verdicts.beaten.items())
+
+
 def _beaten(signed: SignaturePart, row: int, loss: Beaten, job: Job) -> tuple[Rejection, Row]:
     """Returns the rejection of a row that lost to a document of the index, and the columns of its decision."""
     limit = job.rules.similarity if loss.kind == "near" else None
     what = "capture of the same address as" if loss.kind == "url" else "duplicate of"
-    where = f"{loss.url}, source {loss.source}, in generation {loss.generation} of the index {job.index.path}"
+    index = f"generation {loss.generation} of the index {job.index.path}, without its text"
+    where = f"{loss.url}, source {loss.source}, in {index}"
     rejection = Rejection.of(
         Reason(f"dedup.{loss.kind}", loss.similarity, limit, f"{what} {loss.winner.hex()} ({where})"),
         id=signed.value("id", row),
@@ -200,4 +208,6 @@ def write_clusters(group: Grouped, folder: str) -> Iterator[Pair]:
 def write_list(group: Grouped, folder: str) -> None:
     """Writes the list of the files of a new generation, with what is said of them, for the record to come."""
     entries = sorted((json.loads(text) for text in {*group[1]} if text), key=lambda entry: str(entry["name"]))
-    write_json(job_of(folder).folder / FILES, entries)
+    path = job_of(folder).folder / FILES
+    storage.make_folder(path.parent)  # which holds nothing else where no document is new
+    write_json(path, entries)

@@ -192,7 +192,7 @@ def check_settings(index: Index, rules: Dedup) -> None:
         for name, value in own.items():
             if (stored := generation.settings.get(name)) != value:
                 raise SettingsError(
-                    f"{index.path}: made with dedup.{name} = {_shown(stored)}, this run has {_shown(value)}; "
+                    f"{index.path}: made with dedup.{name} = {shown(stored)}, this run has {shown(value)}; "
                     "set it as there, or name another index"
                 )
         if generation.probe != probe(rules):
@@ -202,5 +202,6 @@ def check_settings(index: Index, rules: Dedup) -> None:
             )
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Returns the value of a setting as TOML has it."""
     return f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)

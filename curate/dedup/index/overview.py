@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.dedup.index.generations import RECORD, Generation, Index, read_generation, read_index, unfinished
+from curate.dedup.index.generations import RECORD, Generation, Index, read_generation, read_index, shown, unfinished
 from curate.dedup.index.publishing import write_generation
 from curate.errors import SettingsError
 from curate.storage import overlap
@@ -65,7 +65,7 @@ def _files(generation: Generation, kind: str) -> list[Any]:
 
 def lines(table: dict[str, Any]) -> Iterator[str]:
     """Yields a summary in lines."""
-    rules = ", ".join(f"{name} = {value}" for name, value in table["settings"].items())
+    rules = ", ".join(f"{name} = {shown(value)}" for name, value in table["settings"].items())
     yield f"settings: {rules}"
     for row in table["generations"]:
         sources = ", ".join(f"{name} {count:,}" for name, count in row["sources"].items() if count)
@@ -126,10 +126,9 @@ def _check(indexes: tuple[Index, Index], target: Path) -> None:
         raise SettingsError(f"{target}: is there already; name a new folder")
     for name, value in first.generations[0].settings.items():
         if second.generations[0].settings.get(name) != value:
-            other = second.generations[0].settings.get(name)
-            raise SettingsError(
-                f"{second.path}: made with dedup.{name} = {other}, {first.path} with {value}; they cannot be one"
-            )
+            other = shown(second.generations[0].settings.get(name))
+            here = f"{first.path} with {shown(value)}"
+            raise SettingsError(f"{second.path}: made with dedup.{name} = {other}, {here}; they cannot be one")
     if first.generations[0].probe != second.generations[0].probe:
         raise SettingsError(f"{second.path}: hashes texts otherwise than {first.path}; they cannot be one")
     for generation in second.generations:

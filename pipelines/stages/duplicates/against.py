@@ -219,6 +219,7 @@ def decide(group: Grouped, folder: str) -> Iterator[Pair]:
         for name, number in counted(verdicts.outcome).items():
             part.note(name, number)
         part.note("lost to the index", len(verdicts.beaten))
+        part.note("in the index already", adding.repeated(job, item, verdicts))
         adding.write_decisions(job, item, verdicts, part)
     yield from adding.write_documents(job, item, verdicts)
     yield made(item.number)

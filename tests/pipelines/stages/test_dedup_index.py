@@ -17,6 +17,7 @@ from curate.inspection import history, verify
 from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions
+from curate.stage.record import read_stage
 
 pytestmark = pytest.mark.processes
 WORDS = [f"{first}{last}" for first in ("ba", "do", "ki", "lu", "me", "no", "ra", "su") for last in "bdfgklmnprst"]
@@ -114,7 +115,7 @@ def test_a_loss_against_the_index_names_address_source_and_generation_of_the_kep
 def test_why_names_the_document_of_the_index(runs):
     row = next(row for row in runs.added["c"] if row["winner_generation"] == 2)
     lines = [history.line(verdict) for verdict in history.of(runs.folder / "c" / "out", row["id"].hex())]
-    where = f"({row['winner_url']}, source b, in generation 2 of the index {runs.folder / 'index'})"
+    where = f"({row['winner_url']}, source b, in generation 2 of the index {runs.folder / 'index'}, without its text)"
     assert any(row["winner"].hex() in line and where in line for line in lines)
     assert [*verify.faults(runs.folder / "c" / "out")] == []
 
@@ -165,6 +166,15 @@ def test_an_index_of_other_settings_is_refused_with_the_setting(rules, words, ru
 def test_inputs_that_the_index_holds_are_refused_in_another_run(runs, tmp_path):
     with pytest.raises(SettingsError, match=r"generation 1 of the index .* holds these documents already"):
         dedup(tmp_path, [[{"url": "http://d/", "text": "new", "source": "a"}], CRAWLS["a"]], runs.setting)
+
+
+def test_documents_that_are_all_in_the_index_add_an_empty_generation(runs, tmp_path):
+    index = shutil.copytree(runs.folder / "index", tmp_path / "index")
+    rows = dedup(tmp_path, [CRAWLS["a"][:9], CRAWLS["b"]], f'dedup.index="{index}"', "dedup.rounds=7")
+    assert not [row for row in rows if row["kept"]]
+    assert read_stage(tmp_path / "out").counts.notes["in the index already"] > 9
+    last = read_index(index).generations[-1]
+    assert (last.number, last.files, last.counts["kept"]) == (4, {}, 0)
 
 
 def test_a_changed_index_is_refused(runs, tmp_path):
