@@ -35,19 +35,25 @@ CODE_TAGS = frozenset(("pre", "code", "table", "listing", "xmp"))
 HOLDERS = frozenset(  # classes of a `div`
     (
         *("CodeMirror", "cm-editor", "ace_editor", "syntaxhighlighter", "crayon-syntax", "dp-highlighter", "fragment"),
-        *("code-block", "codeblock", "blob-wrapper", "react-code-lines"),
+        *("code-block", "codeblock", "blob-wrapper", "react-code-lines", "urvanov-syntax-highlighter-syntax"),
     )
 )
-BODIES = frozenset(("cm-content", "CodeMirror-code", "ace_text-layer", "crayon-code", "react-code-lines"))
+BODIES = frozenset(
+    (
+        *("cm-content", "CodeMirror-code", "ace_text-layer", "crayon-code", "react-code-lines"),
+        "urvanov-syntax-highlighter-code",
+    )
+)
 LINES = frozenset(  # classes of spans that are one line
     (
         *("line", "token-line", "code-line", "cm-line", "ace_line", "crayon-line", "view-line", "source-line"),
         *("blob-code-inner", "hljs-ln-line", "react-file-line"),
     )
 )
+MARKED_LINES = frozenset(("gatsby-highlight-code-line",))  # lines among others that are text
 NUMBERS = re.compile(  # classes of line numbers, where what they hold is a number
     r"[Ll]ine[-_]?(?:[Nn]o(?:s|div)?(?![a-z])|[Nn]um(?![a-z])|[Nn]umber)|(?:^|[\s_-])(?:lnt|ln|lntd|hljs-ln-n|gutter|blob-num"
-    r"|crayon-nums?|pre-numbering)(?=[\s_-]|$)"
+    r"|crayon-nums?|urvanov-syntax-highlighter-nums?|pre-numbering)(?=[\s_-]|$)"
 )
 NUMBER = re.compile(r"[\s\d.:|+\u200b-]*")
 LEFT_OUT = re.compile(  # classes of what stands beside the code or hovers over it
@@ -291,37 +297,57 @@ def _holds_only_lines(element: Any) -> bool:
     return has_lines
 
 
-def _read(element: Any, parts: list[str]) -> None:
+def _line_numbers(lines: Any) -> frozenset[Any]:
+    """Returns the elements with which lines begin if they count the lines: numbers without a class of their own."""
+    firsts: list[Any] = []
+    for line in lines:
+        if line.tag != "br" and not _is_left_out(line):
+            if len(line) == 0 or len(line[0]):
+                return frozenset()
+            firsts.append(line[0])
+    if len(firsts) < 2:
+        return frozenset()
+    texts = [(first.text or "").strip() for first in firsts]
+    if not (texts[0].isdecimal() and all(text == str(int(texts[0]) + place) for place, text in enumerate(texts))):
+        return frozenset()
+    return frozenset(firsts)
+
+
+def _read(element: Any, parts: list[str], numbers: frozenset[Any] = frozenset()) -> None:
     """Adds the text of an element to the parts; each line that is an element of its own ends with one line end."""
     lines_only = element.tag in STRUCTURE or _holds_only_lines(element)
-    if element.text and not lines_only:
+    if lines_only:
+        numbers |= _line_numbers(element)
+    elif element.text:
         parts.append(element.text.removeprefix("\n") if element.tag == "pre" else element.text)
     for child in element:
         tail = child.tail or ""
-        if _is_left_out(child):
-            tail = "" if lines_only else tail
+        if child in numbers or _is_left_out(child):
+            tail = "" if lines_only or child in numbers else tail
         elif child.tag == "br":
             parts.append("\n")
-        elif lines_only or child.tag in BLOCKS:
-            tail = _read_line(child, tail, parts)
+        elif lines_only or child.tag in BLOCKS or child.get("class") in MARKED_LINES:
+            tail = _read_line(child, tail, parts, numbers)
         else:
-            _read(child, parts)
+            _read(child, parts, numbers)
         if tail and element.tag not in STRUCTURE:
             parts.append(tail)
 
 
-def _read_line(line: Any, tail: str, parts: list[str]) -> str:
+def _read_line(line: Any, tail: str, parts: list[str], numbers: frozenset[Any]) -> str:
     """Adds a line that is an element of its own; returns what of the text behind it still counts."""
     if line.tag in ("td", "th"):
-        _read(line, parts)
+        _read(line, parts, numbers)
         return ""
     if line.tag in BLOCKS and not _ends_line(parts):
         parts.append("\n")
     start = len(parts)
-    _read(line, parts)
+    _read(line, parts, numbers)
     if len(parts) > start and parts[-1].endswith("\n"):
         return FIRST_LINE_END.sub("", tail) if line.tag in BLOCKS else tail
-    parts.append("\n")
+    behind = line.getnext()
+    if line.tag in BLOCKS or behind is None or behind.tag != "br" or tail:  # else that line break is its end
+        parts.append("\n")
     return FIRST_LINE_END.sub("", tail)
 
 

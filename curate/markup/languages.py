@@ -21,17 +21,7 @@ NAMES = (
 LANGUAGES = frozenset(NAMES.split())
 NO_LANGUAGE = frozenset(
     (
-        "",
-        "*",
-        "auto",
-        "default",
-        "no-highlight",
-        "nohighlight",
-        "none",
-        "plain",
-        "plaintext",
-        "text",
-        "txt",
+        *("", "*", "auto", "default", "no-highlight", "nohighlight", "none", "plain", "plaintext", "text", "txt"),
         "undefined",
     )
 )
@@ -40,16 +30,13 @@ STATED = re.compile(
 )
 NAMED = re.compile(r"(?:^|\s)(?:highlight|hljs|code|src|source|syntax|language|lang)-([\w+#.]+)", re.IGNORECASE)
 ATTRIBUTES = (
-    "data-lang",
-    "data-language",
-    "data-enlighter-language",
-    "language",
-    "data-code-language",
-    "data-programming",
+    *("data-lang", "data-language", "data-enlighter-language", "language", "data-code-language"),
+    *("data-code-block-lang", "data-programming-language"),
 )
-AMBIGUOUS = frozenset(
+AMBIGUOUS = frozenset(  # words that classes hold for other reasons, unless another one says that they name a language
     ("c", "d", "go", "j", "r", "basic", "log", "less", "http", "terminal", "console", "diff", "svg", "elm")
 )
+OF_CODE = frozenset(("sourcecode", "highlight", "code", "hljs", "prettyprint", "brush"))
 READ = 8  # elements in the code that may name its language
 ANCESTORS = 3  # elements around the code that may name its language
 
@@ -65,6 +52,8 @@ def language_of(element: Any, body: Any) -> str:
         if around is None or not isinstance(around.tag, str) or around.tag in ("body", "article", "main"):
             return ""
         if (language := _stated(around)) in LANGUAGES:
+            return language
+        if "highlight" in (around.get("class") or "") and (language := _named_bare(around)):
             return language
         around = around.getparent()
     return ""
@@ -90,8 +79,10 @@ def _stated(element: Any) -> str:
 
 def _named_bare(element: Any) -> str:
     """Returns the language that a class alone names, such as `python`, or the attribute `lang` of old highlighters."""
-    for word in (element.get("class") or "").lower().split():
-        if word in LANGUAGES and word not in AMBIGUOUS:
+    words = (element.get("class") or "").lower().split()
+    is_code = not OF_CODE.isdisjoint(words)
+    for word in words:
+        if word in LANGUAGES and (is_code or word not in AMBIGUOUS):
             return word
     language = (element.get("lang") or "").lower()
     return language if language in LANGUAGES and len(language) > 2 else ""

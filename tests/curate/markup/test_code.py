@@ -76,6 +76,12 @@ def numbered_table(rows: list[str]) -> str:
     return f'<table class="js-file-line-container">{cells}</table>'
 
 
+def _numbered(spans: list[str]) -> list[str]:
+    """The code with numbers that only their order tells, which takes two lines."""
+    lines = "".join(f"<div><i>{number}</i><b>{span}</b></div>" for number, span in enumerate(spans, 8))
+    return [f"<pre><code>{lines}</code></pre>"] if len(spans) > 1 else []
+
+
 def highlighted(rows: list[str]) -> list[str]:
     """The code in the markup of many highlighters."""
     spans = [tokens(row) for row in rows]
@@ -96,6 +102,8 @@ def highlighted(rows: list[str]) -> list[str]:
         '<pre><ol class="linenums">' + "".join(f"<li>{row}</li>" for row in spans) + "</ol></pre>",
         '<div class="cm-content">' + "".join(f'<div class="cm-line">{row}<br></div>' for row in spans) + "</div>",
         numbered_table(rows),
+        "<pre>" + "".join(f'<span class="line">{row}</span><br>' for row in spans) + "</pre>",
+        *_numbered(spans),
         f'<div class="codeblock"><button>Copy</button><pre><code>{plain}</code></pre></div>',
     ]
 
