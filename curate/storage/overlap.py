@@ -46,7 +46,7 @@ def takes(pattern: str, folder: str | Path, names: Iterable[str]) -> bool:
     for name in names:
         path = f"{within}{name}/" if name else within
         parts = path.removeprefix(start).split("/")[:-1]
-        if path.startswith(start) and (_matches(magic, parts) if parts else magic == ["**"]):
+        if path.startswith(start) and (_matches(magic, parts) if parts else magic == ["**"] and not name):
             return True
     return False
 

@@ -64,6 +64,11 @@ def test_a_glob_takes_files_of_an_output_that_it_would_match(pattern, taken, tmp
     assert store == [taken]
 
 
+def test_a_folder_matches_its_own_name_before_two_stars_and_a_file_does_not(tmp_path):
+    assert overlap.takes(f"{tmp_path}/a/**", tmp_path / "a", [""])
+    assert not overlap.takes(f"{tmp_path}/a/**", tmp_path, ["a"])
+
+
 NAME = st.sampled_from(("a", "b", ".h", "ab"))
 PART = st.sampled_from(("a", "*", "**", "?", "a*", "[ab]", ".h", "*b"))
 
