@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from curate.markup.languages import LANGUAGES, language_of
@@ -22,6 +23,7 @@ PROSE_LENGTH = 200  # characters; most shorter texts of a `pre` are commands or 
 PROSE_WORDS = 6
 SIGNS = 0.03  # prose has under .01, code over .05
 READ = 5_000  # characters by which prose is told
+MOST = 5_000  # elements in a highlighter's element that are looked at
 WORD = re.compile(
     r"[^\W\d_]{2,}(?:['’-][^\W\d_]+)*[.,;:!?)\]\"”’]*(?=\s|$)|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{2}"
 )
@@ -200,7 +202,7 @@ def _is_code_table(table: Any) -> bool:
     if "blob-code" in classes or "hljs-ln" in classes:
         return True
     second = next(cell.itersiblings("td", "th"), None)
-    if second is None or not NUMBER.fullmatch("".join(cell.itertext())):
+    if second is None or not _has_only_numbers(cell):
         return False
     has_pre = second.find(".//pre") is not None
     if NUMBERS.search(classes) or "data-line-number" in cell.attrib:
@@ -212,7 +214,7 @@ def _is_code_table(table: Any) -> bool:
 def _held(element: Any) -> Any:
     """Returns the body in a highlighter's element, or None if it holds several codes or text beside the code."""
     held = []
-    for child in element.iterdescendants():
+    for child in islice(element.iterdescendants(), MOST):
         if _is_body(child):
             return child
         if child.tag in ("pre", "table"):
@@ -245,7 +247,11 @@ def _texts_outside(element: Any, inner: Any) -> Iterator[str]:
 def _is_numbers(element: Any) -> bool:
     """Returns True for an element of line numbers."""
     classes = element.get("class") or ""
-    return NUMBERS.search(classes) is not None and NUMBER.fullmatch("".join(element.itertext())) is not None
+    return NUMBERS.search(classes) is not None and _has_only_numbers(element)
+
+
+def _has_only_numbers(element: Any) -> bool:
+    return all(NUMBER.fullmatch(text) for text in element.itertext())
 
 
 def _is_left_out(element: Any) -> bool:
@@ -260,7 +266,7 @@ def _is_left_out(element: Any) -> bool:
             return True
         if LEFT_OUT.search(classes):
             return element.tag != "span" or POPUP.search(classes) is not None or _is_label(element)
-    return "data-line-number" in attributes and NUMBER.fullmatch("".join(element.itertext())) is not None
+    return "data-line-number" in attributes and _has_only_numbers(element)
 
 
 def _is_label(element: Any) -> bool:
