@@ -93,7 +93,7 @@ class Document:
     quality: float | None = None  # the classifier's score in [0, 1]
     extractor: str | None = None  # "trafilatura", "resiliparse", or "plain" where the page was text already
     truncated: str | None = None  # as the page's
-    flags: str | None = None  # as the page's, with blanks between
+    flags: str | None = None  # the page's, then what the extractor added or told, with blanks between
     cluster_size: int | None = None  # the documents for which dedup kept it, itself among them; None before dedup
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-TYPE = "ld+json"  # in the start tag of a script
+TYPE = "application/ld+json"  # in the start tag of a script
 START_TAG = 300  # characters before TYPE, within which the tag begins
 DEPTH = 12  # of objects in one another; what lies deeper is left out
 # What leads from an object to those that the page is about; mentions and parts of lists stand on other pages.

@@ -8,6 +8,7 @@ the text of plain trafilatura. tests/gates/test_extraction.py measures both agai
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from copy import deepcopy
 from functools import lru_cache
 from itertools import compress
@@ -17,7 +18,10 @@ from resiliparse.extract.html2text import extract_plain_text
 
 from curate.extract.config import VISIBLE, Extract
 from curate.extract.coverage import completed, rescued, visible
-from curate.extract.selection import holds, selected
+from curate.extract.selection import selected
+from curate.extract.structured import statements
+from curate.extract.supplements import supplemented
+from curate.extract.threads import of_thread, thread
 from curate.markup.blocks import Block, blocks_of
 from curate.markup.render import as_markdown, as_text
 
@@ -27,7 +31,6 @@ BAR = re.compile(r"(?<!\\)\|")  # between cells; one in a cell's text is escaped
 EMPTY_LINES = re.compile(r"\n{3,}")
 BULLET = re.compile(r"^[ \t]*•[ \t]+", re.M)
 MARKER = re.compile(r"^\s*(?:[-•]|\d+\.)\s")
-LINKED_DATA = "application/ld+json"  # the metadata of a page, whose article may stand nowhere else
 INDENT = re.compile(r"^(?:\t+ *| +(?=\d+\. ))", re.M)  # before an item of a list
 META_DATES = (  # names of <meta> elements that hold the day of publication
     "article:published_time",
@@ -49,6 +52,7 @@ class MainText(NamedTuple):
     title: str | None
     date: str | None  # YYYY-MM-DD
     extractor: str  # "trafilatura", "resiliparse", "visible", or "plain" for a page of plain text
+    flags: tuple[str, ...] = ()  # what was added from the page's metadata, and the software of a thread
 
 
 def main_text(html: str, url: str, settings: Extract, quick: str | None = None) -> MainText:
@@ -68,20 +72,25 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
     if settings.extractor == "trafilatura" and settings.fallback == "trafilatura":
         text = tidy(unicodedata.normalize("NFC", plain_trafilatura(tree, url, settings))).strip()
         return MainText(text, title, date, "trafilatura")
-    blocks = blocks_of(tree)
     if settings.extractor == VISIBLE:
-        return MainText(written(blocks, visible(blocks), settings), title, date, VISIBLE)
+        blocks = blocks_of(tree)
+        return MainText(written(compress(blocks, visible(blocks)), settings), title, date, VISIBLE)
+    posts = thread(tree, html, comments=settings.comments)
+    blocks = blocks_of(tree)
     if settings.extractor == "resiliparse":
         chosen = rescued(blocks, completed(blocks, selected(blocks, lines_of(quick or ""))))
-        return MainText(written(blocks, chosen, settings), title, date, "resiliparse")
-    text, extractor = main_or_quick_text(html, tree, blocks, quick or "", settings)
-    return MainText(text, title, date, extractor)
+        extractor = "resiliparse"
+    else:
+        chosen, extractor = main_or_quick_text(tree, blocks, quick or "", settings)
+    kept = of_thread(blocks, chosen, posts) if posts else list(compress(blocks, chosen))
+    kept, flags = supplemented(kept, statements(tree, html))
+    flags = (f"thread:{posts.software}", *flags) if posts else flags
+    return MainText(written(kept, settings), title, date, extractor, flags)
 
 
-def written(blocks: list[Block], chosen: list[bool], settings: Extract) -> str:
-    """Returns the chosen blocks in the form that the settings name."""
-    write = as_markdown if settings.format == "markdown" else as_text
-    return write(compress(blocks, chosen))
+def written(blocks: Iterable[Block], settings: Extract) -> str:
+    """Returns blocks in the form that the settings name."""
+    return as_markdown(blocks) if settings.format == "markdown" else as_text(blocks)
 
 
 def lines_of(text: str) -> list[list[str]]:
@@ -142,22 +151,14 @@ def stated_date(tree: Any) -> str | None:
     return None
 
 
-def main_or_quick_text(html: str, tree: Any, blocks: list[Block], quick: str, settings: Extract) -> tuple[str, str]:
-    """Returns the blocks of the main extractor, or of the quick text if that one is much longer, and which of them.
-
-    If both are short, the text may also be an article in the page's metadata (JSON-LD).
-    """
-    quick_length = len(" ".join(quick.split()))
+def main_or_quick_text(tree: Any, blocks: list[Block], quick: str, settings: Extract) -> tuple[list[bool], str]:
+    """Returns which blocks the main extractor chooses, or the quick text if that one is much longer, and which."""
     try:
         body, comments, length = main_body(deepcopy(tree), settings)
     except (TypeError, ValueError):  # control characters: lxml refuses them, and trafilatura gives the page up
         body, comments, length = (), (), 0
     is_short = length < options(settings).min_extracted_size
-    if is_short and LINKED_DATA in html:
-        article = article_in_metadata(html, settings)
-        if len(article) > max(length, quick_length) and not holds(blocks, article):
-            return article, "trafilatura"
-    if is_quick := length < SHORT * quick_length:
+    if is_quick := length < SHORT * len(" ".join(quick.split())):
         texts = lines_of(quick)
     else:
         texts = [element.itertext() for element in (*body, *(comments if settings.comments else ()))]
@@ -165,15 +166,7 @@ def main_or_quick_text(html: str, tree: Any, blocks: list[Block], quick: str, se
     chosen = completed(blocks, selected(blocks, texts))
     if is_short:
         chosen = rescued(blocks, chosen)
-    return written(blocks, chosen, settings), "resiliparse" if is_quick else "trafilatura"
-
-
-def article_in_metadata(html: str, settings: Extract) -> str:
-    """Returns the article that a page that scripts fill states in its metadata, else the text of its elements."""
-    from trafilatura.baseline import baseline
-    from trafilatura.utils import load_html
-
-    return tidy(unicodedata.normalize("NFC", baseline(prune(load_html(html), settings))[1])).strip()
+    return chosen, "resiliparse" if is_quick else "trafilatura"
 
 
 def main_body(tree: Any, settings: Extract) -> tuple[Any, Any, int]:

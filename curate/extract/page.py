@@ -95,7 +95,7 @@ def document_of(page: Page, source: str, text: str, main: MainText) -> Document:
         warc_length=pointer.length if pointer.offset >= 0 else None,
         extractor=main.extractor,
         truncated=page.truncated or None,
-        flags=" ".join(page.flags) or None,
+        flags=" ".join((*page.flags, *main.flags)) or None,
     )
 
 

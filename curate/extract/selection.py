@@ -62,8 +62,3 @@ def selected(blocks: list[Block], texts: Iterable[Iterable[str]]) -> list[bool]:
                 for start in range(0, len(part), CHUNK):
                     page.cover(part[start : start + CHUNK])
     return page.selected()
-
-
-def holds(blocks: list[Block], text: str) -> bool:
-    """Returns True if the beginning of a text stands in the blocks."""
-    return bare(text)[:CHUNK] in "".join(bare(block.text) for block in blocks)

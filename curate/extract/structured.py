@@ -17,7 +17,7 @@ from curate.extract import linked_data
 SIGN = re.compile(  # names of what holds text
     r"(?i)recipeIngredient|recipeInstructions|\"ingredients\"|articleBody|(?:ForumPosting|Question|HowTo)\""
 )
-MICRODATA_SIGN = "org/Recipe"  # the type of an element, at schema.org or data-vocabulary.org
+MICRODATA_SIGN = "schema.org/Recipe"  # the type of an element
 LINES = 2000  # at most, of one statement
 
 UNREAD = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.I | re.S)
@@ -27,6 +27,7 @@ ESCAPED_MARKUP = re.compile(r"^\s*<[a-z]|</[a-z]|<br\b", re.I)  # once entities 
 ESCAPED_TWICE = re.compile(r"&(?:#\d+|[a-z]{2,6});", re.I)
 LOST_ESCAPE = re.compile(r"u(00[0-9a-f]{2})")  # u003c, whose backslash a system took away
 NUMBER = re.compile(r"\s*(?:step\s*)?\d{1,2}\s*[.):](?=\s)\s*", re.I)  # before an item, which gets a marker anyway
+BULLET = re.compile(r"[-–•*▢□·]\s+")
 GENERIC = re.compile(r"\W*(?:\w+\W+)?\d+\W*")  # the name of a step that says no more than its number
 
 
@@ -208,12 +209,13 @@ def _step(value: Any) -> str:
 
 
 def _list(kind: str, heading: str | None, lines: list[str], *, is_ordered: bool = False) -> Iterator[Statement]:
-    """Yields a list, or a passage where it has but one item."""
-    if is_ordered and len(lines) > 1 and all(NUMBER.match(line) for line in lines):
-        lines = [NUMBER.sub("", line, 1) for line in lines]
-    lines = [line for line in lines if line]
+    """Yields a list without the markers of its items, or a passage where it has but one item or its own numbers."""
+    lines = [bare for line in lines if (bare := BULLET.sub("", line, 1))]
+    numbered = sum(NUMBER.match(line) is not None for line in lines) if is_ordered else 0
+    if lines and numbered == len(lines) > 1:
+        lines = [NUMBER.sub("", line, 1) or line for line in lines]
+    is_list = len(lines) > 1 and numbered in (0, len(lines))
     if lines:
-        is_list = len(lines) > 1
         yield Statement(
             kind=kind, heading=heading, lines=tuple(lines), is_list=is_list, is_ordered=is_list and is_ordered
         )
@@ -281,4 +283,4 @@ def _marked(*names: str) -> XPath:
 
 def _content(element: Any) -> str:
     """Returns the markup of an element, or the value of one that is not shown."""
-    return element.get("content") or tostring(element, encoding="unicode", with_tail=False)
+    return str(element.get("content") or tostring(element, encoding="unicode", with_tail=False))

@@ -11,6 +11,7 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from curate.extract.structured import Statement
+from curate.markup.blocks import HEADING, ITEM, PARAGRAPH, ROW, Block
 from curate.text.words import words
 
 LONG = 8  # words; from here on a line is compared by its trigrams, else by words that stand close together
@@ -27,6 +28,13 @@ ARTICLE = "Article.body"
 NOTHING = 0.1  # of an article's words; a text with fewer is a notice, such as "Loading"
 CUT = ("...", "…", "[…]")  # ends of an abridged article
 PIECE = 24  # words of a passage that are looked for as they are, before anything is counted
+STEPS = {  # of what the steps name too
+    "Recipe.ingredients": "Recipe.instructions",
+    "HowTo.supplies": "HowTo.steps",
+    "HowTo.tools": "HowTo.steps",
+}
+LABEL, LABEL_LENGTH, SENTENCE_ENDS = 7, 20, ".!?…:;,。！？"  # of a line that stands like a heading: level, characters
+SUBHEADING = 3  # the level of a heading that metadata bring along
 NUMBERS = bytes(32 if chr(code).isdigit() and code < 128 else code for code in range(256))
 
 Line = Sequence[bytes]
@@ -35,7 +43,7 @@ Line = Sequence[bytes]
 class Addition(NamedTuple):
     """A statement, and where it goes."""
 
-    index: int  # of the block before which it goes
+    place: int  # the index of the block before which it goes
     statement: Statement
     heading: str | None  # None too where the block before it is its heading
     replaces: bool = False  # whether it takes the place of the whole text
@@ -154,14 +162,18 @@ class Words:
 
 
 class Blocks(Words):
-    """The words of a text and the blocks in which they stand."""
+    """The words of a text and the blocks in which they stand.
 
-    __slots__ = ("headings", "starts")
+    headings: levels of those that are headings, by their indexes. groups: what the blocks of one list or table share.
+    """
 
-    def __init__(self, blocks: Sequence[str], headings: Mapping[int, int]) -> None:
+    __slots__ = ("groups", "headings", "starts")
+
+    def __init__(self, blocks: Sequence[str], headings: Mapping[int, int], groups: Mapping[int, object]) -> None:
         super().__init__("\n".join(blocks))
         self.starts = [0, *accumulate(len(compared(block)) for block in blocks)][:-1]
         self.headings = headings
+        self.groups = groups
 
     def block(self, place: int) -> int:
         """Returns the block in which a word stands."""
@@ -177,11 +189,19 @@ class Blocks(Words):
                 return block
         return None
 
+    def behind(self, index: int) -> int:
+        """Returns where goes what stands behind a block, and behind the list or table to which it belongs."""
+        while (group := self.groups.get(index)) is not None and self.groups.get(index + 1) == group:
+            index += 1
+        return index + 1
+
     def above(self, index: int) -> int:
-        """Returns where goes what stands before a block and its headings: in a section without text, if there is one.
+        """Returns where goes what stands before a block, its list and its headings: in an empty section, if any.
 
         A heading of level 1 is the page's title, which stays first.
         """
+        while (group := self.groups.get(index)) is not None and self.groups.get(index - 1) == group:
+            index -= 1
         first = index
         while first and first - 1 in self.headings:
             first -= 1
@@ -191,17 +211,53 @@ class Blocks(Words):
         return first + (empty[-1] if empty else titles)
 
 
+def supplemented(blocks: list[Block], statements: Sequence[Statement]) -> tuple[list[Block], tuple[str, ...]]:
+    """Returns the blocks of a text with what the page states besides, and a flag for each kind that was added."""
+    if not statements:
+        return blocks, ()
+    headings = {index: level for index, block in enumerate(blocks) if (level := heading_level(block))}
+    groups = {index: (block.kind, block.marker[-1:]) for index, block in enumerate(blocks) if block.kind in (ITEM, ROW)}
+    added = additions(statements, Blocks([block.text for block in blocks], headings, groups))
+    if any(addition.replaces for addition in added):
+        blocks = blocks[:0]
+    whole = list(blocks)
+    for addition in reversed(added):
+        whole[addition.place : addition.place] = blocks_of_addition(addition)
+    return whole, tuple(dict.fromkeys(f"structured:{addition.statement.kind}" for addition in added))
+
+
+def heading_level(block: Block) -> int:
+    """Returns the level of a heading, LABEL for a label such as "Step 1", else 0."""
+    if block.kind is HEADING:
+        return block.level
+    is_label = block.kind is PARAGRAPH and len(block.text) <= LABEL_LENGTH and block.text[-1:] not in SENTENCE_ENDS
+    return LABEL if is_label else 0
+
+
+def blocks_of_addition(addition: Addition) -> list[Block]:
+    """Returns a statement as blocks: its heading, then a list or paragraphs."""
+    statement = addition.statement
+    blocks = [Block(HEADING, addition.heading, None, SUBHEADING)] if addition.heading else []
+    for number, line in enumerate(statement.lines, 1):
+        marker = f"{number}." if statement.is_ordered else "-"
+        blocks.append(Block(ITEM, line, None, 1, marker) if statement.is_list else Block(PARAGRAPH, line, None))
+    return blocks
+
+
 def missing(statements: Iterable[Statement], text: str) -> list[Statement]:
     """Returns the statements that a text lacks.
 
     A passage is there when the text holds half of it; a list when half of it stands in order and close together.
     """
-    whole = Words(text)
-    return [statement for statement in statements if not holds(whole, statement)]
+    whole, stated = Words(text), list(statements)
+    return [statement for statement in stated if not holds(whole, statement, stated)]
 
 
-def holds(text: Words, statement: Statement) -> bool:
-    """Returns True if a text has a statement, or if there is nothing to compare."""
+def holds(text: Words, statement: Statement, others: Sequence[Statement] = ()) -> bool:
+    """Returns True if a text has a statement, or if there is nothing to compare.
+
+    others: what else the page states; the ingredients that instructions name on their way are no list of ingredients.
+    """
     lines = lines_of(statement)
     total = sum(map(len, lines))
     if not total:
@@ -209,7 +265,13 @@ def holds(text: Words, statement: Statement) -> bool:
     pieces = lines if statement.is_list else [lines[0][at : at + PIECE] for at in range(0, total, PIECE)]
     if text.verbatim(pieces) >= LIST * total:  # as on nearly all pages, and a tenth of the time
         return True
-    return run_of(statement, text) is not None
+    run = run_of(statement, text)
+    for steps in others if run else ():
+        whole = run_of(steps, text) if steps.kind == STEPS.get(statement.kind) else None
+        if run and whole and whole.start <= run.start <= run.end <= whole.end:
+            outside = text.words[: whole.start] + text.words[whole.end + len(lines_of(steps)[-1]) :]
+            return run_of(statement, Words(b" ".join(outside).decode())) is not None
+    return run is not None
 
 
 def run_of(statement: Statement, text: Words) -> Run | None:
@@ -221,20 +283,18 @@ def run_of(statement: Statement, text: Words) -> Run | None:
 
 def lines_of(statement: Statement) -> list[Line]:
     """Returns the words of each item of a list; those of a passage as one line."""
-    lines = [line for line in map(compared, statement.lines) if line]
-    return lines if statement.is_list or not lines else [[word for line in lines for word in line]]
+    lines: list[Line] = [line for line in map(compared, statement.lines) if line]
+    if statement.is_list or not lines:
+        return lines
+    return [[word for line in lines for word in line]]
 
 
-def additions(statements: Sequence[Statement], blocks: Sequence[str], headings: Mapping[int, int]) -> list[Addition]:
-    """Returns the statements that a text lacks, in its order.
-
-    blocks: the text's, in order. headings: the levels of those that are headings, by their indexes.
-    """
-    text = Blocks(blocks, headings)
+def additions(statements: Sequence[Statement], text: Blocks) -> list[Addition]:
+    """Returns the statements that a text lacks, in its order."""
     added: list[Addition] = []
     for number, statement in enumerate(statements):
         new = "\n".join(line for addition in added for line in addition.statement.lines)
-        if holds(text, statement) or (new and holds(Words(new), statement)):
+        if holds(text, statement, statements) or (new and holds(Words(new), statement)):
             continue
         if statement.kind == ARTICLE:
             addition = _body(statement, text)
@@ -243,7 +303,7 @@ def additions(statements: Sequence[Statement], blocks: Sequence[str], headings: 
         else:
             addition = Addition(_place(statements, number, text), statement, statement.heading)
         added += [addition] if addition else []
-    return sorted(added, key=attrgetter("index"))
+    return sorted(added, key=attrgetter("place"))
 
 
 def _body(statement: Statement, text: Blocks) -> Addition | None:
@@ -268,7 +328,7 @@ def _place(statements: Sequence[Statement], number: int, text: Blocks) -> int:
             return text.above(text.block(run.start))
     for other in reversed(statements[:number]):
         if other.kind.startswith(subject) and (run := run_of(other, text)):
-            return text.block(run.end) + 1
+            return text.behind(text.block(run.end))
     return len(text.starts)
 
 

@@ -12,9 +12,13 @@ from typing import Any, NamedTuple
 
 from lxml.etree import XPath
 
-HEAD = 8192  # characters of a page in which a software names itself; the farthest of 18 threads came at 5,625
+from curate.markup.blocks import HEADING, ITEM, PARAGRAPH, Block
+
+HEAD = 6144  # characters of a page in which a software names itself; the farthest of 18 threads came at 5,625
 COMPOUND = re.compile(r"([a-z][\w-]*)?((?:[.#][\w-]+|\[[^\]]+\])*)")
 RULE = "_____"  # above a signature
+NOT_POSTS = ("blockquote", "aside", "span", "font")
+SHARE = 0.1  # of all characters that would be main text; a page whose posts have fewer is about something else
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 TEST = re.compile(r"\.([\w-]+)|#([\w-]+)|\[([\w-]+)([*^]?=)([^\]]+)\]")
 
@@ -26,6 +30,7 @@ class Software(NamedTuple):
     furniture, quotations: inside a post.
     """
 
+    name: str  # in the column `flags`
     signs: tuple[str, ...]
     title: str
     posts: tuple[str, ...]
@@ -36,18 +41,21 @@ class Software(NamedTuple):
 
 SOFTWARE = (
     Software(  # XenForo 2
+        "XenForo",
         ('id="xf"',),
         "h1.p-title-value",
         (".message--post .message-body .bbWrapper, .js-post .message-body .bbWrapper", ".js-post .message-body"),
         furniture=".bbCodeBlock-expandLink, .message-signature, .message-lastEdit, .js-unfurl-figure",
     ),
     Software(  # XenForo 1
+        "XenForo",
         ('id="xenforo"',),
         ".titleBar h1",
         ("li.message article .messageText", "li.message blockquote.messageText"),
-        furniture=".quoteExpand, .messageTextEndMarker, .editDate, .PageNav",
+        furniture=".quoteExpand, .messageTextEndMarker, .editDate, .AttributionLink, .PageNav",
     ),
     Software(  # vBulletin 5, 4, 3
+        "vBulletin",
         ("vbulletin",),
         ".b-post__title, .main-title, .threadtitle, .navbar > strong, .breadcrumb strong, h1",
         ("blockquote.postcontent", ".js-post__content-text", "[id^=post_message_]"),
@@ -55,6 +63,7 @@ SOFTWARE = (
         quotations=".bbcode_quote, .bbcode_quote_container.quote_container, td.alt2",
     ),
     Software(  # phpBB 3 with either of its styles, phpBB 2, and Forumotion, which is made from it
+        "phpBB",
         ("phpbb", "forumotion"),
         "h2.topic-title, .topic-title, #page-body > h2, h1.page-title, a.maintitle, a.titles, .maintitle h3",
         (".postbody .content", ".postbody .post-entry", "div.postbody", "span.postbody"),
@@ -62,12 +71,14 @@ SOFTWARE = (
         quotations=".quotecontent",
     ),
     Software(  # Discourse, for crawlers and in browsers
+        "Discourse",
         ('content="discourse ',),
         "h1 a, h1, #topic-title h1",
         (".crawler-post .post", ".topic-post .cooked, article .cooked", "[itemprop=articleBody], [itemprop=text]"),
         furniture=".lightbox .meta, .quote-controls, .onebox .source, .cooked-selection-barrier",
     ),
     Software(  # Stack Exchange
+        "StackExchange",
         ("cdn.sstatic.net",),
         "#question-header h1, h1[itemprop=name]",
         ("#question .js-post-body, #answers .js-post-body", "#question .post-text, #answers .post-text"),
@@ -75,12 +86,14 @@ SOFTWARE = (
         furniture=".s-notice .js-dismiss, .snippet-ctas",
     ),
     Software(  # Hacker News
+        "HackerNews",
         ('op="item"', "news.ycombinator.com"),
         ".titleline > a, td.title a.storylink",
         (".fatitem .toptext, .fatitem .commtext, .comment-tree .commtext, .default .commtext",),
         furniture=".reply",
     ),
     Software(  # Reddit: now, its old form, and that of 2018 to 2023
+        "Reddit",
         ("redditstatic", "shreddit"),
         "h1[slot=title], .link a.title, [data-test-id=post-content] h1",
         (
@@ -91,36 +104,42 @@ SOFTWARE = (
         furniture="faceplate-tracker",
     ),
     Software(  # GitHub's issues and discussions
-        ("githubassets", 'content="github.com"'),
+        "GitHub",
+        ("githubassets",),
         ".js-issue-title, [data-testid=issue-title], .gh-header-title",
         ("[data-testid=markdown-body]", ".js-comment-body", ".comment-body.markdown-body"),
         furniture="clipboard-copy, .zeroclipboard-container, .email-hidden-toggle",
     ),
     Software(  # Invision Community 4 and 3
-        ("ipsapp", "ipb.vars", "?ipbv=", "invisioncommunity"),
+        "Invision",
+        ("ipsapp", "ipb.vars", "?ipbv="),
         "h1.ipsType_pageTitle, h1",
         ("[data-pagecontroller=topic] [data-role=commentContent]", ".post_block .entry-content"),
         furniture=".nexusad, .ipsQuote_citation .ipsQuote_show, .edit",
     ),
     Software(  # MyBB
+        "MyBB",
         ("mybb",),
         "td.thead strong",
         (".post_body",),
         furniture=".post_edit, .codeblock > .title",
     ),
     Software(  # SMF
-        ("smf_theme_url", "smf_scripturl"),
+        "SMF",
+        ("smf_theme_url",),
         "#display_head h2, h5[id^=subject_] a, .display_title",
         ("[id^=msg_].inner, .post [id^=msg_]", ".post > .inner"),
         furniture=".smf_codeselect, .codeoperation, .codeheader a, .bbc_alert",
     ),
     Software(  # Vanilla
+        "Vanilla",
         ("/applications/vanilla/",),
         "#Content h1, .PageTitle h1, h1",
         (".ItemDiscussion .Message, .ItemComment .Message",),
         furniture=".Signature, .Reactions",
     ),
     Software(  # whatever states by microdata that it is a thread or a question with answers
+        "microdata",
         ("schema.org/discussionforumposting", "schema.org/qapage"),
         "h1",
         (
@@ -134,6 +153,7 @@ SOFTWARE = (
 class Thread(NamedTuple):
     """The elements of a thread that are its text, in the page's order."""
 
+    software: str
     title: Any  # None where there is none
     posts: list[Any]  # and comments, if they belong to the text
 
@@ -147,19 +167,57 @@ def thread(tree: Any, markup: str, *, comments: bool = False) -> Thread | None:
     for software in SOFTWARE:
         if any(sign in head for sign in software.signs) and (posts := _posts(tree, software, comments=comments)):
             _tidy(posts, software)
-            return Thread(_title(tree, software), posts)
+            return Thread(software.name, _title(tree, software), posts)
     return None
 
 
 def _title(tree: Any, software: Software) -> Any:
-    """Returns the title of a thread as a heading, or None."""
+    """Returns the heading that is the title of a thread, or None."""
     titles = (element for selector in software.title.split(", ") for element in _selector(selector)(tree))
     title = next(titles, None)
     if title is not None:
-        _tidy([title], software)
-        if title.tag not in HEADINGS and next(title.iterancestors(*HEADINGS), None) is None:
+        _strip(title, software)
+        if title.tag not in HEADINGS:
+            if (heading := next(title.iterancestors(*HEADINGS), None)) is not None:
+                return heading
             title.tag = "h1"
     return title
+
+
+def of_thread(blocks: list[Block], chosen: list[bool], thread: Thread) -> list[Block]:
+    """Returns the blocks of a thread's title and posts, and the other chosen ones if the page is about something else.
+
+    Lists around a post, in which some software sets all posts, are no part of the text.
+    """
+    posts: dict[Any, Any] = {post: post for post in thread.posts} | {thread.title: thread.title, None: None}
+
+    def post_of(element: Any) -> Any:
+        if element not in posts:
+            posts[element] = post_of(element.getparent())
+        return posts[element]
+
+    holders = [post_of(block.element) for block in blocks]
+    size = sum(len(block.text) for block, holder in zip(blocks, holders, strict=True) if holder is not None)
+    other = sum(
+        len(block.text) for block, holder, keep in zip(blocks, holders, chosen, strict=True) if keep and holder is None
+    )
+    is_thread = size >= SHARE * (size + other)
+    depths = {post: sum(1 for _ in post.iterancestors("ul", "ol", "dl")) for post in thread.posts}
+    return [
+        _outside_lists(block, depths.get(holder, 0))
+        for block, holder, keep in zip(blocks, holders, chosen, strict=True)
+        if holder is not None or (keep and not is_thread)
+    ]
+
+
+def _outside_lists(block: Block, depth: int) -> Block:
+    """Returns a block as it would be without the lists around its post."""
+    if not depth or block.kind is HEADING:
+        return block
+    level = max(0, block.level - depth)
+    if level or block.kind is not ITEM:
+        return block._replace(level=level)
+    return block._replace(kind=PARAGRAPH, level=0, marker="")
 
 
 def _posts(tree: Any, software: Software, *, comments: bool) -> list[Any]:
@@ -181,14 +239,19 @@ def _is_signature(post: Any) -> bool:
 def _tidy(posts: list[Any], software: Software) -> None:
     """Takes out of posts what is furniture, and gives posts and quotations the elements that say so."""
     for post in posts:
-        if post.tag in ("blockquote", "aside"):
+        _strip(post, software)
+        if post.tag in NOT_POSTS:
             post.tag = "div"
         for hidden in post.iterancestors("noscript", "template"):  # posts for readers without scripts
             hidden.tag = "div"
-        for element in _selector(software.furniture)(post) if software.furniture else ():
-            element.drop_tree()
         for element in _selector(software.quotations)(post) if software.quotations else ():
             element.tag = "blockquote"
+
+
+def _strip(element: Any, software: Software) -> None:
+    """Takes out of an element what is furniture."""
+    for part in _selector(software.furniture)(element) if software.furniture else ():
+        part.drop_tree()
 
 
 @cache

@@ -74,7 +74,7 @@ def test_a_page_in_which_the_main_extractor_finds_nothing_gives_its_quick_text()
 
 def test_an_article_gives_the_main_extractor_s_text_and_its_title():
     main = main_text(ARTICLE, "", Extract())
-    assert main == ((SENTENCE * 5).strip(), "The keeper", None, "trafilatura")
+    assert main == ((SENTENCE * 5).strip(), "The keeper", None, "trafilatura", ())
     assert main_text(ARTICLE, "", Extract(), quick_text(ARTICLE)) == main
 
 
@@ -90,6 +90,42 @@ def test_an_article_in_the_metadata_alone_is_found_and_so_is_its_day():
     main = main_text(SCRIPTED, "", Extract())
     assert main.text.count("lighthouse") == 5
     assert main.date == "2021-03-04"
+
+
+@pytest.mark.parametrize("extractor", ["trafilatura", "resiliparse"])
+def test_ingredients_that_only_the_metadata_hold_stand_before_the_instructions(extractor):
+    steps = "".join(f"<li>{SENTENCE * 2}{step}</li>" for step in ("Stir the soup.", "Serve it with bread."))
+    article = f"<article><h1>Soup</h1><p>{SENTENCE * 3}</p><h2>Method</h2><ol>{steps}</ol></article>"
+    linked = (
+        '<script type="application/ld+json">{"@type": "Recipe", "recipeIngredient": ["3 leeks", "1 l of water"],'
+        f' "recipeInstructions": ["{SENTENCE * 2}Stir the soup.", "{SENTENCE * 2}Serve it with bread."]}}</script>'
+    )
+    main = main_text(f"<html><head>{linked}</head><body>{article}</body></html>", "", Extract(extractor=extractor))
+    assert "\n\n- 3 leeks\n- 1 l of water\n\nMethod\n\n1. " in main.text
+    assert (main.text.count("Stir the soup."), main.flags) == (1, ("structured:Recipe.ingredients",))
+    shown = article.replace("<h2>", "<ul><li>3 leeks</li><li>1 l of water</li></ul><h2>")
+    whole = f"<html><head>{linked}</head><body>{shown}</body></html>"
+    assert main_text(whole, "", Extract(extractor=extractor)).flags == ()
+    assert (
+        "- 3 leeks"
+        not in main_text(f"<html><head>{linked}</head><body>{article}", "", Extract(extractor="visible")).text
+    )
+
+
+def test_a_thread_keeps_all_posts_and_nothing_around_them():
+    card = "<div class='userinfo'><a>Ann</a> Senior member, joined in 2011, 1,302 posts</div>"
+    posts = "".join(
+        f"<li>{card}<div id='post_message_{number}'><blockquote class='postcontent'>{text}</blockquote></div>"
+        "<a>Reply with quote</a></li>"
+        for number, text in enumerate([SENTENCE * 6, "Why?", f"<div class='bbcode_quote'>Why?</div>{SENTENCE}"])
+    )
+    page = (
+        "<html><head><meta name='generator' content='vBulletin 4.2'></head><body><ul><li>Home</li></ul>"
+        f"<h1><span class='threadtitle'>The keeper</span></h1><ol>{posts}</ol><h3>Similar threads</h3></body></html>"
+    )
+    main = main_text(page, "", Extract(format="markdown"))
+    assert main.text == f"# The keeper\n\n{(SENTENCE * 6).strip()}\n\nWhy?\n\n> Why?\n\n{SENTENCE.strip()}"
+    assert main.flags == ("thread:vBulletin",)
 
 
 @pytest.mark.parametrize(

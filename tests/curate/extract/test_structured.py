@@ -50,8 +50,8 @@ def test_microdata_are_read_where_json_ld_says_nothing_of_the_kind():
 
 
 def test_scripts_are_found_by_their_type_alone():
-    markup = """<script>var a = "ld+json";</script><SCRIPT id=x type='application/ld+json'>[1]</SCRIPT >
-    <p title="ld+json">ld+json</p><script type="application/ld+json">[2]</div></script>
+    markup = """<script>var a = "application/ld+json";</script><SCRIPT id=x type='application/ld+json'>[1]</SCRIPT >
+    <p title="application/ld+json">application/ld+json</p><script type="application/ld+json">[2]</div></script>
     <script type=application/ld+json>[3]"""
     assert list(scripts(markup)) == ["[1]", "[2]</div>", "[3]"]
 

@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate.extract import supplements
 from curate.extract.structured import Statement
-from curate.extract.supplements import Addition, additions, missing
+from curate.extract.supplements import Addition, Blocks, missing, supplemented
+from curate.markup.blocks import HEADING, PARAGRAPH, Block
+from curate.markup.render import as_markdown, as_text
 
 INGREDIENTS = Statement(
     kind="Recipe.ingredients",
@@ -27,6 +30,10 @@ ARTICLE = Statement(
     lines=("The harbour town kept its old clock.", "Nobody could say who wound it up, or when, or what for at all."),
 )
 ANSWER = Statement(kind="Question.answers", heading="Can I freeze it?", lines=("Yes, for a month or so.",))
+
+
+def additions(statements, blocks, headings, groups=None):
+    return supplements.additions(statements, Blocks(blocks, headings, groups or {}))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +65,18 @@ def test_a_list_is_missing_where_only_instructions_name_its_items(text):
     assert missing([INGREDIENTS], text) == [INGREDIENTS]
 
 
+def test_ingredients_that_instructions_name_with_their_amounts_are_missing():
+    steps = Statement(
+        kind="Recipe.instructions",
+        lines=("Sift 500 g of rye flour with 2 tsp of salt and 1 tbsp of caraway seeds.", "Add 1½ cups of warm water."),
+        is_list=True,
+    )
+    text = "\n".join(["Bread.", *steps.lines])
+    assert missing([INGREDIENTS], text) == []
+    assert missing([INGREDIENTS, steps], text) == [INGREDIENTS]
+    assert missing([INGREDIENTS, steps], "\n".join([*INGREDIENTS.lines, text])) == []
+
+
 def test_a_passage_is_there_if_the_text_holds_half_of_it():
     assert missing([ARTICLE], "x. The harbour town kept its old clock. Nobody could say who wound it up") == []
     assert missing([ARTICLE], "A harbour. A town. An old clock. Nobody wound it up.") == [ARTICLE]
@@ -80,6 +99,16 @@ def test_instructions_go_behind_the_ingredients_and_what_has_no_place_goes_last(
     assert additions([INGREDIENTS, STEPS], ["Good bread."], {0: 1}) == [
         Addition(1, INGREDIENTS, None),
         Addition(1, STEPS, None),
+    ]
+
+
+def test_a_list_or_a_table_is_not_torn():
+    blocks = ["Good bread.", *INGREDIENTS.lines, "a pinch of love", "Ann likes this."]
+    groups = dict.fromkeys(range(1, 6), "list")
+    assert additions([INGREDIENTS, STEPS], blocks, {}, groups) == [Addition(6, STEPS, None)]
+    blocks = ["Good bread.", "Wash your hands.", *STEPS.lines]
+    assert additions([INGREDIENTS, STEPS], blocks, {}, dict.fromkeys(range(1, 5), "list")) == [
+        Addition(1, INGREDIENTS, None)
     ]
 
 
@@ -113,6 +142,27 @@ def test_of_two_statements_that_say_the_same_one_is_added():
     assert additions([INGREDIENTS, again], ["Good bread."], {}) == [Addition(1, INGREDIENTS, None)]
 
 
+def test_blocks_are_lists_with_markers_and_flags_say_what_was_added():
+    blocks = [
+        Block(HEADING, "Rye bread", None, 1),
+        Block(HEADING, "You need", None, 2),
+        Block(HEADING, "Method", None, 2),
+    ]
+    blocks += [Block(PARAGRAPH, "Step 1", None)]
+    blocks += [Block(PARAGRAPH, line, None) for line in STEPS.lines]
+    whole, flags = supplemented(blocks, [INGREDIENTS, STEPS, ANSWER])
+    assert flags == ("structured:Recipe.ingredients", "structured:Question.answers")
+    assert as_text(whole).split("\n\n")[:3] == [
+        "Rye bread",
+        "You need",
+        "- 500 g rye flour\n- 2 tsp salt\n- 1½ cups warm water\n- 1 tbsp caraway seeds (optional)",
+    ]
+    assert as_markdown(whole).endswith("\n\n### Can I freeze it?\n\nYes, for a month or so.")
+    numbered, _ = supplemented([], [STEPS])
+    assert as_text(numbered).split("\n")[2] == "3. Bake."
+    assert supplemented(whole, [INGREDIENTS, STEPS, ANSWER]) == (whole, ())
+
+
 WORDS = st.sampled_from(
     ("salt", "rye", "flour", "water", "mix", "the", "bowl", "warm", "of", "2", "½", "cup", "and", "in", "塩", "水")
 )
@@ -133,7 +183,7 @@ def merged(blocks, added):
         blocks = []
     texts = list(blocks)
     for addition in reversed(added):
-        texts[addition.index : addition.index] = [*filter(None, [addition.heading]), *addition.statement.lines]
+        texts[addition.place : addition.place] = [*filter(None, [addition.heading]), *addition.statement.lines]
     return texts
 
 
@@ -142,7 +192,7 @@ def merged(blocks, added):
 def test_nothing_is_added_twice(statements, blocks, headings):
     levels = {index: 2 for index in headings if index < len(blocks)}
     added = additions(statements, blocks, levels)
-    assert all(0 <= addition.index <= len(blocks) for addition in added)
+    assert all(0 <= addition.place <= len(blocks) for addition in added)
     assert len({addition.statement for addition in added}) == len(added)
     if not any(addition.replaces for addition in added):
         assert additions([addition.statement for addition in added], merged(blocks, added), {}) == []
