@@ -92,13 +92,15 @@ def by_cluster(label: Pair) -> Pair:
 def requests(group: Grouped) -> Iterator[Pair]:
     """Yields (part, request) for each document of a cluster and each block that it is compared in.
 
-    A request is flags(1) cluster block(4) node.
+    A request is flags(1) cluster block(4) node. TORN is the flag of one document of a cluster, so that clusters are
+    counted by it.
     """
     torn = {member[:-1]: member[-1] for member in group[1]}
+    first_torn = min((node for node, flag in torn.items() if flag), default=None)
     divided = blocks(torn)
     for number, block in enumerate(divided):
         for place, node in enumerate(block):
-            flags = torn[node] if not number or place else GUEST
+            flags = GUEST if number and not place else TORN if node == first_torn else 0
             flags |= DIVIDED if len(divided) > 1 and not number and not place else 0
             yield node_part(node), REQUEST + bytes([flags]) + group[0] + BLOCK.pack(number) + node
 

@@ -1,16 +1,17 @@
 """Spans of sentences that occurred before (C4, Raffel et al. 2020, section 2.2).
 
-"Before" is in the order of keepers (`clusters`), then by place in the text; never by worker. A record is hash(16), node
-and place(4), big-endian, one for each run of sentences of a text; records meet in partitions by hash, as those of
-`candidates` do. Of equal spans those of the first document stay, or of these the first, so that each sentence that is
-cut remains in an earlier document, or earlier in its own.
+"Before" is in the order of keepers (`clusters`), then by place in the text; never by worker. Documents of one id are
+one document, and all of them are cut alike. A record is hash(16), node and place(4), big-endian, one for each run of
+sentences of a text; records meet in partitions by hash, as those of `candidates` do. Of equal spans those of the first
+document stay, or of these the first, so that each sentence that is cut remains in an earlier document, or earlier in
+its own.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator
 
 from curate.dedup.candidates import HASH, Grouped, Pair, equal_rows, split_by_hash, unpack
-from curate.dedup.clusters import Node, node_part, node_row
+from curate.dedup.clusters import Node, node_id, node_part, node_row
 from curate.dedup.cutting import sentence_keys
 
 PLACE = 4  # bytes of a span's place, the number of its first sentence
@@ -46,7 +47,8 @@ def repeats(group: Grouped, width: int, *, within: bool) -> Iterator[Pair]:
         first, *others = sorted(records[row, HASH:].tobytes() for row in rows)
         for other in others:
             node = other[:width]
-            if within or node != first[:width]:
+            is_first = node_id(node) == node_id(first[:width]) and not (within and other[width:] != first[width:])
+            if not is_first:
                 by_part.setdefault(node_part(node), []).append(node_row(node).to_bytes(4) + other[width:])
     for part, places in sorted(by_part.items()):
         yield part, b"".join(places)

@@ -29,7 +29,12 @@ def nodes_of(documents: list[tuple[int, list[str]]], parts: int) -> dict[Node, l
 
 
 def cut_places(documents: dict[Node, list[str]], size: int, within: bool, seed: int) -> dict[bytes, set[int]]:
-    """The sentences that are cut, by id, through blobs in any order."""
+    """The sentences that are cut, by id."""
+    return {node_id(node): covered for node, covered in cut_by_node(documents, size, within, seed).items()}
+
+
+def cut_by_node(documents: dict[Node, list[str]], size: int, within: bool, seed: int) -> dict[Node, set[int]]:
+    """The sentences that are cut, through blobs in any order."""
     blobs: dict[bytes, list[bytes]] = {}
     by_part: dict[bytes, list[tuple[Node, str]]] = {}
     for node, sentences in documents.items():
@@ -45,7 +50,7 @@ def cut_places(documents: dict[Node, list[str]], size: int, within: bool, seed: 
             sent.setdefault(part, []).append(places)
     starts = {part: spans.places(places) for part, places in sent.items()}
     return {
-        node_id(node): covered
+        node: covered
         for node in documents
         if (covered := spans.covered(starts.get(node_part(node), {}).get(node_row(node), ()), size))
     }
@@ -76,6 +81,20 @@ def test_the_spans_that_are_cut_are_those_of_the_plain_reading(documents, size, 
 def test_what_is_cut_depends_neither_on_parts_nor_on_the_order_of_blobs(documents, size, within):
     one, other = nodes_of(documents, 1), nodes_of(documents, 3)
     assert cut_places(one, size, within, 0) == cut_places(other, size, within, 1)
+
+
+@given(DOCUMENTS, st.integers(1, 3), st.booleans(), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1))))
+def test_documents_of_one_id_are_cut_as_the_first_of_them(documents, size, within, copies):
+    by_node = nodes_of(documents, 2)
+    nodes = [*by_node]
+    for row, (place, priority) in enumerate(copies):
+        if place < len(nodes):
+            by_node[make_node(priority, node_id(nodes[place]), 7, row)] = by_node[nodes[place]]
+    first = {node_id(node): node for node in sorted(by_node, reverse=True)}
+    expected = plainly({node: by_node[node] for node in first.values()}, size, within)
+    assert cut_by_node(by_node, size, within, 0) == {
+        node: expected[node_id(node)] for node in by_node if node_id(node) in expected
+    }
 
 
 @given(DOCUMENTS, st.integers(1, 3), st.booleans())

@@ -64,6 +64,8 @@ def test_too_few_rounds_keep_a_duplicate_and_say_so_but_lose_none_unlike_its_win
         kept[rounds] = {row["id"] for row in rows if row["kept"]}
         ids = {row["id"] for row in rows}
         assert {row["winner"] for row in rows if not row["kept"]} <= ids
+        pieces = {row["cluster"] for row in rows if row["cluster"]}
+        assert record.counts.notes.get("unconverged clusters", 0) <= len(pieces)
         assert ("unconverged clusters" in record.counts.notes) == (rounds == 1)
         assert min(row["similarity"] for row in rows if not row["kept"]) >= 0.75
     assert 1 < len(kept[8]) < len(kept[1])

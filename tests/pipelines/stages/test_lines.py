@@ -82,6 +82,11 @@ def test_a_span_stays_in_one_document(tmp_path):
     assert all(prose(number).split(".")[0] in "\n".join(texts.values()) for number in range(12))
 
 
+def test_a_document_that_stands_twice_is_cut_alike_both_times(tmp_path):
+    texts = cut(tmp_path, [corpus(), corpus()[2:9]])  # verify finds no id of two texts
+    assert all(prose(number) in texts[f"http://shop.example/{number}"] for number in (5, 6, 7))
+
+
 def test_a_passage_is_cut_word_for_word_where_its_sentences_are_others(tmp_path):
     passage = " ".join(f"word{number}" for number in range(60))
     own = [f"{prose(('own', number), 12)} He wrote {passage} on day {number}." for number in range(3)]
