@@ -11,6 +11,7 @@ import re
 from itertools import compress, pairwise
 from typing import Any
 
+from curate.extract.trimming import trimmed
 from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, ROW, Block
 
 LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of stories or of tags
@@ -65,7 +66,8 @@ def completed(blocks: list[Block], selected: list[bool]) -> list[bool]:
             chosen[place] = page.is_text(blocks[place])
     page.add_lead(chosen, places[0])
     page.add_rest(chosen, places[-1])
-    return [is_kept and not is_stock(block) for block, is_kept in zip(blocks, chosen, strict=True)]
+    kept = [is_kept and not is_stock(block) for block, is_kept in zip(blocks, chosen, strict=True)]
+    return trimmed(blocks, selected, kept)
 
 
 def with_rows(blocks: list[Block], chosen: list[bool]) -> None:

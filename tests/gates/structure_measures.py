@@ -25,8 +25,8 @@ NOT_LETTERS = re.compile(r"[\W_]+")
 
 
 def letters(text: str) -> str:
-    """Returns a text's letters and digits, in lower case."""
-    return NOT_LETTERS.sub("", text).lower()
+    """Returns a text's letters and digits, in lower case, without the links to edit a section of Wikipedia."""
+    return NOT_LETTERS.sub("", text.replace("[edit]", "")).lower()
 
 
 def compact(text: str) -> str:
