@@ -32,7 +32,7 @@ def extract(page: Page, source: str, settings: Extract, gates: Gates = NO_GATES)
         return reason
     is_plain = page.mime in TEXT_TYPES
     content = decode(page.body, page.charset)
-    quick = content.strip() if is_plain else quick_text(content, comments=settings.comments)
+    quick = plain_text(content) if is_plain else quick_text(content, comments=settings.comments)
     if reason := quick_text_gate(quick, settings, gates):
         return reason
     main = MainText(quick, None, None, "plain") if is_plain else main_text(content, page.url, settings, quick)
@@ -40,6 +40,15 @@ def extract(page: Page, source: str, settings: Extract, gates: Gates = NO_GATES)
     if not text:
         return Reason("extract.no_text", 0, None)
     return document_of(page, source, text, main)
+
+
+def plain_text(content: str) -> str:
+    """Returns the text of a page of plain text, with line feeds at the ends of its lines.
+
+    >>> plain_text("a\\r\\n b\\rc\\r\\n")
+    'a\\n b\\nc'
+    """
+    return content.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def gate(page: Page, settings: Extract) -> Reason | None:

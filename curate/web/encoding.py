@@ -17,14 +17,24 @@ from curate.web.sniff import is_utf_16
 BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 SAMPLE = 1 << 16  # bytes, from the first that is not ASCII, by which an encoding is judged
 DETECTED = 1 << 14  # bytes by which it is detected: what is not ASCII, with its neighbours
+WHOLE = 1 << 20  # bytes in which the words of a page are counted
 BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 BESIDE = 16  # ASCII bytes on either side of others that belong to their words
+HIGH = re.compile(rb"[\x80-\xff]+")
 DENSE = re.compile(rb"[\x80-\xff]+(?:[\x00-\x7f]{1,%d}[\x80-\xff]+)*" % BESIDE)
 SEVEN_BITS = (  # encodings whose text is all ASCII bytes, by a sign of theirs
     (re.compile(rb"\x1b(?:\$[@B]|\([JI])"), "iso2022_jp"),
     (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
 )
-BALTIC = (frozenset("ąčęėįšųūž"), frozenset("āčēģīķļņšūž"))
+ALPHABETS = (  # an encoding, the letters of a language beyond ASCII, those of them that it must have, and how many
+    ("cp1257", "ąčęėįšųūž", "ėųū", 5),
+    ("cp1257", "āčēģīķļņšūž", "āēīū", 5),
+    ("cp1250", "áéíóöőúüű", "őű", 5),
+    ("cp1250", "čćđšž", "šž", 3),
+)
+LATIN = frozenset({"cp1250", "cp1254", "cp1257", "cp1258", "iso8859-2", "iso8859-4", "iso8859-13"})
+MARKUP = re.compile(rb"<(script|style)[\s>].*?</\1|<[^>]*>", re.S | re.I)
+WORD = re.compile(r"[^\W\d_]{2,}")
 C1 = re.compile("[\x80-\x9f]")  # control characters that no page means
 
 
@@ -93,22 +103,52 @@ def _encodings(body: bytes, charset: str) -> Iterator[str]:
     for name in (encoding_of(charset), declared_encoding(body)):
         if name and not name.startswith("utf-16"):  # its bytes would have shown it
             yield name
-    yield from _detected(_words(body))
+    yield from _detected(body)
 
 
-def _detected(words: bytes) -> Iterator[str]:
-    """Yields the encodings that bytes look like, the likeliest first."""
+def _detected(body: bytes) -> Iterator[str]:
+    """Yields the encodings that a body looks like, the likeliest first."""
     from chardetng_py.detector import EncodingDetector  # few pages need it
 
-    detected = CODECS.get(name := detect_encoding(words) or "", name)
-    if detected in MULTIBYTE:  # the better judge of short Chinese and Japanese; it does not know Korean
-        yield detected
-    if _is_baltic(words):
-        yield "cp1257"
+    words = _words(body)
+    encoding = CODECS.get(name := detect_encoding(words) or "", name)
+    if encoding in MULTIBYTE and _is_dense(words):  # the better judge of short Chinese; it does not know Korean
+        yield encoding
+    yield from _of_alphabet(words)
     detector = EncodingDetector()
-    detector.feed(words, last=True)
+    detector.feed(words, last=False)
     guess = detector.guess(tld=None, allow_utf8=False)
-    yield encoding_of(guess) or CODECS.get(guess, guess)
+    encoding = encoding_of(guess) or CODECS.get(guess, guess)
+    yield "cp1252" if _is_rare(body, encoding) else encoding
+
+
+def _is_dense(words: bytes) -> bool:
+    """Returns True where bytes beyond ASCII follow one another, as they do in encodings of two bytes, not in Europe."""
+    runs = HIGH.findall(words)
+    return sum(map(len, runs)) > 1.5 * len(runs)
+
+
+def _of_alphabet(words: bytes) -> Iterator[str]:
+    """Yields the encoding in which bytes hold letters of one language only, of those that the detector knows badly.
+
+    It takes short Lithuanian for Icelandic, and Hungarian for a language of Western Europe.
+    """
+    for encoding, alphabet, sure, least in ALPHABETS:
+        letters = {char for char in decode_as(words, encoding).lower() if char.isalpha() and not char.isascii()}
+        if len(letters) >= least and letters <= {*alphabet} and letters & {*sure}:
+            yield encoding
+
+
+def _is_rare(body: bytes, encoding: str) -> bool:
+    """Returns True where an encoding has letters of its own in hardly any word, as in English with fractions and signs.
+
+    Of pages in the languages of these encodings a word in eight or more has such a letter.
+    """
+    if encoding in MULTIBYTE or encoding == "cp1252":
+        return False
+    words = WORD.findall(decode_as(MARKUP.sub(b" ", body[:WHOLE]), encoding))
+    own = sum(not word.isascii() for word in words)
+    return own * 20 < len(words) if encoding in LATIN else not own
 
 
 def _words(body: bytes) -> bytes:
@@ -122,15 +162,6 @@ def _words(body: bytes) -> bytes:
         if size > DETECTED:
             break
     return b" ".join(parts)[:DETECTED]
-
-
-def _is_baltic(words: bytes) -> bool:
-    """Returns True where bytes read as windows-1257 hold letters of Lithuanian or of Latvian, and no others.
-
-    The detector takes short Lithuanian for Icelandic.
-    """
-    letters = {char for char in decode_as(words, "cp1257").lower() if char.isalpha() and not char.isascii()}
-    return len(letters) > 4 and any(letters <= language for language in BALTIC)
 
 
 def _wrong(text: str) -> int:

@@ -198,6 +198,12 @@ def test_plain_text_is_taken_as_it_stands():
     assert (document.text, document.title) == ("one\n\n  two <b>", None)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_of_plain_text_end_alike(end):
+    document = extract(page(end.join(["one", "", " two", ""]), mime="text/plain"), "web", Extract())
+    assert document.text == "one\n\n two"
+
+
 @pytest.mark.parametrize("body", ["<html></html>", "<html><body><script>x()</script></body></html>", "<!-- -->"])
 def test_a_page_without_text_says_so(body):
     assert extract(page(body), "web", Extract()).rule == "extract.no_text"
