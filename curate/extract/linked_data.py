@@ -23,13 +23,13 @@ WRAPPING = re.compile(r"<!--|-->|<!\[CDATA\[|\]\]>")
 BRACKET = re.compile(r"[\[{]")
 
 
-def entities(markup: str, sign: re.Pattern[str]) -> Iterator[dict[str, Any]]:
+def entities(markup: str, signs: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Yields the objects that a page is about, outer ones first, their keys in lower case.
 
-    sign: what a script's text must hold to be parsed.
+    signs: of these a script's text must hold one to be parsed.
     """
     for script in scripts(markup):
-        if sign.search(script):
+        if any(sign in script for sign in signs):
             yield from _inside(parsed(script), DEPTH)
 
 

@@ -14,8 +14,9 @@ from lxml.etree import XPath, tostring
 
 from curate.extract import linked_data
 
-SIGN = re.compile(  # names of what holds text
-    r"(?i)recipeIngredient|recipeInstructions|\"ingredients\"|articleBody|(?:ForumPosting|Question|HowTo)\""
+SIGNS = (  # names of what holds text, without what is written in either case; a script without any is not parsed
+    *("ecipeIngredient", "ecipeInstructions", '"ingredients"', "articleBody", "liveBlogUpdate"),
+    *('ForumPosting"', 'Question"', 'HowTo"'),
 )
 MICRODATA_SIGN = "schema.org/Recipe"  # the type of an element
 LINES = 2000  # at most, of one statement
@@ -52,7 +53,7 @@ def statements(tree: Any, markup: str) -> list[Statement]:
     tree: the parsed markup.
     """
     stated: dict[tuple[str, ...], Statement] = {}
-    for entity in linked_data.entities(markup, SIGN):
+    for entity in linked_data.entities(markup, SIGNS):
         for statement in of_entity(entity):
             stated.setdefault(statement.lines, statement)
     if MICRODATA_SIGN in markup:

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from operator import attrgetter, itemgetter
-from typing import NamedTuple
+from typing import AnyStr, NamedTuple
 
+from curate.extract.selection import bare
 from curate.extract.structured import Statement
 from curate.markup.blocks import HEADING, ITEM, PARAGRAPH, ROW, Block
 from curate.text.words import words
@@ -27,7 +28,7 @@ OCCURRENCES = 200  # of a word, at which a line is looked for
 ARTICLE = "Article.body"
 NOTHING = 0.1  # of an article's words; a text with fewer is a notice, such as "Loading"
 CUT = ("...", "…", "[…]")  # ends of an abridged article
-PIECE = 24  # words of a passage that are looked for as they are, before anything is counted
+PIECE = 120  # characters of a passage that are looked for as they are, before any words are compared
 STEPS = {  # of what the steps name too
     "Recipe.ingredients": "Recipe.instructions",
     "HowTo.supplies": "HowTo.steps",
@@ -60,14 +61,28 @@ class Run(NamedTuple):
 class Words:
     """The words of a text, and where lines stand in them."""
 
-    __slots__ = ("_ends", "_places", "_trigrams", "joined", "words")
+    __slots__ = ("_ends", "_joined_words", "_places", "_trigrams", "_words", "bare", "text")
 
     def __init__(self, text: str) -> None:
-        self.words = compared(text)
-        self.joined = b"".join(self.words)
+        self.text = text
+        self.bare = bare(text)
+        self._words: list[bytes] = []
+        self._joined_words = b""
         self._ends: list[int] = []
         self._places: dict[bytes, list[int]] = {}
         self._trigrams: dict[tuple[bytes, ...], list[int]] = {}
+
+    @property
+    def words(self) -> list[bytes]:
+        """The words of the text by which it is compared."""
+        self._words = self._words or compared(self.text)
+        return self._words
+
+    @property
+    def joined(self) -> bytes:
+        """The words without anything between them."""
+        self._joined_words = self._joined_words or b"".join(self.words)
+        return self._joined_words
 
     @property
     def places(self) -> dict[bytes, list[int]]:
@@ -84,19 +99,6 @@ class Words:
             for place, trigram in enumerate(trigrams_of(self.words)):
                 self._trigrams.setdefault(trigram, []).append(place)
         return self._trigrams
-
-    def verbatim(self, lines: Sequence[Line]) -> int:
-        """Returns how many words of lines stand as they are, line after line, behind the first of them."""
-        joined = [b"".join(line) for line in lines]
-        span = int(STRETCH * sum(map(len, joined))) + JOINED
-        at = size = end = 0
-        for line, letters in zip(lines, joined, strict=True):
-            place = self.joined.find(letters, at, end or len(self.joined)) if size or len(letters) >= JOINED else -1
-            if place >= 0:
-                end = end or place + span
-                at = place + len(letters)
-                size += len(line)
-        return size
 
     def share(self, line: Line) -> float:
         """Returns the share of a line's trigrams that the text has."""
@@ -167,13 +169,21 @@ class Blocks(Words):
     headings: levels of those that are headings, by their indexes. groups: what the blocks of one list or table share.
     """
 
-    __slots__ = ("groups", "headings", "starts")
+    __slots__ = ("_starts", "blocks", "groups", "headings")
 
     def __init__(self, blocks: Sequence[str], headings: Mapping[int, int], groups: Mapping[int, object]) -> None:
         super().__init__("\n".join(blocks))
-        self.starts = [0, *accumulate(len(compared(block)) for block in blocks)][:-1]
+        self.blocks = blocks
         self.headings = headings
         self.groups = groups
+        self._starts: list[int] = []
+
+    @property
+    def starts(self) -> list[int]:
+        """The word with which each block begins."""
+        if not self._starts:
+            self._starts = [0, *accumulate(len(compared(block)) for block in self.blocks)][:-1]
+        return self._starts
 
     def block(self, place: int) -> int:
         """Returns the block in which a word stands."""
@@ -258,12 +268,10 @@ def holds(text: Words, statement: Statement, others: Sequence[Statement] = ()) -
 
     others: what else the page states; the ingredients that instructions name on their way are no list of ingredients.
     """
-    lines = lines_of(statement)
-    total = sum(map(len, lines))
-    if not total:
+    if stands(text.bare, [*map(bare, statement.lines)], is_list=statement.is_list):  # five of six; the rest costs more
         return True
-    pieces = lines if statement.is_list else [lines[0][at : at + PIECE] for at in range(0, total, PIECE)]
-    if text.verbatim(pieces) >= LIST * total:  # as on nearly all pages, and a tenth of the time
+    lines = lines_of(statement)
+    if not lines or stands(text.joined, [b"".join(line) for line in lines], is_list=statement.is_list):
         return True
     run = run_of(statement, text)
     for steps in others if run else ():
@@ -272,6 +280,22 @@ def holds(text: Words, statement: Statement, others: Sequence[Statement] = ()) -
             outside = text.words[: whole.start] + text.words[whole.end + len(lines_of(steps)[-1]) :]
             return run_of(statement, Words(b" ".join(outside).decode())) is not None
     return run is not None
+
+
+def stands(text: AnyStr, lines: Sequence[AnyStr], *, is_list: bool) -> bool:
+    """Returns True if half of some lines stands in a text, letter by letter, one piece soon after the other."""
+    pieces = lines
+    if not is_list:
+        whole = text[:0].join(lines)
+        pieces = [whole[at : at + PIECE] for at in range(0, len(whole), PIECE)]
+    total = sum(map(len, pieces))
+    at = size = end = 0
+    for piece in pieces:
+        if (size or len(piece) >= JOINED) and (place := text.find(piece, at, end or len(text))) >= 0:
+            end = end or place + int(STRETCH * total) + JOINED
+            at = place + len(piece)
+            size += len(piece)
+    return size >= LIST * total > 0
 
 
 def run_of(statement: Statement, text: Words) -> Run | None:
@@ -316,8 +340,8 @@ def _body(statement: Statement, text: Blocks) -> Addition | None:
         return None
     if len(text.words) < NOTHING * len(body.words) or body.share(text.words) >= TRIGRAMS:
         return Addition(0, statement, None, replaces=True)
-    first = next((index for index in range(len(text.starts)) if index not in text.headings), len(text.starts))
-    return Addition(first if len(body.words) < len(text.words) else len(text.starts), statement, None)
+    first = next((index for index in range(len(text.blocks)) if index not in text.headings), len(text.blocks))
+    return Addition(first if len(body.words) < len(text.words) else len(text.blocks), statement, None)
 
 
 def _place(statements: Sequence[Statement], number: int, text: Blocks) -> int:
@@ -329,7 +353,7 @@ def _place(statements: Sequence[Statement], number: int, text: Blocks) -> int:
     for other in reversed(statements[:number]):
         if other.kind.startswith(subject) and (run := run_of(other, text)):
             return text.behind(text.block(run.end))
-    return len(text.starts)
+    return len(text.blocks)
 
 
 def compared(text: str) -> list[bytes]:
