@@ -41,19 +41,20 @@ class Need:
     message: int  # the largest that one worker is sent
 
 
-def need(documents: int, rules: Dedup, mode: str, workers: int, size: float = 0) -> Need:
+def need(documents: int, rules: Dedup, mode: str, workers: int, size: float = 0, padding: int = 0) -> Need:
     """Returns the estimate for this many documents in a mode of the local runner; no measured peak was above it.
 
     size: bytes of text of a document. Pairs are gone before their clusters are compared, so the larger counts.
+    padding: of nodes against an index, where as many pairs more lead to its documents.
     """
-    layout = candidates.layout(rules, documents)
+    layout = candidates.layout(rules, documents, padding)
     texts = layout.width
     bands = layout.bands * (candidates.KEY + layout.node)
     pair = 2 * layout.node + candidates.HASH + 4 * layout.bands * rules.rows
     cluster = 2 * layout.node + (
         round(EVIDENCE * size) if rules.verify == "shingles" else 4 * layout.bands * rules.rows
     )
-    pairs = max(PAIRS * pair, cluster) if layout.bands else 0
+    pairs = (2 if padding else 1) * max(PAIRS * pair, cluster) if layout.bands else 0
     processes = workers if mode == "multi_processing" else 0
     addresses = candidates.HASH + urls.AGE + 3 * layout.node if rules.url else 0
     memory = FIXED[mode] + WORKER * processes + round(COPIES[mode] * documents * (texts + bands + pairs + addresses))
@@ -67,14 +68,10 @@ def check(plan: Plan, target: EngineOptions, seconds: float) -> None:
         return
     mode, workers = mode_of(target, seconds)
     documents, size = signatures.documents(plan)
-    rules = plan.built(Dedup, "dedup")
+    rules, padding = plan.built(Dedup, "dedup"), plan.settings.get("index", {}).get("padding", 0)
     mend = "use --runner spark, which sorts on disk (the signatures are kept)"
-    _check(
-        f"dedup of {documents:,} documents",
-        need(documents, rules, mode, workers, size / max(1, documents)),
-        workers,
-        mend,
-    )
+    needed = need(documents, rules, mode, workers, size / max(1, documents), padding)
+    _check(f"dedup of {documents:,} documents", needed, workers, mend)
 
 
 def need_of_lines(text: int, rules: Lines, mode: str, workers: int) -> Need:

@@ -55,6 +55,7 @@ def test_the_estimate_grows_with_documents_bands_and_workers():
     assert need(1_000_000, Dedup(bands=28), "multi_processing", 2).memory > one
     assert need(1_000_000, Dedup(), "multi_processing", 4).memory > one
     assert need(1_000_000, Dedup(near=False), "multi_processing", 2).memory < one
+    assert need(1_000_000, Dedup(), "multi_processing", 2, padding=4).memory > one
 
 
 def test_the_estimate_of_lines_lies_above_what_its_hashes_take():
