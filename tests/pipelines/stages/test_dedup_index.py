@@ -21,7 +21,7 @@ from curate.stage.record import read_stage
 
 pytestmark = pytest.mark.processes
 WORDS = [f"{first}{last}" for first in ("ba", "do", "ki", "lu", "me", "no", "ra", "su") for last in "bdfgklmnprst"]
-RECIPE = 'name = "crawls"\n[sources.a]\n[sources.b]\n[sources.c]\n[dedup]\nurl = true\nkeep = ["longest", "hash"]\n'
+RECIPE = 'name = "crawls"\n[sources.a]\n[sources.b]\n[sources.c]\n[dedup]\nurl = true\nrounds = 3\nkeep = ["longest", "hash"]\n'
 COUNT = 60
 
 
@@ -170,7 +170,7 @@ def test_inputs_that_the_index_holds_are_refused_in_another_run(runs, tmp_path):
 
 def test_documents_that_are_all_in_the_index_add_an_empty_generation(runs, tmp_path):
     index = shutil.copytree(runs.folder / "index", tmp_path / "index")
-    rows = dedup(tmp_path, [CRAWLS["a"][:9], CRAWLS["b"]], f'dedup.index="{index}"', "dedup.rounds=7")
+    rows = dedup(tmp_path, [CRAWLS["a"][:9], CRAWLS["b"]], f'dedup.index="{index}"', "dedup.rounds=4")
     assert not [row for row in rows if row["kept"]]
     assert read_stage(tmp_path / "out").counts.notes["in the index already"] > 9
     last = read_index(index).generations[-1]
@@ -208,3 +208,36 @@ def test_documents_lose_against_either_of_two_indexes_made_one(runs, tmp_path):
     assert not {texts_of[row["id"]] for row in rows if row["kept"]} & (texts["a"] | texts["b"])
     with pytest.raises(SettingsError, match="is generation 1 of"):
         overview.merge(first, tmp_path / "both", tmp_path / "again")
+
+
+def test_the_command_prints_what_an_index_holds(runs, call):
+    index = runs.folder / "index"
+    printed = call("index", index, "--check")
+    assert printed.code == 0
+    kept = [sum(row["kept"] for row in rows) for rows in runs.added.values()]
+    for number, (name, count) in enumerate(zip("abc", kept, strict=True), start=1):
+        assert f"generation {number}: {count} of {COUNT} documents kept ({name} {count})" in printed.out
+    assert 'normalise = "text-1", rows = 8, shingle = 5, similarity = 0.75, url = true' in printed.out
+    table = json.loads(call("index", index, "--json").out)
+    assert [row["kept"] for row in table["generations"]] == kept
+    assert sum(row["bytes"] for row in table["generations"]) == sum(
+        path.stat().st_size for path in index.rglob("*.parquet")
+    )
+
+
+def test_the_command_says_what_is_wrong(runs, call, tmp_path):
+    index = shutil.copytree(runs.folder / "index", tmp_path / "index")
+    documents = read_index(index).generations[0].folder / "documents-00000.parquet"
+    content = bytearray(documents.read_bytes())
+    content[100] ^= 1
+    documents.write_bytes(content)
+    printed = call("index", index, "--check")
+    assert (printed.code, f"{documents}: another sha256 than recorded" in printed.out) == (1, True)
+    for words, message in (
+        ((index, runs.folder / "index"), "give all three"),
+        ((tmp_path,), "not an index of dedup"),
+        ((index, runs.folder / "index", "-o", tmp_path / "both"), "is generation 1 of"),
+        ((index, runs.folder / "index", "-o", index / "both"), "lies in the input"),
+    ):
+        refused = call("index", *words)
+        assert (refused.code, message in refused.error, refused.error.count("\n")) == (2, True, 0)
