@@ -21,7 +21,10 @@ from curate.stage.record import read_stage
 
 pytestmark = pytest.mark.processes
 WORDS = [f"{first}{last}" for first in ("ba", "do", "ki", "lu", "me", "no", "ra", "su") for last in "bdfgklmnprst"]
-RECIPE = 'name = "crawls"\n[sources.a]\n[sources.b]\n[sources.c]\n[dedup]\nurl = true\nrounds = 3\nkeep = ["longest", "hash"]\n'
+RECIPE = (
+    'name = "crawls"\n[sources.a]\n[sources.b]\n[sources.c]\n'
+    '[dedup]\nurl = true\nrounds = 3\nkeep = ["longest", "hash"]\n'
+)
 COUNT = 60
 
 
