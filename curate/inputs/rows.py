@@ -30,7 +30,7 @@ from curate.stage import heartbeat
 from curate.stage.plan import Item
 from curate.storage.lines import BOM, ERRORS, chunks, lines, packing_of
 from curate.storage.patience import RemoteError
-from curate.web.encoding import likely_encoding
+from curate.web.encoding import decode, likely_encoding
 
 Rows = Iterator[tuple[int, Any]]
 UNPACKED_BYTES = 1 << 46  # more than any file holds: rows are bounded one by one
@@ -241,7 +241,7 @@ def _text(_head: bytes, pieces: Iterator[bytes], given: File) -> Rows:
             raise ValueError(f"a text of more than {ROW_BYTES:,} bytes is no document; cut it, or make it JSON lines")
     body = b"".join(held).removeprefix(BOM)
     encoding = likely_encoding(body)
-    text = body.decode(encoding, "surrogateescape" if encoding == "utf-8" else "replace")
+    text = body.decode(encoding, "surrogateescape") if encoding == "utf-8" else decode(body, "")
     yield 1, {"id": given.name, "text": text.replace("\r\n", "\n").replace("\r", "\n")}
 
 

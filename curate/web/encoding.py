@@ -12,7 +12,7 @@ from resiliparse.parse.encoding import detect_encoding
 
 from curate.web.charsets import CODECS, MULTIBYTE, decode_as, encoding_of
 from curate.web.prescan import declared_encoding
-from curate.web.sniff import is_utf_16
+from curate.web.sniff import utf_16_of
 
 BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 SAMPLE = 1 << 16  # bytes, from the first that is not ASCII, by which an encoding is judged
@@ -22,7 +22,7 @@ BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 BESIDE = 16  # ASCII bytes on either side of others that belong to their words
 HIGH = re.compile(rb"[\x80-\xff]+")
 DENSE = re.compile(rb"[\x80-\xff]+(?:[\x00-\x7f]{1,%d}[\x80-\xff]+)*" % BESIDE)
-SEVEN_BITS = (  # encodings whose text is all ASCII bytes, by a sign of theirs
+SHIFTS = (  # encodings whose text is all ASCII bytes, by a sign of theirs
     (re.compile(rb"\x1b(?:\$[@B]|\([JI])"), "iso2022_jp"),
     (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
 )
@@ -47,15 +47,15 @@ def decode(body: bytes, charset: str) -> str:
     for mark, name in BOMS:
         if body.startswith(mark):
             return body[len(mark) :].decode(name, "replace")
-    if is_utf_16(body):
-        return body.decode("utf-16-le" if body[1] == 0 else "utf-16-be", "replace")
+    if name := utf_16_of(body):
+        return body.decode(name, "replace")
     try:
         text, length = codecs.utf_8_decode(body, "strict", False)
     except UnicodeDecodeError:
         return _decode_other(body, charset)
     if length < len(body):
         return _decode_cut(body, charset, text, length)
-    shifted = text.isascii() and ("\x1b" in text or "~" in text) and _seven_bits(body, charset)
+    shifted = text.isascii() and _shifted(body, charset)
     return decode_as(body, shifted) if shifted else text
 
 
@@ -70,12 +70,12 @@ def _decode_cut(body: bytes, charset: str, text: str, length: int) -> str:
     return _decode_other(body, charset)
 
 
-def _seven_bits(body: bytes, charset: str) -> str:
+def _shifted(body: bytes, charset: str = "") -> str:
     """Returns the encoding of a body of ASCII bytes that shifts to other characters by escapes, '' if none does."""
-    for sign, encoding in SEVEN_BITS:
-        if sign.search(body):
-            return encoding
-    return "hz" if b"~{" in body and "hz" in (encoding_of(charset), declared_encoding(body)) else ""
+    if b"\x1b" in body:
+        return next((encoding for sign, encoding in SHIFTS if sign.search(body)), "")
+    is_hz = b"~" in body and b"~{" in body and "hz" in (encoding_of(charset), declared_encoding(body))
+    return "hz" if is_hz else ""
 
 
 def _decode_other(body: bytes, charset: str) -> str:
@@ -89,7 +89,7 @@ def _decode_other(body: bytes, charset: str) -> str:
 def _fitting(body: bytes, charset: str) -> str:
     """Returns the likeliest encoding that fits a body which is not UTF-8."""
     first = BEYOND_ASCII.search(body)
-    begin = first.start() if first else 0
+    begin = first.start() & ~1 if first else 0
     sample = body[begin : begin + SAMPLE]
     for name in _encodings(body, charset):
         text = decode_as(sample, name)
@@ -101,7 +101,7 @@ def _fitting(body: bytes, charset: str) -> str:
 def _encodings(body: bytes, charset: str) -> Iterator[str]:
     """Yields the encodings that a body may have, the likeliest first."""
     for name in (encoding_of(charset), declared_encoding(body)):
-        if name and not name.startswith("utf-16"):  # its bytes would have shown it
+        if name and (b"\0" in body or not name.startswith("utf-16")):  # which has a NUL at every line's end
             yield name
     yield from _detected(body)
 
@@ -178,6 +178,8 @@ def likely_encoding(sample: bytes) -> str:
 
     sample: the first bytes, which may end within a character.
     """
+    if sample.isascii():
+        return _shifted(sample) or "utf-8"
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(sample)
     if "\ufffd" not in text or _wrong(text) * 4 < _beyond_ascii(text):
         return "utf-8"

@@ -35,7 +35,7 @@ MARKS = (
     (b"{\\rtf", "application/rtf"),
 )
 RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wave", b"AVI ": "video/avi"}
-TEXT_MARKS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
+TEXT_MARKS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe", b"\x1b$)C")  # of UTF-8, UTF-16 and ISO-2022-KR
 
 
 def media_type(body: bytes, declared: str = "") -> str:
@@ -79,16 +79,22 @@ def packed_type(body: bytes) -> str:
     controls = len(head) - len(head.translate(None, CONTROLS))
     if controls < FAULTS or controls * PACKED <= len(head) or HTML.match(head.lstrip(BLANK)):
         return ""
-    if head.startswith(TEXT_MARKS) or is_utf_16(head):
+    if head.startswith(TEXT_MARKS) or utf_16_of(head):
         return ""
     return media_type(body)
 
 
-def is_utf_16(body: bytes) -> bool:
-    """Returns True if every second one of the first bytes is often NUL, as in UTF-16 of Latin letters and markup."""
+def utf_16_of(body: bytes) -> str:
+    """Returns the form of UTF-16 in which every second byte is often NUL, as of Latin letters and markup, or ''.
+
+    >>> utf_16_of("page of <b>".encode("utf-16-be")), utf_16_of(b"page of <b>")
+    ('utf-16-be', '')
+    """
     head = body[:MARKUP]
     zeros = head[0::2].count(0), head[1::2].count(0)
-    return len(head) >= 16 and 4 * max(zeros) >= len(head) and 20 * min(zeros) < len(head)
+    if len(head) < 16 or 4 * max(zeros) < len(head) or 20 * min(zeros) >= len(head):
+        return ""
+    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
 
 
 def _text_type(declared: str) -> str:

@@ -198,6 +198,13 @@ def test_plain_text_is_taken_as_it_stands():
     assert (document.text, document.title) == ("one\n\n  two <b>", None)
 
 
+@pytest.mark.parametrize("encoding", ["iso2022_kr", "iso2022_jp", "utf-16", "utf-16-le", "cp949", "hz"])
+def test_a_text_in_any_encoding_is_no_packed_file(encoding):
+    text = "등대지기는 매일 아침 항구로 내려간다. " * 9 if "kr" in encoding or "949" in encoding else "港町 <b> " * 40
+    document = extract(page(text.encode(encoding), mime="text/plain", charset="hz-gb-2312"), "web", Extract())
+    assert document.text == text.strip()
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_of_plain_text_end_alike(end):
     document = extract(page(end.join(["one", "", " two", ""]), mime="text/plain"), "web", Extract())

@@ -54,6 +54,9 @@ def test_a_text_is_one_document_whose_id_is_its_name(packing, ending, read):
         ("koi8-r", "Москва является столицей России, её политическим и культурным центром."),
         ("utf-16", "naïve ü"),
         ("utf-32", "naïve ü"),
+        ("iso2022_jp", "灯台守は毎朝、港へ降りて船を見た"),
+        ("big5", "守燈塔的人每天早晨走到港口，看著夜裡回來的船"),
+        ("cp1250", "Az egyszerűen kezelhető fényképezők, hűtők: az összes értesítő itt"),
     ],
 )
 def test_a_text_or_a_table_may_be_in_an_encoding_that_nothing_states(encoding, text, read):

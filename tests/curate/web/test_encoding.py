@@ -28,6 +28,18 @@ def test_a_label_that_lies_and_bytes_that_tell_nothing_are_windows_1252():
     assert decode(b"caf\xe9 cr\xe8me", "utf-8") == "café crème"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_the_order_of_bytes_is_that_of_the_markup_not_of_the_first_character(encoding):
+    text = "港町 <b>bold</b> 港町 <i>"
+    assert decode(text.encode(encoding), "") == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_markup_is_read_by_its_name(encoding):
+    text = "港町の古い時計塔は、霧の中でも鐘の音が聞こえるように残された。\n" * 3
+    assert decode(text.encode(encoding), encoding.replace("-16-", "-16")) == text
+
+
 @pytest.mark.parametrize("text", ["2\0" * 3, "x\0y", "a\0"])
 def test_a_few_nul_characters_are_not_utf_16(text):
     assert decode(text.encode(), "") == text
