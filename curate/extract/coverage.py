@@ -23,7 +23,10 @@ FEW = 250  # characters; of a page with fewer, the rest is looked through as wel
 OF_ALL = 0.4  # the least share of a page's text outside of menus that so short a text must be
 STOCK_LENGTH = 60  # characters; a longer block holds more than a stock phrase
 MENU_TAGS = ("nav", "aside", "footer", "select", "button", "dialog", "menu")
-FURNITURE_TAGS = frozenset((*MENU_TAGS, "form", "fieldset", "figure", "figcaption"))
+FURNITURE_TAGS = frozenset((*MENU_TAGS, "form", "fieldset"))
+PICTURE_TAGS = ("figure", "figcaption")
+LIST_TAGS = ("ul", "ol", "li", "dl", "dd")
+TEXT_TAGS = ("pre", "blockquote", "table")  # of what makes a figure a part of the text
 FURNITURE_ROLES = frozenset(
     ("navigation", "banner", "contentinfo", "complementary", "search", "dialog", "alertdialog", "menu", "toolbar")
 )
@@ -37,6 +40,7 @@ NAMES = (  # words in the classes and ids of furniture
 PICTURES = "captions? credits? figure image img media photos? picture video"  # of what belongs to a picture
 FURNITURE = re.compile(rf"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:{'|'.join(f'{NAMES} {PICTURES}'.split())})(?![a-z])")
 HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
+COLONS = (":", "：")
 SENTENCE_END = re.compile(r"[.!?…。！？।؟:;][\"'”’»)\]]*$")
 STOCK = re.compile(
     r"(?i)(?:continue reading|read (?:more|the full \w+|full \w+|next|also)|more|advertisement|ad"
@@ -45,9 +49,9 @@ STOCK = re.compile(
     r"|leave a (?:comment|reply)|no comments|related(?: \w+)?|you may also like|recommended(?: \w+)?)[\s.:!…»>→\d]*"
 )
 LAST_HEADING = re.compile(  # what stands below it is about other pages, or written by readers
-    r"(?i)(?:related|recommended|more (?:from|stories|on|in)|you (?:may|might) (?:also )?like|comments?|leave a"
-    r"|\d+ comments?|responses|share|subscribe|newsletter|about the author|popular|trending|latest|read next|see also"
-    r"|tags|advertis)\b.{0,40}"
+    r"(?i)(?:related|recommended|more (?:(?:\w+ ){0,2}stories|from|on|in)|you (?:may|might) (?:also )?like|comments?"
+    r"|leave a|\d+ comments?|responses|share|subscribe|newsletter|about the author|popular|trending|latest|read next"
+    r"|see also|tags|advertis)\b.{0,40}"
 )
 
 Shape = tuple[Any, ...]
@@ -63,7 +67,7 @@ def completed(blocks: list[Block], selected: list[bool]) -> list[bool]:
     with_rows(blocks, chosen)
     for before, after in pairwise(places):
         for place in range(before + 1, after):
-            chosen[place] = page.is_text(blocks[place])
+            chosen[place] = page.is_text(blocks[place]) or page.is_list_of_links(place, chosen)
     page.add_lead(chosen, places[0])
     page.add_rest(chosen, places[-1])
     kept = [is_kept and not is_stock(block) for block, is_kept in zip(blocks, chosen, strict=True)]
@@ -80,24 +84,49 @@ def with_rows(blocks: list[Block], chosen: list[bool]) -> None:
 
 
 def rescued(blocks: list[Block], chosen: list[bool]) -> list[bool]:
-    """Returns the choice, or of a page of which hardly anything is chosen all that is neither menu nor hidden."""
+    """Returns the choice, or of a page of which hardly anything is chosen all that is neither menu nor hidden.
+
+    On so short a page, captions between chosen blocks are text as well.
+    """
     length = sum(len(block.text) for block in compress(blocks, chosen))
     if length >= FEW:
         return chosen
+    shown = visible(blocks)
+    menus = menus_of(blocks)
     wider = [
         is_visible
         and (block.links <= LINKED * len(block.text) or is_prose(block))
         and not is_stock(block)
-        and not in_furniture(block.element)
-        for block, is_visible in zip(blocks, visible(blocks), strict=True)
+        and not in_menu(block.element, menus)
+        for block, is_visible in zip(blocks, shown, strict=True)
     ]
     whole = sum(len(block.text) for block in compress(blocks, wider))
-    return wider if length < OF_ALL * whole else chosen
+    if length < OF_ALL * whole:
+        return trimmed(blocks, chosen, wider)
+    places = [place for place, is_chosen in enumerate(chosen) if is_chosen]
+    first, last = (places[0], places[-1]) if places else (0, 0)
+    return [
+        is_chosen or (first < place < last and shown[place] and blocks[place].kind is CAPTION)
+        for place, is_chosen in enumerate(chosen)
+    ]
 
 
-def in_furniture(element: Any) -> bool:
-    """Returns True if an element is a menu, a sidebar or a footer by its tag, or lies in one."""
-    return next(element.iterancestors(*MENU_TAGS), None) is not None or element.tag in MENU_TAGS
+def menus_of(blocks: list[Block]) -> set[Any]:
+    """Returns the menus, sidebars and footers of a page by their tags, but no <aside> with most of its prose."""
+    prose: dict[Any, int] = {}
+    whole = 0
+    for block in blocks:
+        length = len(block.text) if is_prose(block) and block.links <= LINKED * len(block.text) else 0
+        whole += length
+        for menu in (block.element, *block.element.iterancestors()):
+            if menu.tag in MENU_TAGS:
+                prose[menu] = prose.get(menu, 0) + length
+    return {menu for menu, length in prose.items() if menu.tag != "aside" or length <= whole / 2}
+
+
+def in_menu(element: Any, menus: set[Any]) -> bool:
+    """Returns True if an element is a menu or lies in one."""
+    return element in menus or any(outer in menus for outer in element.iterancestors())
 
 
 def visible(blocks: list[Block]) -> list[bool]:
@@ -147,7 +176,8 @@ class Surroundings:
     def is_beside(self, block: Block) -> bool:
         """Returns True if a block stands as selected ones do: in one element with them, or in one of the same shape."""
         element = block.element
-        return element in self.holders or element.getparent() in self.parents or shape(element) in self.shapes
+        outer = outermost_list(element) if block.kind is ITEM else element
+        return element in self.holders or outer.getparent() in self.parents or shape(element) in self.shapes
 
     def is_text(self, block: Block) -> bool:
         """Returns True if a block between selected ones is text, not furniture."""
@@ -159,11 +189,24 @@ class Surroundings:
             return len(block.text) >= BESIDE or SENTENCE_END.search(block.text) is not None
         return is_prose(block)
 
+    def is_list_of_links(self, place: int, chosen: list[bool]) -> bool:
+        """Returns True if a block is an item of a list of links that a chosen heading or a colon announces."""
+        block, before = self.blocks[place], self.blocks[place - 1]
+        if block.kind is not ITEM or not chosen[place - 1] or is_stock(block) or self.is_furniture(block.element):
+            return False
+        if outermost_list(block.element).getparent() not in self.parents or is_of_contents(block.element):
+            return False
+        if before.kind is HEADING:
+            return LAST_HEADING.fullmatch(before.text) is None
+        return before.kind is ITEM or before.text.endswith(COLONS)
+
     def add_lead(self, chosen: list[bool], first: int) -> None:
         """Chooses the lead before the first selected block: prose, and what stands beside selected blocks."""
         for place in range(first - 1, max(-1, first - REACH), -1):
             block = self.blocks[place]
-            chosen[place] = block.kind is not ITEM and self.is_text(block) and is_prose(block)
+            if self.is_text(block):
+                is_title = block.kind is HEADING and block.element.getparent() in self.parents
+                chosen[place] = is_title or (block.kind is not ITEM and is_prose(block))
 
     def add_rest(self, chosen: list[bool], last: int) -> None:
         """Chooses what follows the last selected block and stands as selected blocks do."""
@@ -178,6 +221,18 @@ class Surroundings:
             missed += 1
             if missed > REACH:
                 return
+
+
+def is_of_contents(item: Any) -> bool:
+    """Returns True if an item of a list links to a place of its own page, as a table of contents does."""
+    return any((link.get("href") or "").startswith("#") for link in item.iter("a"))
+
+
+def outermost_list(element: Any) -> Any:
+    """Returns the list around an item that stands in no other list, or the element itself."""
+    while (parent := element.getparent()) is not None and parent.tag in LIST_TAGS:
+        element = parent
+    return element
 
 
 def shape(element: Any) -> Shape:
@@ -207,6 +262,9 @@ def looks_like_furniture(element: Any) -> bool:
     """Returns True if an element's tag or attributes are those of menus, notices and the like, or if it is hidden."""
     if element.tag in FURNITURE_TAGS or hides(element):
         return True
+    if element.tag in PICTURE_TAGS:
+        figure = element if element.tag == "figure" else element.getparent()
+        return next(figure.iter(*TEXT_TAGS), None) is None
     for name, value in element.items():
         if name in ("class", "id"):
             if FURNITURE.search(value):

@@ -145,7 +145,7 @@ TEXTS = {
     "v_sup_note": matches(r"was cast in 1702 ?\[\^?3\] and hung in 1704\. ?\[\^?1\]"),
     # words inside sentences
     "x_dropcap": holds("The first letter of … as printers do."),
-    "y_el_label": holds("Pick the rope or the wheel or 42 and one, half way."),
+    "y_el_label": holds("Pick the rope or the wheel or 42 and …way."),
     "y_el_q": matches(r"^He said .?ring it twice.? and left, while she said .?not yet.? to him\.$"),
     "y_el_small": holds("A small big red no break bdi bdo word under struck NASA."),
     "y_el_time": holds("On 5 May 1902 the council met, and by noon it had voted for the bell."),

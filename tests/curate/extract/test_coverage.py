@@ -28,10 +28,23 @@ def kept(body, *selected_texts):
         f"<p>{SENTENCE}</p><p>{THIRD}</p><p>{OTHER}</p>",
         f"<article><p>{SENTENCE}</p></article><article><p>{THIRD}</p></article><article><p>{OTHER}</p></article>",
         f"<header><p>{OTHER}</p></header><div><p>{SENTENCE}</p><p>{THIRD}</p></div>",
+        f"<div><h1>{OTHER}</h1><p>{SENTENCE}</p><p>{THIRD}</p></div>",
+        f"<p>{SENTENCE}</p><figure><blockquote><p>{OTHER}</p></blockquote></figure><p>{THIRD}</p>",
+        f"<p>{SENTENCE}</p><figure class='listing'><pre>{OTHER}</pre></figure><p>{THIRD}</p>",
+        f"<div><p>{SENTENCE}</p><p>{THIRD}</p><ol><li>{OTHER}</li></ol></div>",
     ],
 )
 def test_what_stands_among_selected_blocks_is_restored(body):
     assert sorted(kept(body, SENTENCE, THIRD)) == sorted([SENTENCE, OTHER, THIRD])
+
+
+def test_a_list_of_links_is_text_where_a_heading_or_a_colon_announces_it():
+    links = "<ul><li><a href='/acorn'>Acorn</a></li><li><a href='/napkin'>Napkin</a></li></ul>"
+    for body in (f"<h2>What I use</h2>{links}", f"<div>What I use today:</div>{links}"):
+        texts = kept(f"<p>{SENTENCE}</p>{body}<p>{THIRD}</p>", SENTENCE, THIRD)
+        assert [text for text in texts if text in ("Acorn", "Napkin")] == ["Acorn", "Napkin"]
+    for body in (links, f"<h2>More stories</h2>{links}", f"<h2>Contents</h2>{links.replace('/', '#', 1)}"):
+        assert "Acorn" not in kept(f"<p>{SENTENCE}</p>{body}<p>{THIRD}</p>", SENTENCE, THIRD)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +98,30 @@ def test_of_a_page_with_hardly_any_choice_all_text_outside_of_menus_is_taken():
     assert [block.text for block, is_chosen in zip(blocks, choice, strict=True) if is_chosen] == ["Short.", SENTENCE]
     enough = [len(block.text) > 250 for block in blocks]
     assert rescued(blocks, enough) == enough
+
+
+def rescue(body, *chosen_texts):
+    """The texts of a short page of which these are chosen."""
+    blocks = blocks_of(html.document_fromstring(f"<html><body>{body}</body></html>"))
+    choice = rescued(blocks, [block.text in chosen_texts for block in blocks])
+    return [block.text for block, is_chosen in zip(blocks, choice, strict=True) if is_chosen]
+
+
+def test_an_aside_that_holds_most_of_the_prose_is_the_text():
+    notice = "We use cookies to improve this site."
+    body = f"<div class='cookie-banner'><p>{notice}</p></div><aside><p>{SENTENCE}</p><p>{OTHER}</p></aside>"
+    assert rescue(body, notice) == [SENTENCE, OTHER]
+    body = f"<p>{SENTENCE}</p><p>{OTHER}</p><aside><p>{THIRD}</p></aside>"
+    assert rescue(body, "nothing") == [SENTENCE, OTHER]
+
+
+def test_captions_are_text_between_the_lines_of_a_short_page():
+    caption = "<figure><img src='x'><figcaption>The bell</figcaption></figure>"
+    assert rescue(f"<h1>Notice</h1>{caption}<p>{SENTENCE}</p>{caption}", "Notice", SENTENCE) == [
+        "Notice",
+        "The bell",
+        SENTENCE,
+    ]
 
 
 def test_what_a_browser_hides_is_not_visible():
