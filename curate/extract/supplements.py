@@ -35,6 +35,7 @@ STEPS = {  # of what the steps name too
     "HowTo.tools": "HowTo.steps",
 }
 LABEL, LABEL_LENGTH, SENTENCE_ENDS = 7, 20, ".!?…:;,。！？"  # of a line that stands like a heading: level, characters
+ITEM_LENGTH = 200  # characters; no ingredient is longer
 SUBHEADING = 3  # the level of a heading that metadata bring along
 NUMBERS = bytes(32 if chr(code).isdigit() and code < 128 else code for code in range(256))
 
@@ -225,6 +226,7 @@ def supplemented(blocks: list[Block], statements: Sequence[Statement]) -> tuple[
     """Returns the blocks of a text with what the page states besides, and a flag for each kind that was added."""
     if not statements:
         return blocks, ()
+    blocks = spaced(blocks, statements)
     headings = {index: level for index, block in enumerate(blocks) if (level := heading_level(block))}
     groups = {index: (block.kind, block.marker[-1:]) for index, block in enumerate(blocks) if block.kind in (ITEM, ROW)}
     added = additions(statements, Blocks([block.text for block in blocks], headings, groups))
@@ -234,6 +236,29 @@ def supplemented(blocks: list[Block], statements: Sequence[Statement]) -> tuple[
     for addition in reversed(added):
         whole[addition.place : addition.place] = blocks_of_addition(addition)
     return whole, tuple(dict.fromkeys(f"structured:{addition.statement.kind}" for addition in added))
+
+
+def spaced(blocks: list[Block], statements: Sequence[Statement]) -> list[Block]:
+    """Returns blocks with blanks in items whose parts a style sheet sets apart, as the metadata write them.
+
+    What follows an item in brackets stays.
+    """
+    items = {bare(line): line for statement in statements if statement.kind in STEPS for line in statement.lines}
+    return [respaced(block, items) if items and block.kind in (ITEM, PARAGRAPH) else block for block in blocks]
+
+
+def respaced(block: Block, items: Mapping[str, str]) -> Block:
+    """Returns a block with the blanks of the item that it is, if the item has more.
+
+    items: as they are written, by their letters without blanks.
+    """
+    if len(block.text) > ITEM_LENGTH:
+        return block
+    item, bracket, note = block.text.partition("(")
+    written = items.get(bare(block.text), "")
+    if not written and (written := items.get(bare(item), "")):
+        written = f"{written} {bracket}{note}"
+    return block._replace(text=written) if len(written.split()) > len(block.text.split()) else block
 
 
 def heading_level(block: Block) -> int:

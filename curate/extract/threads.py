@@ -54,11 +54,11 @@ SOFTWARE = (
         ("li.message article .messageText", "li.message blockquote.messageText"),
         furniture=".quoteExpand, .messageTextEndMarker, .editDate, .AttributionLink, .PageNav",
     ),
-    Software(  # vBulletin 5, 4, 3
+    Software(  # vBulletin 5, 4, 3, and the archive that it makes for crawlers
         "vBulletin",
-        ("vbulletin",),
-        ".b-post__title, .main-title, .threadtitle, .navbar > strong, .breadcrumb strong, h1",
-        ("blockquote.postcontent", ".js-post__content-text", "[id^=post_message_]"),
+        ("vbulletin", "archive/index.php/t-"),
+        ".b-post__title, .main-title, .threadtitle, .navbar > strong, .breadcrumb strong, .largefont > a, h1",
+        ("blockquote.postcontent", ".js-post__content-text", "[id^=post_message_]", ".post > .posttext"),
         furniture=".bbcode_description, .tapatalkSignatur, .editedby, .b-post__edit-history",
         quotations=".bbcode_quote, .bbcode_quote_container.quote_container, td.alt2",
     ),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from curate.extract import supplements
 from curate.extract.structured import Statement
 from curate.extract.supplements import Addition, Blocks, missing, supplemented
-from curate.markup.blocks import HEADING, PARAGRAPH, Block
+from curate.markup.blocks import HEADING, ITEM, PARAGRAPH, Block
 from curate.markup.render import as_markdown, as_text
 
 INGREDIENTS = Statement(
@@ -161,6 +161,22 @@ def test_blocks_are_lists_with_markers_and_flags_say_what_was_added():
     numbered, _ = supplemented([], [STEPS])
     assert as_text(numbered).split("\n")[2] == "3. Bake."
     assert supplemented(whole, [INGREDIENTS, STEPS, ANSWER]) == (whole, ())
+
+
+def test_items_get_the_blanks_that_a_style_sheet_shows():
+    texts = [
+        "500 grye flour",
+        "2tspsalt",
+        "1½cupswarm water(not hot)",
+        "1 tbsp  caraway seeds (optional)",
+        "2 tspsalted",
+    ]
+    whole, flags = supplemented([Block(ITEM, text, None, 1, "-") for text in texts], [INGREDIENTS])
+    assert flags == ()
+    assert [block.text for block in whole] == [
+        *("500 g rye flour", "2 tsp salt", "1½ cups warm water (not hot)"),
+        *texts[3:],
+    ]
 
 
 WORDS = st.sampled_from(
