@@ -8,7 +8,7 @@ by the elements around a block, by the share of its characters that are links, a
 """
 
 import re
-from itertools import compress, pairwise
+from itertools import compress, islice, pairwise
 from typing import Any
 
 from curate.extract.trimming import trimmed
@@ -18,6 +18,7 @@ LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of st
 PROSE = 80  # characters of a paragraph that is prose wherever it stands; captions, bylines and notices are shorter
 SENTENCE = 40  # characters of a paragraph that is prose if it ends as a sentence does
 BESIDE = 20  # characters of a paragraph between siblings of which some are selected
+WRAPPED = 4  # elements around code, a formula or a table, of which one holds selected blocks
 REACH = 12  # blocks before the first and behind the last selected one, between which no prose may be missing
 FEW = 250  # characters; of a page with fewer, the rest is looked through as well, as trafilatura does
 OF_ALL = 0.4  # the least share of a page's text outside of menus that so short a text must be
@@ -177,7 +178,10 @@ class Surroundings:
         """Returns True if a block stands as selected ones do: in one element with them, or in one of the same shape."""
         element = block.element
         outer = outermost_list(element) if block.kind is ITEM else element
-        return element in self.holders or outer.getparent() in self.parents or shape(element) in self.shapes
+        if element in self.holders or outer.getparent() in self.parents or shape(element) in self.shapes:
+            return True
+        around = islice(element.iterancestors(), WRAPPED) if block.kind in (CODE, FORMULA, ROW) else ()
+        return any(outer in self.parents for outer in around)
 
     def is_text(self, block: Block) -> bool:
         """Returns True if a block between selected ones is text, not furniture."""

@@ -32,6 +32,7 @@ def kept(body, *selected_texts):
         f"<p>{SENTENCE}</p><figure><blockquote><p>{OTHER}</p></blockquote></figure><p>{THIRD}</p>",
         f"<p>{SENTENCE}</p><figure class='listing'><pre>{OTHER}</pre></figure><p>{THIRD}</p>",
         f"<div><p>{SENTENCE}</p><p>{THIRD}</p><ol><li>{OTHER}</li></ol></div>",
+        f"<div><p>{SENTENCE}</p><p>{THIRD}</p><div class='highlight'><pre>{OTHER}</pre></div></div>",
     ],
 )
 def test_what_stands_among_selected_blocks_is_restored(body):
