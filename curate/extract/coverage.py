@@ -23,6 +23,9 @@ REACH = 12  # blocks before the first and behind the last selected one, between 
 FEW = 250  # characters; of a page with fewer, the rest is looked through as well, as trafilatura does
 OF_ALL = 0.4  # the least share of a page's text outside of menus that so short a text must be
 STOCK_LENGTH = 60  # characters; a longer block holds more than a stock phrase
+SPECIAL = (CODE, FORMULA)
+WRAPPER_TAGS = ("div", "p", "figure", "span")
+WRAPPER = re.compile(r"(?i)code|highlight|syntax|math|equation")  # classes of what holds code or a formula
 MENU_TAGS = ("nav", "aside", "footer", "select", "button", "dialog", "menu")
 FURNITURE_TAGS = frozenset((*MENU_TAGS, "form", "fieldset"))
 PICTURE_TAGS = ("figure", "figcaption")
@@ -176,7 +179,7 @@ class Surroundings:
 
     def is_beside(self, block: Block) -> bool:
         """Returns True if a block stands as selected ones do: in one element with them, or in one of the same shape."""
-        element = block.element
+        element = outermost(block.element) if block.kind in SPECIAL else block.element
         outer = outermost_list(element) if block.kind is ITEM else element
         if element in self.holders or outer.getparent() in self.parents or shape(element) in self.shapes:
             return True
@@ -185,9 +188,12 @@ class Surroundings:
 
     def is_text(self, block: Block) -> bool:
         """Returns True if a block between selected ones is text, not furniture."""
+        if block.kind in SPECIAL:
+            wrapper = outermost(block.element)
+            return not self.is_furniture(wrapper.getparent()) and not hides(block.element) and not hides(wrapper)
         if block.links > LINKED * len(block.text) or is_stock(block) or self.is_furniture(block.element):
             return False
-        if block.kind in (CODE, FORMULA, ROW, HEADING, ITEM):
+        if block.kind in (ROW, HEADING, ITEM):
             return True
         if self.is_beside(block):
             return len(block.text) >= BESIDE or SENTENCE_END.search(block.text) is not None
@@ -225,6 +231,16 @@ class Surroundings:
             missed += 1
             if missed > REACH:
                 return
+
+
+def outermost(element: Any) -> Any:
+    """Returns the outermost of the wrappers around code or a formula, which say nothing of what is around them."""
+    while (parent := element.getparent()) is not None and parent.tag in WRAPPER_TAGS:
+        classes = parent.get("class")
+        if parent.tag != "figure" and not (WRAPPER.search(classes) if classes else len(parent) == 1):
+            break
+        element = parent
+    return element
 
 
 def is_of_contents(item: Any) -> bool:

@@ -4,6 +4,7 @@ An extractor gives text without its places. Its pieces are looked up, without wh
 each from the end of the last one on. A block is selected when more than half of its characters are covered.
 """
 
+import re
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
 
@@ -12,11 +13,18 @@ from curate.markup.blocks import Block
 SHORT_PIECE = 24  # characters; a shorter piece may stand in many places, so it is looked for nearby only
 NEARBY = 4_000  # characters
 CHUNK = 40  # characters of a long piece that is not found whole, as the extractor left something out of it
+MATHEMATICS = re.compile(r"\$\$.+?\$\$|\$(?![\s\d])[^$]*(?<!\s)\$(?!\d)|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
 COVERED = 0.5  # of a block's characters
 
 
 def bare(text: str) -> str:
-    """Returns a text without white space."""
+    r"""Returns a text without white space and without formulas, which an extractor gives in another form or not at all.
+
+    >>> bare("Let $x_{1}$ be 5"), bare(r"Let \(x\) be"), bare("from $5 to $6")
+    ('Letbe5', 'Letbe', 'from$5to$6')
+    """
+    if "$" in text or "\\" in text:
+        text = MATHEMATICS.sub("", text)
     return "".join(text.split())
 
 

@@ -25,6 +25,7 @@ UNSEEN = re.compile(  # classes of spans for screen readers and for editors
 HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 INLINE_STYLE = re.compile(r"(?i)display\s*:\s*(?:-webkit-)?inline")
 ANCHOR = re.compile(r"\s*(?:[¶§#🔗∞]|\[?(?:edit|link|permalink)\]?)\s*")  # of a heading, beside its text
+LONE_FORMULA = re.compile(r"(?:(\$\$?)[^$]+\1|\\\[.+\\\]|\\\(.+\\\))[.,;]?", re.DOTALL)  # all of a block
 NESTED = 20_000  # frames; libxml2 nests up to 2,048 elements, each of which takes up to four
 
 
@@ -129,7 +130,9 @@ class Walk:
     def add(self, text: str, links: int = 0) -> None:
         """Adds a block of the kind at hand."""
         depth = len(self.lists)
-        if self.kind is HEADING:
+        if text[0] in "$\\" and self.kind is PARAGRAPH and not self.marker and LONE_FORMULA.fullmatch(text):
+            block = Block(FORMULA, text, self.element, depth, "", links, self.quotes)
+        elif self.kind is HEADING:
             block = Block(HEADING, text, self.element, self.level, "", links, self.quotes)
         elif self.marker:
             block = Block(ITEM, text, self.element, depth, self.marker, links, self.quotes)
@@ -236,7 +239,7 @@ class Walk:
         """Reads an element that stands for a formula, and returns False for any other."""
         if not may_be_formula(child) or (made := formula(child)) is None:
             return False
-        if made.latex and made.is_display:
+        if made.latex and made.is_display and self.kind is not HEADING and not self.marker:
             self.flush()
             text = f"$${made.latex}$$"
             self.blocks.append(Block(FORMULA, text, child, len(self.lists), "", 0, self.quotes))

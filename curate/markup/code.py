@@ -324,19 +324,19 @@ def _read(element: Any, parts: list[str], numbers: frozenset[Any] = frozenset())
     lines_only = element.tag in STRUCTURE or _holds_only_lines(element)
     if lines_only:
         numbers |= _line_numbers(element)
-    elif element.text:
+    if element.text and not (lines_only and element.text.isspace()):
         parts.append(element.text.removeprefix("\n") if element.tag == "pre" else element.text)
     for child in element:
         tail = child.tail or ""
         if child in numbers or _is_left_out(child):
-            tail = "" if lines_only or child in numbers else tail
+            tail = "" if (lines_only or child in numbers) and tail.isspace() else tail
         elif child.tag == "br":
             parts.append("\n")
         elif lines_only or child.tag in BLOCKS or child.get("class") in MARKED_LINES:
             tail = _read_line(child, tail, parts, numbers)
         else:
             _read(child, parts, numbers)
-        if tail and element.tag not in STRUCTURE:
+        if tail and not (element.tag in STRUCTURE and tail.isspace()):
             parts.append(tail)
 
 
@@ -344,7 +344,7 @@ def _read_line(line: Any, tail: str, parts: list[str], numbers: frozenset[Any]) 
     """Adds a line that is an element of its own; returns what of the text behind it still counts."""
     if line.tag in ("td", "th"):
         _read(line, parts, numbers)
-        return ""
+        return tail
     if line.tag in BLOCKS and not _ends_line(parts):
         parts.append("\n")
     start = len(parts)

@@ -68,6 +68,25 @@ def test_furniture_among_selected_blocks_is_not(furniture):
     assert kept(f"<p>{SENTENCE}</p>{furniture}<p>{THIRD}</p>", SENTENCE, THIRD) == [SENTENCE, THIRD]
 
 
+@pytest.mark.parametrize(
+    "special",
+    [
+        "<figure class='highlight'><pre>ring(3)</pre></figure>",
+        "<div class='code-toolbar'><pre>ring(3)</pre></div>",
+        "<p><script type='math/tex'>ring(3)</script></p>",
+    ],
+)
+def test_code_and_formulas_are_text_whatever_holds_them_unless_a_menu_does_or_they_are_hidden(special):
+    assert len(kept(f"<p>{SENTENCE}</p>{special}<p>{THIRD}</p>", SENTENCE, THIRD)) == 3
+    assert len(kept(f"<p>{SENTENCE}</p><nav>{special}</nav><p>{THIRD}</p>", SENTENCE, THIRD)) == 2
+    assert len(kept(f"<p>{SENTENCE}</p><div hidden>{special}</div><p>{THIRD}</p>", SENTENCE, THIRD)) == 2
+
+
+def test_code_behind_the_last_selected_block_is_text_where_its_wrapper_stands_beside():
+    body = f"<article><p>{SENTENCE}</p><div class='highlight'><pre>ring(3)</pre></div></article><p>ring(4)</p>"
+    assert kept(body, SENTENCE) == [SENTENCE, "ring(3)"]
+
+
 def test_of_a_table_all_rows_are_kept_or_none():
     table = "<table><tr><th>Part<th>Made of<tr><td>Bell<td>tin<tr><td>Rope<td>hemp</table>"
     assert kept(f"<p>{SENTENCE}</p>{table}", SENTENCE, "Bell tin") == [

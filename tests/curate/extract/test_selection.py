@@ -33,6 +33,12 @@ def test_of_a_long_text_that_lacks_a_word_of_the_page_the_rest_is_found():
     assert selected(page, [[LONG * 3 + "On it rang." + LONG.upper() * 3]]) == [True, True, False]
 
 
+def test_formulas_do_not_count_as_an_extractor_gives_them_in_another_form():
+    page = blocks("Let $x_{1} + x_{2} + x_{3}$ be.", "It costs $5 and then $6 more.", r"And \(\frac{a}{b}\) is.")
+    texts = [[r"Let \(x_1 + x_2 + x_3\) be."], ["It costs $5 and then $6 more."], ["And is."]]
+    assert selected(page, texts) == [True, True, True]
+
+
 def test_no_blocks_or_no_texts_select_nothing():
     assert selected([], [["text"]]) == []
     assert selected(blocks("text"), []) == [False]

@@ -107,6 +107,21 @@ def test_a_heading_has_no_anchor_and_no_words_for_screen_readers():
     ]
 
 
+@pytest.mark.parametrize(
+    ("markup", "kind", "text"),
+    [
+        ("<p><script type='math/tex'>x_1</script>.</p>", "formula", "$x_1$."),
+        (r"<p>\[F = ma\]</p>", "formula", r"\[F = ma\]"),
+        ("<p>$5 to $6</p>", "paragraph", "$5 to $6"),
+        ("<ul><li><script type='math/tex; mode=display'>x</script></ul>", "item", "$x$"),
+        ("<h2><script type='math/tex; mode=display'>x</script></h2>", "heading", "$x$"),
+    ],
+)
+def test_a_formula_alone_is_a_block_of_its_kind_but_in_headings_and_lists(markup, kind, text):
+    [block] = blocks(markup)
+    assert (block.kind, block.text) == (kind, text)
+
+
 def test_code_stays_as_it_stands():
     code = "def ring(n):\n\n    for i in range(n):\n\tprint(  i  )"
     [before, block, after] = blocks(f"<p>Run<pre><code>\n{code}\n</code></pre>It rings.")
