@@ -11,6 +11,7 @@ import re
 from itertools import compress, islice, pairwise
 from typing import Any
 
+from curate.extract.notes import add_notes
 from curate.extract.trimming import trimmed
 from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, ROW, Block
 
@@ -18,7 +19,7 @@ LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of st
 PROSE = 80  # characters of a paragraph that is prose wherever it stands; captions, bylines and notices are shorter
 SENTENCE = 40  # characters of a paragraph that is prose if it ends as a sentence does
 BESIDE = 20  # characters of a paragraph between siblings of which some are selected
-WRAPPED = 4  # elements around code, a formula or a table, of which one holds selected blocks
+WRAPPED = 4  # elements around code or a formula, of which one holds selected blocks
 REACH = 12  # blocks before the first and behind the last selected one, between which no prose may be missing
 FEW = 250  # characters; of a page with fewer, the rest is looked through as well, as trafilatura does
 OF_ALL = 0.4  # the least share of a page's text outside of menus that so short a text must be
@@ -74,6 +75,7 @@ def completed(blocks: list[Block], selected: list[bool]) -> list[bool]:
             chosen[place] = page.is_text(blocks[place]) or page.is_list_of_links(place, chosen)
     page.add_lead(chosen, places[0])
     page.add_rest(chosen, places[-1])
+    add_notes(blocks, chosen)
     kept = [is_kept and not is_stock(block) for block, is_kept in zip(blocks, chosen, strict=True)]
     return trimmed(blocks, selected, kept)
 
@@ -183,7 +185,7 @@ class Surroundings:
         outer = outermost_list(element) if block.kind is ITEM else element
         if element in self.holders or outer.getparent() in self.parents or shape(element) in self.shapes:
             return True
-        around = islice(element.iterancestors(), WRAPPED) if block.kind in (CODE, FORMULA, ROW) else ()
+        around = islice(element.iterancestors(), WRAPPED) if block.kind in (CODE, FORMULA) else ()
         return any(outer in self.parents for outer in around)
 
     def is_text(self, block: Block) -> bool:

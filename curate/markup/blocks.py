@@ -300,7 +300,8 @@ class Walk:
     def raised(self, child: Any) -> None:
         """Reads a power or the sign of a note."""
         inside, before = self.inside(child)
-        self.pieces.append(inline.raised(inside, before, is_link=self.in_link > 0 or child.find(".//a") is not None))
+        is_link = self.in_link > 0 or child.find(".//a") is not None
+        self.pieces.append(inline.raised(inside, before, is_link=is_link, after=child.tail or ""))
 
     def lowered(self, child: Any) -> None:
         """Reads an index."""

@@ -12,6 +12,7 @@ ZERO_WIDTH_SPACE = re.compile(
     "|\u200b(?![\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u1a20-\u1aaf])"
 )
 NOTE = re.compile(r"[\[(]?(\d{1,3}|[*†‡§]+|[a-z])[\])]?")  # the sign of a note
+NOTE_TEXT = re.compile(r"\s+[^\W\d_]|[A-Z][a-z]{2,}\s")  # what follows a note's sign at the beginning of the note
 ORDINAL = re.compile(r"[^\W\d_]{1,3}\.?|[™®©ªº°]")  # 1st, 2e, Mme, and marks that stand high anyway
 EXPONENT = re.compile(r"[-+−–]?\w+")
 LONG_WORD = re.compile(
@@ -44,15 +45,19 @@ def cleaned(text: str) -> str:
     return unicodedata.normalize("NFC", ZERO_WIDTH_SPACE.sub("", UNSEEN.sub("", text)))
 
 
-def raised(text: str, before: str, *, is_link: bool) -> str:
+def raised(text: str, before: str, *, is_link: bool, after: str = "") -> str:
     """Returns raised text in its line: a power as `10^6`, a note as `[1]`, an ordinal as it is.
 
-    before: the end of the text in front of it.
+    before: the end of the text in front of it; after: what follows it.
 
     >>> raised("6", "10", is_link=False), raised("1", "bells", is_link=False), raised("th", "19", is_link=False)
     ('^6', '[1]', 'th')
+    >>> raised("1", "", is_link=False, after="See page 3."), raised("14", "", is_link=False, after="C decays.")
+    ('[1] ', '14')
     """
     bare = " ".join(text.split())
+    if not before.strip() and (is_link or NOTE_TEXT.match(after)) and (note := NOTE.fullmatch(bare)):
+        return f"[{note[1]}] "
     if not bare or before[-1:].isspace() or not before:
         note = NOTE.fullmatch(bare) if is_link else None
         return f"[{note[1]}]" if note else text

@@ -19,6 +19,7 @@ from structure import Block
 KINDS = ("code", "indentation", "headings", "items", "numbers", "rows", "formulas", "paragraphs")
 WORD = re.compile(r"\w+")
 MARKER = re.compile(r"\s*(?:([-*+•‣◦▪·–])|\(?(\d{1,4}|[a-zA-Z])[.)]|\[\^?(\w{1,4})\]:?)\s+(?=\S)")
+SIGN = re.compile(r"\s*\[?\^?\d{1,3}\]?[.:)]?\s*")  # of a note, before it
 QUOTED = re.compile(r"^\s*(?:> ?)+")
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*(?: \"[^\"]*\")?\)")
 NOT_LETTERS = re.compile(r"[\W_]+")
@@ -79,7 +80,7 @@ class Text:
     def __init__(self, text: str) -> None:
         self.text = text
         self.compact = compact(text)
-        self.runs: set[str] = set()  # the letters of each line, and of what stands behind its marker
+        self.runs: set[str] = set()  # the letters of each line, and of what stands behind its marker or note's sign
         self.alone: set[str] = set()  # the letters of each line that is no item
         self.items: list[tuple[str, str]] = []  # number or "" of each line with a marker, letters behind the marker
         self.code: dict[str, list[str]] = defaultdict(list)  # a stripped line -> its indentations
@@ -93,6 +94,8 @@ class Text:
                 rest = letters(plain[marker.end() :])
                 self.items.append((marker[2] or "", rest))
                 self.runs.add(rest)
+            if sign := SIGN.match(plain):
+                self.runs.add(letters(plain[sign.end() :]))
             if not marker or not marker[1]:
                 self.alone.add(letters(plain))
 
