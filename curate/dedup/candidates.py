@@ -105,19 +105,23 @@ def copies(group: Grouped, folder: str) -> Iterator[Pair]:
 def bands(group: Grouped, folder: str) -> Iterator[Pair]:
     """Yields (band and partition, band records) from a partition of text records, without copies."""
     layout = layout_of(folder)
-    records = unpack(group[1], layout.width)
-    chosen = records[:, SIGNED] == 1
-    if layout.exact:
-        for rows in equal_rows(records, 0, HASH):
-            first = min(rows, key=lambda row: node_at(records, row, layout.keys_end))
-            chosen[rows[rows != first]] = False
-    records = records[chosen]
+    records = firsts_of(unpack(group[1], layout.width), layout)
     with beating(storage.path(folder), -1, step="comparing bands"):
         for band in range(layout.bands):
             start = KEYS + KEY * band
             band_records = np.hstack([records[:, start : start + KEY], records[:, layout.keys_end :]])
             for partition, blob in split_by_hash(band_records, 0, layout.splits):
                 yield bytes([band]) + partition.to_bytes(4), blob
+
+
+def firsts_of(records: Records, layout: Layout) -> Records:
+    """Returns the text records of documents with a signature, and of equal texts that are duplicates of the first."""
+    chosen = records[:, SIGNED] == 1
+    if layout.exact:
+        for rows in equal_rows(records, 0, HASH):
+            first = min(rows, key=lambda row: node_at(records, row, layout.keys_end))
+            chosen[rows[rows != first]] = False
+    return records[chosen]
 
 
 def candidate_pairs(group: Grouped, folder: str) -> Iterator[Pair]:

@@ -29,6 +29,7 @@ class Dedup:
     shingle: int = 5  # words of a shingle; in scripts that set no blanks between words, characters
     similarity: float = 0.75  # least similarity to a kept document, in [0, 1], for which a document is removed
     verify: str = "shingles"  # what decides it: "shingles" (their exact Jaccard similarity) or "signature" (estimated)
+    containment: float = 0.0  # share of a document that a kept longer one has, for which it is removed; 0: none is
     priority: tuple[str, ...] = ()  # sources whose documents are kept first; the others follow in the recipe's order
     keep: tuple[str, ...] = ("hash",)  # of one source, whose documents are kept: see KEEP
     rounds: int = 6  # rounds that join pairs to clusters (Kiveris et al. 2014); too few leave some duplicates in
@@ -49,11 +50,19 @@ class Dedup:
         check(self.verify in VERIFY, f"verify is one of {', '.join(VERIFY)}, got {self.verify!r}")
         check(self.rounds >= 1, f"rounds is at least 1, got {self.rounds}")
         self._check_keeper()
+        self._check_containment()
         for source, share in self.max_removed.items():
             check(0 <= share <= 1, f"max_removed.{source} lies in [0, 1], got {share}")
         share = self.max_removed_of_host
         check(0 <= share <= 1, f"max_removed_of_host lies in [0, 1], got {share}")
         check(self.host_removed >= 1, f"host_removed is at least 1, got {self.host_removed}")
+
+    def _check_containment(self) -> None:
+        check(0 <= self.containment <= 1, f"containment lies in [0, 1], got {self.containment}")
+        if self.containment:
+            check(self.near and self.verify == "shingles", 'containment needs near = true and verify = "shingles"')
+            check(self.keep[0] == "longest", 'containment keeps the longer document: keep = ["longest"]')
+            check(not self.index, "containment is not looked for in an index; leave out one of the two")
 
     def _check_keeper(self) -> None:
         for name in self.keep:

@@ -18,7 +18,7 @@ from curate.dedup import minhash, signatures
 from curate.dedup.candidates import COPIES, Grouped, Pair, layout_of
 from curate.dedup.clusters import blocks, node_id, node_part, node_row
 from curate.dedup.config import Dedup
-from curate.dedup.greedy import ShingleSets, Signatures, Undecided, winners
+from curate.dedup.greedy import ShingleSets, Signatures, Undecided, decided
 from curate.dedup.signatures import SignaturePart
 from curate.dedup.urls import URL
 from curate.records import Reason, Rejection
@@ -30,9 +30,9 @@ DECISIONS = pa.schema(
         pa.field("id", pa.binary(16), nullable=False),
         pa.field("url", pa.string(), nullable=False),
         pa.field("kept", pa.bool_(), nullable=False),
-        pa.field("kind", pa.string()),  # url, exact or near
+        pa.field("kind", pa.string()),  # url, exact, near or contained
         pa.field("winner", pa.binary(16)),
-        pa.field("similarity", pa.float32()),  # to the winner; null by address
+        pa.field("similarity", pa.float32()),  # to the winner, or the share that lies inside it; null by address
         pa.field("cluster", pa.binary(16)),  # the id of its winner
         pa.field("cluster_size", pa.int64()),  # of a kept document: itself and all that it is the winner of
     ]
@@ -42,8 +42,11 @@ BLOCK = struct.Struct(">I")  # the number of a cluster's block
 MEMBER = struct.Struct(">BI")  # flags, and how many bytes of copies there are
 TORN, GUEST, DIVIDED = 1, 2, 4  # flags: more than one cluster has it; a block is not its first; its cluster is divided
 LOST, WON, NOTED = b"l", b"w", b"n"  # what a mark says of its row
-LOSS = struct.Struct(">?d16s")  # exact or near, the similarity, the winner's id
+LOSS = struct.Struct(">Bd16s")  # a number of LOSSES, the similarity, the winner's id
+LOSSES = ("near", "exact", "contained")  # kinds of losses; a bool that is True says exact
+NEAR, EXACT, CONTAINED = range(3)
 COUNT = struct.Struct(">I")
+Loss = tuple[int, float, bytes]  # as LOSS has it
 NOTES = {TORN: "unconverged clusters", DIVIDED: "divided clusters"}
 
 
@@ -167,15 +170,17 @@ def settle(group: Grouped, folder: str) -> Iterator[Pair]:
 def marks(block_members: Iterable[bytes], width: int, rules: Dedup) -> Iterator[Pair]:
     """Yields (part, mark) for the members of a block, whose nodes have `width` bytes."""
     block = sorted((Member.read(message, width) for message in block_members), key=lambda member: member.node)
-    numbers, similarities = winners(undecided(block, rules), len(block), rules.similarity)
+    numbers, similarities, inside = decided(
+        undecided(block, rules), len(block), rules.similarity, containment=rules.containment
+    )
     removed = [0] * len(block)
     for place, (member, winner) in enumerate(zip(block, numbers.tolist(), strict=True)):
         lost = winner != place
-        identity = node_id(block[winner].node)
+        identity, kind = node_id(block[winner].node), CONTAINED if inside[place] else NEAR
         if lost:
-            yield mark(member.node, LOST, LOSS.pack(False, similarities[place], identity))
+            yield mark(member.node, LOST, LOSS.pack(kind, similarities[place], identity))
         for copy in member.copies:
-            yield mark(copy, LOST, LOSS.pack(not lost, similarities[place], identity))
+            yield mark(copy, LOST, LOSS.pack(kind if lost else EXACT, similarities[place], identity))
         removed[winner] += lost + len(member.copies)
         for flag in NOTES:
             if member.flags & flag:
@@ -200,7 +205,7 @@ def mark(node: bytes, kind: bytes, content: bytes) -> Pair:
 class Outcome:
     """The outcome of the rows of a part."""
 
-    losses: dict[int, tuple[bool, float, bytes]]  # by row: exact or near, the similarity, the winner's id
+    losses: dict[int, Loss]  # by row
     removed: dict[int, int]  # by row: the documents that it is the winner of
     notes: dict[str, int]  # counts by name
 
@@ -221,12 +226,13 @@ class Outcome:
         return outcome
 
 
-def rejection_of(part: SignaturePart, row: int, loss: tuple[bool, float, bytes], limit: float) -> Rejection:
-    """Returns the rejection of a row that lost."""
-    exact, similarity, winner = loss
-    rule, threshold = ("dedup.exact", None) if exact else ("dedup.near", limit)
+def rejection_of(part: SignaturePart, row: int, loss: Loss, limit: float, containment: float = 0) -> Rejection:
+    """Returns the rejection of a row that lost, by the least similarity or the least share that lies inside another."""
+    kind, similarity, winner = loss
+    threshold = (limit, None, containment)[kind]
+    words = "contained in" if kind == CONTAINED else "duplicate of"
     return Rejection.of(
-        Reason(rule, similarity, threshold, f"duplicate of {winner.hex()}"),
+        Reason(f"dedup.{LOSSES[kind]}", similarity, threshold, f"{words} {winner.hex()}"),
         id=part.value("id", row),
         url=part.value("url", row),
         source=part.value("source", row),
@@ -238,8 +244,8 @@ def rejection_of(part: SignaturePart, row: int, loss: tuple[bool, float, bytes],
 def columns_of(row: int, identity: bytes, outcome: Outcome) -> dict[str, Any]:
     """Returns the columns of the decision on a row, beside its id and URL."""
     if row in outcome.losses:
-        exact, similarity, winner = outcome.losses[row]
-        kind = "exact" if exact else "near"
+        number, similarity, winner = outcome.losses[row]
+        kind = LOSSES[number]
         return {"kept": False, "kind": kind, "winner": winner, "similarity": similarity, "cluster": winner}
     removed = outcome.removed.get(row, 0)
     return {"kept": True, "cluster": identity if removed else None, "cluster_size": 1 + removed}

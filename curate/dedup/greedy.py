@@ -20,6 +20,9 @@ class Undecided(Protocol):
     def similarities(self) -> Shares:
         """Returns the similarity of the first document to each of the others."""
 
+    def contained(self) -> Shares:
+        """Returns of each of the others the share that the first document has too."""
+
     def without_first(self, stay: npt.NDArray[np.bool_]) -> Self:
         """Returns the others that stay."""
 
@@ -30,15 +33,32 @@ def winners(undecided: Undecided, count: int, limit: float, settled: int = 0) ->
     A document that is kept gives way to itself. Of several kept documents it gives way to the first.
     settled: how many documents, the first ones, are kept whatever they resemble.
     """
-    winner, similarity = np.arange(count), np.ones(count)
+    winner, similarity, _ = decided(undecided, count, limit, settled=settled)
+    return winner, similarity
+
+
+def decided(
+    undecided: Undecided, count: int, limit: float, *, containment: float = 0, settled: int = 0
+) -> tuple[npt.NDArray[np.intp], Shares, npt.NDArray[np.bool_]]:
+    """Returns what `winners` does, and which documents give way because they lie inside another.
+
+    containment: the share of a document's shingles that a kept one has, from which on it gives way too; 0: none does.
+    For these the share stands in the place of the similarity.
+    """
+    winner, similarity, inside = np.arange(count), np.ones(count), np.zeros(count, dtype=bool)
     rest = np.arange(count)
     while len(rest) > 1:
         first, rest = rest[0], rest[1:]
         shares = undecided.similarities()
-        goes = (shares >= limit) & (rest >= settled)
+        goes = shares >= limit
+        if containment:
+            contained = undecided.contained()
+            inside[rest] = ~goes & (contained >= containment) & (rest >= settled)
+            shares, goes = np.where(inside[rest], contained, shares), goes | inside[rest]
+        goes &= rest >= settled
         winner[rest[goes]], similarity[rest[goes]] = first, shares[goes]
         rest, undecided = rest[~goes], undecided.without_first(~goes)
-    return winner, similarity
+    return winner, similarity, inside
 
 
 class ShingleSets:
@@ -55,12 +75,21 @@ class ShingleSets:
 
     def similarities(self) -> Shares:
         """Returns the similarity of the first set to each of the others."""
+        size, sizes, common = self.sizes[0], self.sizes[1:], self._common()
+        shares: Shares = common / (size + sizes - common)
+        return shares
+
+    def contained(self) -> Shares:
+        """Returns of each of the others the share that the first set has too."""
+        shares: Shares = self._common() / self.sizes[1:]
+        return shares
+
+    def _common(self) -> npt.NDArray[np.int64]:
+        """Returns how many elements of each of the others the first set has."""
         size, sizes = self.sizes[0], self.sizes[1:]
         own = np.zeros(self.distinct, dtype=bool)
         own[self.numbers[:size]] = True
-        common = np.add.reduceat(own[self.numbers[size:]], np.cumsum(sizes) - sizes, dtype=np.int64)
-        shares: Shares = common / (size + sizes - common)
-        return shares
+        return np.add.reduceat(own[self.numbers[size:]], np.cumsum(sizes) - sizes, dtype=np.int64)
 
     def without_first(self, stay: npt.NDArray[np.bool_]) -> Self:
         """Returns the other sets that stay."""
@@ -78,6 +107,10 @@ class Signatures:
         """Returns the similarity of the first signature to each of the others."""
         shares: Shares = (self.rows[1:] == self.rows[0]).mean(axis=1)
         return shares
+
+    def contained(self) -> Shares:
+        """Raises ValueError: a signature does not say how long a document is."""
+        raise ValueError("containment is decided by shingles")
 
     def without_first(self, stay: npt.NDArray[np.bool_]) -> Self:
         """Returns the other signatures that stay."""

@@ -26,6 +26,7 @@ EVIDENCE = 0.35  # bytes of shingles a byte of text: 0.7 of a document that is c
 # Bytes that lines shuffles for a byte of text: 49 a sentence; 24 a line; 16 an anchor, and 69 for each token of what is
 # repeated, here a tenth of the text.
 SPANS, LINES, PASSAGES = 0.65, 0.2, 1.5
+SAMPLES = 1.5  # bytes of sampled shingles, by which containment is found, a byte of text
 PACKED = 4  # bytes of text for a byte of a user's file, at most about
 COPIES = {"in_memory": 3.2, "multi_processing": 7.0}  # of the payload of all shuffles, at the peak
 FIXED = {"in_memory": 350_000_000, "multi_processing": 300_000_000}  # the driver, before the first document
@@ -57,8 +58,10 @@ def need(documents: int, rules: Dedup, mode: str, workers: int, size: float = 0,
     pairs = (2 if padding else 1) * max(PAIRS * pair, cluster) if layout.bands else 0
     processes = workers if mode == "multi_processing" else 0
     addresses = candidates.HASH + urls.AGE + 3 * layout.node if rules.url else 0
-    memory = FIXED[mode] + WORKER * processes + round(COPIES[mode] * documents * (texts + bands + pairs + addresses))
-    message = documents * max(texts, bands, pairs) // processes if processes else 0
+    samples = round(SAMPLES * size) if rules.containment else 0
+    payload = texts + bands + pairs + addresses + samples
+    memory = FIXED[mode] + WORKER * processes + round(COPIES[mode] * documents * payload)
+    message = documents * max(texts, bands, pairs, samples) // processes if processes else 0
     return Need(memory=memory, message=message)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 
-from curate.dedup import decisions
+from curate.dedup import containment, decisions
 from curate.dedup.candidates import Grouped, Pair
 from curate.dedup.clusters import both_ways, large_star, small_star
 from curate.dedup.decisions import Outcome
@@ -26,6 +26,27 @@ class Verify(beam.PTransform):  # type: ignore[misc]
             | "Add its evidence" >> beam.FlatMap(decisions.add_evidence, self.folder)
             | "By part of the other" >> beam.GroupByKey()
             | "Compare" >> beam.FlatMap(decisions.compare, self.folder, self.limit)
+        )
+
+
+class Inside(beam.PTransform):  # type: ignore[misc]
+    """Text records to the pairs of which the later document may lie inside the earlier one."""
+
+    def __init__(self, folder: str, limit: float) -> None:
+        super().__init__()
+        self.folder, self.limit = folder, limit
+
+    def expand(self, same_text: beam.PCollection) -> beam.PCollection:
+        """Partitions of text records to pairs; the texts are read once."""
+        return (
+            same_text
+            | "First of each text" >> beam.FlatMap(containment.firsts, self.folder)
+            | "Firsts by part" >> beam.GroupByKey()
+            | "Samples" >> beam.FlatMap(containment.samples, self.folder)
+            | "By shingle" >> beam.GroupByKey()
+            | "Shared shingles" >> beam.FlatMap(containment.pairs, self.folder)
+            | "By pair" >> beam.GroupByKey()
+            | "Enough shared" >> beam.FlatMap(containment.linked, self.limit)
         )
 
 

@@ -24,7 +24,7 @@ from curate.pipelines.engines.engine import Engine, cpu_seconds, execute
 from curate.pipelines.stages import estimate, sign
 from curate.pipelines.stages.duplicates.account import Account
 from curate.pipelines.stages.duplicates.against import Against, empty_mark, numbers
-from curate.pipelines.stages.duplicates.clusters import Connect, Verify, counted
+from curate.pipelines.stages.duplicates.clusters import Connect, Inside, Verify, counted
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import Made, made
 from curate.recipe import Recipe
@@ -98,12 +98,18 @@ class Decisions(beam.PTransform):  # type: ignore[misc]
         copies = same_text | "Copies" >> beam.FlatMap(candidates.copies, folder)
         if not rules.near:
             return copies
-        requests = (
+        edges = (
             same_text
             | "Bands of one per text" >> beam.FlatMap(candidates.bands, folder)
             | "By band" >> beam.GroupByKey()
             | "Candidate pairs" >> beam.FlatMap(candidates.candidate_pairs, folder)
             | "Verify pairs" >> Verify(folder, rules.linking)
+        )
+        if rules.containment:
+            inside = same_text | "Inside others" >> Inside(folder, rules.containment)
+            edges = (edges, inside) | "Near and inside" >> beam.Flatten()
+        requests = (
+            edges
             | "Connect" >> Connect(rules.rounds)
             | "As spans" >> beam.FlatMap(decisions.as_spans)
             | "Least of each" >> beam.CombinePerKey(decisions.widest)
@@ -128,7 +134,8 @@ def decide(group: Grouped, folder: str) -> Made:
     for row, number in urls.removed(group[0], marks).items():
         outcome.removed[row] += number
     text = signatures.read_part(plan, item.number)
-    limit = plan.built(Dedup, "dedup").similarity
+    rules = plan.built(Dedup, "dedup")
+    limits = (rules.similarity, rules.containment)
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=DECISIONS) as part:
         for name, number in counted(outcome).items():
             part.note(name, number)
@@ -143,7 +150,7 @@ def decide(group: Grouped, folder: str) -> Made:
             decision |= decisions.columns_of(row, identity, outcome)
             if row in outcome.losses:
                 part.add_row(decision)
-                part.reject(decisions.rejection_of(text, row, outcome.losses[row], limit))
+                part.reject(decisions.rejection_of(text, row, outcome.losses[row], *limits))
             else:
                 part.keep_row(decision, columns["source"], columns["bytes"])
     return made(item.number)
