@@ -119,9 +119,10 @@ def firsts_of(records: Records, layout: Layout) -> Records:
     chosen = records[:, SIGNED] == 1
     if layout.exact:
         for rows in equal_rows(records, 0, HASH):
-            first = min(rows, key=lambda row: node_at(records, row, layout.keys_end))
-            chosen[rows[rows != first]] = False
-    return records[chosen]
+            least = min(rows, key=lambda row: node_at(records, row, layout.keys_end))
+            chosen[rows[rows != least]] = False
+    firsts: Records = records[chosen]
+    return firsts
 
 
 def candidate_pairs(group: Grouped, folder: str) -> Iterator[Pair]:

@@ -34,7 +34,8 @@ def sampled(shingles: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
     """Returns the mixed hashes of the shingles that are of the sample; no two shingles have one."""
     mixed = shingles.astype(np.uint64) * STEP
     mixed ^= mixed >> np.uint64(29)
-    return mixed[mixed % np.uint64(RATE) == 0]
+    chosen: npt.NDArray[np.uint64] = mixed[mixed % np.uint64(RATE) == 0]
+    return chosen
 
 
 def firsts(group: Grouped, folder: str) -> Iterator[Pair]:

@@ -105,7 +105,8 @@ def _cuts(folder: Path, name: str, identity: bytes) -> list[Row]:
     if not path.is_file():
         return []
     table = pq.read_table(storage.source(path), filters=pc.field("id") == identity)
-    return table.drop(["id"]).sort_by("start").to_pylist()
+    cuts: list[Row] = table.drop(["id"]).sort_by("start").to_pylist()
+    return cuts
 
 
 def _printable(row: Row) -> Row:
