@@ -131,6 +131,12 @@ def test_encodings_of_seven_bits_are_read_where_they_are_named_or_show_themselve
     assert decode("\x1b$B 灯".encode(), "") == "\x1b$B 灯"
 
 
+@pytest.mark.parametrize("part", ["<", "<script ", "<style>", "<!--", "<meta ", "charset ", '<p a="', "é "])
+def test_a_page_of_open_markup_is_read_to_its_end(part):
+    page = part * 100_000 + " café"
+    assert decode(page.encode("cp1252"), "") == page
+
+
 @given(
     body=st.binary(max_size=60), charset=st.sampled_from(["", "utf-8", "gbk", "utf-16", "shift_jis", "x-user-defined"])
 )
