@@ -11,9 +11,9 @@ import re
 from itertools import compress, islice, pairwise
 from typing import Any
 
-from curate.extract.notes import add_notes
 from curate.extract.trimming import trimmed
 from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, ROW, Block
+from curate.markup.notes import add_notes
 
 LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of stories or of tags
 PROSE = 80  # characters of a paragraph that is prose wherever it stands; captions, bylines and notices are shorter

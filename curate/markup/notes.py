@@ -22,7 +22,7 @@ def add_notes(blocks: list[Block], chosen: list[bool]) -> None:
     for place, block in enumerate(blocks):
         if not chosen[place] and block.kind is not HEADING and is_note(block, targets):
             chosen[place] = True
-            if before is not None and blocks[before].kind is HEADING and is_named(blocks[before].element):
+            if before is not None and blocks[before].kind is HEADING and is_heading_of_notes(blocks[before]):
                 chosen[before] = True
         before = place
 
@@ -56,5 +56,11 @@ def is_note(block: Block, targets: set[str]) -> bool:
 
 
 def is_named(element: Any) -> bool:
-    """Returns True if an element or the one around it calls itself a note or notes."""
+    """Returns True if an element calls itself a note or notes."""
     return any(NAMED.search(element.get(name) or "") for name in ("class", "id", "role"))
+
+
+def is_heading_of_notes(block: Block) -> bool:
+    """Returns True if a heading or the element around it calls itself a heading of notes."""
+    parent = block.element.getparent()
+    return is_named(block.element) or (parent is not None and is_named(parent))

@@ -3,8 +3,8 @@
 import pytest
 from lxml import html
 
-from curate.extract.notes import add_notes
 from curate.markup.blocks import blocks_of
+from curate.markup.notes import add_notes
 
 PROSE = "The lighthouse keeper walked down to the harbour every morning"
 NOTE = "See the book of the harbour, page 12."
