@@ -37,12 +37,20 @@ def collapsed(text: str) -> str:
 def cleaned(text: str) -> str:
     """Returns a text in normal form C without characters that nobody sees; joiners stay, they shape letters.
 
-    >>> cleaned("Unter\\xadnehmen")
-    'Unternehmen'
+    A control character that stands where windows-1252 has a quotation mark or the like is that mark.
+
+    >>> cleaned("Unter\\xadnehmen don\\x92t")
+    'Unternehmen don’t'
     """
     if text.isascii() and text.isprintable():
         return text
-    return unicodedata.normalize("NFC", ZERO_WIDTH_SPACE.sub("", UNSEEN.sub("", text)))
+    return unicodedata.normalize("NFC", ZERO_WIDTH_SPACE.sub("", UNSEEN.sub(_meant, text)))
+
+
+def _meant(match: re.Match[str]) -> str:
+    """Returns the mark that a control character from 80 to 9F was in windows-1252, '' for any other character."""
+    character = match[0]
+    return character.encode("latin-1").decode("cp1252", "ignore") if "\x80" <= character <= "\x9f" else ""
 
 
 def raised(text: str, before: str, *, is_link: bool, after: str = "") -> str:

@@ -54,6 +54,8 @@ def test_a_fence_is_longer_than_any_run_of_backticks_in_the_code():
     ("text", "expected_text"),
     [
         ("Unter\u00adnehmen, zero\u200bwidth\ufeff", "Unternehmen, zerowidth"),
+        ("\x93don\x92t\x94 \x96 5\x80, Core\x99\x81", "“don’t” – 5€, Core™"),  # windows-1252 that was taken for Latin-1
+        ("می\u200cگویند അവന്\u200d ភាសា\u200bខ្មែរ 👨\u200d👩", "می\u200cگویند അവന്\u200d ភាសា\u200bខ្មែរ 👨\u200d👩"),
         ("\u0645\u06cc\u200c\u06af", "\u0645\u06cc\u200c\u06af"),
         ("\U0001f468\u200d\U0001f467", "\U0001f468\u200d\U0001f467"),
         ("\u1780\u200b\u1781", "\u1780\u200b\u1781"),
