@@ -1,4 +1,4 @@
-"""What an extractor selects, or what stands beside it, and is not text: share lists, dates, headings above nothing.
+"""What an extractor selects, or what stands beside it, and is not text: share lists, teasers, dates, last headings.
 
 An element whose classes name it a share list, a newsletter box or the like is left out if no block in it is prose, so
 that a wrongly named element keeps its text. A date of publication is told by its words or by the classes around it. A
@@ -6,14 +6,18 @@ heading with no text below it headed what was left out.
 """
 
 import re
+from itertools import compress
 from typing import Any
 
-from curate.markup.blocks import CODE, FORMULA, HEADING, ROW, Block
+from curate.markup.blocks import CODE, FORMULA, HEADING, PARAGRAPH, ROW, Block
 
 SHORT = 90  # characters of a line that can be a date of publication
 LINE = 150  # characters of a block that a share list can hold; of prose there are more
 DATES = 3  # of a page itself; more of them belong to what it lists, such as entries of a diary
 FEW = 2  # headings behind all text; more of them are a list of stories
+LINKED = 0.9  # of a line's characters, if it is a link to another page
+HEADLINE = 25  # characters of the title of another page
+ARTICLE = 5  # times as long as all lines that are links: a text; else they are what the page holds
 AROUND = 3  # elements around a block whose classes may say that it is a date
 FURNITURE = re.compile(
     r"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:share|sharing|shares|social|newsletter|subscri\w*|cookies?|consent|gdpr|related"
@@ -22,6 +26,11 @@ FURNITURE = re.compile(
 DATED = re.compile(
     r"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:date|dateline|datetime|time|timestamp|pubdate|published|updated|posted"
     r"|byline|meta|author)(?![a-z])"
+)
+TEASER = re.compile(
+    r"(?i)[\[(]?(?:(?:read|see|view|learn|find out) (?:more|also|next)\s*:|also (?:read|see)\b|related\s*:|watch\s*:"
+    r"|don.t miss\b|click here\b|(?:follow|like) (?:us|me|\w+(?: \w+)?) on (?:twitter|facebook|instagram|x)\b"
+    r"|source\s*:|(?:subscribe|sign up) (?:to|for) |share (?:this|it) (?:with|on)\b)"
 )
 YEAR_OR_TIME = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|(?<!\d)\d{1,2}:\d\d(?!\d)")
 SENTENCE_END = re.compile(r"(?<![ap]\.m)[.!?…。！？][\"'”’»)\]]*$")
@@ -35,6 +44,7 @@ def trimmed(blocks: list[Block], selected: list[bool], chosen: list[bool]) -> li
     """Returns the choice without what is furniture in it; selected: what the extractor itself selected."""
     kept = list(chosen)
     leave_out_dates(blocks, kept)
+    leave_out_teasers(blocks, kept)
     leave_out_lists(blocks, kept)
     leave_out_repeated_lead(blocks, selected, kept)
     leave_out_last_headings(blocks, selected, kept)
@@ -66,6 +76,27 @@ def names(element: Any, levels: int) -> list[str]:
         values += [value for value in (element.get("class"), element.get("id")) if value]
         element, levels = element.getparent(), levels - 1
     return values
+
+
+def leave_out_teasers(blocks: list[Block], kept: list[bool]) -> None:
+    """Leaves out lines of an article that are links to other pages, or that say so."""
+    places = [place for place, is_kept in enumerate(kept) if is_kept and is_teaser(blocks[place])]
+    length = sum(len(blocks[place].text) for place in places)
+    whole = sum(len(block.text) for block in compress(blocks, kept))
+    if length * ARTICLE < whole:
+        for place in places:
+            kept[place] = False
+
+
+def is_teaser(block: Block) -> bool:
+    """Returns True if a block is a line that leads to another page."""
+    if block.kind is not PARAGRAPH or len(block.text) > LINE:
+        return False
+    if TEASER.match(block.text):
+        return True
+    if len(block.text) < HEADLINE or "://" in block.text:
+        return False
+    return block.links >= LINKED * len(block.text) and not SENTENCE_END.search(block.text)
 
 
 def leave_out_lists(blocks: list[Block], kept: list[bool]) -> None:

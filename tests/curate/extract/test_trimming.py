@@ -36,6 +36,9 @@ def kept(body, *unselected):
         "<div class='post-meta'><span>18. November 2019</span></div>",
         "<p class='timestamp'>19:09</p>",
         "<h2>More in Harbours</h2>",
+        "<p>Read more: The tower reopens after a year</p>",
+        "<p><a href='/tower'>The tower reopens after a year</a></p>",
+        "<p>Follow us on Twitter</p>",
     ],
 )
 def test_furniture_behind_the_text_is_left_out(furniture):
@@ -53,6 +56,9 @@ def test_furniture_behind_the_text_is_left_out(furniture):
         f"<h2 id='related-work'>Related work</h2><p>{OTHER}</p>",
         f"<article class='post-meta'><div><div><p>It rang at 11:04 again.</p></div></div></article><p>{OTHER}</p>",
         "<div class='share'><pre>ring(3)</pre></div>",
+        f"<p>{PROSE}</p><p><a href='/x'>https://harbour.example/tower-reopens</a></p>",
+        f"<p>{PROSE}</p><p><a href='/x'>The tower reopens after a year.</a></p>",
+        "<p><a href='/a'>The tower reopens after a year</a></p><p><a href='/b'>The bell is cast again</a></p>",
     ],
 )
 def test_text_that_looks_like_furniture_stays(text):
