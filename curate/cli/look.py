@@ -177,7 +177,8 @@ def index_(
     faults = list(overview.faults(first)) if check else []
     table = overview.summary(out or first)
     if merged:
-        table |= {"texts_in_both": merged.texts, "addresses_in_both": merged.addresses}
+        common = {"texts_in_both": merged.texts, "addresses_in_both": merged.addresses, "similar": merged.similar}
+        table |= common
     if json:
         print_json(table | ({"faults": faults} if check else {}))
     else:

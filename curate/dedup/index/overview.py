@@ -6,15 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from curate import storage
+from curate.dedup import minhash
+from curate.dedup.index import places
 from curate.dedup.index.generations import RECORD, Generation, Index, read_generation, read_index, shown, unfinished
 from curate.dedup.index.publishing import write_generation
 from curate.errors import SettingsError
 from curate.storage import overlap
 from curate.storage.writing import sha256_of
 
+COMPARED = 4096  # pairs whose signatures are in memory at once
 KINDS = ("documents", "bands", "texts", "urls", "clusters")  # of files
 
 
@@ -25,6 +29,7 @@ class Merged:
     index: Index
     texts: int  # texts that both hold, by their hashes
     addresses: int  # addresses that both hold
+    similar: int  # kept documents of the second whose signatures resemble one of the first, equal ones among them
 
 
 def opened(path: Path) -> Index:
@@ -74,9 +79,11 @@ def lines(table: dict[str, Any]) -> Iterator[str]:
             f"{f' ({sources})' if sources else ''}, {row['bytes']:,} bytes"
         )
     if "texts_in_both" in table:
-        yield f"in both: {table['texts_in_both']:,} texts, {table['addresses_in_both']:,} addresses; both copies stay"
+        common = f"{table['texts_in_both']:,} texts, {table['addresses_in_both']:,} addresses"
+        similar = f"at least {table['similar']:,} kept documents of the second resemble one of the first"
+        yield f"in both: {common}; {similar}; all stay"
     for name in table["unfinished"]:
-        yield f"unfinished: {name} is the rest of an addition that was stopped; the same command ends it"
+        yield f"unfinished: {name} is the rest of an addition that was stopped; the same command ends it, or remove it"
 
 
 def faults(path: Path) -> Iterator[str]:
@@ -113,6 +120,7 @@ def merge(first: Path, second: Path, target: Path) -> Merged:
         index=read_index(target),
         texts=sum(1 for _ in _common(*indexes, "texts")),
         addresses=sum(1 for _ in _common(*indexes, "urls")),
+        similar=_similar(*indexes),
     )
 
 
@@ -155,3 +163,40 @@ def _common(first: Index, second: Index, kind: str) -> Iterator[bytes]:
                 with pq.ParquetFile(generation.folder / name) as file:
                     for batch in file.iter_batches(columns=["key"]):
                         yield from first.first(kind, batch["key"].to_pylist())
+
+
+def _similar(first: Index, second: Index) -> int:
+    """Returns how many kept documents of the second index are similar to one of the first, by their signatures.
+
+    Compared are the first documents of a band in each. So it is a lower bound.
+    """
+    pairs = sorted(_sharing(first, second))
+    limit = float(second.generations[0].settings["similarity"])
+    similar: set[bytes] = set()
+    for start in range(0, len(pairs), COMPARED):
+        some = pairs[start : start + COMPARED]
+        others = first.documents({other for _, other in some}, ("signature",))
+        rows = second.documents({own for own, _ in some}, ("winner", "signature"))
+        for own, other in some:
+            one, two = (np.frombuffer(row["signature"], "<u4") for row in (rows[own], others[other]))
+            if not rows[own]["winner"] and minhash.similarity(one, two) >= limit:
+                similar.add(own)
+    return len(similar)
+
+
+def _sharing(first: Index, second: Index) -> set[tuple[bytes, bytes]]:
+    """Returns the places in the second index and in the first of documents that share a band."""
+    pairs = set()
+    for generation in second.generations:
+        for name in sorted(generation.files):
+            if name.startswith("bands-"):
+                with pq.ParquetFile(generation.folder / name) as file:
+                    for batch in file.iter_batches():
+                        own = {row["key"]: row for row in batch.to_pylist()}
+                        for earlier, row in first.rows("bands", own.keys(), name[len("bands-") :][:4]):
+                            pairs.add((_place(generation, own[row["key"]]), _place(earlier, row)))
+    return pairs
+
+
+def _place(generation: Generation, row: dict[str, Any]) -> bytes:
+    return places.place(generation.number, row["part"], row["row"])

@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from curate.dedup import minhash
+from curate.dedup.config import Dedup
 from curate.dedup.index import overview
 from curate.dedup.index.generations import read_index
 from curate.errors import SettingsError
@@ -121,6 +123,7 @@ def test_why_names_the_document_of_the_index(runs):
     where = f"({row['winner_url']}, source b, in generation 2 of the index {runs.folder / 'index'}, without its text)"
     assert any(row["winner"].hex() in line and where in line for line in lines)
     assert [*verify.faults(runs.folder / "c" / "out")] == []
+    assert json.loads((runs.folder / "c" / "out" / "removals.json").read_bytes())["without_winner"] == 0
 
 
 def test_no_file_of_an_earlier_generation_changes(runs):
@@ -198,6 +201,13 @@ def test_documents_lose_against_either_of_two_indexes_made_one(runs, tmp_path):
     merged = overview.merge(first, tmp_path / "second", tmp_path / "both")
     texts = {name: {row["text"] for row in rows} for name, rows in CRAWLS.items()}
     assert 0 < merged.texts <= len(texts["a"] & texts["b"])
+    signed = {text: minhash.signature(text, Dedup()) for text in texts["a"] | texts["b"]}
+    similar = {
+        row["id"]
+        for row, document in zip(alone, CRAWLS["b"], strict=True)
+        if row["kept"] and any((signed[document["text"]] == signed[text]).mean() >= 0.75 for text in texts["a"])
+    }
+    assert 0.8 * len(similar) <= merged.similar <= len(similar)
     rows = dedup(tmp_path / "c", [CRAWLS["c"]], f'dedup.index="{tmp_path / "both"}"')
     assert [*overview.faults(tmp_path / "both")] == []
     kept = [{row["id"] for row in decisions if row["kept"]} for decisions in (runs.added["a"], alone)]
