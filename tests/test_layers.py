@@ -137,7 +137,7 @@ ONLY_IN = {  # a library that only these modules know
     "trafilatura": ("curate/extract/main_text.py", "curate/extract/pruning.py"),
     "tiktoken": ("curate/tokens/bpe.py",),
     "tokenizers": ("curate/tokens/tokenizer_json.py", "curate/tokens/bpe_training.py"),
-    "isal": ("curate/warc/codec.py", "curate/warc/payloads.py"),
+    "isal": ("curate/warc/codec.py", "curate/warc/payloads.py", "curate/dataset/text_files.py"),
     "backports.zstd": (
         "curate/warc/codec.py",
         "curate/warc/payloads.py",

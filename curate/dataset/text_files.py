@@ -5,7 +5,6 @@ that infers the types of JSON from the first rows would fail at a column that is
 every row has is a column of JSON lines, and the first row of a file names every key of `metadata`.
 """
 
-import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -17,11 +16,12 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 from backports import zstd
+from isal import igzip
 
 from curate.records import Document
 
 ROWS, BYTES = 4096, 32 << 20  # of a row group, about
-LEVEL = {"zst": 3, "gz": 6}
+LEVEL = {"zst": 3, "gz": 3}  # ISA-L's 3 takes a tenth of the time of zlib's 6, for a tenth more bytes
 COMPRESSIONS = ("zst", "gz", "none")
 # What a document may have beside the columns of every row; "extractor" and those behind it are of pages alone.
 KNOWN = (
@@ -101,7 +101,7 @@ def _packing(raw: BinaryIO, compression: str) -> Any:
     if compression == "zst":
         return zstd.ZstdFile(raw, "w", level=LEVEL["zst"])
     if compression == "gz":
-        return gzip.GzipFile("", "wb", LEVEL["gz"], raw, mtime=0)
+        return igzip.IGzipFile("", "wb", LEVEL["gz"], raw, mtime=0)
     return nullcontext(raw)
 
 
