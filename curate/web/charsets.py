@@ -155,7 +155,7 @@ def _length(rest: bytes, encoding: str) -> int:
         return len(rest) if all(byte in places for byte, places in zip(rest, FOUR, strict=False)) else 1
     if rest[1] < 0x80:
         return 1
-    if encoding == "euc_jp" and rest[0] == 0x8F and rest[1] >= 0xA1 and rest[2:3] >= b"\x80":
+    if encoding == "euc_jp" and rest[0] == 0x8F and 0xA1 <= rest[1] < 0xFF and rest[2:3] >= b"\x80":
         return 3
     return 2
 
