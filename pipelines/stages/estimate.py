@@ -23,10 +23,12 @@ VARIABLE = "CURATE_MEMORY"
 # 1.03 to 1.1 times the peak, at 15 % up to 2.2 times: how much is duplicated is not known before the shuffle.
 PAIRS = 2  # candidate pairs a document, each with the evidence of one end
 EVIDENCE = 0.35  # bytes of shingles a byte of text: 0.7 of a document that is compared in a cluster, as half are
-# Bytes that lines shuffles for a byte of text: 49 a sentence; 24 a line; 16 an anchor, and 69 for each token of what is
-# repeated, here a tenth of the text.
-SPANS, LINES, PASSAGES = 0.65, 0.2, 1.5
 SAMPLES = 1.5  # bytes of sampled shingles, by which containment is found, a byte of text
+# Of lines: bytes that a shuffle holds for a byte of text, by tests/bench/dedup.py --verb lines on documents of 2 kB of
+# which 15 % are copies; 1.00 to 1.12 times the measured peaks. Passages grow with what is repeated.
+SPANS, LINES, PASSAGES = 0.65, 0.37, 2.2
+COPIES_OF_LINES = {"in_memory": 3.2, "multi_processing": 5.0}
+FIXED_OF_LINES, WORKER_OF_LINES = 290_000_000, 265_000_000
 PACKED = 4  # bytes of text for a byte of a user's file, at most about
 COPIES = {"in_memory": 3.2, "multi_processing": 7.0}  # of the payload of all shuffles, at the peak
 FIXED = {"in_memory": 350_000_000, "multi_processing": 300_000_000}  # the driver, before the first document
@@ -78,10 +80,14 @@ def check(plan: Plan, target: EngineOptions, seconds: float) -> None:
 
 
 def need_of_lines(text: int, rules: Lines, mode: str, workers: int) -> Need:
-    """Returns the estimate of lines for so many bytes of text."""
+    """Returns the estimate of lines for so many bytes of text; no measured peak was above it.
+
+    In one process a shuffle is gone before the next is at its largest, so the largest counts; in several, all do.
+    """
     shares = (SPANS * rules.spans, LINES * rules.furniture, PASSAGES * rules.substrings)
     processes = workers if mode == "multi_processing" else 0
-    memory = FIXED[mode] + WORKER * processes + round(COPIES[mode] * text * sum(shares))
+    held = text * (sum(shares) if processes else max(shares))
+    memory = FIXED_OF_LINES + WORKER_OF_LINES * processes + round(COPIES_OF_LINES[mode] * held)
     return Need(memory=memory, message=round(text * max(shares) / processes) if processes else 0)
 
 

@@ -58,11 +58,40 @@ def test_the_estimate_grows_with_documents_bands_and_workers():
     assert need(1_000_000, Dedup(), "multi_processing", 2, padding=4).memory > one
 
 
+ALL = Lines(furniture=True, substrings=True)
+SPANS, FURNITURE = Lines(), Lines(spans=False, furniture=True)
+PASSAGES = Lines(spans=False, substrings=True)
+# (mode, workers, bytes of text, rules, peak bytes of the process tree) of lines, as tests/bench/dedup.py printed them.
+MEASURED_OF_LINES = (
+    ("in_memory", 1, 10_200_000, SPANS, 294_000_000),
+    ("in_memory", 1, 40_700_000, SPANS, 336_000_000),
+    ("in_memory", 1, 81_500_000, SPANS, 435_000_000),
+    ("in_memory", 1, 10_200_000, FURNITURE, 291_000_000),
+    ("in_memory", 1, 40_700_000, FURNITURE, 323_000_000),
+    ("in_memory", 1, 81_500_000, FURNITURE, 374_000_000),
+    ("in_memory", 1, 10_200_000, PASSAGES, 335_000_000),
+    ("in_memory", 1, 40_700_000, PASSAGES, 539_000_000),
+    ("in_memory", 1, 81_500_000, PASSAGES, 825_000_000),
+    ("in_memory", 1, 40_700_000, ALL, 555_000_000),
+    ("multi_processing", 2, 81_500_000, SPANS, 1_080_000_000),
+    ("multi_processing", 2, 81_500_000, FURNITURE, 868_000_000),
+    ("multi_processing", 2, 81_500_000, PASSAGES, 1_531_000_000),
+    ("multi_processing", 2, 81_500_000, ALL, 2_033_000_000),
+)
+
+
+@pytest.mark.parametrize(("mode", "workers", "text", "rules", "peak"), MEASURED_OF_LINES)
+def test_the_estimate_of_lines_is_at_most_a_fourth_above_a_measured_peak_and_not_below(
+    mode, workers, text, rules, peak
+):
+    assert peak <= estimate.need_of_lines(text, rules, mode, workers).memory <= 1.25 * peak
+
+
 def test_the_estimate_of_lines_lies_above_what_its_hashes_take():
     sentences = 10**6 // 83  # the bytes of a sentence of real pages, and 49 bytes of a record for each
-    both = estimate.need_of_lines(10**6, Lines(furniture=True), "in_memory", 1).memory
-    spans = estimate.need_of_lines(10**6, Lines(), "in_memory", 1).memory
-    fixed = estimate.need_of_lines(0, Lines(), "in_memory", 1).memory
+    both = estimate.need_of_lines(10**6, Lines(furniture=True), "multi_processing", 1).memory
+    spans = estimate.need_of_lines(10**6, Lines(), "multi_processing", 1).memory
+    fixed = estimate.need_of_lines(0, Lines(), "multi_processing", 1).memory
     assert both > spans > fixed + 49 * sentences
     assert estimate.need_of_lines(10**9, Lines(), "multi_processing", 2).message >= 49 * 1000 * sentences // 2
 
