@@ -20,7 +20,8 @@ PROSE = 80  # characters of a paragraph that is prose wherever it stands; captio
 SENTENCE = 40  # characters of a paragraph that is prose if it ends as a sentence does
 BESIDE = 20  # characters of a paragraph between siblings of which some are selected
 WRAPPED = 4  # elements around code or a formula, of which one holds selected blocks
-REACH = 12  # blocks before the first and behind the last selected one, between which no prose may be missing
+LEAD = 6  # blocks before the first selected one among which a lead stands: title, date, author, picture, tags
+REACH = 12  # blocks behind the last selected one; more of them that are no text end the search
 FEW = 250  # characters; of a page with fewer, the rest is looked through as well, as trafilatura does
 OF_ALL = 0.4  # the least share of a page's text outside of menus that so short a text must be
 STOCK_LENGTH = 60  # characters; a longer block holds more than a stock phrase
@@ -36,11 +37,11 @@ FURNITURE_ROLES = frozenset(
     ("navigation", "banner", "contentinfo", "complementary", "search", "dialog", "alertdialog", "menu", "toolbar")
 )
 NAMES = (  # words in the classes and ids of furniture
-    "nav navbar navigation menu sidebar aside footer breadcrumbs? cookies? consent gdpr newsletter subscri\\w* signup"
+    "nav navbar navigation sidebar aside footer breadcrumbs? cookies? consent gdpr newsletter subscri\\w* signup"
     " share sharing social related recommend\\w* recirculation promo\\w* advert\\w* ads? sponsor\\w* banner popup modal"
-    " overlay login comments? respond disqus pagination pager tags? author bio byline widget toolbar teasers? outbrain"
+    " overlay login comments? respond disqus pagination pager tags? author bio byline toolbar teasers? outbrain"
     " taboola print skip sr-only visually-hidden screen-reader\\w* noprint copyright trending popular readmore more"
-    " hidden card rail carousel swiper slider slideshow gallery ticker disclaimer disclosure callout embed"
+    " hidden card rail carousel swiper slider slideshow gallery ticker disclosure"
 )
 PICTURES = "captions? credits? figure image img media photos? picture video"  # of what belongs to a picture
 FURNITURE = re.compile(rf"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:{'|'.join(f'{NAMES} {PICTURES}'.split())})(?![a-z])")
@@ -87,6 +88,20 @@ def with_rows(blocks: list[Block], chosen: list[bool]) -> None:
         for place, block in enumerate(blocks):
             if block.kind is ROW and block.element in tables:
                 chosen[place] = True
+
+
+def paragraphs(blocks: list[Block]) -> list[bool]:
+    """Returns for each block whether it is a paragraph, code or a table by its markup, outside of furniture.
+
+    Of a page without a main part these are taken, as trafilatura does.
+    """
+    page = Surroundings(blocks, [False] * len(blocks))
+    return [
+        (block.element.tag in ("p", "blockquote") or block.kind in (CODE, ROW))
+        and block.links <= LINKED * len(block.text)
+        and not page.is_furniture(block.element)
+        for block in blocks
+    ]
 
 
 def rescued(blocks: list[Block], chosen: list[bool]) -> list[bool]:
@@ -154,15 +169,14 @@ class Surroundings:
         self.blocks = blocks
         self.holders: set[Any] = set()  # elements around selected blocks
         self.parents: set[Any] = set()  # the innermost of these
-        self.shapes: set[Shape] = set()  # of the elements of selected blocks
+        self._shapes: set[Shape] = set()  # of the elements of selected blocks, once they are asked for
         self._furniture: dict[Any, bool] = {None: False}
-        for block, is_selected in zip(blocks, selected, strict=True):
-            if is_selected:
-                self._hold(block.element)
+        self._elements = dict.fromkeys(block.element for block in compress(blocks, selected))
+        for element in self._elements:
+            self._hold(element)
 
     def _hold(self, element: Any) -> None:
         """Notes the elements around a selected block."""
-        self.shapes.add(shape(element))
         self.parents.add(element.getparent())
         while element is not None and element not in self.holders:
             self.holders.add(element)
@@ -183,7 +197,11 @@ class Surroundings:
         """Returns True if a block stands as selected ones do: in one element with them, or in one of the same shape."""
         element = outermost(block.element) if block.kind in SPECIAL else block.element
         outer = outermost_list(element) if block.kind is ITEM else element
-        if element in self.holders or outer.getparent() in self.parents or shape(element) in self.shapes:
+        if element in self.holders or outer.getparent() in self.parents:
+            return True
+        if not self._shapes:
+            self._shapes = set(map(shape, self._elements))
+        if shape(element) in self._shapes:
             return True
         around = islice(element.iterancestors(), WRAPPED) if block.kind in (CODE, FORMULA) else ()
         return any(outer in self.parents for outer in around)
@@ -214,22 +232,30 @@ class Surroundings:
 
     def add_lead(self, chosen: list[bool], first: int) -> None:
         """Chooses the lead before the first selected block: prose, and what stands beside selected blocks."""
-        for place in range(first - 1, max(-1, first - REACH), -1):
+        for place in range(first - 1, max(-1, first - LEAD - 1), -1):
             block = self.blocks[place]
             if self.is_text(block):
-                is_title = block.kind is HEADING and block.element.getparent() in self.parents
+                is_title = block.kind is HEADING and (
+                    block.element.getparent() in self.parents or (block.level > 1 and chosen[place + 1])
+                )
                 chosen[place] = is_title or (block.kind is not ITEM and is_prose(block))
 
     def add_rest(self, chosen: list[bool], last: int) -> None:
         """Chooses what follows the last selected block and stands as selected blocks do."""
         missed = 0
+        pending: list[int] = []  # headings, code and formulas, which belong to the text if more of it follows
         for place in range(last + 1, len(self.blocks)):
             block = self.blocks[place]
             if block.kind == HEADING and LAST_HEADING.fullmatch(block.text):
                 return
-            if self.is_text(block) and self.is_beside(block):
-                chosen[place], missed = True, 0
-                continue
+            if self.is_text(block):
+                if self.is_beside(block):
+                    for earlier in (*pending, place):
+                        chosen[earlier] = True
+                    missed, pending = 0, []
+                    continue
+                if block.kind in (HEADING, CODE, FORMULA):
+                    pending.append(place)
             missed += 1
             if missed > REACH:
                 return

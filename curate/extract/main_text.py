@@ -12,12 +12,15 @@ from collections.abc import Iterable
 from copy import deepcopy
 from functools import lru_cache
 from itertools import compress
+from operator import or_
 from typing import Any, NamedTuple
 
+from lxml.etree import strip_elements, strip_tags
 from resiliparse.extract.html2text import extract_plain_text
 
 from curate.extract.config import VISIBLE, Extract
-from curate.extract.coverage import completed, rescued, visible
+from curate.extract.coverage import completed, paragraphs, rescued, visible
+from curate.extract.pruning import hasten, together
 from curate.extract.selection import selected
 from curate.extract.structured import statements
 from curate.extract.supplements import supplemented
@@ -30,6 +33,11 @@ BLANKS = re.compile(r"(?<=\S)\s{2,}(?=\S)")  # inside a line
 BAR = re.compile(r"(?<!\\)\|")  # between cells; one in a cell's text is escaped
 EMPTY_LINES = re.compile(r"\n{3,}")
 BULLET = re.compile(r"^[ \t]*•[ \t]+", re.M)
+# Elements that no extractor takes for text; without them the page is walked and copied in less time.
+NEVER_TEXT = ("nav", "footer", "style", "noscript", "iframe", "select", "template")
+NEVER_MAIN = ("head", "script", "svg", "aside")  # the same, but formulas, statements and notes may stand there
+NO_TABLE = ("presentation", "none")  # roles of tables that lay out a page
+UNWANTED = "unwanted"  # the tag of elements that are removed next
 MARKER = re.compile(r"^\s*(?:[-•]|\d+\.)\s")
 INDENT = re.compile(r"^(?:\t+ *| +(?=\d+\. ))", re.M)  # before an item of a list
 META_DATES = (  # names of <meta> elements that hold the day of publication
@@ -75,15 +83,18 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
     if settings.extractor == VISIBLE:
         blocks = blocks_of(tree)
         return MainText(written(compress(blocks, visible(blocks)), settings), title, date, VISIBLE)
+    if not settings.recall:  # which takes some of them back
+        strip_elements(tree, *NEVER_TEXT, with_tail=False)
     posts = thread(tree, html, comments=settings.comments)
     blocks = blocks_of(tree)
+    stated = statements(tree, html)
     if settings.extractor == "resiliparse":
         chosen = rescued(blocks, completed(blocks, selected(blocks, lines_of(quick or ""))))
         extractor = "resiliparse"
     else:
         chosen, extractor = main_or_quick_text(tree, blocks, quick or "", settings)
     kept = of_thread(blocks, chosen, posts) if posts else list(compress(blocks, chosen))
-    kept, flags = supplemented(kept, statements(tree, html))
+    kept, flags = supplemented(kept, stated)
     flags = (f"thread:{posts.software}", *flags) if posts else flags
     return MainText(written(kept, settings), title, date, extractor, flags)
 
@@ -153,17 +164,24 @@ def stated_date(tree: Any) -> str | None:
 
 def main_or_quick_text(tree: Any, blocks: list[Block], quick: str, settings: Extract) -> tuple[list[bool], str]:
     """Returns which blocks the main extractor chooses, or the quick text if that one is much longer, and which."""
+    if not settings.recall:
+        strip_elements(tree, *NEVER_MAIN, with_tail=False)
     try:
         body, comments, length = main_body(deepcopy(tree), settings)
     except (TypeError, ValueError):  # control characters: lxml refuses them, and trafilatura gives the page up
-        body, comments, length = (), (), 0
-    is_short = length < options(settings).min_extracted_size
-    if is_quick := length < SHORT * len(" ".join(quick.split())):
-        texts = lines_of(quick)
-    else:
-        texts = [element.itertext() for element in (*body, *(comments if settings.comments else ()))]
-        texts += lines_of(quick) if is_short else []
-    chosen = completed(blocks, selected(blocks, texts))
+        return completed(blocks, selected(blocks, lines_of(quick))), "resiliparse"
+    least = options(settings).min_extracted_size
+    texts = [element.itertext() for element in (*body, *(comments if settings.comments else ()))]
+    choice = selected(blocks, texts)
+    if is_short := length < least:
+        choice = list(map(or_, choice, paragraphs(blocks)))
+        length = sum(len(block.text) for block in compress(blocks, choice))
+    is_quick = length < SHORT * len(" ".join(quick.split()))
+    if is_quick:
+        choice = selected(blocks, lines_of(quick))
+    elif length < least:
+        choice = list(map(or_, choice, selected(blocks, lines_of(quick))))
+    chosen = completed(blocks, choice)
     if is_short:
         chosen = rescued(blocks, chosen)
     return chosen, "resiliparse" if is_quick else "trafilatura"
@@ -172,18 +190,19 @@ def main_or_quick_text(tree: Any, blocks: list[Block], quick: str, settings: Ext
 def main_body(tree: Any, settings: Extract) -> tuple[Any, Any, int]:
     """Returns the body that trafilatura's main extractor finds, the comments, and the characters of the body.
 
-    It does what `trafilatura.bare_extraction(fast=True)` does before its rescues. The tree is used up.
+    It does what `trafilatura.bare_extraction(fast=True)` does before its rescues: instead of the search for paragraphs
+    anywhere on a page of which little was taken, `rescued` looks at the blocks. The tree is used up.
     """
     from trafilatura import htmlprocessing, main_extractor, xpaths
 
     chosen = options(settings)
-    cleaned = htmlprocessing.convert_tags(htmlprocessing.tree_cleaning(prune(tree, settings), chosen), chosen, None)
+    cleaned = htmlprocessing.convert_tags(clean(prune(tree, settings), settings), chosen, None)
     comments = None
     if chosen.comments:
         comments, _, cleaned = main_extractor.extract_comments(cleaned, chosen)
     if settings.precision:
         cleaned = htmlprocessing.prune_unwanted_nodes(cleaned, xpaths.REMOVE_COMMENTS_XPATH)
-    body, text = main_extractor.extract_content(cleaned, chosen)
+    body, text, _ = main_extractor._extract(cleaned, chosen)
     return body, comments, len(text)
 
 
@@ -191,10 +210,43 @@ def prune(tree: Any, settings: Extract) -> Any:
     """Returns the tree without elements that are never content; comments are content only if the settings say so."""
     from trafilatura import htmlprocessing, xpaths
 
-    tree = htmlprocessing.prune_unwanted_nodes(tree, xpaths.RAW_TREE_PRUNE_XPATH)
     if settings.comments:
-        return tree
-    return htmlprocessing.prune_unwanted_nodes(tree, xpaths.REMOVE_COMMENTS_AND_LISTS_XPATH)
+        return htmlprocessing.prune_unwanted_nodes(tree, xpaths.RAW_TREE_PRUNE_XPATH)
+    return htmlprocessing.prune_unwanted_nodes(tree, without_comments())
+
+
+@lru_cache(maxsize=1)
+def without_comments() -> list[Any]:
+    """Returns trafilatura's rules for what is never content and for comments, as one where that is possible."""
+    from trafilatura import xpaths
+
+    return together(xpaths.RAW_TREE_PRUNE_XPATH, xpaths.REMOVE_COMMENTS_AND_LISTS_XPATH)
+
+
+def clean(tree: Any, settings: Extract) -> Any:
+    """Returns the tree as trafilatura cleans it, each of its steps by one pass of lxml over the page.
+
+    A form that holds more than half of the text is the frame of a page, as ASP.NET makes them.
+    """
+    from trafilatura import htmlprocessing
+    from trafilatura.settings import MANUALLY_CLEANED, MANUALLY_STRIPPED
+
+    if settings.recall:
+        return htmlprocessing.tree_cleaning(tree, options(settings))
+    for element in tree.iter("figure", "table") if settings.tables else ():
+        is_frame = element.find(".//table") is not None if element.tag == "figure" else element.get("role") in NO_TABLE
+        if is_frame:
+            element.tag = "div"
+    strip_tags(tree, *MANUALLY_STRIPPED)
+    tables = () if settings.tables else ("table", "td", "th", "tr")
+    strip_elements(tree, *(tag for tag in (*MANUALLY_CLEANED, *tables) if tag != "form"), with_tail=False)
+    forms = list(tree.iter("form"))
+    half = len(tree.text_content()) / 2 if forms else 0
+    for form in forms:
+        form.tag = "div" if len(form.text_content()) > half > 0 else UNWANTED
+    if forms:
+        strip_elements(tree, UNWANTED, with_tail=False)
+    return htmlprocessing.prune_html(tree, options(settings).focus)
 
 
 def plain_trafilatura(tree: Any, url: str, settings: Extract) -> str:
@@ -225,6 +277,4 @@ def options(settings: Extract) -> Any:
 @lru_cache(maxsize=1)
 def _hasten() -> None:
     """Replaces trafilatura's slow rules, once per process."""
-    from curate.extract.pruning import hasten
-
     hasten()

@@ -121,7 +121,7 @@ def hasten() -> None:
 
     Once per process; a second call changes nothing.
     """
-    from trafilatura import utils, xpaths
+    from trafilatura import htmlprocessing, utils, xpaths
 
     # lxml.html's own look-up of classes is called in Python for each element, and trafilatura does not need it.
     plain_classes = ElementDefaultClassLookup(HtmlElement, HtmlComment, HtmlProcessingInstruction, HtmlEntity)
@@ -129,15 +129,36 @@ def hasten() -> None:
     for name in RULE_LISTS:
         rules = getattr(xpaths, name)
         rules[:] = remember(rules)
+    if htmlprocessing.link_density_test.__module__ != __name__:
+        htmlprocessing.link_density_test = quick_link_density_test(htmlprocessing.link_density_test)
     xpaths.BODY_XPATH[:] = [
         Remembered([rule], first=True) if is_local(getattr(rule, "path", "?")) else rule for rule in xpaths.BODY_XPATH
     ]
+
+
+def quick_link_density_test(link_density_test: Callable[..., tuple[bool, bool]]) -> Callable[..., tuple[bool, bool]]:
+    """Returns trafilatura's test of the share of links in an element, with a short way for elements without links."""
+
+    def test(element: Any, favor_precision: bool = False) -> tuple[bool, bool]:
+        if next(element.iter("ref"), None) is None:
+            return False, False
+        return link_density_test(element, favor_precision)
+
+    return test
 
 
 def remember(expressions: list[Any]) -> list[Callable[[Any], list[Any]]]:
     """Returns a list of rules as one remembered rule, or the same list if one of them cannot be remembered."""
     paths = [NO_HEADING_INSIDE.sub("not(self::h1)", getattr(rule, "path", "?")) for rule in expressions]
     return [Remembered(expressions)] if all(map(is_local, paths)) else expressions
+
+
+def together(*rule_lists: list[Any]) -> list[Any]:
+    """Returns lists of rules as one list; those that are remembered become one rule, so that a tree is walked once."""
+    rules = [rule for rules in rule_lists for rule in rules]
+    remembered = [expression for rule in rules if isinstance(rule, Remembered) for expression in rule.expressions]
+    others = [rule for rule in rules if not isinstance(rule, Remembered)]
+    return [Remembered(remembered), *others] if remembered else others
 
 
 def is_local(expression: str) -> bool:

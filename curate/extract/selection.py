@@ -14,6 +14,7 @@ SHORT_PIECE = 24  # characters; a shorter piece may stand in many places, so it 
 NEARBY = 4_000  # characters
 CHUNK = 40  # characters of a long piece that is not found whole, as the extractor left something out of it
 MATHEMATICS = re.compile(r"\$\$.+?\$\$|\$(?![\s\d])[^$]*(?<!\s)\$(?!\d)|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
+ODD = re.compile(r"[$\\\t\n]")  # without these, the only white space of a block is the blank
 COVERED = 0.5  # of a block's characters
 
 
@@ -32,7 +33,7 @@ class Page:
     """The blocks of a page as one text without white space, in which pieces of text are looked up."""
 
     def __init__(self, blocks: list[Block]) -> None:
-        streams = [bare(block.text) for block in blocks]
+        streams = [bare(text) if ODD.search(text := block.text) else text.replace(" ", "") for block in blocks]
         self.text = "".join(streams)
         self.bounds = list(accumulate(map(len, streams), initial=0))
         self.mask = bytearray(len(self.text))

@@ -7,21 +7,19 @@ The walk reads no attributes but those that change the text, as it meets every e
 import re
 import sys
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lxml.etree import Comment, Entity, ProcessingInstruction
 
 from curate.markup import inline, mathematics, tables
 from curate.markup.code import code, may_be_code
+from curate.markup.elements import LINES, UNREAD, is_special, is_unseen
 from curate.markup.inline import LINE_BREAK, collapsed
 from curate.markup.mathematics import formula, may_be_formula
+from curate.markup.numbering import Numbering
 
 PARAGRAPH, HEADING, ITEM, TERM, CODE = "paragraph", "heading", "item", "term", "code"
 ROW, FORMULA, CAPTION, PREFORMATTED = "row", "formula", "caption", "preformatted"
-UNSEEN = re.compile(  # classes of spans for screen readers and for editors
-    r"(?:^|\s)(?:sr-only|visually-?hidden|screen-reader-text|a11y-hidden|assistive-text|mw-editsection)(?=\s|$)"
-)
 HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 INLINE_STYLE = re.compile(r"(?i)display\s*:\s*(?:-webkit-)?inline")
 ANCHOR = re.compile(r"\s*(?:[¶§#🔗∞]|\[?(?:edit|link|permalink)\]?)\s*")  # of a heading, beside its text
@@ -91,13 +89,14 @@ class Walk:
         """Returns the blocks under an element."""
         self.element = tree
         self.children(tree)
-        self.flush()
+        if self.pieces:
+            self.flush()
         return self.blocks
 
     def children(self, element: Any) -> None:
         """Reads the text of an element and all in it."""
         pieces = self.pieces
-        if text := element.text:
+        if (text := element.text) and (pieces or not text.isspace()):
             pieces.append(text)
         for child in element:
             act = ACTS.get(child.tag)
@@ -105,19 +104,18 @@ class Walk:
                 self.children(child)
             else:
                 act(self, child)
-            if tail := child.tail:
+            if (tail := child.tail) and (pieces or not tail.isspace()):
                 pieces.append(tail)
 
     def flush(self) -> None:
         """Ends the block at hand."""
-        if not self.pieces:
-            return
         text = "".join(self.pieces)
         self.pieces.clear()
-        links, self.links = len(text) if self.in_link else self.links, 0
+        links, self.links = self.links, 0
         if not text or text.isspace():
             return
         text = collapsed(text)
+        links = len(text) if self.in_link else min(links, len(text))
         if "\n\n" not in text:
             if text:
                 self.add(text, links)
@@ -143,13 +141,15 @@ class Walk:
 
     def block(self, child: Any, kind: str = PARAGRAPH) -> None:
         """Reads an element that stands on lines of its own."""
-        self.flush()
+        if self.pieces:
+            self.flush()
         outer = self.element, self.kind
         self.element = child
         if self.kind is not HEADING:
             self.kind = kind
         self.children(child)
-        self.flush()
+        if self.pieces:
+            self.flush()
         self.element, self.kind = outer
 
     def heading(self, child: Any) -> None:
@@ -167,21 +167,24 @@ class Walk:
 
     def quotation(self, child: Any) -> None:
         """Reads a quotation of several lines."""
-        self.flush()
+        if self.pieces:
+            self.flush()
         self.quotes += 1
         self.block(child)
         self.quotes -= 1
 
     def list(self, child: Any) -> None:
         """Reads a list."""
-        self.flush()
+        if self.pieces:
+            self.flush()
         self.lists.append(Numbering(child))
         self.block(child)
         self.lists.pop()
 
     def item(self, child: Any) -> None:
         """Reads an item of a list."""
-        self.flush()
+        if self.pieces:
+            self.flush()
         self.marker = self.lists[-1].marker(child) if self.lists else "-"
         self.block(child)
         self.marker = ""
@@ -201,7 +204,8 @@ class Walk:
         made = code(child)
         if made is None:
             return False
-        self.flush()
+        if self.pieces:
+            self.flush()
         if made.text:
             kind = PREFORMATTED if made.is_prose else CODE
             depth, language = len(self.lists), made.language
@@ -216,7 +220,8 @@ class Walk:
         if not tables.is_data(child):
             self.block(child)
             return
-        self.flush()
+        if self.pieces:
+            self.flush()
         if (title := child.find("caption")) is not None:
             self.caption(title)
         links = 0
@@ -235,12 +240,14 @@ class Walk:
                 Block(ROW, text, child, len(self.lists), "", round(share * len(text)), self.quotes, tuple(cells))
             )
 
-    def may_be_formula(self, child: Any) -> bool:
+    def is_formula(self, child: Any) -> bool:
         """Reads an element that stands for a formula, and returns False for any other."""
-        if not may_be_formula(child) or (made := formula(child)) is None:
+        made = formula(child)
+        if made is None:
             return False
         if made.latex and made.is_display and self.kind is not HEADING and not self.marker:
-            self.flush()
+            if self.pieces:
+                self.flush()
             text = f"$${made.latex}$$"
             self.blocks.append(Block(FORMULA, text, child, len(self.lists), "", 0, self.quotes))
         elif made.latex:
@@ -249,28 +256,35 @@ class Walk:
 
     def formula(self, child: Any) -> None:
         """Reads a formula, if it is one that can be read."""
-        self.may_be_formula(child)
+        if may_be_formula(child):
+            self.is_formula(child)
 
     def division(self, child: Any) -> None:
         """Reads an element of its own lines, unless a style sets it in a line; it may be a formula or code."""
-        if self.may_be_formula(child) or (may_be_code(child) and self.is_code(child)):
-            return
-        style = child.get("style")
-        if self.in_line or (style and INLINE_STYLE.search(style)):
-            self.in_line += 1
+        in_line = False
+        if names := child.keys():
+            if is_special(child) and self.is_formula_or_code(child):
+                return
+            in_line = "style" in names and INLINE_STYLE.search(child.get("style")) is not None
+        if in_line or self.in_line:
+            self.in_line += in_line
             self.children(child)
-            self.in_line -= 1
+            self.in_line -= in_line
         else:
             self.block(child)
 
     def span(self, child: Any) -> None:
         """Reads a span, which may be a formula, or for other eyes."""
-        if self.may_be_formula(child):
-            return
-        classes, style = child.get("class"), child.get("style")
-        if (classes and is_unseen(classes)) or (style and HIDDEN_STYLE.search(style)):
-            return
+        if names := child.keys():
+            if is_special(child) and (is_unseen(child.get("class")) or self.is_formula_or_code(child)):
+                return
+            if "style" in names and HIDDEN_STYLE.search(child.get("style")):
+                return
         self.children(child)
+
+    def is_formula_or_code(self, child: Any) -> bool:
+        """Reads an element that stands for a formula or for code, and returns False for any other."""
+        return (may_be_formula(child) and self.is_formula(child)) or (may_be_code(child) and self.is_code(child))
 
     def link(self, child: Any) -> None:
         """Reads a link or a button, and counts its characters."""
@@ -284,7 +298,7 @@ class Walk:
             if self.kind is HEADING and ANCHOR.fullmatch("".join(inside)):
                 del pieces[start:]
                 return
-            self.links += len(collapsed("".join(inside)))
+            self.links += sum(len(piece.strip()) for piece in inside)
 
     def line_break(self, child: Any) -> None:
         """Reads a line break; libxml2 may leave elements inside of it."""
@@ -320,58 +334,16 @@ class Walk:
 
     def apart(self, child: Any) -> None:
         """Reads an element that parts what stands before and behind it, such as a rule."""
-        self.flush()
+        if self.pieces:
+            self.flush()
         self.children(child)
-        self.flush()
+        if self.pieces:
+            self.flush()
 
     def skip(self, child: Any) -> None:
         """Leaves an element out."""
 
 
-@lru_cache(maxsize=1 << 16)
-def is_unseen(classes: str) -> bool:
-    """Returns True for the classes of a span that a browser does not show; cached, as a site has few classes."""
-    return UNSEEN.search(classes) is not None
-
-
-class Numbering:
-    """The numbers of a list's items."""
-
-    __slots__ = ("number", "ordered", "step")
-
-    def __init__(self, element: Any) -> None:
-        self.ordered = element.tag == "ol"
-        if self.ordered:
-            backwards = element.get("reversed") is not None
-            self.step = -1 if backwards else 1
-            first = len(element.findall("li")) if backwards else 1
-            self.number = whole(element.get("start"), first)
-
-    def marker(self, item: Any) -> str:
-        """Returns the marker of the next item."""
-        if not self.ordered:
-            return "-"
-        number = whole(item.get("value"), self.number)
-        self.number = number + self.step
-        return f"{number}."
-
-
-def whole(value: str | None, default: int) -> int:
-    """Returns a number out of an attribute."""
-    try:
-        return int(value) if value else default
-    except ValueError:
-        return default
-
-
-LINES = (
-    "address article aside body center dd details dialog dir fieldset footer form frameset header hgroup"
-    " html legend main menu nav noframes optgroup search section summary tbody td tfoot th thead tr"
-)
-UNREAD = (
-    "applet area audio base canvas datalist embed fencedframe frame head iframe input link map meta noscript object"
-    " option param picture progress rp rt rtc select source style svg template textarea title track video"
-)
 ACTS: dict[Any, Callable[[Walk, Any], None]] = {
     **dict.fromkeys(LINES.split(), Walk.block),
     **dict.fromkeys(UNREAD.split(), Walk.skip),

@@ -1,0 +1,43 @@
+"""Elements by name: those of their own lines, those without text, and those that may be something else."""
+
+import re
+from typing import Any
+
+from curate.markup.code import may_be_code
+from curate.markup.mathematics import may_be_formula
+
+LINES = (
+    "address article aside body center dd details dialog dir fieldset footer form frameset header hgroup"
+    " html legend main menu nav noframes optgroup search section summary tbody td tfoot th thead tr"
+)
+UNREAD = (
+    "applet area audio base canvas datalist embed fencedframe frame head iframe input link map meta noscript object"
+    " option param picture progress rp rt rtc select source style svg template textarea title track video"
+)
+UNSEEN = re.compile(  # classes of spans for screen readers and for editors
+    r"(?:^|\s)(?:sr-only|visually-?hidden|screen-reader-text|a11y-hidden|assistive-text|mw-editsection)(?=\s|$)"
+)
+SPECIAL: dict[tuple[Any, str], bool] = {}  # tag and class -> the answer of `is_special`
+MAX_KINDS = 100_000  # of these; the memory is emptied when it is full
+
+
+def is_special(element: Any) -> bool:
+    """Returns True for an element that may be a formula, code, or a span that a browser does not show.
+
+    Of an element with a class that depends on its tag and its class only, and is remembered, as a site has few of them.
+    """
+    classes = element.get("class")
+    if classes is None:
+        return may_be_formula(element)
+    kind = element.tag, classes
+    answer = SPECIAL.get(kind)
+    if answer is None:
+        if len(SPECIAL) >= MAX_KINDS:
+            SPECIAL.clear()
+        answer = SPECIAL[kind] = may_be_formula(element) or may_be_code(element) or is_unseen(classes)
+    return answer
+
+
+def is_unseen(classes: str | None) -> bool:
+    """Returns True for the classes of a span that a browser does not show."""
+    return classes is not None and UNSEEN.search(classes) is not None
