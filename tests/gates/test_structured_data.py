@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ class Recipe(NamedTuple):
     url: str
     items: list[str]
     text: str
-    visible: str  # all that a browser shows
+    markup: str
     added: bool
 
 
@@ -45,8 +46,7 @@ def recipes(files: list[Path]) -> Iterator[Recipe]:
             items = [item for script in SCRIPT.findall(markup) for item in ingredients(script)]
             if len(items) > 1:
                 main = main_text(markup, page.url, Extract())
-                visible = main_text(markup, page.url, Extract(extractor="visible")).text
-                yield Recipe(page.url, items, main.text, visible, "structured:Recipe.ingredients" in main.flags)
+                yield Recipe(page.url, items, main.text, markup, "structured:Recipe.ingredients" in main.flags)
 
 
 def ingredients(script: str) -> list[str]:
@@ -75,16 +75,22 @@ def holds(item: str, lines: list[list[str]], together: str) -> bool:
 
 def is_twice(recipe: Recipe) -> bool:
     """Returns True if most items have more lines of their own in the text than the metadata or a browser show."""
-    text, visible = (
-        Counter(MARKER.sub("", line) for line in form.split("\n")) for form in (recipe.text, recipe.visible)
-    )
-    stated = Counter(recipe.items)
-    return sum(text[item] > max(stated[item], visible[item]) for item in stated) > len(stated) / 2
+    stated, text = Counter(recipe.items), lines_of(recipe.text)
+    repeated = [item for item in stated if text[item] > stated[item]]
+    if len(repeated) <= len(stated) / 2:
+        return False
+    visible = lines_of(main_text(recipe.markup, recipe.url, Extract(extractor="visible")).text)
+    return sum(text[item] > visible[item] for item in repeated) > len(stated) / 2
+
+
+def lines_of(text: str) -> Counter[str]:
+    """Returns how often each line stands in a text, without markers of lists."""
+    return Counter(MARKER.sub("", line) for line in text.split("\n"))
 
 
 def test_recipes_have_their_ingredients_once(data):
-    read = [*recipes([data("web") / "pages-00001.warc.gz"])]
-    assert len(read) > 30
+    read = [*islice(recipes([data("web") / "pages-00001.warc.gz"]), 20)]
+    assert len(read) == 20
     assert any(recipe.added for recipe in read)
     assert [recipe.url for recipe in read if lacks(recipe)] == []
     assert [recipe.url for recipe in read if is_twice(recipe)] == []
