@@ -132,10 +132,10 @@ class Index:
             places_of.setdefault(row["key"], places.place(generation.number, row["part"], row["row"]))
         return places_of
 
-    def documents(self, wanted: Iterable[bytes], columns: tuple[str, ...]) -> dict[bytes, Row]:
+    def documents(self, at_places: Iterable[bytes], columns: tuple[str, ...]) -> dict[bytes, Row]:
         """Returns these columns of the documents at these places, by place."""
         by_file: dict[bytes, set[int]] = defaultdict(set)
-        for at in wanted:
+        for at in at_places:
             by_file[places.file_of(at)].add(places.row_of(at))
         rows: dict[bytes, Row] = {}
         for file, numbers in sorted(by_file.items()):

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.errors import writing
+from curate.errors import DamageError, one_line, writing
 from curate.stage.parts import MARK, FileRecord
 from curate.storage.blocks import digest_of
 from curate.storage.writing import drafted
@@ -35,7 +35,7 @@ def write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], group: int 
     rows = 0
     with drafted(path) as draft:
         marked = schema.with_metadata({MARK: b""})
-        with pq.ParquetWriter(draft, marked, compression="zstd", use_dictionary=False) as out:
+        with pq.ParquetWriter(draft, marked, compression="zstd", use_dictionary=False, write_page_checksum=True) as out:
             for table in tables:
                 out.write_table(table.cast(marked), row_group_size=group)
                 rows += table.num_rows
@@ -46,9 +46,18 @@ def write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], group: int 
 
 
 def lookup(path: Path, keys: Collection[Any], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a file that have one of these keys, in order; it reads no row group that cannot hold one."""
-    ordered = sorted({*keys})
-    with pq.ParquetFile(storage.source(path)) as file:
+    """Yields the rows of a file that have one of these keys, in order; it reads no row group that cannot hold one.
+
+    DamageError where what is read is not as it was written, by the checksums of its pages.
+    """
+    try:
+        yield from _lookup(path, sorted({*keys}), columns)
+    except (pa.ArrowException, OSError) as error:
+        raise DamageError(f"{path}: damaged: {one_line(error)}; restore it") from None
+
+
+def _lookup(path: Path, ordered: Sequence[Any], columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+    with pq.ParquetFile(storage.source(path), page_checksum_verification=True) as file:
         chosen = None if columns is None else [KEY, *columns]
         for number in range(file.num_row_groups):
             extent = file.metadata.row_group(number).column(0).statistics

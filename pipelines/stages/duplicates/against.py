@@ -86,12 +86,12 @@ class Against(beam.PTransform):  # type: ignore[misc]
 
     def _answers(self, texts: beam.PCollection, bands: Steps) -> beam.PCollection:
         """Questions to the answers of the files of the index: marks, and edges between nodes of one cluster."""
-        asked: list[beam.PCollection] = [kind(texts, "Questions on texts", is_question)]
+        questions: list[beam.PCollection] = [kind(texts, "Questions on texts", is_question)]
         for step in bands:
             links = kind(step, "Links", is_beside) | "Links by part" >> beam.GroupByKey()
-            asked.append(links | "Sign links" >> beam.FlatMap(looking.signed_links, self.folder))
-        questions = asked | "Questions" >> beam.Flatten() | "By file" >> beam.GroupByKey()
-        return questions | "Answers" >> beam.FlatMap(answering.answer, self.folder)
+            questions.append(links | "Sign links" >> beam.FlatMap(looking.signed_links, self.folder))
+        by_file = questions | "Questions" >> beam.Flatten() | "By file" >> beam.GroupByKey()
+        return by_file | "Answers" >> beam.FlatMap(answering.answer, self.folder)
 
     def _settled(self, texts: beam.PCollection, bands: Steps, answers: beam.PCollection) -> beam.PCollection:
         """Text records, candidate pairs and answers to marks, and to entries of clusters."""

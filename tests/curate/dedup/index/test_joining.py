@@ -88,9 +88,9 @@ def test_labels_lead_where_union_find_does(history, shift, tmp_path_factory):
         for number in {*cluster} - old:
             labels[number] = name[min(cluster[number])]
     index = read_index(folder)
-    asked = {number: places.moved_name(label, shift) for number, label in labels.items()}
-    answers = joining.clusters(index, {*asked.values()})
-    for number, label in asked.items():
+    queries = {number: places.moved_name(label, shift) for number, label in labels.items()}
+    answers = joining.clusters(index, {*queries.values()})
+    for number, label in queries.items():
         whole = cluster[number]
         expected = {places.moved_member(member(other, born[other]), shift) for other in whole}
         first = places.name_of_member(places.moved_member(member(min(whole), born[min(whole)]), shift))
