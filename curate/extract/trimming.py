@@ -6,6 +6,7 @@ heading with no text below it headed what was left out.
 """
 
 import re
+from functools import lru_cache
 from itertools import compress
 from typing import Any
 
@@ -107,7 +108,7 @@ def leave_out_lists(blocks: list[Block], kept: list[bool]) -> None:
         """Returns the outermost element of furniture around an element, or None."""
         if element not in verdicts:
             outer = furniture(element.getparent())
-            is_named = any(FURNITURE.search(name) for name in names(element, 1))
+            is_named = any(map(is_furniture, names(element, 1)))
             verdicts[element] = outer if outer is not None else element if is_named else None
         return verdicts[element]
 
@@ -121,6 +122,12 @@ def leave_out_lists(blocks: list[Block], kept: list[bool]) -> None:
         if all(len(blocks[place].text) < LINE and blocks[place].kind is not CODE for place in inside):
             for place in inside:
                 kept[place] = False
+
+
+@lru_cache(maxsize=1 << 14)
+def is_furniture(name: str) -> bool:
+    """Returns True for the class or the id of furniture; cached, as a site has few of them."""
+    return FURNITURE.search(name) is not None
 
 
 def leave_out_repeated_lead(blocks: list[Block], selected: list[bool], kept: list[bool]) -> None:
