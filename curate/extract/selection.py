@@ -49,9 +49,33 @@ class Page:
                 place = self.text.find(piece)
         if place < 0:
             return False
+        self.mark(place, piece)
         self.at = place + len(piece)
-        self.mask[place : self.at] = b"\1" * len(piece)
         return True
+
+    def mark(self, place: int, piece: str) -> None:
+        """Marks the characters of a piece."""
+        self.mask[place : place + len(piece)] = b"\1" * len(piece)
+
+    def cover_parts(self, parts: list[str]) -> None:
+        """Marks the place of a text, or the places of its parts if something stands between them."""
+        if not self.cover("".join(parts)):
+            for part in parts:
+                if not self.cover(part):
+                    for start in range(0, len(part), CHUNK):
+                        self.cover(part[start : start + CHUNK])
+
+    def cover_before(self, texts: list[list[str]], first: int, end: int) -> None:
+        """Marks the places of short texts next before the place `end`, and behind the place `first`.
+
+        A title or a heading stands in menus and in the table of contents as well, but not next to its text.
+        """
+        for parts in reversed(texts):
+            whole = "".join(parts)
+            for part in [whole] if self.text.rfind(whole, first, end) >= 0 else reversed(parts):
+                if (place := self.text.rfind(part, first, end)) >= 0:
+                    self.mark(place, part)
+                    end = place
 
     def selected(self) -> list[bool]:
         """Returns for each block whether it is covered."""
@@ -62,12 +86,21 @@ class Page:
 def selected(blocks: list[Block], texts: Iterable[Iterable[str]]) -> list[bool]:
     """Returns for each block whether these texts hold it; each text comes as its runs, in order."""
     page = Page(blocks)
+    waiting: list[list[str]] = []  # short texts, which stand next before a longer one
     for runs in texts:
         parts = [part for run in runs if (part := bare(run))]
-        if not parts or page.cover("".join(parts)):
+        whole = "".join(parts)
+        if len(whole) < SHORT_PIECE:
+            waiting += [parts] if parts else []
             continue
-        for part in parts:
-            if not page.cover(part):
-                for start in range(0, len(part), CHUNK):
-                    page.cover(part[start : start + CHUNK])
+        before = page.at
+        if page.cover(whole):
+            end = page.at - len(whole)
+            page.cover_before(waiting, max(before if before <= end else 0, end - NEARBY), end)
+        else:
+            for short in (*waiting, parts):
+                page.cover_parts(short)
+        waiting.clear()
+    for short in waiting:
+        page.cover_parts(short)
     return page.selected()

@@ -23,6 +23,12 @@ def test_a_short_text_is_looked_for_behind_the_one_before():
     assert selected(page, [[LONG * 2], ["Home"]]) == [False, True, True, False]
 
 
+def test_a_heading_is_looked_for_next_before_its_text_not_in_the_menu():
+    page = blocks("Contact", "Bells", "Contact", LONG, "Bells", LONG.upper())
+    texts = [["Contact"], [LONG], ["Bells"], [LONG.upper()]]
+    assert selected(page, texts) == [False, False, True, True, True, True]
+
+
 def test_a_long_text_is_found_even_where_it_stands_before_the_last():
     page = blocks(LONG, "The bell rings twice a day, at noon too.")
     assert selected(page, [["The bell rings twice a day, at noon too."], [LONG]]) == [True, True]
