@@ -27,8 +27,8 @@ TAGS = re.compile(r"</?[a-z][^<>]*>", re.I)
 ESCAPED_MARKUP = re.compile(r"^\s*<[a-z]|</[a-z]|<br\b", re.I)  # once entities are read: the markup was escaped
 ESCAPED_TWICE = re.compile(r"&(?:#\d+|[a-z]{2,6});", re.I)
 LOST_ESCAPE = re.compile(r"u(00[0-9a-f]{2})")  # u003c, whose backslash a system took away
-NUMBER = re.compile(r"\s*(?:step\s*)?\d{1,2}\s*[.):](?=\s)\s*", re.I)  # before an item, which gets a marker anyway
-BULLET = re.compile(r"[-–•*▢□·]\s+")
+NUMBER = re.compile(r"^\s*(?:step\s*)?\d{1,2}\s*[.):](?=\s)\s*", re.I)  # before an item, which gets a marker anyway
+BULLET = re.compile(r"^[-–•*▢□·]\s+")
 GENERIC = re.compile(r"\W*(?:\w+\W+)?\d+\W*")  # the name of a step that says no more than its number
 
 
@@ -211,10 +211,10 @@ def _step(value: Any) -> str:
 
 def _list(kind: str, heading: str | None, lines: list[str], *, is_ordered: bool = False) -> Iterator[Statement]:
     """Yields a list without the markers of its items, or a passage where it has but one item or its own numbers."""
-    lines = [bare for line in lines if (bare := BULLET.sub("", line, 1))]
+    lines = [bare for line in lines if (bare := BULLET.sub("", line))]
     numbered = sum(NUMBER.match(line) is not None for line in lines) if is_ordered else 0
     if lines and numbered == len(lines) > 1:
-        lines = [NUMBER.sub("", line, 1) or line for line in lines]
+        lines = [NUMBER.sub("", line) or line for line in lines]
     is_list = len(lines) > 1 and numbered in (0, len(lines))
     if lines:
         yield Statement(
