@@ -23,6 +23,7 @@ WORDS = 290  # of a document
 FRESH, NEAR, EXACT, TOUCHED = 0.35, 0.10, 0.05, 0.01
 GROUP = 1000  # documents that are drawn together; a copy is of one of them
 FILE = 50_000  # documents of a file
+FEW = 20  # documents of a run that is start-up
 MB, GB = 1e6, 1e9
 SCHEMA = pa.schema([("url", pa.string()), ("text", pa.string())])
 
@@ -127,6 +128,7 @@ def sizes(data: Path, scratch: Path, counts: list[int], workers: int, verb: str,
             f"{peak.workers / MB:8.0f} {row.cpu:7.1f} {row.wall:7.1f}",
             flush=True,
         )
+    rows = [row for row in rows if row.peak.workers > row.peak.driver / 2]  # a small run is made in one process
     if len(rows) < 2:
         return
     documents, trees = np.array([row.documents for row in rows]), np.array([row.peak.tree for row in rows])
@@ -134,7 +136,8 @@ def sizes(data: Path, scratch: Path, counts: list[int], workers: int, verb: str,
     worst = max(abs(fixed + slope * documents - trees) / trees)
     at_million = fixed + slope * 1_000_000
     print(
-        f"line: {fixed / MB:.0f} MB + {slope:,.0f} bytes a document, at most {worst:.1%} off; "
+        f"line through {len(rows)} runs in worker processes: {fixed / MB:.0f} MB + {slope:,.0f} bytes a document, "
+        f"at most {worst:.1%} off; "
         f"1,000,000 documents: {at_million / GB:.1f} GB by the line"
     )
 
@@ -143,6 +146,7 @@ def hot(data: Path, scratch: Path, others: int, count: int, workers: int) -> Non
     """Prints by how much the time of other documents grows beside copies of one page."""
     drawn_from = pages(data)
     rest = write(texts(drawn_from, others), scratch / "rest", "rest")
+    start = measure(write(texts(drawn_from, FEW), scratch / "few", "few"), scratch / "out-few", workers)
     alone = measure(rest, scratch / "out-rest", workers)
     print(f"{others:,} others alone: {alone.cpu:.1f} s of CPU, {alone.wall:.1f} s")
     for near in (False, True):
@@ -150,7 +154,8 @@ def hot(data: Path, scratch: Path, others: int, count: int, workers: int) -> Non
         page = write(copies(drawn_from, count, near=near), scratch / f"hot-{near}", f"hot-{near}".lower())
         own = measure(page, scratch / f"out-hot-{near}", workers)
         both = measure([*rest, *page], scratch / f"out-both-{near}", workers)
-        cpu, wall = ((both.cpu - own.cpu) / alone.cpu, (both.wall - own.wall) / alone.wall)
+        cpu = (both.cpu - own.cpu + start.cpu) / alone.cpu
+        wall = (both.wall - own.wall + start.wall) / alone.wall
         print(
             f"{count:,} {name} alone: {own.cpu:.1f} s of CPU, {own.wall:.1f} s; beside the others: {both.cpu:.1f}, "
             f"{both.wall:.1f}; the others' time grows {cpu:.2f}x (CPU), {wall:.2f}x (wall)",
