@@ -43,6 +43,8 @@ allowed = ["en"]
 
 [dedup]
 url = true
+keep = ["longest"]
+containment = 0.6
 
 [lines]
 furniture = true
