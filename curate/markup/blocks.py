@@ -100,10 +100,12 @@ class Walk:
             pieces.append(text)
         for child in element:
             act = ACTS.get(child.tag)
-            if act is None:
-                self.children(child)
-            else:
+            if act is not None:
                 act(self, child)
+            elif len(child):
+                self.children(child)
+            elif text := child.text:
+                pieces.append(text)
             if (tail := child.tail) and (pieces or not tail.isspace()):
                 pieces.append(tail)
 
@@ -289,6 +291,11 @@ class Walk:
     def link(self, child: Any) -> None:
         """Reads a link or a button, and counts its characters."""
         pieces, blocks = self.pieces, len(self.blocks)
+        if not len(child) and self.kind is not HEADING:
+            if text := child.text:
+                pieces.append(text)
+                self.links += len(text.strip())
+            return
         start = len(pieces)
         self.in_link += 1
         self.children(child)

@@ -5,10 +5,12 @@ import re
 from collections import Counter
 
 import pytest
+from lxml.html import tostring
 from trafilatura import extract as plainly
+from trafilatura.utils import load_html
 
 from curate.extract.config import Extract
-from curate.extract.main_text import SHORT, main_text, quick_text, tidy
+from curate.extract.main_text import SHORT, main_text, parsed, quick_text, tidy
 from curate.records import Page
 from curate.warc.reader import read_file
 from curate.web.encoding import decode
@@ -193,3 +195,27 @@ def test_the_visible_text_of_a_page_has_its_menus_and_footers_and_nothing_hidden
     assert "cookies" not in main_text(page, "", Extract(extractor="resiliparse")).text
     with pytest.raises(ValueError, match="fallback is trafilatura or resiliparse, got 'visible'"):
         Extract(fallback="visible")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "<html>",
+        "<!DOCTYPE html>\n<html lang='en'>",
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1.dtd"><html>',
+        "<!DOCTYPE html />\n<html>",
+        "<html lang='en'/>",
+        "<?xml version='1.0' encoding='iso-8859-1'?><html>",
+        "",
+        "<p>",
+    ],
+)
+def test_a_page_is_parsed_as_trafilatura_parses_it(start):
+    markup = f"{start}<head><meta charset='latin-1'><title>é</title></head><body><p>鐘 \x01 \u00a0 &#1; 😀<p>b</body>"
+    assert tostring(parsed(markup)).replace(b"\n", b"") == tostring(load_html(markup)).replace(b"\n", b"")
+
+
+def test_real_pages_are_parsed_as_trafilatura_parses_them(pages):
+    for url, markup in pages:
+        tree = load_html(markup)
+        assert tree is None or tostring(parsed(markup)) == tostring(tree), url
