@@ -8,7 +8,8 @@ by the elements around a block, by the share of its characters that are links, a
 """
 
 import re
-from itertools import compress, islice, pairwise
+from collections import Counter
+from itertools import compress, groupby, islice, pairwise
 from typing import Any
 
 from curate.extract.trimming import trimmed
@@ -18,6 +19,7 @@ from curate.markup.notes import add_notes
 LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of stories or of tags
 PROSE = 80  # characters of a paragraph that is prose wherever it stands; captions, bylines and notices are shorter
 SENTENCE = 40  # characters of a paragraph that is prose if it ends as a sentence does
+MENU = 4  # short links in a row, or more, are a menu and no part of a text
 BESIDE = 20  # characters of a paragraph between siblings of which some are selected
 WRAPPED = 4  # elements around code or a formula, of which one holds selected blocks
 LEAD = 6  # blocks before the first selected one among which a lead stands: title, date, author, picture, tags
@@ -95,13 +97,48 @@ def paragraphs(blocks: list[Block]) -> list[bool]:
 
     Of a page without a main part these are taken, as trafilatura does.
     """
-    page = Surroundings(blocks, [False] * len(blocks))
+    page = whole_page(blocks)
     return [
         (block.element.tag in ("p", "blockquote") or block.kind in (CODE, ROW))
         and block.links <= LINKED * len(block.text)
         and not page.is_furniture(block.element)
         for block in blocks
     ]
+
+
+def whole_page(blocks: list[Block]) -> "Surroundings":
+    """Returns the surroundings of a page of which nothing is selected; what holds most of its prose is no furniture."""
+    page = Surroundings(blocks, [False] * len(blocks))
+    prose: Counter[Any] = Counter()
+    for block in blocks:
+        if is_prose(block) and block.links <= LINKED * len(block.text):
+            for outer in block.element.iterancestors():
+                prose[outer] += len(block.text)
+    whole = max(prose.values(), default=0)
+    page.holders.update(element for element, length in prose.items() if length > whole / 2)
+    return page
+
+
+def without_furniture(blocks: list[Block], selected: list[bool]) -> list[bool]:
+    """Returns a choice without menus, notices and the like, unless these are more than half of it."""
+    page = whole_page(blocks)
+    places = [place for place, is_chosen in enumerate(selected) if is_chosen]
+    prose: list[int] = []
+    for is_menu, run in groupby(places, lambda place: is_menu_entry(blocks[place])):
+        entries = list(run)
+        prose += [] if is_menu and len(entries) >= MENU else entries
+    rest = [place for place in prose if not page.is_furniture(blocks[place].element)]
+    whole, length = (sum(len(blocks[place].text) for place in choice) for choice in (prose, rest))
+    if rest and length >= whole / 2:  # short lines among the rest are names and days above posts
+        among = range(rest[0], rest[-1])
+        rest += [place for place in prose if place in among and len(blocks[place].text) < SENTENCE]
+    kept = set(rest if length >= whole / 2 else prose) or set(places)
+    return [place in kept for place in range(len(blocks))]
+
+
+def is_menu_entry(block: Block) -> bool:
+    """Returns True if a block is a short link, as those of a menu are."""
+    return len(block.text) < SENTENCE and block.links > LINKED * len(block.text)
 
 
 def rescued(blocks: list[Block], chosen: list[bool]) -> list[bool]:

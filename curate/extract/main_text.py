@@ -20,7 +20,7 @@ from lxml.html import fromstring
 from resiliparse.extract.html2text import extract_plain_text
 
 from curate.extract.config import VISIBLE, Extract
-from curate.extract.coverage import completed, paragraphs, rescued, visible
+from curate.extract.coverage import completed, paragraphs, rescued, visible, without_furniture
 from curate.extract.pruning import hasten, together
 from curate.extract.selection import selected
 from curate.extract.structured import statements
@@ -91,7 +91,8 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
     blocks = blocks_of(tree)
     stated = statements(tree, html)
     if settings.extractor == "resiliparse":
-        chosen = rescued(blocks, completed(blocks, selected(blocks, lines_of(quick or ""))))
+        choice = without_furniture(blocks, selected(blocks, lines_of(quick or "")))
+        chosen = rescued(blocks, completed(blocks, choice))
         extractor = "resiliparse"
     else:
         chosen, extractor = main_or_quick_text(tree, blocks, quick or "", settings)
@@ -196,7 +197,7 @@ def main_or_quick_text(tree: Any, blocks: list[Block], quick: str, settings: Ext
         length = sum(len(block.text) for block in compress(blocks, choice))
     is_quick = length < SHORT * len(" ".join(quick.split()))
     if is_quick:
-        choice = selected(blocks, lines_of(quick))
+        choice = without_furniture(blocks, selected(blocks, lines_of(quick)))
     elif length < least:
         choice = list(map(or_, choice, selected(blocks, lines_of(quick))))
     chosen = completed(blocks, choice)

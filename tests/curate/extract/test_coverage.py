@@ -3,7 +3,7 @@
 import pytest
 from lxml import html
 
-from curate.extract.coverage import completed, rescued, visible
+from curate.extract.coverage import completed, paragraphs, rescued, visible, without_furniture
 from curate.markup.blocks import blocks_of
 
 SENTENCE = "The lighthouse keeper walked down to the harbour every morning to look at the boats and the gulls."
@@ -149,3 +149,20 @@ def test_captions_are_text_between_the_lines_of_a_short_page():
 def test_what_a_browser_hides_is_not_visible():
     body = "<div hidden><p>a</p></div><p style='Display : NONE'>b</p><p style='visibility:hidden'>c</p><p>d</p>"
     assert visible(blocks_of(html.document_fromstring(f"<html><body>{body}</body></html>"))) == [False] * 3 + [True]
+
+
+def test_a_choice_loses_its_menus_and_notices_and_keeps_what_holds_most_prose_whatever_its_name():
+    links = "".join(f"<td><a>Menu {word}</a></td>" for word in ("one", "two", "three", "four"))
+    notice = "<div class='cookie-banner'>We use cookies on this site.</div>"
+    page = f"<table role=none><tr>{links}</table>{notice}<form><p>{SENTENCE}</p><p>{OTHER}</p></form>"
+    blocks = blocks_of(html.document_fromstring(f"<html><body>{page}</body></html>"))
+    choice = without_furniture(blocks, [True] * len(blocks))
+    assert [block.text for block, is_chosen in zip(blocks, choice, strict=True) if is_chosen] == [SENTENCE, OTHER]
+
+
+def test_of_a_page_without_a_main_part_the_paragraphs_outside_of_furniture_are_taken():
+    page = f"<div id=footer><p>{OTHER}</p></div><div>{THIRD}<p>{SENTENCE}</p><p>{SENTENCE}</p></div><pre>x = 1</pre>"
+    blocks = blocks_of(html.document_fromstring(f"<html><body>{page}</body></html>"))
+    choice = paragraphs(blocks)
+    chosen_texts = [block.text for block, is_chosen in zip(blocks, choice, strict=True) if is_chosen]
+    assert chosen_texts == [SENTENCE, SENTENCE, "x = 1"]
