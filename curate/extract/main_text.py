@@ -27,6 +27,7 @@ from curate.extract.structured import statements
 from curate.extract.supplements import supplemented
 from curate.extract.threads import of_thread, thread
 from curate.markup.blocks import Block, blocks_of
+from curate.markup.elements import without_end
 from curate.markup.render import as_markdown, as_text
 
 SHORT = 0.4  # of the quick text's characters; from 0.1 to 0.7 the scores hardly change
@@ -85,6 +86,8 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
     if settings.extractor == VISIBLE:
         blocks = blocks_of(tree)
         return MainText(written(compress(blocks, visible(blocks)), settings), title, date, VISIBLE)
+    for element in without_end(tree, (*NEVER_TEXT, "aside")):
+        element.tag = "div"
     if not settings.recall:  # which takes some of them back
         strip_elements(tree, *NEVER_TEXT, with_tail=False)
     posts = thread(tree, html, comments=settings.comments)

@@ -20,6 +20,7 @@ from curate.markup.numbering import Numbering
 
 PARAGRAPH, HEADING, ITEM, TERM, CODE = "paragraph", "heading", "item", "term", "code"
 ROW, FORMULA, CAPTION, PREFORMATTED = "row", "formula", "caption", "preformatted"
+HEADING_LINES = 3  # a heading of more holds the text that follows it
 HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 INLINE_STYLE = re.compile(r"(?i)display\s*:\s*(?:-webkit-)?inline")
 ANCHOR = re.compile(r"\s*(?:[¶§#🔗∞]|\[?(?:edit|link|permalink)\]?)\s*")  # of a heading, beside its text
@@ -155,9 +156,15 @@ class Walk:
         self.element, self.kind = outer
 
     def heading(self, child: Any) -> None:
-        """Reads a heading."""
+        """Reads a heading, or what an element holds whose end tag is missing."""
         self.level = int(child.tag[1])
+        first = len(self.blocks)
         self.block(child, HEADING)
+        if len(self.blocks) - first > HEADING_LINES:
+            self.blocks[first:] = [
+                block._replace(kind=PARAGRAPH, level=len(self.lists)) if block.kind is HEADING else block
+                for block in self.blocks[first:]
+            ]
 
     def term(self, child: Any) -> None:
         """Reads what a list of definitions defines."""

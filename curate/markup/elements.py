@@ -41,3 +41,22 @@ def is_special(element: Any) -> bool:
 def is_unseen(classes: str | None) -> bool:
     """Returns True for the classes of a span that a browser does not show."""
     return classes is not None and UNSEEN.search(classes) is not None
+
+
+def without_end(tree: Any, names: tuple[str, ...]) -> list[Any]:
+    """Returns the elements of these names that hold the main part of a page, as their end tag is missing.
+
+    They hold `main`, or more than half of the text of all paragraphs: menus and footers hold few paragraphs.
+    """
+    wrappers = [element for element in tree.iter(*names) if len(element)]
+    half = paragraph_length(tree) / 2 if wrappers else 0
+    return [
+        element
+        for element in wrappers
+        if next(element.iter("main"), None) is not None or paragraph_length(element) > half
+    ]
+
+
+def paragraph_length(element: Any) -> int:
+    """Returns the characters of the paragraphs in an element."""
+    return sum(len(text) for paragraph in element.iter("p") for text in paragraph.itertext())

@@ -219,3 +219,27 @@ def test_real_pages_are_parsed_as_trafilatura_parses_them(pages):
     for url, markup in pages:
         tree = load_html(markup)
         assert tree is None or tostring(parsed(markup)) == tostring(tree), url
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "<nav class=navbar><ul><li><a href=/>Home</a></ul><main>",
+        "<ul class=menu><li><nav><a href=/>Home</a><div>",
+        "<aside><div>",
+        "<footer><main>",
+    ],
+)
+@pytest.mark.parametrize("extractor", ["trafilatura", "resiliparse"])
+def test_a_text_in_a_menu_without_its_end_tag_is_text(start, extractor):
+    article = "".join(f"<p>{number}. {SENTENCE}</p>" for number in range(6))
+    text = main_text(f"<html><body>{start}<h1>The keeper</h1>{article}", "", Extract(extractor=extractor)).text
+    assert [number for number in range(6) if f"{number}. {SENTENCE.strip()}" not in text] == []
+
+
+@pytest.mark.parametrize("name", ["nav", "footer", "aside"])
+def test_a_menu_with_few_paragraphs_is_none(name):
+    menu = f"<{name}><p>Call us</p><a href=/>Home</a></{name}>"
+    text = main_text(ARTICLE.replace("<article>", f"{menu}<article>"), "", Extract()).text
+    assert "Call us" not in text
+    assert SENTENCE.strip() in text

@@ -3,7 +3,7 @@
 import pytest
 from lxml import html
 
-from curate.markup.blocks import blocks_of
+from curate.markup.blocks import PARAGRAPH, blocks_of
 
 DEEP = 2000  # elements in each other; libxml2 takes up to 2048
 
@@ -150,3 +150,8 @@ def test_elements_nested_as_deep_as_a_parser_takes_them_are_read():
         inner = html.etree.SubElement(inner, "div")
     inner.text = "bottom"
     assert [block.text for block in blocks_of(tree)] == ["top", "bottom"]
+
+
+def test_a_heading_without_its_end_tag_is_no_heading_of_all_that_follows():
+    markup = "<h4>A date<div>One sentence.</div><div>Another one.</div><div>A third.</div></h4>"
+    assert {block.kind for block in blocks_of(html.fromstring(f"<html><body>{markup}"))} == {PARAGRAPH}
