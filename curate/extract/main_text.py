@@ -1,9 +1,10 @@
-"""The main text of a page: trafilatura's main extractor, or resiliparse's quick text where that is much longer.
+"""The main text of a page: blocks that trafilatura's main extractor selects, or resiliparse's quick text.
 
 Plain trafilatura follows its main extractor with readability, jusText, a second pass and a measure of the whole page,
-which cost as much again. Here the quick text, which the language gate needs anyway, replaces these: a page's text is
-the quick text where the main extractor returns less than SHORT of its length. `fallback = "trafilatura"` gives exactly
-the text of plain trafilatura. tests/gates/test_extraction.py measures both against text that people marked.
+which cost as much again. Here the quick text, which the language gate needs anyway, replaces these: it selects where
+the main extractor finds less than SHORT of its length. Either only selects: what is written are the page's blocks, with
+those that it lost among them. `fallback = "trafilatura"` gives exactly the text of plain trafilatura.
+tests/gates/test_extraction.py measures all of them against text that people marked.
 """
 
 import re
