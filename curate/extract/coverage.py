@@ -75,7 +75,8 @@ def completed(blocks: list[Block], selected: list[bool]) -> list[bool]:
     with_rows(blocks, chosen)
     for before, after in pairwise(places):
         for place in range(before + 1, after):
-            chosen[place] = page.is_text(blocks[place]) or page.is_list_of_links(place, chosen)
+            is_linked = after - place <= 2 and page.is_linked_heading(blocks[place], blocks[after])
+            chosen[place] = is_linked or page.is_text(blocks[place]) or page.is_list_of_links(place, chosen)
     page.add_lead(chosen, places[0])
     page.add_rest(chosen, places[-1])
     add_notes(blocks, chosen)
@@ -266,6 +267,12 @@ class Surroundings:
         if before.kind is HEADING:
             return LAST_HEADING.fullmatch(before.text) is None
         return before.kind is ITEM or before.text.endswith(COLONS)
+
+    def is_linked_heading(self, block: Block, below: Block) -> bool:
+        """Returns True if a block is a heading of selected prose that links to a page of its own."""
+        if block.kind is not HEADING or len(below.text) < 2 * PROSE or below.links > LINKED * len(below.text):
+            return False
+        return not is_stock(block) and not self.is_furniture(block.element)
 
     def add_lead(self, chosen: list[bool], first: int) -> None:
         """Chooses the lead before the first selected block: prose, and what stands beside selected blocks."""

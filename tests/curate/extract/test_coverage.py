@@ -166,3 +166,11 @@ def test_of_a_page_without_a_main_part_the_paragraphs_outside_of_furniture_are_t
     choice = paragraphs(blocks)
     chosen_texts = [block.text for block, is_chosen in zip(blocks, choice, strict=True) if is_chosen]
     assert chosen_texts == [SENTENCE, SENTENCE, "x = 1"]
+
+
+def test_a_heading_that_links_to_its_article_is_kept_above_selected_prose_and_not_above_a_teaser():
+    long_text = f"{OTHER} {THIRD}"
+    body = f"<p>{SENTENCE}</p><h2><a href='/1'>The bell</a></h2><div>By me</div><p>{long_text}</p>"
+    assert kept(body, SENTENCE, long_text) == [SENTENCE, "The bell", long_text]
+    teaser = f"<p>{SENTENCE}</p><h2><a href='/1'>The bell</a></h2><p><a>A bell</a></p><p>Short one</p><p>{THIRD}</p>"
+    assert kept(teaser, SENTENCE, THIRD) == [SENTENCE, THIRD]
