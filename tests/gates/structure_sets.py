@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import trafilatura
@@ -88,11 +88,10 @@ def markup(page: Page) -> str:
 
 WAYS: dict[str, Callable[[Page], str]] = {
     "default": curate(),
+    "markdown": curate(format="markdown"),
     "precision": curate(precision=True),
     "recall": curate(recall=True),
     "trafilatura text": plain_trafilatura("txt"),
     "trafilatura markdown": plain_trafilatura("markdown"),
     "resiliparse text": resiliparse,
 }
-if any(setting.name == "format" for setting in fields(Extract)):
-    WAYS = {"default": WAYS["default"], "markdown": curate(format="markdown"), **WAYS}
