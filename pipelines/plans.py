@@ -6,6 +6,7 @@ from pathlib import Path
 
 from curate import errors, miniweb
 from curate.decontaminate import sets
+from curate.dedup.index import publishing
 from curate.inputs import apart
 from curate.inputs.columns import Taken, Warn, resolved, unheard
 from curate.inputs.digests import Digests, Doing, unseen
@@ -155,12 +156,13 @@ def check_keeper(recipe: Recipe) -> None:
 
 
 def check_model_files(recipe: Recipe, out: Path | None) -> None:
-    """Raises SettingsError where a later stage's model, tokenizer or evaluation set is missing.
+    """Raises SettingsError where a later stage's model, tokenizer or evaluation set is missing, or its index unfit.
 
     out: the run's folder, into which the mini-web is written first; None leaves `miniweb:` inputs unchecked.
     """
     load.load(recipe.tokenize.encoding, recipe.tokenize.eot)
     check_keeper(recipe)
+    publishing.check(recipe.dedup)
     if recipe.decontaminate:
         sets.check_files(recipe.decontaminate)
     if out:

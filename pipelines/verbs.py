@@ -6,6 +6,7 @@ from pathlib import Path
 from curate import recipe as recipes
 from curate import settings, storage
 from curate.dataset import chained
+from curate.dedup.index import publishing
 from curate.errors import SettingsError
 from curate.inputs import apart
 from curate.inputs.columns import resolved
@@ -46,6 +47,8 @@ def run(
         raise SettingsError(f"--runner dataflow runs whole recipes only: curate run RECIPE, not curate {stage}")
     loaded = _loaded(stage, recipe, assignments, source, all_languages=all_languages)
     apart.check_inputs((*inputs, *plans.beside_inputs(stage, loaded)), out)
+    if stage == "dedup":
+        publishing.check(loaded.dedup)
     with engine.started() as engine, held(out) as ledger:
         claim_stage(stage, out)
         engine = replace(engine, outdated=(out / "manifest.json", out / "report.html") if KINDS[stage].beside else ())

@@ -94,7 +94,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "pipelines": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/miniweb", "curate/dataset"),
-        "curate/decontaminate",
+        *("curate/decontaminate", "curate/dedup/index"),
         *(RECIPE, "pipelines/engines", "pipelines/stages"),
     ),
     "curate/ablation": (

@@ -105,6 +105,7 @@ class Plan:
     attached: tuple[str, ...] = ()  # files that belong to the stage beside its parts (a model)
     contents: dict[str, bytes] = field(default_factory=dict)  # of those among them that are written once it is opened
     alarms: dict[str, Any] = field(default_factory=dict)  # settings that only warn: in no key, not stored
+    locations: dict[str, str] = field(default_factory=dict)  # where else the stage reads or writes: in no key
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -227,6 +228,7 @@ def read_plan(folder: Path) -> tuple[Plan, dict[str, str]]:
             items=tuple(Item(**item) for item in stored["items"]),
             per_item=stored["per_item"],
             attached=tuple(stored["attached"]),
+            locations=stored.get("locations", {}),
         )
         return plan, stored["versions"]
     except OlderOutput:
@@ -239,7 +241,8 @@ def read_plan(folder: Path) -> tuple[Plan, dict[str, str]]:
 
 def plan_bytes(plan: Plan) -> bytes:
     """Returns what `plan.json` holds: the versions of libraries, and the plan without folder, contents and alarms."""
-    fields = {name: value for name, value in asdict(plan).items() if name not in ("folder", "contents", "alarms")}
+    left_out = {"folder", "contents", "alarms", *(() if plan.locations else ("locations",))}
+    fields = {name: value for name, value in asdict(plan).items() if name not in left_out}
     return sealed({"format": "curate.plan", "version": VERSION, **fields, "versions": plan.versions})
 
 

@@ -58,6 +58,12 @@ def of_record(record: StageRecord, folder: Path, alarms: Mapping[str, Any]) -> I
         if name in NOTES and number:
             message, mend = NOTES[name]
             yield Warned(f"{record.stage}: {message.format(number=number)}", mend)
+    repeated = record.counts.notes.get("in the index already", 0)
+    if 2 * repeated > record.counts.read:
+        yield Warned(
+            f"{record.stage}: {repeated:,} of its {record.counts.read:,} documents are in the index already, and go",
+            "where they are to stay, name another index with dedup.index",
+        )
     for source, most in alarms.get("max_removed", {}).items():
         read, kept = record.counts.by_source.get(source, (0, 0))
         yield from _removed(f"source {source}", read, read - kept, most, f"dedup.max_removed.{source}")

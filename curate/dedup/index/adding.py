@@ -55,7 +55,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdicts:
-    """What is decided of the rows of a part."""
+    """The decisions on the rows of a part."""
 
     outcome: Outcome
     older: Mapping[int, bytes]  # captures that gave way to another capture of the run: that one's id
@@ -115,7 +115,7 @@ def _beaten(signed: SignaturePart, row: int, loss: Beaten, job: Job) -> tuple[Re
     """Returns the rejection of a row that lost to a document of the index, and the columns of its decision."""
     limit = job.rules.similarity if loss.kind == "near" else None
     what = "capture of the same address as" if loss.kind == "url" else "duplicate of"
-    index = f"generation {loss.generation} of the index {job.index.path}, without its text"
+    index = f"generation {loss.generation} of the index, without its text"
     where = f"{loss.url}, source {loss.source}, in {index}"
     rejection = Rejection.of(
         Reason(f"dedup.{loss.kind}", loss.similarity, limit, f"{what} {loss.winner.hex()} ({where})"),
@@ -137,7 +137,12 @@ def _beaten(signed: SignaturePart, row: int, loss: Beaten, job: Job) -> tuple[Re
 
 
 def write_documents(job: Job, item: Item, verdicts: Verdicts) -> Iterator[Pair]:
-    """Writes the documents of a part that later ones may meet; yields the entry of the file, if it has any."""
+    """Writes the documents of a part that later ones may meet; yields the entry of the file, if it has any.
+
+    Like every file of the index, it is written only while the generation has no record.
+    """
+    if job.added:
+        return
     sources: Counter[str] = Counter()
     path = job.folder / document_file(item.number)
     rows = _rows(job, item, verdicts, sources)
@@ -207,7 +212,10 @@ def write_clusters(group: Grouped, folder: str) -> Iterator[Pair]:
 
 def write_list(group: Grouped, folder: str) -> None:
     """Writes the list of the files of a new generation, with what is said of them, for the record to come."""
+    job = job_of(folder)
+    if job.added:
+        return
     entries = sorted((json.loads(text) for text in {*group[1]} if text), key=lambda entry: str(entry["name"]))
-    path = job_of(folder).folder / FILES
+    path = job.folder / FILES
     storage.make_folder(path.parent)  # which holds nothing else where no document is new
     write_json(path, entries)

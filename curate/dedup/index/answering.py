@@ -46,17 +46,25 @@ def answer(group: Grouped, folder: str) -> Iterator[Pair]:
     """Yields what a file of the index answers: marks for losses, and edges between nodes of one cluster."""
     job, file = job_of(folder), group[0]
     questions = sorted({*group[1]})
-    links = [entry for entry in questions if entry[:1] == LINK]
-    others = [entry for entry in questions if entry[:1] != LINK]
-    yield from _losses(job, file, others)
-    rows = job.index.documents((file + entry[1:5] for entry in links), (*IDENTITY, "rank", "label", "signature"))
-    linked: dict[bytes, list[Node]] = defaultdict(list)  # new documents by the place of the old one
+    yield from _losses(job, file, [entry for entry in questions if entry[:1] != LINK])
+    yield from _edges(job, *_linked(job, file, (entry for entry in questions if entry[:1] == LINK)))
+
+
+def _linked(job: Job, file: bytes, links: Iterable[bytes]) -> tuple[dict[bytes, Row], dict[bytes, list[Node]]]:
+    """Returns by place the documents that have similar new ones, with the start of their signatures, and these."""
+    width = job.layout.node
+    by_place: dict[bytes, list[bytes]] = defaultdict(list)
     for entry in links:
-        node, signature = entry[5 : 5 + job.layout.node], entry[5 + job.layout.node :]
-        own = rows[file + entry[1:5]]["signature"]
-        if minhash.similarity(np.frombuffer(own, "<u4"), np.frombuffer(signature, "<u4")) >= job.rules.linking:
-            linked[file + entry[1:5]].append(node)
-    yield from _edges(job, rows, linked)
+        by_place[file + entry[1:5]].append(entry[5:])
+    rows: dict[bytes, Row] = {}
+    linked: dict[bytes, list[Node]] = {}
+    for place, row in job.index.stream(by_place, (*IDENTITY, "rank", "label", "winner", "signature")):
+        own = np.frombuffer(row["signature"], "<u4")
+        signed = [(content[:width], np.frombuffer(content[width:], "<u4")) for content in by_place[place]]
+        nodes = [node for node, signature in signed if minhash.similarity(own, signature) >= job.rules.linking]
+        if nodes:
+            rows[place], linked[place] = row | {"signature": row["signature"][:4]}, nodes
+    return rows, linked
 
 
 def _losses(job: Job, file: bytes, questions: Sequence[bytes]) -> Iterator[Pair]:
@@ -79,17 +87,24 @@ def _losses(job: Job, file: bytes, questions: Sequence[bytes]) -> Iterator[Pair]
 
 
 def _edges(job: Job, rows: Mapping[bytes, Row], linked: Mapping[bytes, list[Node]]) -> Iterator[Pair]:
-    """Yields edges from the first document of a cluster of the index to its kept ones, and to new documents."""
+    """Yields edges from the first document of a cluster of the index to its kept ones, and to new documents.
+
+    A kept document that has similar new ones is among them, though a run of too few rounds left it out of its cluster.
+    """
     width = job.layout.node
     labels = {place: rows[place]["label"] or rows[place]["id"] + place for place in linked}
     clusters = joining.clusters(job.index, {*labels.values()})
+    joined: dict[bytes, set[Node]] = defaultdict(set)  # by the name of the cluster
     for place, nodes in linked.items():
-        cluster = clusters[labels[place]]
-        members = cluster.members or (member_of(place, rows[place]),)
-        old = {places.name_of_member(member): places.old_node(member, width) for member in members}
-        for node in (*old.values(), *nodes):
-            if node != old[cluster.name]:
-                yield old[cluster.name], node
+        name = clusters[labels[place]].name
+        joined[name].update(nodes)
+        if not rows[place]["winner"]:
+            joined[name].add(places.old_node(member_of(place, rows[place]), width))
+    for cluster in {cluster.name: cluster for cluster in clusters.values()}.values():
+        members = {places.old_node(member, width) for member in cluster.members}
+        first, *others = sorted(joined[cluster.name] | members)
+        for node in others:
+            yield first, node
 
 
 def member_of(place: bytes, row: Row) -> places.Member:
@@ -115,13 +130,14 @@ def members(group: Grouped, folder: str) -> Iterator[Pair]:
     job = job_of(folder)
     width = job.layout.node
     evidence = "signature" if job.rules.verify == "signature" else "shingles"
-    requests = sorted({*group[1]})
-    nodes = [request[-width:] for request in requests]
-    rows = job.index.documents((_place(node) for node in nodes), (*IDENTITY, evidence))
-    for request, node in zip(requests, nodes, strict=True):
-        row = rows[_place(node)]
+    by_place: dict[bytes, list[bytes]] = defaultdict(list)
+    for request in sorted({*group[1]}):
+        by_place[_place(request[-width:])].append(request)
+    for place, row in job.index.stream(by_place, (*IDENTITY, evidence)):
         words = json.dumps([row["url"], row["source"]]).encode()
-        yield request[2:-width], MEMBER.pack(request[1], len(words)) + node + words + row[evidence]
+        for request in by_place[place]:
+            content = MEMBER.pack(request[1], len(words)) + request[-width:] + words + row[evidence]
+            yield request[2:-width], content
 
 
 def _place(node: Node) -> bytes:

@@ -18,11 +18,12 @@ from curate import storage
 from curate.dedup import minhash, signatures
 from curate.dedup.config import Dedup
 from curate.dedup.index import places, tables
-from curate.errors import SettingsError
+from curate.errors import DamageError, SettingsError
 from curate.storage.writing import unsealed
 
 VERSION = 1
 RECORD, FILES = "generation.json", "files.json"
+CLAIM = ".claim"  # ends the name of a file by which an addition keeps others off
 FOLDER = re.compile(r"(\d{5})-[0-9a-f]{16}")
 DECIDING = ("url", "exact", "near", "normalise", "bands", "rows", "shingle", "similarity", "verify")
 PROBE = "Terms of use. 利用規約をお読みください。 The words of this text show whether signatures are still made alike."
@@ -134,19 +135,28 @@ class Index:
 
     def documents(self, at_places: Iterable[bytes], columns: tuple[str, ...]) -> dict[bytes, Row]:
         """Returns these columns of the documents at these places, by place."""
+        return dict(self.stream(at_places, columns))
+
+    def stream(self, at_places: Iterable[bytes], columns: tuple[str, ...]) -> Iterator[tuple[bytes, Row]]:
+        """Yields these places in order, with these columns of their documents; one row group is in memory at a time.
+
+        DamageError where one is not there.
+        """
         by_file: dict[bytes, set[int]] = defaultdict(set)
         for at in at_places:
             by_file[places.file_of(at)].add(places.row_of(at))
-        rows: dict[bytes, Row] = {}
         for file, numbers in sorted(by_file.items()):
             generation = self.generations[int.from_bytes(file[: places.GENERATION]) - 1]
             path = generation.folder / document_file(int.from_bytes(file[places.GENERATION :]))
+            missing = len(numbers)
             for row in tables.lookup(path, numbers, columns):
                 for column in ("label", "winner"):
                     if row.get(column):
                         row[column] = places.moved_name(row[column], generation.shift)
-                rows[file + row["key"].to_bytes(4)] = row
-        return rows
+                missing -= 1
+                yield file + row["key"].to_bytes(4), row
+            if missing:
+                raise DamageError(f"{path}: {missing:,} documents are missing that the index refers to; restore it")
 
 
 def document_file(part: int) -> str:
@@ -176,6 +186,15 @@ def _check_whole(generation: Generation) -> None:
         if sizes.get(name) != file["bytes"]:
             state = "missing" if name not in sizes else f"{sizes[name]:,} bytes, recorded are {file['bytes']:,}"
             raise SettingsError(f"{generation.folder / name}: {state}; restore it")
+
+
+def check_folder(path: Path) -> None:
+    """Raises SettingsError where an index cannot lie at a path: at a file, or among files that are not of an index."""
+    if not storage.is_remote(path) and path.exists() and not path.is_dir():
+        raise SettingsError(f"{path}: is a file; name a folder for the index")
+    names = storage.names(path)
+    if names and not any(FOLDER.fullmatch(name) or name.endswith(CLAIM) for name in names):
+        raise SettingsError(f"{path}: holds {min(names)}, and no index; name an index, or a new folder")
 
 
 def unfinished(path: Path) -> list[str]:

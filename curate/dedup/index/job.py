@@ -1,4 +1,4 @@
-"""What a worker knows of a run against an index: the plan, the index as it was before, the generation to be written."""
+"""A worker's view of a run against an index: the plan, the index as it was before, the generation to be written."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from curate import storage
 from curate.dedup.candidates import Layout, Pair, layout_of
 from curate.dedup.config import Dedup
 from curate.dedup.index import tables
-from curate.dedup.index.generations import Index, read_index
+from curate.dedup.index.generations import RECORD, Index, read_index
 from curate.stage.plan import Plan, load_plan
 
 ENTRY = b"ix"  # the key of what is said of a file that was written
@@ -29,6 +29,7 @@ class Job:
     index: Index  # without the generation that the run adds
     number: int  # of that generation
     folder: Path  # where its files are written
+    added: bool  # whether the index has it already: its files are as an earlier run wrote them, and stay so
 
     @property
     def shingled(self) -> bool:
@@ -40,14 +41,16 @@ def job_of(folder: str) -> Job:
     """Returns the job of a planned dedup stage whose signatures are made."""
     plan = load_plan(storage.path(folder))
     table = plan.settings["index"]
-    path = storage.path(table["path"])
+    path = storage.path(plan.locations["index"])
+    own = path / table["name"]
     return Job(
         plan=plan,
         rules=plan.built(Dedup, "dedup"),
         layout=layout_of(folder),
         index=_index(str(path), tuple(table["before"])),
         number=table["number"],
-        folder=path / table["name"],
+        folder=own,
+        added=(own / RECORD).exists(),
     )
 
 
@@ -61,8 +64,8 @@ def _index(path: str, before: tuple[str, ...]) -> Index:
 
 
 def written(job: Job, name: str, schema: pa.Schema, rows: pa.Table, **facts: Any) -> Iterator[Pair]:
-    """Writes a sorted file of the new generation, unless it has no rows; yields what is said of it."""
-    if rows.num_rows:
+    """Writes a sorted file of a generation that is not added yet, unless it has no rows; yields what is said of it."""
+    if rows.num_rows and not job.added:
         record = tables.write(job.folder / name, schema, [rows])
         yield entry(name, asdict(record), **facts)
 

@@ -83,7 +83,9 @@ def lines(table: dict[str, Any]) -> Iterator[str]:
         similar = f"at least {table['similar']:,} kept documents of the second resemble one of the first"
         yield f"in both: {common}; {similar}; all stay"
     for name in table["unfinished"]:
-        yield f"unfinished: {name} is the rest of an addition that was stopped; the same command ends it, or remove it"
+        overtaken = int(name[:5]) <= len(table["generations"])
+        mend = "another run has added since, so remove it" if overtaken else "the same command ends it, or remove it"
+        yield f"unfinished: {name} is the rest of an addition that was stopped; {mend}"
 
 
 def faults(path: Path) -> Iterator[str]:

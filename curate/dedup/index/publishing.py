@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,48 +13,87 @@ from curate.dedup import candidates
 from curate.dedup.config import Dedup
 from curate.dedup.index import places
 from curate.dedup.index.generations import (
+    CLAIM,
     FILES,
     RECORD,
     VERSION,
     Generation,
     Index,
+    check_folder,
     check_settings,
     deciding,
     probe,
     read_index,
 )
 from curate.errors import SettingsError, UserError
-from curate.stage.plan import Item, Plan, json_digest
+from curate.stage.plan import Item, Plan, json_digest, read_plan
 from curate.stage.record import StageRecord
 from curate.storage import overlap
 from curate.storage.locks import locked
-from curate.storage.writing import write_record
+from curate.storage.writing import write_bytes, write_record
+
+
+def location(rules: Dedup) -> Path:
+    """Returns where the index lies."""
+    return storage.absolute(storage.path(rules.index))
+
+
+def check(rules: Dedup) -> None:
+    """Raises SettingsError where a run of these settings could not be added to the index, whatever its documents."""
+    if rules.index:
+        _checked(rules)
+
+
+def _checked(rules: Dedup) -> Index:
+    path = location(rules)
+    check_folder(path)
+    index = read_index(path)
+    check_settings(index, rules)
+    return index
 
 
 def planned(rules: Dedup, table: Mapping[str, Any], items: Iterable[Item], folder: Path) -> dict[str, Any]:
     """Returns what the plan of a run against an index says of it; table: what else decides the run's result.
 
-    The same run gets the same place, whether the index holds it already or not. SettingsError where the index was made
-    by other settings, holds one of these inputs by another run, or lies in the stage's folder.
+    The same run gets the same place, whether the index holds it already or not, and wherever the index lies.
+    SettingsError where the index was made by other settings, holds one of these inputs by another run or what this
+    output has kept before, or lies in the stage's folder.
     """
-    path, items = storage.absolute(storage.path(rules.index)), [*items]
-    overlap.check_apart(path, folder)
-    index = read_index(path)
-    check_settings(index, rules)
+    items = [*items]
+    overlap.check_apart(location(rules), folder)
+    index = _checked(rules)
     addition = json_digest([table, probe(rules), [item.key_fields for item in items]])
     if own := index.of(addition):
         index = index.before(own.number)
+    _check_output(index, addition, folder)
     _check_new(index, items)
     number = len(index.generations) + 1
     most = max((generation.criteria for generation in index.generations), default=0)
     return {
-        "path": storage.uri(path),
         "number": number,
         "name": f"{number:05d}-{addition[:16]}",
         "addition": addition,
         "before": [generation.digest for generation in index.generations],
         "padding": places.padding(len(rules.criteria), most),
     }
+
+
+def _check_output(index: Index, addition: str, folder: Path) -> None:
+    """Raises SettingsError where the index holds what the output has kept in another run, against which it would lose.
+
+    That is so where an earlier stage was made anew, whose documents have other digests now.
+    """
+    try:
+        earlier = read_plan(folder)[0].settings.get("index", {}).get("addition", addition)
+    except (UserError, OSError):
+        return
+    own = index.of(earlier) if earlier != addition else None
+    if own:
+        remove = f"remove {own.folder}, or " if own.number == len(index.generations) else ""
+        raise SettingsError(
+            f"{folder}: generation {own.number} of the index {index.path} holds what this output kept before, and its "
+            f"documents would lose against themselves; {remove}name another index, or another output for new documents"
+        )
 
 
 def _check_new(index: Index, items: Iterable[Item]) -> None:
@@ -70,7 +109,7 @@ def _check_new(index: Index, items: Iterable[Item]) -> None:
 def is_lost(plan: Plan) -> bool:
     """Returns whether neither the index nor the folder of the addition has what a closed stage was to add."""
     table = plan.settings["index"]
-    path = storage.path(table["path"])
+    path = storage.path(plan.locations["index"])
     names = storage.names(path / table["name"])
     return read_index(path).of(table["addition"]) is None and FILES not in names
 
@@ -81,8 +120,8 @@ def publish(plan: Plan, record: StageRecord) -> Generation | None:
     UserError where another run has added one since the stage was planned.
     """
     table = plan.settings["index"]
-    path = storage.path(table["path"])
-    with nullcontext() if storage.is_remote(path) else locked(path, "documents are added"):
+    path = storage.path(plan.locations["index"])
+    with _claimed(path, table["name"]) if storage.is_remote(path) else locked(path, "documents are added"):
         index = read_index(path)
         if index.of(table["addition"]):
             return None
@@ -92,6 +131,26 @@ def publish(plan: Plan, record: StageRecord) -> Generation | None:
         write_generation(generation)
         (generation.folder / FILES).unlink(missing_ok=True)
         return read_index(path).generations[-1]
+
+
+@contextmanager
+def _claimed(path: Path, name: str) -> Iterator[None]:
+    """Keeps other additions off an index in a store, which has no locks, for the length of the block.
+
+    A run writes its claim, and goes on if it sees no other one; of two, at least the later one sees the other.
+    """
+    claim = path / f"{name}{CLAIM}"
+    write_bytes(claim, name.encode())
+    try:
+        others = sorted(other for other in storage.names(path) if other.endswith(CLAIM) and other != claim.name)
+        if others:
+            raise UserError(
+                f"{path / others[0]}: another run adds documents; run the same command again once that has ended, or "
+                "remove this file if it was stopped"
+            )
+        yield
+    finally:
+        claim.unlink(missing_ok=True)
 
 
 def _generation(plan: Plan, record: StageRecord, folder: Path) -> Generation:

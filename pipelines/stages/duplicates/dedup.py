@@ -177,6 +177,7 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
         per_item=False,
         attached=(removals.FILE,),
         alarms=recipe.alarms("dedup"),
+        locations={"index": storage.uri(publishing.location(recipe.dedup))} if recipe.dedup.index else {},
     )
 
 
@@ -201,7 +202,7 @@ def finish(plan: Plan, record: StageRecord) -> str:
     """Adds what the closed stage has kept to its index; returns what was done, "" without an index."""
     if "index" not in plan.settings:
         return ""
-    path, generation = plan.settings["index"]["path"], publishing.publish(plan, record)
+    path, generation = plan.locations["index"], publishing.publish(plan, record)
     if generation is None:
         return f"index {path}: holds these documents already"
     return f"index {path}: generation {generation.number}, {record.counts.kept:,} documents added"

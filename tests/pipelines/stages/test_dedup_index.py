@@ -120,7 +120,7 @@ def test_a_loss_against_the_index_names_address_source_and_generation_of_the_kep
 def test_why_names_the_document_of_the_index(runs):
     row = next(row for row in runs.added["c"] if row["winner_generation"] == 2)
     lines = [history.line(verdict) for verdict in history.of(runs.folder / "c" / "out", row["id"].hex())]
-    where = f"({row['winner_url']}, source b, in generation 2 of the index {runs.folder / 'index'}, without its text)"
+    where = f"({row['winner_url']}, source b, in generation 2 of the index, without its text)"
     assert any(row["winner"].hex() in line and where in line for line in lines)
     assert [*verify.faults(runs.folder / "c" / "out")] == []
     assert json.loads((runs.folder / "c" / "out" / "removals.json").read_bytes())["without_winner"] == 0

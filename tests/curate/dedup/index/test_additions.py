@@ -1,34 +1,17 @@
-"""Additions of small crawls follow the rule, a plain loop over all of them, for any texts, parts and shuffles.
+"""Additions of small crawls follow the rule, a plain loop over all of them, for any texts, parts and shuffles."""
 
-The steps are run here as Beam runs them, with dictionaries for its shuffles, whose values come in any order.
-"""
-
-import json
-import random
 from collections import defaultdict
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from index_additions import Shuffles, add, address
 
-from curate.dedup import candidates, decisions, minhash
+from curate.dedup import minhash
 from curate.dedup.clusters import components, star
 from curate.dedup.config import Dedup
-from curate.dedup.index import adding, answering, looking, publishing
-from curate.dedup.index.job import ENTRY, job_of
-from curate.inputs.digests import Digests
-from curate.inputs.items import source_items
-from curate.pipelines.stages import sign
-from curate.pipelines.stages.duplicates import dedup
-from curate.pipelines.stages.given import Given
-from curate.recipe import from_table
 from curate.records import document_id
-from curate.settings import Where, to_table
-from curate.stage.kinds import KINDS
-from curate.stage.parts import Counts
-from curate.stage.record import close_stage, open_stage, write_plan
+from curate.settings import to_table
 
 BASES = [[f"w{base}x{place}" for place in range(9)] for base in range(2)]
 EDITS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 2)), max_size=3)
@@ -45,99 +28,6 @@ def texts_of(crawl) -> list[str]:
             words[place] = f"edit{word}"
         texts.append(" ".join(words))
     return texts
-
-
-class Shuffles:
-    """Beam's shuffles, with values in an order that is drawn."""
-
-    def __init__(self, seed: int) -> None:
-        self.draw = random.Random(seed)
-
-    def grouped(self, pairs) -> list[tuple[bytes, list[bytes]]]:
-        """What GroupByKey does."""
-        groups = defaultdict(list)
-        for key, value in pairs:
-            groups[key].append(value)
-        shuffled = [(key, self.draw.sample(values, len(values))) for key, values in groups.items()]
-        return self.draw.sample(shuffled, len(shuffled))
-
-    def step(self, function, pairs, *arguments) -> list[tuple[bytes, bytes]]:
-        """A shuffle, then what FlatMap does."""
-        return [outcome for group in self.grouped(pairs) for outcome in function(group, *arguments)]
-
-
-def of_length(pairs, length: int):
-    """The pairs whose keys are so long."""
-    return [pair for pair in pairs if len(pair[0]) == length]
-
-
-def address(generation: int, part: int, row: int) -> str:
-    """The address of a document, which is no other's."""
-    return f"http://a/{generation}/{part}/{row}"
-
-
-def add(folder: Path, generation: int, files: list[list[str]], rules: dict, shuffles: Shuffles) -> dict[bytes, tuple]:
-    """Adds documents to an index, and returns (winner, similarity) of those that lost, by id."""
-    place = folder / f"run-{generation}"
-    place.mkdir()
-    for number, texts in enumerate(files):
-        rows = [{"url": address(generation, number, row), "text": text} for row, text in enumerate(texts)]
-        (place / f"{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    table = {"name": "x", "sources": {"a": {}}, "dedup": rules | {"index": str(folder / "index")}}
-    recipe, out = from_table(table, Where("", "")), place / "out"
-    given = Given(items=source_items({"a": (str(place / "*.jsonl"),)}, Digests()))
-    signing = sign.plan(recipe, out / KINDS["sign"].folder, given)
-    for item in open_stage(signing):
-        sign.make_part(signing, item)
-    close_stage(signing)
-    plan = dedup.plan(recipe, out, given)
-    write_plan(plan)
-    lost, counts = decided(str(out), [item.number for item in plan.items], recipe.dedup, shuffles)
-    publishing.publish(plan, SimpleNamespace(counts=counts))
-    return lost
-
-
-def decided(folder: str, numbers: list[int], rules: Dedup, shuffles: Shuffles) -> tuple[dict[bytes, tuple], Counts]:
-    """What the wiring in `against` does."""
-    records = [pair for number in numbers for pair in candidates.texts(number, folder)]
-    texts = shuffles.step(looking.texts, records, folder)
-    new = [(key, [blob]) for key, blob in of_length(texts, looking.PART)]
-    banded = [pair for group in new for pair in candidates.bands(group, folder)]
-    bands = shuffles.step(looking.pairs, banded, folder)
-    pairs = shuffles.step(decisions.add_evidence, of_length(bands, looking.PART), folder)
-    edges = shuffles.step(decisions.compare, pairs, folder, rules.linking)
-    links = shuffles.step(looking.signed_links, of_length(bands, looking.PART + 1), folder)
-    answers = shuffles.step(answering.answer, [*of_length(texts, looking.FILE), *links], folder)
-    edges += [pair for pair in answers if len(pair[0]) > looking.FILE]
-    spans = shuffles.grouped(span for edge in components(edges).items() for span in decisions.as_spans(edge))
-    labels = [decisions.by_cluster((node, decisions.widest(ends))) for node, ends in spans]
-    width = candidates.layout_of(folder).node
-    requests = [answering.routed(pair, width) for pair in shuffles.step(decisions.requests, labels)]
-    copies = [pair for group in new for pair in candidates.copies(group, folder)]
-    settled = shuffles.step(answering.settle, shuffles.step(answering.members, [*copies, *requests], folder), folder)
-    clusters = shuffles.step(adding.write_clusters, of_length(settled, looking.PART + 1), folder)
-    marks = [*of_length([*answers, *settled], looking.PART), *((number.to_bytes(4), b"") for number in numbers)]
-    entries, lost, counts = [*texts, *bands, *clusters], {}, Counts()
-    for group in shuffles.grouped(marks):
-        entries += decide(job_of(folder), group, lost, counts)
-    adding.write_list((ENTRY, [value for key, value in entries if key == ENTRY]), folder)
-    return lost, counts
-
-
-def decide(job, group, lost: dict[bytes, tuple], counts: Counts) -> list[tuple[bytes, bytes]]:
-    """Enters the losses of a part and its counts, and writes its documents."""
-    verdicts, item = adding.verdicts_of(group), job.plan.items[int.from_bytes(group[0])]
-    ids = [row["id"] for row in adding.signatures.read_part(job.plan, item.number).rows("id")]
-    for row, loss in verdicts.beaten.items():
-        lost[ids[row]] = loss.winner, loss.similarity
-    for row, (_, similarity, winner) in verdicts.outcome.losses.items():
-        lost[ids[row]] = winner, similarity
-    for row in range(len(ids)):
-        if verdicts.kept(row):
-            counts.keep("a", 1)
-        else:
-            counts.reject("a", 1, "dedup.near")
-    return [*adding.write_documents(job, item, verdicts)]
 
 
 class Loop:
