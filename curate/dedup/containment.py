@@ -2,8 +2,10 @@
 
 A shingle is of the sample by its own hash, so in every document that has it: of the sampled shingles of a document that
 lies inside another, about all are in that one too. A record is the mixed hash(8), node and number(4) of the document's
-sampled shingles, big-endian; records meet in partitions by hash, as those of `candidates` do. A shingle of more than
-MOST documents is a phrase and makes no pairs, as these grow with the square.
+sampled shingles, big-endian; records meet in partitions by hash, as those of `candidates` do. The documents of a
+shingle go on together, to the first of them in the keeper's order, where a pair that shares many shingles is counted
+once. Pairs grow with the square of the documents, as where many pages have one template: so a shingle of more than MOST
+documents is a phrase and makes none, and in one of fewer the first FIRST are paired with all after them, and no others.
 """
 
 import math
@@ -23,7 +25,8 @@ from curate.stage.heartbeat import beating
 from curate.stage.plan import load_plan
 
 RATE = 16  # one shingle of so many is sampled
-MOST = 100  # documents of a sampled shingle
+MOST = 100  # documents of a sampled shingle; at most 255, as their number is a byte
+FIRST = 16  # of them, that are paired with all after them
 KEY, NUMBER = 8, 4  # bytes of a shingle's mixed hash, and of a number
 SHARED = struct.Struct(">II")  # sampled shingles that two documents share, and those of the later one
 SPLITS = 8  # partitions of the samples for each of the texts
@@ -70,21 +73,46 @@ def records_of(node: Node, shingles: npt.NDArray[np.uint32]) -> Iterator[bytes]:
         yield key.to_bytes(KEY) + node + len(keys).to_bytes(NUMBER)
 
 
+def together(group: Grouped, folder: str) -> Iterator[Pair]:
+    """Yields (first document, documents of its shingles) for a partition of samples."""
+    yield from of_first(group, layout_of(folder).node)
+
+
+def of_first(group: Grouped, width: int) -> Iterator[Pair]:
+    """Yields what `together` does, for nodes of `width` bytes: of each shingle a number, then nodes in order."""
+    records = unpack(group[1], KEY + width + NUMBER)
+    by_first = defaultdict[bytes, list[bytes]](list)
+    for rows in equal_rows(records, 0, KEY):
+        if 1 < len(rows) <= MOST:
+            documents = sorted(records[row, KEY:].tobytes() for row in rows)
+            by_first[documents[0][:width]] += bytes([len(documents)]), *documents
+    for first, blobs in by_first.items():
+        yield first, b"".join(blobs)
+
+
 def pairs(group: Grouped, folder: str) -> Iterator[Pair]:
-    """Yields (pair, what they share) for the documents of a partition of samples."""
+    """Yields (pair, what they share) for the documents of the shingles that have one first document."""
     yield from shared(group, layout_of(folder).node)
 
 
 def shared(group: Grouped, width: int) -> Iterator[Pair]:
     """Yields what `pairs` does, for nodes of `width` bytes; of a pair the earlier in the keeper's order comes first."""
-    records = unpack(group[1], KEY + width + NUMBER)
     counts: Counter[tuple[bytes, bytes]] = Counter()
-    for rows in equal_rows(records, 0, KEY):
-        if len(rows) <= MOST:
-            documents = sorted(records[row, KEY:].tobytes() for row in rows)
-            counts.update((one[:width], other) for at, one in enumerate(documents) for other in documents[at + 1 :])
+    for blob in group[1]:
+        for documents in _shingles(blob, width + NUMBER):
+            paired = enumerate(documents[:FIRST], start=1)
+            counts.update((one[:width], other) for after, one in paired for other in documents[after:])
     for (one, other), number in counts.items():
         yield one + other[:width], SHARED.pack(number, int.from_bytes(other[width:]))
+
+
+def _shingles(blob: bytes, size: int) -> Iterator[list[bytes]]:
+    """Yields the documents of each shingle of a blob that `of_first` made."""
+    start = 0
+    while start < len(blob):
+        stop = start + 1 + blob[start] * size
+        yield [blob[at : at + size] for at in range(start + 1, stop, size)]
+        start = stop
 
 
 def linked(group: Grouped, containment: float) -> Iterator[Pair]:

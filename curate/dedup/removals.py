@@ -1,9 +1,11 @@
 """What dedup removed, in a record beside its parts: the hosts that lost most, and a verified sample of near removals.
 
 The sample is drawn by a hash of the ids, so it is the same on every engine. Each removal of it is judged anew, from the
-texts: the share of their runs of words, as words and not as hashes, that the removed and the kept document have both.
+texts: the share of their runs of words that the removed and the kept document have both. No text is shuffled: a word
+stands as a digest of 64 bits, so runs are compared word by word, and not by the hashes of 32 bits that dedup compares.
 """
 
+import hashlib
 import heapq
 import json
 import struct
@@ -33,7 +35,7 @@ FILE = "removals.json"
 FORMAT, VERSION = "curate.removals", 1
 SAMPLE = 300  # near removals that are judged
 SEED = 0  # of their draw
-WORST = 10  # hosts that lost the most documents, in the record
+WORST = 1000  # hosts that lost the most documents, in the record
 PAIRS = 12  # removals of the sample that are named in the record, those that do not hold first
 BATCH_ROWS = 1 << 16
 SPLITS = 16  # partitions of the hosts
@@ -42,6 +44,7 @@ HOSTS, DRAWN, JUDGED = b"h", b"d", b"j"  # the first byte of what the record is 
 NUMBER = struct.Struct(">Q")  # near removals, before the draws of a sample
 DRAW = struct.Struct(">8s16s16sIId")  # hash, removed id, winner's id, part, row, similarity
 SIDE = struct.Struct(">?II")  # whether a text is the kept one, its part and row
+WORD = 8  # bytes of a word's digest
 Loss = tuple[str, int, int]  # a host, its documents, and those that were removed
 
 
@@ -72,17 +75,17 @@ def worst_of(group: Grouped) -> Pair:
     return ALL, HOSTS + json.dumps(worst((host, read[host], removed[host]) for host in read)).encode()
 
 
-def worst(losses: Iterable[Loss]) -> list[Loss]:
+def worst(losses: Iterable[Loss], number: int = WORST) -> list[Loss]:
     """Returns the hosts that lost the most documents, and those of which no other lost as many and as large a share.
 
-    So wherever a host lost more than some number and more than some share, one of these did too.
+    number: of the first. Where a host that is left out lost more than some number and share, one that is not did too.
     """
     ordered = sorted((loss for loss in losses if loss[2]), key=lambda loss: (-loss[2], loss[1], loss[0]))
-    chosen, most = ordered[:WORST], Fraction(0)  # most: the largest share of those that lost as many
+    chosen, most = ordered[:number], Fraction(0)  # most: the largest share of those that lost as many
     for place, (_, read, removed) in enumerate(ordered):
         if Fraction(removed, read) > most:
             most = Fraction(removed, read)
-            chosen += ordered[place : place + 1] if place >= WORST else []
+            chosen += ordered[place : place + 1] if place >= number else []
     return chosen
 
 
@@ -124,8 +127,9 @@ def to_parts(sample: Pair, folder: str) -> Iterator[Pair]:
 
 
 def texts_of(group: Grouped, folder: str) -> Iterator[Pair]:
-    """Yields (draw, text with its side and place) for the texts of a sample that a part holds."""
+    """Yields (draw, words with their side and place) for the texts of a sample that a part holds."""
     plan, part = load_plan(storage.path(folder)), int.from_bytes(group[0])
+    normalise = plan.built(Dedup, "dedup").normalise
     packed = [draw for blob in group[1] for draw in _split(NUMBER.pack(0) + blob)]
     of_row: dict[int, list[tuple[bytes, bool]]] = {}
     by_winner: dict[bytes, list[bytes]] = {}
@@ -139,8 +143,9 @@ def texts_of(group: Grouped, folder: str) -> Iterator[Pair]:
             of_row.setdefault(row, []).extend((draw, True) for draw in by_winner[decision["id"]])
     with beating(plan.folder, part, step="judging a sample", size=plan.items[part].size):
         for row, text in texts(plan, part, of_row):
+            digested = digests(text, normalise)
             for draw, is_kept in of_row[row]:
-                yield draw, SIDE.pack(is_kept, part, row) + text.encode("utf-8", "surrogatepass")
+                yield draw, SIDE.pack(is_kept, part, row) + digested
 
 
 def texts(plan: Plan, number: int, rows: Collection[int]) -> Iterator[tuple[int, str]]:
@@ -178,10 +183,10 @@ class Judged:
 def judge(group: Grouped, folder: str) -> Iterator[Pair]:
     """Yields a removal of the sample, judged by its two texts; nothing where the winner is in no part as kept."""
     rules = load_plan(storage.path(folder)).built(Dedup, "dedup")
-    sides = {is_kept: (part, row, text) for is_kept, part, row, text in map(_side, sorted(group[1], reverse=True))}
+    sides = {is_kept: (part, row, own) for is_kept, part, row, own in map(_side, sorted(group[1], reverse=True))}
     if True in sides and False in sides:
         draw, identity, winner, _, _, stated = DRAW.unpack(group[0])
-        value = similarity(sides[False][2], sides[True][2], rules)
+        value = similarity(sides[False][2], sides[True][2], rules.shingle)
         judged = Judged(
             draw=draw.hex(),
             id=identity.hex(),
@@ -195,9 +200,18 @@ def judge(group: Grouped, folder: str) -> Iterator[Pair]:
         yield ALL, JUDGED + json.dumps(asdict(judged)).encode()
 
 
-def similarity(one: str, other: str, rules: Dedup) -> float:
-    """Returns the Jaccard similarity of the runs of words of two texts, compared as words."""
-    first, second = (runs(words.words(text, rules.normalise), rules.shingle) for text in (one, other))
+def digests(text: str, normalise: str) -> bytes:
+    """Returns the digests of the words of a text, in order."""
+    in_order = words.words(text, normalise)
+    of_word = {word: hashlib.blake2b(word, digest_size=WORD).digest() for word in {*in_order}}
+    return b"".join(map(of_word.__getitem__, in_order))
+
+
+def similarity(one: bytes, other: bytes, shingle: int) -> float:
+    """Returns the Jaccard similarity of the runs of words of two texts, which are given as digests."""
+    first, second = (
+        runs([packed[at : at + WORD] for at in range(0, len(packed), WORD)], shingle) for packed in (one, other)
+    )
     return len(first & second) / len(first | second) if first or second else 0.0
 
 
@@ -250,7 +264,7 @@ def _split(sample: bytes) -> list[bytes]:
     return [sample[at : at + DRAW.size] for at in range(NUMBER.size, len(sample), DRAW.size)]
 
 
-def _side(value: bytes) -> tuple[bool, int, int, str]:
-    """Returns whether a text is the kept one, its part, its row and the text."""
+def _side(value: bytes) -> tuple[bool, int, int, bytes]:
+    """Returns whether a text is the kept one, its part, its row and its words."""
     is_kept, part, row = SIDE.unpack_from(value)
-    return is_kept, part, row, value[SIDE.size :].decode("utf-8", "surrogatepass")
+    return is_kept, part, row, value[SIDE.size :]

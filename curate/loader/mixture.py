@@ -60,7 +60,9 @@ class Mixture:
         default_factory=dict
     )  # mean quality (0 to 1) of a source, instead of its scores
     rehydrate: bool = False  # whether a document counts as often as `repetitions` says of its cluster size
-    repetitions: Mapping[str, float] = field(default_factory=lambda: dict(REPETITIONS))  # by the least cluster size
+    repetitions: Mapping[str, float] = field(
+        default_factory=lambda: dict(REPETITIONS)
+    )  # how often a document counts, by the least cluster size
 
     def __post_init__(self) -> None:
         check(self.tokens is None or self.tokens > 0, f"tokens is above 0, got {self.tokens}")
@@ -73,7 +75,10 @@ class Mixture:
         for name, value in self.quality.items():
             check(0 <= value <= 1, f"quality lies in [0, 1], got {value} for {name!r}")
         for size, value in self.repetitions.items():
-            check(size.isdecimal() and int(size) >= 1, f"repetitions are by cluster size, from 1 on, got {size!r}")
+            check(
+                bool(re.fullmatch("[1-9][0-9]{0,17}", size)),
+                f"repetitions are by cluster size, a whole number such as 100, from 1 on, got {size!r}",
+            )
             check(0 < value < math.inf, f"repetitions are numbers above 0, got {value} for {size!r}")
         check("1" in self.repetitions, "repetitions say how often a document without duplicates counts: 1 = 1")
 

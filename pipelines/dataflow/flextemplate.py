@@ -1,7 +1,8 @@
 """Generates the Flex Template's `metadata.json` from a recipe's settings, and turns its parameters into assignments.
 
 Every plain setting is an optional parameter of its dotted path with underscores, so `dedup.similarity` is
-`dedup_similarity`; a list is written with commas. The inputs of sources and `--set` have parameters of their own.
+`dedup_similarity`; a list is written with commas, and a table of values as NAME=VALUE with commas. The inputs of
+sources and `--set` have parameters of their own.
 """
 
 import ast
@@ -35,8 +36,9 @@ class Parameter:
     label: str
     help: str
     path: tuple[str, ...] = ()  # the setting that it assigns; empty if the launcher reads it
-    kind: type = str  # of the value, or of each value of a list: str, int, float or bool
+    kind: type = str  # of the value, or of each value of a list or table: str, int, float or bool
     many: bool = False  # whether it is a list, with commas
+    named: bool = False  # whether it is a table of values, NAME=VALUE with commas
     optional: bool = True
     type: str = "TEXT"  # TEXT, NUMBER or BOOLEAN
     regex: str = ""  # the whole value matches it; '' for any value
@@ -98,9 +100,7 @@ def assignments(values: Mapping[str, str]) -> tuple[str, ...]:
         lines.append(f"sources.{name}.inputs={_toml_list(patterns, str)}")
     for parameter in parameters():
         if parameter.path and parameter.name in values:
-            value = values[parameter.name]
-            written = _toml_list(value, parameter.kind) if parameter.many else _toml_value(value, parameter.kind)
-            lines.append(f"{'.'.join(parameter.path)}={written}")
+            lines.append(f"{'.'.join(parameter.path)}={_toml(parameter, values[parameter.name])}")
     return (*lines, *_split(values.get("set", "")))
 
 
@@ -126,15 +126,18 @@ def _setting_parameters(table: Any, above: tuple[str, ...]) -> Iterator[Paramete
             hint = next(choice for choice in get_args(hint) if choice is not type(None))
         if is_dataclass(hint):
             yield from _setting_parameters(hint, path)
-        elif get_origin(hint) is not Mapping:
-            yield _setting_parameter(path, hint, field.default, helps[field.name])
+        elif get_origin(hint) is not Mapping or not is_dataclass(get_args(hint)[1]):
+            default = field.default if field.default_factory is MISSING else field.default_factory()
+            yield _setting_parameter(path, hint, default, helps[field.name])
 
 
 def _setting_parameter(path: tuple[str, ...], hint: Any, default: Any, text: str) -> Parameter:
-    many = get_origin(hint) is tuple
-    kind: type = get_args(hint)[0] if many else hint
+    many, named = get_origin(hint) is tuple, get_origin(hint) is Mapping
+    kind: type = get_args(hint)[1 if named else 0] if many or named else hint
     if many:
         text += " A list, with commas."
+    if named:
+        text += " NAME=VALUE for each, with commas; it takes the place of the whole table."
     if default not in (MISSING, None):
         text += f" Left out: the recipe's own, else {_shown(default) or 'empty'}."
     return Parameter(
@@ -144,8 +147,9 @@ def _setting_parameter(path: tuple[str, ...], hint: Any, default: Any, text: str
         path=path,
         kind=kind,
         many=many,
-        type="TEXT" if many else TYPES.get(kind, "TEXT"),
-        regex="" if many else REGEXES.get(kind, ""),
+        named=named,
+        type="TEXT" if many or named else TYPES.get(kind, "TEXT"),
+        regex="" if many or named else REGEXES.get(kind, ""),
     )
 
 
@@ -188,12 +192,21 @@ def _shown(value: Any) -> str:
     """Returns a default as a help text shows it."""
     if isinstance(value, tuple):
         return ",".join(map(str, value[:LISTED])) + (",…" if len(value) > LISTED else "") or "none"
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={one}" for name, one in value.items()) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _split(value: str) -> list[str]:
     """Returns the parts of a value with semicolons between, without the empty ones."""
     return [part.strip() for part in value.split(";") if part.strip()]
+
+
+def _toml(parameter: Parameter, value: str) -> str:
+    """Returns the value of a parameter as `--set` takes it."""
+    if parameter.named:
+        return _toml_table(parameter.name, value, parameter.kind)
+    return _toml_list(value, parameter.kind) if parameter.many else _toml_value(value, parameter.kind)
 
 
 def _toml_value(value: str, kind: type) -> str:
@@ -205,3 +218,13 @@ def _toml_value(value: str, kind: type) -> str:
 
 def _toml_list(value: str, kind: type) -> str:
     return f"[{', '.join(_toml_value(part.strip(), kind) for part in value.split(',') if part.strip())}]"
+
+
+def _toml_table(parameter: str, value: str, kind: type) -> str:
+    """Returns a table of values; raises SettingsError if one has no name."""
+    pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+    for name, sign, one in pairs:
+        if not (name.strip() and sign and one.strip()):
+            raise SettingsError(f"{parameter}: {name}{sign}{one}: expected NAME=VALUE[,NAME=VALUE…]")
+    written = (f"{_toml_value(name.strip(), str)} = {_toml_value(one.strip(), kind)}" for name, _, one in pairs)
+    return f"{{{', '.join(written)}}}"

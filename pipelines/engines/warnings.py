@@ -12,6 +12,7 @@ from curate.storage.writing import unsealed
 # a small source cannot give more.
 LEAST_SHARE, LEAST_TOKENS, ENOUGH = 0.001, 50_000, 0.02
 NAMED = 3  # sources that a warning names
+HOSTS = 10  # hosts of which each has a warning
 
 
 class Warned(NamedTuple):
@@ -68,10 +69,7 @@ def of_record(record: StageRecord, folder: Path, alarms: Mapping[str, Any]) -> I
         read, kept = record.counts.by_source.get(source, (0, 0))
         yield from _removed(f"source {source}", read, read - kept, most, f"dedup.max_removed.{source}")
     if alarms.get("max_removed_of_host", 1) < 1:
-        for loss in unsealed((folder / "removals.json").read_bytes())["hosts"]:
-            if loss["removed"] >= alarms["host_removed"]:
-                counts = (loss["read"], loss["removed"], alarms["max_removed_of_host"])
-                yield from _removed(f"host {loss['host']}", *counts, "dedup.max_removed_of_host")
+        yield from _of_hosts(folder, alarms["max_removed_of_host"], alarms["host_removed"])
     for source, (read, kept) in record.counts.by_source.items():
         if read and not kept:
             message = (
@@ -80,6 +78,17 @@ def of_record(record: StageRecord, folder: Path, alarms: Mapping[str, Any]) -> I
             yield Warned(
                 message, DECIDING.get(record.stage, f"{record.stage}.* decides what is kept").format(source=source)
             )
+
+
+def _of_hosts(folder: Path, most: float, least: int) -> Iterator[Warned]:
+    """Yields a warning for the first hosts over both limits, and one for how many more there are."""
+    losses = unsealed((folder / "removals.json").read_bytes())["hosts"]
+    over = [loss for loss in losses if loss["removed"] >= least and loss["removed"] > most * loss["read"]]
+    for loss in over[:HOSTS]:
+        yield from _removed(f"host {loss['host']}", loss["read"], loss["removed"], most, "dedup.max_removed_of_host")
+    if over[HOSTS:]:
+        message = f"{len(over) - HOSTS:,} more hosts: dedup removed more than {100 * most:g} % of their documents"
+        yield Warned(message, f"{folder / 'removals.json'} names them; dedup.max_removed_of_host is that share")
 
 
 def _removed(name: str, read: int, removed: int, most: float, setting: str) -> Iterator[Warned]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate import storage
-from curate.dedup import candidates, signatures, urls
+from curate.dedup import candidates, containment, signatures, urls
 from curate.dedup.config import Dedup, Lines
 from curate.errors import SettingsError
 from curate.pipelines.engines.target import EngineOptions, parse_options, pipeline_options
@@ -23,7 +23,7 @@ VARIABLE = "CURATE_MEMORY"
 # 1.03 to 1.1 times the peak, at 15 % up to 2.2 times: how much is duplicated is not known before the shuffle.
 PAIRS = 2  # candidate pairs a document, each with the evidence of one end
 EVIDENCE = 0.35  # bytes of shingles a byte of text: 0.7 of a document that is compared in a cluster, as half are
-SAMPLES = 1.5  # bytes of sampled shingles, by which containment is found, a byte of text
+SAMPLES = 1.5  # bytes of sampled shingles, by which containment is found, a byte of text; their pairs come to it
 # Of lines: bytes that a shuffle holds for a byte of text, by tests/bench/dedup.py --verb lines on documents of 2 kB of
 # which 15 % are copies; 1.00 to 1.12 times the measured peaks. Passages grow with what is repeated.
 SPANS, LINES, PASSAGES = 0.65, 0.37, 2.2
@@ -60,11 +60,16 @@ def need(documents: int, rules: Dedup, mode: str, workers: int, size: float = 0,
     pairs = (2 if padding else 1) * max(PAIRS * pair, cluster) if layout.bands else 0
     processes = workers if mode == "multi_processing" else 0
     addresses = candidates.HASH + urls.AGE + 3 * layout.node if rules.url else 0
-    samples = round(SAMPLES * size) if rules.containment else 0
+    samples = sampled(size, layout.node) if rules.containment else 0
     payload = texts + bands + pairs + addresses + samples
     memory = FIXED[mode] + WORKER * processes + round(COPIES[mode] * documents * payload)
     message = documents * max(texts, bands, pairs, samples) // processes if processes else 0
     return Need(memory=memory, message=message)
+
+
+def sampled(size: float, node: int) -> int:
+    """Returns the bytes that containment shuffles for a document of `size` bytes of text, by nodes of `node` bytes."""
+    return round(SAMPLES * size) + containment.FIRST * (2 * node + containment.SHARED.size)
 
 
 def check(plan: Plan, target: EngineOptions, seconds: float) -> None:

@@ -21,6 +21,7 @@ from curate.pipelines.engines import installs
 from curate.pipelines.engines.target import boot_command
 
 PATIENCE_S = 120
+RECORDS = ("contamination.json", "removals.json")  # of a stage, which hold no time and no version
 # Ways that must be taken, by the first word of their name: a skip of one of them is a failure.
 REQUIRED = frozenset(filter(None, os.environ.get("CURATE_REQUIRE", "").split(",")))
 SERVICE = "apache_beam.runners.portability.local_job_service_main"
@@ -112,9 +113,12 @@ class Way:
 
 def contents(out: Path) -> dict[str, bytes]:
     """Returns the files that hold or state the dataset; plans, receipts and closing records hold times and versions."""
-    chosen = [path for path in sorted(out.rglob("*")) if path.suffix in (".parquet", ".bin", ".idx", ".jsonl")]
-    whole = [out / "decontaminate" / "contamination.json", out / "manifest.json"]
-    return {str(path.relative_to(out)): path.read_bytes() for path in [*chosen, *whole]}
+    chosen = [
+        path
+        for path in sorted(out.rglob("*"))
+        if path.suffix in (".parquet", ".bin", ".idx", ".jsonl") or path.name in RECORDS
+    ]
+    return {str(path.relative_to(out)): path.read_bytes() for path in [*chosen, out / "manifest.json"]}
 
 
 def differing(actual, expected) -> list[str]:

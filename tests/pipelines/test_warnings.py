@@ -8,13 +8,18 @@ import pytest
 from rich.console import Console
 
 from curate import recipe
+from curate.dedup import removals
 from curate.errors import SettingsError, StrictError
 from curate.inspection.verify import faults
 from curate.pipelines import verbs
+from curate.pipelines.engines import warnings
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
+from curate.stage.parts import Counts
+from curate.stage.record import StageRecord
+from curate.storage.writing import write_record
 
 pytestmark = pytest.mark.processes
 
@@ -151,6 +156,23 @@ def test_an_alarm_that_changes_makes_no_stage_anew(other, tmp_path):
     assert len([line for line in lines if "host web: dedup removed" in line]) == 1
     assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*/stage.json")} == records
     assert [*faults(tmp_path / "out")] == []
+
+
+@pytest.mark.parametrize("hosts", [1, 10, 11, 30])
+def test_of_many_hosts_over_the_limits_the_first_are_named_and_the_others_counted(hosts, tmp_path):
+    losses = [(f"h{number}.example", 1000, 950 - number) for number in range(hosts)]
+    losses += [("large.example", 10_000, 900), ("small.example", 99, 99)]
+    rows = [dict(zip(("host", "read", "removed"), loss, strict=True)) for loss in removals.worst(losses)]
+    write_record(tmp_path / removals.FILE, {"hosts": rows})
+    record = StageRecord(
+        stage="dedup", key="", settings={}, items=(), outputs={}, counts=Counts(), seconds=0, versions={}
+    )
+    alarms = {"max_removed_of_host": 0.9, "host_removed": 100}
+    messages = [warned.message for warned in warnings.of_record(record, tmp_path, alarms)]
+    named = [f"host h{number}.example: dedup removed {95 - number / 10:.1f} % of" for number in range(min(hosts, 10))]
+    assert [message[: len(start)] for message, start in zip(messages, named, strict=False)] == named
+    more = [f"{hosts - 10} more hosts: dedup removed more than 90 % of their documents"] if hosts > 10 else []
+    assert messages[len(named) :] == more
 
 
 def test_a_run_cannot_keep_by_a_quality_that_comes_after_dedup(tmp_path):

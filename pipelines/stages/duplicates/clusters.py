@@ -44,6 +44,8 @@ class Inside(beam.PTransform):  # type: ignore[misc]
             | "Firsts by part" >> beam.GroupByKey()
             | "Samples" >> beam.FlatMap(containment.samples, self.folder)
             | "By shingle" >> beam.GroupByKey()
+            | "Documents of a shingle" >> beam.FlatMap(containment.together, self.folder)
+            | "By first document" >> beam.GroupByKey()
             | "Shared shingles" >> beam.FlatMap(containment.pairs, self.folder)
             | "By pair" >> beam.GroupByKey()
             | "Enough shared" >> beam.FlatMap(containment.linked, self.limit)

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.dedup import containment
+from curate.dedup import containment, minhash
 from curate.dedup.candidates import split_by_hash, unpack
 from curate.dedup.clusters import PLAIN, make_node, node_part
 from curate.dedup.config import Dedup
 from curate.dedup.greedy import ShingleSets, decided, winners
+from curate.pipelines.stages import estimate
 
 POOL = [hashed for hashed in range(2000) if len(containment.sampled(np.array([hashed], np.uint32)))][:40]
 DOCUMENTS = st.lists(st.sets(st.sampled_from([*POOL, *range(2000, 2010)]), min_size=1, max_size=30), max_size=9)
@@ -24,8 +25,8 @@ def nodes_of(documents: list[set[int]], parts: int) -> dict[bytes, set[int]]:
     return {make_node(0, ids[at], at % parts, at // parts): shingles for at, shingles in enumerate(documents)}
 
 
-def linked(documents: dict[bytes, set[int]], limit: float, seed: int) -> set[tuple[bytes, bytes]]:
-    """The pairs that are found through blobs of parts, in any order."""
+def pieces(documents: dict[bytes, set[int]], seed: int) -> tuple[int, list[tuple[bytes, bytes]]]:
+    """The bytes that are shuffled before pairs, and pairs with what they share, through blobs of parts in any order."""
     by_part: dict[bytes, list[bytes]] = {}
     for node, shingles in documents.items():
         records = containment.records_of(node, np.array(sorted(shingles), np.uint32))
@@ -34,11 +35,20 @@ def linked(documents: dict[bytes, set[int]], limit: float, seed: int) -> set[tup
     for records in by_part.values():
         for partition, blob in split_by_hash(unpack(records, containment.KEY + PLAIN + containment.NUMBER), 0, 3):
             blobs.setdefault(partition, []).append(blob)
-    by_pair: dict[bytes, list[bytes]] = {}
+    by_first: dict[bytes, list[bytes]] = {}
     for group in blobs.values():
         random.Random(seed).shuffle(group)
-        for pair, number in containment.shared((b"", group), PLAIN):
-            by_pair.setdefault(pair, []).append(number)
+        for first, blob in containment.of_first((b"", group), PLAIN):
+            by_first.setdefault(first, []).append(blob)
+    shuffled = sum(len(blob) for group in (*blobs.values(), *by_first.values()) for blob in group)
+    return shuffled, [pair for group in by_first.items() for pair in containment.shared(group, PLAIN)]
+
+
+def linked(documents: dict[bytes, set[int]], limit: float, seed: int) -> set[tuple[bytes, bytes]]:
+    """The pairs that are linked."""
+    by_pair: dict[bytes, list[bytes]] = {}
+    for pair, number in pieces(documents, seed)[1]:
+        by_pair.setdefault(pair, []).append(number)
     return {pair for group in by_pair.items() for pair in containment.linked(group, limit)}
 
 
@@ -58,9 +68,32 @@ def test_the_pairs_are_those_of_the_samples_in_any_parts_and_order(documents, li
     assert linked(by_node, limit, seed) == expected
 
 
-def test_a_shingle_of_many_documents_makes_no_pairs():
-    for count, pairs in ((containment.MOST, math.comb(containment.MOST, 2)), (containment.MOST + 1, 0)):
-        assert len(linked(nodes_of([{POOL[0]}] * count, 3), 0.9, 0)) == pairs
+def test_the_first_documents_of_a_shingle_are_paired_with_all_and_those_of_a_phrase_with_none():
+    first = containment.FIRST
+    for count in (2, first, first + 1, first + 9, containment.MOST, containment.MOST + 1):
+        by_node = nodes_of([{POOL[0]}] * count, 3)
+        in_order = sorted(by_node) if count <= containment.MOST else []
+        expected = {(one, other) for at, one in enumerate(in_order[:first]) for other in in_order[at + 1 :]}
+        assert linked(by_node, 0.9, 0) == expected
+
+
+@pytest.mark.parametrize("words", [60, 500])
+@pytest.mark.parametrize("letters", ["english", "chinese"])
+def test_documents_of_a_template_shuffle_no_more_than_the_estimate_allows(letters, words):
+    """Four templates of 100 documents, of which a fifth of the words is their own."""
+    draw = random.Random(0)
+    vocabulary = [chr(0x4E00 + at) if letters == "chinese" else f"word{at}" for at in range(3000)]
+    documents, text = [], 0
+    for _ in range(4):
+        template = draw.choices(vocabulary, k=words * 4 // 5)
+        for _ in range(containment.MOST):
+            own = " ".join(template + draw.choices(vocabulary, k=words // 5))
+            text += len(own.encode())
+            documents.append({*minhash.shingles(own, 5).tolist()})
+    before, pairs = pieces(nodes_of(documents, 3), 0)
+    paired = sum(len(pair) + len(number) for pair, number in pairs)
+    print(f"{letters}: {before / text:.2f} before pairs, {paired / text:.2f} of pairs, bytes a byte of text")
+    assert before + paired <= len(documents) * estimate.sampled(text / len(documents), PLAIN)
 
 
 def test_a_sixteenth_of_all_shingles_is_sampled_each_with_a_hash_of_its_own():

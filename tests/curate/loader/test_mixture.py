@@ -182,6 +182,12 @@ def test_documents_count_as_often_as_fineweb2_repeats_them(tmp_path):
     assert repeated_tokens([path, path], {"1": 0.1, "3": 2}) == 2 * (2 + 8 * 20)
 
 
+@pytest.mark.parametrize("size", ["01", "٢", "²", "0", "-1", "1.0", "+1", "1_0", " 1", "1\n", "", "9" * 30])
+def test_a_cluster_size_is_written_in_one_way(size):
+    with pytest.raises(ValueError, match=r"^repetitions are by cluster size, a whole number such as 100"):
+        Mixture(repetitions={"1": 1.0, size: 2.0})
+
+
 @pytest.mark.parametrize("lacking", ["column", "value", "file"])
 def test_shards_without_cluster_sizes_are_refused_where_documents_are_to_be_repeated(lacking, tmp_path):
     path = tmp_path / "a.meta.parquet"

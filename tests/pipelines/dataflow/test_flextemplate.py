@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 
 import jsonschema
 import pytest
 
 from curate import recipe as recipes
-from curate import settings
 from curate.errors import SettingsError
 from curate.pipelines.dataflow import flextemplate, launcher
 
@@ -53,12 +54,18 @@ def test_the_templates_metadata_has_the_documented_form_and_a_parameter_for_ever
             re.compile(regex)
 
     def plain(table, above=()):
-        for key, value in table.items():
-            yield from plain(value, (*above, key)) if isinstance(value, dict) else ["_".join((*above, key))]
+        for key in (field.name for field in fields(table) if above or field.name not in flextemplate.LEFT_OUT):
+            value = getattr(table, key)
+            if is_dataclass(value):
+                yield from plain(value, (*above, key))
+            elif value is not None and not (isinstance(value, Mapping) and any(map(is_dataclass, value.values()))):
+                yield "_".join((*above, key))
 
-    table = settings.to_table(recipes.load("quickstart"))
-    wanted = set(plain({key: value for key, value in table.items() if key not in flextemplate.LEFT_OUT}))
-    assert wanted <= set(names)
+    sets = 'decontaminate.sets.a={files = ["a.jsonl"], fields = ["text"]}'
+    recipe = recipes.load("quickstart", (sets,))
+    expected = set(plain(recipe))
+    assert expected >= {"mixture_repetitions", "dedup_max_removed", "dedup_similarity"}
+    assert expected <= set(names)
 
 
 def test_the_help_of_a_parameter_is_the_comment_of_its_setting():
@@ -78,6 +85,8 @@ def test_template_parameters_become_the_recipe_that_set_would_make():
         "extract_statuses": "200,203",
         "score_label": 'a"b',
         "score_model": "gs://b/model.bin",
+        "mixture_repetitions": "1=1, 5 = 2.5",
+        "dedup_max_removed": "",
         "seed": "7",
     }
     assignments = (
@@ -89,9 +98,16 @@ def test_template_parameters_become_the_recipe_that_set_would_make():
         "extract.statuses=[200, 203]",
         'score.label="a\\"b"',
         'score.model="gs://b/model.bin"',
+        'mixture.repetitions={"1" = 1, "5" = 2.5}',
         "seed=7",
     )
     assert recipes.load("webtext", flextemplate.assignments(values)) == recipes.load("webtext", assignments)
+
+
+@pytest.mark.parametrize("value", ["1", "1=", "=2", "1=1,2"])
+def test_a_value_of_a_table_without_a_name_or_a_number_is_refused(value):
+    with pytest.raises(SettingsError, match=r"^mixture_repetitions: .*expected NAME=VALUE"):
+        flextemplate.assignments({"mixture_repetitions": value})
 
 
 def test_a_templates_regexes_take_the_defaults_and_refuse_nonsense():
