@@ -1,4 +1,4 @@
-"""What dedup removed, in a record beside its parts: the hosts that lost most, and a verified sample of near removals.
+"""A record of what dedup removed, beside its parts: the hosts that lost most, and a verified sample of near removals.
 
 The sample is drawn by a hash of the ids, so it is the same on every engine. Each removal of it is judged anew, from the
 texts: the share of their runs of words that the removed and the kept document have both. No text is shuffled: a word

@@ -1,4 +1,4 @@
-"""What a file of an index answers to the questions of new documents, and how a cluster of both is decided.
+"""Files of an index answer the questions of new documents, and clusters of old and new documents are decided.
 
 Marks of a run against an index begin with MARK and their kind, then row(4): a document lost to one of the index, or it
 was compared in a cluster.
@@ -122,7 +122,7 @@ def beaten(node: Node, kind: bytes, similarity: float, winner: bytes, row: Row) 
 
 
 def members(group: Grouped, folder: str) -> Iterator[Pair]:
-    """Yields (block, member) for what a part or a file of the index is asked for, as `decisions.members` does."""
+    """Yields (block, member) for the requests to a part or to a file of the index, as `decisions.members` does."""
     file = group[0]
     if len(file) == 4:
         yield from decisions.members(group, folder)

@@ -1,6 +1,6 @@
 """An index on disk: a folder of generations, each a folder of files that a record names once they are all there.
 
-A generation is what one run added. Its record, `generation.json`, is written last and holds the digests of its files
+Each run adds one generation. Its record, `generation.json`, is written last and holds the digests of its files
 and of the record before it; a folder without a record is that of an addition that was not finished, and counts for
 nothing. No file of a generation changes after that.
 """
@@ -52,7 +52,7 @@ def probe(rules: Dedup) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """What one run added to an index."""
+    """The addition of one run to an index."""
 
     number: int  # from 1 on
     folder: Path

@@ -1,4 +1,4 @@
-"""Which cluster a document of an index belongs to by now, as later generations join clusters of earlier ones.
+"""Clusters of an index as they are by now: later generations join clusters of earlier ones.
 
 A cluster is named after its first document, which is kept. A file `clusters` holds, under the name of a cluster, all
 its kept documents as of that generation; under the name of a cluster that was joined to another one, only the first

@@ -2,7 +2,7 @@
 
 The functions are steps between dedup's shuffles, in place of those of `urls` and `candidates`. What they yield goes
 different ways, which its key tells: marks to a part (4 bytes), links to the part of their new end (5), questions to a
-file of the index (7), entries of files that were written. A question is ask(1) row(4) and the node that asks.
+file of the index (7), entries of files that were written. A question is kind(1) row(4) and a new node.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from curate.dedup.clusters import node_part, node_row, star
 from curate.dedup.index import places, tables
 from curate.dedup.index.job import Job, job_of, written
 
-ADDRESS, TEXT, LINK = b"u", b"t", b"l"  # what is asked: of a capture, of a copy, of a candidate pair
+ADDRESS, TEXT, LINK = b"u", b"t", b"l"  # kinds of questions: of a capture, of a copy, of a candidate pair
 LINKS = b"\1"  # begins the key of a part that adds signatures to links
 PART, FILE = 4, places.GENERATION + 4  # bytes of the keys of marks and of questions
 Chosen = npt.NDArray[np.bool_]

@@ -1,4 +1,4 @@
-"""What an index holds, its files against their digests, and two indexes made one."""
+"""An index summed up, its files compared with their digests, and two indexes made one."""
 
 import shutil
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ KINDS = ("documents", "bands", "texts", "urls", "clusters")  # of files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """What two indexes that were made one have in common."""
+    """Two indexes made one, and how much they have in common."""
 
     index: Index
     texts: int  # texts that both hold, by their hashes

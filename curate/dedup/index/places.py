@@ -1,4 +1,4 @@
-"""Where a document lies in an index, in bytes, and the node by which it meets new documents.
+"""Places of documents in an index, in bytes, and the nodes by which they meet new documents.
 
 A place is generation(3) part(4) row(4); a name is the document's id(16) and its place; a member is generation(3), the
 order of its source and rank, and the tail of its node. All are big-endian. A generation counts from 1 on.

@@ -1,1 +1,1 @@
-"""What the stage dedup is wired of, with an index and without."""
+"""The wiring of the stage dedup, with an index and without."""

@@ -1,7 +1,7 @@
 """Documents to decisions against an index: as dedup does it, but each comparison begins with a look into the index.
 
-A file of the index is asked like a part of the run, by a shuffle; only the row groups that may hold what is asked are
-read, and no old text. Documents of the index that share a cluster with new ones are compared with these, and stay.
+A file of the index gets its questions like a part of the run, by a shuffle; only the row groups that may hold the keys
+are read, and no old text. Documents of the index that share a cluster with new ones are compared with these, and stay.
 """
 
 from collections.abc import Iterator

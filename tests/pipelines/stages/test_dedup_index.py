@@ -4,7 +4,7 @@ import hashlib
 import json
 import random
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,6 +19,7 @@ from curate.inspection import history, verify
 from curate.pipelines import verbs
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions
+from curate.pipelines.engines.warnings import of_record
 from curate.stage.record import read_stage
 
 pytestmark = pytest.mark.processes
@@ -166,7 +167,15 @@ def test_an_addition_that_was_stopped_leaves_the_index_as_before_and_is_ended_by
 def test_an_index_of_other_settings_is_refused_with_the_setting(rules, words, runs, tmp_path):
     with pytest.raises(SettingsError, match=words):
         dedup(tmp_path, [CRAWLS["a"][:9]], runs.setting, *rules)
+    assert not (tmp_path / "out").exists()
     assert digests(runs.folder / "index") == runs.states["c"]
+
+
+def test_a_file_is_refused_as_an_index_before_any_work(tmp_path):
+    (tmp_path / "index").write_text("words")
+    with pytest.raises(SettingsError, match="is a file; name a folder for the index"):
+        dedup(tmp_path, [CRAWLS["a"][:9]], f'dedup.index="{tmp_path / "index"}"')
+    assert not (tmp_path / "out").exists()
 
 
 def test_inputs_that_the_index_holds_are_refused_in_another_run(runs, tmp_path):
@@ -178,7 +187,13 @@ def test_documents_that_are_all_in_the_index_add_an_empty_generation(runs, tmp_p
     index = shutil.copytree(runs.folder / "index", tmp_path / "index")
     rows = dedup(tmp_path, [CRAWLS["a"][:9], CRAWLS["b"]], f'dedup.index="{index}"', "dedup.rounds=4")
     assert not [row for row in rows if row["kept"]]
-    assert read_stage(tmp_path / "out").counts.notes["in the index already"] > 9
+    record = read_stage(tmp_path / "out")
+    repeated = record.counts.notes["in the index already"]
+    assert repeated > 9
+    messages = [warned.message for warned in of_record(record, tmp_path / "out", {})]
+    assert f"dedup: {repeated} of its {len(rows)} documents are in the index already, and go" in messages
+    few = replace(record, counts=replace(record.counts, notes={"in the index already": len(rows) // 2}))
+    assert not [warned for warned in of_record(few, tmp_path / "out", {}) if "in the index" in warned.message]
     last = read_index(index).generations[-1]
     assert (last.number, last.files, last.counts["kept"]) == (4, {}, 0)
 
