@@ -15,8 +15,8 @@ DEPTH = 12  # of objects in one another; what lies deeper is left out
 # What leads from an object to those that the page is about; mentions and parts of lists stand on other pages.
 INWARD = frozenset(("@graph", "mainentity", "mainentityofpage", "haspart", "subjectof"))
 
-TOKEN = re.compile(  # a string; one between single quotes, which JSON has not; a comment; a comma before a bracket
-    r'"(?:[^"\\]|\\.)*"|(?<=[\s:,\[{])\'((?:[^\'\\\n]|\\.)*)\'|//[^\n]*|/\*.*?\*/|,(?=[\s,]*[\]}])', re.S
+TOKEN = re.compile(  # a string; one between single quotes, which JSON has not; a comment; commas; each may lack its end
+    r'"(?:[^"\\]++|\\.)*+"?+|(?<=[\s:,\[{])\'((?:[^\'\\\n]|\\.)*)\'|//[^\n]*+|/\*.*?(?:\*/|\Z)|,[\s,]*+', re.S
 )
 BAD_ESCAPE = re.compile(r'\\(?!["\\/bfnrtu])|\\u(?![0-9a-fA-F]{4})')
 WRAPPING = re.compile(r"<!--|-->|<!\[CDATA\[|\]\]>")
@@ -36,11 +36,14 @@ def entities(markup: str, signs: tuple[str, ...]) -> Iterator[dict[str, Any]]:
 def scripts(markup: str) -> Iterator[str]:
     """Yields the text of each script of JSON-LD."""
     at = markup.find(TYPE)
+    end = start = 0
     while at >= 0:
         tag = markup.rfind("<", max(0, at - START_TAG), at)
-        start = markup.find(">", at) + 1
-        end = start
-        if start and markup[tag : tag + 7].lower() == "<script" and markup.find(">", tag, at) < 0:
+        if start <= at:
+            start = end = markup.find(">", at) + 1
+        if not start:
+            return
+        if markup[tag : tag + 7].lower() == "<script" and markup.find(">", tag, at) < 0:
             end = markup.find("</", start)
             while end >= 0 and markup[end : end + 8].lower() != "</script":
                 end = markup.find("</", end + 2)
@@ -84,6 +87,8 @@ def _token(match: re.Match[str]) -> str:
     token = match[0]
     if token[0] == '"':
         return BAD_ESCAPE.sub("", token) if "\\" in token else token
+    if token[0] == ",":
+        return "" if match.string[match.end() : match.end() + 1] in ("]", "}") else token
     return json.dumps(match[1].replace("\\'", "'")) if token[0] == "'" else ""
 
 

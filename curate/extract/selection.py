@@ -13,7 +13,8 @@ from curate.markup.blocks import Block
 SHORT_PIECE = 24  # characters; a shorter piece may stand in many places, so it is looked for nearby only
 NEARBY = 4_000  # characters
 CHUNK = 40  # characters of a long piece that is not found whole, as the extractor left something out of it
-MATHEMATICS = re.compile(r"\$\$.+?\$\$|\$(?![\s\d])[^$]*(?<!\s)\$(?!\d)|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
+MATHEMATICS = re.compile(r"\$\$.+?\$\$|\$(?![\s\d])[^$]*(?<!\s)\$(?!\d)|\\[(\[]", re.DOTALL)  # or where one begins
+CLOSERS = {"\\(": "\\)", "\\[": "\\]"}
 ODD = re.compile(r"[$\\\t\n]")  # without these, the only white space of a block is the blank
 COVERED = 0.5  # of a block's characters
 
@@ -25,8 +26,27 @@ def bare(text: str) -> str:
     ('Letbe5', 'Letbe', 'from$5to$6')
     """
     if "$" in text or "\\" in text:
-        text = MATHEMATICS.sub("", text)
+        text = without_formulas(text)
     return "".join(text.split())
+
+
+def without_formulas(text: str) -> str:
+    """Returns a text without what stands between the signs of formulas; a sign that opens none stays."""
+    closers = {opening: closing for opening, closing in CLOSERS.items() if opening in text}
+    parts: list[str] = []
+    at = start = 0
+    while match := MATHEMATICS.search(text, start):
+        start = match.end()
+        if match[0] in CLOSERS:
+            closing = closers.get(match[0], "")
+            end = text.find(closing, start) if closing else -1
+            if end < 0:
+                closers.pop(match[0], None)  # none follows further on either
+                continue
+            start = end + len(closing)
+        parts.append(text[at : match.start()])
+        at = start
+    return "".join(parts) + text[at:]
 
 
 class Page:

@@ -21,7 +21,12 @@ SIGNS = (  # names of what holds text, without what is written in either case; a
 MICRODATA_SIGN = "schema.org/Recipe"  # the type of an element
 LINES = 2000  # at most, of one statement
 
-UNREAD = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.I | re.S)
+UNREAD = re.compile(r"<(script|style)\b|<!--", re.I)  # where begins what is no text
+ENDS = {
+    "script": re.compile(r"</script\s*+>", re.I),
+    "style": re.compile(r"</style\s*+>", re.I),
+    "": re.compile("-->"),
+}
 BREAKS = re.compile(r"</?(?:p|div|br|hr|li|[uod]l|d[td]|h[1-6]|tr|table|blockquote|section|article|pre)\b[^<>]*>", re.I)
 TAGS = re.compile(r"</?[a-z][^<>]*>", re.I)
 ESCAPED_MARKUP = re.compile(r"^\s*<[a-z]|</[a-z]|<br\b", re.I)  # once entities are read: the markup was escaped
@@ -165,8 +170,25 @@ def plain_lines(value: str) -> list[str]:
 def _without_markup(value: str) -> str:
     if "<" not in value:
         return value
-    value = BREAKS.sub("\n", UNREAD.sub("", value).replace("\n", " "))
+    value = BREAKS.sub("\n", _without_unread(value).replace("\n", " "))
     return TAGS.sub("", value)
+
+
+def _without_unread(value: str) -> str:
+    """Returns markup without scripts, styles and comments; one that has no end stays."""
+    ends = dict(ENDS)
+    parts: list[str] = []
+    at = start = 0
+    while match := UNREAD.search(value, start):
+        start = match.end()
+        name = (match[1] or "").lower()
+        end = ends[name].search(value, start) if name in ends else None
+        if end is None:
+            ends.pop(name, None)  # none follows further on either
+            continue
+        parts.append(value[at : match.start()])
+        at = start = end.end()
+    return "".join(parts) + value[at:]
 
 
 def _steps(kind: str, value: Any) -> Iterator[Statement]:

@@ -7,7 +7,7 @@ close together: instructions name ingredients too, but not so.
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from curate.extract.selection import bare
@@ -198,17 +198,22 @@ def lines_of(statement: Statement) -> list[Line]:
 def additions(statements: Sequence[Statement], text: Blocks) -> list[Addition]:
     """Returns the statements that a text lacks, in its order."""
     added: list[Addition] = []
+    new = Words("")  # the lines of what is added
+    runs: dict[str, list[tuple[int, Run]]] = {}
     for number, statement in enumerate(statements):
-        new = "\n".join(line for addition in added for line in addition.statement.lines)
-        if holds(text, statement, statements) or (new and holds(Words(new), statement)):
+        if holds(text, statement, statements) or (new.text and holds(new, statement)):
             continue
         if statement.kind == ARTICLE:
             addition = _body(statement, text)
         elif (heading := text.heading(statement.heading)) is not None:
             addition = Addition(heading + 1, statement, None)
         else:
-            addition = Addition(_place(statements, number, text), statement, statement.heading)
-        added += [addition] if addition else []
+            runs = runs or _runs(statements, text)
+            place = _place(runs.get(_subject(statement), []), number, text)
+            addition = Addition(place, statement, statement.heading)
+        if addition:
+            added.append(addition)
+            new.add("\n".join(statement.lines))
     return sorted(added, key=attrgetter("place"))
 
 
@@ -226,13 +231,23 @@ def _body(statement: Statement, text: Blocks) -> Addition | None:
     return Addition(first if len(body.words) < len(text.words) else len(text.blocks), statement, None)
 
 
-def _place(statements: Sequence[Statement], number: int, text: Blocks) -> int:
+def _subject(statement: Statement) -> str:
+    """Returns the type of what a statement is about."""
+    return statement.kind.partition(".")[0]
+
+
+def _runs(statements: Sequence[Statement], text: Blocks) -> dict[str, list[tuple[int, Run]]]:
+    """Returns the statements that a text holds, by their subjects: the number of each and where it stands."""
+    runs: dict[str, list[tuple[int, Run]]] = {_subject(statement): [] for statement in statements}
+    for number, statement in enumerate(statements):
+        if run := run_of(statement, text):
+            runs[_subject(statement)].append((number, run))
+    return runs
+
+
+def _place(runs: list[tuple[int, Run]], number: int, text: Blocks) -> int:
     """Returns the block before which a statement goes: before its successor, behind its predecessor, or last."""
-    subject = statements[number].kind.partition(".")[0]
-    for other in statements[number + 1 :]:
-        if other.kind.startswith(subject) and (run := run_of(other, text)):
-            return text.above(text.block(run.start))
-    for other in reversed(statements[:number]):
-        if other.kind.startswith(subject) and (run := run_of(other, text)):
-            return text.behind(text.block(run.end))
-    return len(text.blocks)
+    after = bisect_right(runs, number, key=itemgetter(0))
+    if after < len(runs):
+        return text.above(text.block(runs[after][1].start))
+    return text.behind(text.block(runs[-1][1].end)) if runs else len(text.blocks)

@@ -25,7 +25,8 @@ SIGNS = 0.03  # prose has under .01, code over .05
 READ = 5_000  # characters by which prose is told
 MOST = 5_000  # elements in a highlighter's element that are looked at
 WORD = re.compile(
-    r"[^\W\d_]{2,}(?:['’-][^\W\d_]+)*[.,;:!?)\]\"”’]*(?=\s|$)|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{2}"
+    r"(?<![^\W\d_])[^\W\d_]{2,}+(?:['’-][^\W\d_]++)*+[.,;:!?)\]\"”’]*(?=\s|$)"
+    r"|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{2}"
 )
 SIGN = re.compile(r"[{}<>=\\|&$%^~@#*/]|\(\)|::|;$", re.MULTILINE)
 CODE_CLASS = re.compile(
@@ -64,8 +65,8 @@ LEFT_OUT = re.compile(  # classes of what stands beside the code or hovers over 
 )
 POPUP = re.compile(r"(?:^|\s)(?:twoslash-popup|hover-info|tooltip|popover)")
 LABEL = re.compile(
-    r"(?i)(?:copy(?: code| to clipboard)?|copied!?|run(?: code)?|edit|wrap(?: lines)?|expand|collapse|view raw|raw|code"
-    r"|copier|copiar|kopieren|копировать|复制(?:代码)?|複製|コピー|복사|[?\s])*"
+    r"(?i)(?:copy(?: code| to clipboard)?+|copied!?+|run(?: code)?+|edit|wrap(?: lines)?+|expand|collapse|view raw|raw"
+    r"|code|copier|copiar|kopieren|копировать|复制(?:代码)?+|複製|コピー|복사|[?\s])*+"
 )
 SKIPPED = frozenset(
     ("button", "style", "script", "svg", "template", "noscript", "textarea", "input", "select", "audio")
@@ -77,7 +78,6 @@ STRUCTURE = frozenset(
     ("table", "thead", "tbody", "tfoot", "tr", "colgroup", "ul", "ol", "dl")
 )  # hold no text themselves
 FIRST_LINE_END = re.compile(r"\A[ \t]*\n")
-AROUND = re.compile(r"\A(?:[ \t]*\n)+|\s+\Z")
 UNSEEN_LINE = re.compile(r"^[\u00a0\u200b]+$", re.MULTILINE)  # what editors put into an empty line
 
 
@@ -134,7 +134,9 @@ def _tidied(text: str) -> str:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
         text = UNSEEN_LINE.sub("", text).replace("\u00a0", " ")
-    return AROUND.sub("", text)
+    text = text.rstrip()
+    blank = len(text) - len(text.lstrip(" \t\n"))
+    return text[text.rfind("\n", 0, blank) + 1 :]
 
 
 def _is_prose(pre: Any, text: str) -> bool:

@@ -40,17 +40,17 @@ IMAGE_CLASS = re.compile(
     r"|numberedequation|formula(?:inl|dsp)|ql-img-\S+|equation|eq)(?=\s|$)"
 )
 ADDRESS = re.compile(
-    r"codecogs\.com/[\w.]*\?|/(?:mathtex|mimetex)\.cgi\?|latex\.php\?(?:.*&)?latex=|cht=tx.*?&chl=|equation\?tex="
-    r"|render/math\?(?:.*&)?math=|/svg\?tex=|s2cms\.(?:ru|com)/(?:svg|png)/|upmath\.me/(?:svg|png)/|math\.vercel\.app/\?from="
+    r"codecogs\.com/[\w.]*\?|/(?:mathtex|mimetex)\.cgi\?|latex\.php\?(?:[^?]*&)?latex=|cht=tx(?:(?!cht=tx).)*?&chl=|equation\?tex="
+    r"|render/math\?(?:[^?]*&)?math=|/svg\?tex=|s2cms\.(?:ru|com)/(?:svg|png)/|upmath\.me/(?:svg|png)/|math\.vercel\.app/\?from="
 )
-PATH_LATEX = re.compile(r"/([^/?]*\\[a-zA-Z]{2,}[^/?]*[{}][^/?]*)(?:\?|$)")  # in an address, after unquoting
+LAST_PART = re.compile(r"/([^/?]*+)(?=\?|$)")  # of an address
 COMMAND = re.compile(r"\\[a-zA-Z]{2,}")
-LATEX = re.compile(
-    r"\\[a-zA-Z]+.*[{}_^]|[_^]\{|\\(?:begin|left|alpha|beta|frac|sum|int|sqrt|pi|theta|lambda)\b", re.DOTALL
-)
+NAME = re.compile(r"\\[a-zA-Z]")  # the start of a command
+SCRIPTS = "{}_^"  # behind a command
+LATEX = re.compile(r"[_^]\{|\\(?:begin|left|alpha|beta|frac|sum|int|sqrt|pi|theta|lambda)\b")
 PRICE = re.compile(r"\d[\d.,]*(?:\s|$)")
 WORD = re.compile(r"[A-Za-z]{3,}")
-IN_WORDS = re.compile(r"(?i)[a-z]{3,}\s+[a-z]{3,}|^(?:equation|formula|math|image|graphic)\b")
+IN_WORDS = re.compile(r"(?i)[a-z]{3}\s++[a-z]{3}|^(?:equation|formula|math|image|graphic)\b")
 DELIMITERS = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"))
 CDATA = re.compile(r"^\s*(?:%\s*)?<!\[CDATA\[|(?:%\s*)?\]\]>\s*$")
 COMMENT = re.compile(r"(?<!\\)%[^\n]*")
@@ -165,7 +165,7 @@ def _of_mathml(math: Any) -> Formula:
         if "tex" in (annotation.get("encoding") or "").lower() and (text := "".join(annotation.itertext()).strip()):
             return _made(text, math)
     alternative = math.get("data-latex") or math.get("alttext") or ""
-    is_latex = LATEX.search(alternative) or "ltx_" in (math.get("class") or "") or not WORD.search(alternative)
+    is_latex = _looks_like_latex(alternative) or "ltx_" in (math.get("class") or "") or not WORD.search(alternative)
     if alternative.strip() and is_latex:
         return _made(alternative, math)
     return _made(latex_of(math), math)
@@ -218,9 +218,20 @@ def _is_latex(alt: str, *, of_class: bool) -> bool:
     bare = _undelimited(alt)
     if bare != alt:
         return not PRICE.match(bare)
-    if LATEX.search(alt):
+    if _looks_like_latex(alt):
         return of_class or COMMAND.search(alt) is not None
     return of_class and not IN_WORDS.search(alt)
+
+
+def _looks_like_latex(text: str) -> bool:
+    """Returns True for a text with a command and braces, or with another sign of LaTeX."""
+    return _has_behind(NAME, text, SCRIPTS) or LATEX.search(text) is not None
+
+
+def _has_behind(pattern: re.Pattern[str], text: str, marks: str) -> bool:
+    """Returns True if one of some characters stands behind the first match of a pattern."""
+    match = pattern.search(text)
+    return match is not None and any(text.find(mark, match.end()) >= 0 for mark in marks)
 
 
 def _in_address(source: str) -> str:
@@ -234,8 +245,8 @@ def _in_address(source: str) -> str:
             unquote_plus(rest).replace("&space;", " "),
         ).strip()
     if "%5C" in source or "%5c" in source:
-        match = PATH_LATEX.search(unquote(source.partition("?")[0]))
-        return match[1] if match else ""
+        parts = (match[1] for match in LAST_PART.finditer(unquote(source.partition("?")[0])))
+        return next((part for part in parts if _has_behind(COMMAND, part, "{}")), "")
     return ""
 
 
@@ -251,7 +262,7 @@ def _attribute(element: Any) -> str:
             and text not in ("true", "false")
         ):
             return text
-        if LATEX.search(text) or COMMAND.search(text) or _undelimited(text) != text:
+        if _looks_like_latex(text) or COMMAND.search(text) or _undelimited(text) != text:
             return text
     return ""
 

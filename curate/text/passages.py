@@ -48,6 +48,23 @@ class Words:
         self._places: dict[bytes, list[int]] = {}
         self._trigrams: dict[tuple[bytes, ...], list[int]] = {}
 
+    def add(self, text: str) -> None:
+        """Adds lines to the text, in time of their length."""
+        added, before = compared(text), len(self.words)
+        self.text = f"{self.text}\n{text}" if self.text else text
+        self.bare += "".join(text.split())
+        self._words += added
+        self._joined_words = b""
+        if self._ends:
+            self._ends += list(accumulate(map(len, added), initial=self._ends[-1]))[1:]
+        if self._places:
+            for place, word in enumerate(added, before):
+                self._places.setdefault(word, []).append(place)
+        if self._trigrams:
+            first = max(0, before - 2)
+            for place, trigram in enumerate(trigrams_of(self._words[first:]), first):
+                self._trigrams.setdefault(trigram, []).append(place)
+
     @property
     def words(self) -> list[bytes]:
         """The words of the text by which it is compared."""
