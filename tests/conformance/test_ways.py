@@ -9,6 +9,7 @@ def test_every_way_writes_the_same_bytes(way, curate, corpus, reference, row, tm
     if absent := way.absent():
         row(way.name, "skipped", absent)
         skip_or_fail(way.name, absent)
+    assert reference.keys() >= {"dedup/removals.json", "decontaminate/contamination.json"}
     out = tmp_path / "out"
     with way.started(tmp_path) as words:
         done = curate("run", corpus, "-o", out, *words)
