@@ -12,13 +12,11 @@ from collections import Counter
 from itertools import compress, groupby, islice, pairwise
 from typing import Any
 
-from curate.extract.trimming import trimmed
+from curate.extract.trimming import PROSE, PROSE_END, SENTENCE, TAXONOMY, is_about_topic, is_prose, trimmed
 from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, ROW, Block
 from curate.markup.notes import add_notes
 
 LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of stories or of tags
-PROSE = 80  # characters of a paragraph that is prose wherever it stands; captions, bylines and notices are shorter
-SENTENCE = 40  # characters of a paragraph that is prose if it ends as a sentence does
 MENU = 4  # short links in a row, or more, are a menu and no part of a text
 BESIDE = 20  # characters of a paragraph between siblings of which some are selected
 WRAPPED = 4  # elements around code or a formula, of which one holds selected blocks
@@ -49,7 +47,6 @@ PICTURES = "captions? credits? figure image img media photos? picture video"  # 
 FURNITURE = re.compile(rf"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:{'|'.join(f'{NAMES} {PICTURES}'.split())})(?![a-z])")
 HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 COLONS = (":", "：")
-SENTENCE_END = re.compile(r"[.!?…。！？।؟:;][\"'”’»)\]]*$")
 STOCK = re.compile(
     r"(?i)(?:continue reading|read (?:more|the full \w+|full \w+|next|also)|more|advertisement|ad"
     r"|sponsored(?: content)?|share(?: this)?(?: \w+)?|share on \w+|tweet|print|email|subscribe(?: now)?|sign up|log in"
@@ -80,8 +77,23 @@ def completed(blocks: list[Block], selected: list[bool]) -> list[bool]:
     page.add_lead(chosen, places[0])
     page.add_rest(chosen, places[-1])
     add_notes(blocks, chosen)
-    kept = [is_kept and not is_stock(block) for block, is_kept in zip(blocks, chosen, strict=True)]
-    return trimmed(blocks, selected, kept)
+    return trimmed(blocks, selected, without_stock(blocks, chosen))
+
+
+def without_stock(blocks: list[Block], chosen: list[bool]) -> list[bool]:
+    """Returns the choice without stock phrases; a heading stays above prose, code or formulas."""
+    kept = list(chosen)
+    for place in range(len(blocks) - 1, -1, -1):
+        if kept[place] and is_stock(blocks[place]):
+            below = blocks[place + 1] if place + 1 < len(blocks) and kept[place + 1] else None
+            is_above_text = below is not None and (below.kind in SPECIAL or is_text_of_page(below))
+            kept[place] = blocks[place].kind is HEADING and is_above_text
+    return kept
+
+
+def is_text_of_page(block: Block) -> bool:
+    """Returns True if a block is prose and no link."""
+    return is_prose(block) and block.links <= LINKED * len(block.text)
 
 
 def with_rows(blocks: list[Block], chosen: list[bool]) -> None:
@@ -112,7 +124,7 @@ def whole_page(blocks: list[Block]) -> "Surroundings":
     page = Surroundings(blocks, [False] * len(blocks))
     prose: Counter[Any] = Counter()
     for block in blocks:
-        if is_prose(block) and block.links <= LINKED * len(block.text):
+        if is_text_of_page(block):
             for outer in block.element.iterancestors():
                 prose[outer] += len(block.text)
     whole = max(prose.values(), default=0)
@@ -175,7 +187,7 @@ def menus_of(blocks: list[Block]) -> set[Any]:
     prose: dict[Any, int] = {}
     whole = 0
     for block in blocks:
-        length = len(block.text) if is_prose(block) and block.links <= LINKED * len(block.text) else 0
+        length = len(block.text) if is_text_of_page(block) else 0
         whole += length
         for menu in (block.element, *block.element.iterancestors()):
             if menu.tag in MENU_TAGS:
@@ -249,12 +261,14 @@ class Surroundings:
         if block.kind in SPECIAL:
             wrapper = outermost(block.element)
             return not self.is_furniture(wrapper.getparent()) and not hides(block.element) and not hides(wrapper)
-        if block.links > LINKED * len(block.text) or is_stock(block) or self.is_furniture(block.element):
+        if block.links > LINKED * len(block.text) or self.is_furniture(block.element):
+            return False
+        if block.kind is not HEADING and is_stock(block):
             return False
         if block.kind in (ROW, HEADING, ITEM):
             return True
         if self.is_beside(block):
-            return len(block.text) >= BESIDE or SENTENCE_END.search(block.text) is not None
+            return len(block.text) >= BESIDE or PROSE_END.search(block.text) is not None
         return is_prose(block)
 
     def is_list_of_links(self, place: int, chosen: list[bool]) -> bool:
@@ -337,14 +351,6 @@ def shape(element: Any) -> Shape:
     return element.tag, element.get("class"), parent.tag, parent.get("class"), *around
 
 
-def is_prose(block: Block) -> bool:
-    """Returns True if a block is a paragraph of prose by its length and its end."""
-    if block.kind in (HEADING, CAPTION):
-        return False
-    length = len(block.text)
-    return length >= PROSE or (length >= SENTENCE and SENTENCE_END.search(block.text) is not None)
-
-
 def is_stock(block: Block) -> bool:
     """Returns True if a block is a stock phrase of page furniture, such as READ MORE."""
     return len(block.text) <= STOCK_LENGTH and block.kind != CODE and STOCK.fullmatch(block.text) is not None
@@ -359,7 +365,7 @@ def looks_like_furniture(element: Any) -> bool:
         return next(figure.iter(*TEXT_TAGS), None) is None
     for name, value in element.items():
         if name in ("class", "id"):
-            if FURNITURE.search(value):
+            if FURNITURE.search(TAXONOMY.sub("", value)) and not is_about_topic(element, FURNITURE):
                 return True
         elif (name == "role" and value in FURNITURE_ROLES) or (name == "aria-hidden" and value == "true"):
             return True

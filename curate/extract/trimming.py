@@ -1,8 +1,8 @@
 """What an extractor selects, or what stands beside it, and is not text: share lists, teasers, dates, last headings.
 
 An element whose classes name it a share list, a newsletter box or the like is left out if no block in it is prose, so
-that a wrongly named element keeps its text. A date of publication is told by its words or by the classes around it. A
-heading with no text below it headed what was left out.
+that a wrongly named element keeps its text, and so does one that holds most of a page. A date of publication is told
+by its words or by the classes around it. A heading with no text below it headed what was left out.
 """
 
 import re
@@ -10,12 +10,15 @@ from functools import lru_cache
 from itertools import compress
 from typing import Any
 
-from curate.markup.blocks import CODE, FORMULA, HEADING, PARAGRAPH, ROW, Block
+from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, PARAGRAPH, ROW, Block
 
 SHORT = 90  # characters of a line that can be a date of publication
-LINE = 150  # characters of a block that a share list can hold; of prose there are more
+LINE = 150  # characters of a block that a newsletter box can hold, or that a link to another page has
+PROSE = 80  # characters of a paragraph that is prose wherever it stands; captions, bylines and notices are shorter
+SENTENCE = 40  # characters of a paragraph that is prose if it ends as a sentence does
 DATES = 3  # of a page itself; more of them belong to what it lists, such as entries of a diary
 FEW = 2  # headings behind all text; more of them are a list of stories
+LEADING = 0.2  # of a sentence's characters that are links, if it leads to another page
 LINKED = 0.9  # of a line's characters, if it is a link to another page
 HEADLINE = 25  # characters of the title of another page
 ARTICLE = 5  # times as long as all lines that are links: a text; else they are what the page holds
@@ -24,19 +27,33 @@ FURNITURE = re.compile(
     r"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:share|sharing|shares|social|newsletter|subscri\w*|cookies?|consent|gdpr|related"
     r"|recommend\w*|outbrain|taboola|breadcrumbs?|pagination|pager|adverts?|advertisements?|sponsor\w*|toolbar|tags)(?![a-z])"
 )
+TOPIC = re.compile(r"(?i)share|sharing|social|related|recommend|tags")  # words that also name what a text is about
+BOX = re.compile(r"(?i)newsletter|cookie|consent|gdpr")  # furniture of whatever size
+TAXONOMY = re.compile(r"(?<!\S)(?:tag|category)-(?!(?:list|cloud|links?|items?|wrap\w*|container)(?!\S))\S+")
 DATED = re.compile(
     r"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:date|dateline|datetime|time|timestamp|pubdate|published|updated|posted"
     r"|byline|meta|author)(?![a-z])"
 )
 TEASER = re.compile(
     r"(?i)[\[(]?(?:(?:read|see|view|learn|find out) (?:more|also|next)\s*:|also (?:read|see)\b|related\s*:|watch\s*:"
-    r"|don.t miss\b|click here\b|(?:follow|like) (?:us|me|\w+(?: \w+)?) on (?:twitter|facebook|instagram|x)\b"
-    r"|source\s*:|(?:subscribe|sign up) (?:to|for) |share (?:this|it) (?:with|on)\b)"
+    r"|don.t miss\b|source\s*:)"
+)
+CALL = re.compile(
+    r"(?i)[\[(]?(?:click here\b|(?:follow|like) (?:us|me|\w+(?: \w+)?) on (?:twitter|facebook|instagram|x)\b"
+    r"|(?:subscribe|sign up) (?:to|for) |share (?:this|it) (?:with|on)\b)"
 )
 YEAR_OR_TIME = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|(?<!\d)\d{1,2}:\d\d(?!\d)")
 SENTENCE_END = re.compile(r"(?<![ap]\.m)[.!?…。！？][\"'”’»)\]]*$")
+PROSE_END = re.compile(r"[.!?…。！？।؟:;][\"'”’»)\]]*$")
+MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?"
+DAY = (
+    rf"(?:\d{{1,2}}(?:st|nd|rd|th)?\.?[\s-]*(?:of\s+)?{MONTH}[\s,-]+\d{{4}}|{MONTH}\s*\d{{1,2}}(?:st|nd|rd|th)?,?\s*\d{{4}}"
+    r"|\d{4}[-/.]\d\d?[-/.]\d\d?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}:\d\d)"
+)
+FULL_DATE = re.compile(rf"(?i)\b{DAY}")
 DATE_WORDS = re.compile(
-    r"(?i)(?:(?:first|last|originally)\s+)?(?:published|updated|posted|modified|created|written)\b[^.!?]*\d[^.!?]*"
+    r"(?i)(?:(?:first|last|originally)\s+)?(?:published|updated|posted|modified|created|written)\b"
+    rf"(?:\W|\b(?:on|at|(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:by|in)\b[^.!?]{{2,50}}?)\b)*\b(?:{DAY}|{MONTH}\s*\d{{4}})[^.!?]*"
     r"|by\b.{2,60}(?:19|20)\d\d(?:\W|\d|at\b|[ap]\.?m\b|[A-Z]{2,4}\b)*"
 )
 
@@ -67,7 +84,10 @@ def is_dated(block: Block) -> bool:
         return False
     if not YEAR_OR_TIME.search(text) or SENTENCE_END.search(text):
         return False
-    return DATE_WORDS.fullmatch(text) is not None or any(DATED.search(name) for name in names(block.element, AROUND))
+    is_item = block.kind is ITEM
+    if any(DATED.search(name) for name in names(block.element, AROUND)):
+        return not is_item or FULL_DATE.search(text) is not None
+    return not is_item and DATE_WORDS.fullmatch(text) is not None
 
 
 def names(element: Any, levels: int) -> list[str]:
@@ -93,15 +113,33 @@ def is_teaser(block: Block) -> bool:
     """Returns True if a block is a line that leads to another page."""
     if block.kind is not PARAGRAPH or len(block.text) > LINE:
         return False
-    if TEASER.match(block.text):
+    if CALL.match(block.text):
+        return True
+    if TEASER.match(block.text) and (block.links > LEADING * len(block.text) or is_no_sentence(block.text)):
         return True
     if len(block.text) < HEADLINE or "://" in block.text:
         return False
-    return block.links >= LINKED * len(block.text) and not SENTENCE_END.search(block.text)
+    return block.links >= LINKED * len(block.text) and is_no_sentence(block.text)
+
+
+def is_no_sentence(text: str) -> bool:
+    """Returns True if a text does not end as a sentence does."""
+    return SENTENCE_END.search(text) is None
+
+
+def is_prose(block: Block) -> bool:
+    """Returns True if a block is a paragraph of prose by its length and its end."""
+    if block.kind in (HEADING, CAPTION):
+        return False
+    length = len(block.text)
+    return length >= PROSE or (length >= SENTENCE and PROSE_END.search(block.text) is not None)
 
 
 def leave_out_lists(blocks: list[Block], kept: list[bool]) -> None:
-    """Leaves out the blocks of furniture that holds no prose."""
+    """Leaves out the blocks of furniture that holds no prose, and less than half of the page.
+
+    Short sentences are no prose in a notice, such as a newsletter box, nor beside links, which they describe.
+    """
     verdicts: dict[Any, Any] = {None: None}
 
     def furniture(element: Any) -> Any:
@@ -118,16 +156,38 @@ def leave_out_lists(blocks: list[Block], kept: list[bool]) -> None:
         holder = furniture(block.element.getparent() if block.kind is HEADING else block.element) if is_kept else None
         if holder is not None:
             places.setdefault(holder, []).append(place)
-    for inside in places.values():
-        if all(len(blocks[place].text) < LINE and blocks[place].kind is not CODE for place in inside):
+    whole = sum(len(block.text) for block in compress(blocks, kept))
+    for holder, inside in places.items():
+        held = [blocks[place] for place in inside]
+        may_be_prose = is_about_topic(holder, FURNITURE)
+        is_text = any(
+            block.kind is CODE or len(block.text) >= LINE or (may_be_prose and is_prose(block)) for block in held
+        )
+        is_most = sum(len(block.text) for block in held) > whole / 2
+        if not is_text and (not is_most or any(map(BOX.search, names(holder, 1)))):
             for place in inside:
                 kept[place] = False
 
 
+def is_about_topic(holder: Any, furniture: re.Pattern[str]) -> bool:
+    """Returns True if an element named by words such as "share" holds no link: a text about shares may be named so.
+
+    A chart does not count, as its lines are captions.
+    """
+    values = [TAXONOMY.sub("", name) for name in names(holder, 1)]
+    words = [word for value in values for word in furniture.findall(value)]
+    if not words or not all(map(TOPIC.match, words)) or any("graphic" in value for value in values):
+        return False
+    return next(holder.iter("a", "button", "input"), None) is None
+
+
 @lru_cache(maxsize=1 << 14)
 def is_furniture(name: str) -> bool:
-    """Returns True for the class or the id of furniture; cached, as a site has few of them."""
-    return FURNITURE.search(name) is not None
+    """Returns True for the class or the id of furniture; cached, as a site has few of them.
+
+    What an article is about, as WordPress puts it into its classes (`tag-social-media`), says nothing of the element.
+    """
+    return FURNITURE.search(TAXONOMY.sub("", name)) is not None
 
 
 def leave_out_repeated_lead(blocks: list[Block], selected: list[bool], kept: list[bool]) -> None:

@@ -54,7 +54,7 @@ def test_a_list_of_links_is_text_where_a_heading_or_a_colon_announces_it():
     "furniture",
     [
         f"<nav><p>{OTHER}</p></nav>",
-        f"<div class='related-stories'><p>{OTHER}</p></div>",
+        f"<div class='related-stories'><a href='/tower'>The tower</a><p>{OTHER}</p></div>",
         f"<div class='StoryPromo'><p>{OTHER}</p></div>",
         f"<div id='newsletter'><div><p>{OTHER}</p></div></div>",
         f"<p style='display: none'>{OTHER}</p>",
