@@ -41,6 +41,7 @@ NEVER_TEXT = ("nav", "footer", "style", "noscript", "iframe", "select", "templat
 NEVER_MAIN = ("head", "script", "svg", "aside")  # the same, but formulas, statements and notes may stand there
 NO_TABLE = ("presentation", "none")  # roles of tables that lay out a page
 UNWANTED = "unwanted"  # the tag of elements that are removed next
+DEEPEST = 255  # elements in one another; where there are more, libxml2 parses no further
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))  # which libxml2 does not take
 REPAIRED = 4096  # characters in which trafilatura looks for faults
 FAULTY = re.compile(r"(?i)<(?:html|!\s*doctype)[^<>]*/\s*>")  # a slash that trafilatura mends before it parses
@@ -84,6 +85,8 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
     if settings.extractor == "trafilatura" and settings.fallback == "trafilatura":
         text = tidy(unicodedata.normalize("NFC", plain_trafilatura(tree, url, settings))).strip()
         return MainText(text, title, date, "trafilatura")
+    if is_cut(tree) and (text := uncut_text(tree, html, quick)):
+        return MainText(text, title, date, VISIBLE if settings.extractor == VISIBLE else "resiliparse")
     if settings.extractor == VISIBLE:
         blocks = blocks_of(tree)
         return MainText(written(compress(blocks, visible(blocks)), settings), title, date, VISIBLE)
@@ -100,7 +103,7 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
         extractor = "resiliparse"
     else:
         chosen, extractor = main_or_quick_text(tree, blocks, quick or "", settings)
-    kept = of_thread(blocks, chosen, posts) if posts else list(compress(blocks, chosen))
+    kept = without_hidden(of_thread(blocks, chosen, posts) if posts else list(compress(blocks, chosen)))
     kept, flags = supplemented(kept, stated)
     flags = (f"thread:{posts.software}", *flags) if posts else flags
     return MainText(written(kept, settings), title, date, extractor, flags)
@@ -120,6 +123,39 @@ def parsed(html: str) -> Any:
         return fromstring(html.encode("utf-8", "replace").translate(None, CONTROLS), parser=HTML_PARSER)
     except (ParserError, ValueError):
         return load_html(html)
+
+
+def is_cut(tree: Any) -> bool:
+    """Returns True if the parser may have stopped in a page, as it does below DEEPEST elements."""
+    depth = sum(1 for _ in tree.iterancestors()) + 1
+    while len(tree):
+        tree = tree[-1]
+        depth += 1
+    return depth >= DEEPEST
+
+
+def uncut_text(tree: Any, html: str, quick: str | None) -> str:
+    """Returns the quick text of a page, or all of its text, if its tree holds less, else ""."""
+    text = tidy(str(extract_plain_text(html)) if quick is None else quick).strip()
+    length = sum(len(block.text) for block in blocks_of(tree))
+    return text if length < len(" ".join(text.split())) else ""
+
+
+def without_hidden(blocks: list[Block]) -> list[Block]:
+    """Returns blocks without those that the attribute `hidden` hides, unless these are half of the text.
+
+    A script shows as much; so it does with what `hidden="until-found"` hides.
+    """
+    verdicts: dict[Any, bool] = {None: False}
+
+    def is_hidden(element: Any) -> bool:
+        if element not in verdicts:
+            verdicts[element] = element.get("hidden", "until-found") != "until-found" or is_hidden(element.getparent())
+        return verdicts[element]
+
+    shown = [block for block in blocks if not is_hidden(block.element)]
+    lengths = (sum(len(block.text) for block in some) for some in (shown, blocks))
+    return shown if 2 * next(lengths) > next(lengths) else blocks
 
 
 def written(blocks: Iterable[Block], settings: Extract) -> str:

@@ -35,7 +35,7 @@ class Block(NamedTuple):
     text: str  # without marks of lists, tables and headings; of code, byte for byte
     element: Any  # the innermost element of its own lines that holds it
     level: int = 0  # of a heading, 1 to 6; of anything in lists, how many are around it
-    marker: str = ""  # of the first block of a list item: "-", "3."
+    marker: str = ""  # of the first block of a list item, whatever its kind: "-", "3."
     links: int = 0  # characters that are links or buttons
     quotes: int = 0  # how many quotations are around it
     cells: tuple[str, ...] = ()  # of a row
@@ -134,7 +134,7 @@ class Walk:
         if text[0] in "$\\" and self.kind is PARAGRAPH and not self.marker and LONE_FORMULA.fullmatch(text):
             block = Block(FORMULA, text, self.element, depth, "", links, self.quotes)
         elif self.kind is HEADING:
-            block = Block(HEADING, text, self.element, self.level, "", links, self.quotes)
+            block = Block(HEADING, text, self.element, self.level, self.marker, links, self.quotes)
         elif self.marker:
             block = Block(ITEM, text, self.element, depth, self.marker, links, self.quotes)
         else:
@@ -287,7 +287,7 @@ class Walk:
         if names := child.keys():
             if is_special(child) and (is_unseen(child.get("class")) or self.is_formula_or_code(child)):
                 return
-            if "style" in names and HIDDEN_STYLE.search(child.get("style")):
+            if is_hidden(child, names):
                 return
         self.children(child)
 
@@ -356,6 +356,19 @@ class Walk:
 
     def skip(self, child: Any) -> None:
         """Leaves an element out."""
+
+
+def is_hidden(span: Any, names: list[str]) -> bool:
+    """Returns True for a span that its attributes hide; names: of the attributes.
+
+    What is hidden from screen readers only is text where they read something else in its place.
+    """
+    if "hidden" in names or ("style" in names and HIDDEN_STYLE.search(span.get("style"))):
+        return True
+    if span.get("aria-hidden") != "true" or span.getparent().get("aria-label") is not None:
+        return False
+    beside = (span.getprevious(), span.getnext())
+    return not any(other is not None and is_unseen(other.get("class")) for other in beside)
 
 
 ACTS: dict[Any, Callable[[Walk, Any], None]] = {

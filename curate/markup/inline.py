@@ -12,6 +12,12 @@ ZERO_WIDTH_SPACE = re.compile(
     "|\u200b(?![\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u1a20-\u1aaf])"
 )
 NOTE = re.compile(r"[\[(]?(\d{1,3}|[*†‡§]+|[a-z])[\])]?")  # the sign of a note
+NOTES = re.compile(r"[\[(]?(\d{1,3}(?:\s*[,–-]\s*\d{1,3})+)[\])]?")  # signs of several notes
+SIGN_BEFORE = re.compile(r"\[[\w*†‡§,–-]{1,12}\],?$")  # of a note, as this file writes it
+LENGTH = re.compile(  # a unit whose power is an area or a volume, or that of a time; an acre has none
+    r"(?i)(?<![a-z])(?:(?:kilo|deci|centi|milli)?met(?:re|er)s?|inch(?:es)?|foot|feet|yards?|miles?|sec(?:ond)?s?)$"
+)
+LABEL = re.compile(r"\(.*[^\W\d_]{3}.*\)")  # words in brackets
 NOTE_TEXT = re.compile(r"\s+[^\W\d_]|[A-Z][a-z]{2,}\s")  # what follows a note's sign at the beginning of the note
 ORDINAL = re.compile(r"[^\W\d_]{1,3}\.?|[™®©ªº°]")  # 1st, 2e, Mme, and marks that stand high anyway
 EXPONENT = re.compile(r"[-+−–]?\w+")
@@ -29,6 +35,8 @@ def collapsed(text: str) -> str:
     >>> collapsed(" a\\n  b\\0 c ")
     'a b\\nc'
     """
+    if "\x85" in text:  # the ellipsis of windows-1252, which Python takes for white space
+        text = text.replace("\x85", "…")
     if LINE_BREAK not in text:
         return " ".join(text.split())
     return "\n".join(" ".join(line.split()) for line in text.split(LINE_BREAK)).strip("\n")
@@ -54,12 +62,15 @@ def _meant(match: re.Match[str]) -> str:
 
 
 def raised(text: str, before: str, *, is_link: bool, after: str = "") -> str:
-    """Returns raised text in its line: a power as `10^6`, a note as `[1]`, an ordinal as it is.
+    """Returns raised text in its line: a power as `10^6`, a note as `[1]`, an ordinal or a comma as it is.
 
+    A number behind a word, a punctuation mark or another note is a note; 2 or 3 behind a unit of length is a power.
     before: the end of the text in front of it; after: what follows it.
 
     >>> raised("6", "10", is_link=False), raised("1", "bells", is_link=False), raised("th", "19", is_link=False)
     ('^6', '[1]', 'th')
+    >>> raised("2", "metres", is_link=False), raised("2", "acres", is_link=False), raised("3-5", "Jones", is_link=False)
+    ('^2', '[2]', '[3-5]')
     >>> raised("1", "", is_link=False, after="See page 3."), raised("14", "", is_link=False, after="C decays.")
     ('[1] ', '14')
     """
@@ -69,14 +80,25 @@ def raised(text: str, before: str, *, is_link: bool, after: str = "") -> str:
     if not bare or before[-1:].isspace() or not before:
         note = NOTE.fullmatch(bare) if is_link else None
         return f"[{note[1]}]" if note else text
+    if not any(map(str.isalnum, bare)) and bare in ",;":
+        return bare
+    if bare in ("2", "3") and not is_link and LENGTH.search(before):
+        return f"^{bare}"
     note = NOTE.fullmatch(bare)
-    if note and (is_link or bare[0] in "[(" or (not bare.isalpha() and LONG_WORD.search(before))):
+    is_behind_word = LONG_WORD.search(before) is not None or SIGN_BEFORE.search(before) is not None
+    if (notes := NOTES.fullmatch(bare)) and (is_link or is_behind_word):
+        return f"[{notes[1]}]"
+    if note and (is_link or bare[0] in "[(" or (not bare.isalpha() and is_behind_word)):
         return f"[{note[1]}]"
     if ORDINAL.fullmatch(bare) and not VARIABLE.search(before):
         return text
     if EXPONENT.fullmatch(bare):
         return f"^{bare}"
-    return text if len(bare) > 20 or is_link or "[" in bare else f"^({bare})"
+    if LABEL.fullmatch(bare):
+        return f" {bare}"
+    if len(bare) > 20 or is_link or "[" in bare:
+        return text
+    return f"^{bare}" if bare[0] == "(" and bare[-1] == ")" else f"^({bare})"
 
 
 def lowered(text: str, before: str) -> str:

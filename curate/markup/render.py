@@ -44,10 +44,12 @@ def joined(blocks: Iterable[Block], form: Callable[[Block, Block | None], str]) 
 def plain(block: Block, before: Block | None) -> str:
     """Returns the lines of a block as plain text."""
     if block.kind in RAW:
-        return block.text
+        return f"{number(block)}{block.text}"
     if block.kind is ROW:
         return row(block)
     text = cleaned(block.text)
+    if block.kind is HEADING and text:
+        return f"{number(block)}{text}"
     return item(block, text) if block.kind is ITEM and text else text
 
 
@@ -60,16 +62,23 @@ def marked(block: Block, before: Block | None) -> str:
     elif block.kind is CODE:
         longest = max(map(len, BACKTICKS.findall(block.text)), default=0)
         fence = "`" * max(3, longest + 1)
-        lines = f"{fence}{block.language}\n{block.text}\n{fence}"
+        lines = f"{number(block)}{fence}{block.language}\n{block.text}\n{fence}"
     elif block.kind is PREFORMATTED:
-        lines = block.text
+        lines = f"{number(block)}{block.text}"
     else:
         lines = cleaned(block.text)
         if block.kind is HEADING:
-            lines = f"{'#' * block.level} {' '.join(lines.split())}" if lines else ""
+            lines = f"{'#' * block.level} {number(block)}{' '.join(lines.split())}" if lines else ""
         elif block.kind is ITEM and lines:
             lines = item(block, lines)
     return "\n".join(f"{'> ' * block.quotes}{line}" for line in lines.split("\n")) if block.quotes else lines
+
+
+def number(block: Block) -> str:
+    """Returns the number of a list item that begins with a heading or with code, which stands below its number."""
+    if not block.marker.endswith("."):
+        return ""
+    return f"{block.marker} " if block.kind is HEADING else f"{block.marker}\n"
 
 
 def item(block: Block, text: str) -> str:

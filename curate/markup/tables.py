@@ -41,7 +41,12 @@ def is_data(table: Any) -> bool:
 
 
 def _holds_lines_of_code(table: Any) -> bool:
-    return any("\n" in "".join(pre.itertext()).strip() or pre.find(".//br") is not None for pre in table.iter("pre"))
+    """Returns True for a table with code whose line ends or blanks a cell on one line would lose."""
+    for pre in table.iter("pre"):
+        text = "".join(pre.itertext()).strip()
+        if "\n" in text or "\t" in text or "  " in text or pre.find(".//br") is not None:
+            return True
+    return False
 
 
 def rows_of(table: Any) -> Iterator[Any]:

@@ -243,3 +243,16 @@ def test_a_menu_with_few_paragraphs_is_none(name):
     text = main_text(ARTICLE.replace("<article>", f"{menu}<article>"), "", Extract()).text
     assert "Call us" not in text
     assert SENTENCE.strip() in text
+
+
+@pytest.mark.parametrize("way", ["trafilatura", "resiliparse"])
+def test_hidden_divisions_are_no_text_unless_they_are_all_of_it(way: str):
+    sentence = "The river runs by the old town, and what it carries lies there for all to see, all year."
+    shown, hidden = (
+        f"<p>{sentence}</p>" * 3,
+        "<div hidden><p>Your session ran out, so please sign in again to read on.</p></div>",
+    )
+    page = f"<html><body><article>{shown}{hidden}<p>{sentence} End.</p></article></body></html>"
+    assert "session" not in main_text(page, "", Extract(extractor=way)).text
+    page = f"<html><body><article hidden>{shown}</article></body></html>"
+    assert "river" in main_text(page, "", Extract(extractor=way), quick=sentence).text

@@ -92,3 +92,20 @@ def test_no_word_of_a_page_is_lost_or_torn(body):
     page = html.document_fromstring(f"<html><body>{body}</body></html>")
     letters = "".join(re.findall(r"[^\W\d_]", "".join(page.itertext())))
     assert "".join(re.findall(r"[^\W\d_]", as_text(blocks_of(page)))) == letters
+
+
+@pytest.mark.parametrize(
+    ("markup", "text", "markdown"),
+    [
+        (
+            "<li><h3>Mix</h3><p>Well.</p><li><h3>Bake</h3>",
+            "1. Mix\n\nWell.\n\n2. Bake",
+            "### 1. Mix\n\nWell.\n\n### 2. Bake",
+        ),
+        ("<li><pre>ls -l</pre><li><p>Read.</p>", "1.\nls -l\n\n2. Read.", "1.\n```\nls -l\n```\n\n2. Read."),
+    ],
+)
+def test_a_numbered_item_keeps_its_number_before_a_heading_and_before_code(markup: str, text: str, markdown: str):
+    blocks = blocks_of(html.document_fromstring(f"<html><body><ol>{markup}</ol></body></html>"))
+    assert as_text(blocks) == text
+    assert as_markdown(blocks) == markdown

@@ -111,3 +111,9 @@ def test_every_value_stands_in_the_rows_once_and_in_order(grid):
         " ".join(text.split()) for line in grid for text, _, _ in line if text.strip()
     ]
     assert len({len(line) for line in got}) <= 1
+
+
+def test_a_table_with_code_whose_blanks_count_is_no_table_of_data():
+    rows = "<tr><th>Option<th>Use</tr><tr><td>one<td><pre>a   b</pre></tr><tr><td>two<td><pre>c</pre></tr>"
+    assert not is_data(lxml.html.fragment_fromstring(f"<table>{rows}</table>"))
+    assert is_data(lxml.html.fragment_fromstring(f"<table>{rows.replace('   ', ' ')}</table>"))
