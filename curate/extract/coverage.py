@@ -1,4 +1,4 @@
-"""Which blocks are main text beside those that an extractor selected, and which selected ones are furniture.
+"""Adds blocks of main text that an extractor did not select, and removes selected ones that are furniture.
 
 An extractor decides by elements, and loses blocks that stand among those that it keeps: a lead paragraph in a header,
 loose words of a <div>, the list of a list article, later articles of a page. Here a block is judged by its neighbours

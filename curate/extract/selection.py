@@ -1,4 +1,4 @@
-"""Which blocks of a page an extractor's text holds; the extractor selects, the blocks are what is written.
+"""Selects the blocks of a page that the text of an extractor holds.
 
 An extractor gives text without its places. Its pieces are looked up, without white space, in the text of all blocks,
 each from the end of the last one on. A block is selected when more than half of its characters are covered.

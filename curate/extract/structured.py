@@ -1,6 +1,6 @@
-"""What a page states about itself in JSON-LD and microdata, as text: recipes, how-tos, questions, posts, articles.
+"""Reads the JSON-LD and the microdata of a page as text: recipes, how-tos, questions, posts, articles.
 
-`statements` reads them; curate/extract/supplements.py says which of them a page's text lacks, and where they go.
+`statements` reads them; curate/extract/supplements.py adds to a page's text those that it lacks.
 """
 
 import html

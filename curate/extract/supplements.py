@@ -1,4 +1,4 @@
-"""What a page states about itself and its text lacks: which statements these are, and where in the text they go.
+"""Adds to a text the statements of the page's metadata that it lacks, each in its place.
 
 A passage is there when the text holds half of its trigrams, a list when items with half of its words stand in order and
 close together: instructions name ingredients too, but not so.

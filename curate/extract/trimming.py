@@ -1,4 +1,4 @@
-"""What an extractor selects, or what stands beside it, and is not text: share lists, teasers, dates, last headings.
+"""Leaves out of a choice of blocks what is not text: share lists, teasers, dates, last headings.
 
 An element whose classes name it a share list, a newsletter box or the like is left out if no block in it is prose, so
 that a wrongly named element keeps its text, and so does one that holds most of a page. A date of publication is told
@@ -11,6 +11,7 @@ from itertools import compress
 from typing import Any
 
 from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, PARAGRAPH, ROW, Block
+from curate.markup.code import REMEMBERED
 
 SHORT = 90  # characters of a line that can be a date of publication
 LINE = 150  # characters of a block that a newsletter box can hold, or that a link to another page has
@@ -181,12 +182,16 @@ def is_about_topic(holder: Any, furniture: re.Pattern[str]) -> bool:
     return next(holder.iter("a", "button", "input"), None) is None
 
 
-@lru_cache(maxsize=1 << 14)
 def is_furniture(name: str) -> bool:
-    """Returns True for the class or the id of furniture; cached, as a site has few of them.
+    """Returns True for the class or the id of furniture; short ones are remembered, as a site has few of them.
 
     What an article is about, as WordPress puts it into its classes (`tag-social-media`), says nothing of the element.
     """
+    return _names_furniture(name) if len(name) <= REMEMBERED else _names_furniture.__wrapped__(name)
+
+
+@lru_cache(maxsize=1 << 14)
+def _names_furniture(name: str) -> bool:
     return FURNITURE.search(TAXONOMY.sub("", name)) is not None
 
 

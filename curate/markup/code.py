@@ -23,6 +23,7 @@ PROSE_LENGTH = 200  # characters; most shorter texts of a `pre` are commands or 
 PROSE_WORDS = 6
 SIGNS = 0.03  # prose has under .01, code over .05
 READ = 5_000  # characters by which prose is told
+REMEMBERED = 300  # characters of a class; longer ones seldom come back
 MOST = 5_000  # elements in a highlighter's element that are looked at
 WORD = re.compile(
     r"(?<![^\W\d_])[^\W\d_]{2,}+(?:['’-][^\W\d_]++)*+[.,;:!?)\]\"”’]*(?=\s|$)"
@@ -95,7 +96,9 @@ def may_be_code(element: Any) -> bool:
     tag = element.tag
     if tag == "div":
         name = element.get("class")
-        return name is not None and _names_holder(name)
+        if name is None or len(name) > REMEMBERED:
+            return name is not None and _names_holder.__wrapped__(name)
+        return _names_holder(name)
     return tag in CODE_TAGS
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from curate.markup.code import may_be_code
+from curate.markup.code import REMEMBERED, may_be_code
 from curate.markup.mathematics import may_be_formula
 
 LINES = (
@@ -24,7 +24,8 @@ MAX_KINDS = 100_000  # of these; the memory is emptied when it is full
 def is_special(element: Any) -> bool:
     """Returns True for an element that may be a formula, code, or a span that a browser does not show.
 
-    Of an element with a class that depends on its tag and its class only, and is remembered, as a site has few of them.
+    Of an element with a class that depends on its tag and its class only, and is remembered, as a site has few of them;
+    a class of more than REMEMBERED characters is not, so that the memory stays small.
     """
     classes = element.get("class")
     if classes is None:
@@ -32,9 +33,11 @@ def is_special(element: Any) -> bool:
     kind = element.tag, classes
     answer = SPECIAL.get(kind)
     if answer is None:
-        if len(SPECIAL) >= MAX_KINDS:
-            SPECIAL.clear()
-        answer = SPECIAL[kind] = may_be_formula(element) or may_be_code(element) or is_unseen(classes)
+        answer = may_be_formula(element) or may_be_code(element) or is_unseen(classes)
+        if len(classes) <= REMEMBERED:
+            if len(SPECIAL) >= MAX_KINDS:
+                SPECIAL.clear()
+            SPECIAL[kind] = answer
     return answer
 
 

@@ -1,4 +1,4 @@
-"""What stands inside a line: white space as CSS collapses it, raised and lowered text, characters that go or stay."""
+"""Writes the text of a line: white space as CSS collapses it, raised and lowered text, no unseen characters."""
 
 import re
 import unicodedata

@@ -56,6 +56,7 @@ CDATA = re.compile(r"^\s*(?:%\s*)?<!\[CDATA\[|(?:%\s*)?\]\]>\s*$")
 COMMENT = re.compile(r"(?<!\\)%[^\n]*")
 STYLE_WRAPPER = re.compile(r"\{\\(?:displaystyle|textstyle|scriptstyle)(?![A-Za-z])")
 ENVIRONMENT = re.compile(r"\\begin\{(?:align|equation|gather|multline|eqnarray|alignat|flalign)\*?\}")
+REMEMBERED = 300  # characters of a class; longer ones seldom come back
 LONGEST = 20_000  # characters of LaTeX
 
 
@@ -75,7 +76,9 @@ def may_be_formula(element: Any) -> bool:
     tag = element.tag
     if tag in TESTED:
         name = element.get("class")
-        return _names_formula(name) if name is not None else not DATA.isdisjoint(element.keys())
+        if name is None:
+            return not DATA.isdisjoint(element.keys())
+        return _names_formula(name) if len(name) <= REMEMBERED else _names_formula.__wrapped__(name)
     if tag == "img":
         return _may_be_image(element)
     return tag in TAGS or (tag == "script" and element.get("type", "").startswith("math/"))

@@ -1,4 +1,4 @@
-"""Notes of a text: what the signs of notes in it point to, and what calls itself a note."""
+"""Chooses the notes of a text: blocks to which its signs of notes point, and blocks that are named notes."""
 
 import re
 from itertools import compress

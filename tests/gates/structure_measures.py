@@ -1,9 +1,9 @@
-"""What an extracted text keeps of an expected page, by kind: counts of parts that stand in it, and those that do not.
+"""Counts by kind the parts of an expected page that stand in an extracted text, and lists those that do not.
 
 Letters and digits decide whether a part stands there; blanks, quotes and marks of Markdown do not, except in code,
-where every character of a line counts. What stands nowhere in the page's source is not asked for: neither in its text
+where every character of a line counts. What stands nowhere in the page's source is not counted: neither in its text
 (scripts included) nor in an attribute; of formulas, not even as LaTeX in an address. Words that the source lacks are
-not asked for either.
+not counted either.
 """
 
 import html
@@ -57,7 +57,7 @@ def source_of(markup: str) -> Source:
     return Source(letters(text), vocabulary, compact(unquote(html.unescape(text))))
 
 
-def asked_for(blocks: Iterable[Block], source: Source) -> list[Block]:
+def blocks_in_source(blocks: Iterable[Block], source: Source) -> list[Block]:
     """Returns the blocks that stand in a page's source; of code, the lines that do."""
     kept = []
     for block in blocks:
@@ -102,27 +102,27 @@ class Text:
 
 @dataclass(slots=True)
 class Tally:
-    """Of one kind: how many parts are asked for, how many stand in the text, and which do not."""
+    """Of one kind: how many parts are expected, how many stand in the text, and which do not."""
 
-    asked: int = 0
+    expected: int = 0
     standing: int = 0
     lost: list[str] = field(default_factory=list)
 
     def count(self, stands: bool, part: str) -> None:
         """Counts one part."""
-        self.asked += 1
+        self.expected += 1
         self.standing += stands
         if not stands:
             self.lost.append(part)
 
     @property
     def share(self) -> float:
-        """The part of what is asked for that stands in the text."""
-        return self.standing / self.asked
+        """The share of the expected parts that stands in the text."""
+        return self.standing / self.expected
 
 
 def tallies(extracted: str, blocks: Iterable[Block]) -> dict[str, Tally]:
-    """Returns what a text keeps of the blocks that are asked for, by kind; a kind without parts is absent."""
+    """Returns what a text keeps of the expected blocks, by kind; a kind without parts is absent."""
     text, by_kind = Text(extracted), defaultdict(Tally)
     for block in blocks:
         forms = [form for form in (letters(block.words), letters(block.bare)) if form]

@@ -9,7 +9,7 @@ from pathlib import Path
 import trafilatura
 from resiliparse.extract.html2text import extract_plain_text
 from structure import Block, html_blocks, markdown_blocks
-from structure_measures import Source, asked_for, source_of
+from structure_measures import Source, blocks_in_source, source_of
 
 from curate.extract.config import Extract
 from curate.extract.page import extract
@@ -24,7 +24,7 @@ class Case:
 
     page: Page
     expected: str  # the words
-    blocks: tuple[Block, ...] = ()  # what is asked for; none in a gold set, whose texts have no structure
+    blocks: tuple[Block, ...] = ()  # the expected parts; none in a gold set, whose texts have no structure
     source: Source | None = None
 
 
@@ -36,7 +36,7 @@ def gold_set(folder: Path) -> list[Case]:
 
 
 def structure_set(folder: Path) -> list[Case]:
-    """Returns the pages of a set of another extractor with the parts that are asked for."""
+    """Returns the pages of a set of another extractor with the expected parts."""
     with gzip.open(folder / "expected.json.gz") as file:
         rows = json.load(file)
     cases = []
@@ -45,7 +45,7 @@ def structure_set(folder: Path) -> list[Case]:
         blocks = (html_blocks if row["form"] == "html" else markdown_blocks)(row["expected"])
         source = source_of(decode(page.body, page.charset))
         text = "\n".join(block.words for block in blocks if block.kind != "formula")
-        cases.append(Case(page, text, tuple(asked_for(blocks, source)), source))
+        cases.append(Case(page, text, tuple(blocks_in_source(blocks, source)), source))
     return cases
 
 

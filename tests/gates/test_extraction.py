@@ -6,7 +6,7 @@
     python tests/gates/test_extraction.py --worst 5 --sets defuddle --kind code   # what is lost, by page
 
 A number is the mean over the pages of a set that have such parts. F1, precision and recall are over words; what the
-other kinds are and what is asked for stands in structure_measures.py.
+other kinds are and which parts are expected stands in structure_measures.py.
 """
 
 import argparse
@@ -61,8 +61,8 @@ def table(name: str, cases: list[Case], ways: dict[str, dict[str, float]]) -> li
     for case in cases:
         for kind, tally in tallies("", case.blocks).items():
             pages[kind] += 1
-            parts[kind] += tally.asked
-    for label, counts in (("pages that have it", pages), ("parts asked for", parts)):
+            parts[kind] += tally.expected
+    for label, counts in (("pages that have it", pages), ("parts expected", parts)):
         if counts:
             rows.append(f"{label:24}" + "".join(f"{counts[measure] or '':>12}" for measure in names))
     return rows

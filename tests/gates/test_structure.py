@@ -2,7 +2,7 @@
 
 import pytest
 from structure import html_blocks, markdown_blocks
-from structure_measures import KINDS, asked_for, source_of, tallies
+from structure_measures import KINDS, blocks_in_source, source_of, tallies
 
 MARKDOWN = """# The clock
 
@@ -62,7 +62,7 @@ def test_html_and_markdown_of_one_page_are_the_same_blocks():
 
 
 def test_a_whole_text_keeps_every_part():
-    kept = tallies(WHOLE, asked_for(markdown_blocks(MARKDOWN), source_of(HTML)))
+    kept = tallies(WHOLE, blocks_in_source(markdown_blocks(MARKDOWN), source_of(HTML)))
     assert {kind: tally.lost for kind, tally in kept.items()} == {kind: [] for kind in KINDS}
 
 
@@ -78,6 +78,10 @@ def test_marks_of_markdown_cost_nothing():
     assert {kind: tally.lost for kind, tally in tallies(marked, markdown_blocks(MARKDOWN)).items() if tally.lost} == {}
 
 
-def test_what_the_source_lacks_is_not_asked_for():
+def test_what_the_source_lacks_is_not_blocks_in_source():
     source = source_of("<p>first</p><script>var note = 'second'</script><img alt='The clock'>")
-    assert [block.text for block in asked_for(markdown_blocks(MARKDOWN), source)] == ["The clock", "first", "second"]
+    assert [block.text for block in blocks_in_source(markdown_blocks(MARKDOWN), source)] == [
+        "The clock",
+        "first",
+        "second",
+    ]

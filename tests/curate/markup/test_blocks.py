@@ -4,6 +4,9 @@ import pytest
 from lxml import html
 
 from curate.markup.blocks import PARAGRAPH, blocks_of
+from curate.markup.code import _names_holder
+from curate.markup.elements import SPECIAL
+from curate.markup.mathematics import _names_formula
 
 DEEP = 2000  # elements in each other; libxml2 takes up to 2048
 
@@ -164,3 +167,12 @@ def test_elements_nested_as_deep_as_a_parser_takes_them_are_read():
 def test_a_heading_without_its_end_tag_is_no_heading_of_all_that_follows():
     markup = "<h4>A date<div>One sentence.</div><div>Another one.</div><div>A third.</div></h4>"
     assert {block.kind for block in blocks_of(html.fromstring(f"<html><body>{markup}"))} == {PARAGRAPH}
+
+
+def test_long_classes_are_not_remembered():
+    long = "highlight math " + "x" * 300
+    markup = "".join(f"<{tag} class='{long}{tag}'>text</{tag}>" for tag in ("div", "span", "p"))
+    blocks("<div class='short'>text</div>")
+    before = len(SPECIAL), _names_formula.cache_info().currsize, _names_holder.cache_info().currsize
+    assert texts(markup)
+    assert before == (len(SPECIAL), _names_formula.cache_info().currsize, _names_holder.cache_info().currsize)
