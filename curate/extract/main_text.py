@@ -29,7 +29,8 @@ from curate.extract.supplements import supplemented
 from curate.extract.threads import of_thread, thread
 from curate.markup.blocks import Block, blocks_of
 from curate.markup.elements import without_end
-from curate.markup.render import as_markdown, as_text
+from curate.markup.markdown import as_markdown
+from curate.markup.render import as_text
 
 SHORT = 0.4  # of the quick text's characters; from 0.1 to 0.7 the scores hardly change
 BLANKS = re.compile(r"(?<=\S)\s{2,}(?=\S)")  # inside a line

@@ -1,14 +1,12 @@
-"""Blocks as text and as Markdown. The two differ in marks only, never in words."""
+"""Blocks as plain text, and where blank lines stand between blocks."""
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from curate.markup.blocks import CODE, FORMULA, HEADING, ITEM, PREFORMATTED, ROW, TERM, Block
 from curate.markup.inline import cleaned
 
 INDENT = "  "  # of a list in a list, per level
 RAW = (CODE, PREFORMATTED)
-BACKTICKS = re.compile(r"`+")
 
 
 def as_text(blocks: Iterable[Block]) -> str:
@@ -16,23 +14,10 @@ def as_text(blocks: Iterable[Block]) -> str:
 
     A blank line stands between paragraphs and around code, none between the items of a list or the rows of a table.
     """
-    return joined(blocks, plain)
-
-
-def as_markdown(blocks: Iterable[Block]) -> str:
-    """Returns blocks as Markdown: marks of headings, fences around code, bars; the words are those of the text."""
-    return joined(blocks, marked)
-
-
-def joined(blocks: Iterable[Block], form: Callable[[Block, Block | None], str]) -> str:
-    """Returns blocks in a form, with blank lines between them.
-
-    form: a block and the one before it -> the block's lines.
-    """
     parts: list[str] = []
     before: Block | None = None
     for block in blocks:
-        if not (lines := form(block, before)):
+        if not (lines := plain(block)):
             continue
         if before is not None:
             parts.append("\n" if is_tight(before, block) else "\n\n")
@@ -41,7 +26,7 @@ def joined(blocks: Iterable[Block], form: Callable[[Block, Block | None], str]) 
     return "".join(parts)
 
 
-def plain(block: Block, before: Block | None) -> str:
+def plain(block: Block) -> str:
     """Returns the lines of a block as plain text."""
     if block.kind in RAW:
         return f"{number(block)}{block.text}"
@@ -51,27 +36,6 @@ def plain(block: Block, before: Block | None) -> str:
     if block.kind is HEADING and text:
         return f"{number(block)}{text}"
     return item(block, text) if block.kind is ITEM and text else text
-
-
-def marked(block: Block, before: Block | None) -> str:
-    """Returns the lines of a block as Markdown."""
-    if block.kind is ROW:
-        lines = row(block)
-        is_first = before is None or before.kind is not ROW or before.element is not block.element
-        lines = f"{lines}\n|{' --- |' * len(block.cells)}" if is_first else lines
-    elif block.kind is CODE:
-        longest = max(map(len, BACKTICKS.findall(block.text)), default=0)
-        fence = "`" * max(3, longest + 1)
-        lines = f"{number(block)}{fence}{block.language}\n{block.text}\n{fence}"
-    elif block.kind is PREFORMATTED:
-        lines = f"{number(block)}{block.text}"
-    else:
-        lines = cleaned(block.text)
-        if block.kind is HEADING:
-            lines = f"{'#' * block.level} {number(block)}{' '.join(lines.split())}" if lines else ""
-        elif block.kind is ITEM and lines:
-            lines = item(block, lines)
-    return "\n".join(f"{'> ' * block.quotes}{line}" for line in lines.split("\n")) if block.quotes else lines
 
 
 def number(block: Block) -> str:
@@ -92,7 +56,11 @@ def is_tight(before: Block, block: Block) -> bool:
     kinds = before.kind, block.kind
     if block.kind == ITEM:
         return before.kind == ITEM or (before.level > 0 and before.kind not in (HEADING, CODE, FORMULA))
-    return kinds == (ROW, ROW) or before.kind == TERM or (block.kind == TERM and before.level > 0 and not before.marker)
+    return (
+        (kinds == (ROW, ROW) and before.element is block.element)
+        or before.kind == TERM
+        or (block.kind == TERM and before.level > 0 and not before.marker)
+    )
 
 
 def row(block: Block) -> str:

@@ -8,7 +8,8 @@ from curate.extract import supplements
 from curate.extract.structured import Statement
 from curate.extract.supplements import Addition, Blocks, missing, supplemented
 from curate.markup.blocks import HEADING, ITEM, PARAGRAPH, Block
-from curate.markup.render import as_markdown, as_text
+from curate.markup.markdown import as_markdown
+from curate.markup.render import as_text
 
 INGREDIENTS = Statement(
     kind="Recipe.ingredients",
