@@ -94,10 +94,10 @@ def raised(text: str, before: str, *, is_link: bool, after: str = "") -> str:
         return text
     if EXPONENT.fullmatch(bare):
         return f"^{bare}"
-    if LABEL.fullmatch(bare):
-        return f" {bare}"
     if len(bare) > 20 or is_link or "[" in bare:
         return text
+    if LABEL.fullmatch(bare):
+        return f" {bare}"
     return f"^{bare}" if bare[0] == "(" and bare[-1] == ")" else f"^({bare})"
 
 

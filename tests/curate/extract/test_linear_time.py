@@ -25,6 +25,11 @@ def test_labels_before_code_are_read_in_linear_time():
     assert "x = 1" in text_of("<pre>" + "copy code " * 20_000 + "z<code>x = 1</code></pre>")
 
 
+@pytest.mark.parametrize("raised", ["a", "(", "1,", "1 - ", "[", " a"])
+def test_raised_text_is_read_in_linear_time(raised: str):
+    assert text_of(f"<p>The river<sup>({raised * MANY}</sup> runs by the old town.</p>").startswith("The river")
+
+
 @pytest.mark.parametrize("blank", [" ", "\n"])
 def test_white_space_inside_code_is_read_in_linear_time(blank: str):
     assert text_of(f"<pre>a{blank * MANY}b</pre>") == f"a{blank * MANY}b"
