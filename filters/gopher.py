@@ -6,8 +6,9 @@ Where the paper leaves a detail open, it is read as follows:
   stripped of outer punctuation and symbols; RedPajama-v2 removes inner punctuation too.
 - At least `min_stop_words` distinct stop words occur. Hashes and ellipses are each tested against the words.
 - Lines and paragraphs are stripped, those without a letter or digit ignored, and all copies but the first are
-  duplicates. Paragraphs part at blank lines; trafilatura writes few (in 8 % of pages), so that for its text mostly the
-  line rules fire.
+  duplicates. Paragraphs part at blank lines, as in datatrove. Extracted texts have these between all paragraphs; of
+  3,284 real pages 34 break a limit of paragraphs, all of which break one of lines or n-grams as well.
+- "#" is counted wherever it stands, so the marks of headings count in a text of `extract.format = "markdown"`.
 - Characters of n-grams are those of their words, as shares of the characters of all words, at most 1: for the most
   frequent n-gram (ties to the longest) all its occurrences; for duplicates the words under any later copy of an n-gram,
   once, or with `ngram_copies = "all"` under its first occurrence too.
