@@ -65,6 +65,7 @@ def trimmed(blocks: list[Block], selected: list[bool], chosen: list[bool]) -> li
     leave_out_dates(blocks, kept)
     leave_out_teasers(blocks, kept)
     leave_out_lists(blocks, kept)
+    leave_out_last_letters(blocks, kept)
     leave_out_repeated_lead(blocks, selected, kept)
     leave_out_last_headings(blocks, selected, kept)
     return kept if any(kept) else chosen
@@ -193,6 +194,16 @@ def is_furniture(name: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def _names_furniture(name: str) -> bool:
     return FURNITURE.search(TAXONOMY.sub("", name)) is not None
+
+
+def leave_out_last_letters(blocks: list[Block], kept: list[bool]) -> None:
+    """Leaves out paragraphs of one letter behind all text, as of SHARE set upright."""
+    for place in range(len(blocks) - 1, -1, -1):
+        block = blocks[place]
+        if kept[place]:
+            if block.kind is not PARAGRAPH or len(block.text) > 1 or not block.text.isalpha():
+                return
+            kept[place] = False
 
 
 def leave_out_repeated_lead(blocks: list[Block], selected: list[bool], kept: list[bool]) -> None:

@@ -74,3 +74,8 @@ def test_items_of_a_life_are_no_dates_of_publication():
     items = ["Born on 2 May 1931 in Hull", "Published his first novel in 1954", "Died on 3 June 1999 in York"]
     text = text_of(f"<article><h1>Birds</h1>{BODY}<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul></article>")
     assert all(f"- {item}" in text for item in items)
+
+
+def test_letters_set_upright_behind_the_text_are_left_out():
+    letters = "".join(f"<p>{letter}</p>" for letter in "SHARE")
+    assert text_of(f"<article><h1>Birds</h1>{BODY}{letters}</article>").endswith(LINES[-1])
