@@ -103,7 +103,7 @@ def test_a_source_has_the_gates_of_its_own_filter(call, pages, tmp_path):
 
 
 def test_a_verb_that_asks_for_no_language_says_so(call, pages, tmp_path):
-    assert "asks for no language" in call("dedup", pages, "-o", tmp_path / "out", "--all-languages").error
+    assert "asks for no language" in call("tokenize", pages, "-o", tmp_path / "out", "--all-languages").error
 
 
 def test_the_language_gate_loses_less_than_one_in_a_hundred_of_what_the_filter_keeps(call, data, tmp_path):
