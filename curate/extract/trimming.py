@@ -14,6 +14,7 @@ from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, PARAGRAP
 from curate.markup.code import REMEMBERED
 
 SHORT = 90  # characters of a line that can be a date of publication
+LETTERS = 3  # in a row, each on its line; one alone may end a text
 LINE = 150  # characters of a block that a newsletter box can hold, or that a link to another page has
 PROSE = 80  # characters of a paragraph that is prose wherever it stands; captions, bylines and notices are shorter
 SENTENCE = 40  # characters of a paragraph that is prose if it ends as a sentence does
@@ -197,12 +198,16 @@ def _names_furniture(name: str) -> bool:
 
 
 def leave_out_last_letters(blocks: list[Block], kept: list[bool]) -> None:
-    """Leaves out paragraphs of one letter behind all text, as of SHARE set upright."""
+    """Leaves out paragraphs of one letter behind all text if they are LETTERS or more, as of SHARE set upright."""
+    last: list[int] = []
     for place in range(len(blocks) - 1, -1, -1):
         block = blocks[place]
         if kept[place]:
             if block.kind is not PARAGRAPH or len(block.text) > 1 or not block.text.isalpha():
-                return
+                break
+            last.append(place)
+    if len(last) >= LETTERS:
+        for place in last:
             kept[place] = False
 
 
