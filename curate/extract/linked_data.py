@@ -1,4 +1,4 @@
-"""The JSON-LD of a page: its scripts found in the markup, mended where they are not quite JSON, and parsed.
+"""The JSON-LD of a page: its scripts are taken out of the markup, mended where they are not quite JSON, and parsed.
 
 A page without JSON-LD costs one search for a word. A script is parsed only if its text has a sign of what is wanted.
 """

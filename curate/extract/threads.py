@@ -24,7 +24,7 @@ TEST = re.compile(r"\.([\w-]+)|#([\w-]+)|\[([\w-]+)([*^]?=)([^\]]+)\]")
 
 
 class Software(NamedTuple):
-    """How a software marks up a thread; selectors are as in CSS, with classes, ids and values of attributes.
+    """The markup of a thread by one software; selectors are as in CSS, with classes, ids and values of attributes.
 
     signs: words of which the head of its pages has one. title, posts: alternatives; the first that matches counts.
     furniture, quotations: inside a post.

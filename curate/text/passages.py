@@ -1,4 +1,4 @@
-"""Where lines of one text stand in another, but for small differences, and whether they stand there at all.
+"""Looks for the lines of one text in another, and returns their places; small differences do not count.
 
 Texts are compared by their words without numbers, as one page writes "1/2 cup" where another says "½ c.".
 """
@@ -79,7 +79,7 @@ class Words:
 
     @property
     def places(self) -> dict[bytes, list[int]]:
-        """Where each word stands, in ascending order."""
+        """Returns the places of each word, in ascending order."""
         if not self._places:
             for place, word in enumerate(self.words):
                 self._places.setdefault(word, []).append(place)
@@ -87,7 +87,7 @@ class Words:
 
     @property
     def trigrams(self) -> dict[tuple[bytes, ...], list[int]]:
-        """Where three words in a row stand, in ascending order."""
+        """Returns the places of each three words in a row, in ascending order."""
         if not self._trigrams:
             for place, trigram in enumerate(trigrams_of(self.words)):
                 self._trigrams.setdefault(trigram, []).append(place)

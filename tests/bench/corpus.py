@@ -90,7 +90,7 @@ def draws(seed: int, purpose: str, number: int) -> np.random.Generator:
 
 
 def kind(seed: int, number: int, near: float, exact: float) -> tuple[str, float]:
-    """What a document is, and how far back, in [0, 1), the one lies that it is a duplicate of."""
+    """The kind of a document, and how far back, in [0, 1), the one lies that it is a duplicate of."""
     share, where = draws(seed, "kind", number).random(2)
     if number == 0 or share >= near + exact:
         return "distinct", 0.0
@@ -98,7 +98,7 @@ def kind(seed: int, number: int, near: float, exact: float) -> tuple[str, float]
 
 
 def original(seed: int, number: int, near: float, exact: float) -> tuple[str, int]:
-    """What a document is, and the distinct document that it is a duplicate of (itself if of none)."""
+    """The kind of a document, and the distinct document that it is a duplicate of (itself if of none)."""
     what, where = kind(seed, number, near, exact)
     if what == "distinct":
         return what, number

@@ -47,7 +47,7 @@ RUDE = 3  # pages that the rude client asks each host for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Took:
-    """What a crawl took: seconds of CPU and of wall clock, and the pages in its WARC files."""
+    """The cost of a crawl: seconds of CPU and of wall clock, and the pages in its WARC files."""
 
     cpu: float
     wall: float

@@ -30,7 +30,7 @@ FEW = 20  # pieces of a run that is start-up
 
 
 class Seconds(NamedTuple):
-    """What one run takes."""
+    """The seconds and the memory of one run."""
 
     cpu: float
     wall: float

@@ -119,7 +119,7 @@ def reasons(way: Way, out: Path) -> dict[str, str]:
 
 
 def losses(out: Path) -> tuple[int, int]:
-    """How many pages datatrove's reader passed on, and how many its extractor gave up after a second."""
+    """Returns the pages that datatrove's reader passed on, and those that its extractor gave up after a second."""
     reader, extractor, *_ = json.loads((out / "log" / "stats.json").read_bytes())
     passed, given_up = reader["stats"].get("documents", 0), extractor["stats"].get("timeout", 0)
     return tuple(count["total"] if isinstance(count, dict) else count for count in (passed, given_up))
@@ -210,7 +210,7 @@ def why(warc: Path, workers: int) -> None:
 
 
 def profile(warc: Path, workers: int) -> None:
-    """Where each side's time goes, and pages a second of trafilatura alone in one process."""
+    """Prints the parts of each side's time, and pages a second of trafilatura alone in one process."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         ours, theirs, *_ = next(iter(TABLES.values()))

@@ -41,7 +41,7 @@ Step = Callable[[torch.Tensor], float]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is computed."""
+    """The amount of work."""
 
     shape: Shape
     rows: int  # windows of a micro-batch

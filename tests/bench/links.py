@@ -1,4 +1,4 @@
-"""How fast links are: submissions decoded and filtered, against the standard library's JSON with that filter, and keys.
+"""The speed of links: submissions decoded and filtered, against the standard library's JSON with that filter, and keys.
 
 Real dumps, repeated in memory until they are long enough; the median of several runs on one core. What is not measured
 here: unpacking, sorting, and the writing of parts (the last line, over the whole first half of the stage, has them).
@@ -44,7 +44,7 @@ def mixed(full: list[bytes], real: list[bytes]) -> list[bytes]:
 
 
 def kept(rows: list[bytes], decode: Callable[[bytes], object], tables: Sieve) -> int:
-    """How many links of these lines pass the filters, keys made."""
+    """Returns the number of links in these lines that pass the filters, keys made."""
     number = 0
     for line in rows:
         row = decode(line)

@@ -44,7 +44,7 @@ def dataset(folder: Path, tokens: int) -> tuple[Path, Path]:
 
 
 def ways(manifest: Path, whole: Path, context: int, batch: int) -> dict[str, Way]:
-    """What is compared: each makes batch `number`."""
+    """Returns the loaders that are compared; each of them makes batch `number`."""
     loader = Loader(manifest, context=context, batch=batch, seed=0)
     mapped = np.memmap(whole, np.uint16, mode="r").view(np.ndarray)
     kept = np.memmap(whole, np.uint16, mode="r")

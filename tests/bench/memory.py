@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(slots=True)
 class Bench:
-    """What is measured, and how."""
+    """The settings of a measurement."""
 
     out: Path
     workers: int

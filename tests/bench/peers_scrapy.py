@@ -38,7 +38,7 @@ class Pinned(CachingThreadedResolver):
         return made
 
     def getHostByName(self, name, timeout=()):
-        """What Twisted asks for."""
+        """Does what Twisted asks for."""
         address = self.addresses.get(name)
         return succeed(address) if address else fail(DNSLookupError(name))
 
@@ -102,7 +102,7 @@ class Links(Spider):
 
 
 def settings(chosen: argparse.Namespace) -> dict:
-    """What scrapy is told."""
+    """Returns the settings of scrapy."""
     lines = chosen.links.read_text().split()
     return {
         "LINKS_FILE": str(chosen.links),

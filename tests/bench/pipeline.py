@@ -64,7 +64,7 @@ def loop(plan, make):
 
 
 def grouped(pairs: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, list[bytes]]]:
-    """What GroupByKey does."""
+    """Groups pairs by key, as GroupByKey does."""
     groups = defaultdict(list)
     for key, value in pairs:
         groups[key].append(value)
@@ -72,7 +72,7 @@ def grouped(pairs: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, list[byte
 
 
 def flat(function, groups, *arguments):
-    """What FlatMap does."""
+    """Maps and flattens, as FlatMap does."""
     return [outcome for group in groups for outcome in function(group, *arguments)]
 
 

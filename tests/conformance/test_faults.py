@@ -135,7 +135,7 @@ def notes(tmp_path: Path, fault: str) -> tuple[dict[str, str], Path]:
 
 
 def attempts(folder: Path) -> dict[str, int]:
-    """How often part 0 of each stage was attempted."""
+    """Returns the number of attempts at part 0 of each stage."""
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
 
 

@@ -1,4 +1,4 @@
-"""Where a relative path of a recipe starts: at the recipe's folder, or at the working folder on the command line."""
+"""A relative path of a recipe starts at the recipe's folder, or at the working folder on the command line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the text of a page of a reported fault must hold, row by row.
+"""The lines that the text of a page of a reported fault must hold, row by row.
 
 A line stands for a whole line of the text, in which … stands for anything; lines stand in this order, with others
 between them. P1 to P4 are the paragraphs that most of the pages share.
@@ -15,7 +15,7 @@ P4 = "Visitors still climb the narrow stairs … whole crews to sea."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What one text must hold and must not hold."""
+    """The lines that one text must hold, and those that it must not hold."""
 
     lines: tuple[str, ...] = ()
     only: bool = False  # whether the text has no other lines, empty ones aside

@@ -37,7 +37,7 @@ def compact(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a page's markup holds, to compare parts with."""
+    """The content of a page's markup, to compare parts with."""
 
     letters: str
     words: frozenset[str]

@@ -193,7 +193,7 @@ def test_of_the_declaration_in_all_languages_only_the_same_text_is_joined(data):
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """What is joined of the pages of one site: real texts of mostly one language, with the same menus."""
+    """The pairs of pages of one site, and those that are joined: texts of mostly one language, with the same menus."""
 
     pairs: int  # of pages of one site
     joined: int

@@ -24,7 +24,7 @@ DATA = Path(os.environ.get("CURATE_TEST_DATA", Path(__file__).parents[3] / "shar
 
 
 def ours(path):
-    """What we make of a file: counts by kind, and where the failures lie."""
+    """Returns the reading of a file: counts by kind, and where the failures lie."""
     with path.open("rb") as file:
         outcomes = list(read_pages(file, path.name, size=path.stat().st_size, max_bytes=10_000_000))
     return {

@@ -91,7 +91,7 @@ def hosts() -> tuple[Host, ...]:
 
 
 def urls(web: Running) -> list[str]:
-    """What is crawled: a page of each host, a closed one where robots.txt may close it, and what must not be asked."""
+    """Returns the URLs of the crawl: of each host, of pages that robots.txt may close, of what must not be fetched."""
     links = [web.url(host, tls=bool(host.tls)) for host in web.plan.hosts if not host.name.startswith("r-")]
     links += [web.url(robots_host(kind), path) for kind in ROBOTS for path in ("/page/1", "/private/1")]
     links += [web.url(name, "/second") for name in ("h-040-set.test", "h-043.test")]

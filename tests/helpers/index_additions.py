@@ -31,7 +31,7 @@ class Shuffles:
         self.draw = random.Random(seed)
 
     def grouped(self, pairs) -> list[tuple[bytes, list[bytes]]]:
-        """What GroupByKey does."""
+        """Groups pairs by key, as GroupByKey does."""
         groups = defaultdict(list)
         for key, value in pairs:
             groups[key].append(value)
@@ -86,7 +86,7 @@ def made(plan: Plan, shuffles: Shuffles) -> tuple[dict[bytes, tuple], Counts]:
 
 
 def decided(folder: str, numbers: list[int], rules: Dedup, shuffles: Shuffles) -> tuple[dict[bytes, tuple], Counts]:
-    """What the wiring in `against` does."""
+    """Calls the functions in the order in which `against` wires them."""
     records = [pair for number in numbers for pair in candidates.texts(number, folder)]
     texts = shuffles.step(looking.texts, records, folder)
     new = [(key, [blob]) for key, blob in of_length(texts, looking.PART)]

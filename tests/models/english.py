@@ -118,7 +118,7 @@ def triples(text: str) -> set[tuple[str, ...]]:
 
 
 def gold(data: Path) -> Iterator[Labelled]:
-    """What people marked as a page's text, and what they left out."""
+    """Returns the text that people marked on a page, and the text that they left out."""
     for folder in sorted((data / "gold").iterdir()):
         marked = json.loads(gzip.decompress((folder / "text.json.gz").read_bytes()))
         for page in read_file(folder / "pages-00000.warc.gz"):

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="the readers are not
 
 @dataclass(frozen=True)
 class Shard:
-    """What a shard holds, by its `.bin`, `.idx` and `.meta.parquet`."""
+    """Returns the content of a shard, by its `.bin`, `.idx` and `.meta.parquet`."""
 
     prefix: Path
 
@@ -62,7 +62,7 @@ def exported(curate, out):
 
 @pytest.fixture
 def read(tmp_path):
-    """What a reader reads, in its own environment."""
+    """Returns the tokens that a reader reads, in its own environment."""
 
     def run(reader: str, *paths: object) -> dict:
         arguments = [PYTHON, ROOT / "tests" / "readers" / "read.py", reader, *paths, tmp_path / "found.npz"]

@@ -1,4 +1,4 @@
-"""What `curate train` shows: a line per row of the log, and on a terminal a bar that goes away."""
+"""`curate train` shows a line per row of the log, and on a terminal a bar that goes away."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What is taken of an index, and that CDXJ and Parquet of the same captures give the same."""
+"""Captures are taken out of an index, and CDXJ and Parquet of the same captures give the same."""
 
 import gzip
 import json

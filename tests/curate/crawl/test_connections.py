@@ -1,4 +1,4 @@
-"""Which answer belongs to which request, and how often a request is sent: with servers that get both wrong."""
+"""Each answer goes to its request, and a request is sent once, with servers that get both wrong."""
 
 import asyncio
 

@@ -38,7 +38,7 @@ class Names:
 
 
 def looked_up(answer_of, *hosts):
-    """What a resolver without pinned names makes of these hosts, asked at once, and the names that it was told."""
+    """Returns the answers of a resolver without pinned names for these hosts, and the names that reached it."""
     names = Names(answer_of)
 
     async def go():

@@ -1,4 +1,4 @@
-"""What is restored around the blocks that an extractor selected, and what is left out."""
+"""Prose around the blocks that an extractor selected is restored, and furniture is left out."""
 
 import pytest
 from lxml import html

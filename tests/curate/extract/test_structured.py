@@ -1,4 +1,4 @@
-"""What pages state in JSON-LD and microdata is read as text, however broken it is."""
+"""Statements in JSON-LD and microdata are read as text, however broken they are."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a page states about itself is added where its text lacks it, at its place, and never twice."""
+"""A statement of a page about itself is added where its text lacks it, at its place, and never twice."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""What is furniture among blocks that were selected, and what only looks like it."""
+"""Furniture among selected blocks is left out, and blocks that only look like it stay."""
 
 import pytest
 from lxml import html

@@ -1,4 +1,4 @@
-"""Which blocks are notes of a text."""
+"""Blocks that are notes of a text are told from others."""
 
 import pytest
 from lxml import html

@@ -106,11 +106,11 @@ def test_every_value_stands_in_the_rows_once_and_in_order(grid):
         "<tr>" + "".join(f"<td colspan={across} rowspan={down}>{text}</td>" for text, across, down in line) + "</tr>"
         for line in grid
     )
-    got = rows(table(markup), inline)
-    assert [value for line in got for value in line if value] == [
+    cells = rows(table(markup), inline)
+    assert [value for line in cells for value in line if value] == [
         " ".join(text.split()) for line in grid for text, _, _ in line if text.strip()
     ]
-    assert len({len(line) for line in got}) <= 1
+    assert len({len(line) for line in cells}) <= 1
 
 
 def test_a_table_with_code_whose_blanks_count_is_no_table_of_data():

@@ -56,7 +56,7 @@ def test_every_packing_gives_the_same_lines(packing):
 
 
 def test_an_unaided_zstd_reader_refuses_the_dumps_window():
-    """What the window in `dumpfiles` is for."""
+    """The dumps need a larger window than the library allows by itself; `dumpfiles` allows it."""
     with pytest.raises(zstd.ZstdError, match="memory"):
         zstd.open(io.BytesIO(wide(TEXT))).read()
 

@@ -1,4 +1,4 @@
-"""What the reader does about each kind of damage: the record that is hit is a dead letter, all others are read."""
+"""The reader meets each kind of damage: the record that is hit is a dead letter, all others are read."""
 
 import gzip
 import io

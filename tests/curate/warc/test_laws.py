@@ -38,7 +38,7 @@ def pages(outcomes):
 
 
 def check(outcomes, content):
-    """What holds for every reading of any bytes."""
+    """Checks the laws of every reading of any bytes."""
     assert all(isinstance(outcome, Page | Failure | RefusedRecord | Skipped) for outcome in outcomes)
     for lost in failures(outcomes):
         assert 0 <= lost.offset <= len(content)

@@ -62,7 +62,7 @@ def dedup(folder: Path, files: list[list[dict]], *rules: str, target: EngineOpti
 
 
 def losses(rows: list[dict]) -> list[tuple]:
-    """What is decided of each document."""
+    """Returns the decision of each document."""
     return [(row["id"], row["kept"], row["kind"], row["winner"], row["similarity"]) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""Whether dedup's shuffle would fit is judged before it begins, never too low, and for the local runner only."""
+"""The memory of dedup's shuffle is estimated before it begins, never too low, and for the local runner only."""
 
 import json
 import resource

@@ -36,7 +36,7 @@ def recipe(tmp_path_factory):
 
 
 def outcome(out):
-    """What score kept, and its files' bytes."""
+    """Returns the counts of score, and its files' bytes."""
     folder = out / "score"
     files = {path.name: path.read_bytes() for path in folder.rglob("*.parquet")}
     return json.loads((folder / "stage.json").read_text())["counts"], files
