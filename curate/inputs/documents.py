@@ -31,16 +31,23 @@ def read_documents(
         text = plan.path(item.base_uri)
         if json_digest([recorded(path).sha256, recorded(text).sha256]) != item.digest:
             raise replaced(path)
-        with opened_part(path) as source:
-            sizes = pq.read_table(source, columns=["cluster_size"])["cluster_size"].to_pylist()
-        for document, size in zip(_part_documents(text, columns), sizes, strict=True):
-            if size is not None:  # it was kept
+        for document, (is_kept, size) in zip(_part_documents(text, columns), _decisions(path), strict=True):
+            if is_kept:
                 yield replace(document, cluster_size=size)
     elif item.form in USER_FORMS:
         others = columns is None or "metadata" in columns
         yield from user_documents(path, item, plan.stage, note, others=others)
     else:
         raise ValueError(f"{item.name}: {plan.stage} reads documents, not {item.form} files; run extract first")
+
+
+def _decisions(path: Path) -> list[tuple[bool, int | None]]:
+    """Returns of each document whether dedup kept it, and its cluster's size, None in parts of earlier versions."""
+    with opened_part(path) as source, pq.ParquetFile(source) as file:
+        names = [name for name in ("kept", "cluster_size") if name in file.schema_arrow.names]
+        decisions = file.read(names).to_pydict()
+    kept = decisions["kept"]
+    return [*zip(kept, decisions.get("cluster_size", [None] * len(kept)), strict=True)]
 
 
 def _part_documents(path: Path, columns: tuple[str, ...] | None, sha256: str = "") -> Iterator[Document]:

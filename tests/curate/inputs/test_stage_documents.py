@@ -31,7 +31,7 @@ def plan(tmp_path):
     with PartWriter(tmp_path / "filter", 0, "k") as part:
         for number in range(5):
             part.keep(replace(stored(number), quality=0.25, warc_offset=7))
-    decisions = pa.table({"kept": [True, False, True, False, False], "id": [stored(n).id for n in range(5)]})
+    decisions = pa.table({"kept": [True, False, True, False, False], "cluster_size": [1, None, 3, None, None]})
     (tmp_path / "dedup").mkdir()
     pq.write_table(decisions, tmp_path / "dedup" / "part-00000.parquet")
     vouch(tmp_path / "dedup" / "part-00000.parquet")
@@ -55,6 +55,14 @@ def test_a_part_is_read_as_it_was_written(plan):
 
 def test_a_decided_part_is_the_documents_that_were_kept(plan):
     assert [document.url for document in read_documents(plan, decided(plan))] == ["u0", "u2"]
+
+
+def test_a_kept_document_has_the_size_of_its_cluster_and_none_where_an_earlier_version_stated_none(plan, tmp_path):
+    assert [document.cluster_size for document in read_documents(plan, decided(plan))] == [1, 3]
+    part = tmp_path / "dedup" / "part-00000.parquet"
+    pq.write_table(pa.table({"kept": [True, False, True, False, False]}), part)
+    vouch(part)
+    assert [document.cluster_size for document in read_documents(plan, decided(plan))] == [None, None]
 
 
 def test_decisions_that_do_not_fit_the_text_are_an_error(plan, tmp_path):
