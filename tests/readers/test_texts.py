@@ -78,8 +78,10 @@ def expected(out: Path, split: str) -> list[dict]:
     """Returns the rows of the documents of a split, in order, as the stages hold them."""
     wanted, rows = in_shards(out, split), []
     for part in sorted((out / "filter").glob("part-*.parquet")):
-        for row in pq.read_table(part).to_pylist():
-            if row["id"] in wanted:
+        decisions = pq.read_table(out / "dedup" / part.name, columns=["kept", "cluster_size"]).to_pylist()
+        for row, decision in zip(pq.read_table(part).to_pylist(), decisions, strict=True):
+            row["cluster_size"] = decision["cluster_size"]
+            if decision["kept"] and row["id"] in wanted:
                 wanted.discard(row["id"])
                 own = json.loads(row["metadata"] or "{}")
                 more = {name: value for name, value in row.items() if name not in NOT_METADATA} | own
