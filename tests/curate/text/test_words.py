@@ -15,8 +15,14 @@ INVISIBLE = ["\u00ad", "\u200b", "\u200d", "\ufeff", "\u2060", "\ufe0f", "\u0640
 
 texts = st.text() | st.text(st.sampled_from([*COMMON, *BLANKS, *GAPS]), max_size=40)
 unspaced = st.sampled_from([block for block in UNSPACED if block[0] not in (0x2E80, 0x3005, 0x3021, 0x3031, 0x1AFF0)])
+WITH_MARK = "\u0e33\u0eb3"  # Thai and Lao am: by NFKC a mark, which belongs to the letter before it, and a letter
 letters = unspaced.flatmap(
-    lambda block: st.characters(min_codepoint=block[0], max_codepoint=min(block[1], 0x2A6DF), categories=["Lo"])
+    lambda block: st.characters(
+        min_codepoint=block[0],
+        max_codepoint=min(block[1], 0x2A6DF),
+        categories=["Lo"],
+        exclude_characters=[letter for letter in WITH_MARK if block[0] <= ord(letter) <= block[1]],
+    )
 )
 
 
