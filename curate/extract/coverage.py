@@ -14,6 +14,7 @@ from typing import Any
 
 from curate.extract.trimming import PROSE, PROSE_END, SENTENCE, TAXONOMY, is_about_topic, is_prose, trimmed
 from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, ROW, Block
+from curate.markup.elements import HIDDEN_STYLE, inherited
 from curate.markup.notes import add_notes
 
 LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of stories or of tags
@@ -45,7 +46,6 @@ NAMES = (  # words in the classes and ids of furniture
 )
 PICTURES = "captions? credits? figure image img media photos? picture video"  # of what belongs to a picture
 FURNITURE = re.compile(rf"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:{'|'.join(f'{NAMES} {PICTURES}'.split())})(?![a-z])")
-HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 COLONS = (":", "：")
 STOCK = re.compile(
     r"(?i)(?:continue reading|read (?:more|the full \w+|full \w+|next|also)|more|advertisement|ad"
@@ -202,14 +202,21 @@ def in_menu(element: Any, menus: set[Any]) -> bool:
 
 def visible(blocks: list[Block]) -> list[bool]:
     """Returns for each block whether a browser shows it."""
-    verdicts: dict[Any, bool] = {None: False}
-
-    def is_hidden(element: Any) -> bool:
-        if (verdict := verdicts.get(element)) is None:
-            verdict = verdicts[element] = hides(element) or is_hidden(element.getparent())
-        return verdict
-
+    is_hidden = inherited(hides)
     return [not is_hidden(block.element) for block in blocks]
+
+
+def without_hidden(blocks: list[Block]) -> list[Block]:
+    """Returns blocks without those that the attribute `hidden` hides, unless these are half of the text.
+
+    A script shows as much; so it does with what `hidden="until-found"` hides.
+    """
+    is_hidden = inherited(lambda element: element.get("hidden", "until-found") != "until-found")
+    shown = [block for block in blocks if not is_hidden(block.element)]
+    if len(shown) == len(blocks):
+        return blocks
+    length, whole = (sum(len(block.text) for block in some) for some in (shown, blocks))
+    return shown if 2 * length > whole else blocks
 
 
 class Surroundings:

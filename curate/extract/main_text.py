@@ -21,7 +21,7 @@ from lxml.html import fromstring
 from resiliparse.extract.html2text import extract_plain_text
 
 from curate.extract.config import VISIBLE, Extract
-from curate.extract.coverage import completed, paragraphs, rescued, visible, without_furniture
+from curate.extract.coverage import completed, paragraphs, rescued, visible, without_furniture, without_hidden
 from curate.extract.pruning import hasten, together
 from curate.extract.selection import selected
 from curate.extract.structured import statements
@@ -73,7 +73,7 @@ class MainText(NamedTuple):
 
 def main_text(html: str, url: str, settings: Extract, quick: str | None = None) -> MainText:
     """Returns the main text of a page; quick: its quick text, if the caller has it already."""
-    _hasten()
+    hasten()
     tree: Any = parsed(html)
     if tree is None:  # not HTML: trafilatura has no text of it, the quick text may have
         only_trafilatura = settings.fallback == "trafilatura" and settings.extractor == "trafilatura"
@@ -140,23 +140,6 @@ def uncut_text(tree: Any, html: str, quick: str | None) -> str:
     text = tidy(str(extract_plain_text(html)) if quick is None else quick).strip()
     length = sum(len(block.text) for block in blocks_of(tree))
     return text if length < len(" ".join(text.split())) else ""
-
-
-def without_hidden(blocks: list[Block]) -> list[Block]:
-    """Returns blocks without those that the attribute `hidden` hides, unless these are half of the text.
-
-    A script shows as much; so it does with what `hidden="until-found"` hides.
-    """
-    verdicts: dict[Any, bool] = {None: False}
-
-    def is_hidden(element: Any) -> bool:
-        if element not in verdicts:
-            verdicts[element] = element.get("hidden", "until-found") != "until-found" or is_hidden(element.getparent())
-        return verdicts[element]
-
-    shown = [block for block in blocks if not is_hidden(block.element)]
-    lengths = (sum(len(block.text) for block in some) for some in (shown, blocks))
-    return shown if 2 * next(lengths) > next(lengths) else blocks
 
 
 def written(blocks: Iterable[Block], settings: Extract) -> str:
@@ -332,9 +315,3 @@ def options(settings: Extract) -> Any:
         tables=settings.tables,
         output_format="python",
     )
-
-
-@lru_cache(maxsize=1)
-def _hasten() -> None:
-    """Replaces trafilatura's slow rules, once per process."""
-    hasten()

@@ -8,6 +8,7 @@ once per kind of element, so that they match the same elements. An expression th
 import re
 from collections.abc import Callable, Iterable
 from copy import copy
+from functools import lru_cache
 from typing import Any
 
 from lxml.etree import Element, ElementDefaultClassLookup, SubElement
@@ -116,10 +117,11 @@ class Remembered:
         return numbers
 
 
+@lru_cache(maxsize=1)
 def hasten() -> None:
     """Replaces trafilatura's rules by remembered ones, and makes its parser create elements of one class only.
 
-    Once per process; a second call changes nothing.
+    Once per process; a second call does nothing.
     """
     from trafilatura import htmlprocessing, utils, xpaths
 
@@ -129,8 +131,7 @@ def hasten() -> None:
     for name in RULE_LISTS:
         rules = getattr(xpaths, name)
         rules[:] = remember(rules)
-    if htmlprocessing.link_density_test.__module__ != __name__:
-        htmlprocessing.link_density_test = quick_link_density_test(htmlprocessing.link_density_test)
+    htmlprocessing.link_density_test = quick_link_density_test(htmlprocessing.link_density_test)
     xpaths.BODY_XPATH[:] = [
         Remembered([rule], first=True) if is_local(getattr(rule, "path", "?")) else rule for rule in xpaths.BODY_XPATH
     ]

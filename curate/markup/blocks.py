@@ -13,7 +13,7 @@ from lxml.etree import Comment, Entity, ProcessingInstruction
 
 from curate.markup import inline, mathematics, tables
 from curate.markup.code import code, may_be_code
-from curate.markup.elements import LINES, UNREAD, is_special, is_unseen
+from curate.markup.elements import HIDDEN_STYLE, LINES, UNREAD, is_special, is_unseen
 from curate.markup.inline import LINE_BREAK, collapsed
 from curate.markup.mathematics import formula, may_be_formula
 from curate.markup.numbering import Numbering
@@ -21,7 +21,6 @@ from curate.markup.numbering import Numbering
 PARAGRAPH, HEADING, ITEM, TERM, CODE = "paragraph", "heading", "item", "term", "code"
 ROW, FORMULA, CAPTION, PREFORMATTED = "row", "formula", "caption", "preformatted"
 HEADING_LINES = 3  # a heading of more holds the text that follows it
-HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 INLINE_STYLE = re.compile(r"(?i)display\s*:\s*(?:-webkit-)?inline")
 ANCHOR = re.compile(r"\s*(?:[¶§#🔗∞]|\[?(?:edit|link|permalink)\]?)\s*")  # of a heading, beside its text
 LONE_FORMULA = re.compile(r"(?:(\$\$?)[^$]+\1|\\\[.+\\\]|\\\(.+\\\))[.,;]?", re.DOTALL)  # all of a block

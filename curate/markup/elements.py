@@ -1,6 +1,7 @@
 """Elements by name: those of their own lines, those without text, and those that may be something else."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from curate.markup.code import REMEMBERED, may_be_code
@@ -17,6 +18,7 @@ UNREAD = (
 UNSEEN = re.compile(  # classes of spans for screen readers and for editors
     r"(?:^|\s)(?:sr-only|visually-?hidden|screen-reader-text|a11y-hidden|assistive-text|mw-editsection)(?=\s|$)"
 )
+HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 SPECIAL: dict[tuple[Any, str], bool] = {}  # tag and class -> the answer of `is_special`
 MAX_KINDS = 100_000  # of these; the memory is emptied when it is full
 
@@ -52,12 +54,26 @@ def without_end(tree: Any, names: tuple[str, ...]) -> list[Any]:
     They hold `main`, or more than half of the text of all paragraphs: menus and footers hold few paragraphs.
     """
     wrappers = [element for element in tree.iter(*names) if len(element)]
-    half = paragraph_length(tree) / 2 if wrappers else 0
+    lengths = [paragraph_length(element) for element in wrappers]
+    half = paragraph_length(tree) / 2 if any(lengths) else 0
     return [
         element
-        for element in wrappers
-        if next(element.iter("main"), None) is not None or paragraph_length(element) > half
+        for element, length in zip(wrappers, lengths, strict=True)
+        if length > half or next(element.iter("main"), None) is not None
     ]
+
+
+def inherited(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Returns a test that holds for an element if `test` holds for it or for one around it; answers are remembered."""
+    answers: dict[Any, bool] = {None: False}
+
+    def holds(element: Any) -> bool:
+        answer = answers.get(element)
+        if answer is None:
+            answer = answers[element] = test(element) or holds(element.getparent())
+        return answer
+
+    return holds
 
 
 def paragraph_length(element: Any) -> int:

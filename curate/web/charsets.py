@@ -136,9 +136,8 @@ def _character(pair: bytes, encoding: str) -> str:
     """Returns the character of two bytes that Python's codec of an encoding lacks, '' if the standard lacks it too."""
     if encoding == "big5hkscs":
         return _big5_more().get(pair) or _strict(pair, "cp950")
-    if (
-        encoding == "euc_jp" and len(pair) == 2 and min(pair) >= 0xA1 and max(pair) < 0xFF
-    ):  # Shift_JIS packs the same rows
+    if encoding == "euc_jp" and len(pair) == 2 and min(pair) >= 0xA1 and max(pair) < 0xFF:
+        # Shift_JIS packs the same rows
         lead, trail = divmod((pair[0] - 0xA1) * 94 + pair[1] - 0xA1, 188)
         return _strict(bytes((lead + (0x81 if lead < 31 else 0xC1), trail + (0x40 if trail < 63 else 0x41))), "cp932")
     return ""
