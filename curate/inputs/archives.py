@@ -29,7 +29,7 @@ def zip_rows(
     heartbeat.follow_whole(file)
     with archive:
         for member in archive.infolist():
-            if member.is_dir() or member.filename.startswith(JUNK[0]) or member.filename.endswith(JUNK[1:]):
+            if member.filename.startswith(JUNK[0]) or member.filename.endswith(("/", *JUNK[1:])):  # "/": a folder
                 continue
             before = last
             for number, row in _member_rows(archive, member, name, rows_of):

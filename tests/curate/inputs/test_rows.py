@@ -259,6 +259,15 @@ def test_no_bytes_break_a_reader(tmp_path_factory, content, name):
         assert row is not None or name.startswith("a.json")
 
 
+def test_a_member_of_a_zip_archive_that_lost_its_name_is_a_dead_letter(tmp_path):
+    content = bytearray(zipped({"a.jsonl": json_lines(ROWS)}))
+    content[content.rindex(b"a.jsonl")] = 0  # in the directory; a name ends at a zero byte
+    (tmp_path / "a.zip").write_bytes(content)
+    ((number, row),) = numbered_rows(tmp_path / "a.zip")
+    assert (number, type(row)) == (1, UnreadRows)
+    assert "names no form of documents" in str(row)
+
+
 @given(st.integers(0, 5000), st.integers(0, 255), st.sampled_from(["a.parquet", "a.arrow", "a.zip", "a.jsonl.gz"]))
 def test_no_wrong_byte_breaks_a_reader(tmp_path_factory, place, value, name):
     makers = {
