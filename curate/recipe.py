@@ -4,7 +4,7 @@ import difflib
 import glob
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -38,6 +38,7 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (  # the settings that may hold a path,
     ("tokenize", "encoding"),
     ("train", "init"),
 )
+ANYWHERE = ("miniweb:", names.PREFIX)  # what begins so is no path
 
 MOST_SOURCES = 256
 SIMILAR = 0.8  # difflib's ratio from which on the name of a source counts as another's misspelt one
@@ -176,6 +177,28 @@ def in_all_languages(recipe: Recipe) -> Recipe:
 
 def with_absolute_paths(table: Table, folder: Path) -> Table:
     """Returns the tables with every input path made absolute from this folder; URIs stay."""
+    for keys, value in [*_paths(table)]:
+        if isinstance(value, str):
+            table = settings.assign(table, keys, absolute(value, folder))
+        elif isinstance(value, list):
+            table = settings.assign(table, keys, [absolute(path, folder) for path in value])
+    return table
+
+
+def path_settings(recipe: Recipe) -> list[tuple[tuple[str, ...], str]]:
+    """Returns every setting that names a file, a folder or a URL, by its keys, with a row for each of its values.
+
+    The mini-web and crawls by name, which every machine can get, are left out.
+    """
+    rows = []
+    for keys, value in _paths(settings.to_table(recipe)):
+        paths = [value] if isinstance(value, str) else value or []
+        rows += [(keys, path) for path in paths if not path.startswith(ANYWHERE)]
+    return rows
+
+
+def _paths(table: Table) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yields the settings of the tables that may hold a path, by their keys, unless the value is a name."""
     settings_keys = [*PATH_KEYS]
     sources = table.get("sources")
     if isinstance(sources, dict):
@@ -187,13 +210,8 @@ def with_absolute_paths(table: Table, folder: Path) -> Table:
         value: Any = table
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
-        if _is_name(keys, value):
-            continue
-        if isinstance(value, str):
-            table = settings.assign(table, keys, absolute(value, folder))
-        elif isinstance(value, list):
-            table = settings.assign(table, keys, [absolute(path, folder) for path in value])
-    return table
+        if not _is_name(keys, value):
+            yield keys, value
 
 
 def check_source(name: str, names: list[str], origin: str) -> None:
@@ -274,7 +292,7 @@ def _is_name(keys: tuple[str, ...], value: Any) -> bool:
 
 def absolute(path: Any, folder: Path) -> Any:
     """Returns a path of a setting, made absolute from a folder; what is no path of this machine stays as it is."""
-    if not isinstance(path, str) or "://" in path or path.startswith(("miniweb:", names.PREFIX)):
+    if not isinstance(path, str) or "://" in path or path.startswith(ANYWHERE):
         return path
     if storage.is_remote(folder):
         return str(storage.join(folder, path))

@@ -63,7 +63,7 @@ OWN = (
         name="sources",
         label="Inputs of the sources",
         help="NAME=GLOB[,GLOB…] of each source, with semicolons between, such as web=gs://BUCKET/crawl/*.warc.gz",
-        regex=r"^[\w-]+=[^=;]+(;[\w-]+=[^=;]+)*;?$",
+        regex=r"^[\w-]+=[^;]+(;[\w-]+=[^;]+)*;?$",
     ),
     Parameter(
         name="set",

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate import storage
 from curate.errors import SettingsError, UserError, install
-from curate.inputs.items import MINIWEB
 from curate.pipelines import plans
+from curate.pipelines.dataflow.image import image
 from curate.pipelines.engines.target import EngineOptions, check_beam, parse_options, pipeline_options, quiet_beam
-from curate.recipe import Recipe
+from curate.recipe import Recipe, path_settings
 from curate.stage.claims import check_stages, claim_run
 from curate.stage.ownership import held
 from curate.stage.plan import json_digest
@@ -49,6 +48,7 @@ def submit(recipe: Recipe, out: Path, options: EngineOptions, *, strict: bool = 
         from google.cloud import dataflow  # noqa: F401 - what the runner submits with
     except ImportError as error:
         raise UserError(f"Dataflow's client is not installed ({error}): {install(['gcp'])}") from None
+    image().check_launcher()
     with held(out):
         claim_run(recipe.name, out)
         check_stages(out, recipe.stages)
@@ -110,7 +110,8 @@ def graph(recipe: Recipe, out: Path, options: EngineOptions) -> Any:
     if options.runner == "dataflow":
         beam_options = _beam_options(recipe, out, options)
     else:
-        beam_options = parse_options(pipeline_options(options, 0.0, "none"))
+        there = frozenset[str]() if options.runner == "local" else None  # a job server, which is not asked, knows more
+        beam_options = parse_options(pipeline_options(options, 0.0, "none"), there)
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=beam_options)
     one_job.build(pipeline, recipe, out)
     if options.runner == "dataflow":
@@ -136,9 +137,9 @@ def check(recipe: Recipe, out: Path, options: EngineOptions, *, strict: bool = T
         raise SettingsError(f"-o {out}: Dataflow's workers write to gs://BUCKET/FOLDER; name one")
     if options.workers is not None:
         raise SettingsError(f"--workers {options.workers}: Dataflow takes -- --max_num_workers={options.workers}")
-    for name, value in _input_settings(recipe):
-        if not value.startswith(MINIWEB) and not storage.is_remote(value):
-            raise SettingsError(f"{name}: {value}: Dataflow's workers cannot read this machine; copy it to gs://")
+    for keys, value in path_settings(recipe):
+        if keys[0] != "train":  # training is no stage of the job
+            image().check_readable(".".join(keys), value)
     if strict:
         check_beam(options.beam)
     arguments = _arguments(recipe, out, options)
@@ -150,16 +151,6 @@ def check(recipe: Recipe, out: Path, options: EngineOptions, *, strict: bool = T
     for name in ("temp_location", "staging_location"):
         if values.get(name) and not values[name].startswith("gs://"):
             raise SettingsError(f"--{name}={values[name]}: expected gs://BUCKET/FOLDER")
-
-
-def _input_settings(recipe: Recipe) -> list[tuple[str, str]]:
-    """Returns the settings of a recipe that name files, by their dotted paths, with one row for each value."""
-    rows = [(f"sources.{name}.inputs", value) for name, source in recipe.sources.items() for value in source.inputs]
-    if score := recipe.score:
-        if score.model and not score.is_default:
-            rows.append(("score.model", score.model))
-        rows += [(f"score.{name}", value) for name in ("positive", "negative") for value in getattr(score, name)]
-    return rows
 
 
 def _beam_options(recipe: Recipe, out: Path, options: EngineOptions) -> Any:

@@ -117,7 +117,16 @@ def test_a_templates_regexes_take_the_defaults_and_refuse_nonsense():
     by_name = {parameter.name: parameter for parameter in flextemplate.parameters()}
     for name, value in (("train", ""), ("seed", "12"), ("dedup_similarity", "0.75"), ("dedup_near", "true")):
         assert name not in by_name or re.fullmatch(by_name[name].regex, value), name
-    assert re.fullmatch(by_name["sources"].regex, "web=gs://b/*.gz,gs://c/x.gz;books=gs://d/e")
+    for value in ("web=gs://b/*.gz,gs://c/x.gz;books=gs://d/e", "web=gs://b/crawl=2024-30/subset=warc/*.gz;"):
+        assert re.fullmatch(by_name["sources"].regex, value)
+    for value in ("web", "web=", "=gs://b/c", "web=;"):
+        assert not re.fullmatch(by_name["sources"].regex, value)
+
+
+def test_a_path_with_an_equals_sign_arrives_as_it_is():
+    given = {"sources": "webtext=gs://b/crawl=2024-30/subset=warc/*.gz,gs://c/x=1.gz"}
+    recipe = recipes.load("webtext", flextemplate.assignments(given))
+    assert recipe.sources["webtext"].inputs == ("gs://b/crawl=2024-30/subset=warc/*.gz", "gs://c/x=1.gz")
 
 
 def test_the_launcher_takes_its_parameters_and_leaves_beams_to_beam():

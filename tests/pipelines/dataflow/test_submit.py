@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from google.protobuf import json_format
 
 from curate import recipe as recipes
 from curate.errors import SettingsError
-from curate.pipelines.dataflow import launcher, submit
-from curate.pipelines.engines.target import EngineOptions, parse_options
+from curate.pipelines.dataflow import flextemplate, image, launcher, submit
+from curate.pipelines.engines.target import RUNNERS, EngineOptions, parse_options
 from curate.storage import path
 
 ROOT = Path(__file__).parents[3]
@@ -248,6 +249,18 @@ def test_nothing_that_launches_names_a_wait():
             r"^sources\.webtext\.inputs: .*crawl\.gz: .* copy it to gs://",
         ),
         (OUT, OPTIONS, ('score.model="model.bin"',), r"^score\.model: .*model\.bin: "),
+        (
+            OUT,
+            OPTIONS,
+            ('sources.webtext.inputs=["s3://b/crawl.gz"]',),
+            r"^sources\.webtext\.inputs: s3://b/crawl\.gz: the worker image lacks the extra \[s3\]; copy it to gs://$",
+        ),
+        (
+            OUT,
+            OPTIONS,
+            ('sources.webtext.inputs=["hdfs://b/crawl.gz"]',),
+            r": hdfs://b/crawl\.gz: the worker image reads no hdfs://; copy it to gs://$",
+        ),
         (OUT, OPTIONS, ("sources.webtext.inputs=[]",), r"^sources\.webtext\.inputs: no source has inputs"),
     ],
 )
@@ -255,6 +268,64 @@ def test_what_dataflow_cannot_run_is_told_in_one_line_before_any_work(out, optio
     with pytest.raises(SettingsError, match=message) as raised:
         submit.submit(assigned(*assignments), path(out), options)
     assert "\n" not in str(raised.value)
+
+
+LABELS = {"positive": "gs://b/p", "negative": "gs://b/n"}  # the one needs the other
+NO_PATHS = {"links.format", "crawl.agent", "crawl.authority"}  # settings whose help names files; a job has no crawl
+
+
+def with_path(keys: tuple[str, ...], value: str) -> recipes.Recipe:
+    """Returns the recipe with a path in the setting of these keys."""
+    labels = {f"score.{name}": json.dumps([uri]) for name, uri in LABELS.items() if keys[-1] in LABELS}
+    own = {".".join(keys): json.dumps([value] if keys[-1] in LABELS else value)}
+    return assigned(*(f"{name}={text}" for name, text in (labels | own).items()))
+
+
+@pytest.mark.parametrize("keys", [keys for keys in recipes.PATH_KEYS if keys[0] != "train"], ids=".".join)
+def test_every_setting_that_names_a_file_must_name_one_that_workers_can_read(keys):
+    for value, lack in (("/home/x/file.json", "cannot read this machine"), ("s3://b/file.json", "lacks the extra")):
+        with pytest.raises(SettingsError, match=rf"^{re.escape('.'.join(keys))}: {value}: .*{lack}"):
+            submit.check(with_path(keys, value), path(OUT), OPTIONS)
+    submit.check(with_path(keys, "gs://b/file.json"), path(OUT), OPTIONS)
+
+
+def test_every_setting_whose_help_names_a_file_is_listed_as_a_path():
+    texts = [row for row in flextemplate.parameters() if row.path and row.kind is str]
+    naming = {".".join(row.path) for row in texts if re.search(r"\b(files?|folder|path)\b", row.help)}
+    assert naming >= {"extract.quality_model", "tokenize.encoding"}
+    assert naming - NO_PATHS <= {".".join(keys) for keys in recipes.PATH_KEYS}
+
+
+def test_an_evaluation_set_must_be_where_workers_can_read_it():
+    sets = 'decontaminate.sets.a={files = ["/home/x/a.jsonl"], fields = ["text"]}'
+    with pytest.raises(SettingsError, match=r"^decontaminate\.sets\.a\.files: /home/x/a\.jsonl: .* copy it to gs://"):
+        submit.check(assigned(sets), path(OUT), OPTIONS)
+
+
+def test_crawls_by_name_the_mini_web_and_web_addresses_need_no_copy():
+    for value in ("commoncrawl:CC-MAIN-2024-30/warc[0:2]", "miniweb:web-*.warc.gz", "https://x.example/a.warc.gz"):
+        submit.check(assigned(f'sources.webtext.inputs=["{value}"]'), path(OUT), OPTIONS)
+
+
+@pytest.mark.parametrize(("name", "version"), [("beam", "2.76.0"), ("python", "3.10")])
+def test_a_launcher_with_another_beam_or_python_than_the_image_is_refused(name, version):
+    built = replace(image.image(), **{name: version})
+    with pytest.raises(SettingsError, match=rf"{name.title()} is \S+ here and {version} in the worker image; launch"):
+        built.check_launcher()
+
+
+def test_the_image_is_read_from_the_dockerfile():
+    built = image.image()
+    assert f"apache-beam=={built.beam}" in (ROOT / "constraints.txt").read_text().splitlines()
+    assert built.extras >= {"gcp", "gcs", "tokenizers"}
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_the_graph_of_every_runner_is_made_without_it(runner, tmp_path):
+    server = "h:1" if runner == "portable" else None
+    options = OPTIONS if runner == "dataflow" else EngineOptions(runner=runner, workers=2, job_server=server)
+    graph = submit.graph(assigned(), path(OUT) if runner == "dataflow" else tmp_path, options)
+    assert len(graph.components.transforms) > 100
 
 
 @pytest.mark.processes
