@@ -27,7 +27,8 @@ class Kind:
     folder: str  # where it lies in a run's folder, or a first half in its stage's folder
     # The input of its verb: files, or the folder of a stage that leaves links, documents or tokens.
     takes: Literal["files", "links", "documents", "tokens"]
-    leaves: Literal["documents", "decisions", "links", "shards", "other"]  # the rows of its parts
+    # The rows of its parts; ranges: those of `curate/stage/ranges.py`, in files of another form.
+    leaves: Literal["documents", "decisions", "links", "shards", "ranges", "other"]
     in_recipe: bool = True  # False: only a verb of its own runs it
     optional: bool = False  # True: a recipe runs it only if it has the table of this name
     module: str = ""  # the module of pipelines/stages/ that holds it; "": the one of its name

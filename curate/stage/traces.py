@@ -22,6 +22,7 @@ from curate.stage import attempt
 from curate.stage.kinds import KINDS, NESTED
 from curate.stage.parts import Receipt, part_name, receipt_path
 from curate.stage.plan import Plan, check_version, stated_version
+from curate.stage.ranges import run_names
 from curate.storage import together
 from curate.storage.writing import sha256_of, unsealed
 
@@ -103,7 +104,7 @@ def _parts(folder: Path, stage: str, unnamed: set[str], plan: dict[str, Any]) ->
     if unnamed:
         for item in plan.get("items", ()):
             for name in part_files(stage, item.get("number", 0), plan.get("settings", {})):
-                if name in unnamed and (KINDS[stage].leaves == "shards" or is_marked(folder / name)):
+                if name in unnamed and (KINDS[stage].leaves in ("shards", "ranges") or is_marked(folder / name)):
                     yield name
 
 
@@ -162,7 +163,9 @@ def is_marked(path: Path) -> bool:
 
 def part_files(stage: str, number: int, settings: Mapping[str, Any]) -> Iterator[str]:
     """Yields every file that a part of a stage may hold; settings: of the stage, which name the shards."""
-    if KINDS[stage].leaves != "shards":
+    if KINDS[stage].leaves == "ranges":
+        yield from run_names(number)
+    elif KINDS[stage].leaves != "shards":
         kinds = ("part", "rejected", "failed", *KINDS[stage].tables)
         yield from (part_name(number, kind) for kind in kinds)
     elif number < len(cuts := settings.get("cuts") or ()):

@@ -1,6 +1,7 @@
 """Reads files by range and writes them whole, in local folders and on remote stores.
 
-Reading order: paths, regular, writing, blocks, together, overlap, identity, remote, http_range, patience, lines, cache.
+Reading order: paths, regular, writing, blocks, together, overlap, identity, remote, http_range, patience, segments,
+lines, cache.
 """
 
 from curate.storage.paths import EXTRAS as EXTRAS
