@@ -1,6 +1,6 @@
 """Judges recipes, rules and the quality model by the labelled sample; README.md beside this file explains the words.
 
-    python tests/labels/judge.py [RECIPE …] [--set PATH=VALUE] [--data ../shared/data] [--limits]
+    python tests/labels/judge_recipes.py [RECIPE …] [--set PATH=VALUE] [--data ../shared/data] [--limits]
 
 RECIPE is a bundled recipe or a .toml file, its filter and its score; without one, every bundled recipe that needs no
 training, and every rule alone. `--limits` prints what other limits of the repetition rules would reject.
