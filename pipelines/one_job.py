@@ -19,7 +19,7 @@ from curate.dataset import manifest
 from curate.errors import SettingsError, UserError
 from curate.inputs import apart
 from curate.inputs.items import bytes_of
-from curate.pipelines import plans
+from curate.pipelines import outlook, plans
 from curate.pipelines.engines.engine import Engine, kept_some, wiring
 from curate.pipelines.engines.warnings import of_record, of_sources, of_splits
 from curate.pipelines.stages.map_only import ALL, Made, MakeParts
@@ -46,11 +46,14 @@ def run(
     plans.check_apart(recipe, out)
     with engine.started() as engine, held(out) as ledger:
         engine.progress.warn_all(plans.left_out(recipe))
-        seconds = check_inputs(recipe) / KINDS[recipe.stages[0]].bytes_per_second
+        size = check_inputs(recipe)
+        seconds = size / KINDS[recipe.stages[0]].bytes_per_second
         claim_run(recipe.name, out)
         check_stages(out, recipe.stages)
         if not may_replace and (out / "manifest.json").exists():
             apart.check_same(stage_folder(out, recipe.stages[0]), out, plans.own_items(recipe, out))
+        for line in outlook.of_sizes(size, 0, engine.target.count):
+            engine.progress.say(line)
         if retry_failed:
             engine.progress.say(f"retry: {forget_failed(out)} parts with dead letters are made again")
         if engine.session is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from curate.dataset import manifest
 from curate.inputs import apart
-from curate.pipelines import plans
+from curate.pipelines import outlook, plans
 from curate.pipelines.engines.engine import Engine, execute, kept_some, wiring
 from curate.pipelines.engines.target import quiet_beam
 from curate.pipelines.engines.warnings import of_sources, of_splits
@@ -47,6 +47,9 @@ def _run(recipe: Recipe, out: Path, engine: Engine, *, retry_failed: bool, may_r
         apart.check_same(plan.folder, out, plan.items)
     if retry_failed:
         progress.say(f"retry: {forget_failed(out)} parts with dead letters are made again")
+    if not (plan.folder / "plan.json").exists():  # no resume
+        for line in outlook.lines(plan.items, engine.target.count):
+            progress.say(line)
     digests.save()
     write_bytes(out / "recipe.toml", to_toml(recipe).encode())
     engine = replace(engine, outdated=(out / "manifest.json", out / "report.html"))

@@ -97,6 +97,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("curate/decontaminate", "curate/dedup/index"),
         *(RECIPE, "pipelines/engines", "pipelines/stages"),
     ),
+    "pipelines/estimation": (
+        *("curate/storage", "curate/stage", "curate/inputs", "curate/commoncrawl", "curate/warc", "curate/extract"),
+        *("curate/dataset", RECIPE, "pipelines/engines", "pipelines/stages", "pipelines"),
+    ),
     "curate/ablation": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/loader", "curate/gpt"),
         *("curate/scaling", "curate/evaluate", "curate/dataset", "curate/web/urls.py", "curate/text", RECIPE),
@@ -121,7 +125,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
             "curate/tokens/config.py",
             "curate/tokens/bpe_training.py",
         ),
-        *("pipelines/engines", "pipelines", "pipelines/dataflow"),
+        *("pipelines/engines", "pipelines", "pipelines/estimation", "pipelines/dataflow"),
     ),
 }
 BEAM = ("pipelines/stages/", "pipelines/engines/", "pipelines/one_job.py", "pipelines/dataflow/")

@@ -1,4 +1,4 @@
-"""The commands recipe, tokenizer, mix, export, miniweb and train."""
+"""The commands recipe, estimate, tokenizer, mix, export, miniweb and train."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,10 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curate.cli import tables
-from curate.cli.app import DATASET, MODEL, console, need_local, print_json
-from curate.cli.extras import need
+from curate.cli.app import DATASET, MODEL, console, errors, need_local, print_json
+from curate.cli.extras import need, need_for_estimate
 from curate.cli.model import train_model
-from curate.cli.options import Json, Out, Output, Overwrite, RecipeArgument, Set, local_path, readable_path
+from curate.cli.options import (
+    AllLanguages,
+    Files,
+    Json,
+    Out,
+    Output,
+    Overwrite,
+    RecipeArgument,
+    Set,
+    local_path,
+    readable_path,
+)
 from curate.console import say
 from curate.errors import SettingsError, UserError
 
@@ -25,6 +36,43 @@ def recipe(name: RecipeArgument, set_: Set = []) -> None:
     from curate import recipe as recipes
 
     typer.echo(recipes.to_toml(recipes.load(name, tuple(set_))), nl=False)
+
+
+@commands.command(rich_help_panel=DATASET)
+def estimate(
+    recipe: RecipeArgument,
+    files: Files = [],
+    set_: Set = [],
+    all_languages: AllLanguages = False,
+    sample: Annotated[int, typer.Option(metavar="PAGES", help="About how many pages or rows are tried.")] = 200,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes; one per core if left out.", show_default=False)
+    ] = None,
+    unique: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="The share of documents that dedup keeps.", show_default="what it keeps of the sample"
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Estimate what a run takes (time, CPU, disk, memory, requests), by a sample of its pages; nothing is kept."""
+    from dataclasses import asdict
+
+    from curate import recipe as recipes
+    from curate.pipelines.estimation import estimate as estimates
+
+    loaded = recipes.load(recipe, tuple(set_), files=tuple(files))
+    loaded = recipes.in_all_languages(loaded) if all_languages else loaded
+    need_for_estimate(loaded)
+    with errors.status("starting") as shown:
+        made = estimates.estimate(
+            loaded, pages=sample, workers=workers, unique=unique, say=lambda doing: shown.update(doing)
+        )
+    if json:
+        print_json(asdict(made))
+    else:
+        tables.print_estimate(made, console)
 
 
 @commands.command(rich_help_panel=DATASET)

@@ -52,6 +52,15 @@ def need_for_run(recipe: "Recipe", out: Path, *, train: bool) -> None:
         need(extras, also=["report"])
 
 
+def need_for_estimate(recipe: "Recipe") -> None:
+    """Raises UserError where the estimate of a run lacks libraries."""
+    from curate.tokens.config import is_tokenizer_file
+
+    patterns = [pattern for source in recipe.sources.values() for pattern in source.inputs]
+    tokenizer = ["tokenizers"] if is_tokenizer_file(recipe.tokenize.encoding) else []
+    need(["beam", *_of_paths(patterns), *tokenizer])
+
+
 def need_for_verb(inputs: list[str], out: Path) -> None:
     """Raises UserError where the verb of a stage lacks libraries."""
     need(["beam", *_of_paths([*inputs, str(out)])])

@@ -9,6 +9,7 @@ import typer
 
 from curate.cli.app import console, errors
 from curate.errors import UserError
+from curate.inputs.forms import HELP
 
 if TYPE_CHECKING:
     from curate.pipelines.engines.engine import Engine
@@ -59,6 +60,14 @@ Out = Annotated[
 Output = Annotated[Path, typer.Argument(metavar="OUT", parser=readable_path, help="The folder of a run or of a stage.")]
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A bundled recipe or a .toml file.")]
 RecipeOption = Annotated[str | None, typer.Option(help="A bundled recipe or a .toml file.", show_default=False)]
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[NAME=]FILES…",
+        help=f"The inputs of the recipe's only source, or of source NAME: WARC or WET files, or documents: {HELP}.",
+        show_default=False,
+    ),
+]
 Set = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Change one setting, as in TOML.")]
 Source = Annotated[str, typer.Option(help="The name of the source in the output.")]
 AllLanguages = Annotated[

@@ -20,6 +20,7 @@ from curate.cli.options import (
     BEAM_HELP,
     ENGINE,
     AllLanguages,
+    Files,
     Json,
     Out,
     Overwrite,
@@ -34,7 +35,6 @@ from curate.cli.options import (
 )
 from curate.console import say
 from curate.errors import SettingsError, install
-from curate.inputs.forms import HELP
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,15 +54,6 @@ DryRun = Annotated[
         help="Write that job's graph to a .json or .pb file and run nothing.",
         show_default=False,
         rich_help_panel=ENGINE,
-    ),
-]
-
-Files = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="[NAME=]FILES…",
-        help=f"The inputs of the recipe's only source, or of source NAME: WARC or WET files, or documents: {HELP}.",
-        show_default=False,
     ),
 ]
 

@@ -1,6 +1,6 @@
 """The tables that the command line prints, made with Rich of plain values."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -8,7 +8,12 @@ from rich.text import Text
 
 from curate.console import plain, say
 
+if TYPE_CHECKING:
+    from curate.pipelines.estimation.projection import Estimate
+    from curate.pipelines.estimation.weights import Number
+
 HOSTS = 10  # that are shown
+ESTIMATED = ("parts", "read", "kept", "CPU", "time", "reads", "writes", "shuffles", "memory", "requests")
 
 
 def print_funnel(summary: dict[str, Any], console: Console) -> None:
@@ -321,3 +326,60 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds)) if seconds else 0} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def print_estimate(made: "Estimate", console: Console) -> None:
+    """Prints an estimate: a row for each stage, then the run."""
+    from curate.stage.wording import size as amount
+
+    table = Table(title=f"estimate of {made.recipe}", title_justify="left")
+    table.add_column("stage")
+    for name in ESTIMATED:
+        table.add_column(name, justify="right")
+    for stage in made.stages:
+        table.add_row(
+            stage.stage,
+            f"{stage.parts.value:,.0f}",
+            f"{stage.read.value:,.0f}",
+            f"{stage.kept.value:,.0f}",
+            duration(stage.cpu_s.value),
+            duration(stage.wall_s),
+            amount(stage.bytes_in.value),
+            amount(stage.bytes_out.value),
+            amount(stage.bytes_shuffled) if stage.bytes_shuffled else "-",
+            amount(stage.memory),
+            f"{stage.requests:,}",
+        )
+    console.print(table)
+    for line in _estimate_lines(made):
+        say(console, line)
+
+
+def _estimate_lines(made: "Estimate") -> list[str]:
+    """Returns what an estimate says of the run."""
+    from curate.stage.wording import size as amount
+
+    files = "1 file" if made.files == 1 else f"{made.files:,} files"
+    parts = made.stages[0].parts.value
+    about = "" if made.parts_exact else "about "
+    workers = "1 worker" if made.workers == 1 else f"{made.workers:,} workers"
+    return [
+        f"inputs: {files}, {_spread(made.bytes_in, amount)}, {about}{parts:,.0f} parts",
+        f"sample: {made.sampled:,} pages or rows at {made.places:,} places; in brackets are intervals of 95 %, by "
+        "bootstrap over places",
+        f"output: {_spread(made.documents, _whole)} documents, {_spread(made.tokens, _whole)} tokens, "
+        f"{_spread(made.shards, _whole)} shards, {_spread(made.disk, amount)} on disk",
+        f"cost: {_spread(made.cpu_s, duration)} of CPU; {duration(made.wall_s)} with {workers}; "
+        f"{amount(made.memory)} of memory at most; {made.requests:,} requests if the output lies on a store",
+        *(f"note: {note}" for note in made.notes),
+    ]
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _spread(number: "Number", shown: Any) -> str:
+    """Returns a number, with its interval where that says more."""
+    texts = [shown(value) for value in (number.value, number.low, number.high)]
+    return texts[0] if texts[1] == texts[2] else f"{texts[0]} ({texts[1]} to {texts[2]})"

@@ -122,6 +122,14 @@ def planned_targets(path: Path, item: Item) -> list[SelectedCapture]:
     return targets
 
 
+def part_of(item: Item, path: Path, start: int, stop: int) -> Item:
+    """Returns the item of the rows [start, stop) of a pointers file, which another item holds."""
+    targets = read_targets(path, start, stop)
+    digest = json_digest([_values(asdict(target)) for target in targets])
+    size = sum(target.length for target in targets)
+    return replace(item, start=start, stop=stop, digest=digest, size=size)
+
+
 def read_targets(path: Path, start: int, stop: int) -> list[SelectedCapture]:
     """Returns the rows [start, stop) of a pointers file."""
     targets: list[SelectedCapture] = []

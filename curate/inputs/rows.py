@@ -110,6 +110,33 @@ def numbered_rows(path: Path, *, name: str = "", digest: str = "", blocks: str =
         yield number + 1, UnreadRows(_first_line(error))
 
 
+def head_rows(path: Path, item: Item, most: int) -> tuple[list[dict[str, Any]], int]:
+    """Returns the rows at the head of a file, which are about `most` of its bytes or all, and how many bytes hold them.
+
+    Rows that cannot be read are left out. An archive on a store is not read, as it would be copied whole.
+    """
+    rows: list[dict[str, Any]] = []
+    try:
+        with storage.opened(path) as (file, size):
+            if storage.is_remote(path) and size > most and _magic(file.read(8)):
+                return [], 0
+            place = 0
+            for _, row in _rows_at(path, file, File(name=item.name, columns=None)):
+                here = file.tell()
+                if here > most and place:
+                    return rows, place  # the bytes before the last that were read
+                place = here
+                if isinstance(row, dict):
+                    rows.append(row)
+            return rows, size
+    except RemoteError:
+        raise
+    except DAMAGE as error:
+        if of_the_machine(error):
+            raise
+        return rows, item.size
+
+
 def _rows_at(path: Path, file: BinaryIO, given: File) -> Rows:
     """Yields the rows of a file at a path; one that cannot be read as a stream is copied to this machine."""
     if storage.is_remote(path) and _magic(file.read(8)):

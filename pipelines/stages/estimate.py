@@ -42,6 +42,7 @@ class Need:
 
     memory: int  # at the peak
     message: int  # the largest that one worker is sent
+    shuffled: int  # by all workers
 
 
 def need(documents: int, rules: Dedup, mode: str, workers: int, size: float = 0, padding: int = 0) -> Need:
@@ -64,7 +65,7 @@ def need(documents: int, rules: Dedup, mode: str, workers: int, size: float = 0,
     payload = texts + bands + pairs + addresses + samples
     memory = FIXED[mode] + WORKER * processes + round(COPIES[mode] * documents * payload)
     message = documents * max(texts, bands, pairs, samples) // processes if processes else 0
-    return Need(memory=memory, message=message)
+    return Need(memory=memory, message=message, shuffled=documents * payload)
 
 
 def sampled(size: float, node: int) -> int:
@@ -93,7 +94,8 @@ def need_of_lines(text: int, rules: Lines, mode: str, workers: int) -> Need:
     processes = workers if mode == "multi_processing" else 0
     held = text * (sum(shares) if processes else max(shares))
     memory = FIXED_OF_LINES + WORKER_OF_LINES * processes + round(COPIES_OF_LINES[mode] * held)
-    return Need(memory=memory, message=round(text * max(shares) / processes) if processes else 0)
+    message = round(text * max(shares) / processes) if processes else 0
+    return Need(memory=memory, message=message, shuffled=round(text * sum(shares)))
 
 
 def check_lines(plan: Plan, target: EngineOptions, seconds: float) -> None:

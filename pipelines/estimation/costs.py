@@ -1,0 +1,68 @@
+"""What a sample cannot show, as measured constants: shuffles, requests to a store, worker processes, memory."""
+
+import heapq
+from collections.abc import Sequence
+
+from curate.pipelines.engines.target import SMALL_SECONDS
+from curate.pipelines.stages import estimate as shuffles
+from curate.recipe import Recipe
+from curate.stage.kinds import KINDS
+from curate.storage.remote import CHUNK
+
+# CPU seconds a document of dedup behind its signatures, and what an index adds to it: tests/bench/dedup.py, by the
+# straight line through 100,000 and 1,000,000 documents, less what sign takes.
+SHUFFLE_S, INDEX_S = 200e-6, 110e-6
+SPANS_S, FURNITURE_S, PASSAGES_S = 1 / 13e6, 1 / 23e6, 1 / 3.4e6  # CPU seconds a byte of text that lines reads
+DRIVER_S = 0.002  # of the launching process, to open and close one part: tests/bench/scale.py
+WORKER_S = 1.0  # CPU seconds of a worker process from its start to its first part: Python, Beam's channel
+OPENING_S = 2.0  # seconds in which the workers of a stage start and end
+FIRST_S = 2.0  # CPU seconds of the command before its first stage, the imports of Beam and pyarrow most of all
+READS = {"dedup": 2.0, "lines": 2.0, "decontaminate": 2.0}  # how often a stage reads its input; the others once
+# Requests to a store that holds the output: a part's in each stage, its first half's too, and a stage's.
+PART_REQUESTS, STAGE_REQUESTS = 9, 20
+
+
+def processes(stage: str, size: float, workers: int) -> int:
+    """Returns how many processes the local runner makes the parts of a stage with; size: bytes that it reads."""
+    return 1 if workers == 1 or size / KINDS[stage].bytes_per_second < SMALL_SECONDS else workers
+
+
+def stretch(sizes: Sequence[float], count: int) -> float:
+    """Returns how many times as long as evenly divided work the parts of these sizes take `count` processes.
+
+    Each part goes to the process that is free first, in order.
+
+    >>> stretch([1.0, 1.0, 1.0], 2)
+    1.3333333333333333
+    """
+    ends = [0.0] * count
+    for size in sizes:
+        heapq.heapreplace(ends, ends[0] + size)
+    whole = sum(sizes)
+    return max(ends) * count / whole if whole else 1.0
+
+
+def need(stage: str, recipe: Recipe, documents: int, text: float, count: int) -> shuffles.Need | None:
+    """Returns what the shuffle of a stage takes on the local runner in `count` processes; None where there is none."""
+    mode = "in_memory" if count == 1 else "multi_processing"
+    if stage == "dedup":
+        return shuffles.need(documents, recipe.dedup, mode, count, text / max(1, documents))
+    if stage == "lines" and recipe.lines:
+        return shuffles.need_of_lines(round(text), recipe.lines, mode, count)
+    return None
+
+
+def shuffle_seconds(stage: str, recipe: Recipe, documents: float, text: float) -> float:
+    """Returns the CPU seconds of the shuffle of a stage; text: bytes of what it reads."""
+    if stage == "dedup":
+        return documents * (SHUFFLE_S + (INDEX_S if recipe.dedup.index else 0.0))
+    if stage == "lines" and (rules := recipe.lines):
+        rates = (SPANS_S * rules.spans, FURNITURE_S * rules.furniture, PASSAGES_S * rules.substrings)
+        return text * sum(rates)
+    return 0.0
+
+
+def requests(stage: str, parts: int, size: float, *, reads: bool) -> int:
+    """Returns the requests of a stage whose output lies on a store; reads: it also reads its input there."""
+    ranges = round(READS.get(stage, 1.0) * size / CHUNK) if reads else 0
+    return STAGE_REQUESTS + PART_REQUESTS * parts + ranges

@@ -1,0 +1,256 @@
+"""The numbers of a sample, taken to the whole input: stage by stage, each from what the one before it leaves."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from curate import storage
+from curate.pipelines import plans
+from curate.pipelines.estimation import costs
+from curate.pipelines.estimation.listing import Listing
+from curate.pipelines.estimation.places import Sample
+from curate.pipelines.estimation.trial import PartCost, StageTrial, Trial
+from curate.pipelines.estimation.weights import Floats, Number, Weights
+from curate.recipe import Recipe
+from curate.stage.kinds import KINDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageEstimate:
+    """What one stage takes."""
+
+    stage: str
+    parts: Number  # of pack: shards
+    read: Number  # documents; of extract: pages
+    kept: Number
+    cpu_s: Number
+    wall_s: float
+    processes: int  # that make the parts
+    bytes_in: Number
+    bytes_out: Number
+    bytes_shuffled: int
+    memory: int  # bytes at the peak: of one process, or of all together where they hold a shuffle
+    requests: int  # to the store, if the output lies on one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a run takes."""
+
+    recipe: str
+    workers: int
+    files: int
+    parts_exact: bool  # False: the number of parts was estimated too
+    sampled: int  # pages or rows
+    places: int
+    bytes_in: Number
+    documents: Number  # in the shards
+    tokens: Number
+    shards: Number
+    disk: Number  # bytes
+    cpu_s: Number
+    wall_s: float
+    memory: int
+    requests: int
+    stages: tuple[StageEstimate, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flow:
+    """What a stage gives to the next one."""
+
+    size: Floats  # bytes of files
+    text: float  # bytes of text; 0 where it is not known yet
+    documents: Floats
+    tokens: Floats
+
+
+class Projection:
+    """The numbers of one sample."""
+
+    def __init__(
+        self, recipe: Recipe, inputs: Listing, sample: Sample, tried: Trial, workers: int, unique: float | None
+    ) -> None:
+        self.recipe, self.inputs, self.sample, self.tried = recipe, inputs, sample, tried
+        self.workers, self.unique = workers, unique
+        self.weights = Weights(inputs, sample)
+        self.factor = 1.0  # of all that comes behind dedup, where the user knows what it keeps
+
+    def estimate(self) -> Estimate:
+        """Returns the estimate of the run."""
+        nothing: Floats = np.zeros_like(self.weights.input)
+        flow = _Flow(size=self.weights.input, text=0.0, documents=nothing, tokens=nothing)
+        stages: list[StageEstimate] = []
+        cpu, disk = nothing + costs.FIRST_S + self.tried.closing_s, nothing
+        for tried in self.tried.stages:
+            work = self._packed if tried.stage == "pack" else self._mapped
+            stage, seconds, flow = work(tried, flow)
+            stages.append(stage)
+            cpu, disk = cpu + seconds, disk + flow.size + tried.beside_bytes
+        last = stages[-1]
+        return Estimate(
+            recipe=self.recipe.name,
+            workers=self.workers,
+            files=self.inputs.files,
+            parts_exact=self.inputs.exact,
+            sampled=sum(part.read for part in self._parts(self.tried.stages[0])),
+            places=len(self.sample.places),
+            bytes_in=Number.of(self.weights.input),
+            documents=last.kept,
+            tokens=Number.of(flow.tokens),
+            shards=last.parts if last.stage == "pack" else Number.of(0.0),
+            disk=Number.of(disk),
+            cpu_s=Number.of(cpu),
+            wall_s=costs.FIRST_S + self.tried.closing_s + sum(stage.wall_s for stage in stages),
+            memory=max(stage.memory for stage in stages),
+            requests=sum(stage.requests for stage in stages),
+            stages=tuple(stages),
+            notes=tuple(self._notes()),
+        )
+
+    def _parts(self, tried: StageTrial) -> list[PartCost]:
+        """Returns what the part of each place took."""
+        return [tried.parts[place.item.number] for place in self.sample.places]
+
+    def _total(self, tried: StageTrial, value: Callable[[PartCost], float]) -> Floats:
+        """Returns the sum over the input of what a part gives."""
+        return self.factor * self.weights.total([value(part) for part in self._parts(tried)])
+
+    def _mapped(self, tried: StageTrial, before: _Flow) -> tuple[StageEstimate, Floats, _Flow]:
+        """Returns what a stage takes whose parts are those of the inputs, its CPU seconds, and what it leaves."""
+        idle = [tried.parts[item.number] for item in self.sample.idle]
+        fixed, parts = median(part.seconds for part in idle), self.inputs.parts
+        work, start = self._work(tried, fixed)
+        read, kept = self._total(tried, lambda part: part.read), self._total(tried, lambda part: part.kept)
+        if tried.stage == "dedup" and self.unique is not None:
+            self.factor, kept = self.unique * read[0] / kept[0], self.unique * read
+        fixed_bytes = tried.records + median(part.files for part in idle)
+        written = self._total(tried, lambda part: part.written) + parts * fixed_bytes
+        text = float(self._total(tried, lambda part: part.text)[0]) if tried.stage != "tokenize" else before.text
+        tokens = self._total(tried, lambda part: part.tokens)
+        count = costs.processes(tried.stage, float(before.size[0]), self.workers)
+        work = work + fixed * parts + costs.shuffle_seconds(tried.stage, self.recipe, float(read[0]), before.text)
+        driver = tried.beside + costs.DRIVER_S * parts
+        started = count * start + (count * costs.WORKER_S if count > 1 else 0.0)
+        seconds: Floats = work + driver + started
+        need = costs.need(tried.stage, self.recipe, round(read[0]), before.text, count)
+        stage = StageEstimate(
+            stage=tried.stage,
+            parts=Number.of(float(parts)),
+            read=Number.of(read),
+            kept=Number.of(kept),
+            cpu_s=Number.of(seconds),
+            wall_s=driver + start + costs.OPENING_S * (count > 1) + self._wall(float(work[0]), count),
+            processes=count,
+            bytes_in=Number.of(before.size),
+            bytes_out=Number.of(written + tried.beside_bytes),
+            bytes_shuffled=need.shuffled if need else 0,
+            memory=max(self.tried.memory, need.memory if need else 0),
+            requests=costs.requests(tried.stage, parts, float(before.size[0]), reads=self._reads_store(tried)),
+        )
+        return stage, seconds, _Flow(size=written, text=text, documents=kept, tokens=tokens)
+
+    def _work(self, tried: StageTrial, fixed: float) -> tuple[Floats, float]:
+        """Returns the CPU seconds that grow with the input, and those in which a process warms up.
+
+        fixed: the seconds of a part of nothing. The first place warmed up, so what its pages took is what those of the
+        others did.
+        """
+        own = np.array([part.seconds - fixed for part in self._parts(tried)])
+        if len(own) == 1:
+            return self.factor * self.weights.total(own), 0.0
+        sizes = self.weights.bytes
+        expected = sizes[0] * own[1:].sum() / sizes[1:].sum()
+        start = max(0.0, float(own[0] - expected))
+        own[0] = expected
+        return self.factor * self.weights.total(own), start
+
+    def _wall(self, seconds: float, count: int) -> float:
+        """Returns how long processes take for so much work in parts of the inputs' sizes."""
+        return seconds / count * costs.stretch(self.inputs.piece_sizes, count)
+
+    def _reads_store(self, tried: StageTrial) -> bool:
+        """Returns whether a stage reads from a store, if the output lies on one."""
+        return tried.stage != self.recipe.stages[0] or any(storage.is_remote(item.uri) for item in self.inputs.items)
+
+    def _packed(self, tried: StageTrial, before: _Flow) -> tuple[StageEstimate, Floats, _Flow]:
+        """Returns what pack takes, its CPU seconds, and what it leaves."""
+        outputs = tried.record.outputs
+        beside = sum(file.bytes for name, file in outputs.items() if not name.endswith(".bin"))
+        width = sum(file.bytes for name, file in outputs.items() if name.endswith(".bin")) / sum(
+            part.tokens for part in self._parts(self.tried.stages[-2])
+        )
+        shards, size = self._shards(tried, before), width * before.tokens
+        written = size + before.documents * beside / max(1, tried.record.counts.kept) + shards * tried.records
+        count = costs.processes("pack", float(size[0]), self.workers)
+        rate = KINDS["pack"].bytes_per_second
+        work: Floats = shards * median(part.seconds for part in tried.parts.values()) + size / rate
+        driver = tried.beside + costs.DRIVER_S * float(shards[0])
+        seconds: Floats = work + driver + (count * costs.WORKER_S if count > 1 else 0.0)
+        whole = float(work[0]) / count * costs.stretch([1.0] * max(1, round(shards[0])), count)
+        number = Number.of(shards)
+        stage = StageEstimate(
+            stage="pack",
+            parts=number,
+            read=Number.of(before.documents),
+            kept=Number.of(before.documents),
+            cpu_s=Number.of(seconds),
+            wall_s=driver + costs.OPENING_S * (count > 1) + whole,
+            processes=count,
+            bytes_in=Number.of(before.size),
+            bytes_out=Number.of(written),
+            bytes_shuffled=0,
+            memory=self.tried.memory,
+            requests=costs.requests("pack", round(number.value), float(before.size[0]), reads=True),
+        )
+        return stage, seconds, _Flow(size=written, text=0.0, documents=before.documents, tokens=before.tokens)
+
+    def _shards(self, tried: StageTrial, before: _Flow) -> Floats:
+        """Returns how many shards there are: those of each source, split and bucket are cut by themselves.
+
+        A shard ends before the document that is too long for it, so that about half of one is left free.
+        """
+        pack, parts = self.recipe.pack, self._parts(self.tried.stages[-2])
+        shards: Floats = np.zeros_like(before.size)
+        for source in self.inputs.sizes:
+            tokens = self.factor * self.weights.of_source(source, [part.tokens for part in parts])
+            documents = self.factor * self.weights.of_source(source, [part.kept for part in parts])
+            mean = tokens / np.maximum(documents, 1)
+            room = np.maximum(mean, pack.max_tokens - mean / 2)
+            valid = np.maximum(pack.valid_fraction * tokens, np.minimum(pack.valid_tokens, tokens / 2))
+            for share in _buckets(tried, source):
+                for split in (share * (tokens - valid), share * valid):
+                    shards += np.where(split > mean / 2, np.ceil(split / room), 0.0)
+        return shards
+
+    def _notes(self) -> list[str]:
+        """Returns what the numbers leave out."""
+        notes = []
+        if self.unique is None:
+            notes.append(
+                "copies that lie apart are in no sample: dedup keeps what it kept of the sample at most, and less "
+                "remains for the stages behind it; --unique SHARE states what it keeps"
+            )
+        if not self.inputs.exact:
+            notes.append("only some of the indexes were read; the others are taken to select as much")
+        if len(self.tried.stages) < len(self.recipe.stages):
+            notes.append(
+                f"{self.tried.stages[-1].stage} kept nothing of the sample, so no stage behind it was measured"
+            )
+        if self.recipe.train:
+            notes.append("the model is not in it: curate scale OUT --plan states what training takes")
+        notes += [warning.message for warning in plans.left_out(self.recipe)]
+        return notes
+
+
+def _buckets(tried: StageTrial, source: str) -> list[float]:
+    """Returns the shares of a source's tokens that its buckets hold in the sample."""
+    tokens = Counter[int | None]()
+    for cut in tried.record.settings["cuts"]:
+        if cut["source"] == source:
+            tokens[cut["bucket"]] += cut["tokens"]
+    return [number / tokens.total() for number in tokens.values()]
