@@ -29,6 +29,8 @@ class Extract:
     fallback: str = "resiliparse"
     # The form of a text: "text", or "markdown" with marks of headings, code and tables; the words are the same.
     format: str = "text"
+    emphasis: bool = False  # whether Markdown marks emphasis and code in lines: **strong**, *emphasis*, `code`
+    links: bool = False  # whether Markdown has links as [text](address), with absolute addresses
     # "reject" keeps one page of each payload over all inputs, and reads every input twice for that; "keep" keeps all.
     payload_duplicates: str = "keep"
     # The least probability, in [0, 1], that a page's quick text is in a language which its source's filter keeps; a
@@ -66,6 +68,8 @@ class Extract:
         check(
             not (is_markdown and plain), "fallback = 'trafilatura' gives plain text, format = 'markdown' needs another"
         )
+        for name, is_marked in (("emphasis", self.emphasis), ("links", self.links)):
+            check(not is_marked or is_markdown, f"{name} = true needs format = 'markdown', got {self.format!r}")
         favours = self.precision or self.recall or self.comments
         check(self.extractor == "trafilatura" or not favours, "precision, recall and comments are trafilatura's")
 

@@ -30,6 +30,7 @@ from curate.extract.threads import of_thread, thread
 from curate.markup.blocks import Block, blocks_of
 from curate.markup.elements import without_end
 from curate.markup.markdown import as_markdown
+from curate.markup.marks import marked_blocks
 from curate.markup.render import as_text
 
 SHORT = 0.4  # of the quick text's characters; from 0.1 to 0.7 the scores hardly change
@@ -89,14 +90,14 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
     if is_cut(tree) and (text := uncut_text(tree, html, quick)):
         return MainText(text, title, date, VISIBLE if settings.extractor == VISIBLE else "resiliparse")
     if settings.extractor == VISIBLE:
-        blocks = blocks_of(tree)
+        blocks = page_blocks(tree, url, settings)
         return MainText(written(compress(blocks, visible(blocks)), settings), title, date, VISIBLE)
     for element in without_end(tree, (*NEVER_TEXT, "aside")):
         element.tag = "div"
     if not settings.recall:  # which takes some of them back
         strip_elements(tree, *NEVER_TEXT, with_tail=False)
     posts = thread(tree, html, comments=settings.comments)
-    blocks = blocks_of(tree)
+    blocks = page_blocks(tree, url, settings)
     stated = statements(tree, html)
     if settings.extractor == "resiliparse":
         choice = without_furniture(blocks, selected(blocks, lines_of(quick or "")))
@@ -144,7 +145,16 @@ def uncut_text(tree: Any, html: str, quick: str | None) -> str:
 
 def written(blocks: Iterable[Block], settings: Extract) -> str:
     """Returns blocks in the form that the settings name."""
-    return as_markdown(blocks) if settings.format == "markdown" else as_text(blocks)
+    if settings.format == "markdown":
+        return as_markdown(blocks, has_marks=settings.emphasis or settings.links)
+    return as_text(blocks)
+
+
+def page_blocks(tree: Any, url: str, settings: Extract) -> list[Block]:
+    """Returns the blocks of a page, with marks where the settings ask for them; url: the page's address."""
+    if settings.emphasis or settings.links:
+        return marked_blocks(tree, url, emphasis=settings.emphasis, links=settings.links)
+    return blocks_of(tree)
 
 
 def lines_of(text: str) -> list[list[str]]:

@@ -6,15 +6,15 @@ The walk reads no attributes but those that change the text, as it meets every e
 
 import re
 import sys
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from lxml.etree import Comment, Entity, ProcessingInstruction
 
 from curate.markup import inline, mathematics, tables
 from curate.markup.code import code, may_be_code
 from curate.markup.elements import HIDDEN_STYLE, LINES, UNREAD, is_special, is_unseen
-from curate.markup.inline import LINE_BREAK, collapsed
+from curate.markup.inline import LINE_BREAK, Mark, collapsed
 from curate.markup.mathematics import formula, may_be_formula
 from curate.markup.numbering import Numbering
 
@@ -39,17 +39,18 @@ class Block(NamedTuple):
     quotes: int = 0  # how many quotations are around it
     cells: tuple[str, ...] = ()  # of a row
     language: str = ""  # of code
+    marks: tuple[Mark, ...] = ()  # emphasis, code and links in its text, where the settings ask for them
 
 
-def blocks_of(tree: Any) -> list[Block]:
-    """Returns the blocks of a page, in its order, whether they are seen or not."""
+def blocks_of(tree: Any, walk: "Callable[[], Walk] | None" = None) -> list[Block]:
+    """Returns the blocks of a page, in its order, whether they are seen or not; walk: makes what reads them."""
     try:
-        return Walk().of(tree)
+        return (walk or Walk)().of(tree)
     except RecursionError:
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, NESTED))
         try:
-            return Walk().of(tree)
+            return (walk or Walk)().of(tree)
         finally:
             sys.setrecursionlimit(limit)
 
@@ -57,12 +58,12 @@ def blocks_of(tree: Any) -> list[Block]:
 class Walk:
     """A walk over the elements of a tree; `pieces` are the texts since the last block."""
 
+    acts: ClassVar[dict[Any, Callable[[Any, Any], None]]]  # by tag: what reads an element
     __slots__ = (
         "blocks",
         "element",
         "in_line",
         "in_link",
-        "items",
         "kind",
         "level",
         "links",
@@ -95,11 +96,11 @@ class Walk:
 
     def children(self, element: Any) -> None:
         """Reads the text of an element and all in it."""
-        pieces = self.pieces
+        pieces, acts = self.pieces, self.acts
         if (text := element.text) and (pieces or not text.isspace()):
             pieces.append(text)
         for child in element:
-            act = ACTS.get(child.tag)
+            act = acts.get(child.tag)
             if act is not None:
                 act(self, child)
             elif len(child):
@@ -236,7 +237,7 @@ class Walk:
 
         def text_of(cell: Any) -> str:
             nonlocal links
-            inside = Walk().of(cell)
+            inside = self.cell(cell)
             links += sum(block.links for block in inside)
             return "\n".join(block.text for block in inside)
 
@@ -247,6 +248,10 @@ class Walk:
             self.blocks.append(
                 Block(ROW, text, child, len(self.lists), "", round(share * len(text)), self.quotes, tuple(cells))
             )
+
+    def cell(self, child: Any) -> Sequence[Block]:
+        """Returns the blocks of a cell."""
+        return Walk().of(child)
 
     def is_formula(self, child: Any) -> bool:
         """Reads an element that stands for a formula, and returns False for any other."""
@@ -370,7 +375,7 @@ def is_hidden(span: Any, names: list[str]) -> bool:
     return not any(other is not None and is_unseen(other.get("class")) for other in beside)
 
 
-ACTS: dict[Any, Callable[[Walk, Any], None]] = {
+Walk.acts = {
     **dict.fromkeys(LINES.split(), Walk.block),
     **dict.fromkeys(UNREAD.split(), Walk.skip),
     **dict.fromkeys((Comment, ProcessingInstruction, Entity), Walk.skip),

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from typing import NamedTuple
 
 LINE_BREAK = "\0"  # a <br> among the pieces of a block; no parser leaves this character in a text
 # Characters that nobody sees and that part no words: soft hyphens, byte order marks, word joiners, controls.
@@ -27,6 +28,23 @@ LONG_WORD = re.compile(
 VARIABLE = re.compile(
     r"(?:^|[^\w])[^\W\d_]$|[)\]}]$"
 )  # a single letter or a closed bracket: a letter above it is a power
+
+
+class Mark(NamedTuple):
+    """A part of a block's text that the page emphasises, sets as code or links.
+
+    start, end: how many characters of the text, without white space, stand before its beginning and its end.
+    """
+
+    start: int
+    end: int
+    kind: str
+    address: str = ""  # of a link
+
+
+def letters(text: str) -> int:
+    """Returns how many characters of a text are neither white space nor line breaks."""
+    return sum(map(len, text.split())) - text.count(LINE_BREAK)
 
 
 def collapsed(text: str) -> str:

@@ -1,24 +1,25 @@
 """Blocks as Markdown that a parser of CommonMark with tables reads as the same words and the same code.
 
 What stands in an item of a list is indented to where the item's text begins: two blanks under "-", three under "1.".
-Characters of the text that CommonMark would take for marks stand behind a backslash.
+Characters of the text that CommonMark would take for marks stand behind a backslash. Where emphasis or links are asked
+for, a line is written in [emphasis.py](emphasis.py), and every such character stands behind one.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from curate.markup.blocks import CODE, FORMULA, HEADING, ITEM, PREFORMATTED, ROW, TERM, Block
-from curate.markup.inline import cleaned
+from curate.markup.emphasis import begun, marked_lines
+from curate.markup.inline import cleaned, letters
 from curate.markup.render import RAW, is_tight, number
 
+LAST_SIGNS = re.compile(r"(?<!\S)(?=#+$)")  # at the end of a heading
 BACKTICKS = re.compile(r"`+")
 MARKER = re.compile(r"-|\d{1,9}\.")
 FORMULAS = re.compile(r"(\$\$?[^$\n]+\$\$?)")
 TAG_OR_ENTITY = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=\()|`(?=``)|~(?=~~)")  # wherever it stands in a line
-BEGINNING = re.compile(  # of a line that would be no text
-    r"[ \t]*(?:\d{1,9}(?=[.)](?:\s|$))|(?=#{1,6}(?:\s|$)|[-+*](?:\s|$)|>|\||\[[^\]]*\]:|(?:[-=*_:]\s*)+(?:[-:|\s]*)$))"
-)
 
 
 class Around(NamedTuple):
@@ -31,7 +32,8 @@ class Around(NamedTuple):
 class Writer:
     """Writes one block after the other; `items` are the items of lists around the last one, the outermost first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_marks: bool) -> None:
+        self.has_marks = has_marks
         self.items: list[Around] = []
         self.before: Block | None = None
         self.parts: list[str] = []
@@ -39,7 +41,7 @@ class Writer:
     def write(self, block: Block, width: int) -> None:
         """Adds a block; width: the cells of a row, for the first row of a table."""
         marker = block.marker if block.kind is ITEM or (block.kind in RAW and block.marker.endswith(".")) else ""
-        lines = lines_of(block, width)
+        lines = lines_of(block, width, has_marks=self.has_marks)
         if not lines:
             return
         if marker and not MARKER.fullmatch(marker):  # such as a number below zero
@@ -89,8 +91,11 @@ class Writer:
         return True
 
 
-def as_markdown(blocks: Iterable[Block]) -> str:
-    """Returns blocks as Markdown: marks of headings, fences around code, bars; the words are those of the text."""
+def as_markdown(blocks: Iterable[Block], *, has_marks: bool = False) -> str:
+    """Returns blocks as Markdown: marks of headings, fences around code, bars; the words are those of the text.
+
+    has_marks: whether emphasis or links in lines are written too.
+    """
     page = list(blocks)
     widths: dict[int, int] = {}  # place of a table's first row -> its cells
     first = 0
@@ -100,18 +105,18 @@ def as_markdown(blocks: Iterable[Block]) -> str:
             if before is None or before.kind is not ROW or not is_tight(before, block) or before.quotes != block.quotes:
                 first = place
             widths[first] = max(widths.get(first, 0), len(block.cells))
-    writer = Writer()
+    writer = Writer(has_marks=has_marks)
     for place, block in enumerate(page):
         writer.write(block, widths.get(place, 0))
     return "".join(writer.parts)
 
 
-def lines_of(block: Block, width: int) -> list[str]:
+def lines_of(block: Block, width: int, *, has_marks: bool = False) -> list[str]:
     """Returns the lines of a block without what stands before each of them; none of a block without text."""
     if block.kind is ROW:
-        cells = [" ".join(escaped(" ".join(cleaned(cell).split())).replace("|", "\\|").split()) for cell in block.cells]
-        cells += [""] * (width - len(cells))
-        row = f"| {' | '.join(cells)} |"
+        cells = marked_cells(block) if has_marks else (escaped(" ".join(cleaned(cell).split())) for cell in block.cells)
+        filled = [" ".join(cell.replace("|", "\\|").split()) for cell in cells]
+        row = f"| {' | '.join(filled + [''] * (width - len(filled)))} |"
         return [row, f"|{' --- |' * width}"] if width else [row]
     if block.kind is CODE or is_indented(block):
         longest = max(map(len, BACKTICKS.findall(block.text)), default=0)
@@ -123,8 +128,30 @@ def lines_of(block: Block, width: int) -> list[str]:
     if block.kind is FORMULA:
         return text.split("\n")
     if block.kind is HEADING:
-        return [f"{'#' * block.level} {number(block)}{escaped(' '.join(text.split()))}"]
+        line = heading(block) if has_marks else escaped(" ".join(text.split()))
+        return [f"{'#' * block.level} {number(block)}{line}"]
+    if has_marks:
+        return marked_lines(block.text, block.marks, begin_blocks=True)
     return [escaped_line(line) for line in text.split("\n")]
+
+
+def heading(block: Block) -> str:
+    """Returns the line of a heading with its marks; a number sign at its end would be taken for its own mark."""
+    return LAST_SIGNS.sub(r"\\", " ".join(marked_lines(block.text, block.marks)))
+
+
+def marked_cells(block: Block) -> list[str]:
+    """Returns the cells of a row with their marks."""
+    texts: list[str] = []
+    starts = [mark.start for mark in block.marks]
+    start = 0
+    for cell in block.cells:
+        end = start + letters(cell)
+        marks = block.marks[bisect_left(starts, start) : bisect_left(starts, end)]
+        inside = tuple(mark._replace(start=mark.start - start, end=mark.end - start) for mark in marks)
+        texts.append(" ".join(marked_lines(cell, inside)))
+        start = end
+    return texts
 
 
 def is_indented(block: Block) -> bool:
@@ -138,9 +165,7 @@ def escaped_line(line: str) -> str:
     >>> escaped_line("1. May was cold"), escaped_line("---"), escaped_line("a <b>"), escaped_line("1.5 litres")
     ('1\\\\. May was cold', '\\\\---', 'a \\\\<b>', '1.5 litres')
     """
-    line = escaped(line)
-    beginning = BEGINNING.match(line)
-    return f"{beginning[0].lstrip()}\\{line[beginning.end() :]}" if beginning else line.lstrip()
+    return begun(escaped(line))
 
 
 def escaped(text: str) -> str:

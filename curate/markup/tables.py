@@ -20,6 +20,7 @@ LAYOUT_INSIDE = (
 )
 SECTIONS = ("thead", "tbody", "tfoot")
 CELLS = ("td", "th")
+ENDS = ",;:."  # of a line of a cell that no semicolon parts from the next
 
 
 def is_data(table: Any) -> bool:
@@ -116,8 +117,13 @@ def _one_line(cell: Any, text: str) -> str:
     lines = [line for line in lines if line]
     if len(lines) < 2:
         return "".join(lines)
-    gap = ";" if cell.find(".//li") is not None else ""
-    return " ".join(line if line[-1] in ",;:." else line + gap for line in lines[:-1]) + f" {lines[-1]}"
+    gap = gap_of(cell)
+    return " ".join(line if line[-1] in ENDS else line + gap for line in lines[:-1]) + f" {lines[-1]}"
+
+
+def gap_of(cell: Any) -> str:
+    """Returns what stands between two lines of a cell besides a blank."""
+    return ";" if cell.find(".//li") is not None else ""
 
 
 def _span(cell: Any, name: str) -> int:

@@ -30,6 +30,13 @@ def test_raised_text_is_read_in_linear_time(raised: str):
     assert text_of(f"<p>The river<sup>({raised * MANY}</sup> runs by the old town.</p>").startswith("The river")
 
 
+def test_a_line_of_many_marks_is_written_in_linear_time():
+    settings = Extract(extractor="visible", format="markdown", emphasis=True, links=True)
+    body = "<i>a<a href=x>(b</i>c</a> \\( `d` " * 5_000
+    text = main_text(f"<html><body><p>{body}</p></body></html>", "https://harbour.example/", settings).text
+    assert text.count("[") == 5_000
+
+
 @pytest.mark.parametrize("blank", [" ", "\n"])
 def test_white_space_inside_code_is_read_in_linear_time(blank: str):
     assert text_of(f"<pre>a{blank * MANY}b</pre>") == f"a{blank * MANY}b"
