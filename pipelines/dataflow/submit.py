@@ -11,7 +11,14 @@ from typing import Any
 from curate.errors import SettingsError, UserError, install
 from curate.pipelines import plans
 from curate.pipelines.dataflow.image import image
-from curate.pipelines.engines.target import EngineOptions, check_beam, parse_options, pipeline_options, quiet_beam
+from curate.pipelines.engines.target import (
+    EngineOptions,
+    Service,
+    check_beam,
+    parse_options,
+    pipeline_options,
+    quiet_beam,
+)
 from curate.recipe import Recipe, path_settings
 from curate.stage.claims import check_stages, claim_run
 from curate.stage.ownership import held
@@ -111,7 +118,7 @@ def graph(recipe: Recipe, out: Path, options: EngineOptions) -> Any:
         beam_options = _beam_options(recipe, out, options)
     else:
         there = frozenset[str]() if options.runner == "local" else None  # a job server, which is not asked, knows more
-        beam_options = parse_options(pipeline_options(options, 0.0, "none"), there)
+        beam_options = parse_options(pipeline_options(options, 0.0, Service(endpoint="none")), there)
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=beam_options)
     one_job.build(pipeline, recipe, out)
     if options.runner == "dataflow":

@@ -2,21 +2,29 @@
 
 A runner calls it on each node as the command of a PROCESS environment, or a worker pool as its container executable,
 with `--id --provision_endpoint` and the addresses of control and logging. The worker runs in the Python that this
-command is installed in, so curate must be installed there; nothing is downloaded.
+command is installed in, so curate must be installed there; nothing is downloaded. Where the environment names a nursery
+on this machine, the worker is a fork of that, which saves the import of Beam; this command then only waits for it.
 """
 
 import argparse
 import os
 import sys
+from contextlib import suppress
 
-from curate.pipelines.engines import worker
+from curate.pipelines.engines import nursery
 
 PROVISION_PATIENCE_S = 120  # for the runner's provision endpoint to answer
 
 
 def main() -> None:
-    """Asks the runner for the job's options, then runs the worker in this process."""
-    os.environ.update(worker_environment(_arguments(sys.argv[1:])))
+    """Runs the worker of a nursery, or asks the runner for the job's options and runs the worker in this process."""
+    arguments = sys.argv[1:]
+    if address := os.environ.pop(nursery.ADDRESS, ""):
+        with suppress(OSError):  # where it has ended, this process works in its place
+            sys.exit(not nursery.run_boot(address, arguments))
+    from curate.pipelines.engines import worker
+
+    os.environ.update(worker_environment(parsed(arguments)))
     worker.main()
 
 
@@ -48,7 +56,8 @@ def worker_environment(arguments: argparse.Namespace) -> dict[str, str]:
     return environment
 
 
-def _arguments(arguments: list[str]) -> argparse.Namespace:
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    """Returns the arguments of the container contract."""
     parser = argparse.ArgumentParser(prog="curate-worker-boot", description=__doc__.partition("\n")[0])
     parser.add_argument("--id", required=True, help="the worker's id")
     parser.add_argument("--provision_endpoint", required=True, help="the address that gives the job's options")

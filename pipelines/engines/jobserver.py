@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +89,7 @@ class JobServer:
         self.settings = settings
         self.work = Path(tempfile.mkdtemp(prefix=f"curate-{settings.name}-"))
         self.log = self.work / "log"
+        self.no_jar = self.work / "empty.jar"  # what a local master is to copy for each job, in place of its class path
         self.endpoint = ""
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -101,6 +103,7 @@ class JobServer:
             port = probe.getsockname()[1]
         guard = [sys.executable, "-P", "-m", "curate.pipelines.engines.guard", str(self.work)]
         # A relative spark-warehouse, metastore or core file falls into the working folder: give it one of its own.
+        zipfile.ZipFile(self.no_jar, "w").close()
         with self.log.open("wb") as log:
             command = [*guard, *self.settings.command(port, self.work)]
             self._process = subprocess.Popen(

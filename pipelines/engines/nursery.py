@@ -1,14 +1,18 @@
 """Starts local worker processes quickly: forks of a copy of this process, in which Beam is imported already.
 
 A process that has used gRPC, or has threads, cannot be forked soundly; so the copy is made before there are any. It
-only waits, and forks a worker at every call.
+only waits, and forks a worker at every call: one of this process, or one of a `curate-worker-boot` of the same user,
+which a job server on this machine has started with the nursery's address in its environment.
 """
 
 import gc
 import json
 import os
+import secrets
+import select
 import signal
 import socket
+import struct
 import sys
 import threading
 import traceback
@@ -18,6 +22,9 @@ from typing import NoReturn
 
 DONE = b"done"
 CALL = b"+"
+ADDRESS = "CURATE_NURSERY"  # the variable that tells a boot where a nursery listens: a name of Linux's abstract sockets
+BOOT = "CURATE_BOOT_ARGUMENTS"  # the variable by which a boot sends its arguments
+CREDENTIALS = struct.Struct("3i")  # of the process at the other end of a socket: pid, uid, gid
 
 
 def can_fork() -> bool:
@@ -30,27 +37,29 @@ class Nursery:
 
     def __init__(self) -> None:
         self._calls, theirs = socket.socketpair()
-        self.pid = os.fork()
-        if self.pid == 0:
-            try:
-                self._calls.close()
-                _serve(theirs)
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(1)  # nothing of the copied process is unwound
+        self.address = f"curate-{os.getpid()}-{secrets.token_hex(8)}"
+        with socket.socket(socket.AF_UNIX) as boots:
+            boots.bind(f"\0{self.address}")
+            boots.listen()
+            self.pid = os.fork()
+            if self.pid == 0:
+                try:
+                    self._calls.close()
+                    _serve(theirs, boots)
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    os._exit(1)  # nothing of the copied process is unwound
         theirs.close()
 
     def run(self, environment: dict[str, str]) -> None:
         """Runs a worker with this environment to its end; raises RuntimeError if it ends before its work does."""
         mine, theirs = socket.socketpair()
-        with mine, suppress(OSError):
-            with theirs:
+        with mine:
+            with theirs, suppress(OSError):
                 socket.send_fds(self._calls, [CALL], [theirs.fileno()])
-            mine.sendall(json.dumps(environment).encode() + b"\n")
-            if mine.recv(len(DONE)) == DONE:
-                return
-        raise RuntimeError("a worker process ended before its work did")
+            if not _worked(mine, environment):
+                raise RuntimeError("a worker process ended before its work did")
 
     def close(self) -> None:
         """Ends the copy and the workers that still run."""
@@ -58,37 +67,75 @@ class Nursery:
         os.waitpid(self.pid, 0)
 
 
-def _serve(calls: socket.socket) -> NoReturn:
-    """Forks a worker for every call, until the other end is closed."""
+def run_boot(address: str, arguments: list[str]) -> bool:
+    """Runs a worker of the nursery at this address as the container contract's arguments ask for, to its end.
+
+    Returns whether the worker ended after its work; raises OSError where no nursery is there.
+    """
+    with socket.socket(socket.AF_UNIX) as nursery:
+        nursery.connect(f"\0{address}")
+        return _worked(nursery, {**os.environ, BOOT: json.dumps(arguments)})
+
+
+def _worked(worker: socket.socket, environment: dict[str, str]) -> bool:
+    """Sends a worker its environment and waits for its end; returns whether it ended after its work."""
+    with suppress(OSError):
+        worker.sendall(json.dumps(environment).encode() + b"\n")
+        return worker.recv(len(DONE)) == DONE
+    return False
+
+
+def _serve(calls: socket.socket, boots: socket.socket) -> NoReturn:
+    """Forks a worker for every call and every boot, until the other end of the calls is closed."""
     _name_process("curate-nursery")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its parent, which is interrupted too
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()  # so that no worker's collector touches, and so copies, the pages of memory that they share
     workers = []
     while True:
-        _, descriptors, _, _ = socket.recv_fds(calls, len(CALL), 1)
-        if not descriptors:
+        ready, _, _ = select.select([calls, boots], [], [])
+        runner = _called(calls) if calls in ready else _booted(boots)
+        if runner is None:
             break
         workers.append(os.fork())
         if workers[-1] == 0:
             calls.close()
-            _work(socket.socket(fileno=descriptors[0]))
-        os.close(descriptors[0])
+            boots.close()
+            _work(runner)
+        runner.close()
     for pid in workers:  # those that have sent DONE are ending; the others have no runner to work for
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     os._exit(0)
 
 
+def _called(calls: socket.socket) -> socket.socket | None:
+    """Returns the socket of the runner that calls for a worker; None once there are no more calls."""
+    _, descriptors, _, _ = socket.recv_fds(calls, len(CALL), 1)
+    return socket.socket(fileno=descriptors[0]) if descriptors else None
+
+
+def _booted(boots: socket.socket) -> socket.socket:
+    """Returns the socket of a boot; one of another user is closed, and its worker ends at once."""
+    runner, _ = boots.accept()
+    _, user, _ = CREDENTIALS.unpack(runner.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+    if user != os.getuid():
+        runner.shutdown(socket.SHUT_RDWR)
+    return runner
+
+
 def _work(runner: socket.socket) -> NoReturn:
     """Runs a worker with the environment that the runner sends, and ends; nothing of the copied process is unwound."""
-    from curate.pipelines.engines import worker
+    from curate.pipelines.engines import boot, worker
 
     _name_process("curate-worker")
     code = 1
     try:
         with runner.makefile("r") as lines:
             os.environ.update(json.loads(lines.readline()))
+        threading.Thread(target=_end_with, args=(runner,), daemon=True).start()
+        if arguments := os.environ.pop(BOOT, ""):
+            os.environ.update(boot.worker_environment(boot.parsed(json.loads(arguments))))
         worker.main()
         runner.sendall(DONE)
         code = 0
@@ -97,6 +144,12 @@ def _work(runner: socket.socket) -> NoReturn:
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def _end_with(runner: socket.socket) -> None:
+    """Ends this process once its runner, which sends nothing more, has ended."""
+    runner.recv(1)
+    os._exit(1)
 
 
 def _name_process(name: str) -> None:

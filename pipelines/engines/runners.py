@@ -21,6 +21,7 @@ from curate.pipelines.engines.jobserver import JobServer
 from curate.pipelines.engines.nursery import Nursery, can_fork
 from curate.pipelines.engines.target import (
     EngineOptions,
+    Service,
     one_line_usage,
     parse_options,
     pipeline_options,
@@ -52,7 +53,7 @@ class Session:
 
     def __enter__(self) -> Self:
         """Makes the nursery of local workers; raises SettingsError, before any work, if an option cannot be used."""
-        forks = self._local and self.options.count > 1 and can_fork()
+        forks = self.options.forks and can_fork()
         self.options.check()
         if forks:
             from apache_beam.runners.worker import sdk_worker_main  # noqa: F401 - for the workers
@@ -94,18 +95,19 @@ class Session:
             self._run = None
 
     def _beam_options(self, cpu_seconds: float) -> Any:
-        endpoint = self._endpoint()
-        known_there: frozenset[str] = frozenset() if self._local else server_options(endpoint)
-        return parse_options(pipeline_options(self.options, cpu_seconds, endpoint), known_there)
+        service = self._service()
+        known_there: frozenset[str] = frozenset() if self._local else server_options(service.endpoint)
+        return parse_options(pipeline_options(self.options, cpu_seconds, service), known_there)
 
-    def _endpoint(self) -> str:
-        """Returns the address of the job server, which is started if it is ours; '' for the local runner."""
+    def _service(self) -> Service:
+        """Returns the job server, which is started if it is ours; one without an endpoint for the local runner."""
         if self._local or self.options.job_server:
-            return self.options.job_server or ""
+            return Service(endpoint=self.options.job_server or "")
         if self._server is None:
             self._server = JobServer(server_settings(self.options))
             self._server.start()
-        return self._server.endpoint
+        nursery = self._nursery.address if self._nursery else ""
+        return Service(endpoint=self._server.endpoint, nursery=nursery, no_jar=str(self._server.no_jar))
 
     def _wait(self, pipeline: Any) -> None:
         """Runs the pipeline to its end; an interrupt cancels the job on a job server that goes on without this one."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from curate.errors import SettingsError, UserError, install
 from curate.pipelines.engines import jobserver
+from curate.pipelines.engines.nursery import ADDRESS
 
 # Two worker processes cost about 4 s to start and stop, so they pay from some 10 s of work on.
 SMALL_SECONDS = 10.0
@@ -37,6 +38,7 @@ OURS = {
     "flink_job_server_jar": "--job-server-jar",
 }
 LEAST = {"direct_num_workers": 0, "direct_runner_bundle_repeat": 0}  # values of Beam that it does not check itself
+COUNTS = ("spark.executor.cores", "taskmanager.numberOfTaskSlots")  # by which worker processes are asked for
 TASK_FAILURES = 4  # Spark's own default on a cluster; its local master would give up at the first
 
 
@@ -57,6 +59,18 @@ class EngineOptions:
         """The number of worker processes."""
         return self.workers or cores()
 
+    @property
+    def boots(self) -> bool:
+        """Whether the workers of a job server are started by our boot: unless the user names an environment."""
+        return self.runner != "local" and not any(option.startswith("--environment") for option in self.beam)
+
+    @property
+    def forks(self) -> bool:
+        """Whether the workers are processes of this machine that end with the command, and so may be forked from it."""
+        if self.runner == "local":
+            return self.count > 1
+        return self.boots and self.runner in STARTED and not self.job_server and is_local(self.master)
+
     def check(self) -> None:
         """Raises SettingsError, before any work, if an option cannot be used."""
         _check_names(self)
@@ -75,12 +89,21 @@ class EngineOptions:
             boot_command()
 
 
-def pipeline_options(options: EngineOptions, cpu_seconds: float, endpoint: str = "") -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A job server and what it needs of this machine."""
+
+    endpoint: str = ""  # HOST:PORT; '' for the local runner
+    nursery: str = ""  # the address of the nursery that its workers are forked from; '' if they are started anew
+    no_jar: str = ""  # a jar without content, which a local master is given in place of its class path; '' for none
+
+
+def pipeline_options(options: EngineOptions, cpu_seconds: float, service: Service = Service()) -> list[str]:
     """Returns the Beam options of one stage that takes about `cpu_seconds`; the user's own come last and win."""
     common = ["--default_sdk_harness_log_level=ERROR", "--no_save_main_session"]
     if options.runner == "local":
         return [*_local_options(options, cpu_seconds), *common, *options.beam]
-    return [*common, *_portable_options(options, endpoint), *options.beam]
+    return [*common, *_portable_options(options, service), *options.beam]
 
 
 def _local_options(options: EngineOptions, cpu_seconds: float) -> list[str]:
@@ -90,28 +113,32 @@ def _local_options(options: EngineOptions, cpu_seconds: float) -> list[str]:
     return [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
 
 
-def _portable_options(options: EngineOptions, endpoint: str) -> list[str]:
-    """Returns the Beam options of a job that is sent to the job server at the endpoint."""
+def _portable_options(options: EngineOptions, service: Service) -> list[str]:
+    """Returns the Beam options of a job that is sent to a job server."""
     arguments = [
         "--experiments=disable_logging_submission_environment",
-        f"--job_endpoint={endpoint}",
+        f"--job_endpoint={service.endpoint}",
         f"--job_server_timeout={YEAR_S}",  # it bounds the job's message stream too, and so the job, on Prism
         f"--sdk_worker_parallelism={_workers_per_node(options)}",
         "--environment_cache_millis=3600000",  # else workers are started again for every piece of a stage
     ]
-    if not any(option.startswith("--environment") for option in options.beam):
-        config = json.dumps({"command": boot_command()})
-        arguments += ["--environment_type=PROCESS", f"--environment_config={config}"]
+    if options.boots:
+        config = {"command": boot_command()} | ({"env": {ADDRESS: service.nursery}} if service.nursery else {})
+        arguments += ["--environment_type=PROCESS", f"--environment_config={json.dumps(config)}"]
     if options.runner in ("spark", "flink"):
-        arguments.append("--experiments=pre_optimize=all")  # else a Flatten of two consumers is refused
+        arguments += [
+            "--experiments=pre_optimize=all",  # else a Flatten of two consumers is refused
+            "--load_balance_bundles",  # else bundles wait for one worker process while another has nothing to do
+        ]
     if options.runner == "spark":
         arguments.append("--storage_level=MEMORY_AND_DISK")  # what is evicted from memory alone would be made again
+        if service.no_jar and is_local(options.master):  # else it copies its whole class path for each job
+            arguments.append(f"--files_to_stage={service.no_jar}")
     if options.runner == "flink":
         arguments += [
             f"--parallelism={options.count}",
-            # By default every subtask of a stage is given to the same worker process. A bundle that waits for a free
-            # one must not hold up those whose output it reads, so a stage ends before the next begins.
-            "--load_balance_bundles",
+            # A bundle that waits for a free worker process must not hold up those whose output it reads, so a stage
+            # ends before the next begins.
             "--execution_mode_for_batch=BATCH_FORCED",
             f"--number_of_execution_retries={TASK_FAILURES - 1}",
         ]
@@ -119,11 +146,19 @@ def _portable_options(options: EngineOptions, endpoint: str) -> list[str]:
 
 
 def _workers_per_node(options: EngineOptions) -> int:
-    """Returns the worker processes of an executor: all of them on one machine; on a cluster one per core.
+    """Returns the worker processes of an executor: all of them on one machine, on a cluster one per core or slot.
 
-    On a cluster that is the value of spark.executor.cores; without it 0, which Beam reads as one less than the cores.
+    0 where that is not known, which Beam reads as one less than the cores of the host.
     """
-    return options.count if is_local(options.master) else int(_conf(options).get("spark.executor.cores", 0))
+    if is_local(options.master):
+        return options.count
+    conf = _conf(options)
+    return _executor_cores(conf) if options.runner == "spark" else int(conf.get("taskmanager.numberOfTaskSlots", 0))
+
+
+def _executor_cores(conf: dict[str, str]) -> int:
+    """Returns the cores of an executor of Spark: 1 unless the user says more, whatever the master's own default."""
+    return int(conf.get("spark.executor.cores", 1))
 
 
 def server_settings(options: EngineOptions) -> jobserver.Settings:
@@ -137,8 +172,12 @@ def server_settings(options: EngineOptions) -> jobserver.Settings:
         conf["spark.default.parallelism"] = str(TASKS_PER_WORKER * count)
         if local:
             conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-        elif options.workers:
-            conf["spark.cores.max"] = str(count)
+        else:
+            executor_cores = _executor_cores(_conf(options))
+            conf["spark.executor.cores"] = str(executor_cores)  # so that there are as many worker processes as slots
+            if options.workers:
+                conf["spark.cores.max"] = str(count)
+                conf["spark.executor.instances"] = str(-(-count // executor_cores))  # YARN's name of it
     elif options.runner == "flink":
         master = master or "[local]"
     conf |= _conf(options)
@@ -308,7 +347,7 @@ def _check_conf(options: EngineOptions) -> None:
         key, equals, value = setting.partition("=")
         if not key or not equals:
             raise SettingsError(f"--conf {setting}: expected KEY=VALUE")
-        if key == "spark.executor.cores" and not value.isdecimal():
+        if key in COUNTS and not (value.isdecimal() and int(value)):
             raise SettingsError(f"--conf {setting}: expected a number of cores")
         if options.runner == "spark" and not key.startswith("spark."):
             raise SettingsError(f"--conf {setting}: Spark's settings begin with spark.")

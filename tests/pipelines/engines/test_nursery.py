@@ -68,6 +68,56 @@ def test_a_worker_that_does_not_come_to_its_end_is_an_error(way):
     assert done.stdout == "over\n"
 
 
+BOOT = """
+import os, signal, sys
+from curate.pipelines.engines import boot, nursery, worker
+
+def waits():
+    worker.end_with_parent()
+    os.write(1, f"{os.getppid()} {os.getpid()} {os.environ['WORKER_ID']}\\n".encode())
+    signal.pause()
+
+def works():
+    os.write(1, f"{os.getppid()} {os.getpid()} {os.environ['WORKER_ID']}\\n".encode())
+
+worker.main = globals()[sys.argv[1]]
+boot.worker_environment = lambda arguments: {"WORKER_ID": arguments.id}  # whose runner answers is no matter here
+forks = nursery.Nursery()
+print(forks.address, flush=True)
+sys.stdin.read()
+forks.close()
+"""
+
+
+@linux
+@pytest.mark.parametrize("way", ["works", "waits"])
+def test_the_worker_of_a_boot_is_forked_and_ends_with_it(way):
+    script = [sys.executable, "-c", BOOT, way]
+    with subprocess.Popen(script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as maker:
+        environment = os.environ | {"CURATE_NURSERY": maker.stdout.readline().strip()}
+        command = [sys.executable, "-m", "curate.pipelines.engines.boot", "--id=7", "--provision_endpoint=none:1"]
+        with subprocess.Popen(command, env=environment) as boot:
+            parent, worker, identity = maker.stdout.readline().split()
+            assert (int(parent) != boot.pid, identity) == (True, "7")
+            if way == "waits":
+                boot.kill()
+            assert boot.wait() == (-signal.SIGKILL if way == "waits" else 0)
+        over = time.monotonic() + GONE_S
+        while is_running(worker) and time.monotonic() < over:
+            time.sleep(0.05)
+        assert not is_running(worker)
+        maker.stdin.close()
+        assert maker.wait() == 0
+
+
+def is_running(pid: str) -> bool:
+    """Returns whether a process runs; one that has ended, and of which its parent has not heard, does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 @linux
 def test_nursery_and_workers_end_with_the_process_that_made_them():
     with subprocess.Popen(

@@ -15,11 +15,14 @@ from curate.pipelines.engines import installs, runners
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import (
     EngineOptions,
+    Service,
     boot_command,
     parse_options,
     pipeline_options,
     server_settings,
 )
+
+SERVICE = Service(endpoint="h:1")
 
 REFUSED = [
     (
@@ -34,6 +37,10 @@ REFUSED = [
     (
         EngineOptions(runner="spark", conf=("spark.executor.cores=x",)),
         "spark.executor.cores=x: expected a number of cores",
+    ),
+    (
+        EngineOptions(runner="flink", conf=("taskmanager.numberOfTaskSlots=0",)),
+        "taskmanager.numberOfTaskSlots=0: expected a number of cores",
     ),
     (EngineOptions(runner="portable"), "--runner portable needs --job-server HOST:PORT"),
     (EngineOptions(runner="portable", job_server="localhost"), "--job-server localhost: expected HOST:PORT"),
@@ -100,19 +107,19 @@ def test_small_work_stays_in_this_process_and_large_work_gets_a_process_per_work
 
 @pytest.mark.parametrize("runner", ["spark", "flink", "prism", "portable"])
 def test_worker_processes_are_started_by_our_boot_unless_the_user_names_an_environment(runner):
-    options = pipeline_options(EngineOptions(runner=runner, workers=3), 0.0, "h:1")
+    options = pipeline_options(EngineOptions(runner=runner, workers=3), 0.0, SERVICE)
     config = next(option for option in options if option.startswith("--environment_config="))
     assert json.loads(config.partition("=")[2]) == {"command": boot_command()}
     assert os.access(boot_command(), os.X_OK)
     assert "--sdk_worker_parallelism=3" in options
     own = ("--environment_type=DOCKER",)
-    given = pipeline_options(EngineOptions(runner=runner, beam=own), 0.0, "h:1")
+    given = pipeline_options(EngineOptions(runner=runner, beam=own), 0.0, SERVICE)
     assert [option for option in given if option.startswith("--environment_")][1:] == [*own]
 
 
 @pytest.mark.parametrize("runner", ["spark", "flink"])
 def test_spark_and_flink_get_a_graph_that_is_optimised_here(runner):
-    assert "--experiments=pre_optimize=all" in pipeline_options(EngineOptions(runner=runner), 0.0, "h:1")
+    assert "--experiments=pre_optimize=all" in pipeline_options(EngineOptions(runner=runner), 0.0, SERVICE)
 
 
 def test_a_mode_that_the_user_names_gets_all_workers():
@@ -134,13 +141,53 @@ def test_too_few_open_files_are_more_if_they_may_be_or_refused(soft, hard, refus
         assert int(done.stdout) >= 48
 
 
-def test_a_clusters_master_is_not_taken_for_a_local_one():
-    assert "--sdk_worker_parallelism=0" in pipeline_options(
-        EngineOptions(runner="flink", master="localhost:8081"), 0.0, "h:1"
-    )
-    assert "--sdk_worker_parallelism=2" in pipeline_options(
-        EngineOptions(runner="spark", master="local[8]", workers=2), 0.0, "h:1"
-    )
+@pytest.mark.parametrize(
+    ("options", "processes"),
+    [
+        (EngineOptions(runner="flink", master="localhost:8081"), 0),
+        (EngineOptions(runner="flink", master="h:8081", conf=("taskmanager.numberOfTaskSlots=6",)), 6),
+        (EngineOptions(runner="spark", master="local[8]", workers=2), 2),
+        (EngineOptions(runner="spark", master="spark://h:7077", workers=64), 1),
+        (EngineOptions(runner="spark", master="spark://h:7077", conf=("spark.executor.cores=8",)), 8),
+    ],
+)
+def test_a_node_has_as_many_worker_processes_as_an_executor_has_cores(options, processes):
+    assert f"--sdk_worker_parallelism={processes}" in pipeline_options(options, 0.0, SERVICE)
+    if options.master.startswith("spark://"):
+        assert server_settings(options).conf["spark.executor.cores"] == str(processes)
+
+
+def test_the_workers_of_a_spark_cluster_are_its_cores_and_its_executors():
+    own = ("spark.executor.cores=8",)
+    conf = server_settings(EngineOptions(runner="spark", master="spark://h:7077", workers=60, conf=own)).conf
+    assert (conf["spark.cores.max"], conf["spark.executor.instances"]) == ("60", "8")
+    assert "spark.executor.cores" not in server_settings(EngineOptions(runner="spark", workers=2)).conf
+
+
+@pytest.mark.parametrize("runner", ["spark", "flink"])
+def test_bundles_go_to_the_worker_process_that_is_free(runner):
+    assert "--load_balance_bundles" in pipeline_options(EngineOptions(runner=runner, workers=2), 0.0, SERVICE)
+
+
+def test_workers_are_forked_only_where_they_end_with_the_command():
+    service = Service(endpoint="h:1", nursery="name", no_jar="/tmp/empty.jar")
+    local = pipeline_options(EngineOptions(runner="spark", workers=2), 0.0, service)
+    config = json.loads(next(word for word in local if word.startswith("--environment_config=")).partition("=")[2])
+    assert config["env"] == {"CURATE_NURSERY": "name"}
+    assert "--files_to_stage=/tmp/empty.jar" in local
+    cluster = EngineOptions(runner="spark", master="spark://h:7077")
+    assert not [word for word in pipeline_options(cluster, 0.0, service) if word.startswith("--files_to_stage")]
+    assert [
+        EngineOptions(runner=runner, workers=2, master=master, job_server=server, beam=beam).forks
+        for runner, master, server, beam in (
+            ("local", None, None, ()),
+            ("spark", None, None, ()),
+            ("spark", "local[2]", None, ()),
+            ("spark", "spark://h:7077", None, ()),
+            ("spark", None, "h:1", ()),
+            ("flink", None, None, ("--environment_type=DOCKER",)),
+        )
+    ] == [True, True, True, False, False, False]
 
 
 def test_a_view_of_the_options_is_made_once_and_a_copy_has_its_own():
@@ -170,7 +217,7 @@ def test_on_a_cluster_the_workers_bound_sparks_cores_and_an_executor_has_a_proce
     options = EngineOptions(runner="spark", workers=6, master="spark://h:7077", conf=("spark.executor.cores=3",))
     assert server_settings(options).conf["spark.cores.max"] == "6"
     assert "spark.driver.host" not in server_settings(options).conf
-    assert "--sdk_worker_parallelism=3" in pipeline_options(options, 0.0, "h:1")
+    assert "--sdk_worker_parallelism=3" in pipeline_options(options, 0.0, SERVICE)
 
 
 def test_no_job_server_at_the_named_place_is_one_line_and_finished_work_stays(monkeypatch, tmp_path):

@@ -99,7 +99,7 @@ def test_the_boot_asks_the_runner_and_tells_the_worker():
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        arguments = boot._arguments(
+        arguments = boot.parsed(
             ["--id=1-1", f"--provision_endpoint='127.0.0.1:{port}'", "--logging_endpoint=log:2", "--unknown=3"]
         )
         environment = boot.worker_environment(arguments)
