@@ -18,6 +18,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
+from curate.markup.mathjax import mathml_of
 from curate.markup.mathml import latex_of, name_of
 
 TESTED = frozenset(("span", "div", "p", "figure"))  # elements whose class may name a formula
@@ -132,6 +133,8 @@ def _of_holder(element: Any) -> Formula | None:
             return _made(text, element)
     if mathml := element.get("data-mathml"):
         return _parsed(mathml, element)
+    if name_of(element) == "mjx-container" and (math := mathml_of(element)) is not None:
+        return _made(latex_of(math), element)
     if (error := element.find(".//*[@class='katex-error']")) is not None:
         return _made(error.text or "", element)
     text = "".join(element.itertext()).strip() if len(element) == 0 else ""
