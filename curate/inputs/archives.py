@@ -3,12 +3,14 @@
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from os import SEEK_END
 from typing import Any, BinaryIO, cast
 
 from curate.errors import of_the_machine
 from curate.inputs.forms import UnreadRows, form_of
 from curate.stage import heartbeat
 
+EMPTY = 22  # bytes of an archive without members
 ENCRYPTED = 1  # a bit of a member's flags
 JUNK = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 DAMAGE = (zipfile.BadZipFile, NotImplementedError, RuntimeError)  # beside what any stream raises
@@ -28,6 +30,8 @@ def zip_rows(
         raise ValueError(str(error)) from None
     heartbeat.follow_whole(file)
     with archive:
+        if not archive.infolist() and file.seek(0, SEEK_END) > EMPTY + len(archive.comment):
+            raise ValueError("damaged: its directory names no member")
         for member in archive.infolist():
             if member.filename.startswith(JUNK[0]) or member.filename.endswith(("/", *JUNK[1:])):  # "/": a folder
                 continue

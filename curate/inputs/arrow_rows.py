@@ -38,10 +38,16 @@ def parquet_rows(source: Path | BinaryIO, columns: Columns, *, whole: bool = Fal
                         number += 1
                     if whole:
                         heartbeat.advance(number - 1, file.metadata.num_rows)
+                problem = "" if number - first >= rows >= 0 else "damaged, they end here"  # pyarrow says nothing
             except DAMAGE as error:
-                last = first + rows - 1
-                yield number, UnreadRows(f"row group {group}, rows {number} to {last}: {error}", last + 1 - number)
+                problem = str(error)
+            last = first + rows - 1
+            if problem:
+                lost = max(last + 1 - number, 0)  # a damaged file states a negative number of rows
+                yield number, UnreadRows(f"row group {group}, rows {number} to {last}: {problem}", lost)
             first += rows
+        if first <= (stated := file.metadata.num_rows):
+            yield first, UnreadRows(f"rows {first} to {stated}: damaged, no row group has them", stated + 1 - first)
 
 
 def arrow_rows(file: BinaryIO, columns: Columns, *, whole: bool = False) -> Iterator[tuple[int, Any]]:
@@ -62,6 +68,8 @@ def arrow_rows(file: BinaryIO, columns: Columns, *, whole: bool = False) -> Iter
                     number += 1
         return
     with pa.ipc.open_file(file) as reader:
+        if not reader.num_record_batches and _has_batches(file):
+            raise ValueError("damaged: it holds batches, and its directory names none")
         for index in range(reader.num_record_batches):
             try:
                 for row in _checked_rows(reader.get_batch(index), columns):
@@ -71,6 +79,13 @@ def arrow_rows(file: BinaryIO, columns: Columns, *, whole: bool = False) -> Iter
                 yield number, UnreadRows(f"batch {index}: {error}")
             if whole:
                 heartbeat.advance(index + 1, reader.num_record_batches)
+
+
+def _has_batches(file: BinaryIO) -> bool:
+    """Returns whether the stream that an Arrow file holds before its directory has a batch."""
+    file.seek(len(b"ARROW1\0\0"))
+    with pa.ipc.open_stream(file) as stream:
+        return next(iter(stream), None) is not None
 
 
 def _chosen(schema: pa.Schema, columns: Columns) -> list[str] | None:

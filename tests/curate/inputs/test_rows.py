@@ -5,7 +5,7 @@ import json
 import zipfile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from own_rows import FORMS, PACKINGS, ROWS, arrow_file, json_lines, parquet, table, zipped
 
@@ -268,8 +268,20 @@ def test_a_member_of_a_zip_archive_that_lost_its_name_is_a_dead_letter(tmp_path)
     assert "names no form of documents" in str(row)
 
 
+def test_rows_of_parquet_that_end_too_soon_without_an_error_are_a_dead_letter(tmp_path):
+    content = bytearray(parquet(ROWS * 40))
+    content[36] = 1  # in the header of a page; pyarrow reads no row, and says nothing
+    (tmp_path / "a.parquet").write_bytes(content)
+    ((number, row),) = numbered_rows(tmp_path / "a.parquet")
+    assert (number, row.rows) == (1, 120)
+    assert "rows 1 to 120: damaged" in str(row)
+
+
 @given(st.integers(0, 5000), st.integers(0, 255), st.sampled_from(["a.parquet", "a.arrow", "a.zip", "a.jsonl.gz"]))
-def test_no_wrong_byte_breaks_a_reader(tmp_path_factory, place, value, name):
+@example(651, 128, "a.parquet")  # rows of a row group
+@example(2238, 0, "a.arrow")  # batches in the directory
+@example(249, 0, "a.zip")  # bytes of the directory
+def test_a_wrong_byte_breaks_no_reader_and_rows_that_it_costs_are_a_dead_letter(tmp_path_factory, place, value, name):
     makers = {
         "a.parquet": parquet,
         "a.arrow": arrow_file,
@@ -280,4 +292,6 @@ def test_no_wrong_byte_breaks_a_reader(tmp_path_factory, place, value, name):
     content[place % len(content)] = value
     path = tmp_path_factory.mktemp("flip") / name
     path.write_bytes(content)
-    assert len([*numbered_rows(path)]) >= 1
+    rows = [row for _, row in numbered_rows(path)]
+    assert rows
+    assert len(rows) >= 120 or any(isinstance(row, UnreadRows) for row in rows)
