@@ -7,59 +7,43 @@ behind the last only what is clearly prose, or belongs to a list or table of whi
 by the elements around a block, by the share of its characters that are links, and by stock phrases.
 """
 
-import re
 from collections import Counter
 from itertools import compress, groupby, islice, pairwise
 from typing import Any
 
-from curate.extract.trimming import PROSE, PROSE_END, SENTENCE, TAXONOMY, is_about_topic, is_prose, trimmed
-from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, ROW, Block
-from curate.markup.elements import HIDDEN_STYLE, inherited
+from curate.extract.trimming import (
+    LAST_HEADING,
+    LINKED,
+    PROSE,
+    PROSE_END,
+    SEE_ALSO,
+    SENTENCE,
+    SENTENCE_END,
+    in_menu,
+    is_prose,
+    is_stock,
+    is_text_of_page,
+    menus_of,
+    trimmed,
+    visible,
+)
+from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, PARAGRAPH, ROW, TERM, Block
+from curate.markup.elements import Shape, outermost, outermost_list, shape
+from curate.markup.furniture import hides, looks_like_furniture
 from curate.markup.notes import add_notes
 
-LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of stories or of tags
 MENU = 4  # short links in a row, or more, are a menu and no part of a text
 BESIDE = 20  # characters of a paragraph between siblings of which some are selected
 WRAPPED = 4  # elements around code or a formula, of which one holds selected blocks
 LEAD = 6  # blocks before the first selected one among which a lead stands: title, date, author, picture, tags
+POINT = 25  # characters of an item on the average, of a list that stands before the first selected block
+HEAD = 12  # the same, where a standfirst stands below the title: byline, credit, date, share buttons lie between
 REACH = 12  # blocks behind the last selected one; more of them that are no text end the search
 FEW = 250  # characters; of a page with fewer, the rest is looked through as well, as trafilatura does
 OF_ALL = 0.4  # the least share of a page's text outside of menus that so short a text must be
-STOCK_LENGTH = 60  # characters; a longer block holds more than a stock phrase
 SPECIAL = (CODE, FORMULA)
-WRAPPER_TAGS = ("div", "p", "figure", "span")
-WRAPPER = re.compile(r"(?i)code|highlight|syntax|math|equation")  # classes of what holds code or a formula
-MENU_TAGS = ("nav", "aside", "footer", "select", "button", "dialog", "menu")
-FURNITURE_TAGS = frozenset((*MENU_TAGS, "form", "fieldset"))
-PICTURE_TAGS = ("figure", "figcaption")
-LIST_TAGS = ("ul", "ol", "li", "dl", "dd")
-TEXT_TAGS = ("pre", "blockquote", "table")  # of what makes a figure a part of the text
-FURNITURE_ROLES = frozenset(
-    ("navigation", "banner", "contentinfo", "complementary", "search", "dialog", "alertdialog", "menu", "toolbar")
-)
-NAMES = (  # words in the classes and ids of furniture
-    "nav navbar navigation sidebar aside footer breadcrumbs? cookies? consent gdpr newsletter subscri\\w* signup"
-    " share sharing social related recommend\\w* recirculation promo\\w* advert\\w* ads? sponsor\\w* banner popup modal"
-    " overlay login comments? respond disqus pagination pager tags? author bio byline toolbar teasers? outbrain"
-    " taboola print skip sr-only visually-hidden screen-reader\\w* noprint copyright trending popular readmore more"
-    " hidden card rail carousel swiper slider slideshow gallery ticker disclosure"
-)
-PICTURES = "captions? credits? figure image img media photos? picture video"  # of what belongs to a picture
-FURNITURE = re.compile(rf"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:{'|'.join(f'{NAMES} {PICTURES}'.split())})(?![a-z])")
+LABELLED = (ROW, ITEM, CODE, TERM)  # above which a short line is a label
 COLONS = (":", "：")
-STOCK = re.compile(
-    r"(?i)(?:continue reading|read (?:more|the full \w+|full \w+|next|also)|more|advertisement|ad"
-    r"|sponsored(?: content)?|share(?: this)?(?: \w+)?|share on \w+|tweet|print|email|subscribe(?: now)?|sign up|log in"
-    r"|loading|skip to \w+|back to top|show more|see more|view (?:all|more)|click here|comments?"
-    r"|leave a (?:comment|reply)|no comments|related(?: \w+)?|you may also like|recommended(?: \w+)?)[\s.:!…»>→\d]*"
-)
-LAST_HEADING = re.compile(  # what stands below it is about other pages, or written by readers
-    r"(?i)(?:related|recommended|more (?:(?:\w+ ){0,2}stories|from|on|in)|you (?:may|might) (?:also )?like|comments?"
-    r"|leave a|\d+ comments?|responses|share|subscribe|newsletter|about the author|popular|trending|latest|read next"
-    r"|see also|tags|advertis)\b.{0,40}"
-)
-
-Shape = tuple[Any, ...]
 
 
 def completed(blocks: list[Block], selected: list[bool]) -> list[bool]:
@@ -72,10 +56,13 @@ def completed(blocks: list[Block], selected: list[bool]) -> list[bool]:
     with_rows(blocks, chosen)
     for before, after in pairwise(places):
         for place in range(before + 1, after):
-            is_linked = after - place <= 2 and page.is_linked_heading(blocks[place], blocks[after])
-            chosen[place] = is_linked or page.is_text(blocks[place]) or page.is_list_of_links(place, chosen)
-    page.add_lead(chosen, places[0])
+            chosen[place] = page.is_text(blocks[place]) or page.is_list_of_links(place, chosen)
+    page.add_first_list(chosen)
+    page.add_labels(chosen)
+    page.add_lead(chosen, chosen.index(True))
     page.add_rest(chosen, places[-1])
+    page.add_linked_headings(chosen)
+    page.add_sections_of_links(chosen)
     add_notes(blocks, chosen)
     return trimmed(blocks, selected, without_stock(blocks, chosen))
 
@@ -89,11 +76,6 @@ def without_stock(blocks: list[Block], chosen: list[bool]) -> list[bool]:
             is_above_text = below is not None and (below.kind in SPECIAL or is_text_of_page(below))
             kept[place] = blocks[place].kind is HEADING and is_above_text
     return kept
-
-
-def is_text_of_page(block: Block) -> bool:
-    """Returns True if a block is prose and no link."""
-    return is_prose(block) and block.links <= LINKED * len(block.text)
 
 
 def with_rows(blocks: list[Block], chosen: list[bool]) -> None:
@@ -182,43 +164,6 @@ def rescued(blocks: list[Block], chosen: list[bool]) -> list[bool]:
     ]
 
 
-def menus_of(blocks: list[Block]) -> set[Any]:
-    """Returns the menus, sidebars and footers of a page by their tags, but no <aside> with most of its prose."""
-    prose: dict[Any, int] = {}
-    whole = 0
-    for block in blocks:
-        length = len(block.text) if is_text_of_page(block) else 0
-        whole += length
-        for menu in (block.element, *block.element.iterancestors()):
-            if menu.tag in MENU_TAGS:
-                prose[menu] = prose.get(menu, 0) + length
-    return {menu for menu, length in prose.items() if menu.tag != "aside" or length <= whole / 2}
-
-
-def in_menu(element: Any, menus: set[Any]) -> bool:
-    """Returns True if an element is a menu or lies in one."""
-    return element in menus or any(outer in menus for outer in element.iterancestors())
-
-
-def visible(blocks: list[Block]) -> list[bool]:
-    """Returns for each block whether a browser shows it."""
-    is_hidden = inherited(hides)
-    return [not is_hidden(block.element) for block in blocks]
-
-
-def without_hidden(blocks: list[Block]) -> list[Block]:
-    """Returns blocks without those that the attribute `hidden` hides, unless these are half of the text.
-
-    A script shows as much; so it does with what `hidden="until-found"` hides.
-    """
-    is_hidden = inherited(lambda element: element.get("hidden", "until-found") != "until-found")
-    shown = [block for block in blocks if not is_hidden(block.element)]
-    if len(shown) == len(blocks):
-        return blocks
-    length, whole = (sum(len(block.text) for block in some) for some in (shown, blocks))
-    return shown if 2 * length > whole else blocks
-
-
 class Surroundings:
     """The elements around the blocks of a page."""
 
@@ -228,6 +173,7 @@ class Surroundings:
         self.parents: set[Any] = set()  # the innermost of these
         self._shapes: set[Shape] = set()  # of the elements of selected blocks, once they are asked for
         self._furniture: dict[Any, bool] = {None: False}
+        self._titles: set[Shape] = set()  # of chosen headings that are links
         self._elements = dict.fromkeys(block.element for block in compress(blocks, selected))
         for element in self._elements:
             self._hold(element)
@@ -268,7 +214,7 @@ class Surroundings:
         if block.kind in SPECIAL:
             wrapper = outermost(block.element)
             return not self.is_furniture(wrapper.getparent()) and not hides(block.element) and not hides(wrapper)
-        if block.links > LINKED * len(block.text) or self.is_furniture(block.element):
+        if leads_away(block) or self.is_furniture(block.element):
             return False
         if block.kind is not HEADING and is_stock(block):
             return False
@@ -280,30 +226,109 @@ class Surroundings:
 
     def is_list_of_links(self, place: int, chosen: list[bool]) -> bool:
         """Returns True if a block is an item of a list of links that a chosen heading or a colon announces."""
-        block, before = self.blocks[place], self.blocks[place - 1]
-        if block.kind is not ITEM or not chosen[place - 1] or is_stock(block) or self.is_furniture(block.element):
-            return False
-        if outermost_list(block.element).getparent() not in self.parents or is_of_contents(block.element):
+        before = self.blocks[place - 1]
+        if not chosen[place - 1] or not self.is_listed(self.blocks[place]):
             return False
         if before.kind is HEADING:
             return LAST_HEADING.fullmatch(before.text) is None
         return before.kind is ITEM or before.text.endswith(COLONS)
 
-    def is_linked_heading(self, block: Block, below: Block) -> bool:
-        """Returns True if a block is a heading of selected prose that links to a page of its own."""
-        if block.kind is not HEADING or len(below.text) < 2 * PROSE or below.links > LINKED * len(below.text):
+    def is_listed(self, block: Block) -> bool:
+        """Returns True if a block is an item of a list beside selected blocks that is no table of contents."""
+        if block.kind is not ITEM or is_stock(block) or self.is_furniture(block.element):
+            return False
+        return outermost_list(block.element).getparent() in self.parents and not is_of_contents(block.element)
+
+    def add_sections_of_links(self, chosen: list[bool]) -> None:
+        """Chooses lists of links, such as sources, below headings that look like other headings of the text."""
+        if sum(len(block.text) for block in compress(self.blocks, chosen)) < FEW:
+            return
+        headings = (block for block in compress(self.blocks, chosen) if block.kind is HEADING)
+        shapes = Counter(shape(block.element) for block in headings)
+        heading = None
+        for place in range(chosen.index(True) if shapes else len(chosen), len(chosen)):
+            block = self.blocks[place]
+            if block.kind is HEADING:
+                others = shapes[shape(block.element)] - chosen[place]
+                is_last = LAST_HEADING.fullmatch(block.text) and not SEE_ALSO.fullmatch(block.text)
+                heading = place if others and not is_last else None
+            elif heading is None or not self.is_listed(block):
+                heading = None
+            else:
+                chosen[heading] = chosen[place] = True
+
+    def add_linked_headings(self, chosen: list[bool]) -> None:
+        """Chooses headings that link to a page of their own where prose follows, as titles of posts do.
+
+        The first one stays out unless one like it follows, as the title of a page does.
+        """
+        first = chosen.index(True)
+        for place in range(len(chosen) - 2, -1, -1):
+            block = self.blocks[place]
+            if block.kind is HEADING and not chosen[place] and self.is_above_prose(place, chosen):
+                if place > first:
+                    chosen[place] = True
+                    self._titles.add(shape(block.element))
+                elif shape(block.element) in self._titles:
+                    chosen[place] = True
+
+    def add_first_list(self, chosen: list[bool]) -> None:
+        """Chooses the list directly above the first chosen block, such as key points or ingredients."""
+        end = start = chosen.index(True)
+        while start and self.blocks[start - 1].kind is ITEM and self.is_text(self.blocks[start - 1]):
+            start -= 1
+        length = sum(len(block.text) for block in self.blocks[start:end])
+        if length >= max(PROSE, POINT * (end - start)):
+            chosen[start:end] = [True] * (end - start)
+
+    def add_labels(self, chosen: list[bool]) -> None:
+        """Chooses short lines directly above a chosen list, table or code."""
+        for place in range(len(chosen) - 2, -1, -1):
+            if chosen[place + 1] and not chosen[place] and self.blocks[place + 1].kind in LABELLED:
+                chosen[place] = self.is_label(self.blocks[place])
+
+    def is_label(self, block: Block) -> bool:
+        """Returns True if a block is a short line of words that stands as selected blocks do."""
+        if block.kind is not PARAGRAPH or len(block.text) >= SENTENCE or not any(map(str.isalpha, block.text)):
+            return False
+        if block.links > LINKED * len(block.text) or is_stock(block):
+            return False
+        return not self.is_furniture(block.element) and self.is_beside(block)
+
+    def is_above_prose(self, place: int, chosen: list[bool]) -> bool:
+        """Returns True if a heading stands above chosen prose, with at most one line between them."""
+        block = self.blocks[place]
+        below = list(compress(self.blocks[place + 1 : place + 3], chosen[place + 1 : place + 3]))
+        if not below or not any(map(is_text_of_page, below[: 1 + (below[0].kind is not HEADING)])):
             return False
         return not is_stock(block) and not self.is_furniture(block.element)
 
     def add_lead(self, chosen: list[bool], first: int) -> None:
         """Chooses the lead before the first selected block: prose, and what stands beside selected blocks."""
-        for place in range(first - 1, max(-1, first - LEAD - 1), -1):
+        for place in range(first - 1, max(-1, first - HEAD - 1), -1):
             block = self.blocks[place]
-            if self.is_text(block):
-                is_title = block.kind is HEADING and (
-                    block.element.getparent() in self.parents or (block.level > 1 and chosen[place + 1])
-                )
-                chosen[place] = is_title or (block.kind is not ITEM and is_prose(block))
+            if first - place > LEAD:
+                chosen[place] = self.is_standfirst(place) and self.is_text(block)
+            elif self.is_text(block):
+                is_title = block.kind is HEADING and self.is_title(place, chosen)
+                is_lead = block.kind is not ITEM and is_prose(block)
+                chosen[place] = is_title or is_lead or self.is_standfirst(place)
+
+    def is_title(self, place: int, chosen: list[bool]) -> bool:
+        """Returns True if a heading stands beside selected blocks, or directly above a chosen one; not so a <h1>."""
+        block, below = self.blocks[place], self.blocks[place + 1]
+        outer = block.element.getparent()
+        if outer in self.parents:
+            return True
+        return chosen[place + 1] and (block.level > 1 or (below.kind is HEADING and below.element.getparent() is outer))
+
+    def is_standfirst(self, place: int) -> bool:
+        """Returns True if a block is a heading of a sentence or more below the title."""
+        block, above = self.blocks[place], self.blocks[place - 1] if place else None
+        if block.kind is not HEADING or above is None or above.kind is not HEADING or above.level >= block.level:
+            return False
+        length = len(block.text)
+        return length >= PROSE or (length >= SENTENCE and SENTENCE_END.search(block.text) is not None)
 
     def add_rest(self, chosen: list[bool], last: int) -> None:
         """Chooses what follows the last selected block and stands as selected blocks do."""
@@ -326,59 +351,20 @@ class Surroundings:
                 return
 
 
-def outermost(element: Any) -> Any:
-    """Returns the outermost of the wrappers around code or a formula, which say nothing of what is around them."""
-    while (parent := element.getparent()) is not None and parent.tag in WRAPPER_TAGS:
-        classes = parent.get("class")
-        if parent.tag != "figure" and not (WRAPPER.search(classes) if classes else len(parent) == 1):
-            break
-        element = parent
-    return element
-
-
 def is_of_contents(item: Any) -> bool:
     """Returns True if an item of a list links to a place of its own page, as a table of contents does."""
     return any((link.get("href") or "").startswith("#") for link in item.iter("a"))
 
 
-def outermost_list(element: Any) -> Any:
-    """Returns the list around an item that stands in no other list, or the element itself."""
-    while (parent := element.getparent()) is not None and parent.tag in LIST_TAGS:
-        element = parent
-    return element
+def leads_away(block: Block) -> bool:
+    """Returns True if most of a block is links; a heading is none that unfolds what stands below it, or links to it."""
+    return block.links > LINKED * len(block.text) and not (block.kind is HEADING and is_anchor(block.element))
 
 
-def shape(element: Any) -> Shape:
-    """Returns an element's tag with the tags and classes of the two around it; like blocks of a page have one shape."""
-    parent = element.getparent()
-    if parent is None:
-        return (element.tag,)
-    outer = parent.getparent()
-    around = () if outer is None else (outer.tag, outer.get("class"))
-    return element.tag, element.get("class"), parent.tag, parent.get("class"), *around
-
-
-def is_stock(block: Block) -> bool:
-    """Returns True if a block is a stock phrase of page furniture, such as READ MORE."""
-    return len(block.text) <= STOCK_LENGTH and block.kind != CODE and STOCK.fullmatch(block.text) is not None
-
-
-def looks_like_furniture(element: Any) -> bool:
-    """Returns True if an element's tag or attributes are those of menus, notices and the like, or if it is hidden."""
-    if element.tag in FURNITURE_TAGS or hides(element):
-        return True
-    if element.tag in PICTURE_TAGS:
-        figure = element if element.tag == "figure" else element.getparent()
-        return next(figure.iter(*TEXT_TAGS), None) is None
-    for name, value in element.items():
-        if name in ("class", "id"):
-            if FURNITURE.search(TAXONOMY.sub("", value)) and not is_about_topic(element, FURNITURE):
-                return True
-        elif (name == "role" and value in FURNITURE_ROLES) or (name == "aria-hidden" and value == "true"):
-            return True
-    return False
-
-
-def hides(element: Any) -> bool:
-    """Returns True if an element's attributes hide it and all in it."""
-    return element.get("hidden") is not None or HIDDEN_STYLE.search(element.get("style", "")) is not None
+def is_anchor(heading: Any) -> bool:
+    """Returns True if the one link or button in a heading leads to no other page."""
+    links = [*heading.iter("a", "button"), *islice(heading.iterancestors("a"), 1)]
+    if len(links) != 1:
+        return False
+    address = links[0].get("href")
+    return not address or "#" in address or address.startswith("javascript:")

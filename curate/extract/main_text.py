@@ -21,12 +21,13 @@ from lxml.html import fromstring
 from resiliparse.extract.html2text import extract_plain_text
 
 from curate.extract.config import VISIBLE, Extract
-from curate.extract.coverage import completed, paragraphs, rescued, visible, without_furniture, without_hidden
+from curate.extract.coverage import completed, paragraphs, rescued, without_furniture
 from curate.extract.pruning import hasten, together
 from curate.extract.selection import selected
 from curate.extract.structured import statements
 from curate.extract.supplements import supplemented
 from curate.extract.threads import of_thread, thread
+from curate.extract.trimming import visible, without_hidden
 from curate.markup.blocks import Block, blocks_of
 from curate.markup.elements import without_end
 from curate.markup.markdown import as_markdown

@@ -12,7 +12,10 @@ from typing import Any
 
 from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, PARAGRAPH, ROW, Block
 from curate.markup.code import REMEMBERED
+from curate.markup.elements import inherited
+from curate.markup.furniture import MENU_TAGS, TAXONOMY, hides, is_about_topic, names
 
+LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of stories or of tags
 SHORT = 90  # characters of a line that can be a date of publication
 LETTERS = 3  # in a row, each on its line; one alone may end a text
 LINE = 150  # characters of a block that a newsletter box can hold, or that a link to another page has
@@ -21,17 +24,30 @@ SENTENCE = 40  # characters of a paragraph that is prose if it ends as a sentenc
 DATES = 3  # of a page itself; more of them belong to what it lists, such as entries of a diary
 FEW = 2  # headings behind all text; more of them are a list of stories
 LEADING = 0.2  # of a sentence's characters that are links, if it leads to another page
-LINKED = 0.9  # of a line's characters, if it is a link to another page
+WHOLE = 0.9  # of a line's characters, if it is a link to another page
 HEADLINE = 25  # characters of the title of another page
 ARTICLE = 5  # times as long as all lines that are links: a text; else they are what the page holds
+STOCK_LENGTH = 60  # characters; a longer block holds more than a stock phrase
 AROUND = 3  # elements around a block whose classes may say that it is a date
 FURNITURE = re.compile(
     r"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:share|sharing|shares|social|newsletter|subscri\w*|cookies?|consent|gdpr|related"
     r"|recommend\w*|outbrain|taboola|breadcrumbs?|pagination|pager|adverts?|advertisements?|sponsor\w*|toolbar|tags)(?![a-z])"
 )
-TOPIC = re.compile(r"(?i)share|sharing|social|related|recommend|tags")  # words that also name what a text is about
 BOX = re.compile(r"(?i)newsletter|cookie|consent|gdpr")  # furniture of whatever size
-TAXONOMY = re.compile(r"(?<!\S)(?:tag|category)-(?!(?:list|cloud|links?|items?|wrap\w*|container)(?!\S))\S+")
+STOCK = re.compile(
+    r"(?i)(?:continue reading|read (?:more|the full \w+|full \w+|next|also)|more|advertisement|ad"
+    r"|sponsored(?: content)?|share(?: this)?(?: \w+)?|share on \w+|tweet|print|email|subscribe(?: now)?|sign up|log in"
+    r"|loading|skip to \w+|back to top|show more|see more|view (?:all|more)|click here|comments?"
+    r"|leave a (?:comment|reply)|no comments|related(?: \w+)?|you may also like|recommended(?: \w+)?)[\s.:!…»>→\d]*"
+)
+LAST_HEADING = re.compile(  # what stands below it is about other pages, or written by readers
+    r"(?i)(?:related|recommended|more (?:(?:\w+ ){0,2}stories|from|on|in)|you (?:may|might) (?:also )?like|comments?"
+    r"|leave a|\d+ comments?|responses|share|subscribe|newsletter|about the author|popular|trending|latest|read next"
+    r"|see also|tags|advertis)\b.{0,40}"
+)
+SEE_ALSO = re.compile(
+    r"(?i)see also|siehe auch|voir aussi|véase también|voci correlate|ver também|zie ook|см\. также|関連項目|参见|參見"
+)
 DATED = re.compile(
     r"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:date|dateline|datetime|time|timestamp|pubdate|published|updated|posted"
     r"|byline|meta|author)(?![a-z])"
@@ -93,15 +109,6 @@ def is_dated(block: Block) -> bool:
     return not is_item and DATE_WORDS.fullmatch(text) is not None
 
 
-def names(element: Any, levels: int) -> list[str]:
-    """Returns the classes and ids of an element and of those around it, up to a number of levels."""
-    values = []
-    while element is not None and levels:
-        values += [value for value in (element.get("class"), element.get("id")) if value]
-        element, levels = element.getparent(), levels - 1
-    return values
-
-
 def leave_out_teasers(blocks: list[Block], kept: list[bool]) -> None:
     """Leaves out lines of an article that are links to other pages, or that say so."""
     places = [place for place, is_kept in enumerate(kept) if is_kept and is_teaser(blocks[place])]
@@ -122,7 +129,12 @@ def is_teaser(block: Block) -> bool:
         return True
     if len(block.text) < HEADLINE or "://" in block.text:
         return False
-    return block.links >= LINKED * len(block.text) and is_no_sentence(block.text)
+    return block.links >= WHOLE * len(block.text) and is_no_sentence(block.text)
+
+
+def is_stock(block: Block) -> bool:
+    """Returns True if a block is a stock phrase of page furniture, such as READ MORE."""
+    return len(block.text) <= STOCK_LENGTH and block.kind != CODE and STOCK.fullmatch(block.text) is not None
 
 
 def is_no_sentence(text: str) -> bool:
@@ -170,18 +182,6 @@ def leave_out_lists(blocks: list[Block], kept: list[bool]) -> None:
         if not is_text and (not is_most or any(map(BOX.search, names(holder, 1)))):
             for place in inside:
                 kept[place] = False
-
-
-def is_about_topic(holder: Any, furniture: re.Pattern[str]) -> bool:
-    """Returns True if an element named by words such as "share" holds no link: a text about shares may be named so.
-
-    A chart does not count, as its lines are captions.
-    """
-    values = [TAXONOMY.sub("", name) for name in names(holder, 1)]
-    words = [word for value in values for word in furniture.findall(value)]
-    if not words or not all(map(TOPIC.match, words)) or any("graphic" in value for value in values):
-        return False
-    return next(holder.iter("a", "button", "input"), None) is None
 
 
 def is_furniture(name: str) -> bool:
@@ -232,3 +232,45 @@ def leave_out_last_headings(blocks: list[Block], selected: list[bool], kept: lis
     if len(last) > FEW or any(blocks[place].links or not selected[place] for place in last):
         for place in last:
             kept[place] = False
+
+
+def is_text_of_page(block: Block) -> bool:
+    """Returns True if a block is prose and no link."""
+    return is_prose(block) and block.links <= LINKED * len(block.text)
+
+
+def menus_of(blocks: list[Block]) -> set[Any]:
+    """Returns the menus, sidebars and footers of a page by their tags, but no <aside> with most of its prose."""
+    prose: dict[Any, int] = {}
+    whole = 0
+    for block in blocks:
+        length = len(block.text) if is_text_of_page(block) else 0
+        whole += length
+        for menu in (block.element, *block.element.iterancestors()):
+            if menu.tag in MENU_TAGS:
+                prose[menu] = prose.get(menu, 0) + length
+    return {menu for menu, length in prose.items() if menu.tag != "aside" or length <= whole / 2}
+
+
+def in_menu(element: Any, menus: set[Any]) -> bool:
+    """Returns True if an element is a menu or lies in one."""
+    return element in menus or any(outer in menus for outer in element.iterancestors())
+
+
+def visible(blocks: list[Block]) -> list[bool]:
+    """Returns for each block whether a browser shows it."""
+    is_hidden = inherited(hides)
+    return [not is_hidden(block.element) for block in blocks]
+
+
+def without_hidden(blocks: list[Block]) -> list[Block]:
+    """Returns blocks without those that the attribute `hidden` hides, unless these are half of the text.
+
+    A script shows as much; so it does with what `hidden="until-found"` hides.
+    """
+    is_hidden = inherited(lambda element: element.get("hidden", "until-found") != "until-found")
+    shown = [block for block in blocks if not is_hidden(block.element)]
+    if len(shown) == len(blocks):
+        return blocks
+    length, whole = (sum(len(block.text) for block in some) for some in (shown, blocks))
+    return shown if 2 * length > whole else blocks

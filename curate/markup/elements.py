@@ -1,4 +1,4 @@
-"""Elements by name: those of their own lines, those without text, and those that may be something else."""
+"""Elements by name: those of their own lines, those without text, those that may be something else; their places."""
 
 import re
 from collections.abc import Callable
@@ -19,8 +19,13 @@ UNSEEN = re.compile(  # classes of spans for screen readers and for editors
     r"(?:^|\s)(?:sr-only|visually-?hidden|screen-reader-text|a11y-hidden|assistive-text|mw-editsection)(?=\s|$)"
 )
 HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
+WRAPPER_TAGS = ("div", "p", "figure", "span")
+WRAPPER = re.compile(r"(?i)code|highlight|syntax|math|equation")  # classes of what holds code or a formula
+LIST_TAGS = ("ul", "ol", "li", "dl", "dd")
 SPECIAL: dict[tuple[Any, str], bool] = {}  # tag and class -> the answer of `is_special`
 MAX_KINDS = 100_000  # of these; the memory is emptied when it is full
+
+Shape = tuple[Any, ...]
 
 
 def is_special(element: Any) -> bool:
@@ -79,3 +84,30 @@ def inherited(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
 def paragraph_length(element: Any) -> int:
     """Returns the characters of the paragraphs in an element."""
     return sum(len(text) for paragraph in element.iter("p") for text in paragraph.itertext())
+
+
+def outermost(element: Any) -> Any:
+    """Returns the outermost of the wrappers around code or a formula, which say nothing of what is around them."""
+    while (parent := element.getparent()) is not None and parent.tag in WRAPPER_TAGS:
+        classes = parent.get("class")
+        if parent.tag != "figure" and not (WRAPPER.search(classes) if classes else len(parent) == 1):
+            break
+        element = parent
+    return element
+
+
+def outermost_list(element: Any) -> Any:
+    """Returns the list around an item that stands in no other list, or the element itself."""
+    while (parent := element.getparent()) is not None and parent.tag in LIST_TAGS:
+        element = parent
+    return element
+
+
+def shape(element: Any) -> Shape:
+    """Returns an element's tag with the tags and classes of the two around it; like blocks of a page have one shape."""
+    parent = element.getparent()
+    if parent is None:
+        return (element.tag,)
+    outer = parent.getparent()
+    around = () if outer is None else (outer.tag, outer.get("class"))
+    return element.tag, element.get("class"), parent.tag, parent.get("class"), *around

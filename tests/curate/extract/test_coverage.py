@@ -3,7 +3,8 @@
 import pytest
 from lxml import html
 
-from curate.extract.coverage import completed, paragraphs, rescued, visible, without_furniture
+from curate.extract.coverage import completed, paragraphs, rescued, without_furniture
+from curate.extract.trimming import visible
 from curate.markup.blocks import blocks_of
 
 SENTENCE = "The lighthouse keeper walked down to the harbour every morning to look at the boats and the gulls."
@@ -174,3 +175,67 @@ def test_a_heading_that_links_to_its_article_is_kept_above_selected_prose_and_no
     assert kept(body, SENTENCE, long_text) == [SENTENCE, "The bell", long_text]
     teaser = f"<p>{SENTENCE}</p><h2><a href='/1'>The bell</a></h2><p><a>A bell</a></p><p>Short one</p><p>{THIRD}</p>"
     assert kept(teaser, SENTENCE, THIRD) == [SENTENCE, THIRD]
+
+
+def test_headings_that_link_to_their_posts_are_kept_above_restored_prose_too():
+    title = "<h2><a href='/{0}'>Post {0}</a></h2>"
+    post = f"<article>{title}<div>By me</div><div class=body><p>{{1}}</p></div></article>"
+    body = post.format(1, SENTENCE) + post.format(2, OTHER) + post.format(3, THIRD)
+    assert kept(body, SENTENCE, OTHER) == ["Post 1", SENTENCE, "Post 2", OTHER, "Post 3", THIRD]
+    assert kept(post.format(1, SENTENCE), SENTENCE) == [SENTENCE]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "<h2><a href='#bell'>The bell</a></h2>",
+        "<h2><a name=bell>The bell</a></h2>",
+        "<h3><button>The bell</button></h3>",
+        "<a href='/clock#bell'><h3>The bell</h3></a>",
+    ],
+)
+def test_a_heading_that_links_to_itself_or_unfolds_its_text_is_no_link(heading):
+    assert kept(f"<p>{SENTENCE}</p>{heading}<p>{THIRD}</p>", SENTENCE, THIRD) == [SENTENCE, "The bell", THIRD]
+    buttons = heading.replace("The bell", "<button>1x</button><button>2x</button>")
+    assert "1x" not in kept(f"<p>{SENTENCE}</p>{buttons}<ul><li>Flour</ul><p>{THIRD}</p>", SENTENCE, THIRD)
+
+
+def test_a_standfirst_is_kept_below_the_title_even_where_it_is_a_heading():
+    lines = "<div>By me</div><div>Harbour News</div><div>1 May</div><ul><li>A<li>A<li>A</ul><div>Share</div>"
+    for text in (OTHER, "The bell rings again after ten silent years."):
+        header = f"<header><h1>The bell</h1><h2>{text}</h2>{lines}</header>"
+        assert kept(f"{header}<div><p>{SENTENCE}</p></div>", SENTENCE) == [text, SENTENCE]
+    for header in (
+        f"<header><h2>{OTHER}</h2>{lines}</header>",
+        f"<header><h1>The bell</h1><h2>Bells</h2>{lines}</header>",
+    ):
+        assert kept(f"{header}<div><p>{SENTENCE}</p></div>", SENTENCE) == [SENTENCE]
+
+
+def test_short_lines_above_a_list_a_table_or_code_are_its_label():
+    table = "<table><tr><td>Ctrl+S</td><td>Save</td></tr><tr><td>Ctrl+R</td><td>Read</td></tr></table>"
+    cells = f"<table><tr><td>Files{table}</td></tr></table>"
+    assert kept(f"<h1>Keys</h1><h3>All of them</h3>{cells}", "Ctrl+S Save", "Ctrl+R Read") == [
+        *("Keys", "All of them", "Files", "Ctrl+S Save", "Ctrl+R Read"),
+    ]
+    for below in ("<ul><li>Flour</li></ul>", "<pre>x = 1</pre>"):
+        texts = kept(f"<p>{SENTENCE}</p><p>Needed</p>{below}<p>4</p>{below}<p>{THIRD}</p>", SENTENCE, THIRD)
+        assert [text for text in texts if text in ("Needed", "4")] == ["Needed"]
+
+
+def test_a_list_of_points_directly_above_the_text_is_kept_and_one_of_figures_is_not():
+    points = [f"{place}. {OTHER[:40]}" for place in range(3)]
+    items = "".join(f"<li>{point}</li>" for point in points)
+    assert kept(f"<ul>{items}</ul><div><p>{SENTENCE}</p></div>", SENTENCE) == [*points, SENTENCE]
+    figures = "".join(f"<li>{place} views</li>" for place in range(30))
+    assert kept(f"<ul>{figures}</ul><div><p>{SENTENCE}</p></div>", SENTENCE) == [SENTENCE]
+
+
+@pytest.mark.parametrize(("title", "is_section"), [("Sources", True), ("See also", True), ("Related", False)])
+def test_a_list_of_links_ends_a_text_below_a_heading_like_the_others(title, is_section):
+    links = "<ul><li><a href='/a'>Acorn</a></li><li><a href='/n'>Napkin</a></li></ul>"
+    text = f"<h2>History</h2><p>{SENTENCE}</p><p>{OTHER}</p><p>{THIRD}</p>"
+    texts = kept(f"<main>{text}<h2>{title}</h2>{links}</main>", "History", SENTENCE, OTHER, THIRD)
+    assert texts == ["History", SENTENCE, OTHER, THIRD, *([title, "Acorn", "Napkin"] if is_section else [])]
+    texts = kept(f"<main>{text}<h4>{title}</h4>{links}</main>", "History", SENTENCE, OTHER, THIRD)
+    assert "Acorn" not in texts
