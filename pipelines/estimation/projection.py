@@ -112,6 +112,10 @@ class Projection:
             notes=tuple(self._notes()),
         )
 
+    def _stage(self, name: str) -> StageTrial:
+        """Returns the stage of this name of the sample."""
+        return next(tried for tried in self.tried.stages if tried.stage == name)
+
     def _parts(self, tried: StageTrial) -> list[PartCost]:
         """Returns what the part of each place took."""
         return [tried.parts[place.item.number] for place in self.sample.places]
@@ -181,9 +185,8 @@ class Projection:
         """Returns what pack takes, its CPU seconds, and what it leaves."""
         outputs = tried.record.outputs
         beside = sum(file.bytes for name, file in outputs.items() if not name.endswith(".bin"))
-        width = sum(file.bytes for name, file in outputs.items() if name.endswith(".bin")) / sum(
-            part.tokens for part in self._parts(self.tried.stages[-2])
-        )
+        packed = sum(file.bytes for name, file in outputs.items() if name.endswith(".bin"))
+        width = packed / sum(part.tokens for part in self._parts(self._stage("tokenize")))
         shards, size = self._shards(tried, before), width * before.tokens
         written = size + before.documents * beside / max(1, tried.record.counts.kept) + shards * tried.records
         count = costs.processes("pack", float(size[0]), self.workers)
@@ -214,7 +217,7 @@ class Projection:
 
         A shard ends before the document that is too long for it, so that about half of one is left free.
         """
-        pack, parts = self.recipe.pack, self._parts(self.tried.stages[-2])
+        pack, parts = self.recipe.pack, self._parts(self._stage("tokenize"))
         shards: Floats = np.zeros_like(before.size)
         for source in self.inputs.sizes:
             tokens = self.factor * self.weights.of_source(source, [part.tokens for part in parts])
@@ -248,9 +251,9 @@ class Projection:
 
 
 def _buckets(tried: StageTrial, source: str) -> list[float]:
-    """Returns the shares of a source's tokens that its buckets hold in the sample."""
-    tokens = Counter[int | None]()
-    for cut in tried.record.settings["cuts"]:
-        if cut["source"] == source:
-            tokens[cut["bucket"]] += cut["tokens"]
-    return [number / tokens.total() for number in tokens.values()]
+    """Returns the shares of a source's tokens that its buckets hold in the sample, by the folders of its shards."""
+    sizes = Counter[str]()
+    for item in tried.record.items:
+        if item.source == source:
+            sizes[item.name.split("/")[1]] += item.size
+    return [size / sizes.total() for size in sizes.values()]
