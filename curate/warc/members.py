@@ -157,9 +157,7 @@ class Framing:
             return 0
         else:
             pattern = self.dialect.searched
-        for offset in self.raw.find(pattern, start):
-            if stop is not None and offset >= stop:
-                return None
+        for offset in self.raw.find(pattern, start, stop):
             if not self.codec or self.starts(offset):
                 return offset
         return None

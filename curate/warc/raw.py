@@ -52,13 +52,19 @@ class Raw:
         self._window = parts[0] if len(parts) == 1 else b"".join(parts)
         self._begin, self._position = offset, offset + have
 
-    def find(self, pattern: re.Pattern[bytes], offset: int) -> Iterator[int]:
-        """Yields the offsets of a pattern from an offset on; a match is at most LOOK bytes long."""
-        while offset < self.size:
+    def find(self, pattern: re.Pattern[bytes], offset: int, stop: int | None = None) -> Iterator[int]:
+        """Yields the offsets of a pattern in [offset, stop); a match is at most LOOK bytes long.
+
+        Little behind the stop is read.
+        """
+        while offset < (self.size if stop is None else min(stop, self.size)):
             before = min(offset, 1)  # bytes that the pattern looks back at
-            window = self.at(offset - before, WINDOW // 2)
+            length = WINDOW // 2 if stop is None else min(WINDOW // 2, stop - offset + before + 2 * LOOK)
+            window = self.at(offset - before, length)
             last = offset - before + len(window) >= self.size
             for match in pattern.finditer(window, before):
+                if stop is not None and offset - before + match.start() >= stop:
+                    return
                 if last or match.start() < len(window) - LOOK:
                     yield offset - before + match.start()
             offset += len(window) - before if last else len(window) - before - LOOK

@@ -1,10 +1,14 @@
 """WARC files that are whole: every record is a page, refused or skipped, with its fields read and its place told."""
 
 import gzip
+import io
+import random
 from datetime import UTC, datetime
 
 import pytest
 from archives import ARC_FILE, BODY, PACKINGS, arc, by_warcio, http, read, response, summary, warc
+
+from curate.warc.reader import read_pages
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
 TWO = [warc(http(name.encode() * 50), url=f"http://{name}/") for name in "ab"]
@@ -189,3 +193,26 @@ def test_a_gzip_member_without_a_record_is_passed_over():
     for filling in (b"", b"\r\n\r\n", b"\n"):
         content = gzip.compress(TWO[0]) + gzip.compress(filling) + gzip.compress(TWO[1]) + gzip.compress(filling)
         assert summary(read(content)) == ["http://a/", "http://b/"]
+
+
+class Counted(io.BytesIO):
+    """A file that counts the bytes that are read of it."""
+
+    count = 0
+
+    def read(self, size=-1):
+        content = super().read(size)
+        self.count += len(content)
+        return content
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_to_read_the_first_page_or_a_piece_of_a_long_file_not_all_of_it_is_read(packing):
+    block = http(b"<p>" + random.Random(0).randbytes(1 << 20).hex().encode())
+    content = b"".join(PACKINGS[packing](warc(block, url=f"http://a/{number}")) for number in range(12))
+    places = [page.pointer for page in read(content)]
+    for first, stop in ((0, 1), (places[6].offset, places[6].offset + 1)):
+        file = Counted(content)
+        pages = read_pages(file, "name", size=len(content), max_bytes=10_000_000, start=first, stop=stop)
+        assert next(pages).pointer.offset == first
+        assert file.count < 5 * places[0].length
