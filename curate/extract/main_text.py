@@ -28,7 +28,7 @@ from curate.extract.structured import statements
 from curate.extract.supplements import supplemented
 from curate.extract.threads import of_thread, thread
 from curate.extract.trimming import visible, without_hidden
-from curate.markup.blocks import Block, blocks_of
+from curate.markup.blocks import PARAGRAPH, Block, blocks_of
 from curate.markup.elements import without_end
 from curate.markup.markdown import as_markdown
 from curate.markup.marks import marked_blocks
@@ -48,6 +48,9 @@ DEEPEST = 255  # elements in one another; where there are more, libxml2 parses n
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))  # which libxml2 does not take
 REPAIRED = 4096  # characters in which trafilatura looks for faults
 FAULTY = re.compile(r"(?i)<(?:html|!\s*doctype)[^<>]*/\s*>")  # a slash that trafilatura mends before it parses
+# A slash that libxml2 takes for the end of a script, and browsers do not; the end tag follows before another script.
+CLOSED_SCRIPT = re.compile(r"<(script\b[^<>]*)/>(?=[^<]*+(?:<(?!/?script\b)[^<]*+)*+</script\b)")
+STATE = re.compile(r'\[?\{\s*"[\w-]+":[^{}]*?"[\w-]+":')  # of a script, in a paragraph that a style sheet hides
 MARKER = re.compile(r"^\s*(?:[-•]|\d+\.)\s")
 INDENT = re.compile(r"^(?:\t+ *| +(?=\d+\. ))", re.M)  # before an item of a list
 META_DATES = (  # names of <meta> elements that hold the day of publication
@@ -107,6 +110,7 @@ def main_text(html: str, url: str, settings: Extract, quick: str | None = None) 
     else:
         chosen, extractor = main_or_quick_text(tree, blocks, quick or "", settings)
     kept = without_hidden(of_thread(blocks, chosen, posts) if posts else list(compress(blocks, chosen)))
+    kept = [block for block in kept if block.kind is not PARAGRAPH or not is_state(block.text)]
     kept, flags = supplemented(kept, stated)
     flags = (f"thread:{posts.software}", *flags) if posts else flags
     return MainText(written(kept, settings), title, date, extractor, flags)
@@ -119,6 +123,8 @@ def parsed(html: str) -> Any:
     """
     from trafilatura.utils import HTML_PARSER, load_html
 
+    if "/>" in html:
+        html = CLOSED_SCRIPT.sub(r"<\1>", html)
     beginning = html[:50].lower()
     if "html" not in beginning or FAULTY.search(html[:REPAIRED]):
         return load_html(html)
@@ -126,6 +132,11 @@ def parsed(html: str) -> Any:
         return fromstring(html.encode("utf-8", "replace").translate(None, CONTROLS), parser=HTML_PARSER)
     except (ParserError, ValueError):
         return load_html(html)
+
+
+def is_state(text: str) -> bool:
+    """Returns True for a text that is an object of JSON, which is data of a script and no paragraph."""
+    return text[:1] in ("{", "[") and text[-1] in ("}", "]") and STATE.match(text) is not None
 
 
 def is_cut(tree: Any) -> bool:

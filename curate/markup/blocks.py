@@ -13,7 +13,7 @@ from lxml.etree import Comment, Entity, ProcessingInstruction
 
 from curate.markup import inline, mathematics, tables
 from curate.markup.code import code, may_be_code
-from curate.markup.elements import HIDDEN_STYLE, LINES, UNREAD, is_special, is_unseen
+from curate.markup.elements import LINES, UNREAD, is_hidden, is_set_apart, is_special, is_unseen
 from curate.markup.inline import LINE_BREAK, Mark, collapsed
 from curate.markup.mathematics import formula, may_be_formula
 from curate.markup.numbering import Numbering
@@ -289,8 +289,11 @@ class Walk:
     def span(self, child: Any) -> None:
         """Reads a span, which may be a formula, or for other eyes."""
         if names := child.keys():
-            if is_special(child) and (is_unseen(child.get("class")) or self.is_formula_or_code(child)):
-                return
+            if is_special(child):
+                if is_unseen(child.get("class")) or self.is_formula_or_code(child):
+                    return
+                if self.pieces and is_set_apart(child.get("class")):
+                    self.pieces.append(" ")
             if is_hidden(child, names):
                 return
         self.children(child)
@@ -360,19 +363,6 @@ class Walk:
 
     def skip(self, child: Any) -> None:
         """Leaves an element out."""
-
-
-def is_hidden(span: Any, names: list[str]) -> bool:
-    """Returns True for a span that its attributes hide; names: of the attributes.
-
-    What is hidden from screen readers only is text where they read something else in its place.
-    """
-    if "hidden" in names or ("style" in names and HIDDEN_STYLE.search(span.get("style"))):
-        return True
-    if span.get("aria-hidden") != "true" or span.getparent().get("aria-label") is not None:
-        return False
-    beside = (span.getprevious(), span.getnext())
-    return not any(other is not None and is_unseen(other.get("class")) for other in beside)
 
 
 Walk.acts = {

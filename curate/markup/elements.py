@@ -22,6 +22,8 @@ HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 WRAPPER_TAGS = ("div", "p", "figure", "span")
 WRAPPER = re.compile(r"(?i)code|highlight|syntax|math|equation")  # classes of what holds code or a formula
 LIST_TAGS = ("ul", "ol", "li", "dl", "dd")
+# Values of a nutrition label.
+SET_APART = re.compile(r"(?i)(?:^|[\s_-])nutri\w{0,20}(?:-\w{1,20}){0,6}-(?:container|item)(?=[\s-]|$)")
 SPECIAL: dict[tuple[Any, str], bool] = {}  # tag and class -> the answer of `is_special`
 MAX_KINDS = 100_000  # of these; the memory is emptied when it is full
 
@@ -29,7 +31,7 @@ Shape = tuple[Any, ...]
 
 
 def is_special(element: Any) -> bool:
-    """Returns True for an element that may be a formula, code, or a span that a browser does not show.
+    """Returns True for an element that may be a formula, code, or a span that is not shown or set apart.
 
     Of an element with a class that depends on its tag and its class only, and is remembered, as a site has few of them;
     a class of more than REMEMBERED characters is not, so that the memory stays small.
@@ -40,7 +42,7 @@ def is_special(element: Any) -> bool:
     kind = element.tag, classes
     answer = SPECIAL.get(kind)
     if answer is None:
-        answer = may_be_formula(element) or may_be_code(element) or is_unseen(classes)
+        answer = may_be_formula(element) or may_be_code(element) or is_unseen(classes) or is_set_apart(classes)
         if len(classes) <= REMEMBERED:
             if len(SPECIAL) >= MAX_KINDS:
                 SPECIAL.clear()
@@ -51,6 +53,24 @@ def is_special(element: Any) -> bool:
 def is_unseen(classes: str | None) -> bool:
     """Returns True for the classes of a span that a browser does not show."""
     return classes is not None and UNSEEN.search(classes) is not None
+
+
+def is_set_apart(classes: str | None) -> bool:
+    """Returns True for the classes of a span that a style sheet sets apart from the span before it."""
+    return classes is not None and SET_APART.search(classes) is not None
+
+
+def is_hidden(span: Any, names: list[str]) -> bool:
+    """Returns True for a span that its attributes hide; names: of the attributes.
+
+    What is hidden from screen readers only is text where they read something else in its place.
+    """
+    if "hidden" in names or ("style" in names and HIDDEN_STYLE.search(span.get("style"))):
+        return True
+    if span.get("aria-hidden") != "true" or span.getparent().get("aria-label") is not None:
+        return False
+    beside = (span.getprevious(), span.getnext())
+    return not any(other is not None and is_unseen(other.get("class")) for other in beside)
 
 
 def without_end(tree: Any, names: tuple[str, ...]) -> list[Any]:

@@ -256,3 +256,21 @@ def test_hidden_divisions_are_no_text_unless_they_are_all_of_it(way: str):
     assert "session" not in main_text(page, "", Extract(extractor=way)).text
     page = f"<html><body><article hidden>{shown}</article></body></html>"
     assert "river" in main_text(page, "", Extract(extractor=way), quick=sentence).text
+
+
+def test_data_of_scripts_are_no_text():
+    state = '{"dragByHandle":true,"selector":"thumbnail","bindings":{"bind0":{"type":"selected"}}}'
+    page = ARTICLE.replace("<article>", f"<article><p class=widgetState>{state}</p>")
+    page = page.replace(
+        "</article>", "<script type='text/javascript'/>(function() { show(1 < 2); })();</script></article>"
+    )
+    for way in ("trafilatura", "resiliparse"):
+        text = main_text(page, "", Extract(extractor=way)).text
+        assert SENTENCE.strip() in text
+        assert "dragByHandle" not in text
+        assert "function" not in text
+
+
+@pytest.mark.parametrize("script", ["<script src='a.js'/>", "<script src='a.js'/><script>run()</script>"])
+def test_a_script_without_an_end_tag_of_its_own_holds_no_text(script: str):
+    assert SENTENCE.strip() in main_text(ARTICLE.replace("<article>", f"{script}<article>"), "", Extract()).text

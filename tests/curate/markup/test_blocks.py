@@ -56,6 +56,18 @@ def test_the_text_of_a_block_is_what_a_reader_sees(body, expected_texts):
     assert texts(body) == expected_texts
 
 
+def test_values_of_a_nutrition_label_stand_apart():
+    def item(name, value, unit, end=""):
+        inner = f"<span class=label>{name}: </span><span>{value}</span><span>{unit}</span>"
+        return f"<span class='wprm-label-text-nutrition-container'>{inner}</span>{end}"
+
+    assert texts(f"<div>{item('Sodium', 6, 'mg')}{item('Fiber', 2, 'g')}</div>") == ["Sodium: 6mg Fiber: 2g"]
+    assert texts(f"<div>{item('Fat', 7, 'g', '<span>, </span>')}{item('Sugar', 2, 'g')}.") == ["Fat: 7g, Sugar: 2g."]
+    label = "<span class='mv-create-nutrition-item mv-create-{0}'><span class=l>{0}:</span> {1}</span>"
+    assert texts(f"<p>{label.format('calories', 356)}{label.format('fat', '11g')}") == ["calories: 356 fat: 11g"]
+    assert texts("<p><span class=nutritionist>Bell</span><span class=container>s") == ["Bells"]
+
+
 def test_lists_know_their_markers_and_their_depth():
     body = (
         "<ul><li>Tea<ul><li>Green<li>Black</ul>and sugar</li><li><p>Milk</p><p>cold</p></li></ul>"
