@@ -26,7 +26,7 @@ from curate.pipelines.stages.map_only import ALL, Made, MakeParts
 from curate.recipe import Recipe
 from curate.settings import Where
 from curate.stage.claims import check_stages, claim_run
-from curate.stage.kinds import KINDS
+from curate.stage.kinds import KINDS, WHOLES
 from curate.stage.ownership import held
 from curate.stage.plan import load_plan, open_plan, stage_folder
 from curate.stage.record import StageRecord, begin_stage, close_stage, done, forget_failed, read_stage
@@ -139,7 +139,12 @@ def open_stage(out: str, stage: str) -> Iterator[str]:
     """Plans a stage and writes the plan; yields its folder, or nothing where the stage is done already."""
     folder = storage.path(out)
     digests = plans.open_digests(folder)
-    plan = plans.planned(stage, _recipe(folder), folder, digests)
+    recipe, module = _recipe(folder), wiring(stage)
+    if hasattr(module, "spared") and module.spared(
+        recipe, stage_folder(folder, stage), plans.given(stage, recipe, folder, digests)
+    ):
+        return
+    plan = plans.planned(stage, recipe, folder, digests)
     digests.save()
     if done(plan):
         return
@@ -157,8 +162,12 @@ def arrive(_out: str) -> Made:
 def close(_words: tuple[bytes, Iterable[bytes]], out: str, stage: str) -> str:
     """Writes a stage's record, unless the stage is done; returns the out folder."""
     folder = storage.path(out)
+    if hasattr(wiring(stage), "spared") and not (stage_folder(folder, stage) / "plan.json").exists():
+        return out  # it was spared, or removed since: the stage that it serves is closed
     plan = load_plan(stage_folder(folder, stage))
-    record = kept_some(done(plan) or close_stage(plan), folder)
+    record = done(plan) or close_stage(plan)
+    if stage not in WHOLES:
+        kept_some(record, folder)
     if finish := getattr(wiring(stage), "finish", None):
         finish(plan, record)
     return out

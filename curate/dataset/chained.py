@@ -21,7 +21,7 @@ from curate.stage.kinds import KINDS
 from curate.stage.plan import json_digest
 from curate.stage.record import StageRecord, read_stage
 from curate.tokens import load
-from curate.tokens.packing import CLUSTER_SIZE
+from curate.tokens.rows import CLUSTER_SIZE
 from curate.tokens.tokenizer import EOT_TOKEN
 
 NAME = "documents"  # of the recipe, where the user names none

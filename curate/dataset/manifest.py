@@ -21,7 +21,8 @@ from curate.stage.plan import stage_folder
 from curate.stage.record import StageRecord
 from curate.storage.writing import as_json, write_bytes, write_record
 from curate.tokens import load
-from curate.tokens.packing import QUALITY, sub_source
+from curate.tokens.cuts import sub_source
+from curate.tokens.rows import QUALITY
 from curate.tokens.shards import SUFFIXES
 from curate.tokens.tokenizer import FILE, FOLDER, Stated
 

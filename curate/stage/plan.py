@@ -105,7 +105,8 @@ class Plan:
     attached: tuple[str, ...] = ()  # files that belong to the stage beside its parts (a model)
     contents: dict[str, bytes] = field(default_factory=dict)  # of those among them that are written once it is opened
     alarms: dict[str, Any] = field(default_factory=dict)  # settings that only warn: in no key, not stored
-    locations: dict[str, str] = field(default_factory=dict)  # where else the stage reads or writes: in no key
+    # In no key: where else the stage reads or writes, and what its items were planned from.
+    locations: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def versions(self) -> dict[str, str]:

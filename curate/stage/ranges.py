@@ -12,12 +12,13 @@ A stage that does so states in its plan `Passes` (of `grouped` parts), and an it
     step = passes.step(item.number)                 # what an item is: of which pass, cluster and range
     if step.number == 0: rows = …                   # the parts of the group, as tables
     else: rows = slices(folder, passes, step, SCHEMA)
-    with writing_run(plan, item) as writer:         # writes the part's two files and its receipt
-        if passes.is_last(step): for held in in_memory(…): writer.add(…), as the stage sorts them
-        else: cut(rows, "place", passes.edges(step), writer)
+    with writing_run(plan, item) as run:         # writes the part's two files and its receipt
+        if passes.is_last(step): for held in in_memory(…): run.segments.add(…), as the stage sorts them
+        else: cut(rows, "place", passes.edges(step), run)
 
-A pipeline runs the items of a pass once those of the pass before are done (`pipelines/stages/in_passes.py`); a reader
-of the ranges asks `passes.range_of(place)` and reads `run_index`, then the segments that it needs.
+A pipeline runs the items of a pass once those of the pass before are done (`in_passes` in
+`pipelines/stages/map_only.py`); a reader of the ranges asks `passes.range_of(place)` and reads `run_index`, then the
+segments that it needs.
 """
 
 import time

@@ -97,7 +97,8 @@ def wiring(stage: str) -> Any:
 
     It offers `plan(recipe, folder, given)`, `build(pipeline, plan)` and, where an item becomes a part,
     `make_part(plan, item)`; where something must be done first, `prepare(recipe, folder, given, engine)`; where its
-    pipeline writes more than parts, `is_whole(plan)`.
+    pipeline writes more than parts, `is_whole(plan)`. A first half offers `needed(recipe)`, and `spared(recipe, folder,
+    given)` where it does not stay once the stage that it serves is closed.
     """
     return import_module(f"curate.pipelines.stages.{KINDS[stage].wiring}")
 

@@ -1,16 +1,18 @@
 """The wiring of a map-only stage: every item of the plan becomes a part, wherever a worker is free.
 
-Only item numbers cross Beam; a worker reads the plan and the item, and writes the part itself.
+Only item numbers cross Beam; a worker reads the plan and the item, and writes the part itself. Where the items come in
+passes (`curate/stage/ranges.py`), those of a pass are made once the pass before is done.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import apache_beam as beam
 
 from curate import storage
 from curate.stage.parts import read_receipt
 from curate.stage.plan import Item, Plan, load_plan
+from curate.stage.ranges import MOST_PASSES, passes_of
 
 MakePart = Callable[[Plan, Item], None]
 # A process may be given several bundles at once, in threads; fastText and trafilatura promise nothing about threads.
@@ -18,6 +20,7 @@ ONE_AT_A_TIME = threading.Lock()
 Pick = tuple[str, int]  # a stage's folder and an item's number
 Made = tuple[bytes, bytes]  # one key for all, so that they can be waited for, and an item's number
 ALL = b"all"
+Waited = tuple[bytes, bytes]  # a stage's folder, from which the next pass begins, and an item's number
 
 
 def part_numbers(folder: str) -> Iterator[Pick]:
@@ -62,3 +65,70 @@ class MakeParts(beam.PTransform):  # type: ignore[misc]
 def map_only(pipeline: beam.Pipeline, plan: Plan, make: MakePart) -> None:
     """Wires a stage in which each item becomes a part."""
     pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | MakeParts(make)
+
+
+def numbers_of_pass(folder: str, number: int) -> Iterator[Pick]:
+    """Yields the items of a pass; nothing where the stage has fewer passes, or was removed when its work was over."""
+    if not (storage.path(folder) / "plan.json").exists():
+        return
+    plan = load_plan(storage.path(folder))
+    starts = passes_of(plan).starts
+    if number < len(starts) - 1:
+        yield from ((folder, item) for item in range(starts[number], starts[number + 1]))
+
+
+def make_in_pass(pick: Pick, make: MakePart) -> Waited:
+    """Makes one part, unless it is there already, or the stage was removed when its work was over."""
+    folder, number = pick
+    if (storage.path(folder) / "plan.json").exists():
+        make_part(pick, make)
+    return folder.encode(), number.to_bytes(4, "big")
+
+
+def arrive(folder: str) -> Waited:
+    """Returns an element like those of the parts, so that there is one to wait for in a pass without items."""
+    return folder.encode(), b""
+
+
+def gate(waited: tuple[bytes, Iterable[bytes]]) -> str:
+    """Returns the folder of the stage, once all parts of a pass are made."""
+    return waited[0].decode()
+
+
+def finished(waited: Waited) -> Made:
+    """Returns the element that stands for a part that was made."""
+    return made(int.from_bytes(waited[1], "big"))
+
+
+class MakeInPasses(beam.PTransform):  # type: ignore[misc]
+    """Runs `make` for every item of the stages in the given folders that has no valid part yet, pass by pass."""
+
+    def __init__(self, make: MakePart, passes: int = MOST_PASSES) -> None:
+        super().__init__()
+        self.make, self.passes = make, passes
+
+    def expand(self, folders: beam.PCollection) -> beam.PCollection:
+        """Takes a PCollection of folders (str); returns one of the parts of the last pass. The output is files."""
+        for number in range(self.passes):
+            parts = (
+                folders
+                | f"Items of pass {number}" >> beam.FlatMap(numbers_of_pass, number)
+                | f"Spread pass {number}" >> beam.Reshuffle()
+                | f"Make pass {number}" >> beam.Map(make_in_pass, self.make)
+            )
+            if number == self.passes - 1:
+                return parts | "Made" >> beam.Map(finished)
+            arrived = folders | f"Arrive in pass {number}" >> beam.Map(arrive)
+            folders = (
+                (arrived, parts)
+                | f"Gate and pass {number}" >> beam.Flatten()
+                | f"Pass {number} made" >> beam.GroupByKey()
+                | f"Gate {number}" >> beam.Map(gate)
+            )
+        raise ValueError(f"a stage has at least one pass, got {self.passes}")
+
+
+def in_passes(pipeline: beam.Pipeline, plan: Plan, make: MakePart) -> None:
+    """Wires a stage in which items become parts pass by pass."""
+    folders = pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)])
+    folders | MakeInPasses(make, passes_of(plan).last + 1)

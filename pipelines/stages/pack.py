@@ -1,19 +1,29 @@
-"""Tokens to shards: one item per shard, which reads its range of the global order from every sorted part."""
+"""Tokens to shards: one item per shard, which reads its range of the global order that the first half has made."""
 
 from pathlib import Path
 
 import apache_beam as beam
-import numpy as np
 
-from curate import errors, storage
+from curate import storage
+from curate.pipelines.engines.engine import Engine, execute
+from curate.pipelines.stages import sort
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
 from curate.recipe import Recipe
 from curate.stage.plan import Item, Plan, json_digest
-from curate.stage.record import read_stage
+from curate.stage.ranges import passes_of
+from curate.stage.record import StageRecord
 from curate.tokens import load
-from curate.tokens.packing import CLUSTER_SIZE, QUALITY, cuts_settings, pack_shard, plan_cuts
-from curate.tokens.splits import valid_orders
+from curate.tokens.cuts import cuts_settings, plan_cuts
+from curate.tokens.held_out import valid_orders
+from curate.tokens.lanes import Sorted
+from curate.tokens.packing import pack_shard
+
+
+def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:
+    """Brings the documents into the global order, unless their shards are there already."""
+    if not sort.spared(recipe, sort.folder_in(folder), given):
+        execute(sort.plan(recipe, sort.folder_in(folder), given), engine)
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -26,22 +36,24 @@ def make_part(plan: Plan, item: Item) -> None:
     pack_shard(plan, item)
 
 
+def finish(plan: Plan, _record: StageRecord) -> None:
+    """Removes the sorted documents, which only shards to come would need."""
+    sort.remove(sort.folder_in(plan.folder))
+
+
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
-    """Returns the plan of pack: the cuts of the global order, one item per shard."""
-    if given.previous is None:
-        raise ValueError("pack is given the folder of tokenize")
-    tokenized = given.previous
-    record = read_stage(tokenized)
-    if record.stage != "tokenize":
-        raise errors.SettingsError(f"{tokenized}: the output of {record.stage}; pack reads that of tokenize")
-    names = [name for name in record.outputs if name.startswith("part-")]
-    parts, settings = [tokenized / name for name in names], recipe.pack
-    orders = valid_orders(parts, settings.valid_tokens)
-    by, edges = (CLUSTER_SIZE, settings.clusters) if settings.clusters else (QUALITY, settings.buckets)
-    cuts = plan_cuts(parts, settings.max_tokens, edges, orders, by=by)
-    tokenizer = load.stated_in(record.settings)
-    width = np.dtype(tokenizer["dtype"]).itemsize
-    inputs = json_digest([record.outputs[name].sha256 for name in names])
+    """Returns the plan of pack: the cuts of the global order, one item per shard; that of finished shards as it was."""
+    if closed := sort.closed_pack(recipe, folder, given):
+        return closed
+    tokens, settings = sort.tokenized(given), recipe.pack
+    first = sort.plan(recipe, sort.folder_in(folder), given)
+    passes = passes_of(first)
+    documents = Sorted(folder=first.folder, passes=passes)
+    orders = valid_orders(documents, settings.valid_tokens)
+    by, edges = sort.bucket_settings(recipe)
+    cuts = plan_cuts(documents, settings.max_tokens, orders, by=by)
+    tokenizer = load.stated_in(tokens.record.settings)
+    inputs = json_digest(tokens.digests)
     items = tuple(
         Item(
             number=number,
@@ -49,11 +61,15 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
             uri="",
             form="shard",
             digest=inputs,
-            size=width * cut.tokens,
+            size=tokens.token_bytes * cut.tokens,
             source=cut.source,
         )
         for number, cut in enumerate(cuts)
     )
-    sources = [storage.relative(tokenized / name, folder) for name in names]
+    sources = [storage.relative(tokens.folder / name, folder) for name in tokens.names]
     table = cuts_settings(cuts, sources, edges, tokenizer, valid_tokens=settings.valid_tokens, orders=orders, by=by)
-    return Plan(stage="pack", folder=folder, settings=table, items=items)
+    places = {
+        "made_from": sort.made_from(recipe, tokens),
+        "passes": f"{passes.groups} {passes.fan} {passes.last}",
+    }
+    return Plan(stage="pack", folder=folder, settings=table, items=items, locations=places)

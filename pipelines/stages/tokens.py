@@ -17,7 +17,7 @@ from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 from curate.stage.sorting import in_order
 from curate.tokens import load
-from curate.tokens.packing import TOKENS, tokenized_row
+from curate.tokens.rows import TOKENS, tokenized_row
 from curate.tokens.tokenizer import FILE, Tokenizer
 
 # Of a document, as many columns as its row needs.

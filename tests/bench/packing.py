@@ -1,113 +1,167 @@
-"""Peak memory of packing: synthetic tokenized parts, then the plan and some shards, each in a process of its own.
+"""Growth of packing: synthetic tokenized parts at several numbers of parts, each packed in a process of its own.
 
-    python tests/bench/packing.py [--tokens 500_000_000] [--document 700] [--shards 2] [--folder DIR]
+    python tests/bench/packing.py [--grow 25,50,100,200] [--documents 100] [--document 850] [--shard 90_000]
+    python tests/bench/packing.py --grow 1,4 --documents 70_000 --document 700 --shard 100_000_000   # memory
 
-The parts are as the tokenize stage writes them: rows in order, 4,096 a row group. Lengths are exponential around
---document; the ids of all parts are the same random block, so that many tokens are written quickly. The folder is
-removed, unless it is named; then parts that lie there are used again.
+Prints what packing reads (`rchar` of the kernel, which counts each byte that a read returns) and writes, its time on
+the clock and on the CPU, and its peak memory. One process does all the work, so its counters hold everything, the plan
+included. Then the exponents of a line through the logarithms; the command fails where one is over --most, or where
+more than four times the bytes of the tokens are read. Ids are drawn by Zipf's law, lengths are exponential.
 """
 
 import argparse
 import multiprocessing
 import re
+import sys
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from curate.pipelines.engines.engine import Engine
+from curate.pipelines.engines.target import EngineOptions
+from curate.pipelines.run import run_stage
+from curate.pipelines.stages.given import Given
+from curate.recipe import Recipe
+from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
+from curate.stage.record import close_stage, open_stage
 from curate.tokens.bpe import named
-from curate.tokens.packing import TOKENS, ShardRange, cuts_settings, pack_shard, plan_cuts
+from curate.tokens.config import Pack
+from curate.tokens.rows import TOKENS
 
-PART_TOKENS = 50_000_000
-SHARD_TOKENS = 100_000_000
-
-
-def write_parts(folder: Path, tokens: int, document: int) -> list[Path]:
-    """Parts of this many tokens in all."""
-    ids = np.random.default_rng(0).integers(50256, size=PART_TOKENS, dtype="<u2")
-    paths = []
-    for number in range(-(-tokens // PART_TOKENS)):
-        paths.append(folder / f"part-{number:05d}.parquet")
-        if not paths[-1].exists():
-            pq.write_table(part(number, ids, document), paths[-1], compression="zstd", row_group_size=4096)
-    return paths
+MOST_READ = 4.0  # times the bytes of the tokens
 
 
-def part(number: int, ids: np.ndarray, document: int) -> pa.Table:
-    """One part's rows, in order."""
-    random = np.random.default_rng(number + 1)
-    lengths = 1 + random.exponential(document, size=2 * len(ids) // document).astype(np.int32)
-    lengths = lengths[: np.searchsorted(np.cumsum(lengths), len(ids), side="right")]
-    ends = np.concatenate([[0], np.cumsum(lengths)])
-    data, count = ids.copy(), len(lengths)
-    data[ends[1:] - 1] = 50256
-    offsets = pa.py_buffer((2 * ends).astype(np.int32))
-    columns = {
-        "split": ["train"] * count,
-        "source": ["web"] * count,
-        "order": np.sort(random.integers(2**64 - 1, size=count, dtype=np.uint64)),
-        "id": pa.array([random.bytes(16) for _ in range(count)], pa.binary(16)),
-        "url": [f"https://www.example.org/some/folder/of-pages/{number}/{row}.html" for row in range(count)],
-        "quality": random.random(count, dtype=np.float32),
-        "bytes": 4 * lengths.astype(np.int64),
-        "tokens": lengths,
-        "ids": pa.Array.from_buffers(pa.binary(), count, [None, offsets, pa.py_buffer(data)]),
-    }
-    return pa.table(columns, schema=TOKENS)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One number of parts."""
+
+    parts: int
+    documents: int
+    tokens: int
+    shards: int
+    read: int  # bytes
+    written: int
+    wall: float  # s
+    cpu: float
+    memory: float  # MB at most
+    before: float  # MB, once all is imported
+
+    @property
+    def ratio(self) -> float:
+        return self.read / (2 * self.tokens)
 
 
-def peak() -> float:
-    """The most memory that this process has had, in MB."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1000
+def tokenized(folder: Path, parts: int, documents: int, length: int) -> int:
+    """A finished tokenize stage; returns its tokens."""
+    settings = {"tokenizer": named("gpt2").stated(), "seed": 0, "valid_fraction": 0.005}
+    items = tuple(Item(number=n, name=f"{n}", uri="", form="part", digest="", size=0) for n in range(parts))
+    plan = Plan(stage="tokenize", folder=folder, settings=settings, items=items)
+    open_stage(plan)
+    tokens = 0
+    for item in items:
+        with PartWriter(folder, item.number, plan.part_key(item), schema=TOKENS) as part:
+            for row in rows(item.number, documents, length):
+                part.keep_row(row, row["source"], row["bytes"])
+                tokens += row["tokens"]
+    close_stage(plan)
+    return tokens
 
 
-def planned(paths: list[Path]) -> tuple[list[ShardRange], float, float, float]:
-    """The cuts, the memory before and at most, the seconds."""
-    before, start = peak(), time.perf_counter()
-    cuts = plan_cuts(paths, SHARD_TOKENS)
-    return cuts, before, peak(), time.perf_counter() - start
+def rows(number: int, documents: int, length: int):
+    """The rows of one part, in order."""
+    random = np.random.default_rng(number)
+    orders = random.integers(2**64 - 1, size=documents, dtype=np.uint64)
+    valid = random.random(documents) < 0.005
+    for row in np.lexsort((orders, valid)).tolist():
+        count = 1 + int(random.exponential(length))
+        ids = np.minimum(random.zipf(1.2, count), 50256).astype("<u2")
+        ids[-1] = 50256
+        yield {
+            "split": "valid" if valid[row] else "train",
+            "source": "web",
+            "order": int(orders[row]),
+            "id": random.bytes(16),
+            "url": f"https://www.example.org/some/folder/of-pages/{number}/{row}.html",
+            "quality": float(random.random()),
+            "bytes": 4 * count,
+            "tokens": count,
+            "ids": ids.tobytes(),
+        }
 
 
-def packed(paths: list[Path], cut: ShardRange, folder: Path) -> tuple[float, float, float]:
-    """The memory before and at most, the seconds."""
-    settings = cuts_settings([cut], [str(path) for path in paths], (), named("gpt2").stated())
-    item = Item(number=0, name=cut.path, uri="", form="shard", digest="", size=0, source=cut.source)
-    plan = Plan(stage="pack", folder=folder, settings=settings, items=(item,))
-    before, start = peak(), time.perf_counter()
-    pack_shard(plan, item)
-    return before, peak(), time.perf_counter() - start
+def numbers_of(file: str, *names: str) -> list[int]:
+    """Numbers that the kernel states of this process."""
+    text = Path(f"/proc/self/{file}").read_text()
+    return [int(re.findall(rf"^{name}:\s+(\d+)", text, re.MULTILINE)[0]) for name in names]
+
+
+def packed(folder: Path, tokens: int, documents: int, parts: int, shard: int) -> Measured:
+    """What packing takes; the runner and its imports are there before the count begins."""
+    recipe = Recipe(name="bench", pack=Pack(max_tokens=shard))
+    with Engine(target=EngineOptions(workers=1)).started() as engine:
+        engine.session.prepare()
+        read, written = numbers_of("io", "rchar", "wchar")
+        before = numbers_of("status", "VmHWM")[0] / 1000
+        wall, cpu = time.perf_counter(), time.process_time()
+        record = run_stage("pack", recipe, folder / "shards", Given(previous=folder / "tokenize"), engine)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    after = numbers_of("io", "rchar", "wchar")
+    return Measured(
+        parts=parts,
+        documents=parts * documents,
+        tokens=tokens,
+        shards=len(record.items),
+        read=after[0] - read,
+        written=after[1] - written,
+        wall=wall,
+        cpu=cpu,
+        memory=numbers_of("status", "VmHWM")[0] / 1000,
+        before=before,
+    )
 
 
 def main() -> None:
     """Write, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tokens", type=int, default=500_000_000)
-    parser.add_argument("--document", type=int, default=700)
-    parser.add_argument("--shards", type=int, default=2)
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--grow", default="25,50,100,200", help="numbers of parts")
+    parser.add_argument("--documents", type=int, default=100, help="of a part")
+    parser.add_argument("--document", type=int, default=850, help="tokens, about")
+    parser.add_argument("--shard", type=int, default=90_000, help="tokens at most")
+    parser.add_argument("--most", type=float, default=1.1, help="the highest exponent that passes")
     options = parser.parse_args()
     alone = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory(prefix="curate-bench-") as made:
-        folder = options.folder or Path(made)
-        (folder / "shards" / "receipts").mkdir(parents=True, exist_ok=True)
-        with alone.Pool(1) as pool:
-            paths = pool.apply(write_parts, (folder, options.tokens, options.document))
-        with alone.Pool(1) as pool:
-            cuts, before, most, seconds = pool.apply(planned, (paths,))
-        documents, tokens = (sum(asdict(cut)[unit] for cut in cuts) for unit in ("documents", "tokens"))
-        print(f"{len(paths)} parts, {documents:,} documents, {tokens:,} tokens, {len(cuts)} shards")
-        form = "{:14} {:7,.0f} MB at most, {:4,.0f} MB before, {:6.1f} s"
-        print(form.format("plan", most, before, seconds))
-        for cut in cuts[: options.shards]:
+    made = []
+    print("parts  shards  documents  tokens MB  read MB  times  written MB  wall s   CPU s  memory MB (before)")
+    for parts in map(int, options.grow.split(",")):
+        with tempfile.TemporaryDirectory(prefix="curate-bench-") as name:
+            folder = Path(name)
             with alone.Pool(1) as pool:
-                before, most, seconds = pool.apply(packed, (paths, cut, folder / "shards"))
-            print(form.format(f"{cut.tokens / 1e6:.0f} M tokens", most, before, seconds))
+                tokens = pool.apply(tokenized, (folder / "tokenize", parts, options.documents, options.document))
+            with alone.Pool(1) as pool:
+                made.append(pool.apply(packed, (folder, tokens, options.documents, parts, options.shard)))
+        one = made[-1]
+        print(
+            f"{one.parts:5}  {one.shards:6}  {one.documents:9,}  {2e-6 * one.tokens:9.1f}  {1e-6 * one.read:7.1f}  "
+            f"{one.ratio:5.2f}  {1e-6 * one.written:10.1f}  {one.wall:6.1f}  {one.cpu:6.1f}  {one.memory:9.0f} "
+            f"({one.before:.0f})",
+            flush=True,
+        )
+    sys.exit(judged(made, options.most))
+
+
+def judged(made: list[Measured], most: float) -> int:
+    """Prints the exponents; 1 where packing grows faster than its input."""
+    size = np.log([one.tokens for one in made])
+    exponents = {
+        name: float(np.polyfit(size, np.log([getattr(one, name) for one in made]), 1)[0])
+        for name in (("read", "written", "cpu") if len(made) > 1 else ())
+    }
+    print("exponents: " + ", ".join(f"{name} {value:.2f}" for name, value in exponents.items()))
+    return int(any(value > most for value in exponents.values()) or any(one.ratio > MOST_READ for one in made))
 
 
 if __name__ == "__main__":

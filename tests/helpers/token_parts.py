@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow.parquet as pq
 
-from curate.pipelines.stages import pack
+from curate.pipelines.stages import pack, sort
 from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe
 from curate.stage.parts import PartWriter
@@ -11,7 +11,9 @@ from curate.stage.plan import Item, Plan, load_plan
 from curate.stage.record import close_stage, open_stage
 from curate.tokens import bpe
 from curate.tokens.config import Pack
-from curate.tokens.packing import TOKENS, ShardRange, pack_shard
+from curate.tokens.cuts import ShardRange
+from curate.tokens.packing import pack_shard
+from curate.tokens.rows import TOKENS
 
 EOT = bpe.END_OF_TEXT
 
@@ -51,17 +53,28 @@ def tokenized(folder, parts):
     return folder
 
 
-def packed(folder, parts, max_tokens, buckets=(), valid_tokens=0):
-    """The finished plan of pack over these parts."""
+def packed(folder, parts, max_tokens, buckets=(), valid_tokens=0, by=""):
+    """The finished plan of pack over these parts; by: the column whose edges the buckets are."""
     source = tokenized(folder / "tokenize", parts)
-    recipe = Recipe(name="own", pack=Pack(max_tokens=max_tokens, buckets=buckets, valid_tokens=valid_tokens))
-    plan = pack.plan(recipe, folder / "shards", Given(previous=source))
+    edges = {"clusters": buckets} if by == "cluster_size" else {"buckets": buckets}
+    recipe = Recipe(name="own", pack=Pack(max_tokens=max_tokens, valid_tokens=valid_tokens, **edges))
+    plan = planned(recipe, folder / "shards", source)
     open_stage(plan)
     loaded = load_plan(folder / "shards")
     for item in loaded.items:
         pack_shard(loaded, item)
     close_stage(plan)
     return plan
+
+
+def planned(recipe, folder, source):
+    """The plan of pack over a finished tokenize stage, whose documents are sorted first."""
+    given = Given(previous=source)
+    first = sort.plan(recipe, sort.folder_in(folder), given)
+    for item in open_stage(first):
+        sort.make_part(first, item)
+    close_stage(first)
+    return pack.plan(recipe, folder, given)
 
 
 def cuts_of(plan):

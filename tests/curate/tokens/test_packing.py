@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limited
 from hypothesis import strategies as st
-from token_parts import EOT, contents, cuts_of, in_order, packed, row, shard, tokenized
+from token_parts import EOT, contents, cuts_of, in_order, packed, planned, row, shard, tokenized
 
-from curate.pipelines.stages import pack
-from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe
 from curate.records import EPOCH, Document, document_id, keyed_hash, uniform
 from curate.stage.record import done, open_stage
 from curate.tokens import bpe
 from curate.tokens.config import Pack
-from curate.tokens.packing import pack_shard, plan_cuts, tokenized_row
+from curate.tokens.packing import pack_shard
+from curate.tokens.rows import tokenized_row
 from curate.tokens.shards import META, read_index
 
 GPT2 = bpe.named("gpt2")
@@ -45,7 +44,7 @@ def test_shards_hold_every_document_once_in_the_global_order(tmp_path, max_token
 
 
 @given(drawn, st.integers(1, 40))
-@limited(max_examples=15, deadline=None)
+@limited(max_examples=6, deadline=None)
 def test_whatever_the_documents_the_shards_are_a_partition_of_the_order(tmp_path_factory, drawn, max_tokens):
     rows = [row(number, split, source, order, length) for number, (split, source, order, length, _) in enumerate(drawn)]
     places = [place for *_, place in drawn]
@@ -82,15 +81,13 @@ def test_whatever_the_documents_the_shards_are_a_partition_of_the_order(tmp_path
 
 def test_shards_are_filled_greedily(tmp_path):
     rows = [row(number, length=length) for number, length in enumerate([4, 4, 4, 9, 30, 1, 1])]
-    source = tokenized(tmp_path / "tokenize", [rows])
-    cuts = plan_cuts([source / "part-00000.parquet"], 10)
+    cuts = cuts_of(packed(tmp_path, [rows], 10))
     assert [(cut.documents, cut.tokens) for cut in cuts] == [(2, 8), (1, 4), (1, 9), (1, 30), (2, 2)]
 
 
 def test_documents_of_equal_order_stay_together_though_the_shard_overflows(tmp_path):
     rows = [row(number, order=7 if number < 3 else number + 7, length=4) for number in range(5)]
-    source = tokenized(tmp_path / "tokenize", [rows])
-    cuts = plan_cuts([source / "part-00000.parquet"], 5)
+    cuts = cuts_of(packed(tmp_path, [rows], 5))
     assert [(cut.documents, cut.low, cut.high) for cut in cuts] == [(3, 7, 7), (1, 10, 10), (1, 11, 11)]
 
 
@@ -124,9 +121,9 @@ def test_nothing_to_pack_is_a_plan_without_shards(tmp_path):
 
 def test_parts_that_changed_after_the_plan_are_an_error(tmp_path):
     source = tokenized(tmp_path / "tokenize", [[row(1), row(2)]])
-    plan = pack.plan(Recipe(name="own"), tmp_path / "shards", Given(previous=source))
+    plan = planned(Recipe(name="own"), tmp_path / "shards", source)
     open_stage(plan)
-    tokenized(tmp_path / "tokenize", [[row(1)]])
+    planned(Recipe(name="own"), tmp_path / "shards", tokenized(tmp_path / "tokenize", [[row(1)]]))
     with pytest.raises(RuntimeError, match="the tokenized parts changed after packing was planned"):
         pack_shard(plan, plan.items[0])
     assert contents(plan) == {}
@@ -201,7 +198,7 @@ QUALITIES = st.none() | st.floats(0, 1, width=32) | st.sampled_from(EDGES)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["web", "books"]), QUALITIES), min_size=1, max_size=25), st.integers(1, 40))
-@limited(max_examples=15, deadline=None)
+@limited(max_examples=6, deadline=None)
 def test_every_document_is_in_the_bucket_of_its_quality_and_in_no_other(tmp_path_factory, drawn, max_tokens):
     """A quality at an edge, as 32 bits hold it, belongs to one bucket; a document without a score to none."""
     rows = [row(number, source=source) | {"quality": quality} for number, (source, quality) in enumerate(drawn)]

@@ -36,7 +36,7 @@ def held_out(plan):
 
 
 @given(rows_drawn, st.integers(0, 60), st.integers(1, 40))
-@limited(max_examples=15, deadline=None)
+@limited(max_examples=6, deadline=None)
 def test_a_source_holds_out_what_is_asked_for_from_the_start_of_the_order_but_never_more_than_half(
     tmp_path_factory, drawn, wanted, max_tokens
 ):
