@@ -18,7 +18,7 @@ from curate.decontaminate.config import Decontaminate
 from curate.dedup.config import Dedup, Lines
 from curate.errors import SettingsError
 from curate.extract.config import Extract
-from curate.filters.rules import Filter
+from curate.filters.rules import Filter, own_digests, with_variants
 from curate.gpt.config import Train
 from curate.inputs.columns import Columns
 from curate.links.config import Links, with_preset
@@ -98,6 +98,10 @@ class Recipe:
     def stages(self) -> tuple[str, ...]:
         """Returns the names of the stages that this recipe runs, in order."""
         return tuple(stage for stage in STAGES if not KINDS[stage].optional or getattr(self, stage) is not None)
+
+    def own_rules(self) -> dict[str, str]:
+        """Returns the digests of the sources of the user's own filter rules; SettingsError where one cannot run."""
+        return own_digests((self.filter, *(source.filter for source in self.sources.values())))
 
     def alarms(self, stage: str) -> dict[str, Any]:
         """Returns the settings of a stage that only warn, by name."""
@@ -275,8 +279,11 @@ def _with_shared_filter(table: Table) -> Table:
     merged = {
         name: settings.merge({"filter": shared}, source) for name, source in sources.items() if isinstance(source, dict)
     }
-    first = {"filter": shared} if "filter" in table else {}  # built first, so that no source is blamed for its faults
-    return {**first, **table, "sources": {**sources, **merged}}
+    for source in merged.values():
+        source["filter"] = with_variants(source["filter"])
+    # The recipe's own is built first, so that no source is blamed for its faults.
+    first = {"filter": with_variants(shared)} if "filter" in table else {}
+    return {**first, **table, **first, "sources": {**sources, **merged}}
 
 
 def _without_languages(rules: Filter) -> Filter:

@@ -170,6 +170,8 @@ def _value_of(hint: Any, value: Any, path: tuple[str, ...], where: Where) -> Any
     if origin in (Union, types.UnionType):
         options = [option for option in get_args(hint) if option is not type(None)]
         return _value_of(options[0], value, path, where)
+    if hint is Any:
+        return value
     if dataclasses.is_dataclass(hint):
         return build(typing.cast(type, hint), value, path=path, where=where)
     if origin is tuple:

@@ -9,6 +9,10 @@ citation marks go; then the line goes if it has no end mark, too few words, "jav
   lower-case letter follow, and that is not the dot of an initial or of an abbreviation (`curate.text.sentences`); a
   line is one sentence at least.
 - C4's list of bad words and its language rule (langdetect, 0.99) are not part of this.
+
+The variant "tfds-c4" is C4's code. "paper" is what the paper says, which has no limits of word and page lengths.
+"datatrove" is huggingface/datatrove's c4_filters.py at its defaults: 3 words and 5 sentences where C4 has 5 and 3, "'"
+as an end mark too, words counted before citation marks go, and sentences as spaCy's.
 """
 
 import re
@@ -16,18 +20,23 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from curate.filters.judged import Judged, Outcome
+from curate.filters.judged import Judged, Outcome, check_variant
 from curate.records import Document, Reason
+from curate.text import english_tokens
 from curate.text.sentences import inner_ends
 
 CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
 ELLIPSIS = "..."
 SHOWN = 100  # characters of the line that a rejection shows
+NO_LIMIT = 2**63 - 1
+READINGS = ("tfds-c4", "paper", "datatrove")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class C4:
     """C4's rules, with the numbers of the paper (arXiv:1910.10683, section 2.2) and of its code."""
+
+    variant: str = "tfds-c4"  # whose reading of the details: "tfds-c4", "paper" or "datatrove"
 
     # Of a line:
     end_marks: tuple[str, ...] = (".", "?", "!", '"')  # a line ends with one of these; an empty list keeps any end
@@ -51,6 +60,7 @@ class C4:
     max_chars: int = 190_000  # characters of the whole text, before anything is taken out
 
     def __post_init__(self) -> None:
+        check_variant(self.variant, READINGS)
         if self.min_sentences < 1:
             raise ValueError(f"min_sentences is at least 1, so that no page ends empty, got {self.min_sentences}")
         if wrong := [phrase for phrase in self.policy_phrases if phrase != phrase.lower() or not phrase.strip()]:
@@ -64,7 +74,20 @@ class C4FineWeb(C4):
     end_marks: tuple[str, ...] = ()
     min_line_words: int = 3
     min_sentences: int = 5
-    max_chars: int = 2**63 - 1  # no limit
+    max_chars: int = NO_LIMIT
+
+
+VARIANTS = (
+    C4(),
+    C4(variant="paper", max_word_length=NO_LIMIT, max_chars=NO_LIMIT),
+    C4(
+        variant="datatrove",
+        end_marks=(".", "?", "!", '"', "'"),
+        min_line_words=3,
+        min_sentences=5,
+        max_chars=NO_LIMIT,
+    ),
+)
 
 
 class Cleaned(NamedTuple):
@@ -108,7 +131,8 @@ def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
         removed["citations"] += marks
         kept.append(rest)
         if sentences < rules.min_sentences:
-            sentences += count_sentences(rest)
+            count = english_tokens.count_sentences if rules.variant == "datatrove" else count_sentences
+            sentences += count(rest)
     if sentences < rules.min_sentences:
         return Reason(f"{name}.too_few_sentences", sentences, rules.min_sentences)
     return Cleaned("\n".join(kept).strip(), +removed)
@@ -125,7 +149,7 @@ def line_fault(line: str, rest: str, rules: C4) -> str | None:
         return "long_word"
     if rules.end_marks and (not rest.endswith(rules.end_marks) or rest.endswith(ELLIPSIS)):
         return "no_end_mark"
-    if len(rest.split()) < rules.min_line_words:
+    if len((line if rules.variant == "datatrove" else rest).split()) < rules.min_line_words:
         return "too_short"
     lower = rest.lower()
     if rules.lorem_ipsum and "lorem ipsum" in lower:

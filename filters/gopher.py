@@ -20,27 +20,24 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from math import inf
-from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from curate.records import Document, Reason
+from curate.filters.judged import Measure, check_variant, first_broken
+from curate.records import Reason
+from curate.text.ngrams import ngram_chars
 
 BULLETS = ("•", "-", "*", "●", "‣")
 ELLIPSES = ("...", "…")
 BLANK_LINE = re.compile(r"\n\s*\n")
 WORD_CHARACTER = re.compile(r"[^\W_]")
+VARIANTS = ("paper", "datatrove", "dclm", "dolma")
 NGRAM_RULES = tuple(f"top_{n}_gram" for n in range(2, 5)) + tuple(f"duplicate_{n}_gram" for n in range(5, 11))
-
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GopherQuality:
     """Gopher's quality rules (arXiv:2112.11446, section A1.1); shares lie in [0, 1]."""
 
+    variant: str = "paper"  # whose reading of the details: "paper", "datatrove", "dclm" or "dolma"
     min_words: int = 50  # the fewest words of a text that is kept
     max_words: int = 100_000  # the most words of a text that is kept
     min_mean_word_length: float = 3.0  # characters
@@ -52,12 +49,17 @@ class GopherQuality:
     min_stop_words: int = 2  # number of different stop words in the text
     stop_words: tuple[str, ...] = ("the", "be", "to", "of", "and", "that", "have", "with")
 
+    def __post_init__(self) -> None:
+        check_variant(self.variant, VARIANTS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GopherRepetition:
     """Gopher's repetition rules (arXiv:2112.11446, Table A1); shares lie in [0, 1]."""
 
-    # The occurrences of a repeated n-gram that count: "later" counts those after the first, as for lines (datatrove,
+    variant: str = "paper"  # whose reading of the details: "paper", "datatrove", "dclm" or "dolma"
+    # Of the variant "paper":
+    # the occurrences of a repeated n-gram that count: "later" counts those after the first, as for lines (datatrove,
     # FineWeb), "all" counts each of them (DCLM, RedPajama-v2). The paper can be read both ways.
     ngram_copies: str = "later"
 
@@ -70,30 +72,11 @@ class GopherRepetition:
     max_duplicate_ngram_chars: tuple[float, ...] = (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)
 
     def __post_init__(self) -> None:
+        check_variant(self.variant, VARIANTS)
         if self.ngram_copies not in ("later", "all"):
             raise ValueError(f"ngram_copies is 'later' or 'all', got {self.ngram_copies!r}")
         if len(self.max_top_ngram_chars) != 3 or len(self.max_duplicate_ngram_chars) != 6:
             raise ValueError("max_top_ngram_chars takes 3 limits (n = 2-4), max_duplicate_ngram_chars 6 (n = 5-10)")
-
-
-class Measure(NamedTuple):
-    """A measured value and the bounds within which a text is kept."""
-
-    rule: str
-    value: float
-    low: float = -inf
-    high: float = inf
-    detail: str = ""
-
-
-def judge_quality(document: Document, rules: GopherQuality) -> Reason | None:
-    """Returns the first quality rule that the document's text breaks, or None."""
-    return quality(document.text, rules)
-
-
-def judge_repetition(document: Document, rules: GopherRepetition) -> Reason | None:
-    """Returns the first repetition rule that the document's text breaks, or None."""
-    return repetition(document.text, rules)
 
 
 def quality(text: str, rules: GopherQuality) -> Reason | None:
@@ -108,14 +91,6 @@ def quality(text: str, rules: GopherQuality) -> Reason | None:
 def repetition(text: str, rules: GopherRepetition) -> Reason | None:
     """Returns the first repetition rule that this text breaks, or None; an empty text repeats nothing."""
     return first_broken("gopher_repetition", repetition_measures(text, rules))
-
-
-def first_broken(family: str, measures: Iterator[Measure]) -> Reason | None:
-    """Returns the reason for the first value outside its bounds, or None; the values after it are not measured."""
-    for rule, value, low, high, detail in measures:
-        if not low <= value <= high:
-            return Reason(f"{family}.{rule}", float(value), float(low if value < low else high), detail)
-    return None
 
 
 def quality_measures(text: str, rules: GopherQuality) -> Iterator[Measure]:
@@ -219,63 +194,5 @@ def duplicate_shares(parts: list[str]) -> tuple[float, float]:
     return (len(parts) - len(distinct)) / len(parts), (chars - sum(map(len, distinct))) / chars
 
 
-def ngram_chars(words: list[str], copies: str = "all") -> Iterator[float]:
-    """Yields the share of characters in the most frequent n-gram for n = 2-4, then in duplicate n-grams for n = 5-10.
-
-    A share is measured only when it is asked for.
-    """
-    ends = np.zeros(len(words) + 1, np.int64)  # characters before each word
-    np.cumsum(np.fromiter(map(len, words), np.int64, len(words)), out=ends[1:])
-    levels = repeated_ngrams(words)
-    for n in range(2, 11):
-        level = next(levels, None)
-        if level is None:
-            yield 0.0
-        elif n <= 4:
-            yield min(1.0, top_chars(*level, ends, n) / int(ends[-1]))
-        else:
-            starts, names = level
-            if copies == "later":
-                starts = np.delete(starts, np.unique(names, return_index=True)[1])
-            yield covered_chars(starts, ends, n) / int(ends[-1])
-
-
-def top_chars(starts: Integers, names: Integers, ends: Integers, n: int) -> int:
-    """Returns the number of characters under the most frequent n-gram, of several the longest."""
-    counts = np.bincount(names)
-    top = starts[counts[names] == counts.max()]
-    return int(counts.max()) * int((ends[top + n] - ends[top]).max())
-
-
-def covered_chars(starts: Integers, ends: Integers, n: int) -> int:
-    """Returns the number of characters under the n-grams at these starts, overlaps counted once."""
-    stops = starts + n
-    np.minimum(stops[:-1], starts[1:], out=stops[:-1])
-    return int((ends[stops] - ends[starts]).sum())
-
-
-def repeated_ngrams(words: list[str]) -> Iterator[tuple[Integers, Integers]]:
-    """Yields for n = 2, 3, … the starts of n-grams that occur twice or more, and a number for each n-gram.
-
-    Two starts have the same number where the same n-gram stands.
-
-    The result is exact, as no hashes are used: an n-gram repeats only where the (n-1)-grams at its start and one word
-    further do, so that their two numbers are its key. Each n looks only at the starts that the one before it left, and
-    the iterator ends when nothing repeats.
-    """
-    numbers_of_words = dict(zip(words, range(len(words)), strict=True))
-    names = np.fromiter(map(numbers_of_words.__getitem__, words), np.int64, len(words))
-    starts = np.arange(len(words))
-    while len(starts) > 1:
-        linked = np.flatnonzero(starts[1:] == starts[:-1] + 1)
-        keys = names[linked] * len(words) + names[linked + 1]
-        order = keys.argsort()
-        ordered = keys[order]
-        fresh = np.ones(len(keys), bool)
-        np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
-        numbers = np.empty_like(keys)
-        numbers[order] = fresh.cumsum() - 1
-        repeated = np.bincount(numbers)[numbers] > 1
-        starts, names = starts[linked[repeated]], numbers[repeated]
-        if len(starts):
-            yield starts, names
+QUALITY_VARIANTS = tuple(GopherQuality(variant=name) for name in VARIANTS)
+REPETITION_VARIANTS = tuple(GopherRepetition(variant=name) for name in VARIANTS)

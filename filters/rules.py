@@ -1,24 +1,35 @@
 """The table of all rules, which is also the recipe's [filter] table, and `judge`, which applies them to a document."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
+from curate import settings
+from curate.errors import SettingsError
+from curate.filters import c4, fineweb, gopher
 from curate.filters.c4 import C4, C4FineWeb, judge_c4, judge_c4_fineweb
-from curate.filters.gopher import GopherQuality, GopherRepetition, judge_quality, judge_repetition
+from curate.filters.fineweb import FineWeb, judge_fineweb
+from curate.filters.gopher import GopherQuality, GopherRepetition
+from curate.filters.gopher_readings import judge_quality, judge_repetition
 from curate.filters.judged import Judged, Outcome
 from curate.filters.language import LanguageRules, judge_language
 from curate.filters.mime import MimeRules, judge_mime
+from curate.filters.own import checked, function_name, is_own, judge_own
 from curate.filters.urls import UrlRules, judge_url
 from curate.records import Document, Reason
 
 Settings = TypeVar("Settings")
 
 
-def rule(settings: Settings, function: Callable[[Document, Settings], Outcome]) -> Settings:
-    """Returns a row of the table: a field that holds a rule's settings and knows the function that reads them."""
-    return field(default=settings, metadata={"function": function})
+def rule(
+    settings: Settings, function: Callable[[Document, Settings], Outcome], variants: tuple[Settings, ...] = ()
+) -> Settings:
+    """Returns a row of the table: a field that holds a rule's settings and knows the function that reads them.
+
+    variants: the settings of each published reading of the rule, which its setting `variant` names.
+    """
+    return field(default=settings, metadata={"function": function, "variants": variants})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,34 +39,45 @@ class Filter:
     A row names the rule as a recipe does; its function takes a document and the row's settings.
     """
 
-    # Names of the rules that are on, in order; the first that rejects names the reason.
+    # Names of the rules that are on, in order; the first that rejects names the reason. A rule of your own is named as
+    # "package.module:function".
     rules: tuple[str, ...] = ("url", "mime", "language", "gopher_quality", "gopher_repetition")
 
     url: UrlRules = rule(UrlRules(), judge_url)
     mime: MimeRules = rule(MimeRules(), judge_mime)
     language: LanguageRules = rule(LanguageRules(), judge_language)
-    gopher_quality: GopherQuality = rule(GopherQuality(), judge_quality)
-    gopher_repetition: GopherRepetition = rule(GopherRepetition(), judge_repetition)
-    c4: C4 = rule(C4(), judge_c4)
+    gopher_quality: GopherQuality = rule(GopherQuality(), judge_quality, gopher.QUALITY_VARIANTS)
+    gopher_repetition: GopherRepetition = rule(GopherRepetition(), judge_repetition, gopher.REPETITION_VARIANTS)
+    c4: C4 = rule(C4(), judge_c4, c4.VARIANTS)
     c4_fineweb: C4FineWeb = rule(C4FineWeb(), judge_c4_fineweb)
+    fineweb: FineWeb = rule(FineWeb(), judge_fineweb, fineweb.VARIANTS)
+
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # settings of your own rules, by function name
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.rules if name not in RULES]
+        unknown = [name for name in self.rules if name not in RULES and not is_own(name)]
         if unknown:
-            raise ValueError(f"no rule is called {unknown[0]!r}; the rules are {', '.join(RULES)}")
+            mend = f"the rules are {', '.join(RULES)}, and your own are named as package.module:function"
+            raise ValueError(f"no rule is called {unknown[0]!r}; {mend}")
 
 
+ROWS = {row.name: row for row in fields(Filter) if "function" in row.metadata}
 FUNCTIONS: dict[str, Callable[[Document, Any], Outcome]] = {
-    row.name: row.metadata["function"] for row in fields(Filter) if "function" in row.metadata
+    name: row.metadata["function"] for name, row in ROWS.items()
 }
 RULES = tuple(FUNCTIONS)
+# Rules and settings of the first version, which are in every stage's key; those added later are in it where they count.
+IN_EVERY_KEY = ("url", "mime", "language", "gopher_quality", "gopher_repetition", "c4", "c4_fineweb")
 
 
 def judge(document: Document, filters: Filter) -> Judged:
     """Applies the rules in order until one rejects; a rule that changes the document does so for those after it."""
     notes: Counter[str] = Counter()
     for name in filters.rules:
-        outcome = FUNCTIONS[name](document, getattr(filters, name))
+        if name in FUNCTIONS:
+            outcome = FUNCTIONS[name](document, getattr(filters, name))
+        else:
+            outcome = judge_own(name, document, filters.own)
         if outcome is None:
             continue
         if isinstance(outcome, Reason):
@@ -65,3 +87,46 @@ def judge(document: Document, filters: Filter) -> Judged:
         if outcome.reason:
             return Judged(document, outcome.reason, notes)
     return Judged(document, None, notes)
+
+
+def own_digests(filters: Iterable[Filter]) -> dict[str, str]:
+    """Returns the digests of the sources of the user's own rules in these; SettingsError where one cannot run."""
+    digests: dict[str, str] = {}
+    tables: set[str] = set()
+    for chosen in filters:
+        digests |= checked(chosen.rules, chosen.own)
+        tables |= chosen.own.keys()
+    for name in sorted(tables - set(map(function_name, digests))):
+        raise SettingsError(f"filter.own.{name}: no rule of filter.rules is a function of this name")
+    return digests
+
+
+def variants_of(name: str) -> dict[str, Any]:
+    """Returns the settings of each published reading of a rule, by its name; none where a rule has one reading."""
+    return {settings.variant: settings for settings in ROWS[name].metadata["variants"]}
+
+
+def with_variants(table: Any) -> Any:
+    """Returns a [filter] table in which a rule that names its variant has that variant's values below its own."""
+    if not isinstance(table, dict):
+        return table
+    merged = dict(table)
+    for name in ROWS:
+        given = table.get(name)
+        variant = given.get("variant") if isinstance(given, dict) else None
+        if isinstance(variant, str) and (values := variants_of(name).get(variant)):
+            merged[name] = settings.to_table(values) | given
+    return merged
+
+
+def key_table(filters: Filter) -> dict[str, Any]:
+    """Returns the settings as tables, without what was added after the first version and has no effect here."""
+    table: dict[str, Any] = settings.to_table(filters)
+    for name in ROWS:
+        if name not in IN_EVERY_KEY and name not in filters.rules:
+            del table[name]
+        elif table[name].get("variant") == getattr(ROWS[name].default, "variant", ""):
+            table[name].pop("variant", None)
+    if not table["own"]:
+        del table["own"]
+    return table

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 
-from curate import settings
-from curate.filters.rules import Filter, judge
+from curate.filters.own import source_digest
+from curate.filters.rules import Filter, judge, key_table
 from curate.inputs.documents import read_documents
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
@@ -23,6 +24,7 @@ class Filters:
 
     default: Filter = Filter()  # for documents of a source that the recipe does not name
     sources: Mapping[str, Filter] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)  # of the sources of the user's own rules
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -33,6 +35,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 def make_part(plan: Plan, item: Item) -> None:
     """Filters the documents of one part."""
     filters = plan.built(Filters)
+    check_sources(filters.digests)
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         for document in read_documents(plan, item, part.note):
             if not isinstance(document, Document):
@@ -47,8 +50,17 @@ def make_part(plan: Plan, item: Item) -> None:
                 part.note(name, number)
 
 
+def check_sources(digests: Mapping[str, str]) -> None:
+    """Raises RuntimeError where a rule of the user's has another source here than where the stage was planned."""
+    for rule, digest in digests.items():
+        if source_digest(rule) != digest:
+            raise RuntimeError(f"filter.rules: {rule} has another source here than where the stage was planned")
+
+
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     """Returns the plan of filter: the recipe's rules, and each source's own."""
-    sources = {name: settings.to_table(source.filter) for name, source in recipe.sources.items()}
-    table = {"default": settings.to_table(recipe.filter), "sources": sources}
+    sources = {name: key_table(source.filter) for name, source in recipe.sources.items()}
+    table: dict[str, Any] = {"default": key_table(recipe.filter), "sources": sources}
+    if digests := recipe.own_rules():
+        table["digests"] = digests
     return Plan(stage="filter", folder=folder, settings=table, items=tuple(given.items))
