@@ -19,7 +19,7 @@ NO_LIMIT = 1e9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineWeb:
-    """FineWeb's rules on lines; shares lie in [0, 1]."""
+    """FineWeb's rules on lines (arXiv:2406.17557, section 3.4); shares lie in [0, 1]."""
 
     variant: str = "paper"  # "paper" drops at a limit, "datatrove" beyond it, and has other limits
     min_ended_lines: float = 0.12  # least share of lines that end in a mark that ends sentences

@@ -86,7 +86,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "curate/inspection": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/links", "curate/crawl", "curate/tokens"),
-        *("curate/text", "curate/web", "curate/dataset", RECIPE),
+        *("curate/text", "curate/web", "curate/dataset", "filters", RECIPE),
     ),
     "curate/planting": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/evaluate", "curate/dataset", "curate/inspection"),

@@ -86,7 +86,7 @@ def test_every_verb_is_on_a_page(help_of):
 def test_every_command_of_a_page_exists_with_its_options(path, help_of):
     for line in commands(path):
         words = [word for word in shlex.split(line.partition(" -- ")[0])[1:] if word not in (">", "|")]
-        verb = words[:2] if words[0] in ("quality", "runners", "dataflow") else words[:1]
+        verb = words[:2] if words[0] in ("quality", "runners", "dataflow", "filters") else words[:1]
         text = help_of(*verb)
         assert f"Usage: curate {' '.join(verb)}" in text, line
         options = [word.partition("=")[0] for word in words if word.startswith("-")]

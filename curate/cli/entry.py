@@ -10,7 +10,7 @@ import typer
 
 from curate import processes
 from curate.cli import ablate, dataset, evaluate, look, model, quality, run, scale, stages, supervisor
-from curate.cli.app import MACHINE, MODEL, app, errors
+from curate.cli.app import LOOK, MACHINE, MODEL, app, errors
 from curate.console import plain, say
 from curate.errors import StrictError, UserError, one_line, system_error
 
@@ -20,6 +20,7 @@ MEND = "the same command resumes once that is mended"
 # The order of the panels of `curate --help`, and of the commands in a panel.
 for _module in (run, stages, look, dataset, model, evaluate, scale, ablate):
     app.add_typer(_module.commands)
+app.add_typer(look.filters, name="filters", rich_help_panel=LOOK)
 app.add_typer(quality.commands, name="quality", rich_help_panel=MODEL)
 app.add_typer(run.runners, name="runners", rich_help_panel=MACHINE)
 app.add_typer(run.dataflow, name="dataflow", rich_help_panel=MACHINE)

@@ -1,4 +1,4 @@
-"""The commands inspect, status, verify, why, trace, report and index, which read; report and index -o write."""
+"""The commands inspect, status, verify, why, trace, report, index and filters; of them report and index -o write."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from curate.cli.extras import need
 from curate.cli.options import Json, Output, any_path, local_path, readable_path
 from curate.console import plain, say
 from curate.errors import SettingsError, UserError
+from curate.records import Reason
 
 STYLES = {"-": "red", "+": "green", "…": "dim"}  # of what differs between two texts
 MOST = 20  # passages that are printed
@@ -20,6 +21,7 @@ SHOWN = 160  # characters of a cut passage that are printed
 INDENT = " " * 10
 
 commands = typer.Typer()
+filters = typer.Typer(invoke_without_command=True)  # a group: without a verb it lists the rules
 
 
 @commands.command(rich_help_panel=LOOK)
@@ -186,3 +188,76 @@ def index_(
             say(console, line)
     if faults:
         raise typer.Exit(1)
+
+
+@filters.callback(help="List all filter rules with their variants and limits, or compare two of them.")
+def list_filters(context: typer.Context, json: Json = False) -> None:
+    """Prints every rule with its source, its variants and its settings."""
+    if context.invoked_subcommand:
+        return
+    from curate.inspection import filters
+
+    rows = filters.listing()
+    if json:
+        print_json(rows)
+        return
+    for row in rows:
+        say(console, f"{row['rule']}{'  (on by default)' if row['on'] else ''}")
+        say(console, f"  {row['about']}")
+        for name, value in row["settings"].items():
+            say(console, f"    {name} = {shortened(value)}")
+        for variant, values in row["variants"].items():
+            others = ", ".join(f"{name} = {shortened(value)}" for name, value in values.items() if name != "variant")
+            own = "the default" if variant == row["settings"]["variant"] else "the same values, other details"
+            say(console, f"  variant {variant}: {others or own}")
+    say(console, "rules of your own are named package.module:function in filter.rules")
+
+
+@filters.command("compare")
+def compare_filters(
+    first: Annotated[str, typer.Argument(metavar="A", help="A rule, RULE:VARIANT, package.module:function or recipe.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    on: Annotated[
+        list[str], typer.Option(metavar="DOCS", help="Documents, or the folder of a stage; may be given again.")
+    ],
+    documents: Annotated[
+        int | None, typer.Option(min=1, help="Read so many documents at most.", show_default=False)
+    ] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Show so many examples of each disagreement.")] = 5,
+    json: Json = False,
+) -> None:
+    """Show where two filter rules, variants or recipes disagree on documents, with examples."""
+    from dataclasses import asdict
+
+    from curate.inspection import filters
+
+    result = filters.compare((first, second), on, most=documents, shown=examples)
+    if json:
+        pairs = [{"reasons": list(reasons), "documents": number} for reasons, number in result.pairs.items()]
+        print_json(asdict(result) | {"pairs": pairs})
+        return
+    say(console, f"{result.documents:,} documents; the first is {first}, the second {second}")
+    for how, number in result.counts.items():
+        say(console, f"{number:>9,}  {tables.share(number, result.documents):>7}  {how}")
+    for (one, other), number in result.pairs.items():
+        say(console, f"{number:>9,}  {one or 'kept'} | {other or 'kept'}")
+    for example in result.examples:
+        say(console, f"\n{example.how}: {example.url}")
+        for name, reason in zip(result.names, example.reasons, strict=True):
+            say(console, f"  {name}: {reason_text(reason)}")
+        say(console, f"  {example.text}")
+
+
+def shortened(value: Any) -> str:
+    """Returns a value of a setting on one line, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= SHOWN // 2 else f"{text[: SHOWN // 2]}…"
+
+
+def reason_text(reason: Reason | None) -> str:
+    """Returns a reason with its value and limit."""
+    if not reason:
+        return "kept"
+    value = "" if reason.value is None else f" {reason.value:.4g}"
+    limit = "" if reason.threshold is None else f", limit {reason.threshold:g}"
+    return f"{reason.rule}{value}{limit}{f' ({reason.detail})' if reason.detail else ''}"
