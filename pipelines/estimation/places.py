@@ -1,15 +1,17 @@
-"""Draws the sample: a few pages or rows in a row, at places that are spread evenly over the bytes of each source.
+"""Draws the sample: the records that begin in some spans of bytes, which are spread evenly over those of a source.
 
-The first place is drawn by a hash of the source's name, and the others lie at equal distances of bytes behind it. At
-each, the first whole records are taken, and no record twice.
+The first span is drawn by a hash of the source's name, and the others lie at equal distances behind it. All are of one
+length, so that every record has the same chance, long or short; to take so many records at each place would not do, as
+long ones lie together.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from curate import storage
 from curate.commoncrawl.pointers import part_of
@@ -22,8 +24,9 @@ from curate.stage.plan import Item
 from curate.storage.remote import GLANCE, UNTOLD, RangeReader
 from curate.warc.reader import read_pages
 
-PAGES = 5  # at a place; those of one host often follow each other, so few are taken from each
+PAGES = 10  # in a span, about; those of one host often follow each other, so few are taken at each place
 LEAST = 4  # places of a source
+PILOTS = 8  # places at which the length of a record is measured first
 IDLE = 3  # parts of nothing, which cost what each part costs
 PACKED = 16 << 20  # bytes of a file whose records are packed as one, and which is then taken whole
 LOST = 1000  # records at one place of a file, which is then packed so
@@ -80,21 +83,45 @@ def drawn(listing: Listing, pages: int, folder: Path) -> Sample:
 
 def _of_source(items: list[Item], count: int, folder: Path) -> Iterator[Place]:
     """Yields the places of one source."""
-    ends: dict[str, int] = {}  # how far a file has been taken
     spread = _spread(items, count)
-    for number in sorted({number for number, _ in spread}):
-        item, shares = items[number], [share for other, share in spread if other == number]
+    by_item = {number: [share for other, share in spread if other == number] for number, _ in spread}
+    lengths = list(_lengths([(items[number], share) for number, share in spread[:: max(1, len(spread) // PILOTS)]]))
+    if not lengths:
+        return
+    span = PAGES * sum(size for size, _ in lengths) / sum(number for _, number in lengths)
+    for number, shares in by_item.items():
+        item = items[number]
         if item.form == "owned":
-            yield from (Place(item=row, bytes=size) for row, size in rows.taken(item, shares, PAGES, folder))
+            yield from (Place(item=row, bytes=size) for row, size in rows.taken(item, shares, span, folder))
         elif item.form == "pointers":
-            for share in shares:
-                begin = max(item.start + int(share * ((item.stop or 0) - item.start)), ends.get(item.label, 0))
-                end = ends[item.label] = min(begin + PAGES, item.stop or 0)
-                if begin < end:
-                    part = part_of(item, storage.path(item.uri), begin, end)
-                    yield Place(item=part, bytes=part.size)
+            yield from _pointers(item, shares, span)
         else:
-            yield from _pages(item, shares, folder)
+            yield from _pages(item, shares, span, folder)
+
+
+def _lengths(pilots: list[tuple[Item, float]]) -> Iterator[tuple[float, int]]:
+    """Yields the bytes of some records at each place, and how many they are."""
+    for item, share in pilots:
+        if item.form == "owned":
+            yield item.size, rows.count(item)
+        elif item.form == "pointers":
+            yield item.size, (item.stop or 0) - item.start
+        else:
+            with _opened(item) as (file, size):
+                if range_ := _range(file, size, item, int(share * size), pages=PAGES):
+                    yield range_[1] - range_[0], range_[2]
+
+
+def _pointers(item: Item, shares: list[float], span: float) -> Iterator[Place]:
+    """Yields the places of a group of pointers."""
+    count = (item.stop or 0) - item.start
+    last = item.start
+    for share in shares:
+        begin = max(last, item.start + int(share * count))
+        last = min(begin + max(1, round(span * count / item.size)), item.stop or 0)
+        if begin < last:
+            part = part_of(item, storage.path(item.uri), begin, last)
+            yield Place(item=part, bytes=part.size)
 
 
 def _spread(items: list[Item], count: int) -> list[tuple[int, float]]:
@@ -113,53 +140,60 @@ def _spread(items: list[Item], count: int) -> list[tuple[int, float]]:
     return places
 
 
-def _pages(item: Item, shares: list[float], folder: Path) -> Iterator[Place]:
-    """Yields the places of a file of records."""
+@contextmanager
+def _opened(item: Item) -> Iterator[tuple[BinaryIO, int]]:
+    """Yields a file and its size; of a remote one little more is read than what is looked at."""
     path = storage.path(item.uri)
     if not storage.is_remote(path):
         with storage.opened(path) as (file, size):
-            for begin, end in _ranges(file, size, item, shares):
-                piece = replace(item, start=begin, stop=end, size=end - begin, blocks="")
-                yield Place(item=piece, bytes=end - begin)
+            yield file, size
         return
-    with RangeReader(path, chunk=GLANCE) as file:
-        growth = file.size / item.size if item.digest.startswith(UNTOLD) else 1.0
-        for begin, end in _ranges(file, file.size, item, shares):  # type: ignore[arg-type] # it reads as a BinaryIO
-            copy = folder / f"{begin}-{path.name}"
-            file.seek(begin)
-            copy.write_bytes(file.read(end - begin))
-            here = replace(item, uri=storage.uri(copy), digest=UNREAD, size=end - begin)
-            yield Place(item=here, bytes=end - begin, growth=growth)
+    with RangeReader(path, chunk=GLANCE) as reader:
+        yield cast(BinaryIO, reader), reader.size
 
 
-def _ranges(file: BinaryIO, size: int, item: Item, shares: list[float]) -> Iterator[tuple[int, int]]:
-    """Yields the ranges of bytes that hold the pages at places of a file."""
-    last = 0
-    for share in shares:
-        place = _range(file, size, item, max(last, int(share * size)))
-        if place is None and not last:
-            place = _range(file, size, item, 0)  # the place lies behind the last record
-        if place:
-            last = place[1]
-            yield place
+def _pages(item: Item, shares: list[float], span: float, folder: Path) -> Iterator[Place]:
+    """Yields the places of a file of records."""
+    path, last = storage.path(item.uri), 0
+    with _opened(item) as (file, size):
+        growth = size / item.size if item.digest.startswith(UNTOLD) else 1.0
+        for share in shares:
+            start = int(share * size)
+            place = _range(file, size, item, max(last, start), stop=start + int(span))
+            if not place:
+                continue
+            begin, last, _ = place
+            if not storage.is_remote(path):
+                piece = replace(item, start=begin, stop=last, size=last - begin, blocks="")
+            else:
+                copy = folder / f"{begin}-{path.name}"
+                file.seek(begin)
+                copy.write_bytes(file.read(last - begin))
+                piece = replace(item, uri=storage.uri(copy), digest=UNREAD, size=last - begin)
+            yield Place(item=piece, bytes=last - begin, growth=growth)
 
 
-def _range(file: BinaryIO, size: int, item: Item, offset: int) -> tuple[int, int] | None:
-    """Returns where the first pages from an offset on begin and end; None where none begins there."""
+def _range(
+    file: BinaryIO, size: int, item: Item, offset: int, *, stop: int | None = None, pages: int = 0
+) -> tuple[int, int, int] | None:
+    """Returns where the records that begin in [offset, stop) lie, or the first `pages` from there, and their number.
+
+    None where none begins there.
+    """
     if offset >= size:
         return None
     begin = last = None
-    count = 0
+    count = same = 0
     for outcome in read_pages(file, item.name, size=size, max_bytes=0, start=offset):
         if not isinstance(outcome, Page | RefusedRecord):
             continue
         place = outcome.pointer.offset
+        if place != last and (count >= pages if stop is None else place >= stop):
+            return None if begin is None else (begin, place, count)
         begin = place if begin is None else begin
-        if count >= PAGES and place != last:
-            return begin, place
-        count, last = count + 1, place
-        if count == LOST:
+        count, same, last = count + 1, same + 1 if place == last else 0, place
+        if same == LOST:
             if size <= PACKED:
-                return (0, size) if not offset else None
+                return (0, size, LOST) if not offset else None
             raise SettingsError(f"{item.uri}: its records are packed as one, so no sample can be cut out of it")
-    return None if begin is None else (begin, size)
+    return None if begin is None else (begin, size, count)

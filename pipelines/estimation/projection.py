@@ -8,10 +8,11 @@ from statistics import median
 import numpy as np
 
 from curate import storage
+from curate.inputs.columns import USER_FORMS
 from curate.pipelines import plans
 from curate.pipelines.estimation import costs
 from curate.pipelines.estimation.listing import Listing
-from curate.pipelines.estimation.places import Sample
+from curate.pipelines.estimation.places import LEAST, Sample
 from curate.pipelines.estimation.trial import PartCost, StageTrial, Trial
 from curate.pipelines.estimation.weights import Floats, Number, Weights
 from curate.recipe import Recipe
@@ -27,6 +28,7 @@ class StageEstimate:
     read: Number  # documents; of extract: pages
     kept: Number
     cpu_s: Number
+    parts_s: Number  # of it in the parts, as the closing record of the stage counts it
     wall_s: float
     processes: int  # that make the parts
     bytes_in: Number
@@ -67,6 +69,7 @@ class _Flow:
     text: float  # bytes of text; 0 where it is not known yet
     documents: Floats
     tokens: Floats
+    stage: StageTrial | None = None  # the stage itself, where its parts hold documents
 
 
 class Projection:
@@ -126,37 +129,73 @@ class Projection:
 
     def _mapped(self, tried: StageTrial, before: _Flow) -> tuple[StageEstimate, Floats, _Flow]:
         """Returns what a stage takes whose parts are those of the inputs, its CPU seconds, and what it leaves."""
-        idle = [tried.parts[item.number] for item in self.sample.idle]
-        fixed, parts = median(part.seconds for part in idle), self.inputs.parts
+        fixed, parts = self._fixed(tried, before), self.inputs.parts
         work, start = self._work(tried, fixed)
-        read, kept = self._total(tried, lambda part: part.read), self._total(tried, lambda part: part.kept)
-        if tried.stage == "dedup" and self.unique is not None:
-            self.factor, kept = self.unique * read[0] / kept[0], self.unique * read
-        fixed_bytes = tried.records + median(part.files for part in idle)
-        written = self._total(tried, lambda part: part.written) + parts * fixed_bytes
-        text = float(self._total(tried, lambda part: part.text)[0]) if tried.stage != "tokenize" else before.text
-        tokens = self._total(tried, lambda part: part.tokens)
+        read = self._total(tried, lambda part: part.read)
+        left = self._left(tried, before, read)
         count = costs.processes(tried.stage, float(before.size[0]), self.workers)
-        work = work + fixed * parts + costs.shuffle_seconds(tried.stage, self.recipe, float(read[0]), before.text)
-        driver = tried.beside + costs.DRIVER_S * parts
-        started = count * start + (count * costs.WORKER_S if count > 1 else 0.0)
-        seconds: Floats = work + driver + started
+        made = work + fixed * parts
+        work = made + costs.shuffle_seconds(tried.stage, self.recipe, float(read[0]), before.text)
+        driver = self._driver(tried, parts)
+        seconds: Floats = work + driver + count * start + (count * costs.WORKER_S if count > 1 else 0.0)
         need = costs.need(tried.stage, self.recipe, round(read[0]), before.text, count)
         stage = StageEstimate(
             stage=tried.stage,
             parts=Number.of(float(parts)),
             read=Number.of(read),
-            kept=Number.of(kept),
+            kept=Number.of(left.documents),
             cpu_s=Number.of(seconds),
+            parts_s=Number.of(made + count * start),
             wall_s=driver + start + costs.OPENING_S * (count > 1) + self._wall(float(work[0]), count),
             processes=count,
             bytes_in=Number.of(before.size),
-            bytes_out=Number.of(written + tried.beside_bytes),
+            bytes_out=Number.of(left.size + tried.beside_bytes),
             bytes_shuffled=need.shuffled if need else 0,
             memory=max(self.tried.memory, need.memory if need else 0),
             requests=costs.requests(tried.stage, parts, float(before.size[0]), reads=self._reads_store(tried)),
         )
-        return stage, seconds, _Flow(size=written, text=text, documents=kept, tokens=tokens)
+        return stage, seconds, left
+
+    def _left(self, tried: StageTrial, before: _Flow, read: Floats) -> _Flow:
+        """Returns what a stage leaves to the next one; read: documents."""
+        fixed = tried.records + median(tried.parts[item.number].files for item in self.sample.idle)
+        written = self._total(tried, lambda part: part.written) + fixed * self.inputs.parts
+        kept, text = self._total(tried, lambda part: part.kept), self._total(tried, lambda part: part.text)
+        if tried.stage == "dedup" and self.unique is not None:
+            self.factor, kept, text = self.unique * read[0] / kept[0], self.unique * read, self.unique * text
+        return _Flow(
+            size=written,
+            text=float(text[0]) if tried.stage != "tokenize" else before.text,
+            documents=kept,
+            tokens=self._total(tried, lambda part: part.tokens),
+            stage=before.stage if tried.stage == "dedup" else tried,  # decisions hold no text
+        )
+
+    def _fixed(self, tried: StageTrial, before: _Flow) -> float:
+        """Returns the CPU seconds of a part beside those of its documents.
+
+        A part of nothing costs less than one of a row. What a part of rows costs is where the line through the parts
+        meets no text; for pages, whose costs differ too much for that and are large beside it, a part of nothing tells.
+        """
+        idle = median(tried.parts[item.number].seconds for item in self.sample.idle)
+        if before.stage is None and any(item.form not in USER_FORMS for item in self.inputs.items):
+            return idle
+        costs_ = np.array([part.seconds for part in self._parts(tried)[1:]])
+        sizes = self._sizes(before)[1:]
+        if len(costs_) < LEAST or not np.var(sizes):
+            return idle
+        slope, height = np.polyfit(sizes, costs_, 1)
+        return float(np.clip(height, idle, costs_.mean())) if slope > 0 else idle
+
+    def _sizes(self, before: _Flow) -> Floats:
+        """Returns the bytes that the part of each place reads."""
+        if before.stage is None:
+            return self.weights.bytes
+        return np.array([part.text for part in self._parts(before.stage)], np.float64)
+
+    def _driver(self, tried: StageTrial, parts: float) -> float:
+        """Returns the CPU seconds of the launching process, which has fewer or more parts than the sample had."""
+        return max(0.0, tried.beside - costs.DRIVER_S * len(tried.parts)) + costs.DRIVER_S * parts
 
     def _work(self, tried: StageTrial, fixed: float) -> tuple[Floats, float]:
         """Returns the CPU seconds that grow with the input, and those in which a process warms up.
@@ -192,7 +231,7 @@ class Projection:
         count = costs.processes("pack", float(size[0]), self.workers)
         rate = KINDS["pack"].bytes_per_second
         work: Floats = shards * median(part.seconds for part in tried.parts.values()) + size / rate
-        driver = tried.beside + costs.DRIVER_S * float(shards[0])
+        driver = self._driver(tried, float(shards[0]))
         seconds: Floats = work + driver + (count * costs.WORKER_S if count > 1 else 0.0)
         whole = float(work[0]) / count * costs.stretch([1.0] * max(1, round(shards[0])), count)
         number = Number.of(shards)
@@ -202,6 +241,7 @@ class Projection:
             read=Number.of(before.documents),
             kept=Number.of(before.documents),
             cpu_s=Number.of(seconds),
+            parts_s=Number.of(work),
             wall_s=driver + costs.OPENING_S * (count > 1) + whole,
             processes=count,
             bytes_in=Number.of(before.size),

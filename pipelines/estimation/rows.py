@@ -26,15 +26,26 @@ HEAD = 8 << 20  # bytes that are read of a file of any other form
 Taken = Iterator[tuple[Item, float]]  # an item of the sample, and the bytes of input that it stands for
 
 
-def taken(item: Item, shares: list[float], count: int, folder: Path) -> Taken:
-    """Yields `count` rows at each of the places of an item, which are shares of it."""
+def count(item: Item) -> int:
+    """Returns how many rows an item holds, about; 0 where none can be read."""
     if item.files:
-        yield from _texts(item, shares, count)
+        return len(item.files)
+    with suppress(pa.ArrowException, OSError, ValueError):
+        if form_of(item.name) == "parquet":
+            return int(pq.read_metadata(storage.source(storage.path(item.uri))).num_rows)
+    rows, size = head_rows(storage.path(item.uri), item, HEAD)
+    return round(len(rows) * item.size / size) if size else 0
+
+
+def taken(item: Item, shares: list[float], span: float, folder: Path) -> Taken:
+    """Yields the rows of a span of bytes, on the average, at each of the places of an item, which are shares of it."""
+    if item.files:
+        yield from _texts(item, shares, max(1, round(span * len(item.files) / max(1, item.size))))
     elif form_of(item.name) == "parquet":
         with suppress(pa.ArrowException, OSError, ValueError):  # a run makes a dead letter of such a file
-            yield from _parquet(item, shares, count, folder)
+            yield from _parquet(item, shares, span, folder)
     else:
-        yield from _others(item, shares, count, folder)
+        yield from _others(item, shares, span, folder)
 
 
 def _texts(item: Item, shares: list[float], count: int) -> Taken:
@@ -50,13 +61,13 @@ def _texts(item: Item, shares: list[float], count: int) -> Taken:
             yield replace(item, name=names[0], uri=above + names[0], files=names, size=size, blocks=""), size
 
 
-def _parquet(item: Item, shares: list[float], count: int, folder: Path) -> Taken:
+def _parquet(item: Item, shares: list[float], span: float, folder: Path) -> Taken:
     """Yields the rows of each place as a file of its own, packed as the first column is."""
     with pq.ParquetFile(storage.source(storage.path(item.uri))) as file:
         facts = file.metadata
         if not facts.num_rows:
             return
-        last = 0
+        count, last = max(1, round(span * facts.num_rows / item.size)), 0
         for share in shares:
             begin = max(last, min(int(share * facts.num_rows), facts.num_rows - count))
             table = _slice(file, begin, count)
@@ -87,10 +98,10 @@ def _slice(file: pq.ParquetFile, begin: int, count: int) -> pa.Table:
     return pa.Table.from_batches(held).slice(0, count)
 
 
-def _others(item: Item, shares: list[float], count: int, folder: Path) -> Taken:
+def _others(item: Item, shares: list[float], span: float, folder: Path) -> Taken:
     """Yields rows of the head of a file as JSON lines, at places of that head."""
     rows, size = head_rows(storage.path(item.uri), item, HEAD)
-    last = 0
+    count, last = max(1, round(span * len(rows) / max(1, size))), 0
     for share in shares:
         begin = max(last, min(int(share * len(rows)), len(rows) - count))
         chosen = rows[begin : begin + count]

@@ -89,7 +89,7 @@ def test_an_index_is_not_added_to(measures, index):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pages": 4}, "--sample 4: at least 5 pages"),
+        ({"pages": 4}, "--sample 4: at least 10 pages"),
         ({"unique": 0.0}, "--unique 0.0: a share above 0 and up to 1"),
         ({"workers": 0}, "--workers 0: need at least one worker"),
     ],
