@@ -162,7 +162,8 @@ class Projection:
         written = self._total(tried, lambda part: part.written) + fixed * self.inputs.parts
         kept, text = self._total(tried, lambda part: part.kept), self._total(tried, lambda part: part.text)
         if tried.stage == "dedup" and self.unique is not None:
-            self.factor, kept, text = self.unique * read[0] / kept[0], self.unique * read, self.unique * text
+            self.factor = float(self.unique * read[0] / kept[0])
+            kept, text = self.factor * kept, self.factor * text
         return _Flow(
             size=written,
             text=float(text[0]) if tried.stage != "tokenize" else before.text,
