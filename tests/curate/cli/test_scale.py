@@ -148,18 +148,22 @@ def workers(out: Path) -> list[int]:
 
 @pytest.mark.processes
 def test_a_killed_and_an_interrupted_ladder_end_like_one_that_was_not(whole, command, call, quickstart, tmp_path):
+    """Its last run, without which it is begun, is killed, and then interrupted."""
     out = tmp_path / "ladder"
-    process = start(command, quickstart, out, lambda: any(out.glob("runs/*/checkpoints/step-*")))
+    shutil.copytree(whole, out)
+    for name in SAME:
+        (out / name).unlink()
+    shutil.rmtree(out / "runs" / RUNS[-1])
+    checkpoints = f"runs/{RUNS[-1]}/checkpoints/step-*"
+    process = start(command, quickstart, out, lambda: any(out.glob(checkpoints)))
     process.kill()
     process.wait()
     process.stderr.close()
     while workers(out):  # they end with the command, within a second
         time.sleep(0.05)
     assert not (out / "scaling.json").exists()
-    there = {path.name for path in out.glob("runs/*/checkpoints/step-*")}
-    process = start(
-        command, quickstart, out, lambda: {path.name for path in out.glob("runs/*/checkpoints/step-*")} - there
-    )
+    there = {path.name for path in out.glob(checkpoints)}
+    process = start(command, quickstart, out, lambda: {path.name for path in out.glob(checkpoints)} - there)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
     assert process.stderr.read() == "curate: interrupted; the same command resumes where it stopped\n"
