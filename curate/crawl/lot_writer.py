@@ -20,7 +20,8 @@ from curate.crawl.config import Crawl
 from curate.crawl.rows import COMMITTED, DEFERRED, DEFERRED_NAMES, OUTCOME_NAMES, OUTCOMES, Row, exchange_key
 from curate.errors import writing
 from curate.stage import heartbeat
-from curate.stage.parts import Counts, FileRecord, Receipt, TableWriter, part_name, receipted
+from curate.stage.parts import TableWriter, part_name, receipted
+from curate.stage.receipts import Counts, FileRecord, Receipt
 from curate.stage.schemas import REJECTED
 from curate.storage.writing import sha256_of, write_bytes
 from curate.warc import cdxj

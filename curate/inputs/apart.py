@@ -20,7 +20,7 @@ from curate.storage.remote import is_http
 
 # Files of a stage and of a run, to tell whether a glob takes such.
 PARTS = ("part-00000.parquet", "rejected-00000.parquet", "failed-00000.parquet", "receipts/00000.json")
-RECORDS = ("plan.json", "stage.json", "model.bin", "model.json", "tokenizer.json", "crawl.json")
+RECORDS = ("plan.json", "receipts.json", "stage.json", "model.bin", "model.json", "tokenizer.json", "crawl.json")
 SHARDS = tuple(f"{split}/web/part-00000-of-00001.{end}" for split in ("train", "valid") for end in ("bin", "idx"))
 CRAWLED = ("warc/crawl-0-0123456789abcdef-00000.warc.gz", "lots/00000.parquet", "pointers/web-0123456789ab.parquet")
 RUN = ("recipe.toml", "inputs.json", "manifest.json", "report.html", "train/train.json", "miniweb/truth.jsonl")

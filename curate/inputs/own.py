@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from curate.distinct import Distinct
 from curate.inputs.columns import METADATA, Taken, has, value_of
 from curate.inputs.columns import USER_FORMS as USER_FORMS
 from curate.inputs.rows import UnreadRows, item_rows
 from curate.inputs.values import as_count, as_json, as_moment, as_number, as_text, storable
 from curate.records import SOURCE, Document, Failure, NoDocument, Reason, Rejection, Skipped, document_id, row_id
-from curate.stage.distinct import Distinct
 from curate.stage.plan import Item
 
 Note = Callable[[str, int], None]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -11,13 +12,13 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.crawl.conservation import faults as crawl_faults
-from curate.errors import UserError
+from curate.errors import DamageError, UserError
 from curate.inspection import ids
 from curate.links.votes import faults as link_faults
 from curate.stage.kinds import KINDS
-from curate.stage.parts import Counts, FileRecord, Receipt, parse_receipt, receipt_path
 from curate.stage.plan import Plan, base_of, key_of, read_plan
-from curate.stage.record import StageRecord
+from curate.stage.receipts import GATHERED, Counts, FileRecord, Receipt
+from curate.stage.record import Outputs, StageRecord
 from curate.storage.writing import sha256_of
 from curate.tokens.conservation import faults as shard_faults
 
@@ -35,12 +36,11 @@ def faults(folder: Path, record: StageRecord, previous: StageRecord | None) -> t
     Of the latter the first alone is returned, as one wrong count would bring others after it. previous: the record of
     the stage before, if its counts can be compared.
     """
-    broken = list(_files(folder, record))
-    if fault := next(_key(folder, record), None):
-        return broken, [fault]
     plan, wrong_plan = _plan(folder, record)
+    if plan and (fault := next(_key(folder, record), None)):
+        return [*_files(folder, record)], [fault]
     receipts, wrong_receipts = _receipts(folder, record, plan)
-    broken += [*wrong_plan, *wrong_receipts]
+    broken = [*_files(folder, record), *wrong_plan, *wrong_receipts]
     checks = chain(
         _sums(folder, record, previous),
         () if wrong_receipts or wrong_plan else _added(folder, record, receipts, plan),
@@ -61,9 +61,10 @@ def _contents(folder: Path, record: StageRecord) -> Iterator[str]:
 
 
 def _files(folder: Path, record: StageRecord) -> Iterator[str]:
-    """Yields the recorded files that are missing or changed."""
-    for name, expected in record.outputs.items():
-        yield from file_faults(folder / name, expected.bytes, expected.sha256)
+    """Yields the recorded files that are missing or changed; none where the receipts cannot be read, which is named."""
+    with suppress(DamageError):
+        for name, expected in record.outputs.items():
+            yield from file_faults(folder / name, expected.bytes, expected.sha256)
 
 
 def file_faults(path: Path, size: int, sha256: str) -> Iterator[str]:
@@ -77,37 +78,39 @@ def file_faults(path: Path, size: int, sha256: str) -> Iterator[str]:
 
 
 def _plan(folder: Path, record: StageRecord) -> tuple[Plan | None, list[str]]:
-    """Returns the plan of a stage, None where it cannot be read, and what is wrong with it."""
+    """Returns the plan of a stage, None where it is not the recorded one or damaged, and what is wrong with it."""
     path = folder / "plan.json"
     try:
+        for _ in record.items:  # each is compared with its checksum
+            pass
         plan, versions = read_plan(folder)
     except OSError:
         return None, [f"{path}: missing"]
     except UserError as error:
         return None, [str(error)]
-    planned = (plan.stage, plan.settings, plan.items, versions)
-    if planned != (record.stage, record.settings, record.items, record.versions):
+    if (plan.stage, plan.settings, versions) != (record.stage, record.settings, record.versions):
         return plan, [f"{path}: not the plan that stage.json records"]
     return plan, []
 
 
 def _receipts(folder: Path, record: StageRecord, plan: Plan | None) -> tuple[list[Receipt], list[str]]:
     """Returns the receipts of a stage's parts, and what is wrong with them; plan: as read, to know their keys."""
-    paths = [receipt_path(folder, item.number) for item in record.items]
-    receipts, wrong = [], []
-    for item, path, content in zip(record.items, paths, storage.contents(paths), strict=True):
-        try:
-            if content is None:
-                raise ValueError("missing")
-            receipt = parse_receipt(content)
-            if receipt.number != item.number or (plan and receipt.key != plan.part_key(item)):
-                raise ValueError(f"not the receipt of part {item.number}")
-            if any(record.outputs.get(name) != file for name, file in receipt.files.items()):
-                raise ValueError("states other files than stage.json")
-            receipts.append(receipt)
-        except ValueError as error:
-            wrong.append(f"{path}: {error}")
-    return receipts, wrong
+    path = folder / GATHERED
+    receipts: list[Receipt] = []
+    try:
+        if not isinstance(record.outputs, Outputs):
+            raise TypeError("a stage that was read")
+        receipts += record.outputs.receipts()
+    except DamageError as error:
+        return [], [str(error)]
+    if plan is None:
+        return receipts, []
+    if len(receipts) != len(plan.items):
+        return receipts, [f"{path}: of {len(receipts)} parts, planned are {len(plan.items)}"]
+    for item, receipt in zip(plan.items, receipts, strict=True):
+        if receipt.number != item.number or receipt.key != plan.part_key(item):
+            return receipts, [f"{path}: holds another receipt than that of part {item.number}"]
+    return receipts, []
 
 
 def _key(folder: Path, record: StageRecord) -> Iterator[str]:

@@ -5,13 +5,14 @@ A fault is one line that names a file and the values that differ.
 
 import json
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 from curate import recipe, settings, storage
 from curate.dataset import chained, export, manifest
-from curate.errors import SettingsError, UserError
+from curate.errors import DamageError, SettingsError, UserError
 from curate.inputs.items import stage_items
 from curate.inspection import notes, stages
 from curate.inspection.funnel import planned_stages, stage_folders
@@ -107,8 +108,8 @@ def _origins(folder: Path, record: StageRecord, previous: StageRecord) -> Iterat
     else:
         try:
             same = [item.digest for item in record.items] == [item.digest for item in stage_items(before, folder)]
-        except OSError:
-            return  # a part is missing, which is named where it lay
+        except (OSError, DamageError):
+            return  # a part is missing, or a record damaged, which is named where it lies
     if not same:
         yield f"{folder / 'stage.json'}: made from other parts than those of {before}; run the same command again"
 
@@ -125,7 +126,8 @@ def _manifest(out: Path, sound: bool) -> Iterator[str]:
             yield f"{path}: changed since it was written; the same command writes it anew"
             return
         if (out / "stage.json").exists():  # the manifest of a pack stage of its own
-            yield from chained.faults(out, contract) if sound else ()
+            with suppress(DamageError):  # of a stage's receipts, which is named there
+                yield from chained.faults(out, contract) if sound else ()
             return
         text = source.read_bytes().decode(errors="replace")
         if contract.get("recipe") != text:
@@ -137,7 +139,8 @@ def _manifest(out: Path, sound: bool) -> Iterator[str]:
         yield from (f"{folder / 'stage.json'}: missing" for folder in absent)
         if sound and not absent:
             records = {stage: read_stage(folder) for stage, folder in folders.items()}
-            yield from _contract(path, contract, manifest.make(chosen, out, records), records)
+            with suppress(DamageError):  # of a stage's receipts, which is named there
+                yield from _contract(path, contract, manifest.make(chosen, out, records), records)
     except SettingsError as error:
         yield str(error)
     except OSError as error:

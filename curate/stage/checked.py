@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from curate import storage
 from curate.errors import DamageError
-from curate.stage.parts import FileRecord, Receipt, parse_receipt, receipt_path
+from curate.stage.parts import receipt_path
+from curate.stage.receipts import GATHERED, FileRecord, Receipt, gathered_line, of_line, parse_receipt
 
 NUMBERED = re.compile(r"[a-z]+-(\d{5,})\.parquet")
 MEND = "remove it, and the command that made it makes it anew"
@@ -19,14 +20,17 @@ def receipt_of(path: Path) -> Receipt:
     """Returns the receipt of a part's file; DamageError where there is none that can be read."""
     match = NUMBERED.fullmatch(path.name)
     number = int(match[1]) if match else 0
-    note = receipt_path(path.parent, number)
-    content = storage.contents([note])[0]
-    if content is None:
-        raise DamageError(f"{note}: missing; the command that made {path.name} makes it anew")
+    note = path.with_name(GATHERED)
     try:
-        receipt = parse_receipt(content)
+        receipt = of_line(gathered_line(path.parent, number))
+        if receipt is None:
+            note = receipt_path(path.parent, number)
+            content = storage.contents([note])[0]
+            receipt = None if content is None else parse_receipt(content)
     except ValueError as error:
         raise DamageError(f"{note}: {error}; {MEND}") from None
+    if receipt is None:
+        raise DamageError(f"{note}: missing; the command that made {path.name} makes it anew")
     if path.name not in receipt.files or path.name not in receipt.blocks:
         raise DamageError(f"{note}: not the receipt of {path.name}; {MEND}")
     return receipt

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curate import settings, storage
-from curate.errors import SettingsError
+from curate.errors import DamageError, SettingsError
 from curate.stage import attempt, traces
 from curate.stage.kinds import KINDS
-from curate.stage.parts import receipt_path
 from curate.stage.plan import stage_folder
+from curate.stage.receipts import GATHERED
 from curate.stage.record import read_stage
 
 # What files of ours hold, by name; a seal tells every other one.
@@ -20,11 +20,13 @@ OWN_MARKS = {
     "report.html": (b'<meta name="generator" content="curate">',),
     "plan.json": (b'"curate.plan"',),
     "stage.json": (b'"curate.stage"',),
+    "receipts.json": (b'"curate.receipts"',),
 }
 SHA256 = 64  # hex digits
 # What a stage may write under a name that its plan decides, with the number of the part.
 PLACES = re.compile(
-    r"(?:part|rejected|failed)-(?P<number>\d{5,})\.parquet|receipts/(?P<receipt>\d{5,})\.json|(?:plan|stage)\.json"
+    r"(?:part|rejected|failed)-(?P<number>\d{5,})\.parquet|receipts/(?P<receipt>\d{5,})\.json"
+    r"|(?:plan|stage|receipts)\.json"
     r"|(?:train|valid)/[^/]+/part-\d{5,}-of-\d{5,}\.(?:bin|idx|meta\.parquet)"
 )
 
@@ -78,13 +80,11 @@ def check_stages(out: Path, stages: Sequence[str], parts: int | None = None) -> 
 
 
 def _recorded(folder: Path) -> set[str]:
-    """Returns the files of a closed stage by name; nothing of another."""
+    """Returns the files of a closed stage by name; nothing of another, or of one whose receipts are damaged."""
     try:
-        record = read_stage(folder)
-    except SettingsError:
+        return {"plan.json", "stage.json", GATHERED, *read_stage(folder).outputs}
+    except (SettingsError, DamageError):
         return set()
-    receipts = (str(receipt_path(Path(), item.number)) for item in record.items)
-    return {"plan.json", "stage.json", *record.outputs, *receipts}
 
 
 def claim_stage(stage: str, out: Path) -> None:

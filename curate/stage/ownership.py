@@ -6,18 +6,19 @@ A folder holds one run or one stage; it is locked while that is written. A file 
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from curate import storage
-from curate.errors import SettingsError, UserError
-from curate.stage import attempt
+from curate.errors import DamageError, SettingsError, UserError
+from curate.stage import attempt, traces
 from curate.stage.attempt import Ledger
 from curate.stage.kinds import KINDS
-from curate.stage.parts import parse_receipt, receipt_path
+from curate.stage.parts import receipt_path
 from curate.stage.plan import load_plan
-from curate.stage.record import owned_files, read_stage
+from curate.stage.receipts import GATHERED, gathered_lines, of_line
+from curate.stage.record import Outputs, StageRecord, owned_files, read_stage
 from curate.storage import together
 from curate.storage.locks import lock, opened
 
@@ -56,16 +57,35 @@ def stage_owners(folder: Path) -> dict[Path, str]:
         record = read_stage(folder)
     except SettingsError:
         return dict.fromkeys({folder / "stage.json", *_open_files(folder)}, "open stage")
-    owned = {
-        folder / name: record.stage
-        for name in ("plan.json", "stage.json", *KINDS[record.stage].beside, *record.outputs)
-    }
-    receipts = [receipt_path(folder, item.number) for item in record.items]
-    for item, receipt, content in zip(record.items, receipts, storage.contents(receipts), strict=True):
-        part = f"{record.stage} part {item.number}"
-        owned[receipt] = part
-        owned |= {folder / name: part for name in _named(content) & record.outputs.keys()}
+    own = ("plan.json", "stage.json", GATHERED, *KINDS[record.stage].beside, *_files(record))
+    owned = {folder / name: record.stage for name in own}
+    for number, names in _of_parts(folder, record):
+        part = f"{record.stage} part {number}"
+        owned |= {folder / name: part for name in (*names, str(receipt_path(Path(), number)))}
     return owned
+
+
+def _files(record: StageRecord) -> Collection[str]:
+    """Returns the files of a closed stage; the attached ones alone where its receipts are damaged."""
+    try:
+        return [*record.outputs]
+    except DamageError:
+        return record.outputs.attached if isinstance(record.outputs, Outputs) else ()
+
+
+def _of_parts(folder: Path, record: StageRecord) -> Iterator[tuple[int, Iterable[str]]]:
+    """Yields the numbers of a closed stage's parts with their files: all that a part may hold, where none can be read.
+
+    A single receipt that a closing left when it was killed belongs to its part.
+    """
+    numbers = set()
+    for receipt in map(of_line, gathered_lines(folder)):
+        if receipt:
+            numbers.add(receipt.number)
+            yield receipt.number, receipt.files
+    with suppress(DamageError):
+        for number in {*range(len(record.items))} - numbers:
+            yield number, traces.part_files(record.stage, number, record.settings)
 
 
 def _open_files(folder: Path) -> set[Path]:
@@ -74,14 +94,6 @@ def _open_files(folder: Path) -> set[Path]:
         return {folder / name for name in owned_files(plan, plan.receipts())}
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return {folder / "plan.json"}
-
-
-def _named(receipt: bytes | None) -> set[str]:
-    """Returns the files that a receipt names."""
-    try:
-        return set(parse_receipt(receipt or b"").files)
-    except ValueError:
-        return set()
 
 
 def strays(out: Path) -> Iterator[Path]:

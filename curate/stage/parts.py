@@ -7,10 +7,9 @@ files that the next run removes.
 """
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,91 +17,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import storage
+from curate.distinct import Distinct
 from curate.errors import writing
 from curate.records import Document, Failure, NoDocument, Rejection, Skipped, lost_record
 from curate.stage import heartbeat
-from curate.stage.distinct import Distinct
+from curate.stage.receipts import Counts, FileRecord, Receipt, as_receipt, gathered_line, gathered_lines, of_line
 from curate.stage.schemas import FAILED, KEPT, REJECTED
 from curate.storage.blocks import digest_of
-from curate.storage.writing import sealed, unsealed, write_flushed
+from curate.storage.writing import sealed, write_flushed
 
 MARK = b"curate.table"  # in the metadata of every table that is written here, so that it is known as ours
 ROW_GROUP_ROWS = 4096
 ROW_GROUP_BYTES = 32 << 20  # of text, so that a row group of long documents stays small too
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord:
-    """One finished file."""
-
-    rows: int  # 0 where it is no table
-    bytes: int
-    sha256: str
-
-
-@dataclass(slots=True, kw_only=True)
-class Counts:
-    """The counts of a part's records: read = kept + rejected."""
-
-    read: int = 0
-    kept: int = 0
-    rejected: int = 0
-    failed: int = 0
-    bytes_read: int = 0
-    bytes_kept: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)  # rejections by reason
-    skipped: dict[str, int] = field(default_factory=dict)  # records that hold no document (requests, metadata), by kind
-    notes: dict[str, int] = field(default_factory=dict)  # other counts, by name
-    by_source: dict[str, list[int]] = field(default_factory=dict)  # of each source how many: [read, kept]
-
-    def keep(self, source: str, size: int, *, read: int | None = None, number: int = 1) -> None:
-        """Counts a record that stays; size: its bytes; read: those it came with, where its text was changed."""
-        self._enter(source, size if read is None else read, number, number)
-        self.kept += number
-        self.bytes_kept += size
-
-    def reject(self, source: str, size: int, reason: str) -> None:
-        """Counts a record that does not stay."""
-        self._enter(source, size, 1, 0)
-        self.rejected += 1
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
-
-    def note(self, name: str, number: int = 1) -> None:
-        """Adds to a count by name; it is neither a document nor a rejection."""
-        if number:
-            self.notes[name] = self.notes.get(name, 0) + number
-
-    def skip(self, kind: str, number: int = 1) -> None:
-        """Counts records that hold no document (requests, metadata)."""
-        self.skipped[kind] = self.skipped.get(kind, 0) + number
-
-    def _enter(self, source: str, size: int, read: int, kept: int) -> None:
-        self.read += read
-        self.bytes_read += size
-        before = self.by_source.get(source, [0, 0])
-        self.by_source[source] = [before[0] + read, before[1] + kept]
-
-    def add(self, other: "Counts") -> None:
-        """Adds another part's counts to these."""
-        for name in ("read", "kept", "rejected", "failed", "bytes_read", "bytes_kept"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("reasons", "skipped", "notes"):
-            setattr(self, name, dict(sorted((Counter(getattr(self, name)) + Counter(getattr(other, name))).items())))
-        for source, (read, kept) in other.by_source.items():
-            mine = self.by_source.setdefault(source, [0, 0])
-            self.by_source[source] = [mine[0] + read, mine[1] + kept]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """The proof that a part is whole."""
-
-    key: str
-    number: int  # of the part
-    counts: Counts
-    files: dict[str, FileRecord]  # by name
-    blocks: dict[str, str] = field(default_factory=dict)  # the checksums of the blocks of files that stages read
-    seconds: float = 0.0  # of CPU
 
 
 class TableWriter:
@@ -323,44 +249,54 @@ def write_receipt(notice: Path, folder: Path, receipt: Receipt) -> None:
 
 def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:
     """Reads the receipt of a part; None unless it has this key and its files have the sizes that it states."""
-    return next(iter(read_receipts(folder, [(number, key)])))
-
-
-def read_receipts(folder: Path, wanted: Iterable[tuple[int, str]]) -> list[Receipt | None]:
-    """Reads the receipts of parts, each given by number and key; None where one is not valid (see `read_receipt`)."""
-    wanted = [*wanted]
-    contents = storage.contents(receipt_path(folder, number) for number, _ in wanted)
-    receipts = [as_receipt(content) for content in contents]
-    sizes = _sizes(folder, receipts)
-    return [
-        receipt
-        if receipt and receipt.key == key and all(sizes.get(name) == file.bytes for name, file in receipt.files.items())
-        else None
-        for receipt, (_, key) in zip(receipts, wanted, strict=True)
-    ]
-
-
-def as_receipt(content: bytes | None) -> Receipt | None:
-    """Returns the receipt that a file's bytes hold; None where they hold none."""
     try:
-        return parse_receipt(content or b"")
+        line = gathered_line(folder, number)
     except ValueError:
-        return None
+        line = None
+    for receipt in (of_line(line), as_receipt(storage.contents([receipt_path(folder, number)])[0])):
+        if receipt and receipt.key == key:
+            sizes = _sizes(folder, [receipt])
+            if all(sizes.get(name) == file.bytes for name, file in receipt.files.items()):
+                return receipt
+    return None
 
 
-def parse_receipt(content: bytes) -> Receipt:
-    """Returns the receipt that a file holds; ValueError where it is not as it was written."""
-    try:
-        stored = unsealed(content)
-        files = {name: FileRecord(**record) for name, record in stored["files"].items()}
-        return Receipt(**{**stored, "files": files, "counts": Counts(**stored["counts"])})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a receipt: {error}") from None
+def read_receipts(folder: Path, numbers: Iterable[tuple[int, str]]) -> list[Receipt | None]:
+    """Reads the receipts of parts, each given by number and key; None where one is not valid (see `read_receipt`).
+
+    The gathered ones are read in one pass, and of the others those that are listed.
+    """
+    keys = dict(numbers)
+    receipts: dict[int, Receipt] = {}
+    for line in gathered_lines(folder):
+        receipt = of_line(line) if line.get("key") == keys.get(line["number"]) else None
+        if receipt:
+            receipts[receipt.number] = receipt
+    _drop_unfit(folder, receipts)
+    names = storage.names(folder / "receipts")
+    single = [number for number in keys if number not in receipts and receipt_path(folder, number).name in names]
+    paths = [receipt_path(folder, number) for number in single]
+    for number, content in zip(single, storage.contents(paths), strict=True):
+        if (receipt := as_receipt(content)) and receipt.key == keys[number]:
+            receipts[number] = receipt
+    _drop_unfit(folder, receipts)
+    return [receipts.get(number) for number in keys]
 
 
-def _sizes(folder: Path, receipts: list[Receipt | None]) -> dict[str, int]:
+def _drop_unfit(folder: Path, receipts: dict[int, Receipt]) -> None:
+    """Drops the receipts whose files have not the sizes that they state."""
+    sizes = _sizes(folder, [*receipts.values()])
+    unfit = [
+        number
+        for number, receipt in receipts.items()
+        if any(sizes.get(name) != file.bytes for name, file in receipt.files.items())
+    ]
+    for number in unfit:
+        del receipts[number]
+
+
+def _sizes(folder: Path, receipts: list[Receipt]) -> dict[str, int]:
     """Returns the bytes of the files that receipts name; a store is asked for one listing if there are many."""
-    names = [name for receipt in receipts if receipt for name in receipt.files]
     if storage.is_remote(folder) and len(receipts) > 1:
         return storage.sizes(folder)
-    return {name: (folder / name).stat().st_size for name in names if (folder / name).is_file()}
+    return storage.sizes_there(folder, [name for receipt in receipts for name in receipt.files])

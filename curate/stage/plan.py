@@ -1,26 +1,31 @@
 """The plan of a stage: its settings, its items, and the keys over both.
 
-A stage's folder holds `plan.json` (settings and items), parts, `receipts/`, and last `stage.json`. The key is the
-digest of the stage's settings, its inputs' digests and the versions that its output depends on: equal key, equal bytes.
+A stage's folder holds `plan.json` (settings and items), parts, `receipts/`, and once it is closed `receipts.json` in
+place of that and `stage.json`. The key is the digest of the stage's settings, its inputs' digests and the versions that
+its output depends on: equal key, equal bytes. A worker reads of the plan only the settings and the items that it needs.
 """
 
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property, lru_cache
 from importlib import metadata
+from operator import eq
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 from curate import __version__, settings, storage
 from curate.errors import DamageError, OlderOutput
 from curate.stage.kinds import KINDS, WHOLES
-from curate.stage.parts import Receipt, read_receipts
-from curate.storage.writing import sealed, unsealed
+from curate.stage.parts import read_receipts
+from curate.stage.receipts import Receipt
+from curate.storage.listing import Listing, Row, write_listing
+from curate.storage.writing import is_sealed
 
-VERSION = 3  # of plan.json and stage.json
+VERSION = 4  # of plan.json and stage.json
 UNICODE = "unicode"  # the name under which the versions hold that of Python's tables
 T = TypeVar("T")
 # What an item is, and so how it is read.
@@ -87,6 +92,55 @@ class Item:
         return [self.name, self.form, self.source, self.digest, *columns, *piece]
 
 
+_DEFAULTS = [(entry.name, entry.default) for entry in fields(Item)]
+
+
+def item_row(item: Item) -> Row:
+    """Returns the fields of an item that are not as their defaults, as its line in a plan holds them."""
+    row = {}
+    for name, default in _DEFAULTS:
+        value = getattr(item, name)
+        if default is MISSING or value != default:
+            row[name] = value
+    return row
+
+
+class StoredItems(Sequence[Item]):
+    """The items of a plan that was read: each is read from its file when it is asked for."""
+
+    def __init__(self, listing: Listing, *, base: str, key: str) -> None:
+        self._listing = listing
+        self.base, self.key = base, key  # as the plan states them of all items
+
+    def __len__(self) -> int:
+        """Returns the number of items."""
+        return len(self._listing)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Yields the items in order; the file is read once."""
+        for row in self._listing:
+            yield Item(**row)
+
+    @overload
+    def __getitem__(self, place: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Item, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Item | tuple[Item, ...]:
+        """Returns an item, or several as a tuple."""
+        places = range(len(self))[place]
+        if isinstance(places, range):
+            return tuple(Item(**self._listing.at(at)) for at in places)
+        return Item(**self._listing.at(places))
+
+    def __eq__(self, other: object) -> bool:
+        """Returns whether another sequence has the same items."""
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 def stage_folder(out: Path, stage: str) -> Path:
     """Returns where a stage of a run lies; a first half lies in its stage's folder."""
     inside = KINDS[stage].folder
@@ -100,7 +154,7 @@ class Plan:
     stage: str
     folder: Path
     settings: dict[str, Any]  # as plain tables
-    items: tuple[Item, ...]  # in order; each makes the part of its number
+    items: Sequence[Item]  # in order; each makes the part of its number
     per_item: bool = True  # a part depends on its own item only; False: on all of them (dedup)
     attached: tuple[str, ...] = ()  # files that belong to the stage beside its parts (a model)
     contents: dict[str, bytes] = field(default_factory=dict)  # of those among them that are written once it is opened
@@ -129,7 +183,9 @@ class Plan:
 
     @cached_property
     def key(self) -> str:
-        """Returns the digest of settings, versions and every input."""
+        """Returns the digest of settings, versions and every input; of a plan that was read, what it states."""
+        if isinstance(self.items, StoredItems) and self.items.base == self.base:
+            return self.items.key
         return key_of(self.base, self.items)
 
     def part_key(self, item: Item) -> str:
@@ -157,10 +213,18 @@ class Plan:
         return read_receipts(self.folder, [(item.number, self.part_key(item)) for item in self.items])
 
     def blocks(self, item: Item) -> str:
-        """Returns the checksums of the blocks of an item's file; "" where there are none."""
-        while item.start and item.number and self.items[item.number - 1].uri == item.uri:
-            item = self.items[item.number - 1]
-        return item.blocks
+        """Returns the checksums of the blocks of an item's file; "" where there are none.
+
+        The pieces of a file follow one another, so its first is the one behind the last item of another file.
+        """
+        if not item.start or not item.number:
+            return item.blocks
+        step = 1
+        while step < item.number and self.items[item.number - step].uri == item.uri:
+            step *= 2
+        others = range(max(0, item.number - step), item.number + 1)
+        first = others.start + bisect_left(others, True, key=lambda number: self.items[number].uri == item.uri)
+        return self.items[first].blocks
 
     def pending(self, receipts: list[Receipt | None] | None = None) -> list[Item]:
         """Returns the items whose part has no valid receipt; receipts: what `receipts` returned, else it reads them."""
@@ -174,14 +238,21 @@ def base_of(stage: str, settings: dict[str, Any], versions: dict[str, str]) -> s
 
 
 def key_of(base: str, items: Iterable[Item]) -> str:
-    """Returns the key of a stage: the digest of its base and of its items."""
-    return json_digest([base, [item.key_fields for item in items]])
+    """Returns the key of a stage: the digest of its base and of its items, as `json_digest` of both together."""
+    digest = hashlib.sha256(f"[{_canonical(base)},[".encode())
+    for number, item in enumerate(items):
+        digest.update(f"{',' if number else ''}{_canonical(item.key_fields)}".encode())
+    digest.update(b"]]")
+    return digest.hexdigest()
 
 
 def json_digest(value: Any) -> str:
     """Returns the hex sha256 of a JSON value in canonical form."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def load_plan(folder: Path) -> Plan:
@@ -216,17 +287,19 @@ def _load_plan(name: str, _stamp: object) -> Plan:
 
 
 def read_plan(folder: Path) -> tuple[Plan, dict[str, str]]:
-    """Reads a stage's plan, and the versions of libraries where it was made; DamageError where it was changed."""
+    """Reads a stage's plan, and the versions of libraries where it was made; DamageError where it was changed.
+
+    Its items are read, and compared with their checksums, as they are asked for.
+    """
     path = folder / "plan.json"
-    content = path.read_bytes()
     try:
-        check_version(stated_version(content, unstated=1), folder)
-        stored = unsealed(content)
+        listing = opened_listing(path, lambda message: _damaged(path, message))
+        stored = listing.fields
         plan = Plan(
             stage=stored["stage"],
             folder=folder,
             settings=stored["settings"],
-            items=tuple(Item(**item) for item in stored["items"]),
+            items=StoredItems(listing, base=stored["base"], key=stored["key"]),
             per_item=stored["per_item"],
             attached=tuple(stored["attached"]),
             locations=stored.get("locations", {}),
@@ -235,28 +308,55 @@ def read_plan(folder: Path) -> tuple[Plan, dict[str, str]]:
     except OlderOutput:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamageError(
-            f"{path}: not readable as a plan: {error}; remove it, and run the same command again"
-        ) from None
+        raise _damaged(path, str(error)) from None
 
 
-def plan_bytes(plan: Plan) -> bytes:
-    """Returns what `plan.json` holds: the versions of libraries, and the plan without folder, contents and alarms."""
-    left_out = {"folder", "contents", "alarms", *(() if plan.locations else ("locations",))}
-    fields = {name: value for name, value in asdict(plan).items() if name not in left_out}
-    return sealed({"format": "curate.plan", "version": VERSION, **fields, "versions": plan.versions})
+def _damaged(path: Path, message: str) -> DamageError:
+    return DamageError(f"{path}: not readable as a plan: {message}; remove it, and run the same command again")
+
+
+def opened_listing(path: Path, fault: Callable[[str], Exception] = ValueError) -> Listing:
+    """Opens a plan; ValueError where it was changed, OlderOutput where it has an older form.
+
+    fault: makes the error for an item that was changed.
+    """
+    try:
+        listing = Listing(path, fault)
+    except ValueError:
+        content = path.read_bytes()
+        check_version(stated_version(content, unstated=1), path.parent)
+        raise
+    check_version(listing.fields.get("version", 1), path.parent)
+    return listing
+
+
+def write_plan_file(plan: Plan) -> None:
+    """Writes `plan.json`, unless it is there already: the versions of libraries, and the plan without its folder."""
+    record = {
+        "format": "curate.plan",
+        "version": VERSION,
+        "stage": plan.stage,
+        "settings": plan.settings,
+        "per_item": plan.per_item,
+        "attached": plan.attached,
+        "versions": plan.versions,
+        "base": plan.base,
+        "key": plan.key,
+    }
+    record |= {"locations": plan.locations} if plan.locations else {}
+    write_listing(plan.folder / "plan.json", record, "items", map(item_row, plan.items))
 
 
 def stated_version(content: bytes, *, unstated: int = VERSION) -> int:
-    """Returns the version that a record without a seal states, as older ones have none; VERSION of anything else.
+    """Returns the version that a record states which has no seal, as the oldest have none, or is sealed as written.
 
-    unstated: of a record that states none.
+    VERSION of anything else. unstated: of a record that states none.
     """
     try:
         stored = json.loads(content)
     except ValueError:
         return VERSION
-    if not isinstance(stored, dict) or "stage" not in stored or "seal" in stored:
+    if not isinstance(stored, dict) or "stage" not in stored or ("seal" in stored and not is_sealed(content)):
         return VERSION
     version = stored.get("version", unstated)
     return version if isinstance(version, int) else VERSION

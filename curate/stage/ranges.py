@@ -36,8 +36,9 @@ import pyarrow.compute as pc
 
 from curate import storage
 from curate.stage.heartbeat import beating
-from curate.stage.parts import Counts, FileRecord, Receipt, receipted
+from curate.stage.parts import receipted
 from curate.stage.plan import Item, Plan
+from curate.stage.receipts import Counts, FileRecord, Receipt
 from curate.storage import segments
 from curate.storage.segments import Index, SegmentWriter
 from curate.storage.writing import drafted, sha256_of

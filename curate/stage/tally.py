@@ -7,8 +7,8 @@ from typing import Literal
 from curate import storage
 from curate.stage import heartbeat
 from curate.stage.heartbeat import Beat, Heartbeat
-from curate.stage.parts import Counts, as_receipt, receipt_path
 from curate.stage.plan import Plan
+from curate.stage.receipts import GATHERED, Counts, Receipt, as_receipt, gathered_lines, of_line
 
 WINDOW_S = 30.0  # the least time over which a rate is taken; it is half of the time that a stage has run, if longer
 SAMPLES = 100  # sights that are kept of that time, about
@@ -45,11 +45,13 @@ class Tally:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        lots = all(item.form == "lot" for item in plan.items)
-        self._sizes = [item.urls if lots else item.size for item in plan.items]
+        amounts = [(item.form == "lot", item.urls, item.size) for item in plan.items]
+        lots = all(is_lot for is_lot, _, _ in amounts)
+        self._sizes = [urls if lots else size for _, urls, size in amounts]
         self._unit: Literal["bytes", "URLs"] = "URLs" if lots and plan.items else "bytes"
         self._counts = Counts()
         self._read: set[str] = set()  # names of receipts
+        self._gathered = False  # whether those that lie together are read
         self._made: set[int] = set()
         self._beats: dict[int, Beat] = {}  # the furthest of each unfinished part
         self._steps: dict[str, dict[str, tuple[int, int]]] = {}  # by file of heartbeats, then by step
@@ -71,18 +73,29 @@ class Tally:
         return {name: beat for name, beat in stored.items() if beat}
 
     def _read_receipts(self) -> None:
-        """Adds the receipts that were not there at the last look."""
+        """Adds the receipts that were not there at the last look; the gathered ones are those of a stage made anew."""
         folder, items = self.plan.folder, self.plan.items
+        if not self._gathered and GATHERED in storage.names(folder):
+            self._gathered = True
+            for line in gathered_lines(folder):
+                self._add(of_line(line))
         names = storage.names(folder / "receipts") - self._read
-        new = [items[int(name[:-5])] for name in sorted(names) if name[:-5].isdecimal() and int(name[:-5]) < len(items)]
-        contents = storage.contents(receipt_path(folder, item.number) for item in new)
-        for item, content in zip(new, contents, strict=True):
-            receipt = as_receipt(content)
-            if receipt and receipt.key == self.plan.part_key(item):
-                self._read.add(receipt_path(folder, item.number).name)
-                self._made.add(item.number)
-                self._counts.add(receipt.counts)
-                self._beats.pop(item.number, None)
+        new = [name for name in sorted(names) if name[:-5].isdecimal() and int(name[:-5]) < len(items)]
+        for name, content in zip(new, storage.contents(folder / "receipts" / name for name in new), strict=True):
+            if self._add(as_receipt(content)):
+                self._read.add(name)
+
+    def _add(self, receipt: Receipt | None) -> bool:
+        """Adds a receipt, once; returns whether it is one of the plan."""
+        if receipt is None or not 0 <= receipt.number < len(self.plan.items):
+            return False
+        if receipt.number not in self._made:
+            if receipt.key != self.plan.part_key(self.plan.items[receipt.number]):
+                return False
+            self._made.add(receipt.number)
+            self._counts.add(receipt.counts)
+            self._beats.pop(receipt.number, None)
+        return True
 
     def _sight(self, heartbeats: dict[str, Heartbeat], made: int) -> Sight:
         active = [beat for stored in heartbeats.values() for beat in stored.beats]

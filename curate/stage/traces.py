@@ -9,7 +9,8 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.errors import SettingsError
+from curate.errors import OlderOutput, SettingsError
 from curate.stage import attempt
 from curate.stage.kinds import KINDS, NESTED
-from curate.stage.parts import Receipt, part_name, receipt_path
-from curate.stage.plan import Plan, check_version, stated_version
+from curate.stage.parts import part_name, receipt_path
+from curate.stage.plan import Plan, check_version, opened_listing, stated_version
 from curate.stage.ranges import run_names
+from curate.stage.receipts import FORMAT, GATHERED, Receipt, of_line
 from curate.storage import together
+from curate.storage.listing import Listing, readable_rows
 from curate.storage.writing import sha256_of, unsealed
 
 RECEIPT = re.compile(r"receipts/\.?(?P<number>\d{5,})\.json(?:\.\d+\.[0-9a-f]{16}\.curate\.note)?")
@@ -58,13 +61,13 @@ def read(folder: Path, stage: str, whole: Iterable[Receipt | None] = ()) -> Trac
     files, folders = storage.entries(folder)
     nested = tuple(f"{name}/" for name in NESTED)
     files = {name for name in files if not name.startswith(nested)} - {attempt.NAME}
-    plan, record = (_stored(folder, name) for name in ("plan.json", "stage.json"))
-    receipts = _receipts(folder, stage, plan or {}, whole)
-    planned = frozenset() if plan is None else frozenset({"plan.json", *_texts(plan.get("attached"))})
-    planned |= {*_parts(folder, stage, files - planned.union(*receipts.values()), plan or {})}
+    plan, record = _planned(folder), _stored(folder)
+    receipts = _receipts(folder, stage, plan, whole)
+    planned = frozenset() if plan is None else frozenset({"plan.json", *_texts(plan.fields.get("attached"))})
+    planned |= {*_parts(folder, stage, files - planned.union(*receipts.values()), plan)}
     passing = {name for name in files if storage.is_draft(name) and name not in receipts}
     early = (name for name in files - planned if name.startswith(("pointers/", "lots/")))
-    passing |= {name for name in early if is_marked(folder / name)} | {*_work(files, stage, plan or {})}
+    passing |= {name for name in early if is_marked(folder / name)} | {*_work(files, stage, plan)}
     if (card := KINDS[stage].card) in files - planned:
         planned |= {*together.named(folder / card)}
     return Traces(
@@ -72,15 +75,28 @@ def read(folder: Path, stage: str, whole: Iterable[Receipt | None] = ()) -> Trac
         files=frozenset(files | receipts.keys()),
         folders=frozenset(folders),
         receipts=receipts,
-        recorded=frozenset() if record is None else frozenset({"stage.json", *_texts(record.get("outputs"))}),
+        recorded=frozenset() if record is None else frozenset({"stage.json", *_texts(record.get("attached"))}),
         planned=planned,
         passing=frozenset(passing),
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPlan:
+    """A plan of ours as far as it can be read."""
+
+    fields: Mapping[str, Any]  # without its items
+    items: tuple[Mapping[str, Any], ...]  # their lines
+
+
 def planned_items(folder: Path) -> int:
     """Returns of how many items the plan in a folder is; 1 where there is none."""
-    return len((_stored(folder, "plan.json") or {}).get("items", [])) or 1
+    try:
+        return len(opened_listing(folder / "plan.json")) or 1
+    except OlderOutput:
+        raise
+    except (OSError, ValueError):
+        return 1
 
 
 def is_ours(content: bytes | None, mark: str) -> bool:
@@ -88,30 +104,51 @@ def is_ours(content: bytes | None, mark: str) -> bool:
     return content is not None and (mark.encode() in content or b'"seal": "' in content)
 
 
-def _stored(folder: Path, name: str) -> dict[str, Any] | None:
-    """Returns a plan or a closing record of ours, {} where it is damaged, None where there is none of ours."""
-    content = storage.contents([folder / name])[0]
+def _planned(folder: Path) -> StoredPlan | None:
+    """Returns the plan in a folder, without what is damaged of it; None where there is none of ours."""
+    path = folder / "plan.json"
+    try:
+        plan = opened_listing(path)
+        return StoredPlan(fields=plan.fields, items=tuple(_lines(plan)))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OlderOutput:
+        raise
+    except ValueError:
+        content = storage.contents([path])[0] or b""
+        return StoredPlan(fields={}, items=tuple(readable_rows(content))) if is_ours(content, "curate.plan") else None
+
+
+def _lines(listing: Listing) -> Iterator[Mapping[str, Any]]:
+    """Yields the entries of a list up to the first that is damaged."""
+    with suppress(ValueError):
+        yield from listing
+
+
+def _stored(folder: Path) -> dict[str, Any] | None:
+    """Returns a closing record of ours, {} where it is damaged, None where there is none of ours."""
+    content = storage.contents([folder / "stage.json"])[0]
     check_version(stated_version(content or b"", unstated=1), folder)
     with suppress(ValueError):
         stored = unsealed(content or b"")
-        if {"stage", "items"} <= stored.keys():
+        if {"stage", "attached"} <= stored.keys():
             return stored
-    return {} if is_ours(content, f"curate.{name.removesuffix('.json')}") else None
+    return {} if is_ours(content, "curate.stage") else None
 
 
-def _parts(folder: Path, stage: str, unnamed: set[str], plan: dict[str, Any]) -> Iterator[str]:
+def _parts(folder: Path, stage: str, unnamed: set[str], plan: StoredPlan | None) -> Iterator[str]:
     """Yields the files of parts whose receipts were lost: shards, and tables whose metadata says that they are ours."""
-    if unnamed:
-        for item in plan.get("items", ()):
-            for name in part_files(stage, item.get("number", 0), plan.get("settings", {})):
+    if unnamed and plan:
+        for item in plan.items:
+            for name in part_files(stage, item.get("number", 0), plan.fields.get("settings", {})):
                 if name in unnamed and (KINDS[stage].leaves in ("shards", "ranges") or is_marked(folder / name)):
                     yield name
 
 
-def _work(files: Iterable[str], stage: str, plan: dict[str, Any]) -> Iterator[str]:
+def _work(files: Iterable[str], stage: str, plan: StoredPlan | None) -> Iterator[str]:
     """Yields the files that a stage needs only until it is done; a lot's WARC files are those of the plan's lots."""
     pattern = re.compile(KINDS[stage].work)
-    lots = {item.get("digest") for item in plan.get("items", ())}
+    lots = {item.get("digest") for item in (plan.items if plan else ())}
     for name in files:
         match = pattern.fullmatch(name)
         if match and match.groupdict().get("lot") in {None, *lots}:
@@ -119,15 +156,21 @@ def _work(files: Iterable[str], stage: str, plan: dict[str, Any]) -> Iterator[st
 
 
 def _receipts(
-    folder: Path, stage: str, plan: dict[str, Any], whole: Iterable[Receipt | None]
+    folder: Path, stage: str, plan: StoredPlan | None, whole: Iterable[Receipt | None]
 ) -> dict[str, frozenset[str]]:
     """Returns the receipts in a folder with the files that they name: a damaged one with all that its part may hold."""
-    named = {str(receipt_path(Path(), receipt.number)): frozenset(receipt.files) for receipt in whole if receipt}
     listed = {f"receipts/{name}" for name in storage.names(folder / "receipts")}
+    named = {
+        name: frozenset(receipt.files)
+        for receipt in whole
+        if receipt and (name := str(receipt_path(Path(), receipt.number))) in listed
+    }
+    named |= _gathered(folder)
     numbers = {name: int(match["number"]) for name in listed if (match := RECEIPT.fullmatch(name))}
     for number in [*numbers.values()]:  # a temporary one may have got its name by now
         numbers.setdefault(str(receipt_path(Path(), number)), number)
     numbers = {name: number for name, number in numbers.items() if name not in named}
+    settings = plan.fields.get("settings", {}) if plan else {}
     for name, content in zip(numbers, storage.contents(folder / name for name in numbers), strict=True):
         if content is None or not (storage.is_draft(name) or any(mark in content for mark in RECEIPT_MARKS)):
             continue
@@ -136,8 +179,26 @@ def _receipts(
             stated = json.loads(content)["files"]
             files = _as_stated(folder, stated) if storage.is_draft(name) else _texts(stated)
         except (ValueError, KeyError, TypeError, AttributeError):
-            files = () if storage.is_draft(name) else part_files(stage, numbers[name], plan.get("settings", {}))
+            files = () if storage.is_draft(name) else part_files(stage, numbers[name], settings)
         named[name] = frozenset(files)
+    return named
+
+
+def _gathered(folder: Path) -> dict[str, frozenset[str]]:
+    """Returns the gathered receipts in a folder, temporary or not, with the files that they name."""
+    named: dict[str, frozenset[str]] = {}
+    for name in storage.names(folder):
+        if name != GATHERED and not (name.startswith(f".{GATHERED}.") and storage.is_draft(name)):
+            continue
+        content = storage.contents([folder / name])[0]
+        if content is None or not is_ours(content, FORMAT):
+            continue
+        receipts = [receipt for row in readable_rows(content) if (receipt := of_line(row))]
+        files = {name: file for receipt in receipts for name, file in receipt.files.items()}
+        is_temporary = name != GATHERED
+        named[name] = frozenset(
+            _as_stated(folder, {key: asdict(file) for key, file in files.items()}) if is_temporary else files
+        )
     return named
 
 
@@ -175,6 +236,7 @@ def part_files(stage: str, number: int, settings: Mapping[str, Any]) -> Iterator
 def files_of(plan: Plan) -> Iterator[str]:
     """Yields every file that a stage may write from the time that it is opened."""
     yield from ("plan.json", "stage.json", *KINDS[plan.stage].attached, *plan.contents)
+    yield GATHERED
     for item in plan.items:
         yield str(receipt_path(Path(), item.number))
         yield from part_files(plan.stage, item.number, plan.settings)
@@ -217,8 +279,8 @@ def clear(traces: Traces, keep: Collection[str]) -> None:
         return 0 if name in traces.recorded - by_receipt - traces.planned else 2
 
     stale = traces.ours - {*keep}
-    for name in sorted(stale, key=lambda name: (turn(name), name)):
-        (traces.folder / name).unlink(missing_ok=True)  # another attempt may be removing it too
+    for _, names in groupby(sorted(stale, key=lambda name: (turn(name), name)), turn):
+        storage.remove(traces.folder / name for name in names)
     if storage.is_remote(traces.folder):
         return
     emptied = {above for name in stale for above in _above(name)} - {"receipts"}

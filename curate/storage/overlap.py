@@ -1,4 +1,4 @@
-"""Compares places: a file or a folder in another, on this machine or in a store, with links and `..` resolved."""
+"""Compares places: one as seen from another, on this machine or in a store; a file or a folder in another."""
 
 import os
 import posixpath
@@ -7,10 +7,48 @@ from fnmatch import fnmatchcase
 from glob import has_magic
 from pathlib import Path
 
-from curate import storage
 from curate.errors import SettingsError
+from curate.storage.paths import is_remote, path, uri
 
 SAME_STORES = {"s3a": "s3", "gcs": "gs"}  # other names of a protocol
+
+
+def join(folder: Path, name: str) -> Path:
+    """Returns the path of a name that `relative` made, as seen from a folder; a whole name stays as it is."""
+    if is_remote(name) or os.path.isabs(name):
+        return path(name)
+    if not is_remote(folder):
+        return folder / name
+    protocol, _, rest = str(folder).partition("://")
+    return path(f"{protocol}://{posixpath.normpath(posixpath.join(rest, name))}")
+
+
+def relative(target: Path, folder: Path) -> str:
+    """Returns the name of a path as seen from a folder; whole where they lie in different stores."""
+    if is_remote(target) or is_remote(folder):
+        if _store(target) != _store(folder):
+            return uri(target)
+        return posixpath.relpath(_path_in_store(target), _path_in_store(folder))
+    return os.path.relpath(target, folder)
+
+
+def _store(path: Path) -> list[str] | None:
+    """Returns protocol and bucket or host; None for a local path."""
+    return str(path).split("/")[:3] if is_remote(path) else None
+
+
+def _path_in_store(path: Path) -> str:
+    return "/" + str(path).partition("://")[2]
+
+
+def names_below(paths: list[Path]) -> list[str]:
+    """Returns the names of absolute paths under the deepest folder above them all; whole if they share no protocol."""
+    protocols = {str(path).partition("://")[0] if is_remote(path) else None for path in paths}
+    if len(protocols) > 1:
+        return [str(path) for path in paths]
+    names = [_path_in_store(path) if is_remote(path) else str(path) for path in paths]
+    above = posixpath.commonpath([posixpath.dirname(name) for name in names])
+    return [posixpath.relpath(name, above) for name in names]
 
 
 def place(name: str | Path) -> str:
@@ -19,7 +57,7 @@ def place(name: str | Path) -> str:
     >>> place("s3a://data/a/../b/")
     's3://data/b'
     """
-    if not storage.is_remote(name):
+    if not is_remote(name):
         return os.path.realpath(name)
     protocol, _, rest = str(name).partition("://")
     return f"{SAME_STORES.get(protocol, protocol)}://{posixpath.normpath(rest)}"

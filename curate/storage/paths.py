@@ -79,47 +79,9 @@ def uri(path: Path) -> str:
     return str(path if is_remote(path) else path.absolute())
 
 
-def join(folder: Path, name: str) -> Path:
-    """Returns the path of a name that `relative` made, as seen from a folder; a whole name stays as it is."""
-    if is_remote(name) or os.path.isabs(name):
-        return path(name)
-    if not is_remote(folder):
-        return folder / name
-    protocol, _, rest = str(folder).partition("://")
-    return path(f"{protocol}://{posixpath.normpath(posixpath.join(rest, name))}")
-
-
-def relative(target: Path, folder: Path) -> str:
-    """Returns the name of a path as seen from a folder; whole where they lie in different stores."""
-    if is_remote(target) or is_remote(folder):
-        if _store(target) != _store(folder):
-            return uri(target)
-        return posixpath.relpath(_path_in_store(target), _path_in_store(folder))
-    return os.path.relpath(target, folder)
-
-
-def _store(path: Path) -> list[str] | None:
-    """Returns protocol and bucket or host; None for a local path."""
-    return str(path).split("/")[:3] if is_remote(path) else None
-
-
-def _path_in_store(path: Path) -> str:
-    return "/" + str(path).partition("://")[2]
-
-
 def absolute(path: Path) -> Path:
     """Returns the path from the root."""
     return path if is_remote(path) else path.absolute()
-
-
-def names_below(paths: list[Path]) -> list[str]:
-    """Returns the names of absolute paths under the deepest folder above them all; whole if they share no protocol."""
-    protocols = {str(path).partition("://")[0] if is_remote(path) else None for path in paths}
-    if len(protocols) > 1:
-        return [str(path) for path in paths]
-    names = [_path_in_store(path) if is_remote(path) else str(path) for path in paths]
-    above = posixpath.commonpath([posixpath.dirname(name) for name in names])
-    return [posixpath.relpath(name, above) for name in names]
 
 
 def glob(pattern: str) -> list[Path]:
@@ -305,6 +267,15 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def rename(path: Path, target: Path) -> None:
+    """Gives a file another name in its folder; raises FileNotFoundError where it is gone."""
+    if is_remote(path):
+        old, new = cast(Any, path), cast(Any, target)
+        new.fs.mv(old.path, new.path)
+    else:
+        path.replace(target)
+
+
 def names(folder: Path) -> set[str]:
     """Returns the names of the files and folders in a folder; none where it is not there."""
     if not is_remote(folder):
@@ -320,21 +291,38 @@ def names(folder: Path) -> set[str]:
 def sizes(folder: Path) -> dict[str, int]:
     """Returns the size in bytes of every file under a folder, by its name from there."""
     if not is_remote(folder):
-        local_sizes = {path: _size(path) for path in folder.rglob("*")}
-        return {str(path.relative_to(folder)): size for path, size in local_sizes.items() if size is not None}
+        return dict(_local_sizes(str(folder), ""))
     remote: Any = folder
     start = remote.path.rstrip("/") + "/"
     infos = remote.fs.find(remote.path, detail=True)
     return {name.removeprefix(start): int(info["size"]) for name, info in infos.items() if name.startswith(start)}
 
 
-def rename(path: Path, target: Path) -> None:
-    """Gives a file another name in its folder; raises FileNotFoundError where it is gone."""
-    if is_remote(path):
-        old, new = cast(Any, path), cast(Any, target)
-        new.fs.mv(old.path, new.path)
-    else:
-        path.replace(target)
+def _local_sizes(folder: str, start: str) -> Iterator[tuple[str, int]]:
+    """Yields the files under a folder by their names from there, each with its size; a link to a folder is passed."""
+    try:
+        listed = [*os.scandir(folder)]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    for entry in listed:
+        name = f"{start}{entry.name}"
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _local_sizes(entry.path, f"{name}/")
+            elif entry.is_file():
+                yield name, entry.stat().st_size
+        except FileNotFoundError:  # it has just gone
+            continue
+
+
+def sizes_there(folder: Path, names: Iterable[str]) -> dict[str, int]:
+    """Returns the sizes of those of the files in a folder that are there, by name."""
+    there = {}
+    for name in names:
+        size = _size(folder / name)
+        if size is not None:
+            there[name] = size
+    return there
 
 
 def entries(folder: Path) -> tuple[set[str], set[str]]:
@@ -357,6 +345,19 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size if path.is_file() else None
     except FileNotFoundError:
         return None
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Removes files, as far as they are there; a store gets one request for many."""
+    files: list[Any] = [*paths]
+    if files and is_remote(files[0]):
+        try:
+            files[0].fs.rm([file.path for file in files])
+            return
+        except FileNotFoundError:  # another attempt has removed one
+            pass
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def contents(paths: Iterable[Path]) -> list[bytes | None]:

@@ -21,9 +21,10 @@ from curate import storage
 from curate.stage import heartbeat
 from curate.stage.heartbeat import beating
 from curate.stage.kinds import KINDS
-from curate.stage.parts import Counts, FileRecord, Receipt, receipted
+from curate.stage.parts import receipted
 from curate.stage.plan import Item, Plan
 from curate.stage.ranges import Passes
+from curate.stage.receipts import Counts, FileRecord, Receipt
 from curate.storage.writing import drafted, sha256_of
 from curate.tokens.cuts import ShardRange, held_out_too
 from curate.tokens.lanes import Range, Sorted, in_lane_order

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from curate import storage
 from curate.errors import UserError
-from curate.stage.parts import FileRecord
+from curate.stage.receipts import FileRecord
 from curate.storage import cache
 from curate.storage.writing import sha256_of, write_json
 

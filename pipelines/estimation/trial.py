@@ -23,8 +23,9 @@ from curate.pipelines.run import run_stage
 from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe
 from curate.stage.kinds import KINDS
-from curate.stage.parts import ROW_GROUP_ROWS, Receipt, part_name
+from curate.stage.parts import ROW_GROUP_ROWS, part_name
 from curate.stage.plan import load_plan, stage_folder
+from curate.stage.receipts import Receipt
 from curate.stage.record import StageRecord
 from curate.storage.writing import write_bytes
 

@@ -8,6 +8,7 @@ import apache_beam as beam
 
 from curate import settings, storage
 from curate.commoncrawl.indexes import resolve_indexes
+from curate.distinct import Distinct
 from curate.extract import quick_gate
 from curate.extract.config import Extract, Extraction, gates_of
 from curate.extract.reading import early_reason, read_records
@@ -19,7 +20,6 @@ from curate.pipelines.stages.map_only import MakeParts
 from curate.pipelines.stages.repeats import MakePartsOnce
 from curate.recipe import Recipe
 from curate.records import Document, Failure, Id, Page, Reason, RefusedRecord, Rejection, Skipped, page_id
-from curate.stage.distinct import Distinct
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 

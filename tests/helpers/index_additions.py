@@ -19,8 +19,8 @@ from curate.pipelines.stages.given import Given
 from curate.recipe import from_table
 from curate.settings import Where
 from curate.stage.kinds import KINDS
-from curate.stage.parts import Counts
 from curate.stage.plan import Plan
+from curate.stage.receipts import Counts
 from curate.stage.record import close_stage, open_stage, write_plan
 
 

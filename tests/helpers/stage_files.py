@@ -6,8 +6,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from curate.stage.parts import Counts, FileRecord, Receipt, receipted
+from curate.stage.parts import receipted
+from curate.stage.receipts import Counts, FileRecord, Receipt
 from curate.storage.blocks import digest_of
+from curate.storage.listing import write_listing
 from curate.storage.writing import write_record
 
 
@@ -27,6 +29,14 @@ def vouch(path: Path, number: int = 0) -> Path:
 def reseal(path: Path, stored: Any) -> None:
     """Writes a record with the seal of its content."""
     write_record(path, {name: value for name, value in stored.items() if name != "seal"})
+
+
+def relist(path: Path, **fields: Any) -> None:
+    """Writes a plan or gathered receipts with other fields, or another list, and the seal of that."""
+    stored = stored_in(path) | fields
+    name = next(name for name in ("items", "receipts") if name in stored)
+    rows = stored.pop(name)
+    write_listing(path, {key: value for key, value in stored.items() if key not in ("index", "list")}, name, rows)
 
 
 def stored_in(path: Path) -> dict[str, Any]:

@@ -278,6 +278,7 @@ def test_a_run_whose_own_file_was_replaced_by_the_user_s_does_not_replace_theirs
         ("tokenize", "tokenizer.json"),
         ("extract", "pointers/a.parquet"),
         ("filter", "receipts/00000.json"),
+        ("filter", "receipts.json"),
         ("filter", "stage.json"),
         ("pack", "manifest.json"),
     ],

@@ -17,7 +17,7 @@ from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
-from curate.stage.parts import Counts
+from curate.stage.receipts import Counts
 from curate.stage.record import StageRecord
 from curate.storage.writing import write_record
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.errors import DamageError, one_line, writing
-from curate.stage.parts import MARK, FileRecord
+from curate.stage.parts import MARK
+from curate.stage.receipts import FileRecord
 from curate.storage.blocks import digest_of
 from curate.storage.writing import drafted
 

@@ -17,7 +17,7 @@ from curate.errors import SettingsError
 from curate.loader.mixture import Mixture
 from curate.recipe import Recipe, Source
 from curate.stage import plan
-from curate.stage.parts import Counts, FileRecord
+from curate.stage.receipts import Counts, FileRecord
 from curate.stage.record import StageRecord, read_stage
 from curate.storage.writing import sha256_of
 

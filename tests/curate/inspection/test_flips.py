@@ -68,7 +68,7 @@ def unseen(out, path, contents):
 def test_the_run_has_no_fault_and_something_of_every_kind(out):
     assert list(faults(out)) == []
     names = {path.name for path in files(out)}
-    assert {"plan.json", "stage.json", "00000.json", "model.bin", "model.json"} <= names
+    assert {"plan.json", "stage.json", "receipts.json", "model.bin", "model.json"} <= names
     assert {"inputs.json", "manifest.json", "report.html", "recipe.toml"} <= names
 
 
@@ -76,7 +76,7 @@ def test_fifty_two_flipped_bits_are_all_found(out):
     """At the start, a third, the middle and the end of a file of each of thirteen kinds."""
     kinds = (
         "recipe.toml", "inputs.json", "manifest.json", "report.html", "extract/plan.json", "filter/stage.json",
-        "dedup/receipts/00000.json", "filter/part-00000.parquet", "dedup/signatures/part-00001.parquet",
+        "dedup/receipts.json", "filter/part-00000.parquet", "dedup/signatures/part-00001.parquet",
         "score/model.json", "score/scores/part-00000.parquet", "tokenize/part-00001.parquet",
     )  # fmt: skip
     shard = next(path for path in files(out) if path.suffix == ".bin")

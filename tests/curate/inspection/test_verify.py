@@ -5,13 +5,14 @@ import shutil
 from contextlib import contextmanager
 
 import pytest
-from stage_files import stored_in
+from stage_files import relist, stored_in
 
 from curate import recipe
 from curate.inspection.verify import faults
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
+from curate.storage.listing import Listing
 from curate.storage.writing import sealed
 
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
@@ -113,7 +114,7 @@ def test_any_missing_file_is_named(out):
 def test_a_file_that_no_record_owns_is_named_in_every_folder(out):
     folders = {path.parent for path in files(out)}
     assert out in folders
-    assert out / "dedup" / "signatures" / "receipts" in folders
+    assert out / "dedup" / "signatures" in folders
     for folder in folders:
         for name in ("notes.txt", ".part-00000.parquet.1.0123456789abcdef.curate.tmp", "part-00099.parquet"):
             with changed(folder / name, b"x"):
@@ -149,11 +150,9 @@ def test_a_changed_table_of_counts_is_named(stage, table, out):
     [
         (("key",), lambda key: "0" * 64),
         (("settings",), lambda settings: {**settings, "more": 1}),
-        (("items", 0, "digest"), lambda digest: "0" * 64),
-        (("items", 0, "source"), lambda source: "other"),
         (("versions", "curate"), lambda version: "99"),
     ],
-    ids=["key", "settings", "input", "source", "version"],
+    ids=["key", "settings", "version"],
 )
 def test_a_record_that_claims_another_origin_is_named(stage, keys, value, out):
     path = out / stage / "stage.json"
@@ -162,13 +161,31 @@ def test_a_record_that_claims_another_origin_is_named(stage, keys, value, out):
 
 
 @pytest.mark.parametrize("stage", STAGES)
+def test_a_plan_of_other_items_than_the_recorded_ones_is_named(stage, out):
+    path = out / stage / "plan.json"
+    before = path.read_bytes()
+    with changed(path, before):
+        first, *others = stored_in(path)["items"]
+        for name, value in (("digest", "0" * 64), ("source", "other")):
+            relist(path, items=[first | {name: value}, *others])
+            assert "not the plan that stage.json records" in only(out, path)
+
+
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_receipt_that_says_otherwise_is_named(stage, out):
-    path = out / stage / "receipts" / "00000.json"
-    for key, value in (("key", "0" * 64), ("number", 1), ("files", {"part-00001.parquet": {}})):
-        with edited(path, key, value=lambda _, value=value: value):
-            only(out, path)
-    with edited(path, "counts", "bytes_read", value=lambda number: number + 1):
-        assert "the receipts add up to" in only(out, out / stage / "stage.json")
+    path, record = out / stage / "receipts.json", out / stage / "stage.json"
+    before = path.read_bytes()
+    first, *others = stored_in(path)["receipts"]
+    with changed(path, before):
+        relist(path, receipts=[first | {"key": "0" * 64}, *others])
+        assert "not the receipts that stage.json records" in only(out, path)
+        for name, value in (("key", "0" * 64), ("number", 1), ("files", {"part-00001.parquet": {}})):
+            relist(path, receipts=[first | {name: value}, *others])
+            with edited(record, "receipts", value=lambda _: Listing(path).seal):
+                only(out, path)
+        relist(path, receipts=[first | {"counts": first["counts"] | {"bytes_read": 1}}, *others])
+        with edited(record, "receipts", value=lambda _: Listing(path).seal):
+            assert "the receipts add up to" in only(out, record)
     with changed(path, b"{}"):
         only(out, path)
 

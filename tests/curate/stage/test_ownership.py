@@ -46,7 +46,7 @@ def test_the_files_of_a_run_belong_to_the_run_its_stages_and_their_parts(tmp_pat
         "filter/plan.json": "filter",
         "filter/stage.json": "filter",
         "filter/part-00000.parquet": "filter part 0",
-        "filter/receipts/00000.json": "filter part 0",
+        "filter/receipts.json": "filter",
         "filter/.part.tmp": "",
         "filter/x/y": "",
     }

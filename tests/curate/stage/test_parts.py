@@ -15,7 +15,8 @@ from stage_files import reseal
 from curate import storage
 from curate.records import EPOCH, Document, Failure, Rejection, Skipped, document_id
 from curate.stage import parts
-from curate.stage.parts import Counts, PartWriter, TableWriter, read_receipt, receipt_path
+from curate.stage.parts import PartWriter, TableWriter, read_receipt, receipt_path
+from curate.stage.receipts import Counts
 from curate.storage.writing import replacing, sha256_of, write_bytes, write_json
 
 SMALL = pa.schema([pa.field("id", pa.binary(2)), pa.field("n", pa.int64())])

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stage_files import reseal
+from stage_files import relist, reseal
 
 from curate import storage
 from curate.errors import OlderOutput, SettingsError
@@ -150,7 +150,7 @@ def test_a_changed_input_makes_its_own_part_stale_only(plan):
     finish(plan)
     changed = replace(plan, items=(item(0, digest="cd"), item(1)))
     assert numbers(open_stage(changed)) == [0]
-    assert files(plan.folder) == {"plan.json", "part-00001.parquet", "receipts/00001.json"}
+    assert files(plan.folder) == {"plan.json", "part-00001.parquet", "receipts.json"}
 
 
 def test_an_input_less_leaves_no_part_of_it(plan):
@@ -230,7 +230,7 @@ def test_a_folder_without_a_closing_record_is_no_finished_stage(tmp_path):
         read_stage(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["outputs", "counts", "items"])
+@pytest.mark.parametrize("name", ["attached", "counts"])
 def test_a_closing_record_whose_tables_are_lists_of_something_else_is_named(name, plan):
     finish(plan)
     path = plan.folder / "stage.json"
@@ -260,10 +260,7 @@ def test_a_relative_uri_starts_at_the_stage_s_folder_and_an_absolute_one_stays(p
 @pytest.mark.parametrize(("library", "mend"), [("pyarrow", "install that"), ("unicode", "use a Python that has that")])
 def test_a_worker_with_another_version_of_a_library_refuses_the_plan(library, mend, plan):
     open_stage(plan)
-    path = plan.folder / "plan.json"
-    stored = json.loads(path.read_bytes())
-    stored["versions"][library] = "1.0"
-    reseal(path, stored)
+    relist(plan.folder / "plan.json", versions=plan.versions | {library: "1.0"})
     with pytest.raises(RuntimeError, match=rf"{library} is .* here, but 1\.0 where the stage was planned; {mend}"):
         load_plan(plan.folder)
 
@@ -279,8 +276,17 @@ def test_an_attempt_that_closes_late_does_not_take_the_record_away(plan):
 def test_a_part_of_new_settings_first_takes_the_old_receipt_away(plan):
     finish(plan)
     changed = replace(plan, settings={"min": 4})
+    begin_stage(changed)
     with pytest.raises(KeyError, match="killed"):
         make_until(changed, 0, "TableWriter.publish")
+    assert numbers(plan.pending()) == [0, 1]
+
+
+def test_a_part_made_by_another_attempt_first_takes_its_receipt_away(plan):
+    open_stage(plan)
+    make(plan, 0, 1)
+    with pytest.raises(KeyError, match="killed"):
+        make_until(replace(plan, settings={"min": 4}), 0, "TableWriter.publish")
     assert numbers(plan.pending()) == [0]
 
 
@@ -295,22 +301,24 @@ def killed(*_):
     raise KeyError("killed")
 
 
-def older(path):
-    """Writes a plan or a closing record as version 1 did: with the fields of items under their old names."""
-    stored = json.loads(path.read_bytes())
-    stored.pop("format", None)
-    stored.pop("seal")
-    stored["version"] = 1
-    if path.name == "plan.json":
-        del stored["version"]
-    names = {"digest": "sha256", "size": "bytes", "base_uri": "text_uri"}
-    stored["items"] = [{names.get(name, name): value for name, value in item.items()} for item in stored["items"]]
-    path.write_text(json.dumps(stored))
+def older(plan, name, *, is_sealed):
+    """Writes a plan or a closing record as an earlier version did, which had all items in it."""
+    stored = {"format": f"curate.{name[:-5]}", "version": 3, "stage": "filter", "settings": plan.settings}
+    stored |= {"items": [vars_of(planned) for planned in plan.items], "key": plan.key, "outputs": {}}
+    if is_sealed:
+        reseal(plan.folder / name, stored)
+    else:  # the oldest
+        (plan.folder / name).write_text(json.dumps(stored | {"version": 1}))
 
 
-def test_the_record_of_an_older_version_is_named_as_such_and_is_not_replaced(plan):
+def vars_of(planned):
+    return {name: getattr(planned, name) for name in planned.__slots__}
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_the_record_of_an_older_version_is_named_as_such_and_is_not_replaced(is_sealed, plan):
     finish(plan)
-    older(plan.folder / "stage.json")
+    older(plan, "stage.json", is_sealed=is_sealed)
     before = (plan.folder / "stage.json").read_bytes()
     for call in (lambda: read_stage(plan.folder), lambda: done(plan), lambda: begin_stage(plan)):
         with pytest.raises(OlderOutput, match="made by an older version of curate; make it anew, in another folder"):
@@ -318,10 +326,11 @@ def test_the_record_of_an_older_version_is_named_as_such_and_is_not_replaced(pla
     assert (plan.folder / "stage.json").read_bytes() == before
 
 
-def test_an_open_stage_of_an_older_version_is_left_alone(plan):
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_an_open_stage_of_an_older_version_is_left_alone(is_sealed, plan):
     open_stage(plan)
     make(plan, 0)
-    older(plan.folder / "plan.json")
+    older(plan, "plan.json", is_sealed=is_sealed)
     before = sorted(path.name for path in plan.folder.rglob("*"))
     for call in (lambda: load_plan(plan.folder), lambda: open_stage(plan), lambda: begin_stage(plan)):
         with pytest.raises(OlderOutput):

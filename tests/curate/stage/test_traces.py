@@ -23,7 +23,15 @@ STEPS = ("TableWriter.publish", "announce_receipt", "drop_other_receipt", "write
 NAMES = (
     *("NOTES.txt", "part-00000.parquet", "part-00001.parquet", "part-00007.parquet", "rejected-00000.parquet"),
     *("failed-00001.parquet", "receipts/00001.json", "receipts/00009.json", "receipts/notes.txt", "receipts/plan.json"),
-    *("plan.json", "stage.json", "sub/data.csv", "sub/plan.json", "shards/mine.txt", ".part-00000.parquet.tmp"),
+    *(
+        "plan.json",
+        "stage.json",
+        "receipts.json",
+        "sub/data.csv",
+        "sub/plan.json",
+        "shards/mine.txt",
+        ".part-00000.parquet.tmp",
+    ),
     *(".part-00000.parquet.1.0a1b2c3d.tmp", "documents/mine.jsonl", "signatures/mine.bin", "model.bin", "x/y/z"),
     *("pointers/mine.parquet", "lots/00000.parquet", "work/stop", "warc/crawl-0-mine-00000.warc.gz", "receipts"),
 )
@@ -112,7 +120,7 @@ def test_whatever_is_run_and_killed_every_file_of_the_user_keeps_its_bytes(tmp_p
     with suppress(SettingsError):
         if done(plan) is None:
             step("stage", plan, "close", more=False)
-        named = {"plan.json", "stage.json", *done(plan).outputs, *(f"receipts/{n:05d}.json" for n in range(items))}
+        named = {"plan.json", "stage.json", "receipts.json", *done(plan).outputs}
         assert storage.entries(folder)[0] == named | theirs.keys()
     assert {name: (folder / name).read_bytes() for name in theirs} == theirs
 
@@ -137,7 +145,7 @@ def step(way, plan, end, more):
 
 
 def test_strays_of_every_name_stay_when_a_stage_is_made_again_with_fewer_items_and_other_settings(folder):
-    theirs = {name: b"mine" for name in NAMES if name not in {"receipts", "plan.json", "stage.json"}}
+    theirs = {name: b"mine" for name in NAMES if name not in {"receipts", "plan.json", "stage.json", "receipts.json"}}
     plan = plan_of(folder, items=1)
     for name in ("part-00000.parquet", "rejected-00000.parquet", ".part-00000.parquet.tmp"):
         theirs.pop(name, None)
@@ -152,10 +160,12 @@ def test_strays_of_every_name_stay_when_a_stage_is_made_again_with_fewer_items_a
     assert done(plan)
 
 
-@pytest.mark.parametrize("name", ["part-00001.parquet", "rejected-00000.parquet", "receipts/00001.json", "stage.json"])
+@pytest.mark.parametrize(
+    "name", ["part-00001.parquet", "rejected-00000.parquet", "receipts/00001.json", "stage.json", "receipts.json"]
+)
 def test_a_file_that_would_be_replaced_is_named_before_any_change(name, folder):
     first = plan_of(folder, items=1)
-    if name != "stage.json":
+    if name not in ("stage.json", "receipts.json"):
         open_stage(first)
         make(first, 0)
         close_stage(first)
@@ -190,7 +200,7 @@ def test_a_part_killed_at_any_step_leaves_nothing_once_the_stage_is_done_with_ot
     begin(other)
     make(other, 0)
     record = close_stage(other)
-    assert storage.entries(folder)[0] == {"plan.json", "stage.json", "receipts/00000.json", *record.outputs}
+    assert storage.entries(folder)[0] == {"plan.json", "stage.json", "receipts.json", *record.outputs}
 
 
 @pytest.mark.parametrize("at", range(9))
@@ -218,7 +228,7 @@ def test_a_sweep_killed_at_any_file_is_finished_by_the_next(at, tmp_path, monkey
     open_stage(other)
     make(other, 0)
     close_stage(other)
-    ours = {"plan.json", "stage.json", "receipts/00000.json", "part-00000.parquet"}
+    ours = {"plan.json", "stage.json", "receipts.json", "part-00000.parquet"}
     assert storage.entries(tmp_path)[0] == ours | {"mine.txt"}
 
 

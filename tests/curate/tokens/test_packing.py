@@ -1,6 +1,5 @@
 """Packing as an external sort: every document once, in one global order, the same bytes however the parts were cut."""
 
-import json
 from collections import Counter, defaultdict
 from itertools import groupby, pairwise
 
@@ -14,6 +13,7 @@ from token_parts import EOT, contents, cuts_of, in_order, packed, planned, row, 
 
 from curate.recipe import Recipe
 from curate.records import EPOCH, Document, document_id, keyed_hash, uniform
+from curate.stage.parts import read_receipt
 from curate.stage.record import done, open_stage
 from curate.tokens import bpe
 from curate.tokens.config import Pack
@@ -138,10 +138,10 @@ def test_the_three_files_of_a_shard_agree_and_the_receipt_describes_them(tmp_pat
     assert index.lengths.tolist() == meta["tokens"].to_pylist() == [1, 2, 3, 4]
     assert index.pointers.tolist() == [2 * offset for offset in meta["offset"].to_pylist()] == [0, 2, 6, 12]
     assert done(plan)
-    receipt = json.loads((plan.folder / "receipts" / "00000.json").read_text())
-    assert receipt["counts"]["read"] == receipt["counts"]["kept"] == 4
-    assert receipt["counts"]["by_source"] == {"web": [4, 4]}
-    assert set(receipt["files"]) == {f"{cut.path}.{suffix}" for suffix in ("bin", "idx", "meta.parquet")}
+    receipt = read_receipt(plan.folder, 0, plan.part_key(plan.items[0]))
+    assert receipt.counts.read == receipt.counts.kept == 4
+    assert receipt.counts.by_source == {"web": [4, 4]}
+    assert set(receipt.files) == {f"{cut.path}.{suffix}" for suffix in ("bin", "idx", "meta.parquet")}
 
 
 def test_nanogpt_s_memmap_reads_a_shard_as_it_is(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.stage.distinct import Distinct
+from curate.distinct import Distinct
 
 few_ids = st.lists(st.sampled_from([b"a" * 16, b"b" * 16, b"c" * 16]), max_size=12)
 

@@ -1,0 +1,244 @@
+"""Records that hold one long list: JSON that is written as a stream, and read in part.
+
+The fields of the record come first, indented; then the list, an entry a line, in blocks of ROWS; then the index, with
+the length and the checksum of each block; and last where the list begins and ends. The seal is the digest of all but
+the list, as the index vouches for that: a reader of one entry checks what it reads, and reads nothing else.
+"""
+
+import hashlib
+import json
+import os
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from curate import storage
+from curate.storage.writing import BLANK, CHANGED, SEAL, as_json, drafted
+
+ROWS = 256  # entries of a block
+SMALL = 256 << 10  # bytes; a file up to this is read whole, and of a larger one its end first
+HELD = 4  # blocks that a reader keeps
+PIECE = 8 << 20  # bytes that are read at a time where every entry is
+END = b"\n}\n"
+Row = dict[str, Any]
+
+
+def write_listing(path: Path, fields: Mapping[str, Any], name: str, rows: Iterable[Row]) -> str:
+    """Writes a record whose list has this name, unless the file is that already; returns its seal.
+
+    rows: each with a `number`, which ascends. Only one block of them is held.
+    """
+    head = as_json({**fields, "seal": BLANK.decode()}).removesuffix(END) + f',\n "{name}": [\n'.encode()
+    with drafted(path) as draft:
+        with draft.open("wb") as file:
+            file.write(head)
+            index, total, size = [], 0, len(head)
+            for block, number, count, is_last in _cut(rows):
+                content = block if is_last else block[:-1] + b",\n"
+                file.write(content)
+                index.append([number, len(content), _checksum(content)])
+                total, size = total + count, size + len(content)
+            tail = f' ],\n "index": {_line(index)},\n "list": {_line([len(head), size, total])}'.encode() + END
+            file.write(tail)
+            seal = hashlib.sha256(head + tail).hexdigest()
+            place = SEAL.search(head)
+            assert place is not None
+            file.seek(place.start(1))
+            file.write(seal.encode())
+        if seal != whole_seal(path):
+            storage.publish(draft, path)
+    return seal
+
+
+def _cut(rows: Iterable[Row]) -> Iterator[tuple[bytes, int, int, bool]]:
+    """Yields blocks of lines, each with the number of its first entry, its entries, and whether it is the last."""
+    before: tuple[bytes, int, int] | None = None
+    remaining = iter(rows)
+    while group := [*islice(remaining, ROWS)]:
+        if before:
+            yield *before, False
+        before = (",\n".join(map(_line, group)).encode() + b"\n", group[0]["number"], len(group))
+    if before:
+        yield *before, True
+
+
+def whole_seal(path: Path) -> str:
+    """Returns the seal of a record with a list; "" where any byte of it is not as it was written."""
+    try:
+        listing = Listing(path)
+        for _ in listing:
+            pass
+    except (OSError, ValueError):
+        return ""
+    return listing.seal
+
+
+class Listing:
+    """A record with a list, of which entries are read as they are asked for; each is compared with its checksum.
+
+    fault: makes the error for an entry that is not as it was written. Opening raises FileNotFoundError, or ValueError
+    where the record is not as it was written.
+    """
+
+    def __init__(self, path: Path, fault: Callable[[str], Exception] = ValueError) -> None:
+        self.path = path
+        self._fault = fault
+        self._size, self._end = _read_end(path)
+        start, stop, self.rows = _extent(self._end, self._size)
+        self._tail = self._bytes(stop, self._size)
+        self._head = self._bytes(0, start)
+        self.fields, self.seal = _parsed(self._head, self._tail)
+        self._index: list[list[Any]] = self.fields.pop("index")
+        self._numbers = [number for number, _, _ in self._index]
+        self._starts = [start]
+        for _, size, _ in self._index:
+            self._starts.append(self._starts[-1] + size)
+        if self._starts[-1] != stop:
+            raise ValueError(CHANGED)
+        self._held: OrderedDict[int, list[Row]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Returns the number of entries."""
+        return self.rows
+
+    def at(self, place: int) -> Row:
+        """Returns the entry at a place of the list."""
+        return self._block(place // ROWS)[place % ROWS]
+
+    def numbered(self, number: int) -> Row | None:
+        """Returns the entry of a number; None where there is none."""
+        place = bisect_right(self._numbers, number) - 1
+        rows = self._block(place) if place >= 0 else []
+        return next((row for row in rows if row["number"] == number), None)
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yields every entry in order; of a large file a piece is held at a time."""
+        for block, content in self._blocks():
+            yield from self._rows(block, content)
+
+    def sound(self) -> Iterator[Row]:
+        """Yields the entries of the blocks that are as they were written, in order."""
+        for block, content in self._blocks():
+            with suppress(ValueError):
+                yield from _checked_rows(self._index[block], content)
+
+    def _blocks(self) -> Iterator[tuple[int, bytes]]:
+        block = 0
+        while block < len(self._index):
+            stop = max(block + 1, bisect_right(self._starts, self._starts[block] + PIECE) - 1)
+            piece = memoryview(self._bytes(self._starts[block], self._starts[stop]))
+            for number in range(block, stop):
+                first, last = (self._starts[place] - self._starts[block] for place in (number, number + 1))
+                yield number, bytes(piece[first:last])
+            block = stop
+
+    def _block(self, block: int) -> list[Row]:
+        if block not in self._held:
+            self._held[block] = self._rows(block, self._bytes(*self._starts[block : block + 2]))
+            if len(self._held) > HELD:
+                self._held.popitem(last=False)
+        self._held.move_to_end(block)
+        return self._held[block]
+
+    def _rows(self, block: int, content: bytes) -> list[Row]:
+        try:
+            return _checked_rows(self._index[block], content)
+        except ValueError as error:
+            raise self._fault(str(error)) from None
+
+    def _bytes(self, start: int, stop: int) -> bytes:
+        """Returns a range of the file: of its end, which is held, or read now."""
+        held_from = self._size - len(self._end)
+        if start >= held_from:
+            return self._end[start - held_from : stop - held_from]
+        return _range(self.path, start, stop)
+
+
+@lru_cache(maxsize=16)
+def _cached(name: str, _stamp: object) -> Listing:
+    return Listing(storage.path(name))
+
+
+def cached(path: Path) -> Listing:
+    """Returns the listing in a file, which is opened once until it is written anew; errors as Listing."""
+    return _cached(str(path), storage.stamp(path))
+
+
+def readable_rows(content: bytes) -> Iterator[Row]:
+    """Yields the entries that can still be read of a list that is damaged, or whose file was cut."""
+    for line in content.splitlines():
+        if line.startswith(b"{") and line.endswith((b"}", b"},")):
+            try:
+                row = json.loads(line.rstrip(b","))
+            except ValueError:
+                continue
+            yield row
+
+
+def _checked_rows(entry: list[Any], content: bytes) -> list[Row]:
+    """Returns the entries of a block; ValueError where it is not what its entry in the index states."""
+    number, size, checksum = entry
+    if len(content) != size or _checksum(content) != checksum:
+        raise ValueError(f"{CHANGED}, at the entries from {number} on")
+    rows: list[Row] = json.loads(b"[" + content.rstrip(b",\n") + b"]")
+    return rows
+
+
+def _extent(end: bytes, size: int) -> tuple[int, int, int]:
+    """Returns where the list begins and ends, and its number of entries; ValueError where the end does not say."""
+    last = end[end.rfind(b'\n "list": ') :]
+    if not last.startswith(b'\n "list": ') or not last.endswith(END):
+        raise ValueError(CHANGED)
+    extent = json.loads(last[len(b'\n "list": ') : -len(END)])
+    if [type(value) for value in extent] != [int] * 3 or not 0 < extent[0] <= extent[1] < size or extent[2] < 0:
+        raise ValueError(CHANGED)
+    return extent[0], extent[1], extent[2]
+
+
+def _parsed(head: bytes, tail: bytes) -> tuple[dict[str, Any], str]:
+    """Returns the fields of a record without its list, the index among them, and its seal."""
+    place = SEAL.search(head)
+    if place is None:
+        raise ValueError(CHANGED)
+    blank = head[: place.start(1)] + BLANK + head[place.end(1) :]
+    if hashlib.sha256(blank + tail).hexdigest().encode() != place[1]:
+        raise ValueError(CHANGED)
+    fields: dict[str, Any] = json.loads(head + tail)
+    name = [*fields][-3]  # before the index and the extent
+    for key in (name, "seal", "list"):
+        del fields[key]
+    return fields, place[1].decode()
+
+
+def _read_end(path: Path) -> tuple[int, bytes]:
+    """Returns the size of a file, and its last bytes; all of a small one."""
+    if storage.is_remote(path):
+        size = storage.sizes_of([path])[0]
+        return size, _range(path, max(0, size - SMALL), size)
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(0, size - SMALL))
+        return size, file.read()
+
+
+def _range(path: Path, start: int, stop: int) -> bytes:
+    if storage.is_remote(path):
+        remote: Any = path
+        content: bytes = remote.fs.cat_file(remote.path, start=start, end=stop)
+        return content
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(stop - start)
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -1,0 +1,89 @@
+"""A record with a long list is read in part, and a changed byte of what is read is found."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.storage import listing
+from curate.storage.listing import Listing, whole_seal, write_listing
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+ROWS = st.lists(
+    st.dictionaries(TEXT, st.one_of(TEXT, st.integers(), st.lists(TEXT, max_size=2)), max_size=3), max_size=9
+)
+FIELDS = st.dictionaries(st.sampled_from(["stage", "settings", "format"]), st.one_of(TEXT, st.lists(TEXT, max_size=3)))
+
+
+def numbered(rows, step):
+    return [row | {"number": step * place} for place, row in enumerate(rows)]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Makes blocks, pieces and the end that is read first so small that a list of a few entries has several."""
+    for name, value in {"ROWS": 2, "SMALL": 64, "PIECE": 100}.items():
+        monkeypatch.setattr(listing, name, value)
+
+
+@settings(max_examples=60)
+@given(FIELDS, ROWS, st.integers(1, 3))
+def test_what_is_written_is_read_back_whole_by_place_and_by_number(tmp_path_factory, fields, rows, step):
+    path, rows = tmp_path_factory.mktemp("list") / "x.json", numbered(rows, step)
+    seal = write_listing(path, fields, "entries", iter(rows))
+    opened = Listing(path)
+    assert (opened.fields, opened.seal, len(opened)) == (fields, seal, len(rows))
+    assert list(opened) == list(opened.sound()) == [opened.at(place) for place in range(len(rows))] == rows
+    for number in range(-1, step * len(rows) + 1):
+        assert opened.numbered(number) == next((row for row in rows if row["number"] == number), None)
+    stored = json.loads(path.read_bytes())
+    assert stored["entries"] == rows
+    assert stored.items() >= fields.items()
+
+
+@settings(max_examples=60)
+@given(st.data(), ROWS.filter(len))
+def test_a_changed_byte_is_found_in_all_that_is_read_and_in_nothing_else(tmp_path_factory, data, rows):
+    path, rows = tmp_path_factory.mktemp("list") / "x.json", numbered(rows, 1)
+    write_listing(path, {"stage": "filter"}, "entries", rows)
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    assert whole_seal(path) == ""
+    try:
+        opened = Listing(path)
+    except ValueError:
+        return
+    with pytest.raises(ValueError, match=r"changed since it was written, at the entries from \d+ on"):
+        list(opened)
+    assert all(row in rows for row in opened.sound())
+    assert len(list(opened.sound())) >= len(rows) - listing.ROWS
+
+
+def test_an_entry_is_read_without_the_others(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    write_listing(path, {"stage": "filter"}, "entries", numbered([{"name": "n" * 50}] * 200, 1))
+    ranges = []
+    read = listing._range
+    monkeypatch.setattr(
+        listing, "_range", lambda path, start, stop: ranges.append(stop - start) or read(path, start, stop)
+    )
+    opened = Listing(path)
+    ranges.clear()
+    assert opened.at(101)["number"] == opened.numbered(101)["number"] == 101
+    assert len(ranges) == 1
+    assert ranges[0] < 200
+
+
+def test_a_record_that_is_written_again_as_it_is_keeps_its_file_and_a_damaged_one_is_written_anew(tmp_path):
+    path = tmp_path / "x.json"
+    rows = numbered([{}] * 5, 1)
+    write_listing(path, {}, "entries", rows)
+    before = path.stat().st_ino
+    write_listing(path, {}, "entries", rows)
+    assert path.stat().st_ino == before
+    path.write_bytes(path.read_bytes().replace(b'"number":3', b'"number":7'))
+    write_listing(path, {}, "entries", rows)
+    assert list(Listing(path)) == rows
+    assert list(tmp_path.iterdir()) == [path]
