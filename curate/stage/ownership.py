@@ -15,7 +15,7 @@ from curate.errors import DamageError, SettingsError, UserError
 from curate.stage import attempt, traces
 from curate.stage.attempt import Ledger
 from curate.stage.kinds import KINDS
-from curate.stage.parts import receipt_path
+from curate.stage.parts import receipt_name
 from curate.stage.plan import load_plan
 from curate.stage.receipts import GATHERED, gathered_lines, of_line
 from curate.stage.record import Outputs, StageRecord, owned_files, read_stage
@@ -61,7 +61,7 @@ def stage_owners(folder: Path) -> dict[Path, str]:
     owned = {folder / name: record.stage for name in own}
     for number, names in _of_parts(folder, record):
         part = f"{record.stage} part {number}"
-        owned |= {folder / name: part for name in (*names, str(receipt_path(Path(), number)))}
+        owned |= {folder / name: part for name in (*names, receipt_name(number))}
     return owned
 
 

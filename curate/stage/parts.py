@@ -203,9 +203,14 @@ class PartWriter:
         self.counts.skip(kind, number)
 
 
+def receipt_name(number: int) -> str:
+    """Returns the name of the receipt of a part in its stage's folder, until that is closed."""
+    return f"receipts/{number:05d}.json"
+
+
 def receipt_path(folder: Path, number: int) -> Path:
-    """Returns where the receipt of a part lies."""
-    return folder / "receipts" / f"{number:05d}.json"
+    """Returns where the receipt of a part lies, until its stage is closed."""
+    return folder / receipt_name(number)
 
 
 @contextmanager
@@ -273,8 +278,8 @@ def read_receipts(folder: Path, numbers: Iterable[tuple[int, str]]) -> list[Rece
         if receipt:
             receipts[receipt.number] = receipt
     _drop_unfit(folder, receipts)
-    names = storage.names(folder / "receipts")
-    single = [number for number in keys if number not in receipts and receipt_path(folder, number).name in names]
+    names = {f"receipts/{name}" for name in storage.names(folder / "receipts")}
+    single = [number for number in keys if number not in receipts and receipt_name(number) in names]
     paths = [receipt_path(folder, number) for number in single]
     for number, content in zip(single, storage.contents(paths), strict=True):
         if (receipt := as_receipt(content)) and receipt.key == keys[number]:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from curate import storage
 from curate.errors import DamageError, OlderOutput, SettingsError, UserError
 from curate.stage import traces
-from curate.stage.parts import drop_receipt, receipt_path
+from curate.stage.parts import drop_receipt, receipt_name, receipt_path
 from curate.stage.plan import (
     VERSION,
     Item,
@@ -283,7 +283,7 @@ def owned_files(plan: Plan, receipts: Receipts) -> set[str]:
     owned = {"plan.json", GATHERED, *plan.attached}
     for receipt in receipts:
         if receipt:
-            owned |= {*receipt.files, str(receipt_path(Path(), receipt.number))}
+            owned |= {*receipt.files, receipt_name(receipt.number)}
     return owned
 
 

@@ -21,7 +21,7 @@ from curate import storage
 from curate.errors import OlderOutput, SettingsError
 from curate.stage import attempt
 from curate.stage.kinds import KINDS, NESTED
-from curate.stage.parts import part_name, receipt_path
+from curate.stage.parts import part_name, receipt_name
 from curate.stage.plan import Plan, check_version, opened_listing, stated_version
 from curate.stage.ranges import run_names
 from curate.stage.receipts import FORMAT, GATHERED, Receipt, of_line
@@ -163,12 +163,12 @@ def _receipts(
     named = {
         name: frozenset(receipt.files)
         for receipt in whole
-        if receipt and (name := str(receipt_path(Path(), receipt.number))) in listed
+        if receipt and (name := receipt_name(receipt.number)) in listed
     }
     named |= _gathered(folder)
     numbers = {name: int(match["number"]) for name in listed if (match := RECEIPT.fullmatch(name))}
     for number in [*numbers.values()]:  # a temporary one may have got its name by now
-        numbers.setdefault(str(receipt_path(Path(), number)), number)
+        numbers.setdefault(receipt_name(number), number)
     numbers = {name: number for name, number in numbers.items() if name not in named}
     settings = plan.fields.get("settings", {}) if plan else {}
     for name, content in zip(numbers, storage.contents(folder / name for name in numbers), strict=True):
@@ -238,7 +238,7 @@ def files_of(plan: Plan) -> Iterator[str]:
     yield from ("plan.json", "stage.json", *KINDS[plan.stage].attached, *plan.contents)
     yield GATHERED
     for item in plan.items:
-        yield str(receipt_path(Path(), item.number))
+        yield receipt_name(item.number)
         yield from part_files(plan.stage, item.number, plan.settings)
 
 

@@ -279,7 +279,7 @@ def rename(path: Path, target: Path) -> None:
 def names(folder: Path) -> set[str]:
     """Returns the names of the files and folders in a folder; none where it is not there."""
     if not is_remote(folder):
-        return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        return {*os.listdir(folder)} if folder.is_dir() else set()
     remote: Any = folder
     try:
         listed = {posixpath.basename(info["name"].rstrip("/")) for info in remote.fs.ls(remote.path, detail=True)}
