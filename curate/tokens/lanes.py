@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from curate import storage
 from curate.stage import heartbeat
 from curate.stage.checked import opened_part, recorded, replaced
-from curate.stage.parts import Counts
 from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.ranges import Passes, Run, cut, in_memory, passes_of, read_run, run_names, slices, writing_run
+from curate.stage.receipts import Counts
 from curate.storage.segments import Index, parse_index
 from curate.tokens.rows import TOKENS, buckets_of
 
