@@ -37,13 +37,13 @@ def names(folder):
 def test_sorted_documents_go_with_the_last_shard_and_come_again_for_one_that_is_missing(tmp_path, source):
     out = tmp_path / "shards"
     run(out, source)
-    assert names(out) == {"plan.json", "stage.json", "receipts", "train"}
+    assert names(out) == {"plan.json", "stage.json", "receipts.json", "train"}
     first, written = contents(load_plan(out)), (out / "stage.json").stat().st_mtime_ns
     run(out, source)
     assert (out / "stage.json").stat().st_mtime_ns == written
     (out / SHARD).unlink()
     run(out, source)
-    assert names(out) == {"plan.json", "stage.json", "receipts", "train"}
+    assert names(out) == {"plan.json", "stage.json", "receipts.json", "train"}
     assert contents(load_plan(out)) == first
     assert len(run(out, source, 10**6).items) == 1
 
