@@ -13,10 +13,9 @@ from lxml.etree import Comment, Entity, ProcessingInstruction
 
 from curate.markup import inline, mathematics, tables
 from curate.markup.code import code, may_be_code
-from curate.markup.elements import LINES, UNREAD, is_hidden, is_set_apart, is_special, is_unseen
+from curate.markup.elements import LINES, UNREAD, Numbering, is_hidden, is_set_apart, is_special, is_unseen
 from curate.markup.inline import LINE_BREAK, Mark, collapsed
 from curate.markup.mathematics import formula, may_be_formula
-from curate.markup.numbering import Numbering
 
 PARAGRAPH, HEADING, ITEM, TERM, CODE = "paragraph", "heading", "item", "term", "code"
 ROW, FORMULA, CAPTION, PREFORMATTED = "row", "formula", "caption", "preformatted"
