@@ -1,8 +1,8 @@
-"""Draws the sample: the records that begin in some spans of bytes, which are spread evenly over those of a source.
+"""Draws the sample: the records that begin in some spans of bytes, one in each of as many equal stretches of a source.
 
-The first span is drawn by a hash of the source's name, and the others lie at equal distances behind it. All are of one
-length, so that every record has the same chance, long or short; to take so many records at each place would not do, as
-long ones lie together.
+Where a span lies in its stretch is drawn by a hash of the source's name and its number. All spans are of one length, so
+that every record has the same chance, long or short; to take so many records at each place would not do, as long ones
+lie together.
 """
 
 from collections.abc import Iterator
@@ -125,15 +125,14 @@ def _pointers(item: Item, shares: list[float], span: float) -> Iterator[Place]:
 
 
 def _spread(items: list[Item], count: int) -> list[tuple[int, float]]:
-    """Returns places at equal distances of bytes: each the number of an item, and the share of it that lies before."""
+    """Returns a place in each of equal stretches of bytes: the number of an item, and the share of it before that."""
     ends = list(accumulate(item.size for item in items))
     if not ends or not ends[-1]:
         return []
-    start = uniform(0, "estimate", items[0].source.encode())
     places: list[tuple[int, float]] = []
     number = 0
     for step in range(count):
-        offset = ends[-1] * (step + start) / count
+        offset = ends[-1] * (step + uniform(0, "estimate", f"{items[0].source} {step}".encode())) / count
         while ends[number] <= offset:
             number += 1
         places.append((number, 1 - (ends[number] - offset) / items[number].size))

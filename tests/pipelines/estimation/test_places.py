@@ -27,15 +27,15 @@ def item(number: int, size: int) -> Item:
 
 
 @given(sizes=SIZES, count=st.integers(1, 50))
-def test_places_lie_at_equal_distances_of_bytes_inside_the_items(sizes, count):
+def test_there_is_a_place_in_each_of_equal_stretches_of_bytes_inside_an_item(sizes, count):
     items = [item(number, size) for number, size in enumerate(sizes)]
     spread = _spread(items, count)
     assert len(spread) == (count if sum(sizes) else 0)
     starts = np.cumsum([0, *sizes])
     offsets = [starts[number] + share * sizes[number] for number, share in spread]
     assert all(0 <= share < 1 and sizes[number] for number, share in spread)
-    steps = np.diff(offsets)
-    assert np.allclose(steps, sum(sizes) / count, rtol=1e-6, atol=1)
+    stretches = np.array(offsets) * count / max(1, sum(sizes))
+    assert np.all(np.abs(stretches - np.arange(len(spread)) - 0.5) <= 0.5 + 1e-6)
 
 
 def sample_of(files, pages, folder):
