@@ -148,6 +148,9 @@ def main() -> None:
     parser.add_argument("--sizes", type=lambda text: [int(size) for size in text.split(",")])
     parser.add_argument("--verb", choices=("dedup", "lines"), default="dedup", help="of --sizes")
     parser.add_argument("--set", action="append", default=[], dest="settings", help="of --sizes")
+    parser.add_argument(
+        "--spark", type=lambda text: [int(size) for size in text.split(",")], help="sizes, on a cluster"
+    )
     parser.add_argument("--hot", type=int, help="copies of one page, beside 20,000 other documents")
     parser.add_argument("--workers", type=int, default=2, help="of --sizes and --hot")
     parser.add_argument("--inside", nargs=2)
@@ -156,6 +159,10 @@ def main() -> None:
         return inside(*chosen.inside)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
+        if chosen.spark:
+            import dedup_spark
+
+            return dedup_spark.sizes(chosen.data, scratch, chosen.spark)
         if not chosen.sizes and not chosen.hot:
             return compare(pieces(chosen.data, chosen.pieces), scratch, chosen.repeat, chosen.peers)
         import dedup_scale
