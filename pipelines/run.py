@@ -62,6 +62,7 @@ def _run(recipe: Recipe, out: Path, engine: Engine, *, retry_failed: bool, may_r
     digests.save()
     with progress.doing("writing the manifest"):
         manifest.write(manifest.make(recipe, out, records), out)
+    progress.idle()
     return records
 
 

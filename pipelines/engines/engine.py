@@ -53,13 +53,14 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
     for path in engine.outdated:
         path.unlink(missing_ok=True)
     pending = open_stage(plan)
-    module = wiring(plan.stage)
+    module, usage = wiring(plan.stage), None
     if pending or not getattr(module, "is_whole", is_whole)(plan):
         build = module.build
         with engine.progress.watching(plan):
-            engine.session.run(lambda pipeline: build(pipeline, plan), cpu_seconds(plan, pending))
+            seconds, shuffles = cpu_seconds(plan, pending), not plan.per_item
+            usage = engine.session.run(lambda pipeline: build(pipeline, plan), seconds, shuffles=shuffles)
     record = close_stage(plan)
-    engine.progress.done(record)
+    engine.progress.done(record, usage)
     engine.progress.warn_all(of_record(record, plan.folder, plan.alarms))
     return record
 

@@ -126,7 +126,7 @@ def _booted(boots: socket.socket) -> socket.socket:
 
 def _work(runner: socket.socket) -> NoReturn:
     """Runs a worker with the environment that the runner sends, and ends; nothing of the copied process is unwound."""
-    from curate.pipelines.engines import boot, worker
+    from curate.pipelines.engines import contract, worker
 
     _name_process("curate-worker")
     code = 1
@@ -135,7 +135,7 @@ def _work(runner: socket.socket) -> NoReturn:
             os.environ.update(json.loads(lines.readline()))
         threading.Thread(target=_end_with, args=(runner,), daemon=True).start()
         if arguments := os.environ.pop(BOOT, ""):
-            os.environ.update(boot.worker_environment(boot.parsed(json.loads(arguments))))
+            os.environ.update(contract.worker_environment(contract.parsed(json.loads(arguments))))
         worker.main()
         runner.sendall(DONE)
         code = 0
@@ -148,7 +148,10 @@ def _work(runner: socket.socket) -> NoReturn:
 
 def _end_with(runner: socket.socket) -> None:
     """Ends this process once its runner, which sends nothing more, has ended."""
+    from curate.extract.sandbox import shared
+
     runner.recv(1)
+    shared().close()
     os._exit(1)
 
 

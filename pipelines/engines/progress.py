@@ -20,6 +20,7 @@ from rich.text import Text
 from curate import storage
 from curate.console import plain, say
 from curate.errors import SettingsError, StrictError
+from curate.pipelines.engines.usage import Usage, total
 from curate.pipelines.engines.warnings import Warned
 from curate.stage import heartbeat, wording
 from curate.stage.attempt import Ledger
@@ -36,6 +37,7 @@ LOOKS_A_TIME = 20  # a look that takes long is followed by a pause this many tim
 FIRST_LINE_S = 5.0  # without a terminal
 LINE_S = 30.0
 NOTE_S = 2.0  # between notes in the file of the attempt
+SHOWN_S = 0.5  # a stage that took less is not named in the line of the workers
 RATED_S = 5.0  # a stage that took less has no rate in its last line
 NAME, BAR = 9, (8, 30)  # characters of a name at least, and of the bar at least and at most
 GLYPHS, PLAIN_GLYPHS = ("━", "╸"), ("#", "")  # a full and a half cell of the bar; where the terminal knows only ASCII
@@ -126,6 +128,8 @@ class Progress:
         self._last: StageTopic | None = None
         self._display = Display(console)
         self._ledger = Ledger()
+        self._began = time.monotonic()
+        self._usages: list[tuple[str, Usage]] = []  # of the stages that have run
 
     @contextmanager
     def working(self, ledger: Ledger) -> Iterator[None]:
@@ -140,14 +144,32 @@ class Progress:
         self._worked = True
         self.say(f"{plan.stage:9} done before")
 
-    def done(self, record: StageRecord) -> None:
-        """Reports a stage that is now closed, with its counts, the time it took and its rates."""
+    def done(self, record: StageRecord, usage: Usage | None = None) -> None:
+        """Reports a stage that is now closed, with its counts, the time it took and its rates.
+
+        usage: of its workers, if it is known.
+        """
+        if usage:
+            self._usages.append((record.stage, usage))
         counts = record.counts
         failed = f", {counts.failed:,} failed" if counts.failed else ""
         topic = self._last
         seconds = time.monotonic() - topic.began if topic else 0.0
         rates = _mean_rates(topic, record, seconds) if topic and seconds >= RATED_S else ""
         self.say(f"{record.stage:9} read {counts.read:,}, kept {counts.kept:,}{failed} in {seconds:.1f} s{rates}")
+
+    def idle(self) -> None:
+        """Reports the share of the workers' time, from the start of the command, in which they were idle."""
+        wall = time.monotonic() - self._began
+        if self._usages and wall >= RATED_S:
+            stages = [(stage, usage) for stage, usage in self._usages if usage.wall >= SHOWN_S]
+            whole = total([usage for _, usage in self._usages], wall)
+            outside = wall - sum(usage.wall for _, usage in self._usages)
+            of_stages = "".join(f"{stage} {usage.idle:.0%}, " for stage, usage in stages).replace("%", " %")
+            share = f"{whole.idle:.0%}".replace("%", " %")
+            self.say(
+                f"workers   idle {share} of {whole.workers} x {wall:.1f} s ({of_stages}{outside:.1f} s between stages)"
+            )
 
     def warn(self, message: str, mend: str) -> None:
         """Prints a warning: what happened and what was done about it, and the setting that changes it.

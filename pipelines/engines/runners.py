@@ -10,8 +10,10 @@ import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +22,7 @@ from curate.errors import SettingsError
 from curate.pipelines.engines.jobserver import JobServer
 from curate.pipelines.engines.nursery import Nursery, can_fork
 from curate.pipelines.engines.target import (
+    SMALL_FORKED_SECONDS,
     EngineOptions,
     Service,
     one_line_usage,
@@ -28,6 +31,7 @@ from curate.pipelines.engines.target import (
     quiet_beam,
     server_settings,
 )
+from curate.pipelines.engines.usage import Usage, cpu_seconds
 from curate.processes import announced
 
 CONNECT_PATIENCE_S = 30
@@ -74,16 +78,23 @@ class Session:
         if not self._local:
             self._beam_options(0.0)
 
-    def run(self, build: Callable[[Any], None], cpu_seconds: float) -> None:
-        """Runs the pipeline that `build` wires, of about `cpu_seconds`, to its end; raises RuntimeError if it fails."""
+    def run(self, build: Callable[[Any], None], seconds: float, *, shuffles: bool = True) -> Usage | None:
+        """Runs the pipeline that `build` wires to its end; raises RuntimeError if it fails.
+
+        Returns what it took of the workers, or None where these are not processes of this machine.
+        seconds: of CPU time that it takes, about.
+
+        shuffles: whether more than the numbers of items goes from worker to worker.
+        """
         quiet_beam()
         import apache_beam as beam
 
-        options = self._beam_options(cpu_seconds)
+        options = self._beam_options(seconds, shuffles)
         runner = _local_runner(options, self._nursery) if self._local else _portable_runner()
         pipeline = beam.Pipeline(runner=runner, options=options)
         build(pipeline)
         self._run, self._lost = object(), None
+        started, before = time.monotonic(), self._busy(options)
         try:
             with _waking():
                 self._wait(pipeline)
@@ -93,11 +104,24 @@ class Session:
             raise self._explained(error) from error
         finally:
             self._run = None
+        after = self._busy(options)
+        if before is None or after is None:
+            return None
+        return Usage(wall=time.monotonic() - started, busy=after - before, workers=self.options.count)
 
-    def _beam_options(self, cpu_seconds: float) -> Any:
+    def _busy(self, options: Any) -> float | None:
+        """Returns the CPU seconds that the workers have taken so far; None where they are not known."""
+        in_memory = self._local and options.view_as(_direct_options()).direct_running_mode == "in_memory"
+        if self._nursery and not in_memory:
+            return cpu_seconds(self._nursery.pid, with_root=False)
+        return cpu_seconds(os.getpid(), with_root=in_memory) if self._local else None
+
+    def _beam_options(self, seconds: float, shuffles: bool = True) -> Any:
         service = self._service()
+        if self._nursery and not shuffles:
+            service = replace(service, small_seconds=SMALL_FORKED_SECONDS)
         known_there: frozenset[str] = frozenset() if self._local else server_options(service.endpoint)
-        return parse_options(pipeline_options(self.options, cpu_seconds, service), known_there)
+        return parse_options(pipeline_options(self.options, seconds, service), known_there)
 
     def _service(self) -> Service:
         """Returns the job server, which is started if it is ours; one without an endpoint for the local runner."""
@@ -150,6 +174,12 @@ class Session:
     def _give_up(self) -> None:
         print(f"curate: a worker ended: {self._lost}", file=sys.stderr, flush=True)
         os._exit(1)
+
+
+def _direct_options() -> Any:
+    from apache_beam.options.pipeline_options import DirectOptions
+
+    return DirectOptions
 
 
 def server_options(endpoint: str) -> frozenset[str]:

@@ -18,8 +18,9 @@ from curate.errors import SettingsError, UserError, install
 from curate.pipelines.engines import jobserver
 from curate.pipelines.engines.nursery import ADDRESS
 
-# Two worker processes cost about 4 s to start and stop, so they pay from some 10 s of work on.
-SMALL_SECONDS = 10.0
+# CPU seconds of work from which on worker processes pay. Two that are started anew cost about 4 s to start and stop,
+# two that are forked 0.3 s; shuffles between processes cost more than their start.
+SMALL_SECONDS, SMALL_FORKED_SECONDS = 10.0, 1.0
 STARTED = ("spark", "flink", "prism")  # runners whose job server curate starts
 RUNNERS = ("local", *STARTED, "portable", "dataflow")
 # Tasks per worker of a Spark shuffle: enough that one slow part does not leave the other workers idle.
@@ -91,10 +92,11 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A job server and what it needs of this machine."""
+    """What a session has started for a pipeline, and what the pipeline may ask of it."""
 
     endpoint: str = ""  # HOST:PORT; '' for the local runner
     nursery: str = ""  # the address of the nursery that its workers are forked from; '' if they are started anew
+    small_seconds: float = SMALL_SECONDS  # of CPU time: less work than this the local runner does in this process
     no_jar: str = ""  # a jar without content, which a local master is given in place of its class path; '' for none
 
 
@@ -102,12 +104,12 @@ def pipeline_options(options: EngineOptions, cpu_seconds: float, service: Servic
     """Returns the Beam options of one stage that takes about `cpu_seconds`; the user's own come last and win."""
     common = ["--default_sdk_harness_log_level=ERROR", "--no_save_main_session"]
     if options.runner == "local":
-        return [*_local_options(options, cpu_seconds), *common, *options.beam]
+        return [*_local_options(options, cpu_seconds < service.small_seconds), *common, *options.beam]
     return [*common, *_portable_options(options, service), *options.beam]
 
 
-def _local_options(options: EngineOptions, cpu_seconds: float) -> list[str]:
-    mode = "in_memory" if options.count == 1 or cpu_seconds < SMALL_SECONDS else "multi_processing"
+def _local_options(options: EngineOptions, is_small: bool) -> list[str]:
+    mode = "in_memory" if options.count == 1 or is_small else "multi_processing"
     mode = _values(options.beam).get("direct_running_mode", mode)
     workers = 1 if mode == "in_memory" else options.count
     return [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]

@@ -24,8 +24,11 @@ Waited = tuple[bytes, bytes]  # a stage's folder, from which the next pass begin
 
 
 def part_numbers(folder: str) -> Iterator[Pick]:
-    """Yields every item of a planned stage, made or not, so that a retried bundle emits the same."""
-    for item in load_plan(storage.path(folder)).items:
+    """Yields every item of a planned stage, made or not, so that a retried bundle emits the same.
+
+    The largest come first, so that what the last worker still does while the others have nothing left is small.
+    """
+    for item in sorted(load_plan(storage.path(folder)).items, key=lambda item: -item.size):
         yield folder, item.number
 
 

@@ -70,7 +70,7 @@ def test_a_worker_that_does_not_come_to_its_end_is_an_error(way):
 
 BOOT = """
 import os, signal, sys
-from curate.pipelines.engines import boot, nursery, worker
+from curate.pipelines.engines import contract, nursery, worker
 
 def waits():
     worker.end_with_parent()
@@ -81,7 +81,7 @@ def works():
     os.write(1, f"{os.getppid()} {os.getpid()} {os.environ['WORKER_ID']}\\n".encode())
 
 worker.main = globals()[sys.argv[1]]
-boot.worker_environment = lambda arguments: {"WORKER_ID": arguments.id}  # whose runner answers is no matter here
+contract.worker_environment = lambda arguments: {"WORKER_ID": arguments.id}  # whose runner answers is no matter here
 forks = nursery.Nursery()
 print(forks.address, flush=True)
 sys.stdin.read()

@@ -3,6 +3,7 @@
 import io
 import re
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from rich.console import Console
 
 from curate.pipelines.engines import progress
 from curate.pipelines.engines.progress import GLYPHS, PLAIN_GLYPHS, Display, Progress, Topic, bar_line
+from curate.pipelines.engines.usage import Usage
+from curate.pipelines.stages.map_only import part_numbers
 from curate.stage.attempt import Ledger
 from curate.stage.attempt import read as read_attempt
 from curate.stage.parts import PartWriter
@@ -178,3 +181,24 @@ def test_a_job_of_several_stages_shows_the_one_that_runs(tmp_path):
     assert open_plan(tmp_path, stages) is None
     open_stage(second)
     assert open_plan(tmp_path, stages).folder == second.folder
+
+
+def test_the_end_of_a_run_says_how_idle_its_workers_were(tmp_path):
+    plan, file = plan_of(tmp_path / "filter"), io.StringIO()
+    open_stage(plan)
+    for item in plan.items:
+        with PartWriter(plan.folder, item.number, plan.part_key(item)):
+            pass
+    shown = Progress(Console(file=file, width=200))
+    shown._began -= 20.0
+    shown.done(close_stage(plan), Usage(wall=10.0, busy=16.0, workers=2))
+    shown.idle()
+    assert "workers   idle 60 % of 2 x 20.0 s (filter 20 %, 10.0 s between stages)" in file.getvalue()
+
+
+def test_the_largest_items_are_given_out_first(tmp_path):
+    plan = plan_of(tmp_path / "filter")
+    sizes = (5, 700, 5, 60)
+    items = tuple(replace(plan.items[0], number=number, size=size) for number, size in enumerate(sizes))
+    open_stage(replace(plan, items=items))
+    assert [number for _, number in part_numbers(str(plan.folder))] == [1, 3, 0, 2]

@@ -14,6 +14,7 @@ from curate.pipelines import verbs
 from curate.pipelines.engines import installs, runners
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import (
+    SMALL_FORKED_SECONDS,
     EngineOptions,
     Service,
     boot_command,
@@ -103,6 +104,13 @@ def test_small_work_stays_in_this_process_and_large_work_gets_a_process_per_work
     large = pipeline_options(EngineOptions(workers=4), 100.0)
     assert {"--direct_running_mode=multi_processing", "--direct_num_workers=4"} <= set(large)
     assert "--direct_running_mode=in_memory" in pipeline_options(EngineOptions(workers=1), 100.0)
+
+
+def test_forked_workers_pay_sooner():
+    service = Service(small_seconds=SMALL_FORKED_SECONDS)
+    assert "--direct_running_mode=multi_processing" in pipeline_options(EngineOptions(workers=2), 1.5, service)
+    assert "--direct_running_mode=in_memory" in pipeline_options(EngineOptions(workers=2), 0.5, service)
+    assert "--direct_running_mode=in_memory" in pipeline_options(EngineOptions(workers=1), 1.5, service)
 
 
 @pytest.mark.parametrize("runner", ["spark", "flink", "prism", "portable"])

@@ -16,7 +16,7 @@ from apache_beam.portability.api import beam_provision_api_pb2 as provision
 from apache_beam.portability.api import beam_provision_api_pb2_grpc as services
 from google.protobuf import json_format, struct_pb2
 
-from curate.pipelines.engines import boot
+from curate.pipelines.engines import contract
 from curate.pipelines.engines.jobserver import JobServer, Settings
 
 pytestmark = pytest.mark.processes
@@ -99,10 +99,10 @@ def test_the_boot_asks_the_runner_and_tells_the_worker():
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        arguments = boot.parsed(
+        arguments = contract.parsed(
             ["--id=1-1", f"--provision_endpoint='127.0.0.1:{port}'", "--logging_endpoint=log:2", "--unknown=3"]
         )
-        environment = boot.worker_environment(arguments)
+        environment = contract.worker_environment(arguments)
     finally:
         server.stop(None).wait()
     assert environment["WORKER_ID"] == "1-1"
