@@ -35,6 +35,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import storage
+from curate.stage import heartbeat
 from curate.stage.heartbeat import beating
 from curate.stage.parts import receipted
 from curate.stage.plan import Item, Plan
@@ -229,9 +230,10 @@ def slices(folder: Path, passes: Passes, step: Step, schema: pa.Schema) -> Itera
     """Yields the rows that a step brings together, in the order of the parts; all indexes are asked for at once."""
     numbers, own = passes.inputs(step)
     paths = [folder / run_names(number)[1] for number in numbers]
-    for number, path, content in zip(numbers, paths, storage.contents(paths), strict=True):
-        index = segments.parse_index(content, path)
-        yield from read_run(folder, number, index, index.group == own, schema)
+    for place, content in enumerate(storage.contents(paths)):
+        index = segments.parse_index(content, paths[place])
+        yield from read_run(folder, numbers[place], index, index.group == own, schema)
+        heartbeat.advance(place + 1, len(paths))
 
 
 def cut(tables: Iterable[pa.Table], place: str, edges: Sequence[int], run: Run, limit: int = HELD_BYTES) -> None:

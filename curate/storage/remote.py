@@ -53,24 +53,27 @@ class Origin(Protocol):
 
 
 class StoreOrigin:
-    """A file of a store, read by fsspec; after every range the store is asked for its identity again."""
+    """A file of a store, read by fsspec; after every range the store is asked for its identity again.
 
-    def __init__(self, path: Path, stop: threading.Event) -> None:
+    watched: False where the reader checks the content itself, and no identity is asked for.
+    """
+
+    def __init__(self, path: Path, stop: threading.Event, *, watched: bool = True) -> None:
         self.name = str(path)
         self.fact: Fact | None = None
         self._path: Any = path
-        self._stop = stop
+        self._stop, self._watched = stop, watched
         self.host: HostPatience = host("/".join(self.name.split("/")[:3]))
 
     def pour(self, start: int, stop: int) -> Iterator[bytes]:
         """Yields the bytes of a range in one piece, after a check that they are of the first version."""
         self.host.wait(self._stop)
         try:
-            if self.fact is None:
+            if self._watched and self.fact is None:
                 self.fact = facts([self._path])[0]
-            stop = min(stop, self.fact.size)
+            stop = min(stop, self.fact.size) if self.fact else stop
             piece = self._path.fs.cat_file(self._path.path, start=start, end=stop) if start < stop else b""
-            now = facts([self._path])[0]
+            now = facts([self._path])[0] if self._watched else None
         except Exception as error:
             raise _as_try_again(error) from error
         if now != self.fact:
@@ -96,14 +99,19 @@ def _as_try_again(error: Exception) -> Exception:
 class RangeReader(io.RawIOBase):
     """A seekable remote file that is read by ranges; use it as a context manager."""
 
-    def __init__(self, path: Path, *, chunk: int = CHUNK, patience: Patience | None = None) -> None:
+    def __init__(
+        self, path: Path, *, chunk: int = CHUNK, patience: Patience | None = None, watched: bool = True
+    ) -> None:
+        """Makes no request yet; watched: as of `StoreOrigin`, for a reader that only fetches ranges that it knows."""
         super().__init__()
         self.name = str(path)
         self._chunk = chunk
         self._patience = patience or Patience()
         self._stop = threading.Event()
         self._origin: Origin = (
-            HttpOrigin(self.name, self._patience, self._stop) if is_http(self.name) else StoreOrigin(path, self._stop)
+            HttpOrigin(self.name, self._patience, self._stop)
+            if is_http(self.name)
+            else StoreOrigin(path, self._stop, watched=watched)
         )
         self._position = 0  # of the next read
         self._start = 0  # of the chunk in memory

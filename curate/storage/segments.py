@@ -114,7 +114,7 @@ def read(path: Path, index: Index, numbers: npt.NDArray[np.int64], schema: pa.Sc
         return
     ends = np.cumsum(index.length)
     if is_remote(path):
-        with RangeReader(path) as reader:
+        with RangeReader(path, watched=False) as reader:
             for start, stop in runs:
                 content = reader.fetch(int(ends[start] - index.length[start]), int(ends[stop - 1]))
                 yield from _segments(path, index, start, stop, content, schema)
