@@ -18,7 +18,7 @@ from curate.decontaminate.config import Decontaminate
 from curate.dedup.config import Dedup, Lines
 from curate.errors import SettingsError
 from curate.extract.config import Extract
-from curate.filters.rules import Filter, own_digests, with_variants
+from curate.filters.rules import Filter, outside_digests, with_variants
 from curate.gpt.config import Train
 from curate.inputs.columns import Columns
 from curate.links.config import Links, with_preset
@@ -99,9 +99,9 @@ class Recipe:
         """Returns the names of the stages that this recipe runs, in order."""
         return tuple(stage for stage in STAGES if not KINDS[stage].optional or getattr(self, stage) is not None)
 
-    def own_rules(self) -> dict[str, str]:
-        """Returns the digests of the sources of the user's own filter rules; SettingsError where one cannot run."""
-        return own_digests((self.filter, *(source.filter for source in self.sources.values())))
+    def outside_rules(self) -> dict[str, str]:
+        """Returns the digests of what filter rules read beside settings; SettingsError where a rule cannot run here."""
+        return outside_digests((self.filter, *(source.filter for source in self.sources.values())))
 
     def alarms(self, stage: str) -> dict[str, Any]:
         """Returns the settings of a stage that only warn, by name."""

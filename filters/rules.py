@@ -1,7 +1,7 @@
 """The table of all rules, which is also the recipe's [filter] table, and `judge`, which applies them to a document."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -9,13 +9,19 @@ from curate import settings
 from curate.errors import SettingsError
 from curate.filters import c4, fineweb, gopher
 from curate.filters.c4 import C4, C4FineWeb, judge_c4, judge_c4_fineweb
+from curate.filters.characters import Characters, judge_characters
+from curate.filters.compression import Compression, judge_compression
 from curate.filters.fineweb import FineWeb, judge_fineweb
 from curate.filters.gopher import GopherQuality, GopherRepetition
 from curate.filters.gopher_readings import judge_quality, judge_repetition
 from curate.filters.judged import Judged, Outcome
 from curate.filters.language import LanguageRules, judge_language
 from curate.filters.mime import MimeRules, judge_mime
-from curate.filters.own import checked, function_name, is_own, judge_own
+from curate.filters.openwebtext import OpenWebText, judge_openwebtext
+from curate.filters.own import checked, function_name, is_own, judge_own, source_digest
+from curate.filters.pii import Pii, judge_pii, need_libraries
+from curate.filters.refinedweb import RefinedWeb, judge_refinedweb
+from curate.filters.url_lists import UrlLists, file_digest, file_digests, judge_url_lists
 from curate.filters.urls import UrlRules, judge_url
 from curate.records import Document, Reason
 
@@ -51,6 +57,12 @@ class Filter:
     c4: C4 = rule(C4(), judge_c4, c4.VARIANTS)
     c4_fineweb: C4FineWeb = rule(C4FineWeb(), judge_c4_fineweb)
     fineweb: FineWeb = rule(FineWeb(), judge_fineweb, fineweb.VARIANTS)
+    refinedweb: RefinedWeb = rule(RefinedWeb(), judge_refinedweb)
+    openwebtext: OpenWebText = rule(OpenWebText(), judge_openwebtext)
+    url_lists: UrlLists = rule(UrlLists(), judge_url_lists)
+    compression: Compression = rule(Compression(), judge_compression)
+    characters: Characters = rule(Characters(), judge_characters)
+    pii: Pii = rule(Pii(), judge_pii)
 
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # settings of your own rules, by function name
 
@@ -89,8 +101,11 @@ def judge(document: Document, filters: Filter) -> Judged:
     return Judged(document, None, notes)
 
 
-def own_digests(filters: Iterable[Filter]) -> dict[str, str]:
-    """Returns the digests of the sources of the user's own rules in these; SettingsError where one cannot run."""
+def outside_digests(filters: Sequence[Filter]) -> dict[str, str]:
+    """Returns the digests of what rules read beside settings: sources of the user's own, files of lists ("@…").
+
+    SettingsError where one of the rules cannot run here.
+    """
     digests: dict[str, str] = {}
     tables: set[str] = set()
     for chosen in filters:
@@ -98,7 +113,17 @@ def own_digests(filters: Iterable[Filter]) -> dict[str, str]:
         tables |= chosen.own.keys()
     for name in sorted(tables - set(map(function_name, digests))):
         raise SettingsError(f"filter.own.{name}: no rule of filter.rules is a function of this name")
+    for chosen in filters:
+        if "pii" in chosen.rules:
+            need_libraries(chosen.pii)
+        if "url_lists" in chosen.rules:
+            digests |= file_digests(chosen.url_lists)
     return digests
+
+
+def outside_digest(name: str) -> str:
+    """Returns the digest of one thing that `outside_digests` names, as it is now."""
+    return file_digest(name[1:]) if name.startswith("@") else source_digest(name)
 
 
 def variants_of(name: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ MODULES = {
     "s3": ("s3fs",),
     "gcs": ("gcsfs",),
     "hf": ("huggingface_hub",),
+    "pii": ("phonenumbers", "stdnum"),
 }
 
 

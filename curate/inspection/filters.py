@@ -12,7 +12,7 @@ from curate import settings
 from curate.errors import SettingsError
 from curate.filters.judged import Judged
 from curate.filters.own import is_own
-from curate.filters.rules import ROWS, Filter, judge, own_digests, variants_of
+from curate.filters.rules import ROWS, Filter, judge, outside_digests, variants_of
 from curate.inputs.columns import resolved, unheard
 from curate.inputs.digests import Digests
 from curate.inputs.documents import read_documents
@@ -78,11 +78,11 @@ def chosen(name: str) -> Filter:
         return Filter(rules=(rule,), **values)
     if is_own(name):
         own = Filter(rules=(name,))
-        own_digests([own])
+        outside_digests([own])
         return own
     if name in recipes.bundled_names() or name.endswith(".toml"):
         loaded = recipes.load(name)
-        loaded.own_rules()
+        loaded.outside_rules()
         return loaded.filter
     raise SettingsError(f"no rule and no recipe is called {name!r}; curate filters lists the rules")
 

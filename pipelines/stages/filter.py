@@ -7,8 +7,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from curate.filters.own import source_digest
-from curate.filters.rules import Filter, judge, key_table
+from curate.filters.rules import Filter, judge, key_table, outside_digest
 from curate.inputs.documents import read_documents
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
@@ -24,7 +23,7 @@ class Filters:
 
     default: Filter = Filter()  # for documents of a source that the recipe does not name
     sources: Mapping[str, Filter] = field(default_factory=dict)
-    digests: Mapping[str, str] = field(default_factory=dict)  # of the sources of the user's own rules
+    digests: Mapping[str, str] = field(default_factory=dict)  # of what rules read beside settings
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -51,16 +50,16 @@ def make_part(plan: Plan, item: Item) -> None:
 
 
 def check_sources(digests: Mapping[str, str]) -> None:
-    """Raises RuntimeError where a rule of the user's has another source here than where the stage was planned."""
-    for rule, digest in digests.items():
-        if source_digest(rule) != digest:
-            raise RuntimeError(f"filter.rules: {rule} has another source here than where the stage was planned")
+    """Raises RuntimeError where a source or a file of a rule is another here than where the stage was planned."""
+    for name, digest in digests.items():
+        if outside_digest(name) != digest:
+            raise RuntimeError(f"filter.rules: {name} has another source here than where the stage was planned")
 
 
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     """Returns the plan of filter: the recipe's rules, and each source's own."""
     sources = {name: key_table(source.filter) for name, source in recipe.sources.items()}
     table: dict[str, Any] = {"default": key_table(recipe.filter), "sources": sources}
-    if digests := recipe.own_rules():
+    if digests := recipe.outside_rules():
         table["digests"] = digests
     return Plan(stage="filter", folder=folder, settings=table, items=tuple(given.items))

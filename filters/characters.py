@@ -1,0 +1,50 @@
+"""Characters: texts of symbols, damaged encodings and mixed scripts.
+
+The share of special characters, which are no letter, mark, digit or blank, is the rule of ROOTS (Laurençon et al. 2022,
+arXiv:2303.03915) with the default limit of its code, 0.4. The other rules are ours: signs of a text that was decoded
+wrongly (replacement and control characters, and UTF-8 read as Latin-1, "Ã©"), and words that mix the letters of
+Latin with Greek or Cyrillic ones that look alike, as spam does.
+"""
+
+import re
+from dataclasses import dataclass
+
+from curate.records import Document, Reason
+
+REPLACED = re.compile("[\ufffd\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
+GARBLED = re.compile("[ÂÃ][\x80-\xbf]|â€.|ï»¿|ðŸ.")
+PLAIN = re.compile(r"[\w\s]+")
+MIXED = re.compile(r"\w*?(?:[A-Za-z][\u0370-\u03ff\u0400-\u04ff]|[\u0370-\u03ff\u0400-\u04ff][A-Za-z])\w*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Characters:
+    """Limits of odd characters: special ones as ROOTS has it (arXiv:2303.03915), the others our own."""
+
+    max_special: float = 0.4  # share of the characters
+    max_replaced: float = 0.001  # replacement and control characters, share of the characters
+    max_garbled: float = 0.002  # pairs of a wrong encoding, share of the characters
+    max_mixed_words: float = 0.02  # share of the words that mix Latin with Greek or Cyrillic letters
+
+
+def judge_characters(document: Document, rules: Characters) -> Reason | None:
+    """Returns the first rule that the document's text breaks, or None; an empty text breaks none."""
+    text = document.text
+    size = max(len(text), 1)
+    special = 1 - sum(map(len, PLAIN.findall(text))) / size if text else 0.0
+    for name, value, limit in (
+        ("special", special, rules.max_special),
+        ("replaced", len(REPLACED.findall(text)) / size, rules.max_replaced),
+        ("garbled", len(GARBLED.findall(text)) / size, rules.max_garbled),
+        ("mixed_words", _mixed_words(text), rules.max_mixed_words),
+    ):
+        if value > limit:
+            return Reason(f"characters.{name}", value, limit)
+    return None
+
+
+def _mixed_words(text: str) -> float:
+    """Returns the share of words that mix Latin with Greek or Cyrillic letters."""
+    words = text.split()
+    odd = 0 if text.isascii() else sum(bool(MIXED.search(word)) for word in words if not word.isascii())
+    return odd / max(len(words), 1)
