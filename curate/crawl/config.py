@@ -29,7 +29,7 @@ NOT_NEGATIVE = (
     "redirects",
     "min_rate",
 )
-POSITIVE = ("connect_seconds", "first_byte_seconds", "idle_seconds", "total_seconds", "commit_seconds")
+POSITIVE = ("connect_seconds", "first_byte_seconds", "idle_seconds", "total_seconds", "commit_seconds", "lease_seconds")
 AT_LEAST_ONE = ("address_requests", "trouble", "waves", "hosts_per_lot", "connections", "max_ratio")
 
 
@@ -75,6 +75,7 @@ class Crawl:
     max_decoded: int = 20 << 20  # of a body without its content codings; a larger one is refused (bytes)
     max_ratio: int = 200  # decoded bytes per byte sent; above it, and above 1 MiB, a body is refused
     max_header: int = 32_000  # of a response's header fields (bytes)
+    lease_seconds: float = 30.0  # on a store: a process that is not heard of for so long has lost its lot (s)
     commit_seconds: float = 60.0  # time after which a lot commits what it fetched (s)
     commit_bytes: int = 256 << 20  # of a WARC file, after which a lot commits what it fetched (bytes)
 

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
+from curate import storage
 from curate.crawl.lots import url_id
 from curate.crawl.outcomes import KEPT, NAMES
 from curate.stage.parts import part_name
@@ -21,10 +24,12 @@ def faults(folder: Path, record: StageRecord) -> Iterator[str]:
     outcomes: Counter[bytes] = Counter()  # by URL
     records: Counter[tuple[str, int]] = Counter()  # kept rows by WARC file and offset
     for item in record.items:
-        lot = {url_id(url) for url in pq.read_table(folder / item.uri, columns=["url"])["url"].to_pylist()}
+        lot = {
+            url_id(url) for url in pq.read_table(storage.source(folder / item.uri), columns=["url"])["url"].to_pylist()
+        }
         planned |= lot
-        rows = pq.read_table(folder / part_name(item.number), columns=COLUMNS).to_pylist()
-        onward = pq.read_table(folder / part_name(item.number, "deferred"), columns=["url", "tries"]).to_pylist()
+        rows = pq.read_table(storage.source(folder / part_name(item.number)), columns=COLUMNS).to_pylist()
+        onward = _deferred(folder, item.number)
         deferred = {url_id(row["url"]) for row in onward if row["tries"]}
         ended = {row["id"] for row in rows}
         if ended & deferred or ended | deferred != lot:
@@ -46,17 +51,23 @@ def faults(folder: Path, record: StageRecord) -> Iterator[str]:
         yield f"{folder}: {shared} records belong to more than one URL"
 
 
-def _record_faults(folder: Path, kept: list[dict[str, object]]) -> Iterator[str]:
-    """Yields the first kept row that does not name the record of its page."""
-    for row in kept:
-        path, offset, length = folder / str(row["warc_file"]), row["warc_offset"], row["warc_length"]
+def _deferred(folder: Path, number: int) -> list[dict[str, Any]]:
+    path = folder / part_name(number, "deferred")
+    rows: list[dict[str, Any]] = pq.read_table(storage.source(path), columns=["url", "tries"]).to_pylist()
+    return rows
+
+
+def _record_faults(folder: Path, kept: list[dict[str, Any]]) -> Iterator[str]:
+    """Yields the first kept row that does not name the record of its page; each file is opened once."""
+    in_order = sorted(kept, key=lambda row: (str(row["warc_file"]), row["warc_offset"] or 0))
+    for name, rows in groupby(in_order, key=lambda row: str(row["warc_file"])):
+        row: dict[str, Any] = {}
         try:
-            if not isinstance(offset, int) or not isinstance(length, int):
-                raise ValueError("no place in the file")
-            with path.open("rb") as file:
-                exchange = read_at(file, offset, length)
-            if (exchange.url, exchange.payload_digest) != (row["final_url"], row["payload_digest"]):
-                raise ValueError(f"holds {exchange.url}, not {row['final_url']}")
-        except (OSError, ValueError) as error:
-            yield f"{path}: the record at {offset} of {row['url']}: {error}"
+            with storage.opened(folder / name) as (file, _):
+                for row in rows:
+                    exchange = read_at(file, row["warc_offset"], row["warc_length"])
+                    if (exchange.url, exchange.payload_digest) != (row["final_url"], row["payload_digest"]):
+                        raise ValueError(f"holds {exchange.url}, not {row['final_url']}")
+        except (OSError, ValueError, TypeError) as error:
+            yield f"{folder / name}: the record at {row.get('warc_offset')} of {row.get('url')}: {error}"
             return

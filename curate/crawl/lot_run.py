@@ -10,14 +10,14 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from curate.crawl.addresses import parse_cidrs, parse_resolve
 from curate.crawl.answers import Settled, codings, glance, redirect_url, retry_after, settle
 from curate.crawl.config import Crawl
 from curate.crawl.fetch import Answer, Client, Glance, ask, session
-from curate.crawl.journal import Journal, read_pauses, write_pauses
+from curate.crawl.journal import Place, Turn, read_pauses, write_pauses
 from curate.crawl.lot_writer import LotWriter
 from curate.crawl.lots import Target, request_host
 from curate.crawl.outcomes import TROUBLE, next_step, of_status
@@ -40,38 +40,35 @@ class Stopped(Exception):
     """Raised when the crawl is to stop; URLs that were not requested yet are left for its next run."""
 
 
-async def run_lot(
-    targets: list[Target], writer: LotWriter, rules: Crawl, work: Path, *, stop: Callable[[], bool]
-) -> bool:
-    """Fetches the targets of a lot that are not committed yet. Returns False where it was stopped before the end.
-
-    work: the folder that all lots of a crawl share; stop: called twice a second, tells whether to stop.
-    """
+async def run_lot(targets: list[Target], writer: LotWriter, rules: Crawl, place: Place) -> bool:
+    """Fetches the targets of a lot that are not committed yet. Returns False where it was stopped before the end."""
     politeness, stopping = Politeness(rules), asyncio.Event()
     resolver = Resolver(parse_resolve(rules.resolve), parse_cidrs(rules.allow_networks))
-    journal = Journal(writer.work / "journal")
-    for host, ready in [*journal.ready.items(), *read_pauses(work)]:
+    for host, ready in [*place.journal.ready.items(), *read_pauses(place.work)]:
         politeness.hold(host, time.monotonic() + ready - time.time())
-    guard = AddressGuard(work / "addresses.curate", delay=rules.address_delay, requests=rules.address_requests)
+    for target in targets if place.cooldown else ():
+        politeness.hold(request_host(target.url), time.monotonic() + place.cooldown)
+    path = place.machine / "addresses.curate"
+    guard = AddressGuard(path, delay=rules.address_delay, requests=rules.address_requests)
     try:
         async with session(rules, resolver) as client:
             requests = Requests(
                 rules,
                 client=client,
                 resolver=resolver,
-                guard=guard,
-                journal=journal,
+                turn=place.turns(guard.turn),
+                place=place,
                 politeness=politeness,
                 stopping=stopping,
             )
-            robots = RobotsDesk(rules, requests, RobotsCache(work / "robots"))
-            await LotRun(targets, writer, rules, requests=requests, robots=robots).fetch_all(stop)
-        writer.commit()
-        write_pauses(work, writer.work.name, politeness.waiting(time.monotonic()))
+            robots = RobotsDesk(rules, requests, RobotsCache(place.work / "robots"))
+            await LotRun(targets, writer, rules, requests=requests, robots=robots).fetch_all(place)
+        if place.holds:
+            writer.commit()
+            write_pauses(place.work, writer.work.name, politeness.waiting(time.monotonic()))
     finally:
         writer.abandon()
         guard.close()
-        journal.close()
     return not stopping.is_set()
 
 
@@ -87,14 +84,14 @@ class Requests:
         *,
         client: Client,
         resolver: Resolver,
-        guard: AddressGuard,
-        journal: Journal,
+        turn: Turn,
+        place: Place,
         politeness: Politeness,
         stopping: asyncio.Event,
     ) -> None:
-        self.resolver, self.journal, self.politeness, self.stopping = resolver, journal, politeness, stopping
+        self.resolver, self.place, self.politeness, self.stopping = resolver, place, politeness, stopping
         self.away: dict[str, float] = {}
-        self._rules, self._client, self._guard = rules, client, guard
+        self._rules, self._client, self._turn = rules, client, turn
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by host
         self._slots = asyncio.Semaphore(rules.connections)
 
@@ -107,10 +104,10 @@ class Requests:
                 address = await self.resolver.address(host, _port(url))
             except RefusedAddress as error:
                 return Answer.refused(url, error.outcome, error.detail)
-            async with self._slots, self._guard.turn(address):
-                if self.stopping.is_set():
+            async with self._slots, self._turn(address):
+                if self.stopping.is_set() or not self.place.holds:
                     raise Stopped
-                self.journal.asking(host, self._rules.min_delay, url)
+                self.place.journal.asking(host, self._rules.min_delay, url)
                 self.politeness.start(host, time.monotonic())
                 answer = await ask(self._client, url, self._rules, limit=limit, glance=glance)
                 self._end(host, answer)
@@ -122,7 +119,9 @@ class Requests:
         wait = retry_after(answer)
         seconds = answer.seconds + (HANGING_UP_S if answer.cut else 0.0)
         pause = self.politeness.end(host, time.monotonic(), seconds, failed=failed, retry_after=wait)
-        self.journal.asked_for(host, pause)
+        self.place.journal.asked_for(host, pause)
+        if pause > self._rules.max_delay:
+            self.place.pause_is_long()
         if wait is not None and wait > self._rules.max_wait:
             self.away[host] = time.time() + max(pause, wait)
 
@@ -179,12 +178,18 @@ class RobotsDesk:
 
     async def _access(self, authority: str) -> Access:
         """Returns what may be requested of an authority, from the cache or by its robots.txt."""
-        if site := self._cache.find(authority) or self._closed.get(authority):
+        if site := await self._apart(self._cache.find, authority) or self._closed.get(authority):
             return site
         answer, error, hops = await self._fetch(authority)
         if error and hops == 1 and error.startswith(("dns_", "ip_")):
             return self._closed.setdefault(authority, Access(outcome=error, detail=answer.detail))
-        return self._judge(authority, answer, error)
+        return await self._judge(authority, answer, error)
+
+    async def _apart(self, call: Callable[..., Access | None], authority: str, *more: Any) -> Access | None:
+        """Calls the cache: in a thread where it asks a store, so that no other host waits."""
+        if self._cache.is_remote and (more or not self._cache.holds(authority)):
+            return await asyncio.to_thread(call, authority, *more)
+        return call(authority, *more)
 
     async def _fetch(self, authority: str) -> tuple[Answer, str | None, int]:
         """Fetches robots.txt through redirects; returns the last answer, its error, and the number of requests."""
@@ -205,7 +210,7 @@ class RobotsDesk:
                 return answer, "redirect_too_many", len(hops)
             url = onward
 
-    def _judge(self, authority: str, answer: Answer, error: str | None) -> Access:
+    async def _judge(self, authority: str, answer: Answer, error: str | None) -> Access:
         """Returns what an answer to the request for robots.txt permits, and remembers it."""
         permission = access(answer.status or None, error, forbidden=self._rules.forbidden == "deny")
         if permission == "unreachable":
@@ -213,7 +218,7 @@ class RobotsDesk:
             return self._closed.setdefault(authority, Access(outcome="robots_unreachable", detail=detail))
         until = time.time() + cache_seconds(answer.fields)
         plain = decode_body(answer.body, codings(answer), MAX_BYTES + 1)[0] if permission == "rules" else None
-        return self._cache.keep(authority, plain, until)
+        return await self._apart(self._cache.keep, authority, plain, until) or Access()
 
     async def _tdmrep(self, authority: str) -> bytes:
         """Returns the TDMRep file of an authority, b"" where it has none."""
@@ -234,10 +239,10 @@ class LotRun:
         committed = {row["id"] for row in writer.rows}
         self._targets = [target for target in targets if target.id not in committed]
         self._seen = {target.url for target in targets} | {row["final_url"] for row in writer.rows}
-        self._lost = requests.journal.asked - committed  # ids of URLs whose answers a crash lost
+        self._lost = requests.place.journal.asked - committed  # ids of URLs whose answers a crash lost
 
-    async def fetch_all(self, stop: Callable[[], bool]) -> None:
-        """Runs all hosts side by side until each is done or `stop` tells to stop; commits when due."""
+    async def fetch_all(self, place: Place) -> None:
+        """Runs all hosts side by side until each is done or the crawl is to stop; commits when due."""
         queues: dict[str, list[Target]] = defaultdict(list)
         for target in self._targets:
             queues["" if target.verdict else request_host(target.url)].append(target)
@@ -247,12 +252,13 @@ class LotRun:
                 done, pending = await asyncio.wait(pending, timeout=TICK_S, return_when=asyncio.FIRST_EXCEPTION)
                 for task in done:
                     task.result()
-                if stop():
+                if place.stopped() or not place.holds:
                     self._requests.stopping.set()
                     done, pending = await asyncio.wait(pending, timeout=GRACE_S)
                     break
+                await place.tend()
                 if self._writer.due:
-                    self._writer.commit()
+                    await self._writer.commit_beside()
         finally:
             for task in pending:
                 task.cancel()

@@ -4,11 +4,15 @@ A part counts once its outcomes are there, which are written last. A lot that is
 committed parts. The seal is the lot's receipt, which names every file.
 """
 
+import asyncio
+import hashlib
+import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -23,26 +27,51 @@ from curate.stage import heartbeat
 from curate.stage.parts import TableWriter, part_name, receipted
 from curate.stage.receipts import Counts, FileRecord, Receipt
 from curate.stage.schemas import REJECTED
-from curate.storage.writing import sha256_of, write_bytes
+from curate.storage.blocks import digest_of
+from curate.storage.writing import write_bytes
 from curate.warc import cdxj
 from curate.warc.writer import Earlier, Exchange, WarcWriter, payload_digest, record_id
 
+FILES = b"curate.files"  # in the metadata of committed outcomes: the records of the WARC file and index of the part
+ROWS = re.compile(r"(\d{5,})\.parquet")
 REVISIT_BYTES = 1024  # a smaller payload gets a full record each time
 
 
-class LotWriter:
-    """Writes the parts of a lot and seals it. rows: the committed outcomes; number: of the part that is next."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A part of a lot that is to be committed: outcomes, and a WARC file, if it has one, under a temporary name."""
 
-    def __init__(self, out: Path, work: Path, lot: str, wave: int, rules: Crawl) -> None:
+    rows_path: Path
+    rows: list[Row]
+    lines: list[str]  # of the index
+    file: BinaryIO | None
+    draft: Path | None
+    path: Path | None
+
+
+class LotWriter:
+    """Writes the parts of a lot and seals it.
+
+    work: the folder of the committed outcomes; first: the least number of a part, so that of two processes which both
+    take the lot for theirs none writes over a file of the other. rows: the committed outcomes; number: of the part that
+    is next.
+    """
+
+    def __init__(self, out: Path, work: Path, lot: str, wave: int, rules: Crawl, first: int = 0) -> None:
         self.out, self.work, self._rules, self._wave = out, work, rules, wave
         self._lot, self._name = lot, f"crawl-{wave}-{lot}"
-        (out / "warc").mkdir(exist_ok=True)
-        work.mkdir(parents=True, exist_ok=True)
+        storage.make_folder(out / "warc")
+        storage.make_folder(work)
         self.rows: list[Row] = []
-        self.number = 0
-        while (path := self._rows_path()).exists():
-            self.rows += pq.read_table(path).to_pylist()
-            self.number += 1
+        self._files: dict[str, FileRecord] = {}  # the WARC files and indexes of committed parts
+        self._segment: Segment | None = None  # that is being committed
+        numbers = sorted(int(match[1]) for name in storage.names(work) if (match := ROWS.fullmatch(name)))
+        for number in numbers:
+            table = pq.read_table(storage.source(work / f"{number:05d}.parquet"))
+            self.rows += table.to_pylist()
+            stated = json.loads((table.schema.metadata or {}).get(FILES, b"{}"))
+            self._files |= {name: FileRecord(**record) for name, record in stated.items()}
+        self.number = max(first, numbers[-1] + 1 if numbers else 0)
         self._payloads = {row["payload_digest"]: self._earlier(row) for row in self.rows if row["outcome"] == "ok"}
         heartbeat.count(len(self.rows))
         self._begin()
@@ -51,9 +80,6 @@ class LotWriter:
         """Returns what a revisit record states about this committed page."""
         name = record_id(self._name, exchange_key(row), "response")
         return Earlier(record_id=name, url=row["final_url"], date=row["fetched"], payload_digest=row["payload_digest"])
-
-    def _rows_path(self) -> Path:
-        return self.work / f"{self.number:05d}.parquet"
 
     def _begin(self) -> None:
         """Starts the next part, which has no file until it gets a page."""
@@ -71,17 +97,21 @@ class LotWriter:
             with writing(self._path, self._draft):
                 self._file = self._draft.open("wb")
             self._writer = WarcWriter(self._file, prefix=self._name)
-            fields = {
-                "software": f"curate {__version__}",
-                "operator": self._rules.contact,
-                "robots": "RFC 9309",
-                "isPartOf": f"wave {self._wave}",
-                "http-header-user-agent": f"{self._rules.agent}/{__version__} (+{self._rules.contact})",
-            }
-            if self._rules.allow_networks:
-                fields["allowed-networks"] = " ".join(self._rules.allow_networks)
-            self._writer.write_info(name, datetime.now(UTC), fields)
+            self._writer.write_info(name, datetime.now(UTC), self._info())
         return self._writer
+
+    def _info(self) -> dict[str, str]:
+        """Returns the fields of the record that opens a WARC file."""
+        fields = {
+            "software": f"curate {__version__}",
+            "operator": self._rules.contact,
+            "robots": "RFC 9309",
+            "isPartOf": f"wave {self._wave}",
+            "http-header-user-agent": f"{self._rules.agent}/{__version__} (+{self._rules.contact})",
+        }
+        if self._rules.allow_networks:
+            fields["allowed-networks"] = " ".join(self._rules.allow_networks)
+        return fields
 
     def add(self, row: Row, exchange: Exchange | None = None) -> None:
         """Appends an outcome, and its page if that is kept."""
@@ -119,34 +149,71 @@ class LotWriter:
         return bool(self._pending) and (big or time.monotonic() - self._since >= self._rules.commit_seconds)
 
     def commit(self) -> None:
-        """Writes to disk what was added since the last commit: the WARC, its index, then the outcomes."""
+        """Publishes what was added since the last commit."""
+        if segment := self._cut():
+            self._publish(segment)
+
+    async def commit_beside(self) -> None:
+        """Commits as `commit` does; in a thread where that is an upload, for which no request waits."""
+        if segment := self._cut():
+            if storage.is_remote(self.out):
+                await asyncio.to_thread(self._publish, segment)
+            else:
+                self._publish(segment)
+
+    def _cut(self) -> Segment | None:
+        """Ends the part that is being written, and begins the next."""
         if not self._pending:
-            return
-        if self._file is not None:
-            with writing(self._path):
-                self._file.close()
-                storage.publish(self._draft, self._path)
-            write_bytes(self._path.with_name(f"{self._path.name}.cdxj"), cdxj.index(self._lines))
-            _sync(self._path.parent)
-        table = TableWriter(self._rows_path(), COMMITTED)
+            return None
+        at = (self._file, self._draft, self._path) if self._file else (None, None, None)
+        self._segment = Segment(
+            rows_path=self.work / f"{self.number:05d}.parquet",
+            rows=self._pending,
+            lines=self._lines,
+            file=at[0],
+            draft=at[1],
+            path=at[2],
+        )
+        self.number += 1
+        self._begin()
+        return self._segment
+
+    def _publish(self, segment: Segment) -> None:
+        """Gives the files of a part their names: the WARC, its index, then the outcomes, by which the part counts."""
+        files: dict[str, FileRecord] = {}
+        if segment.file and segment.draft and segment.path:
+            with writing(segment.path):
+                segment.file.close()
+                files[f"warc/{segment.path.name}"] = _record(segment.draft)
+                storage.publish(segment.draft, segment.path)
+            index = cdxj.index(segment.lines)
+            digest = hashlib.sha256(index).hexdigest()
+            files[f"warc/{segment.path.name}.cdxj"] = FileRecord(rows=0, bytes=len(index), sha256=digest)
+            write_bytes(segment.path.with_name(f"{segment.path.name}.cdxj"), index)
+            _sync(segment.path.parent)
+        stated = {FILES: json.dumps({name: asdict(record) for name, record in files.items()}).encode()}
+        table = TableWriter(segment.rows_path, COMMITTED.with_metadata(stated))
         try:
-            for row in self._pending:
+            for row in segment.rows:
                 table.add(row)
             table.close()
             table.publish()
         finally:
             table.abandon()
         _sync(self.work)
-        self.rows += self._pending
-        self.number += 1
-        self._begin()
+        self.rows += segment.rows
+        self._files |= files
+        self._segment = None
 
     def abandon(self) -> None:
         """Drops what is not committed."""
-        if self._file is not None:
+        opened = [(self._file, self._draft)] if self._file else []
+        if self._segment and self._segment.file and self._segment.draft:
+            opened.append((self._segment.file, self._segment.draft))
+        for file, draft in opened:
             with suppress(OSError):  # the disk may be full
-                self._file.close()
-            self._draft.unlink(missing_ok=True)
+                file.close()
+            draft.unlink(missing_ok=True)
 
     def seal(self, number: int, key: str, seconds: float) -> None:
         """Writes the tables of the whole lot from its committed outcomes, and its receipt last."""
@@ -156,7 +223,7 @@ class LotWriter:
         try:
             for row in sorted(self.rows, key=lambda row: row["id"]):
                 _enter(row, tables, counts)
-            files = {table.path.name: table.close() for table in tables.values()} | dict(_warcs(self.out, self.rows))
+            files = {table.path.name: table.close() for table in tables.values()} | dict(self._warcs())
             blocks = {table.path.name: table.blocks for name, table in tables.items() if name != "rejected"}
             receipt = Receipt(key=key, number=number, counts=counts, files=files, blocks=blocks, seconds=seconds)
             with receipted(self.out, receipt):
@@ -165,6 +232,12 @@ class LotWriter:
         finally:
             for table in tables.values():
                 table.abandon()
+
+    def _warcs(self) -> Iterator[tuple[str, FileRecord]]:
+        """Yields the WARC files that rows name, and their indexes, each with its record for the receipt."""
+        for warc in sorted({row["warc_file"] for row in self.rows if row["warc_file"]}):
+            for name in (warc, f"{warc}.cdxj"):
+                yield name, self._files.get(name) or _record(self.out / name)
 
 
 def _enter(row: Row, tables: dict[str, TableWriter], counts: Counts) -> None:
@@ -201,16 +274,16 @@ def _enter(row: Row, tables: dict[str, TableWriter], counts: Counts) -> None:
     )
 
 
-def _warcs(out: Path, rows: list[Row]) -> Iterator[tuple[str, FileRecord]]:
-    """Yields the WARC files that rows name, and their indexes, each with its record for the receipt."""
-    for warc in sorted({row["warc_file"] for row in rows if row["warc_file"]}):
-        for name in (warc, f"{warc}.cdxj"):
-            path = out / name
-            yield name, FileRecord(rows=0, bytes=path.stat().st_size, sha256=sha256_of(path))
+def _record(path: Path) -> FileRecord:
+    """Returns the record of a file that is no table."""
+    size, sha256, _ = digest_of(path)
+    return FileRecord(rows=0, bytes=size, sha256=sha256)
 
 
 def _sync(folder: Path) -> None:
-    """Flushes a folder, so that the renames in it survive a crash."""
+    """Flushes a folder, so that the renames in it survive a crash; a store has none."""
+    if storage.is_remote(folder):
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

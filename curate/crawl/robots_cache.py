@@ -1,4 +1,4 @@
-"""robots.txt as it was fetched: one file per authority, for all lots, waves and restarts of a crawl."""
+"""robots.txt as it was fetched: one file per authority, for all lots, machines, waves and restarts of a crawl."""
 
 import base64
 import hashlib
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from curate import storage
 from curate.errors import writing
+from curate.storage.writing import write_bytes
 from curate.web.robots import Robots, parse
 
 
@@ -27,12 +28,17 @@ class RobotsCache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.is_remote = storage.is_remote(folder)
         self._in_memory: dict[str, Access] = {}
 
     def find(self, authority: str) -> Access | None:
         """Returns the stored access of an authority; None where there is none, or an old one."""
         access = self._in_memory.get(authority) or self._read(authority)
         return access if access and access.until > time.time() else None
+
+    def holds(self, authority: str) -> bool:
+        """Returns whether `find` needs no file."""
+        return authority in self._in_memory
 
     def hold(self, authority: str, access: Access) -> Access:
         """Stores an access for this process only, and returns it."""
@@ -43,11 +49,15 @@ class RobotsCache:
         """Stores rules, None for none, on disk too, and returns their access."""
         encoded = base64.b64encode(body).decode() if body is not None else None
         path = self._path(authority)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = storage.draft(path)
-        with writing(path, draft):
-            draft.write_bytes(json.dumps({"authority": authority, "body": encoded, "until": until}).encode())
-        draft.replace(path)  # not flushed: the event loop would wait for the disk, and a lost file is fetched again
+        content = json.dumps({"authority": authority, "body": encoded, "until": until}).encode()
+        if self.is_remote:
+            write_bytes(path, content)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = storage.draft(path)
+            with writing(path, draft):
+                draft.write_bytes(content)
+            draft.replace(path)  # not flushed: the event loop would wait for the disk, and a lost file is fetched again
         return self.hold(authority, Access(robots=parse(body or b""), until=until))
 
     def _read(self, authority: str) -> Access | None:

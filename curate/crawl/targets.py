@@ -140,5 +140,5 @@ def read_targets(path: Path) -> list[Target]:
     """Reads the targets of a lot."""
     return [
         Target(**{**row, "via": tuple(row["via"] or ()), "dedupe_key": row["dedupe_key"] or b""})
-        for row in pq.read_table(path).to_pylist()
+        for row in pq.read_table(storage.source(path)).to_pylist()
     ]

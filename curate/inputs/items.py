@@ -19,7 +19,7 @@ from curate.stage.parts import part_name
 from curate.stage.plan import Form, Item, json_digest
 from curate.stage.record import read_stage
 from curate.storage.identity import Fact
-from curate.storage.remote import UNTOLD
+from curate.storage.remote import UNTOLD, is_http
 
 # Small texts of a source are grouped where there are many, as each item costs a part in every stage.
 SINGLE_TEXTS = 64  # as many small texts stay items of their own
@@ -246,7 +246,7 @@ def number_items(items: list[Item]) -> list[Item]:
 def _crawl_outputs(name: str) -> list[Path]:
     """Returns the WARC files of a finished crawl's folder; nothing for any other name."""
     folder = storage.path(name)
-    if storage.is_remote(name) or not (folder / "stage.json").is_file():
+    if is_http(name) or "*" in name or not (folder / "stage.json").is_file():
         return []
     record = read_stage(folder)
     if record.stage != "crawl":

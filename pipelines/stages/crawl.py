@@ -10,10 +10,9 @@ import json
 import resource
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
@@ -22,9 +21,11 @@ import pyarrow.parquet as pq
 from curate import settings, storage
 from curate.crawl.addresses import parse_resolve
 from curate.crawl.config import DECIDING, Crawl
+from curate.crawl.journal import STOP, Place, gather_pauses
 from curate.crawl.lot_run import run_lot
 from curate.crawl.lot_writer import LotWriter
 from curate.crawl.lots import Lot, Target, floor, plan_wave, url_id, within_budget
+from curate.crawl.sharing.places import check_store, held
 from curate.crawl.targets import read_inputs, read_targets, write_targets
 from curate.errors import SettingsError
 from curate.pipelines.engines.engine import Engine
@@ -43,14 +44,11 @@ from curate.storage.writing import unsealed, write_record
 PAGES_PER_SECOND = 200  # of a core, to judge whether worker processes pay
 CONDUCT = "crawl.json"  # the settings that may change while a crawl is under way, with all others
 WORK = "work"
-STOP = "stop.curate"
 SPARE_FILES = 200  # that a process has open beside its connections
 
 
 def check(rules: Crawl, out: Path) -> Crawl:
     """Reads the files of addresses that the settings name; SettingsError where a crawl cannot begin with them."""
-    if storage.is_remote(out):
-        raise SettingsError(f"{out}: a crawl is written to local files; copy it afterwards")
     if not rules.contact:
         raise SettingsError("who is asking? give --contact URL or --contact NAME@HOST, which every request will name")
     try:
@@ -65,6 +63,8 @@ def check(rules: Crawl, out: Path) -> Crawl:
     if limit < rules.connections + SPARE_FILES:
         mend = f"ulimit -n {rules.connections + SPARE_FILES}, or --set crawl.connections={max(1, limit - SPARE_FILES)}"
         raise SettingsError(f"crawl.connections: {rules.connections} need more open files than {limit}; {mend}")
+    if storage.is_remote(out):
+        check_store(out / WORK)
     resolve = tuple(f"{host}:{port}:{','.join(addresses)}" for (host, port), addresses in sorted(pinned.items()))
     authority = str(Path(rules.authority).absolute()) if rules.authority else ""
     return replace(rules, resolve=resolve, authority=authority)
@@ -105,7 +105,7 @@ def _with_wave(plan: Plan, targets: list[Target], rules: Crawl, wave: int, sourc
     if wave == 0:
         _check_same(plan)
     traces.check_free(traces.read(plan.folder, "crawl"), traces.files_of(plan))
-    (plan.folder / "lots").mkdir(parents=True, exist_ok=True)
+    storage.make_folder(plan.folder / "lots")
     for item, lot in zip(more, lots, strict=True):
         write_targets(plan.folder / item.uri, lot.targets)
     return plan
@@ -114,7 +114,7 @@ def _with_wave(plan: Plan, targets: list[Target], rules: Crawl, wave: int, sourc
 def _check_same(plan: Plan) -> None:
     """Raises SettingsError where the folder holds pages of other links, or fetched under other settings."""
     out = plan.folder
-    if not (out / "plan.json").exists() or not ([*out.glob("receipts/*")] or [*out.glob(f"{WORK}/*/*.parquet")]):
+    if not (out / "plan.json").exists() or not (storage.names(out / "receipts") or _has_rows(out / WORK)):
         return
     stored, _ = read_plan(out)
     lots = [item.digest for item in stored.items if item.wave == 0]
@@ -124,6 +124,11 @@ def _check_same(plan: Plan) -> None:
     changed = [name for name, value in settled.items() if stored.settings.get(name) != value]
     why = f"with another crawl.{changed[0]}" if changed else "of other links"
     raise SettingsError(f"{out}: holds a crawl {why}; name another folder, or remove this one")
+
+
+def _has_rows(work: Path) -> bool:
+    """Returns whether a lot has committed outcomes."""
+    return any(name.count("/") == 1 and name.endswith(".parquet") for name in storage.sizes(work))
 
 
 def _item(lot: Lot, number: int, wave: int, source: str) -> Item:
@@ -162,7 +167,9 @@ def _run_wave(plan: Plan, pending: list[Item], targets: list[Target], rules: Cra
     engine.session.prepare()
     begin_stage(plan)
     work = plan.folder / WORK
-    work.mkdir(exist_ok=True)
+    storage.make_folder(work)
+    if wave:
+        gather_pauses(work)
     (work / STOP).unlink(missing_ok=True)
     write_record(plan.folder / CONDUCT, settings.to_table(rules))
     for line in _announced(targets, pending, rules, wave):
@@ -199,7 +206,7 @@ def _finishing(stop: Path, engine: Engine) -> Iterator[threading.Event]:
     def ask() -> None:
         if not stopped.is_set():
             stopped.set()
-            stop.touch()
+            stop.write_bytes(b"")
             engine.progress.say("crawl     finishing what is in flight; a second interrupt ends at once")
 
     with announced(ask):
@@ -212,23 +219,45 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
 
 
 def fetch_lot(plan: Plan, item: Item) -> None:
-    """Fetches one lot and seals it, or stops when asked to; a lock keeps other attempts at the lot away."""
+    """Fetches one lot and seals it, or stops when asked to; other attempts at the lot are kept away."""
+    while _attempt(plan, item):
+        continue
+
+
+def _attempt(plan: Plan, item: Item) -> bool:
+    """Fetches one lot, once this process has it. Returns whether the lot was lost to another process."""
     key = plan.part_key(item)
     rules = settings.build(Crawl, unsealed((plan.folder / CONDUCT).read_bytes()))
-    work = plan.folder / WORK
-    folder = work / f"{item.number:05d}-{key[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if read_receipt(plan.folder, item.number, key) is not None or _is_there(work / STOP):
-            return
+    work, lot = plan.folder / WORK, f"{item.number:05d}-{key[:16]}"
+
+    def ended() -> bool:
+        return read_receipt(plan.folder, item.number, key) is not None or (work / STOP).exists()
+
+    hold = held(work, lot, rules, ended) if storage.is_remote(work) else _locked(work, lot, ended)
+    with hold as place:
+        if place is None:
+            return False
         with beating(plan.folder, item.number, expected=item.urls):
             started = time.thread_time()
-            writer = LotWriter(plan.folder, folder, item.digest, item.wave or 0, rules)
-            targets = read_targets(plan.path(item.uri))
-            if asyncio.run(run_lot(targets, writer, rules, work, stop=partial(_is_there, work / STOP))):
+            writer = LotWriter(plan.folder, place.folder, item.digest, item.wave or 0, rules, place.first)
+            done = asyncio.run(run_lot(read_targets(plan.path(item.uri)), writer, rules, place))
+            if done and place.holds:
                 writer.seal(item.number, key, round(time.thread_time() - started, 3))
+                place.forget()
+            return not (done or place.stopped() or place.holds)
 
 
-def _is_there(path: Path) -> bool:
-    return path.exists()
+@contextmanager
+def _locked(work: Path, lot: str, ended: Callable[[], bool]) -> Iterator[Place | None]:
+    """Yields the place of a lot on this machine, once no other process has its lock; None if it is done by then."""
+    (work / lot).mkdir(parents=True, exist_ok=True)
+    with (work / lot / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if ended():
+            yield None
+            return
+        place = Place(work, lot)
+        try:
+            yield place
+        finally:
+            place.close()
