@@ -92,8 +92,10 @@ class Claims:
         """Gives back the addresses of these names that the run has had for a while, once their requests have ended."""
         for name in wanted:
             claim = self._claims[name]
-            async with claim.lock:  # so no request begins
-                if claim.lease and time.monotonic() - claim.since >= self._term / 3:
+            if claim.lease and time.monotonic() - claim.since < self._term / 3:
+                continue  # its note stays
+            if claim.lease:  # else the lock is of a request that waits for another run
+                async with claim.lock:  # so no request begins
                     while claim.users:
                         await asyncio.sleep(self._pause / 2)
                     await asyncio.to_thread(claim.lease.renew, {}, ended=True)

@@ -10,7 +10,7 @@ import pytest
 from curate.crawl.answers import Settled
 from curate.crawl.config import Crawl
 from curate.crawl.fetch import Answer
-from curate.crawl.journal import Journal, read_pauses, write_pauses
+from curate.crawl.journal import Journal, gather_pauses, read_pauses, write_pauses
 from curate.crawl.lot_writer import LotWriter
 from curate.crawl.lots import Target, url_id
 from curate.crawl.rows import exchange_of, row_of
@@ -117,7 +117,11 @@ def test_a_journal_outlives_the_process_and_a_line_that_is_cut(tmp_path):
 def test_pauses_that_are_not_over_are_told_to_later_lots(tmp_path):
     write_pauses(tmp_path, "00000", {"a.test": 50.0, "b.test": -1.0})
     write_pauses(tmp_path, "00001", {})
-    assert [host for host, _ in read_pauses(tmp_path)] == ["a.test"]
+    write_pauses(tmp_path, "00002", {"a.test": 20.0, "c.test": 9.0})
+    gather_pauses(tmp_path)
+    pauses = dict(read_pauses(tmp_path))
+    assert pauses.keys() == {"a.test", "c.test"}
+    assert pauses["a.test"] > pauses["c.test"] + 30
 
 
 def same(number: int, body: bytes, **more):
