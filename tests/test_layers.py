@@ -38,6 +38,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "curate/gpt": ("curate/storage", "curate/loader", "curate/tokens"),
     "curate/inputs": ("curate/storage", "curate/stage", "curate/commoncrawl", "curate/web/encoding.py"),
     "curate/crawl": ("curate/storage", "curate/stage", "curate/inputs", "curate/web", "curate/warc"),
+    "curate/crawl/planning": ("curate/storage", "curate/stage", "curate/crawl"),
     "curate/crawl/sharing": ("curate/storage", "curate/crawl"),
     "curate/dedup": ("curate/text", "curate/storage", "curate/stage", "curate/inputs", "curate/web/urls.py"),
     "curate/dedup/index": ("curate/storage", "curate/stage", "curate/dedup"),
@@ -75,7 +76,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "curate/dataset": (*("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/loader", RECIPE),),
     "pipelines/stages": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/commoncrawl", "curate/links", "curate/crawl"),
-        *("curate/crawl/sharing", "curate/extract", "filters", "curate/dedup", "curate/quality", "curate/tokens"),
+        *(
+            "curate/crawl/planning",
+            "curate/crawl/sharing",
+            "curate/extract",
+            "filters",
+            "curate/dedup",
+            "curate/quality",
+            "curate/tokens",
+        ),
         *(RECIPE, "pipelines/engines"),
     ),
     "pipelines/stages/duplicates": (

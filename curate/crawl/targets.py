@@ -1,7 +1,7 @@
 """The URLs to crawl, from candidates of `curate links`, Parquet with `fetch_url` or `url`, or a list of URLs."""
 
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +10,14 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.crawl.lots import Target, refusal_of
-from curate.errors import SettingsError
+from curate.errors import SettingsError, writing
 from curate.inputs.items import files
 from curate.records import Reason
 from curate.stage.checked import opened_part
-from curate.stage.parts import TableWriter
+from curate.stage.parts import FileRecord, TableWriter
 from curate.stage.record import read_stage
 from curate.storage import lines
+from curate.storage.writing import sha256_of
 from curate.web.urls import fetch_url, stored_form
 
 MAX_LINE = 1 << 16  # bytes; a longer line gets the verdict `url_too_long`
@@ -116,24 +117,36 @@ def target(raw: str, source: str) -> Target:
     )
 
 
-def write_targets(path: Path, targets: tuple[Target, ...]) -> None:
-    """Writes the targets of a lot to a file; leaves a file that holds just these untouched."""
-    table = TableWriter(path, TARGETS)
-    for target in targets:
-        table.add({name: getattr(target, name) for name in TARGETS.names})
-    record = table.close()
-    if path.is_file() and path.stat().st_size == record.bytes and _holds(path, targets):
-        table.abandon()
-    else:
-        table.publish()
+class LotFiles:
+    """The files of the lots of a wave: written under temporary names, and published together once all may be."""
 
+    def __init__(self) -> None:
+        self._drafts: list[tuple[Path, Path, FileRecord]] = []
 
-def _holds(path: Path, targets: tuple[Target, ...]) -> bool:
-    """Returns whether a file holds just these targets; one that cannot be read does not."""
-    try:
-        return read_targets(path) == [*targets]
-    except (pa.ArrowException, OSError, ValueError, TypeError):
-        return False
+    @contextmanager
+    def writing(self, path: Path) -> Iterator[Callable[[pa.Table], None]]:
+        """Yields what takes the targets of a lot, as tables, for its file."""
+        writer = TableWriter(path, TARGETS)
+        try:
+            yield writer.add_table
+            self._drafts.append((writer.draft, path, writer.close()))
+        except BaseException:
+            writer.abandon()
+            raise
+
+    def publish(self) -> None:
+        """Gives the files their names; one that holds just these targets already stays untouched."""
+        for draft, path, record in self._drafts:
+            if path.is_file() and path.stat().st_size == record.bytes and sha256_of(path) == record.sha256:
+                draft.unlink()
+            else:
+                with writing(path, draft):
+                    storage.publish(draft, path)
+
+    def abandon(self) -> None:
+        """Removes those that are not published."""
+        for draft, _, _ in self._drafts:
+            draft.unlink(missing_ok=True)
 
 
 def read_targets(path: Path) -> list[Target]:

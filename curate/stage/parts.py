@@ -40,10 +40,11 @@ class TableWriter:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         schema = schema.with_metadata({**(schema.metadata or {}), MARK: b""})
         self.path, self.schema, self.rows = path, schema, 0
-        self._draft = storage.draft(path)
-        with writing(path, self._draft):
-            self._writer = pq.ParquetWriter(self._draft, schema, compression="zstd")
+        self.draft = storage.draft(path)
+        with writing(path, self.draft):
+            self._writer = pq.ParquetWriter(self.draft, schema, compression="zstd")
         self._pending: list[dict[str, Any]] = []
+        self._tables: list[pa.Table] = []
         self._size = 0
         self.blocks = ""  # the checksums of the closed file's blocks
 
@@ -54,7 +55,23 @@ class TableWriter:
         if len(self._pending) >= ROW_GROUP_ROWS or self._size >= ROW_GROUP_BYTES:
             self._flush()
 
+    def add_table(self, table: pa.Table) -> None:
+        """Appends rows that are a table already, in groups of as many as they come in by `add`."""
+        self._tables.append(table)
+        while sum(map(len, self._tables)) >= ROW_GROUP_ROWS:
+            joined = pa.concat_tables(self._tables)
+            self._write(joined.slice(0, ROW_GROUP_ROWS))
+            self._tables = [joined.slice(ROW_GROUP_ROWS)]
+
+    def _write(self, table: pa.Table) -> None:
+        with writing(self.path):
+            self._writer.write_table(table.cast(self.schema).combine_chunks())
+        self.rows += len(table)
+
     def _flush(self) -> None:
+        if sum(map(len, self._tables)):
+            self._write(pa.concat_tables(self._tables))
+        self._tables = []
         if self._pending:
             with writing(self.path):
                 self._writer.write_table(pa.Table.from_pylist(self._pending, schema=self.schema))
@@ -66,20 +83,20 @@ class TableWriter:
         self._flush()
         with writing(self.path):
             self._writer.close()
-            digest = digest_of(self._draft)
+            digest = digest_of(self.draft)
         self.blocks = digest.blocks
         return FileRecord(rows=self.rows, bytes=digest.size, sha256=digest.sha256)
 
     def publish(self) -> None:
         """Gives the closed file its name."""
         with writing(self.path):
-            storage.publish(self._draft, self.path)
+            storage.publish(self.draft, self.path)
 
     def abandon(self) -> None:
         """Removes the file if it was not published, also where the disk is too full to close it."""
         with suppress(OSError):
             self._writer.close()
-        self._draft.unlink(missing_ok=True)
+        self.draft.unlink(missing_ok=True)
 
 
 def part_name(number: int, kind: str = "part") -> str:

@@ -10,13 +10,14 @@ import json
 import resource
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import apache_beam as beam
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from curate import settings, storage
 from curate.crawl.addresses import parse_resolve
@@ -24,9 +25,11 @@ from curate.crawl.config import DECIDING, Crawl
 from curate.crawl.journal import STOP, Place, gather_pauses
 from curate.crawl.lot_run import run_lot
 from curate.crawl.lot_writer import LotWriter
-from curate.crawl.lots import Lot, Target, floor, plan_wave, url_id, within_budget
+from curate.crawl.planning.onward import onward
+from curate.crawl.planning.tables import as_tables
+from curate.crawl.planning.waves import Lot, lot_name, plan_wave
 from curate.crawl.sharing.places import check_store, held
-from curate.crawl.targets import read_inputs, read_targets, write_targets
+from curate.crawl.targets import LotFiles, read_inputs, read_targets
 from curate.errors import SettingsError
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.warnings import of_record
@@ -34,9 +37,8 @@ from curate.pipelines.stages.map_only import map_only
 from curate.processes import announced
 from curate.recipe import Recipe
 from curate.stage import traces
-from curate.stage.checked import opened_part
 from curate.stage.heartbeat import beating
-from curate.stage.parts import part_name, read_receipt
+from curate.stage.parts import read_receipt
 from curate.stage.plan import Item, Plan, read_plan
 from curate.stage.record import StageRecord, begin_stage, close_stage, done
 from curate.storage.writing import unsealed, write_record
@@ -75,18 +77,18 @@ def run(recipe: Recipe, inputs: tuple[str, ...], out: Path, engine: Engine, sour
     rules = check(recipe.crawl or Crawl(), out)
     table = settings.to_table(rules)
     plan = Plan(stage="crawl", folder=out, settings={name: table[name] for name in DECIDING}, items=())
-    targets = [*within_budget(read_inputs(inputs, source), rules.max_urls_per_host)]
-    if not targets:
-        raise SettingsError(f"{', '.join(inputs)}: it holds no URLs to crawl")
-    seen: set[bytes] = set()
-    wave = 0
-    while targets:
-        plan = _with_wave(plan, targets, rules, wave, source)
-        seen |= {target.id for target in targets}
+    storage.make_folder(out / "lots")
+    near = out / "lots" / "planning"
+    tables, wave = as_tables(read_inputs(inputs, source)), 0
+    while (first := next(tables, None)) is not None:
+        tally = Tally()
+        plan = _with_wave(plan, chain([first], tables), rules, wave, source, tally)
         if pending := plan.pending():
-            _run_wave(plan, pending, targets, rules, wave, engine)
-        targets = [*onward(plan, wave, seen)]
+            _run_wave(plan, pending, tally, rules, wave, engine)
+        tables = onward(plan, wave, near)
         wave += 1
+    if not wave:
+        raise SettingsError(f"{', '.join(inputs)}: it holds no URLs to crawl")
     if record := done(plan):
         engine.progress.skipped(plan)
     else:
@@ -96,19 +98,46 @@ def run(recipe: Recipe, inputs: tuple[str, ...], out: Path, engine: Engine, sour
     return record
 
 
-def _with_wave(plan: Plan, targets: list[Target], rules: Crawl, wave: int, source: str) -> Plan:
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """The counts of a wave that is planned."""
+
+    urls: int = 0
+    most: tuple[int, str] = (0, "")  # URLs of the host that has most, and that host
+    longest: dict[int, int] = field(default_factory=dict)  # by lot: URLs of the host that has most
+
+    def add(self, number: int, lot: Lot) -> None:
+        """Counts a lot."""
+        self.urls += lot.urls
+        self.most = max(self.most, (lot.longest, lot.host))
+        self.longest[number] = lot.longest
+
+
+def _with_wave(plan: Plan, tables: Iterable[pa.Table], rules: Crawl, wave: int, source: str, tally: Tally) -> Plan:
     """Returns the plan with the lots of one more wave, whose files it writes."""
-    lots = [*plan_wave(targets, rules, wave=wave, config=plan.base)]
-    more = [_item(lot, number, wave, source) for number, lot in enumerate(lots, len(plan.items))]
-    items = (*plan.items, *more)
-    plan = replace(plan, items=items, attached=(CONDUCT, *(item.uri for item in items)))
-    if wave == 0:
-        _check_same(plan)
-    traces.check_free(traces.read(plan.folder, "crawl"), traces.files_of(plan))
-    storage.make_folder(plan.folder / "lots")
-    for item, lot in zip(more, lots, strict=True):
-        write_targets(plan.folder / item.uri, lot.targets)
+    near, more, files = plan.folder / "lots" / "planning", list[Item](), LotFiles()
+    try:
+        for number, lot in enumerate(plan_wave(tables, rules, near), len(plan.items)):
+            item = _item(number, wave, source)
+            with files.writing(plan.path(item.uri)) as take:
+                name = lot_name(_taken(lot, take), plan.base, wave, near)
+            more.append(replace(item, name=f"wave-{wave}/{name}", digest=name, urls=lot.urls))
+            tally.add(number, lot)
+        items = (*plan.items, *more)
+        plan = replace(plan, items=items, attached=(CONDUCT, *(item.uri for item in items)))
+        if wave == 0:
+            _check_same(plan)
+        traces.check_free(traces.read(plan.folder, "crawl"), traces.files_of(plan))
+        files.publish()
+    finally:
+        files.abandon()
     return plan
+
+
+def _taken(lot: Lot, take: Callable[[pa.Table], None]) -> Iterator[pa.Table]:
+    for table in lot.tables:
+        take(table)
+        yield table
 
 
 def _check_same(plan: Plan) -> None:
@@ -131,37 +160,13 @@ def _has_rows(work: Path) -> bool:
     return any(name.count("/") == 1 and name.endswith(".parquet") for name in storage.sizes(work))
 
 
-def _item(lot: Lot, number: int, wave: int, source: str) -> Item:
-    return Item(
-        number=number,
-        name=f"wave-{wave}/{lot.id}",
-        uri=f"lots/{number:05d}.parquet",
-        form="lot",
-        digest=lot.id,
-        size=0,
-        source=source,
-        urls=len(lot.targets),
-        wave=wave,
-    )
+def _item(number: int, wave: int, source: str) -> Item:
+    """Returns the item of a lot whose URLs are not read yet."""
+    uri = f"lots/{number:05d}.parquet"
+    return Item(number=number, name="", uri=uri, form="lot", digest="", size=0, source=source, wave=wave)
 
 
-def onward(plan: Plan, wave: int, seen: set[bytes]) -> Iterator[Target]:
-    """Yields what a wave has left for the next: URLs to try again, and targets of redirects not asked for yet."""
-    fresh: set[bytes] = set()
-    for item in plan.items:
-        if item.wave == wave:
-            with opened_part(plan.folder / part_name(item.number, "deferred")) as source:
-                rows = pq.read_table(source).to_pylist()
-            for row in rows:
-                row["via"], row["dedupe_key"] = tuple(row["via"] or ()), row["dedupe_key"] or b""
-                del row["outcome"]
-                target, name = Target(**row), url_id(row["url"])
-                if target.tries or name not in seen | fresh:
-                    fresh.add(name)
-                    yield target
-
-
-def _run_wave(plan: Plan, pending: list[Item], targets: list[Target], rules: Crawl, wave: int, engine: Engine) -> None:
+def _run_wave(plan: Plan, pending: list[Item], tally: Tally, rules: Crawl, wave: int, engine: Engine) -> None:
     if engine.session is None:
         raise ValueError("an engine executes between `started` and the end of its block")
     engine.session.prepare()
@@ -172,30 +177,30 @@ def _run_wave(plan: Plan, pending: list[Item], targets: list[Target], rules: Cra
         gather_pauses(work)
     (work / STOP).unlink(missing_ok=True)
     write_record(plan.folder / CONDUCT, settings.to_table(rules))
-    for line in _announced(targets, pending, rules, wave):
+    for line in _announced(tally, pending, rules, wave):
         engine.progress.say(line)
     with engine.progress.watching(plan), _finishing(work / STOP, engine) as stopped:
-        engine.session.run(lambda pipeline: build(pipeline, plan), _seconds(plan, pending, rules))
+        engine.session.run(lambda pipeline: build(pipeline, plan), _seconds(tally, pending, rules))
     if stopped.is_set():
         raise KeyboardInterrupt
     if left := plan.pending():
         raise RuntimeError(f"crawl: {len(left)} lots were not finished ({left[0].name} first); run it again")
 
 
-def _seconds(plan: Plan, pending: list[Item], rules: Crawl) -> float:
+def _seconds(tally: Tally, pending: list[Item], rules: Crawl) -> float:
     """Returns the seconds that lots take one after another, waiting included; 0 for one lot, which is one process's."""
     if len(pending) == 1:
         return 0.0
     working = sum(item.urls for item in pending) / PAGES_PER_SECOND
-    return max(working, sum(floor(read_targets(plan.path(item.uri)), rules)[0] for item in pending))
+    return max(working, sum(tally.longest[item.number] for item in pending) * rules.min_delay)
 
 
-def _announced(targets: list[Target], pending: list[Item], rules: Crawl, wave: int) -> Iterator[str]:
+def _announced(tally: Tally, pending: list[Item], rules: Crawl, wave: int) -> Iterator[str]:
     if wave == 0 and rules.allow_networks:
         yield f"crawl     connects to {', '.join(rules.allow_networks)} too"
-    seconds, host, number = floor(targets, rules)
-    least = f"at least {seconds:,.0f} s, for {number:,} of {host}" if host else "nothing to ask for"
-    yield f"crawl     wave {wave}: {len(targets):,} URLs in {len(pending):,} lots, {least}"
+    number, host = tally.most
+    least = f"at least {number * rules.min_delay:,.0f} s, for {number:,} of {host}" if host else "nothing to ask for"
+    yield f"crawl     wave {wave}: {tally.urls:,} URLs in {len(pending):,} lots, {least}"
 
 
 @contextmanager

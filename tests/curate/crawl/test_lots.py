@@ -1,12 +1,21 @@
 """Lots: every target in one, all hosts of a domain together, the same whatever the order of the links."""
 
+import tempfile
+from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lots_in_memory import Lot, floor, within_budget
+from lots_in_memory import plan_wave as plan_in_memory
 
 from curate.crawl.config import Crawl
-from curate.crawl.lots import Target, floor, plan_wave, politeness_key, refusal_of, request_host, within_budget
+from curate.crawl.lots import Target, politeness_key, refusal_of, request_host
+from curate.crawl.planning.tables import as_tables
+from curate.crawl.planning.waves import lot_name, plan_wave
+from curate.stage import sorting
 
 RULES = Crawl(contact="a@b.test", hosts_per_lot=3)
 HOSTS = st.sampled_from(["a.test", "b.test", "www.b.test", "x.co.uk", "y.co.uk", "me.blogspot.com", "you.blogspot.com"])
@@ -22,8 +31,27 @@ TARGETS = st.lists(
 )
 
 
-def planned(targets, **more):
-    return [*plan_wave(targets, RULES, **{"wave": 0, "config": "c", **more})]
+def planned(targets, *, wave=0, config="c", rules=RULES, near=None):
+    """The lots of these targets, as the stage plans them, read into memory."""
+    near = near or Path(tempfile.gettempdir()) / "lots"
+    lots = []
+    for lot in plan_wave(as_tables(targets), rules, near):
+        tables = [*lot.tables]
+        rows = [row for table in tables for row in table.to_pylist()]
+        own = [Target(**{**row, "via": tuple(row["via"]), "dedupe_key": row["dedupe_key"] or b""}) for row in rows]
+        name = lot_name(tables, config, wave, near)
+        lots.append(Lot(id=name, targets=tuple(own), floor=max(0, lot.longest - 1) * rules.min_delay))
+    return lots
+
+
+@given(TARGETS, st.integers(0, 2), st.sampled_from([1 << 30, 400]))
+def test_lots_are_those_of_the_plain_reading_in_memory(targets, most, limit):
+    rules = replace(RULES, max_urls_per_host=most)
+    expected = [*plan_in_memory(within_budget(targets, most), RULES, wave=0, config="c")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sorting, "FAN", 2)
+        patch.setattr(sorting.sorted_tables, "__defaults__", (limit,))  # so that runs lie on disk
+        assert planned(targets, rules=rules) == expected
 
 
 @given(TARGETS)

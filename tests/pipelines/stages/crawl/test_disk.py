@@ -13,6 +13,7 @@ from loopback.process import running
 
 from curate import settings
 from curate.crawl.config import DECIDING, Crawl
+from curate.crawl.planning.tables import as_tables
 from curate.crawl.politeness import AddressGuard
 from curate.crawl.targets import target
 from curate.pipelines.stages import crawl
@@ -79,7 +80,9 @@ def test_w98_of_two_attempts_at_a_lot_one_fetches_and_the_other_finds_it_done(tm
         rules = crawl.check(rules, out)
         table = settings.to_table(rules)
         stage = Stage(stage="crawl", folder=out, settings={name: table[name] for name in DECIDING}, items=())
-        stage = crawl._with_wave(stage, [target(url, "web") for url in urls], rules, 0, "web")
+        (out / "lots").mkdir(parents=True)
+        tables = as_tables(target(url, "web") for url in urls)
+        stage = crawl._with_wave(stage, tables, rules, 0, "web", crawl.Tally())
         begin_stage(stage)
         write_record(out / crawl.CONDUCT, table)
         context = multiprocessing.get_context("spawn")

@@ -16,6 +16,7 @@ from loopback.process import running
 from stores import s3
 
 from curate import storage
+from curate.crawl.planning.tables import as_tables
 from curate.crawl.targets import target
 from curate.pipelines.stages import crawl
 from curate.recipe import load
@@ -48,7 +49,8 @@ def planned(words: list[str], urls: list[str], out: Path) -> None:
     table = crawl.settings.to_table(rules)
     deciding = {name: table[name] for name in crawl.DECIDING}
     stage = Stage(stage="crawl", folder=out, settings=deciding, items=())
-    begin_stage(stage := crawl._with_wave(stage, [target(url, "web") for url in urls], rules, 0, "web"))
+    tables = as_tables(target(url, "web") for url in urls)
+    begin_stage(stage := crawl._with_wave(stage, tables, rules, 0, "web", crawl.Tally()))
     write_record(out / crawl.CONDUCT, table)
 
 
