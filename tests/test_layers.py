@@ -38,7 +38,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "curate/gpt": ("curate/storage", "curate/loader", "curate/tokens"),
     "curate/inputs": ("curate/storage", "curate/stage", "curate/commoncrawl", "curate/web/encoding.py"),
     "curate/crawl": ("curate/storage", "curate/stage", "curate/inputs", "curate/web", "curate/warc"),
-    "curate/crawl/planning": ("curate/storage", "curate/stage", "curate/crawl"),
+    "curate/crawl/planning": ("curate/storage", "curate/stage", "curate/warc", "curate/crawl"),
     "curate/crawl/sharing": ("curate/storage", "curate/crawl"),
     "curate/dedup": ("curate/text", "curate/storage", "curate/stage", "curate/inputs", "curate/web/urls.py"),
     "curate/dedup/index": ("curate/storage", "curate/stage", "curate/dedup"),
@@ -96,8 +96,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *(RECIPE, "pipelines/engines", "pipelines/stages"),
     ),
     "curate/inspection": (
-        *("curate/storage", "curate/stage", "curate/inputs", "curate/links", "curate/crawl", "curate/tokens"),
-        *("curate/text", "curate/web", "curate/dataset", "filters", RECIPE),
+        *("curate/storage", "curate/stage", "curate/inputs", "curate/links", "curate/crawl", "curate/crawl/planning"),
+        *("curate/tokens", "curate/text", "curate/web", "curate/dataset", "filters", RECIPE),
     ),
     "curate/planting": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/evaluate", "curate/dataset", "curate/inspection"),

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.crawl.conservation import faults as crawl_faults
+from curate.crawl.planning.conservation import faults as crawl_faults
 from curate.errors import DamageError, UserError
 from curate.inspection import ids
 from curate.links.votes import faults as link_faults

@@ -115,7 +115,7 @@ def _merged(runs: list[Iterator[pa.Table]], key: str) -> Iterator[pa.Table]:
         bound = min(head[key][len(head) - 1].as_py() for head in heads.values())
         taken: list[pa.Table] = []
         for number, head in [*heads.items()]:
-            count = bisect_right(range(len(head)), bound, key=lambda row, keys=head[key]: keys[row].as_py())
+            count = _up_to(head[key], bound)
             if count:
                 taken.append(head.slice(0, count))
             if count == len(head):
@@ -123,6 +123,11 @@ def _merged(runs: list[Iterator[pa.Table]], key: str) -> Iterator[pa.Table]:
             else:
                 heads[number] = head.slice(count)
         yield _by_key(taken, key)
+
+
+def _up_to(keys: pa.ChunkedArray, bound: bytes) -> int:
+    """Returns how many of sorted keys are at most the bound."""
+    return bisect_right(range(len(keys)), bound, key=lambda row: keys[row].as_py())
 
 
 def _write_tables(path: Path, tables: Iterable[pa.Table]) -> None:

@@ -23,7 +23,7 @@ from loopback.process import running
 from loopback.seeds import seeds
 from processes import kill, left, start
 
-from curate.crawl import conservation
+from curate.crawl.planning import conservation
 from curate.stage.record import read_stage
 
 KILLS = int(os.environ.get("CURATE_KILLS", "3"))
