@@ -84,9 +84,10 @@ def _by_id(tables: Iterator[pa.Table]) -> Iterator[tuple[npt.NDArray[np.int64], 
     """Yields, for ids in order, how many outcomes each has, and how often it was planned."""
     rest: pa.Table | None = None
     for table in chain(tables, [None]):
-        held = pa.concat_tables([part for part in (rest, table) if part is not None]) if rest or table else None
-        if held is None:
+        parts = [part for part in (rest, table) if part is not None and len(part)]
+        if not parts:
             return
+        held = pa.concat_tables(parts)
         ids = pc.binary_slice(held[KEY], 0, 16).to_numpy(zero_copy_only=False)
         first = np.ones(len(ids), bool)
         first[1:] = ids[1:] != ids[:-1]
