@@ -15,8 +15,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from curate import storage
-from curate.storage import leases
-from curate.storage.leases import Lease, Watch
+from curate.crawl.sharing import leases
+from curate.crawl.sharing.leases import Lease, Watch
 
 POLL_S, LONGEST_POLL_S = 1.0, 30.0  # between two looks at an address that another run asks; each wait is longer
 Turn = Callable[[str], AbstractAsyncContextManager[None]]

@@ -20,10 +20,10 @@ from pathlib import Path
 from curate import storage
 from curate.crawl.config import Crawl
 from curate.crawl.journal import STOP, Place, Turn
+from curate.crawl.sharing import leases
 from curate.crawl.sharing.claims import Claims
+from curate.crawl.sharing.leases import Lease, State, Watch
 from curate.errors import SettingsError
-from curate.storage import leases
-from curate.storage.leases import Lease, State, Watch
 
 TICK_S = 0.25  # between two looks whether to renew or to stop
 STOP_S = 2.0  # between two looks whether the store asks to stop

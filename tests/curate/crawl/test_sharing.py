@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from curate.crawl.config import Crawl
-from curate.crawl.sharing import places
+from curate.crawl.sharing import leases, places
 from curate.crawl.sharing.claims import Claims
-from curate.storage import leases
-from curate.storage.leases import Lease, take
+from curate.crawl.sharing.leases import Lease, take
 
 TERM, LONGEST = 1.2, 0.5
 RULES = Crawl(contact="a@b.test", lease_seconds=TERM)

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from curate import storage
-from curate.storage import leases
-from curate.storage.leases import Watch, create, take
+from curate.crawl.sharing import leases
+from curate.crawl.sharing.leases import Watch, create, take
 
 TERM = 30.0
 
