@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Sequence
 
-from curate.pipelines.engines.target import SMALL_SECONDS
+from curate.pipelines.engines.target import SMALL_FORKED_SECONDS, SMALL_SECONDS
 from curate.pipelines.stages import estimate as shuffles
 from curate.recipe import Recipe
 from curate.stage.kinds import KINDS
@@ -14,8 +14,9 @@ from curate.storage.remote import CHUNK
 SHUFFLE_S, INDEX_S = 200e-6, 110e-6
 SPANS_S, FURNITURE_S, PASSAGES_S = 1 / 13e6, 1 / 23e6, 1 / 3.4e6  # CPU seconds a byte of text that lines reads
 DRIVER_S = 0.002  # of the launching process, to open and close one part: tests/bench/scale.py
-WORKER_S = 1.0  # CPU seconds of a worker process from its start to its first part: Python, Beam's channel
-OPENING_S = 2.0  # seconds in which the workers of a stage start and end
+WORKER_S = 0.2  # CPU seconds of a worker process that is forked, from its start to its first part
+OPENING_S = 0.3  # seconds in which the workers of a stage start and end
+SHUFFLING = ("dedup", "lines")  # stages that send more than numbers from process to process
 FIRST_S = 2.0  # CPU seconds of the command before its first stage, the imports of Beam and pyarrow most of all
 READS = {"dedup": 2.0, "lines": 2.0, "decontaminate": 2.0}  # how often a stage reads its input; the others once
 # Requests to a store that holds the output: a part's in each stage, its first half's too, and a stage's.
@@ -24,19 +25,20 @@ PART_REQUESTS, STAGE_REQUESTS = 9, 20
 
 def processes(stage: str, size: float, workers: int) -> int:
     """Returns how many processes the local runner makes the parts of a stage with; size: bytes that it reads."""
-    return 1 if workers == 1 or size / KINDS[stage].bytes_per_second < SMALL_SECONDS else workers
+    small = SMALL_SECONDS if stage in SHUFFLING else SMALL_FORKED_SECONDS
+    return 1 if workers == 1 or size / KINDS[stage].bytes_per_second < small else workers
 
 
 def stretch(sizes: Sequence[float], count: int) -> float:
     """Returns how many times as long as evenly divided work the parts of these sizes take `count` processes.
 
-    Each part goes to the process that is free first, in order.
+    Each part goes to the process that is free first, the largest first.
 
     >>> stretch([1.0, 1.0, 1.0], 2)
     1.3333333333333333
     """
     ends = [0.0] * count
-    for size in sizes:
+    for size in sorted(sizes, reverse=True):
         heapq.heapreplace(ends, ends[0] + size)
     whole = sum(sizes)
     return max(ends) * count / whole if whole else 1.0
