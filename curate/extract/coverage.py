@@ -12,11 +12,9 @@ from itertools import compress, groupby, islice, pairwise
 from typing import Any
 
 from curate.extract.trimming import (
-    LAST_HEADING,
     LINKED,
     PROSE,
     PROSE_END,
-    SEE_ALSO,
     SENTENCE,
     SENTENCE_END,
     in_menu,
@@ -31,6 +29,7 @@ from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, PARAGRAP
 from curate.markup.elements import Shape, outermost, outermost_list, shape
 from curate.markup.furniture import hides, looks_like_furniture
 from curate.markup.notes import add_notes
+from curate.text.phrases import LAST_HEADING, SEE_ALSO
 
 MENU = 4  # short links in a row, or more, are a menu and no part of a text
 BESIDE = 20  # characters of a paragraph between siblings of which some are selected
@@ -42,8 +41,8 @@ REACH = 12  # blocks behind the last selected one; more of them that are no text
 FEW = 250  # characters; of a page with fewer, the rest is looked through as well, as trafilatura does
 OF_ALL = 0.4  # the least share of a page's text outside of menus that so short a text must be
 SPECIAL = (CODE, FORMULA)
-LABELLED = (ROW, ITEM, CODE, TERM)  # above which a short line is a label
 COLONS = (":", "：")
+LABELLED = (ROW, ITEM, CODE, TERM)  # above which a short line is a label
 
 
 def completed(blocks: list[Block], selected: list[bool]) -> list[bool]:

@@ -14,6 +14,7 @@ from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, PARAGRAP
 from curate.markup.code import REMEMBERED
 from curate.markup.elements import inherited
 from curate.markup.furniture import MENU_TAGS, TAXONOMY, hides, is_about_topic, names
+from curate.text.phrases import is_call, is_stock_phrase, names_other_page
 
 LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of stories or of tags
 SHORT = 90  # characters of a line that can be a date of publication
@@ -34,32 +35,14 @@ FURNITURE = re.compile(
     r"|recommend\w*|outbrain|taboola|breadcrumbs?|pagination|pager|adverts?|advertisements?|sponsor\w*|toolbar|tags)(?![a-z])"
 )
 BOX = re.compile(r"(?i)newsletter|cookie|consent|gdpr")  # furniture of whatever size
-STOCK = re.compile(
-    r"(?i)(?:continue reading|read (?:more|the full \w+|full \w+|next|also)|more|advertisement|ad"
-    r"|sponsored(?: content)?|share(?: this)?(?: \w+)?|share on \w+|tweet|print|email|subscribe(?: now)?|sign up|log in"
-    r"|loading|skip to \w+|back to top|show more|see more|view (?:all|more)|click here|comments?"
-    r"|leave a (?:comment|reply)|no comments|related(?: \w+)?|you may also like|recommended(?: \w+)?)[\s.:!…»>→\d]*"
-)
-LAST_HEADING = re.compile(  # what stands below it is about other pages, or written by readers
-    r"(?i)(?:related|recommended|more (?:(?:\w+ ){0,2}stories|from|on|in)|you (?:may|might) (?:also )?like|comments?"
-    r"|leave a|\d+ comments?|responses|share|subscribe|newsletter|about the author|popular|trending|latest|read next"
-    r"|see also|tags|advertis)\b.{0,40}"
-)
-SEE_ALSO = re.compile(
-    r"(?i)see also|siehe auch|voir aussi|véase también|voci correlate|ver também|zie ook|см\. также|関連項目|参见|參見"
-)
 DATED = re.compile(
     r"(?:(?<![A-Za-z])|(?=[A-Z]))(?i:date|dateline|datetime|time|timestamp|pubdate|published|updated|posted"
     r"|byline|meta|author)(?![a-z])"
 )
-TEASER = re.compile(
-    r"(?i)[\[(]?(?:(?:read|see|view|learn|find out) (?:more|also|next)\s*:|also (?:read|see)\b|related\s*:|watch\s*:"
-    r"|don.t miss\b|source\s*:)"
+MARKUP = re.compile(  # left as text, and signs between links
+    r"<(?:img|iframe|script|a|br|hr)\b[^<>]*>|\[(\w+) [^\[\]]*=[^\[\]]*\](?:[^\[\]]*\[/\1\])?|[|·•/\s]+"
 )
-CALL = re.compile(
-    r"(?i)[\[(]?(?:click here\b|(?:follow|like) (?:us|me|\w+(?: \w+)?) on (?:twitter|facebook|instagram|x)\b"
-    r"|(?:subscribe|sign up) (?:to|for) |share (?:this|it) (?:with|on)\b)"
-)
+COPYRIGHT = re.compile(r"(?i)(?:copyright\s*)?(?:©|ⓒ|\(c\)\s*(?:19|20)\d\d)|copyright\b[^.!?]{0,40}\b(?:19|20)\d\d")
 YEAR_OR_TIME = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|(?<!\d)\d{1,2}:\d\d(?!\d)")
 SENTENCE_END = re.compile(r"(?<![ap]\.m)[.!?…。！？][\"'”’»)\]]*$")
 PROSE_END = re.compile(r"[.!?…。！？।؟:;][\"'”’»)\]]*$")
@@ -71,7 +54,7 @@ DAY = (
 FULL_DATE = re.compile(rf"(?i)\b{DAY}")
 DATE_WORDS = re.compile(
     r"(?i)(?:(?:first|last|originally)\s+)?(?:published|updated|posted|modified|created|written)\b"
-    rf"(?:\W|\b(?:on|at|(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:by|in)\b[^.!?]{{2,50}}?)\b)*\b(?:{DAY}|{MONTH}\s*\d{{4}})[^.!?]*"
+    rf"(?:\W|\b(?:on|at|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|(?:by|in)\b[^.!?]{{2,50}}?)\b)*\b(?:{DAY}|{MONTH}\s*\d{{4}})[^.!?]*"
     r"|by\b.{2,60}(?:19|20)\d\d(?:\W|\d|at\b|[ap]\.?m\b|[A-Z]{2,4}\b)*"
 )
 
@@ -120,21 +103,26 @@ def leave_out_teasers(blocks: list[Block], kept: list[bool]) -> None:
 
 
 def is_teaser(block: Block) -> bool:
-    """Returns True if a block is a line that leads to another page."""
-    if block.kind is not PARAGRAPH or len(block.text) > LINE:
+    """Returns True if a block is a line that leads to another page, or one of a page's foot."""
+    text = block.text
+    if len(text) > LINE or block.kind in (CODE, FORMULA, ROW):
         return False
-    if CALL.match(block.text):
+    if COPYRIGHT.match(text):
         return True
-    if TEASER.match(block.text) and (block.links > LEADING * len(block.text) or is_no_sentence(block.text)):
-        return True
-    if len(block.text) < HEADLINE or "://" in block.text:
+    if block.kind is not PARAGRAPH:
         return False
-    return block.links >= WHOLE * len(block.text) and is_no_sentence(block.text)
+    if is_call(text) or MARKUP.fullmatch(text):
+        return True
+    if names_other_page(text) and (block.links > LEADING * len(text) or is_no_sentence(text)):
+        return True
+    if len(text) < HEADLINE or "://" in text:
+        return False
+    return block.links >= WHOLE * len(text) and is_no_sentence(text)
 
 
 def is_stock(block: Block) -> bool:
     """Returns True if a block is a stock phrase of page furniture, such as READ MORE."""
-    return len(block.text) <= STOCK_LENGTH and block.kind != CODE and STOCK.fullmatch(block.text) is not None
+    return len(block.text) <= STOCK_LENGTH and block.kind != CODE and is_stock_phrase(block.text)
 
 
 def is_no_sentence(text: str) -> bool:

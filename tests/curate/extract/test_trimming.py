@@ -39,10 +39,24 @@ def kept(body, *unselected):
         "<p>Read more: <a href='/tower'>The tower reopens after a year</a></p>",
         "<p><a href='/tower'>The tower reopens after a year</a></p>",
         "<p>Follow us on <a href='/t'>Twitter</a></p>",
+        "<p>Follow The Harbour News on Facebook and Instagram.</p>",
+        "<p>Get the latest updates in your inbox!</p>",
+        "<p>Updated: Tue., Nov. 19, 2019</p>",
+        "<p>© 2019 Harbour News</p>",
+        "<p>Copyright 2013 Harbour News. All rights reserved.</p>",
+        "<p>Copyright ⓒ Harbour.co.kr. 무단전재 및 재배포 금지</p>",
+        "<ul><li>© Harbour News</li></ul>",
+        "<p>&lt;img height='1' src='/pixel'></p>",
+        "<p>[button link='/kit' type='big'] Send us your review[/button]</p>",
+        "<div>|</div>",
+        "<p>Lesen Sie auch: <a href='/b'>Die Glocke</a></p>",
+        "<p>Folgen Sie uns auf Twitter</p>",
+        "<p>Подписывайтесь на наш канал</p>",
+        "<p>Tags: bells, towers</p>",
     ],
 )
 def test_furniture_behind_the_text_is_left_out(furniture):
-    assert kept(f"<p>{PROSE}</p>{furniture}", "More in Harbours") == [PROSE]
+    assert kept(f"<p>{PROSE}</p><p>{OTHER}</p>{furniture}", "More in Harbours") == [PROSE, OTHER]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +70,9 @@ def test_furniture_behind_the_text_is_left_out(furniture):
         f"<h2 id='related-work'>Related work</h2><p>{OTHER}</p>",
         f"<article class='post-meta'><div><div><p>It rang at 11:04 again.</p></div></div></article><p>{OTHER}</p>",
         "<div class='share'><pre>ring(3)</pre></div>",
+        f"<p>{PROSE}</p><p>Copyright law of that time knew no bells.</p>",
+        f"<p>{PROSE}</p><p>Follow these steps on Facebook to ring a bell.</p>",
+        f"<p>{PROSE}</p><p>[see the note on bells]</p><p>* * *</p><p>{OTHER}</p>",
         f"<p>{PROSE}</p><p><a href='/x'>https://harbour.example/tower-reopens</a></p>",
         f"<p>{PROSE}</p><p><a href='/x'>The tower reopens after a year.</a></p>",
         "<p><a href='/a'>The tower reopens after a year</a></p><p><a href='/b'>The bell is cast again</a></p>",
