@@ -1,6 +1,7 @@
 """Documents per second end to end, each stage's share, and what Beam costs over the same functions in a plain loop.
 
     python tests/bench/pipeline.py [--files 8] [--repeat 3] [--data ../shared/data/web]
+    python tests/bench/pipeline.py --workers 1,2    # only commands with so many workers, and how idle these are
 
 Every measurement is a fresh process, start-up included; the three ways take turns; medians are printed.
 """
@@ -8,6 +9,7 @@ Every measurement is a fresh process, start-up included; the three ways take tur
 import argparse
 import json
 import logging
+import resource
 import statistics
 import subprocess
 import sys
@@ -127,12 +129,43 @@ def measure(way: str, files: list[str]) -> tuple[float, bytes, dict]:
     return seconds, json.dumps(shards).encode(), {stage["stage"]: stage for stage in record["stages"]}
 
 
+def command(files: list[str], workers: int) -> tuple[float, float, str]:
+    """Seconds and CPU seconds of `curate run webtext` with so many workers, and what it says of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        sets = ["--set", f"sources.webtext.inputs={json.dumps(files)}"]
+        words = ["run", "webtext", "-o", f"{folder}/out", "--no-train", "--workers", str(workers), *sets]
+        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "curate.cli", *words], capture_output=True, text=True)
+        if done.returncode not in (0, 1):  # 1: pages have failed
+            sys.exit(done.stderr)
+        seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    lines = (done.stdout + done.stderr).splitlines()
+    idle = next((line for line in lines if line.startswith("workers ")), "workers   no word of them")
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, idle
+
+
+def scaling(files: list[str], counts: list[int], repeat: int) -> None:
+    """Print the time of a run with each number of workers, its share of the first one's, and how idle they were."""
+    runs = defaultdict(list)
+    for _ in range(repeat):
+        for count in counts:
+            runs[count].append(command(files, count))
+    median = {count: statistics.median(seconds for seconds, _, _ in rows) for count, rows in runs.items()}
+    for count, rows in runs.items():
+        spread = f"{min(rows)[0]:.1f} to {max(rows)[0]:.1f}"
+        cpu = statistics.median(cpu for _, cpu, _ in rows)
+        ratio = f"{median[counts[0]] / median[count]:.3f} times as fast as {counts[0]}"
+        print(f"{count} workers: {median[count]:6.1f} s ({spread}), {cpu:.1f} s of CPU, {ratio}")
+        print(f"  {sorted(rows)[len(rows) // 2][2]}")
+
+
 def main() -> None:
     """Measure every way in turn and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=8)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "web")
+    parser.add_argument("--workers", type=lambda text: [int(count) for count in text.split(",")])
     parser.add_argument("--one")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--names", nargs="*")
@@ -143,6 +176,9 @@ def main() -> None:
     files = [str(path.absolute()) for path in sorted(chosen.data.glob("*.warc.gz"))[: chosen.files]]
     if not files:
         sys.exit(f"{chosen.data}: no .warc.gz files there")
+    if chosen.workers:
+        scaling(files, chosen.workers, chosen.repeat)
+        return
     times, shards, stages = defaultdict(list), set(), {}
     for _ in range(chosen.repeat):
         for way in WAYS:
