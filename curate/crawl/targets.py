@@ -1,5 +1,6 @@
 """The URLs to crawl, from candidates of `curate links`, Parquet with `fetch_url` or `url`, or a list of URLs."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -20,6 +21,7 @@ from curate.storage import lines
 from curate.storage.writing import sha256_of
 from curate.web.urls import fetch_url, stored_form
 
+PART = re.compile(r"part-\d{5,}\.parquet")
 MAX_LINE = 1 << 16  # bytes; a longer line gets the verdict `url_too_long`
 MAX_LIST = 1 << 34  # bytes that a list may hold uncompressed
 # The verdicts of links that `fetch_url` refuses, by its rule; `url_invalid` for all other rules.
@@ -62,7 +64,7 @@ def _paths(name: str) -> list[Path]:
         raise SettingsError(
             f"{name}: holds the output of {record.stage}; crawl takes the output of links, or lists of URLs"
         )
-    return [folder / output for output in sorted(record.outputs) if output.startswith("part-")]
+    return [folder / output for output in sorted(record.outputs) if PART.fullmatch(output)]
 
 
 def _candidates(path: Path, name: str) -> Iterator[Target]:

@@ -196,7 +196,7 @@ def faults(folder: Path, record: StageRecord) -> Iterator[str]:
     """Yields a line where the submissions of all candidates and those read twice are not those that were gathered."""
     gathered_rows = read_stage(folder / "gathered").counts.kept
     notes = record.counts.notes
-    parts = [name for name in record.outputs if name.startswith("part-")]
+    parts = [name for name in record.outputs if name.startswith("part-") and name.endswith(".parquet")]
     columns = [pq.read_table(storage.source(folder / name), columns=["submissions"])["submissions"] for name in parts]
     kept = sum(pc.sum(column).as_py() or 0 for column in columns)
     if kept != notes.get("submissions", 0):

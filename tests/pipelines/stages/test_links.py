@@ -16,6 +16,7 @@ from flips import missed
 from stage_files import reseal
 
 from curate.links.votes import CANDIDATES
+from curate.stage.ranges import Passes
 from curate.web.urls import dedupe_key
 
 pytestmark = pytest.mark.processes
@@ -123,6 +124,22 @@ def test_ranges_of_keys_give_together_what_one_gives(reference, dumps, tmp_path,
     verbs.run("links", (str(dumps),), tmp_path / "out", None, ("links.preset=webtext",), Engine(), "web")
     assert len([*(tmp_path / "out").glob("part-*.parquet")]) > 10
     assert candidates(tmp_path / "out") == candidates(reference)
+
+
+def test_links_that_are_brought_into_ranges_in_passes_give_the_same(call, reference, dumps, tmp_path, monkeypatch):
+    from curate.pipelines import verbs
+    from curate.pipelines.engines.engine import Engine
+    from curate.pipelines.stages import links
+
+    out = tmp_path / "out"
+    passes = Passes.over
+    monkeypatch.setattr(links, "GROUP_BYTES", 4000)  # a part is divided by its rows
+    monkeypatch.setattr(links.Passes, "over", lambda groups: passes(groups, 3))
+    verbs.run("links", (str(dumps),), out, None, ("links.preset=webtext",), Engine(), "web")
+    assert candidates(out) == candidates(reference)
+    assert json.loads((out / "plan.json").read_bytes())["settings"]["passes"]["last"] >= 2
+    verified = call("verify", out)
+    assert verified.code == 0, verified.out
 
 
 def test_a_kill_9_loses_nothing(call, command, dumps, reference, tmp_path):
