@@ -19,8 +19,10 @@ OPENING_S = 0.3  # seconds in which the workers of a stage start and end
 SHUFFLING = ("dedup", "lines")  # stages that send more than numbers from process to process
 FIRST_S = 2.0  # CPU seconds of the command before its first stage, the imports of Beam and pyarrow most of all
 READS = {"dedup": 2.0, "lines": 2.0, "decontaminate": 2.0}  # how often a stage reads its input; the others once
-# Requests to a store that holds the output: a part's in each stage, its first half's too, and a stage's.
-PART_REQUESTS, STAGE_REQUESTS = 9, 20
+# Requests to a store that holds the output, of a part and of a stage, first halves included: tests/bench/scale.py --s3,
+# for parts without rejected rows, whose file takes one more. Pack has parts of tokens and shards.
+REQUESTS = {"extract": (14, 50), "dedup": (66, 130), "tokenize": (26, 70)}
+OTHERS, OF_SHARD, PACKED = (17, 65), 25, (7, 165)
 
 
 def processes(stage: str, size: float, workers: int) -> int:
@@ -64,7 +66,12 @@ def shuffle_seconds(stage: str, recipe: Recipe, documents: float, text: float) -
     return 0.0
 
 
-def requests(stage: str, parts: int, size: float, *, reads: bool) -> int:
-    """Returns the requests of a stage whose output lies on a store; reads: it also reads its input there."""
+def requests(stage: str, parts: int, size: float, *, reads: bool, shards: int = 0) -> int:
+    """Returns the requests of a stage whose output lies on a store, but for files that are read from there in pieces.
+
+    size: bytes of its input, of which each piece more is a request if it `reads` it from a store. parts: of the stage
+    before, for pack.
+    """
+    of_part, of_stage = PACKED if stage == "pack" else REQUESTS.get(stage, OTHERS)
     ranges = round(READS.get(stage, 1.0) * size / CHUNK) if reads else 0
-    return STAGE_REQUESTS + PART_REQUESTS * parts + ranges
+    return of_stage + of_part * parts + OF_SHARD * shards + ranges

@@ -249,7 +249,9 @@ class Projection:
             bytes_out=Number.of(written),
             bytes_shuffled=0,
             memory=self.tried.memory,
-            requests=costs.requests("pack", round(number.value), float(before.size[0]), reads=True),
+            requests=costs.requests(
+                "pack", self.inputs.parts, float(before.size[0]), reads=True, shards=round(number.value)
+            ),
         )
         return stage, seconds, _Flow(size=written, text=0.0, documents=before.documents, tokens=before.tokens)
 
