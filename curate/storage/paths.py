@@ -271,7 +271,8 @@ def rename(path: Path, target: Path) -> None:
     """Gives a file another name in its folder; raises FileNotFoundError where it is gone."""
     if is_remote(path):
         old, new = cast(Any, path), cast(Any, target)
-        new.fs.mv(old.path, new.path)
+        new.fs.cp_file(old.path, new.path)
+        new.fs.rm_file(old.path)
     else:
         path.replace(target)
 
@@ -351,11 +352,9 @@ def remove(paths: Iterable[Path]) -> None:
     """Removes files, as far as they are there; a store gets one request for many."""
     files: list[Any] = [*paths]
     if files and is_remote(files[0]):
-        try:
+        with suppress(FileNotFoundError):  # another attempt has removed one
             files[0].fs.rm([file.path for file in files])
             return
-        except FileNotFoundError:  # another attempt has removed one
-            pass
     for file in files:
         file.unlink(missing_ok=True)
 
@@ -364,7 +363,10 @@ def contents(paths: Iterable[Path]) -> list[bytes | None]:
     """Returns the bytes of small files, in order, None where there is none; a store gets many requests at a time."""
     files: list[Any] = [*paths]
     if files and is_remote(files[0]):
-        answers = files[0].fs.cat([file.path for file in files], on_error="return")
+        whole = (
+            {"max_concurrency": 1} if "s3" in files[0].fs.protocol else {}
+        )  # else s3fs first asks for the size of each
+        answers = files[0].fs.cat([file.path for file in files], on_error="return", **whole)
         values = [answers.get(file.path) for file in files]
         for value in values:
             if isinstance(value, Exception) and not isinstance(value, FileNotFoundError):
