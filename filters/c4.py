@@ -74,7 +74,7 @@ class C4FineWeb(C4):
     end_marks: tuple[str, ...] = ()
     min_line_words: int = 3
     min_sentences: int = 5
-    max_chars: int = NO_LIMIT
+    max_chars: int = NO_LIMIT  # no limit
 
 
 VARIANTS = (

@@ -85,6 +85,7 @@ NAMES = {  # of distributions whose modules are called otherwise
     "fasttext-pybind": "fasttext-community",
     "google": "apache-beam",
     "grpc": "apache-beam",
+    "stdnum": "python-stdnum",
     "tiktoken-ext": "tiktoken",
     "upath": "universal-pathlib",
     "vl-convert": "vl-convert-python",
