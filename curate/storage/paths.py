@@ -362,17 +362,14 @@ def remove(paths: Iterable[Path]) -> None:
 def contents(paths: Iterable[Path]) -> list[bytes | None]:
     """Returns the bytes of small files, in order, None where there is none; a store gets many requests at a time."""
     files: list[Any] = [*paths]
-    if files and is_remote(files[0]):
-        whole = (
-            {"max_concurrency": 1} if "s3" in files[0].fs.protocol else {}
-        )  # else s3fs first asks for the size of each
-        answers = files[0].fs.cat([file.path for file in files], on_error="return", **whole)
-        values = [answers.get(file.path) for file in files]
-        for value in values:
-            if isinstance(value, Exception) and not isinstance(value, FileNotFoundError):
-                raise value
-        return [value if isinstance(value, bytes) else None for value in values]
-    return [_content(file) for file in files]
+    if not files or not is_remote(files[0]):
+        return [_content(file) for file in files]
+    at_once = {"max_concurrency": 1} if "s3" in files[0].fs.protocol else {}  # else s3fs asks for the size of each
+    answers = files[0].fs.cat([file.path for file in files], on_error="return", **at_once)
+    for value in answers.values():
+        if isinstance(value, Exception) and not isinstance(value, FileNotFoundError):
+            raise value
+    return [value if isinstance(value := answers.get(file.path), bytes) else None for file in files]
 
 
 def _content(path: Path) -> bytes | None:
