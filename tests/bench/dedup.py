@@ -3,6 +3,8 @@
     python tests/bench/dedup.py [--peers .venv-peers/bin/python] [--pieces 20000] [--repeat 5] [--data ../shared/data]
     python tests/bench/dedup.py --sizes 10000,100000,1000000 [--workers 2] [--verb lines --set lines.spans=false …]
     python tests/bench/dedup.py --hot 100000 [--workers 2]
+    python tests/bench/dedup.py --shuffles 10000,20000      # what goes through each shuffle
+    python tests/bench/dedup.py --spark 500000,1000000      # on a Spark cluster of this machine, executors of 2 GB
 
 The first compares `curate dedup` from JSON lines and `curate export jsonl` of what is left with datatrove's
 MinhashDedupSignature, Buckets, Cluster and Filter with a JsonlWriter, at FineWeb's settings, which are the defaults of
@@ -151,6 +153,7 @@ def main() -> None:
     parser.add_argument(
         "--spark", type=lambda text: [int(size) for size in text.split(",")], help="sizes, on a cluster"
     )
+    parser.add_argument("--shuffles", type=lambda text: [int(size) for size in text.split(",")], help="sizes")
     parser.add_argument("--hot", type=int, help="copies of one page, beside 20,000 other documents")
     parser.add_argument("--workers", type=int, default=2, help="of --sizes and --hot")
     parser.add_argument("--inside", nargs=2)
@@ -159,6 +162,10 @@ def main() -> None:
         return inside(*chosen.inside)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
+        if chosen.shuffles:
+            import dedup_shuffles
+
+            return dedup_shuffles.shuffles(chosen.data, scratch, chosen.shuffles)
         if chosen.spark:
             import dedup_spark
 
