@@ -27,6 +27,7 @@ from curate.storage.blocks import digest_of
 from curate.storage.writing import sealed, write_flushed
 
 MARK = b"curate.table"  # in the metadata of every table that is written here, so that it is known as ours
+AT_ONCE = 1000  # receipts whose bytes are held while they are read
 ROW_GROUP_ROWS = 4096
 ROW_GROUP_BYTES = 32 << 20  # of text, so that a row group of long documents stays small too
 
@@ -297,10 +298,12 @@ def read_receipts(folder: Path, numbers: Iterable[tuple[int, str]]) -> list[Rece
     _drop_unfit(folder, receipts)
     names = {f"receipts/{name}" for name in storage.names(folder / "receipts")}
     single = [number for number in keys if number not in receipts and receipt_name(number) in names]
-    paths = [receipt_path(folder, number) for number in single]
-    for number, content in zip(single, storage.contents(paths), strict=True):
-        if (receipt := as_receipt(content)) and receipt.key == keys[number]:
-            receipts[number] = receipt
+    for start in range(0, len(single), AT_ONCE):
+        chosen = single[start : start + AT_ONCE]
+        contents = storage.contents(receipt_path(folder, number) for number in chosen)
+        for number, content in zip(chosen, contents, strict=True):
+            if (receipt := as_receipt(content)) and receipt.key == keys[number]:
+                receipts[number] = receipt
     _drop_unfit(folder, receipts)
     return [receipts.get(number) for number in keys]
 
