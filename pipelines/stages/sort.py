@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from curate.tokens.lanes import group_bytes, segment_bytes, sort_step
 from curate.tokens.rows import CLUSTER_SIZE, QUALITY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: the digests are kept once they are known
 class Tokenized:
     """A finished tokenize stage."""
 
@@ -31,7 +32,7 @@ class Tokenized:
     record: StageRecord
     names: list[str]  # of its parts
 
-    @property
+    @cached_property
     def digests(self) -> list[str]:
         """Returns the sha256 of each part."""
         return [self.record.outputs[name].sha256 for name in self.names]

@@ -23,6 +23,7 @@ from curate import recipe as recipes
 from curate.errors import SettingsError
 from curate.pipelines.dataflow import flextemplate, image, launcher, submit
 from curate.pipelines.engines.target import RUNNERS, EngineOptions, parse_options
+from curate.stage.ranges import MOST_PASSES
 from curate.storage import path
 
 ROOT = Path(__file__).parents[3]
@@ -113,7 +114,7 @@ def test_every_grouping_is_of_bytes_by_bytes_and_every_reshuffle_of_names_and_nu
     pick = [coders.KV.urn, [coders.STRING_UTF8.urn], [coders.VARINT.urn]]
     assert input_coders(reshuffles) == {json.dumps(pick), json.dumps([coders.VARINT.urn])}
     assert len(groupings) >= 20
-    assert len(reshuffles) == len(assigned().stages) + 1  # dedup has two halves
+    assert len(reshuffles) == len(assigned().stages) + 1 + MOST_PASSES  # the first halves of dedup and of pack
     environments = graph.components.environments.values()
     assert any(b"image:1" in environment.payload for environment in environments)
 

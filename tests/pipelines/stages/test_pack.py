@@ -1,5 +1,8 @@
 """The two halves of pack: the sorted documents are there as long as a shard is missing, and no longer."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from token_parts import contents, in_order, row, tokenized
 
@@ -7,10 +10,12 @@ from curate.inspection.verify import faults
 from curate.pipelines.engines.engine import Engine
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run_stage
-from curate.pipelines.stages import pack
+from curate.pipelines.stages import pack, sort
 from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe
+from curate.stage.parts import FileRecord
 from curate.stage.plan import load_plan
+from curate.stage.ranges import Passes, grouped
 from curate.tokens.config import Pack
 
 ENGINE = Engine(target=EngineOptions(workers=1))
@@ -79,3 +84,21 @@ def test_shards_that_a_killed_run_has_left_stay_and_the_others_are_made(tmp_path
     run(out, source)
     assert (out / "sorted" / "part-00000.rows").stat().st_ino == sorted_rows
     assert (out / SHARD).stat().st_ino == shard
+
+
+def test_a_plan_looks_at_each_part_a_few_times_however_many_there_are():
+    parts = Counted({f"part-{number:05d}.parquet": FileRecord(rows=9, bytes=9, sha256="") for number in range(300)})
+    record = SimpleNamespace(outputs=parts, settings={})
+    tokens = sort.Tokenized(folder=Path("/a/tokenize"), record=record, names=[*parts])
+    groups = grouped([9] * 300, [9] * 300, 18)
+    items = [*sort._items(tokens, Path("/a/shards/sorted"), groups, Passes.over(len(groups), 4))]
+    assert len(items) > 300
+    assert parts.looked_at <= 3 * len(parts)
+
+
+class Counted(dict):
+    looked_at = 0
+
+    def __getitem__(self, name):
+        self.looked_at += 1
+        return super().__getitem__(name)
