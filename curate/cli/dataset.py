@@ -44,7 +44,7 @@ def estimate(
     files: Files = [],
     set_: Set = [],
     all_languages: AllLanguages = False,
-    sample: Annotated[int, typer.Option(metavar="PAGES", help="About how many pages or rows are tried.")] = 200,
+    sample: Annotated[int, typer.Option(metavar="PAGES", help="About how many pages or rows are tried.")] = 400,
     workers: Annotated[
         int | None, typer.Option(help="Worker processes; one per core if left out.", show_default=False)
     ] = None,

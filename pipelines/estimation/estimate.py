@@ -19,7 +19,7 @@ from curate.recipe import Recipe
 def estimate(
     recipe: Recipe,
     *,
-    pages: int = 200,
+    pages: int = 400,
     workers: int | None = None,
     unique: float | None = None,
     say: Callable[[str], None] = quiet,

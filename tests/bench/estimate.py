@@ -1,10 +1,11 @@
 """What `curate estimate` says beside what a run takes: CPU seconds, documents, tokens, bytes, parts, shards, time.
 
-    python tests/bench/estimate.py --data DIR [--only NAME] [--workers 2] [--sample 200] [--folder DIR]
+    python tests/bench/estimate.py --data DIR [--only NAME] [--workers 2] [--sample 400] [--folder DIR]
 
 Three runs, each in processes of its own: quickstart; webtext over real pages (WARC); gpt3 over Parquet files of the
 texts of the same pages, with two sources. A number that lies 25 % beside its run or more is marked, and the program
-ends with code 1. Memory is printed and not compared, as are requests: no store is here.
+ends with code 1. `cpu_s` is of all processes, `parts_s` what the records of the stages count. Requests to a store are
+compared by scale.py.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+
+from curate.stage.record import read_stage
 
 LIMIT = 0.25
 
@@ -67,17 +70,18 @@ def bytes_below(folder: Path) -> int:
 
 def ran(out: Path, cost: Cost) -> dict[str, float]:
     """What a run did, by the names of an estimate."""
-    records = [json.loads(path.read_text()) for path in out.glob("*/stage.json")]
-    by_stage = {record["stage"]: record for record in records}
+    records = [read_stage(path.parent) for path in out.glob("*/stage.json")]
+    by_stage = {record.stage: record for record in records}
     manifest = json.loads((out / "manifest.json").read_text())
-    shards = by_stage["pack"]["items"]
-    pages = {f"{name}.kept": by_stage[name]["counts"]["kept"] for name in by_stage if name != "pack"}
+    halves = [read_stage(path.parent) for path in out.glob("*/*/stage.json")]
+    pages = {f"{name}.kept": by_stage[name].counts.kept for name in by_stage if name != "pack"}
     return {
         "cpu_s": cost.cpu,
+        "parts_s": sum(record.seconds for record in [*records, *halves]),
         "wall_s": cost.seconds,
-        "parts": len(by_stage["extract"]["items"]),
-        "shards": len(shards),
-        "extract.read": by_stage["extract"]["counts"]["read"],
+        "parts": len(by_stage["extract"].items),
+        "shards": len(by_stage["pack"].items),
+        "extract.read": by_stage["extract"].counts.read,
         **pages,
         "tokens": sum(split["tokens"] for source in manifest["sources"] for split in source["splits"].values()),
         "disk": bytes_below(out),
@@ -88,12 +92,17 @@ def estimated(made: dict[str, Any]) -> dict[str, tuple[float, float, float]]:
     """The numbers of an estimate by the same names, each with its interval."""
     stages = {stage["stage"]: stage for stage in made["stages"]}
 
+    def added(numbers: list[dict[str, float]]) -> tuple[float, float, float]:
+        value, low, high = (sum(number[name] for number in numbers) for name in ("value", "low", "high"))
+        return value, low, high
+
     def spread(number: dict[str, float]) -> tuple[float, float, float]:
         return number["value"], number["low"], number["high"]
 
     kept = {f"{name}.kept": spread(stage["kept"]) for name, stage in stages.items() if name != "pack"}
     return {
         "cpu_s": spread(made["cpu_s"]),
+        "parts_s": added([stage["parts_s"] for stage in made["stages"]]),
         "wall_s": (made["wall_s"],) * 3,
         "parts": spread(stages["extract"]["parts"]),
         "shards": spread(made["shards"]),
@@ -132,7 +141,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("CURATE_TEST_DATA"))
     parser.add_argument("--only", choices=("quickstart", "webtext", "gpt3"))
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--sample", type=int, default=200)
+    parser.add_argument("--sample", type=int, default=400)
     parser.add_argument("--quiet", action="store_true", help="the machine is quiet, so times are compared too")
     parser.add_argument("--folder", type=Path, help="where the runs are kept")
     options = parser.parse_args()
