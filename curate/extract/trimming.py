@@ -14,7 +14,7 @@ from curate.markup.blocks import CAPTION, CODE, FORMULA, HEADING, ITEM, PARAGRAP
 from curate.markup.code import REMEMBERED
 from curate.markup.elements import inherited
 from curate.markup.furniture import MENU_TAGS, TAXONOMY, hides, is_about_topic, names
-from curate.text.phrases import is_call, is_stock_phrase, names_other_page
+from curate.text.phrases import LAST_HEADING, is_call, is_stock_phrase, names_other_page
 
 LINKED = 0.5  # of a block's characters: from here on it is a menu, a list of stories or of tags
 SHORT = 90  # characters of a line that can be a date of publication
@@ -210,13 +210,19 @@ def leave_out_repeated_lead(blocks: list[Block], selected: list[bool], kept: lis
 
 
 def leave_out_last_headings(blocks: list[Block], selected: list[bool], kept: list[bool]) -> None:
-    """Leaves out the headings behind all text; one or two stay that the extractor selected and that are no links."""
+    """Leaves out the headings behind all text; one or two stay that the extractor selected and that head a text.
+
+    A heading that is a link, or names other pages, heads none.
+    """
     last: list[int] = []
     for place in range(len(blocks) - 1, -1, -1):
         if kept[place]:
             if blocks[place].kind is not HEADING:
                 break
-            last.append(place)
+            if LAST_HEADING.fullmatch(blocks[place].text):
+                kept[place] = False
+            else:
+                last.append(place)
     if len(last) > FEW or any(blocks[place].links or not selected[place] for place in last):
         for place in last:
             kept[place] = False

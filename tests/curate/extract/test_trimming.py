@@ -92,6 +92,7 @@ def test_headings_behind_the_text_stay_where_the_extractor_selected_a_few():
     assert kept(f"<p>{PROSE}</p><h2>Bells</h2>") == [PROSE, "Bells"]
     assert kept(f"<p>{PROSE}</p><h2>Bells</h2><h2>Ropes</h2><h2>Frames</h2>") == [PROSE]
     assert kept(f"<p>{PROSE}</p><h2><a href='/'>Bells</a></h2>") == [PROSE]
+    assert kept(f"<p>{PROSE}</p><h2>Bells</h2><h2>Schon gelesen?</h2>") == [PROSE, "Bells"]
 
 
 def test_the_dates_of_many_entries_stay():
