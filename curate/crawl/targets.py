@@ -15,7 +15,8 @@ from curate.errors import SettingsError, writing
 from curate.inputs.items import files
 from curate.records import Reason
 from curate.stage.checked import opened_part
-from curate.stage.parts import FileRecord, TableWriter
+from curate.stage.parts import TableWriter
+from curate.stage.receipts import FileRecord
 from curate.stage.record import read_stage
 from curate.storage import lines
 from curate.storage.writing import sha256_of

@@ -28,9 +28,10 @@ from curate.records import Reason, Rejection
 from curate.stage import heartbeat
 from curate.stage.checked import opened_part
 from curate.stage.kinds import KINDS
-from curate.stage.parts import FileRecord, PartWriter
+from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.ranges import GROUP_BYTES, Group, Passes, cut, grouped, passes_of, slices, writing_run
+from curate.stage.receipts import FileRecord
 from curate.stage.record import read_stage
 from curate.stage.sorting import in_order
 
