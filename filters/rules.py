@@ -67,6 +67,11 @@ class Filter:
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # settings of your own rules, by function name
 
     def __post_init__(self) -> None:
+        for rule, _, variant in (name.partition(":") for name in self.rules):
+            if variant and rule in RULES:
+                raise ValueError(
+                    f"rules name {rule!r} alone; its variant is set by filter.{rule}.variant = {variant!r}"
+                )
         unknown = [name for name in self.rules if name not in RULES and not is_own(name)]
         if unknown:
             mend = f"the rules are {', '.join(RULES)}, and your own are named as package.module:function"

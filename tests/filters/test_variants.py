@@ -127,3 +127,10 @@ def test_the_key_has_what_was_added_later_only_where_it_counts():
     assert not any("variant" in settings for name, settings in table.items() if name != "rules")
     assert "fineweb" in key_table(Filter(rules=("fineweb",)))
     assert key_table(Filter(c4=variants_of("c4")["datatrove"]))["c4"]["variant"] == "datatrove"
+
+
+def test_a_variant_among_the_names_of_rules_is_refused_with_its_place():
+    with pytest.raises(
+        SettingsError, match=r"rules name 'c4' alone; its variant is set by filter.c4.variant = 'datatrove'"
+    ):
+        loaded('[filter]\nrules = ["c4:datatrove"]')
