@@ -22,6 +22,7 @@ from curate.text.ngrams import repeated_ngrams, word_ends
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "variants.json").read_text(encoding="utf-8"))
 C4_CASES = json.loads((Path(__file__).parents[1] / "cases" / "c4.json").read_text(encoding="utf-8"))
 MEASURES = {"quality": (QUALITY, GopherQuality()), "repetition": (REPETITION, GopherRepetition())}
+LONG = "The keeper of light number {} walked down to the harbour in the evening"
 WITH_VARIANTS = [name for name in ROWS if variants_of(name)]
 
 few_words = st.lists(st.sampled_from(["a", "be", "sea", "gull"]), max_size=40)
@@ -134,3 +135,28 @@ def test_a_variant_among_the_names_of_rules_is_refused_with_its_place():
         SettingsError, match=r"rules name 'c4' alone; its variant is set by filter.c4.variant = 'datatrove'"
     ):
         loaded('[filter]\nrules = ["c4:datatrove"]')
+
+
+@pytest.mark.parametrize(
+    ("lines", "at_limit"),
+    [
+        ([LONG.format(number) + "." * (number < 3) for number in range(25)], "ended_lines"),  # 3 of 25 are .12
+        (
+            [f"Short {number}." for number in range(67)] + [LONG.format(number) + "." for number in range(33)],
+            "short_lines",
+        ),
+        (["x" * 29 + ".", "y" * 90 + "."], None),
+    ],
+)
+def test_fineweb_s_paper_drops_at_a_limit_and_its_code_beyond_it(lines, at_limit):
+    rules = variants_of("fineweb")
+    code = replace(rules["datatrove"], max_newlines_per_word=1.0)
+    reason = FUNCTIONS["fineweb"](document("\n".join(lines)), rules["paper"])
+    assert (reason and reason.rule) == (at_limit and f"fineweb.{at_limit}")
+    assert FUNCTIONS["fineweb"](document("\n".join(lines)), code) is None
+
+
+def test_a_line_of_thirty_characters_is_short_by_fineweb_s_code_alone():
+    text = document("\n".join(f"{number:029}." for number in range(9)) + "\n" + LONG.format(1) + ".")
+    assert FUNCTIONS["fineweb"](text, variants_of("fineweb")["paper"]) is None
+    assert FUNCTIONS["fineweb"](text, variants_of("fineweb")["datatrove"]).rule == "fineweb.short_lines"
