@@ -48,8 +48,9 @@ def test_the_time_of_children_of_children_counts_once_they_have_ended_too():
 
 @linux
 def test_the_root_counts_only_if_it_is_to():
+    own = time.process_time()
     without, whole = (cpu_seconds(os.getpid(), with_root=counts) for counts in (False, True))
-    assert whole - without == pytest.approx(time.process_time(), abs=1)
+    assert whole - without >= own - 0.1  # and the time of children that it has waited for
 
 
 def test_a_process_that_is_not_there_has_no_time():
