@@ -275,7 +275,7 @@ class Walk:
         """Reads an element of its own lines, unless a style sets it in a line; it may be a formula or code."""
         in_line = False
         if names := child.keys():
-            if is_special(child) and self.is_formula_or_code(child):
+            if is_special(child, names) and self.is_formula_or_code(child):
                 return
             in_line = "style" in names and INLINE_STYLE.search(child.get("style")) is not None
         if in_line or self.in_line:
@@ -288,7 +288,7 @@ class Walk:
     def span(self, child: Any) -> None:
         """Reads a span, which may be a formula, or for other eyes."""
         if names := child.keys():
-            if is_special(child):
+            if is_special(child, names):
                 if is_unseen(child.get("class")) or self.is_formula_or_code(child):
                     return
                 if self.pieces and is_set_apart(child.get("class")):

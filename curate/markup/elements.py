@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from curate.markup.code import REMEMBERED, may_be_code
-from curate.markup.mathematics import may_be_formula
+from curate.markup.mathematics import DATA, may_be_formula
 
 LINES = (
     "address article aside body center dd details dialog dir fieldset footer form frameset header hgroup"
@@ -23,22 +23,23 @@ WRAPPER_TAGS = ("div", "p", "figure", "span")
 WRAPPER = re.compile(r"(?i)code|highlight|syntax|math|equation")  # classes of what holds code or a formula
 LIST_TAGS = ("ul", "ol", "li", "dl", "dd")
 # Values of a nutrition label.
-SET_APART = re.compile(r"(?i)(?:^|[\s_-])nutri\w{0,20}(?:-\w{1,20}){0,6}-(?:container|item)(?=[\s-]|$)")
+SET_APART = re.compile(r"(?:^|[\s_-])[Nn]utri\w{0,20}(?:-\w{1,20}){0,6}-(?:container|item)(?=[\s-]|$)")
 SPECIAL: dict[tuple[Any, str], bool] = {}  # tag and class -> the answer of `is_special`
 MAX_KINDS = 100_000  # of these; the memory is emptied when it is full
 
 Shape = tuple[Any, ...]
 
 
-def is_special(element: Any) -> bool:
+def is_special(element: Any, names: list[str]) -> bool:
     """Returns True for an element that may be a formula, code, or a span that is not shown or set apart.
 
+    names: of its attributes.
     Of an element with a class that depends on its tag and its class only, and is remembered, as a site has few of them;
     a class of more than REMEMBERED characters is not, so that the memory stays small.
     """
+    if "class" not in names:
+        return not DATA.isdisjoint(names)
     classes = element.get("class")
-    if classes is None:
-        return may_be_formula(element)
     kind = element.tag, classes
     answer = SPECIAL.get(kind)
     if answer is None:
@@ -57,7 +58,7 @@ def is_unseen(classes: str | None) -> bool:
 
 def is_set_apart(classes: str | None) -> bool:
     """Returns True for the classes of a span that a style sheet sets apart from the span before it."""
-    return classes is not None and SET_APART.search(classes) is not None
+    return classes is not None and "utri" in classes and SET_APART.search(classes) is not None
 
 
 def is_hidden(span: Any, names: list[str]) -> bool:
@@ -67,7 +68,11 @@ def is_hidden(span: Any, names: list[str]) -> bool:
     """
     if "hidden" in names or ("style" in names and HIDDEN_STYLE.search(span.get("style"))):
         return True
-    if span.get("aria-hidden") != "true" or span.getparent().get("aria-label") is not None:
+    if (
+        "aria-hidden" not in names
+        or span.get("aria-hidden") != "true"
+        or span.getparent().get("aria-label") is not None
+    ):
         return False
     beside = (span.getprevious(), span.getnext())
     return not any(other is not None and is_unseen(other.get("class")) for other in beside)

@@ -1,8 +1,10 @@
 """Which elements of a page are furniture by their tags, roles, classes and ids: menus, notices, cards, pictures."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
+from curate.markup.code import REMEMBERED
 from curate.markup.elements import HIDDEN_STYLE
 
 MENU_TAGS = ("nav", "aside", "footer", "select", "button", "dialog", "menu")
@@ -34,16 +36,27 @@ def looks_like_furniture(element: Any) -> bool:
         return next(figure.iter(*TEXT_TAGS), None) is None
     for name, value in element.items():
         if name in ("class", "id"):
-            if FURNITURE.search(TAXONOMY.sub("", value)) and not is_about_topic(element, FURNITURE):
+            if names_furniture(value) and not is_about_topic(element, FURNITURE):
                 return True
         elif (name == "role" and value in FURNITURE_ROLES) or (name == "aria-hidden" and value == "true"):
             return True
     return False
 
 
+def names_furniture(name: str) -> bool:
+    """Returns True for the class or the id of furniture; short ones are remembered, as a site has few of them."""
+    return _names_furniture(name) if len(name) <= REMEMBERED else _names_furniture.__wrapped__(name)
+
+
+@lru_cache(maxsize=1 << 14)
+def _names_furniture(name: str) -> bool:
+    return FURNITURE.search(TAXONOMY.sub("", name)) is not None
+
+
 def hides(element: Any) -> bool:
     """Returns True if an element's attributes hide it and all in it."""
-    return element.get("hidden") is not None or HIDDEN_STYLE.search(element.get("style", "")) is not None
+    style = element.get("style")
+    return (style is not None and HIDDEN_STYLE.search(style) is not None) or element.get("hidden") is not None
 
 
 def is_about_topic(holder: Any, furniture: re.Pattern[str]) -> bool:
