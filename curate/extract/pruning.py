@@ -183,4 +183,4 @@ def relevant_pattern(paths: Iterable[str]) -> re.Pattern[str] | None:
         tests += [f"(?i:{re.escape(text[1:-1])})" for text in STRING.findall(rest)]
         if BETWEEN_ATTRIBUTES.search(STRING.sub("''", rest)):
             return None
-    return re.compile("|".join(tests) or "(?!)")
+    return re.compile("|".join(dict.fromkeys(tests)) or "(?!)")
