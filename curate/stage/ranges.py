@@ -279,8 +279,9 @@ def in_memory(read: Callable[[], Iterable[pa.Table]], place: str, limit: int = H
                 top = middle
                 held = [_between(pa.concat_tables(held), place, low, top)]
                 size = held[0].nbytes
-        if sum(map(len, held)):
-            yield pa.concat_tables(held)
+        held = [pa.concat_tables(held)] if sum(map(len, held)) else []
+        if held:
+            yield held.pop()  # so that the reader may let go of it
         low = top
 
 

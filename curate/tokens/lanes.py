@@ -105,17 +105,17 @@ def _write_lanes(tables: Iterable[pa.Table], run: Run, edges: Sequence[float], b
     numbers: dict[Lane, int] = {}
     for table in tables:
         lanes, code = _lanes_in(table, edges, by)
+        table = table.combine_chunks()  # so that the rows of a segment are taken without a copy of all others
         chosen = in_lane_order(table, code)
-        table, code = table.take(pa.array(chosen)), code[chosen]
-        order, sizes = table["order"].to_numpy(), pc.binary_length(table["ids"]).to_numpy()
-        tokens, lengths = (table[name].to_numpy() for name in ("tokens", "bytes"))
+        order, code, sizes = table["order"].to_numpy()[chosen], code[chosen], pc.binary_length(table["ids"])
+        sizes, tokens, lengths = (column.to_numpy()[chosen] for column in (sizes, table["tokens"], table["bytes"]))
         starts = np.flatnonzero(np.diff(code, prepend=-1)).tolist()
         for start, stop in zip(starts, [*starts[1:], len(table)], strict=True):
             number = numbers.setdefault(lanes[code[start]], len(numbers))
             for first, end in greedy(order[start:stop], sizes[start:stop], size):
                 own = slice(start + first, start + end)
                 run.segments.add(
-                    table.slice(own.start, end - first),
+                    table.take(pa.array(chosen[own])),
                     number,
                     int(order[own.start]),
                     int(order[own.stop - 1]),
