@@ -44,10 +44,10 @@ from curate.storage import segments
 from curate.storage.segments import Index, SegmentWriter
 from curate.storage.writing import drafted, sha256_of
 
-GROUP_BYTES = 128 << 20  # of parts, as they lie on disk, that one worker holds
-HELD_BYTES = 384 << 20  # of rows in memory, before they are cut or sorted
+GROUP_BYTES = 64 << 20  # of parts, as they lie on disk, that one worker holds
+HELD_BYTES = 192 << 20  # of rows in memory, before they are cut or sorted
 FAN = 256  # slices that one worker reads, each from another file
-MOST_PASSES = 4  # for 2 PiB; a pipeline that is wired before anything is counted has so many
+MOST_PASSES = 4  # for 1 PiB; a pipeline that is wired before anything is counted has so many
 PLACES = 1 << 64
 
 

@@ -25,7 +25,7 @@ from curate.tokens.rows import TOKENS, buckets_of
 
 LEAST_SEGMENT, MOST_SEGMENT = 8 << 10, 1 << 20  # bytes of ids
 SEGMENTS_A_SHARD = 8  # at least, so that a shard reads little beyond its own documents
-LEAST_GROUP, MOST_GROUP = 16 << 20, 128 << 20  # bytes of a range
+LEAST_GROUP, MOST_GROUP = 16 << 20, 64 << 20  # bytes of a range
 INDEXES = 64  # that are read at a time
 
 Array = npt.NDArray[np.int64]
