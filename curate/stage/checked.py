@@ -28,7 +28,8 @@ def receipt_of(path: Path) -> Receipt:
             content = storage.contents([note])[0]
             receipt = None if content is None else parse_receipt(content)
     except ValueError as error:
-        raise DamageError(f"{note}: {error}; {MEND}") from None
+        mend = "the command that made it mends it" if note.name == GATHERED else MEND
+        raise DamageError(f"{note}: {error}; {mend}") from None
     if receipt is None:
         raise DamageError(f"{note}: missing; the command that made {path.name} makes it anew")
     if path.name not in receipt.files or path.name not in receipt.blocks:

@@ -242,9 +242,20 @@ def begin_stage(plan: Plan) -> None:
         closed = False
     stale = [*(() if closed else ("stage.json",)), *sorted(before.planned - {"plan.json", *plan.attached})]
     storage.remove(plan.folder / name for name in stale)
-    if not closed:
+    if not closed and not (whole_seal(plan.folder / GATHERED) and _all_of(plan, gathered_lines(plan.folder))):
         _keep_gathered(plan.folder, plan.receipts())
     write_plan(plan)
+
+
+def _all_of(plan: Plan, lines: Iterable[dict[str, Any]]) -> bool:
+    """Returns whether gathered receipts have the keys of the plan's parts, as those that another attempt has gathered.
+
+    Such a receipt stands for the same bytes, whenever its part is made.
+    """
+    items = plan.items
+    return all(
+        line["number"] < len(items) and plan.part_key(items[line["number"]]) == line.get("key") for line in lines
+    )
 
 
 def _keep_gathered(folder: Path, receipts: Receipts, *, may_vouch: bool = True) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import apache_beam as beam
 
-from curate import storage
 from curate.pipelines.engines.engine import Engine, execute
 from curate.pipelines.stages import sort
 from curate.pipelines.stages.given import Given
@@ -66,10 +65,11 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
         )
         for number, cut in enumerate(cuts)
     )
-    sources = [storage.relative(tokens.folder / name, folder) for name in tokens.names]
-    table = cuts_settings(cuts, sources, edges, tokenizer, valid_tokens=settings.valid_tokens, orders=orders, by=by)
+    table = cuts_settings(
+        cuts, tokens.uris(folder), edges, tokenizer, valid_tokens=settings.valid_tokens, orders=orders, by=by
+    )
     places = {
-        "made_from": sort.made_from(recipe, tokens),
+        "made_from": sort.made_from(recipe, folder, tokens),
         "passes": f"{passes.groups} {passes.fan} {passes.last}",
     }
     return Plan(stage="pack", folder=folder, settings=table, items=items, locations=places)

@@ -37,6 +37,10 @@ class Tokenized:
         """Returns the sha256 of each part."""
         return [self.record.outputs[name].sha256 for name in self.names]
 
+    def uris(self, folder: Path) -> list[str]:
+        """Returns where the parts lie, seen from a folder."""
+        return [storage.relative(self.folder / name, folder) for name in self.names]
+
     @property
     def token_bytes(self) -> int:
         """Returns the bytes of a token."""
@@ -74,15 +78,16 @@ def closed_pack(recipe: Recipe, folder: Path, given: Given) -> Plan | None:
     """Returns the plan of the shards in a folder if they are whole, and made from these tokens by these settings."""
     try:
         plan = read_plan(folder)[0]
-        same = plan.stage == "pack" and plan.locations.get("made_from") == made_from(recipe, tokenized(given))
+        same = plan.stage == "pack" and plan.locations.get("made_from") == made_from(recipe, folder, tokenized(given))
     except (errors.UserError, OSError):
         return None
     return plan if same and done(plan) else None
 
 
-def made_from(recipe: Recipe, tokens: Tokenized) -> str:
-    """Returns the digest of all that shards are planned from."""
-    return json_digest([tokens.digests, recipe.pack.max_tokens, recipe.pack.valid_tokens, *bucket_settings(recipe)])
+def made_from(recipe: Recipe, folder: Path, tokens: Tokenized) -> str:
+    """Returns the digest of all that the shards in a folder are planned from."""
+    stated = [recipe.pack.max_tokens, recipe.pack.valid_tokens, *bucket_settings(recipe)]
+    return json_digest([tokens.digests, tokens.uris(folder), load.stated_in(tokens.record.settings), *stated])
 
 
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
@@ -143,9 +148,8 @@ def make_part(plan: Plan, item: Item) -> None:
 
 def remove(folder: Path) -> None:
     """Removes what the stage has left in its folder, and the folder if nothing else is in it."""
-    if not storage.names(folder):
-        return
-    traces.clear(traces.read(folder, "sort"), keep=())
+    if storage.names(folder):
+        traces.clear(traces.read(folder, "sort"), keep=())
     if not storage.is_remote(folder):
         for emptied in (folder / "receipts", folder):
             with suppress(OSError):  # a file of the user's is in it

@@ -38,12 +38,12 @@ def in_order(rows):
     return sorted(rows, key=lambda entry: (entry["split"], entry["source"], entry["order"], entry["id"]))
 
 
-def tokenized(folder, parts):
+def tokenized(folder, parts, settings=None):
     """A finished tokenize stage with these rows in its parts."""
     items = tuple(
         Item(number=number, name=f"p{number}", uri="", form="part", digest="", size=0) for number in range(len(parts))
     )
-    plan = Plan(stage="tokenize", folder=folder, settings={}, items=items)
+    plan = Plan(stage="tokenize", folder=folder, settings=settings or {}, items=items)
     open_stage(plan)
     for item, rows in zip(items, parts, strict=True):
         with PartWriter(folder, item.number, plan.part_key(item), schema=TOKENS) as part:

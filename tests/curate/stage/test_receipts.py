@@ -150,6 +150,23 @@ def test_a_plan_anew_that_is_killed_at_any_change_keeps_the_parts_that_hold(begi
     assert names(plan.folder) == WHOLE
 
 
+def test_an_attempt_that_begins_late_keeps_the_receipts_of_one_that_closes_meanwhile(plan, monkeypatch):
+    begin_stage(plan)
+    make(plan, 0)
+    late = plan.receipts()
+    make(plan, 1)
+    make(plan, 2)
+    close_stage(plan)
+    stage = (plan.folder / "stage.json").read_bytes()
+    (plan.folder / "stage.json").unlink()  # as the late one, which looked before, sees it
+    monkeypatch.setattr(Plan, "receipts", lambda plan: late)
+    begin_stage(plan)
+    monkeypatch.undo()
+    (plan.folder / "stage.json").write_bytes(stage)
+    assert done(plan) is not None
+    assert plan.pending() == []
+
+
 @pytest.mark.parametrize("begin", [open_stage, begin_stage])
 def test_an_old_receipt_never_stands_for_a_part_of_other_settings(begin, plan):
     finish(plan)

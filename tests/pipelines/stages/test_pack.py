@@ -16,9 +16,12 @@ from curate.recipe import Recipe
 from curate.stage.parts import FileRecord
 from curate.stage.plan import load_plan
 from curate.stage.ranges import Passes, grouped
+from curate.tokens.bpe import named
 from curate.tokens.config import Pack
 
 ENGINE = Engine(target=EngineOptions(workers=1))
+ROWS = [row(number, order=number * 0x9E3779B97F4A7C15 % 2**64) for number in range(18)]
+PARTS = [in_order(ROWS[:9]), in_order(ROWS[9:])]
 SHARD = "train/web/part-00001-of-00003.bin"
 
 
@@ -31,8 +34,7 @@ def run(out, source, max_tokens=20):
 
 @pytest.fixture
 def source(tmp_path):
-    rows = [row(number, order=number * 0x9E3779B97F4A7C15 % 2**64) for number in range(18)]
-    return tokenized(tmp_path / "tokenize", [in_order(rows[:9]), in_order(rows[9:])])
+    return tokenized(tmp_path / "tokenize", PARTS)
 
 
 def names(folder):
@@ -51,6 +53,16 @@ def test_sorted_documents_go_with_the_last_shard_and_come_again_for_one_that_is_
     assert names(out) == {"plan.json", "stage.json", "receipts.json", "train"}
     assert contents(load_plan(out)) == first
     assert len(run(out, source, 10**6).items) == 1
+
+
+def test_shards_of_tokens_that_moved_or_of_another_tokenizer_are_planned_anew(tmp_path, source):
+    out = tmp_path / "shards"
+    run(out, source)
+    moved = source.rename(tmp_path / "moved")
+    assert run(out, moved).settings["parts"] == ["../moved/part-00000.parquet", "../moved/part-00001.parquet"]
+    tokenizer = named("gpt2").stated() | {"vocabulary": 60_000}
+    tokenized(moved, PARTS, {"tokenizer": tokenizer})
+    assert run(out, moved).settings["tokenizer"] == tokenizer
 
 
 def test_a_run_that_was_killed_before_the_sorted_documents_went_lets_them_go(tmp_path, source, monkeypatch):
