@@ -1,8 +1,9 @@
 """Starts local worker processes quickly: forks of a copy of this process, in which Beam is imported already.
 
-A process that has used gRPC, or has threads, cannot be forked soundly; so the copy is made before there are any. It
-only waits, and forks a worker at every call: one of this process, or one of a `curate-worker-boot` of the same user,
-which a job server on this machine has started with the nursery's address in its environment.
+A process that has used gRPC, or has threads of its own, cannot be forked soundly; so the copy is made before it has
+any (libraries keep some, which they stop at a fork). It only waits, and forks a worker at every call: one of this
+process, or one of a `curate-worker-boot` of the same user, which a job server on this machine has started with the
+nursery's address in its environment.
 """
 
 import gc

@@ -57,14 +57,17 @@ class Sample:
 def drawn(listing: Listing, pages: int, folder: Path) -> Sample:
     """Draws a sample of about so many pages or rows; folder: for copies of what is remote, and of rows.
 
-    SettingsError where an input cannot be sampled.
+    SettingsError where an input cannot be sampled, or a source has no page or row at any place.
     """
     places: list[Place] = []
     whole = sum(listing.sizes.values())
     for source, size in listing.sizes.items():
         items = [item for item in listing.items if item.source == source]
         count = max(LEAST, round(ceil(pages / PAGES) * size / whole)) if whole else LEAST
-        places += _of_source(items, count, folder)
+        own = list(_of_source(items, count, folder))
+        if size and not own:
+            raise SettingsError(f"source {source}: no page or row can be read at any place of the sample; leave it out")
+        places += own
     if not places:
         raise SettingsError("the inputs hold no page or row that a sample could take")
     nothing = folder / "nothing.warc"
@@ -86,9 +89,9 @@ def _of_source(items: list[Item], count: int, folder: Path) -> Iterator[Place]:
     spread = _spread(items, count)
     by_item = {number: [share for other, share in spread if other == number] for number, _ in spread}
     lengths = list(_lengths([(items[number], share) for number, share in spread[:: max(1, len(spread) // PILOTS)]]))
-    if not lengths:
+    if not (records := sum(number for _, number in lengths)):
         return
-    span = PAGES * sum(size for size, _ in lengths) / sum(number for _, number in lengths)
+    span = PAGES * sum(size for size, _ in lengths) / records
     for number, shares in by_item.items():
         item = items[number]
         if item.form == "owned":

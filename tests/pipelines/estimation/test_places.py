@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from curate import recipe as recipes
 from curate import storage
+from curate.errors import SettingsError
 from curate.pipelines.estimation.listing import Listing, listed
 from curate.pipelines.estimation.places import PAGES, Place, Sample, _spread, drawn
 from curate.pipelines.estimation.weights import Number, Weights
@@ -140,3 +141,22 @@ def test_a_sum_over_places_of_one_size_is_their_mean_times_what_they_stand_for(v
         assert number.low == pytest.approx(number.value)
         assert number.high == pytest.approx(number.value)
     assert weights.input[0] == pytest.approx(size)
+
+
+@pytest.mark.parametrize("name", ["own.jsonl", "pages.warc.gz"])
+def test_a_source_without_a_page_or_row_that_can_be_read_is_refused_by_name(miniweb, tmp_path, name):
+    (tmp_path / name).write_bytes(b"neither a row nor a record\n" * 9000)
+    recipe = tmp_path / "own.toml"
+    recipe.write_text(f'''
+name = "own"
+[sources.pages]
+inputs = ["{miniweb}/web-*.warc.gz"]
+weight = 1.0
+[sources.garbage]
+inputs = ["{tmp_path / name}"]
+weight = 1.0
+''')
+    folder = tmp_path / "drawn"
+    folder.mkdir()
+    with pytest.raises(SettingsError, match="source garbage: no page or row can be read"):
+        drawn(listed(recipes.load(str(recipe)), folder), 100, folder)
