@@ -16,7 +16,7 @@ demo-crawl: .venv/.dev
 	$(RUN)python tests/conformance/demo_crawl.py demo-crawl
 
 test: .venv/.dev .venv/.browser
-	UV=$(UV) $(RUN)pytest $(SIDE_BY_SIDE) --ignore tests/gates
+	UV=$(UV) $(RUN)pytest $(SIDE_BY_SIDE) --deselect tests/gates
 
 # Minimum scores and exact counts on real files; CURATE_TEST_DATA names their folder.
 gates: .venv/.dev
@@ -24,7 +24,7 @@ gates: .venv/.dev
 
 # What needs no worker processes, no runs of stages, and no measuring over real pages.
 quick: .venv/.dev .venv/.browser
-	UV=$(UV) $(RUN)pytest $(SIDE_BY_SIDE) -m 'not processes' --ignore tests/gates
+	UV=$(UV) $(RUN)pytest $(SIDE_BY_SIDE) -m 'not processes' --deselect tests/gates
 
 lint: .venv/.dev
 	$(RUN)ruff check .
@@ -77,7 +77,7 @@ newest: | $(UV)
 	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv-newest
 	$(UV) pip install --quiet --python .venv-newest/bin/python --torch-backend=cpu --editable '.[all,dev]' 2>/dev/null \
 		|| $(UV) pip install --quiet --python .venv-newest/bin/python --editable '.[all,dev]'
-	UV=$(UV) .venv-newest/bin/pytest $(SIDE_BY_SIDE) -m 'not processes' --ignore tests/gates
+	UV=$(UV) .venv-newest/bin/pytest $(SIDE_BY_SIDE) -m 'not processes' --deselect tests/gates
 
 # curate crawl beside scrapy with warcio, on the loopback web.
 bench-crawl: .venv/.dev .venv-peers/.scrapy

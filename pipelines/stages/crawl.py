@@ -40,6 +40,7 @@ from curate.stage import traces
 from curate.stage.heartbeat import beating
 from curate.stage.parts import read_receipt
 from curate.stage.plan import Item, Plan, read_plan
+from curate.stage.receipts import GATHERED
 from curate.stage.record import StageRecord, begin_stage, close_stage, done
 from curate.storage.writing import unsealed, write_record
 
@@ -143,7 +144,8 @@ def _taken(lot: Lot, take: Callable[[pa.Table], None]) -> Iterator[pa.Table]:
 def _check_same(plan: Plan) -> None:
     """Raises SettingsError where the folder holds pages of other links, or fetched under other settings."""
     out = plan.folder
-    if not (out / "plan.json").exists() or not (storage.names(out / "receipts") or _has_rows(out / WORK)):
+    begun = storage.names(out / "receipts") or (out / GATHERED).exists() or _has_rows(out / WORK)
+    if not begun or not (out / "plan.json").exists():
         return
     stored, _ = read_plan(out)
     lots = [item.digest for item in stored.items if item.wave == 0]

@@ -2,38 +2,38 @@
 
 import json
 import math
+import shutil
 from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stage_files import vouch
 
 from curate.errors import UserError
 from curate.quality.scores import threshold
-from curate.stage.plan import VERSION
-from curate.storage.writing import write_record
+from curate.stage.parts import PartWriter
+from curate.stage.plan import Item, Plan
+from curate.stage.record import close_stage, open_stage
 
+SCORED = pa.schema([pa.field("source", pa.string()), pa.field("quality", pa.float32())])
 SCORES = st.lists(st.floats(0, 1, width=32) | st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=60)
 
 
 def stage(folder, parts, keep="all", source="web"):
-    """A score stage's folder, as far as thresholds read it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    outputs = {}
-    for number, scores in enumerate(parts):
-        name = f"part-{number:05d}.parquet"
-        column = pa.array(scores, pa.float32())
-        pq.write_table(pa.table({"source": [source] * len(scores), "quality": column}), folder / name)
-        vouch(folder / name, number)
-        outputs[name] = {"sha256": "", "rows": len(scores), "bytes": 1}
-    counts = {"read": 0, "kept": 0, "failed": 0, "reasons": {}}
-    record = {"version": VERSION, "stage": "score", "key": "", "settings": {"score": {"keep": keep}}, "items": []}
-    record |= {"outputs": outputs, "counts": counts, "seconds": 0, "versions": {}}
-    write_record(folder / "stage.json", record)
+    """A finished score stage, as far as thresholds read it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    items = tuple(
+        Item(number=number, name=f"p{number}", uri="", form="part", digest="", size=0) for number in range(len(parts))
+    )
+    plan = Plan(stage="score", folder=folder, settings={"score": {"keep": keep}}, items=items)
+    open_stage(plan)
+    for item, scores in zip(items, parts, strict=True):
+        with PartWriter(folder, item.number, plan.part_key(item), schema=SCORED) as part:
+            for score in scores:
+                part.keep_row({"source": source, "quality": score}, source, 1)
+    close_stage(plan)
     return folder
 
 
