@@ -17,6 +17,7 @@ from curate.storage.writing import write_bytes
 
 STOP = "stop.curate"  # asks all lots to finish what is in flight
 PAUSES = "pauses.json"  # unix time by host, for the lots of a wave: the pauses that lots of earlier waves have left
+PARTS = 10_000  # numbers of parts of a lot for each process that has had it
 Turn = Callable[[str], AbstractAsyncContextManager[None]]  # an IP address to a block in which a request may be made
 
 
@@ -88,8 +89,9 @@ class Place:
     """Where a lot is worked on, on one machine.
 
     work: the folder that all lots of a crawl share; machine: the one that those of this machine share; folder: of this
-    lot, for its committed outcomes; cooldown: for how long no host may be asked at first (s); first: the number of the
-    first part that is written.
+    lot, for its committed outcomes; cooldown: for how long no host may be asked at first (s); first: the least number
+    of a part that is written, so that of two processes which both take the lot for theirs none writes over a file of
+    the other.
     """
 
     def __init__(self, work: Path, lot: str, *, machine: Path | None = None, cooldown: float = 0.0) -> None:

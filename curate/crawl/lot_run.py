@@ -254,7 +254,8 @@ class LotRun:
                     task.result()
                 if place.stopped() or not place.holds:
                     self._requests.stopping.set()
-                    done, pending = await asyncio.wait(pending, timeout=GRACE_S)
+                    if pending:
+                        done, pending = await asyncio.wait(pending, timeout=GRACE_S)
                     break
                 await place.tend()
                 if self._writer.due:

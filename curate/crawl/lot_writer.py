@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 
 from curate import __version__, storage
 from curate.crawl.config import Crawl
+from curate.crawl.journal import PARTS, Place
 from curate.crawl.rows import COMMITTED, DEFERRED, DEFERRED_NAMES, OUTCOME_NAMES, OUTCOMES, Row, exchange_key
 from curate.errors import writing
 from curate.stage import heartbeat
@@ -52,26 +54,23 @@ class Segment:
 class LotWriter:
     """Writes the parts of a lot and seals it.
 
-    work: the folder of the committed outcomes; first: the least number of a part, so that of two processes which both
-    take the lot for theirs none writes over a file of the other. rows: the committed outcomes; number: of the part that
-    is next.
+    place: where the lot is worked on; nothing is published once it is another process's. rows: the committed outcomes,
+    one of each URL; number: of the part that is next.
     """
 
-    def __init__(self, out: Path, work: Path, lot: str, wave: int, rules: Crawl, first: int = 0) -> None:
-        self.out, self.work, self._rules, self._wave = out, work, rules, wave
+    def __init__(self, out: Path, lot: str, wave: int, rules: Crawl, place: Place) -> None:
+        self.out, self.work, self._rules, self._wave, self._place = out, place.folder, rules, wave, place
         self._lot, self._name = lot, f"crawl-{wave}-{lot}"
         storage.make_folder(out / "warc")
-        storage.make_folder(work)
+        storage.make_folder(self.work)
         self.rows: list[Row] = []
         self._files: dict[str, FileRecord] = {}  # the WARC files and indexes of committed parts
         self._segment: Segment | None = None  # that is being committed
-        numbers = sorted(int(match[1]) for name in storage.names(work) if (match := ROWS.fullmatch(name)))
-        for number in numbers:
-            table = pq.read_table(storage.source(work / f"{number:05d}.parquet"))
-            self.rows += table.to_pylist()
-            stated = json.loads((table.schema.metadata or {}).get(FILES, b"{}"))
-            self._files |= {name: FileRecord(**record) for name, record in stated.items()}
-        self.number = max(first, numbers[-1] + 1 if numbers else 0)
+        numbers = sorted(int(match[1]) for name in storage.names(self.work) if (match := ROWS.fullmatch(name)))
+        for rows, files in _counted(self.work, numbers):
+            self.rows += rows
+            self._files |= files
+        self.number = max(place.first, numbers[-1] + 1 if numbers else 0)
         self._payloads = {row["payload_digest"]: self._earlier(row) for row in self.rows if row["outcome"] == "ok"}
         heartbeat.count(len(self.rows))
         self._begin()
@@ -179,7 +178,10 @@ class LotWriter:
         return self._segment
 
     def _publish(self, segment: Segment) -> None:
-        """Gives the files of a part their names: the WARC, its index, then the outcomes, by which the part counts."""
+        """Gives the files of a part their names: the WARC, its index, then the outcomes, by which the part counts.
+
+        A process that has lost its lot by then, as the WARC took long, publishes no outcomes.
+        """
         files: dict[str, FileRecord] = {}
         if segment.file and segment.draft and segment.path:
             with writing(segment.path):
@@ -191,6 +193,8 @@ class LotWriter:
             files[f"warc/{segment.path.name}.cdxj"] = FileRecord(rows=0, bytes=len(index), sha256=digest)
             write_bytes(segment.path.with_name(f"{segment.path.name}.cdxj"), index)
             _sync(segment.path.parent)
+        if not self._place.holds:
+            return
         stated = {FILES: json.dumps({name: asdict(record) for name, record in files.items()}).encode()}
         table = TableWriter(segment.rows_path, COMMITTED.with_metadata(stated))
         try:
@@ -238,6 +242,29 @@ class LotWriter:
         for warc in sorted({row["warc_file"] for row in self.rows if row["warc_file"]}):
             for name in (warc, f"{warc}.cdxj"):
                 yield name, self._files.get(name) or _record(self.out / name)
+
+
+def _counted(work: Path, numbers: list[int]) -> Iterator[tuple[list[Row], dict[str, FileRecord]]]:
+    """Yields the outcomes and files of the committed parts that count, of the process that had the lot last first.
+
+    A process reads the parts of those before it when it begins, and asks for no URL of theirs. So a part with a URL
+    that a later process has too came too late, from a process that had lost the lot. It does not count, nor do those
+    behind it of that process.
+    """
+    taken: set[bytes] = set()
+    for _, own in groupby(
+        sorted(numbers, key=lambda number: (-(number // PARTS), number)), lambda number: number // PARTS
+    ):
+        ids: set[bytes] = set()
+        for number in own:
+            table = pq.read_table(storage.source(work / f"{number:05d}.parquet"))
+            rows: list[Row] = table.to_pylist()
+            if not taken.isdisjoint(row["id"] for row in rows):
+                break
+            ids.update(row["id"] for row in rows)
+            stated = json.loads((table.schema.metadata or {}).get(FILES, b"{}"))
+            yield rows, {name: FileRecord(**record) for name, record in stated.items()}
+        taken |= ids
 
 
 def _enter(row: Row, tables: dict[str, TableWriter], counts: Counts) -> None:

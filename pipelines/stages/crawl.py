@@ -246,12 +246,13 @@ def _attempt(plan: Plan, item: Item) -> bool:
             return False
         with beating(plan.folder, item.number, expected=item.urls):
             started = time.thread_time()
-            writer = LotWriter(plan.folder, place.folder, item.digest, item.wave or 0, rules, place.first)
+            writer = LotWriter(plan.folder, item.digest, item.wave or 0, rules, place)
             done = asyncio.run(run_lot(read_targets(plan.path(item.uri)), writer, rules, place))
             if done and place.holds:
                 writer.seal(item.number, key, round(time.thread_time() - started, 3))
                 place.forget()
-            return not (done or place.stopped() or place.holds)
+                return False
+            return not (place.stopped() or place.holds)
 
 
 @contextmanager

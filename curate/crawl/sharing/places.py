@@ -19,7 +19,7 @@ from pathlib import Path
 
 from curate import storage
 from curate.crawl.config import Crawl
-from curate.crawl.journal import STOP, Place, Turn
+from curate.crawl.journal import PARTS, STOP, Place, Turn
 from curate.crawl.sharing import leases
 from curate.crawl.sharing.claims import Claims
 from curate.crawl.sharing.leases import Lease, State, Watch
@@ -27,7 +27,6 @@ from curate.errors import SettingsError
 
 TICK_S = 0.25  # between two looks whether to renew or to stop
 STOP_S = 2.0  # between two looks whether the store asks to stop
-PARTS = 10_000  # numbers of parts of a lot for each process that has had it
 
 
 def machine_folder(work: Path) -> Path:
@@ -116,6 +115,17 @@ class StorePlace(Place):
         now = time.time()
         return {"ready": {host: ready for host, ready in self.journal.ready.copy().items() if ready > now}}
 
+    def _renew(self) -> None:
+        """Renews the lease; a pause that is to be in the store at once stays due where the store does not answer."""
+        hurried = self._hurry.is_set()
+        self._hurry.clear()
+        try:
+            self._lease.renew(self._state())
+        except BaseException:
+            if hurried:
+                self._hurry.set()
+            raise
+
     def _keep(self) -> None:
         """Renews the lease, and looks for what the store asks of this lot, until the place is closed."""
         renewed = looked = leases.clock()
@@ -123,8 +133,7 @@ class StorePlace(Place):
             now = leases.clock()
             with suppress(Exception):  # a store that does not answer is asked again, until the lease is lost
                 if now - renewed >= self._rules.lease_seconds / 4 or self._hurry.is_set():
-                    self._hurry.clear()
-                    self._lease.renew(self._state())
+                    self._renew()
                     renewed = now
                     self._wanted = self._wanted | storage.names(self.folder / "wanted")
                 if now - looked >= STOP_S:

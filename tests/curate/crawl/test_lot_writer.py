@@ -3,6 +3,7 @@
 import gzip
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from curate.crawl.answers import Settled
 from curate.crawl.config import Crawl
 from curate.crawl.fetch import Answer
-from curate.crawl.journal import Journal, gather_pauses, read_pauses, write_pauses
+from curate.crawl.journal import PARTS, Journal, Place, gather_pauses, read_pauses, write_pauses
 from curate.crawl.lot_writer import LotWriter
 from curate.crawl.lots import Target, url_id
 from curate.crawl.rows import exchange_of, row_of
@@ -22,7 +23,26 @@ RULES = Crawl(contact="a@b.test")
 
 def writer(tmp_path) -> LotWriter:
     (tmp_path / "receipts").mkdir(exist_ok=True)
-    return LotWriter(tmp_path, tmp_path / "work" / "00000", "lot", 0, RULES)
+    (tmp_path / "work" / "00000").mkdir(parents=True, exist_ok=True)
+    return LotWriter(tmp_path, "lot", 0, RULES, Place(tmp_path / "work", "00000"))
+
+
+class Leased(Place):
+    """A lot that one process after another has, by leases that are lost after a number of looks."""
+
+    def __init__(self, folder: Path, lease: int, looks: int = 1000) -> None:
+        (folder / "work" / "00000").mkdir(parents=True, exist_ok=True)
+        super().__init__(folder / "work", "00000")
+        self.first, self.looks = lease * PARTS, looks
+
+    @property
+    def holds(self) -> bool:
+        self.looks -= 1
+        return self.looks >= 0
+
+
+def leased(tmp_path, lease: int, **more) -> LotWriter:
+    return LotWriter(tmp_path, "lot", 0, RULES, Leased(tmp_path, lease, **more))
 
 
 def page(number: int, outcome: str = "ok", **more):
@@ -68,6 +88,41 @@ def test_a_warc_without_its_outcomes_is_written_anew(tmp_path):
     assert len([*(tmp_path / "warc").glob("*.warc.gz")]) == 1
     rows = pq.read_table(tmp_path / "part-00000.parquet").to_pylist()
     assert sorted(row["url"] for row in rows) == ["http://a.test/1", "http://a.test/2"]
+
+
+def test_outcomes_are_not_published_once_the_lot_is_lost(tmp_path):
+    lot = leased(tmp_path, 0, looks=0)  # lost while the WARC file went up
+    lot.add(*page(1))
+    lot.commit()
+    lot.abandon()
+    assert lot.rows == leased(tmp_path, 1).rows == []
+    assert [path.name for path in (tmp_path / "work" / "00000").glob("*.parquet")] == []
+
+
+@pytest.mark.parametrize("late", [(1,), (1, 3), (3, 1)])
+def test_parts_that_come_after_the_next_process_has_begun_do_not_count(tmp_path, late):
+    first = leased(tmp_path, 0)
+    first.add(*page(0))
+    first.commit()
+    second = leased(tmp_path, 1)  # takes the lot over while pages of the first are on their way
+    for number in (1, 2):
+        second.add(*page(number))
+    second.commit()
+    for number in late:
+        first.add(*page(number))
+    first.commit()
+    third = leased(tmp_path, 2)  # the second is interrupted, and the crawl goes on
+    assert sorted(row["url"] for row in third.rows) == [f"http://a.test/{number}" for number in (0, 1, 2)]
+    third.add(*page(3))
+    third.commit()
+    third = leased(tmp_path, 3)
+    third.seal(0, "key", 1.0)
+    rows = pq.read_table(tmp_path / "part-00000.parquet").to_pylist()
+    assert sorted(row["url"] for row in rows) == [f"http://a.test/{number}" for number in range(4)]
+    receipt = read_receipt(tmp_path, 0, "key")
+    assert (receipt.counts.read, receipt.counts.kept, receipt.counts.notes["requests"]) == (4, 4, 4)
+    warcs = {name for name in receipt.files if name.endswith(".warc.gz")}
+    assert warcs == {f"warc/crawl-0-lot-{number:05d}.warc.gz" for number in (0, PARTS, 2 * PARTS)}
 
 
 def test_a_disk_that_is_full_costs_what_was_not_committed(tmp_path, monkeypatch):
