@@ -11,6 +11,7 @@ from curate.web.robots import TOKEN
 
 BROWSERS = re.compile(r"mozilla|chrome|safari|firefox|edge|opera|webkit|gecko|msie", re.I)
 CONTACT = re.compile(r"https?://[^\s()]+\.[^\s()]+|(?:mailto:)?[^\s()@]+@[^\s()@]+\.[^\s()@]+")
+LEAST_LEASE = 1.0  # (s); a holder looks four times a second whether to renew, and does so every quarter of a lease
 LEAST_DELAY = 0.5  # (s); a shorter min_delay needs allow_networks that hold loopback addresses only
 
 # The settings that decide which pages end up in the output. All others may change while a crawl is under way.
@@ -97,6 +98,7 @@ class Crawl:
             check(0 <= value < math.inf, f"{name} is 0 or more, got {value}")
         for name in POSITIVE:
             check(0 < getattr(self, name) < math.inf, f"{name} is above 0, got {getattr(self, name)}")
+        check(self.lease_seconds >= LEAST_LEASE, f"lease_seconds is {LEAST_LEASE:g} or more, got {self.lease_seconds}")
         for name in AT_LEAST_ONE:
             check(getattr(self, name) >= 1, f"{name} is 1 or more, got {getattr(self, name)}")
         check(1024 <= self.max_bytes <= self.max_decoded, "max_bytes lies in 1024..max_decoded")

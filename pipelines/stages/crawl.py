@@ -28,7 +28,7 @@ from curate.crawl.lot_writer import LotWriter
 from curate.crawl.planning.onward import onward
 from curate.crawl.planning.tables import as_tables
 from curate.crawl.planning.waves import Lot, lot_name, plan_wave
-from curate.crawl.sharing.places import check_store, held
+from curate.crawl.sharing.places import check_store, forget_machine, held
 from curate.crawl.targets import LotFiles, read_inputs, read_targets
 from curate.errors import SettingsError
 from curate.pipelines.engines.engine import Engine
@@ -67,7 +67,7 @@ def check(rules: Crawl, out: Path) -> Crawl:
         mend = f"ulimit -n {rules.connections + SPARE_FILES}, or --set crawl.connections={max(1, limit - SPARE_FILES)}"
         raise SettingsError(f"crawl.connections: {rules.connections} need more open files than {limit}; {mend}")
     if storage.is_remote(out):
-        check_store(out / WORK)
+        check_store(out / WORK, rules)
     resolve = tuple(f"{host}:{port}:{','.join(addresses)}" for (host, port), addresses in sorted(pinned.items()))
     authority = str(Path(rules.authority).absolute()) if rules.authority else ""
     return replace(rules, resolve=resolve, authority=authority)
@@ -94,6 +94,8 @@ def run(recipe: Recipe, inputs: tuple[str, ...], out: Path, engine: Engine, sour
         engine.progress.skipped(plan)
     else:
         record = close_stage(plan)
+        if storage.is_remote(out):
+            forget_machine(out / WORK)
         engine.progress.done(record)
     engine.progress.warn_all(of_record(record, plan.folder, plan.alarms))
     return record

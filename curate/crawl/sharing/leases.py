@@ -107,10 +107,19 @@ def take(folder: Path, after: int, term: float, state: State) -> Lease | None:
     return lease if lease.holds else None
 
 
+def shortest(path: Path) -> float:
+    """Returns the least term of a lease there (s); one that waits for rivals is made in twice the settling time."""
+    return 0.0 if _is_conditional(path) else 2 * SETTLE_S / SHARE
+
+
+def _is_conditional(path: Path) -> bool:
+    return str(path).partition("://")[0] in CONDITIONAL
+
+
 def create(path: Path, content: bytes, settle: float = SETTLE_S, sleep: Callable[[float], None] = time.sleep) -> bool:
     """Writes a file that is not there yet; False where it is there, or another process writes it at this time."""
     remote: Any = path
-    if str(path).partition("://")[0] in CONDITIONAL:
+    if _is_conditional(path):
         try:
             remote.fs.pipe_file(remote.path, content, mode="create")
         except OSError as error:

@@ -30,13 +30,26 @@ STOP_S = 2.0  # between two looks whether the store asks to stop
 
 
 def machine_folder(work: Path) -> Path:
-    """Returns the folder of a crawl among the temporary files of this machine."""
+    """Returns the folder of a crawl among the temporary files of this machine, which outlives those of one command."""
     name = hashlib.sha256(storage.uri(work).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"curate-crawl-{name}-{os.getuid()}"
+    folder = Path(tempfile.gettempdir())
+    above = folder.parent if os.environ.get("CURATE_SCRATCH") == str(folder) else folder
+    return above / f"curate-crawl-{name}-{os.getuid()}"
 
 
-def check_store(work: Path) -> None:
-    """Raises SettingsError where a store cannot be written, or writes a file again although it is asked not to."""
+def forget_machine(work: Path) -> None:
+    """Removes the folder of a crawl on this machine, once the crawl is finished."""
+    shutil.rmtree(machine_folder(work), ignore_errors=True)
+
+
+def check_store(work: Path, rules: Crawl) -> None:
+    """Raises SettingsError where a store cannot be written, or writes a file again although it is asked not to.
+
+    It raises too where leases are so short that each is over before the store has it.
+    """
+    least = leases.shortest(work)
+    if rules.lease_seconds < least:
+        raise SettingsError(f"crawl.lease_seconds: on this store {least:g} or more, got {rules.lease_seconds:g}")
     probe = storage.notice(work / "probe")
     with storage.one_line(str(work), "cannot write there"):
         written = [leases.create(probe, b"", settle=0.5) for _ in range(2)]
@@ -146,7 +159,8 @@ class StorePlace(Place):
 def held(work: Path, lot: str, rules: Crawl, ended: Callable[[], bool]) -> Iterator[StorePlace | None]:
     """Yields the place of a lot once this process has it; None where there is nothing left to do first."""
     machine = machine_folder(work) / lot
-    machine.mkdir(parents=True, exist_ok=True)
+    machine.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    machine.mkdir(exist_ok=True)
     with (machine / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         watch, lease = Watch(work / lot), None
@@ -159,6 +173,8 @@ def held(work: Path, lot: str, rules: Crawl, ended: Callable[[], bool]) -> Itera
         if lease is None:
             yield None
             return
+        if look.number < 0:  # a journal is of an output that was removed
+            (machine / "journal").unlink(missing_ok=True)
         (machine / "holder").write_text(lease.holder)
         cooldown = 0.0 if look.ended or look.holder == own else longest_pause(rules)
         place = StorePlace(work, lot, rules, lease=lease, state=look.state, cooldown=cooldown)

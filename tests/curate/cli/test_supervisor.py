@@ -144,6 +144,17 @@ time.sleep(600)
     assert not Path(command.first[0]).exists()
 
 
+def test_a_crawl_on_a_store_has_a_folder_on_its_machine_that_outlives_its_command(tmp_path):
+    code = """
+from curate.crawl.sharing.places import machine_folder
+say(machine_folder(Path(sys.argv[1])), os.environ["TMPDIR"])
+"""
+    folders = [Divided(code, "s3-bucket", TMPDIR=str(tmp_path)).first for _ in range(2)]
+    assert {Path(folder).parent for folder, _ in folders} == {tmp_path}
+    assert len({folder for folder, _ in folders}) == 1
+    assert len({scratch for _, scratch in folders}) == 2
+
+
 MOMENT = """
 def act():
     say("closing")

@@ -2,16 +2,19 @@
 
 import asyncio
 import itertools
+import shutil
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from curate.crawl.config import Crawl
+from curate import storage
+from curate.crawl.config import LEAST_LEASE, Crawl
 from curate.crawl.sharing import leases, places
 from curate.crawl.sharing.claims import Claims
 from curate.crawl.sharing.leases import Lease, take
+from curate.errors import SettingsError
 
 TERM, LONGEST = 1.2, 0.5
 RULES = Crawl(contact="a@b.test", lease_seconds=TERM)
@@ -94,9 +97,15 @@ def test_the_address_of_a_run_that_ended_is_free_once_its_last_request_must_have
     assert waited >= (TERM + LONGEST if way == "is lost" else 0.01)
 
 
+def use_scratch(monkeypatch, folder: Path) -> None:
+    """Makes a folder that of the temporary files of one command."""
+    monkeypatch.setenv("CURATE_SCRATCH", str(folder))
+    monkeypatch.setattr(places.tempfile, "tempdir", str(folder))
+
+
 @pytest.mark.parametrize("way", ["gives its lot back", "is lost with its machine", "is lost on this machine"])
 def test_who_takes_a_lot_over_has_its_pauses_and_waits_if_the_machine_was_lost(tmp_path, monkeypatch, way):
-    monkeypatch.setattr(places.tempfile, "tempdir", str(tmp_path / "one"))
+    use_scratch(monkeypatch, tmp_path / "one" / "curate-1")
     work, ready = tmp_path / "work", time.time() + 500
     (work / "lot").mkdir(parents=True)
     with places.held(work, "lot", RULES, lambda: False) as place:
@@ -108,7 +117,9 @@ def test_who_takes_a_lot_over_has_its_pauses_and_waits_if_the_machine_was_lost(t
         if way != "gives its lot back":
             monkeypatch.setattr(Lease, "renew", lambda *_, **__: None)
     if way == "is lost with its machine":
-        monkeypatch.setattr(places.tempfile, "tempdir", str(tmp_path / "two"))
+        use_scratch(monkeypatch, tmp_path / "two" / "curate-1")
+    else:
+        use_scratch(monkeypatch, tmp_path / "one" / "curate-2")  # the folder of the first command is gone
     began = time.monotonic()
     with places.held(work, "lot", RULES, lambda: False) as place:
         assert place.journal.ready == {"a.test": ready}
@@ -117,3 +128,57 @@ def test_who_takes_a_lot_over_has_its_pauses_and_waits_if_the_machine_was_lost(t
     assert (time.monotonic() - began >= TERM) == (way == "is lost with its machine")
     with places.held(work, "lot", RULES, lambda: True) as place:
         assert place is None
+
+
+def test_a_pause_that_is_long_is_written_again_where_the_store_did_not_answer(tmp_path, monkeypatch):
+    use_scratch(monkeypatch, tmp_path / "curate-1")
+    work, answers, renew = tmp_path / "work", [False, True], Lease.renew
+    (work / "lot").mkdir(parents=True)
+
+    def renew_at_second_try(lease, state, **more):
+        if not answers.pop(0):
+            raise OSError("no answer")
+        renew(lease, state, **more)
+
+    with places.held(work, "lot", Crawl(contact="a@b.test", lease_seconds=4000), lambda: False) as place:
+        monkeypatch.setattr(Lease, "renew", renew_at_second_try)
+        place.journal.ready["a.test"] = time.time() + 500
+        place.pause_is_long()
+        for _ in range(400):
+            if not answers:
+                break
+            time.sleep(0.025)
+        assert answers == []  # the next renewal is otherwise due after 1000 s
+        monkeypatch.setattr(Lease, "renew", renew)
+
+
+def test_the_journal_of_an_output_that_was_removed_is_not_that_of_a_new_one(tmp_path, monkeypatch):
+    use_scratch(monkeypatch, tmp_path / "curate-1")
+    work = tmp_path / "work"
+    asked = []
+    for _ in range(2):
+        (work / "lot").mkdir(parents=True)
+        with places.held(work, "lot", RULES, lambda: False) as place:
+            asked.append(len(place.journal.asked))
+            place.journal.asking("a.test", 0.0, "http://a.test/")
+        with places.held(work, "lot", RULES, lambda: False) as place:
+            asked.append(len(place.journal.asked))
+        shutil.rmtree(work)
+    assert asked == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(("uri", "least"), [("s3://bucket/work", 0.0), ("hdfs://host/work", 12.0)])
+def test_a_lease_lasts_longer_than_its_making(uri, least):
+    assert leases.shortest(storage.path(uri)) == pytest.approx(least)
+
+
+def test_a_lease_is_long_enough_to_be_renewed_in_time():
+    with pytest.raises(ValueError, match=r"lease_seconds is 1 or more, got 0\.9"):
+        Crawl(lease_seconds=0.9)
+    assert leases.SHARE * LEAST_LEASE > LEAST_LEASE / 4 + places.TICK_S
+
+
+def test_a_lease_that_is_over_before_it_is_made_is_refused_before_any_work(tmp_path):
+    with pytest.raises(SettingsError, match=r"crawl\.lease_seconds: on this store 12 or more, got 1\.2"):
+        places.check_store(tmp_path / "work", RULES)
+    assert [*tmp_path.iterdir()] == []
