@@ -86,7 +86,7 @@ class Journal:
 
 
 class Place:
-    """Where a lot is worked on, on one machine.
+    """The place on one machine at which a lot is worked on.
 
     work: the folder that all lots of a crawl share; machine: the one that those of this machine share; folder: of this
     lot, for its committed outcomes; cooldown: for how long no host may be asked at first (s); first: the least number

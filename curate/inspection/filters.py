@@ -40,7 +40,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What two filters do with the same documents."""
+    """The verdicts of two filters on the same documents."""
 
     names: tuple[str, str]
     documents: int

@@ -81,7 +81,7 @@ def grouped(sizes: Sequence[int], rows: Sequence[int], limit: int = GROUP_BYTES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one item does: in pass `number` it brings one range of the rows of a cluster of groups together."""
+    """The step of one item: in pass `number` it brings one range of the rows of a cluster of groups together."""
 
     number: int  # of the pass; 0 reads parts
     cluster: int  # of fan^number groups
@@ -90,7 +90,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passes:
-    """How the rows of so many groups come into ranges: how many ranges there are, and what each item reads."""
+    """The passes that bring the rows of groups into ranges: how many ranges there are, and what each item reads."""
 
     groups: int
     fan: int  # files that an item reads a slice of, and slices that it writes

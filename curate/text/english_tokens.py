@@ -74,7 +74,7 @@ KEPT = "Ill ill Its its Hell hell Shell shell Shed shed were Were Well well Whor
 
 
 class Splitter(NamedTuple):
-    """What splits a chunk."""
+    """The patterns that split a chunk."""
 
     marks: frozenset[str]  # each is a suffix, and with the signs of MONEY and OPENING a prefix
     stop: re.Pattern[str]  # a "." that is a suffix

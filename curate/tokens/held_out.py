@@ -20,9 +20,9 @@ class Share:
     last: int | None = None  # the order up to which documents are held out besides those of the draw
     full: bool = False
 
-    def add(self, order: int, tokens: int, wanted: int) -> None:
+    def add(self, order: int, tokens: int, goal: int) -> None:
         """Holds out the documents of the next order, unless the source has enough, or would give too many."""
-        self.full = self.full or self.held >= wanted or self.held + tokens > int(MOST * self.total)
+        self.full = self.full or self.held >= goal or self.held + tokens > int(MOST * self.total)
         if not self.full:
             self.held, self.last = self.held + tokens, order
 
@@ -57,12 +57,12 @@ def _train(range_: Range, source: str) -> npt.NDArray[np.bool_]:
     return chosen
 
 
-def _hold_out(share: Share, range_: Range, train: npt.NDArray[np.bool_], wanted: int) -> None:
+def _hold_out(share: Share, range_: Range, train: npt.NDArray[np.bool_], goal: int) -> None:
     """Holds out the documents of a range in their order; reads no segment behind the one that gives enough."""
     index = range_.index
     tokens, last = index.sums["tokens"][train], index.last[train]
-    least = min(wanted - 1, int(MOST * share.total)) - share.held  # more than so many are not held out of this range
-    share.full = share.held >= wanted
+    least = min(goal - 1, int(MOST * share.total)) - share.held  # more than so many are not held out of this range
+    share.full = share.held >= goal
     if share.full or not len(tokens):
         return
     if tokens.sum() <= least:
@@ -73,6 +73,6 @@ def _hold_out(share: Share, range_: Range, train: npt.NDArray[np.bool_], wanted:
     columns = sizes_of(range_.read(train & (index.first <= enough)))
     order, first = np.unique(columns["order"], return_index=True)  # documents of equal order stay together
     for own, held in zip(order.tolist(), np.add.reduceat(columns["tokens"], first).tolist(), strict=True):
-        share.add(own, held, wanted)
+        share.add(own, held, goal)
         if share.full:
             return

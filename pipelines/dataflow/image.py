@@ -17,7 +17,7 @@ WITHOUT_EXTRA = ("https", "http")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What the worker image holds."""
+    """The libraries that the worker image holds."""
 
     python: str  # major.minor
     beam: str  # version

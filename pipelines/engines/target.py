@@ -62,12 +62,12 @@ class EngineOptions:
 
     @property
     def boots(self) -> bool:
-        """Whether the workers of a job server are started by our boot: unless the user names an environment."""
+        """Returns whether our boot starts the workers of a job server: unless the user names an environment."""
         return self.runner != "local" and not any(option.startswith("--environment") for option in self.beam)
 
     @property
     def forks(self) -> bool:
-        """Whether the workers are processes of this machine that end with the command, and so may be forked from it."""
+        """Returns whether workers are processes of this machine that end with the command, and may be forks of it."""
         if self.runner == "local":
             return self.count > 1
         return self.boots and self.runner in STARTED and not self.job_server and is_local(self.master)
@@ -92,7 +92,7 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What a session has started for a pipeline, and what the pipeline may ask of it."""
+    """The services that a session has started for a pipeline."""
 
     endpoint: str = ""  # HOST:PORT; '' for the local runner
     nursery: str = ""  # the address of the nursery that its workers are forked from; '' if they are started anew

@@ -43,7 +43,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What is run: a place that warms the process up, items that hold nothing, and the other places."""
+    """The items that are run: a place that warms the process up, items that hold nothing, and the other places."""
 
     places: tuple[Place, ...]  # of which the first warms up; the number of an item is that of its part in every stage
     idle: tuple[Item, ...]

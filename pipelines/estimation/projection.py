@@ -21,7 +21,7 @@ from curate.stage.kinds import KINDS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageEstimate:
-    """What one stage takes."""
+    """The cost of one stage."""
 
     stage: str
     parts: Number  # of pack: shards
@@ -40,7 +40,7 @@ class StageEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a run takes."""
+    """The cost of a run."""
 
     recipe: str
     workers: int
@@ -63,7 +63,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Flow:
-    """What a stage gives to the next one."""
+    """The output of a stage, which the next one reads."""
 
     size: Floats  # bytes of files
     text: float  # bytes of text; 0 where it is not known yet

@@ -34,7 +34,7 @@ WHOLE_FILE = 1 << 60  # bytes: no item of the sample is cut
 
 @dataclass(slots=True, kw_only=True)
 class PartCost:
-    """What the part of one item took in a stage, its first half included."""
+    """The cost of the part of one item in a stage, its first half included."""
 
     seconds: float = 0.0  # of CPU
     read: int = 0  # documents

@@ -37,7 +37,7 @@ class Number:
 
 
 class Weights:
-    """How many times as much of the input as itself each place stands for: first as drawn, then in each draw."""
+    """The weight of each place: how many times its own bytes it stands for, first as drawn, then in each draw."""
 
     def __init__(self, listing: Listing, sample: Sample) -> None:
         self.sources = [place.item.source for place in sample.places]

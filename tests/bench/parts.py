@@ -262,12 +262,13 @@ def moto() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    os.environ |= {
+    settings = {
         "AWS_ENDPOINT_URL": address,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
+    os.environ |= settings
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -283,7 +284,8 @@ def moto() -> Iterator[str]:
     finally:
         server.kill()
         server.wait()
-        del os.environ["AWS_ENDPOINT_URL"]
+        for name in settings:
+            del os.environ[name]
 
 
 def table(costs: list[Cost]) -> Iterator[str]:

@@ -18,21 +18,18 @@ import argparse
 import json
 import os
 import resource
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import numpy as np
+from parts import counted_requests, moto
 
 from curate import recipe as recipes
 from curate import storage
@@ -183,60 +180,6 @@ def bytes_read() -> int:
     """Returns the bytes that this process has read, from files and from the system's cache of them."""
     facts = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return int(facts["rchar"])
-
-
-@contextmanager
-def counted_requests() -> Iterator[Counter[str]]:
-    """Yields the counts of the requests to S3 during the block, by kind."""
-    requests: Counter[str] = Counter()
-    if "AWS_ENDPOINT_URL" not in os.environ:
-        yield requests
-        return
-    from s3fs.core import S3FileSystem
-
-    call = S3FileSystem._call_s3
-
-    async def counted(self: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        requests[method] += 1
-        return await call(self, method, *args, **kwargs)
-
-    S3FileSystem._call_s3 = counted
-    try:
-        yield requests
-    finally:
-        S3FileSystem._call_s3 = call
-
-
-@contextmanager
-def moto() -> Iterator[str]:
-    """Yields the URL of a bucket in moto's store, which runs in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    settings = {
-        "AWS_ENDPOINT_URL": address,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    os.environ.update(settings)
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            try:
-                urlopen(f"{address}/moto-api/", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        subprocess.run([sys.executable, "-c", "import s3fs; s3fs.S3FileSystem().mkdir('bucket')"], check=True)
-        yield "s3://bucket"
-    finally:
-        server.kill()
-        server.wait()
-        for name in settings:
-            del os.environ[name]
 
 
 def exponent(costs: list[Cost], name: str) -> float | None:

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from curate.tokens.shards import META
 
 
-def held_out(rows, wanted):
+def held_out(rows, valid_tokens):
     """The order up to which each source holds documents out: while it has too few, and at most half of it."""
     last = {}
-    for source in {row["source"] for row in rows} if wanted else ():
+    for source in {row["source"] for row in rows} if valid_tokens else ():
         own = [row for row in rows if row["source"] == source]
         held = sum(row["tokens"] for row in own if row["split"] == "valid")
         most = sum(row["tokens"] for row in own) // 2
@@ -22,15 +22,15 @@ def held_out(rows, wanted):
         for row in own:
             train[row["order"]] += row["tokens"] if row["split"] == "train" else 0
         for order in sorted({row["order"] for row in own if row["split"] == "train"}):
-            if held >= wanted or held + train[order] > most:
+            if held >= valid_tokens or held + train[order] > most:
                 break
             held, last[source] = held + train[order], order
     return last
 
 
-def shards(rows, max_tokens, edges=(), by="quality", wanted=0):
+def shards(rows, max_tokens, edges=(), by="quality", valid_tokens=0):
     """The documents of each shard by its path, in order."""
-    last, lanes = held_out(rows, wanted), defaultdict(list)
+    last, lanes = held_out(rows, valid_tokens), defaultdict(list)
     for row in rows:
         moved = row["source"] in last and row["order"] <= last[row["source"]]
         value = row.get(by)
@@ -58,10 +58,10 @@ def cut(documents, max_tokens):
     return cuts
 
 
-def files(rows, max_tokens, edges=(), by="quality", wanted=0):
+def files(rows, max_tokens, edges=(), by="quality", valid_tokens=0):
     """The bytes of every file of every shard, by name."""
     contents = {}
-    for path, (bucket, documents) in shards(rows, max_tokens, edges, by, wanted).items():
+    for path, (bucket, documents) in shards(rows, max_tokens, edges, by, valid_tokens).items():
         contents[f"{path}.bin"] = b"".join(row["ids"] for row in documents)
         contents[f"{path}.idx"] = index([row["tokens"] for row in documents])
         contents[f"{path}.meta.parquet"] = meta(bucket, documents)

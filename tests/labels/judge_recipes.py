@@ -49,15 +49,15 @@ def sample(data: Path) -> list[Read]:
     """Returns the documents of the sample that have a text today."""
     labels = {row.url: row for row in labelled.read()}
     model = Model(DEFAULT)
-    found = []
+    documents = []
     for path in sorted((data / "web").glob("*.warc.gz")):
         for page in read_file(path):
             if isinstance(page, Page) and page.url in labels:
                 document = extract(page, "web", Extract())
                 if isinstance(document, Document):
                     score = model.score(document.text, "positive")
-                    found.append(Read(labels[page.url], replace(document, quality=score)))
-    return found
+                    documents.append(Read(labels[page.url], replace(document, quality=score)))
+    return documents
 
 
 def chance(document: Document, recipe: Recipe, model: Model) -> float:

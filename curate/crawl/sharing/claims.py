@@ -88,9 +88,9 @@ class Claims:
                 await asyncio.sleep(rest + (self._pause if look.number >= 0 else 0.0))
                 return
 
-    async def give_away(self, wanted: set[str]) -> None:
+    async def give_away(self, awaited: set[str]) -> None:
         """Gives back the addresses of these names that the run has had for a while, once their requests have ended."""
-        for name in wanted:
+        for name in awaited:
             claim = self._claims[name]
             if claim.lease and time.monotonic() - claim.since < self._term / 3:
                 continue  # its note stays

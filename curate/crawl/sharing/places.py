@@ -70,7 +70,7 @@ class StorePlace(Place):
         self.first = lease.number * PARTS
         self._lease, self._rules = lease, rules
         self._stop, self._closing, self._hurry = threading.Event(), threading.Event(), threading.Event()
-        self._wanted: set[str] = set()  # names of addresses that other lots wait for
+        self._awaited: set[str] = set()  # names of addresses that other lots wait for
         self._claims: Claims | None = None
         self._giving: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
@@ -103,9 +103,9 @@ class StorePlace(Place):
         if self._giving and self._giving.done():
             self._giving.result()
             self._giving = None
-        if self._wanted and self._claims and self._giving is None:
-            wanted, self._wanted = self._wanted, set()
-            self._giving = asyncio.create_task(self._claims.give_away(wanted))
+        if self._awaited and self._claims and self._giving is None:
+            awaited, self._awaited = self._awaited, set()
+            self._giving = asyncio.create_task(self._claims.give_away(awaited))
 
     def pause_is_long(self) -> None:
         """Has the lease renewed now, so that the store has the pause of the host."""
@@ -148,7 +148,7 @@ class StorePlace(Place):
                 if now - renewed >= self._rules.lease_seconds / 4 or self._hurry.is_set():
                     self._renew()
                     renewed = now
-                    self._wanted = self._wanted | storage.names(self.folder / "wanted")
+                    self._awaited = self._awaited | storage.names(self.folder / "wanted")
                 if now - looked >= STOP_S:
                     looked = now
                     if (self.work / STOP).exists():

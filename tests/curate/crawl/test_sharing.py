@@ -155,16 +155,16 @@ def test_a_pause_that_is_long_is_written_again_where_the_store_did_not_answer(tm
 def test_the_journal_of_an_output_that_was_removed_is_not_that_of_a_new_one(tmp_path, monkeypatch):
     use_scratch(monkeypatch, tmp_path / "curate-1")
     work = tmp_path / "work"
-    asked = []
+    requests = []
     for _ in range(2):
         (work / "lot").mkdir(parents=True)
         with places.held(work, "lot", RULES, lambda: False) as place:
-            asked.append(len(place.journal.asked))
+            requests.append(len(place.journal.asked))
             place.journal.asking("a.test", 0.0, "http://a.test/")
         with places.held(work, "lot", RULES, lambda: False) as place:
-            asked.append(len(place.journal.asked))
+            requests.append(len(place.journal.asked))
         shutil.rmtree(work)
-    assert asked == [0, 1, 0, 1]
+    assert requests == [0, 1, 0, 1]
 
 
 @pytest.mark.parametrize(("uri", "least"), [("s3://bucket/work", 0.0), ("hdfs://host/work", 12.0)])

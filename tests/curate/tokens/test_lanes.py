@@ -50,7 +50,7 @@ def in_parts(drawn, rows):
 @given(DOCUMENTS, st.integers(1, 40), st.sampled_from(["", "quality", "cluster_size"]), st.sampled_from([0, 30]))
 @limited(max_examples=5, deadline=None)
 @pytest.mark.parametrize("fan", [1, 2])
-def test_shards_are_the_bytes_of_one_sort_in_memory(tmp_path_factory, fan, drawn, max_tokens, by, wanted):
+def test_shards_are_the_bytes_of_one_sort_in_memory(tmp_path_factory, fan, drawn, max_tokens, by, valid_tokens):
     """fan 1: all parts are one group; 2: each is a group, or a few, so that there are up to three passes."""
     rows = made_rows(drawn)
     edges = {"": (), "quality": (0.3, 0.7), "cluster_size": (2, 4)}[by]
@@ -59,8 +59,8 @@ def test_shards_are_the_bytes_of_one_sort_in_memory(tmp_path_factory, fan, drawn
         if fan > 1:
             patch.setattr(lanes, "LEAST_GROUP", 3000)
             patch.setattr(sort, "Passes", SimpleNamespace(over=partial(Passes.over, most=fan)))
-        plan = packed(tmp_path_factory.mktemp("packed"), in_parts(drawn, rows), max_tokens, edges, wanted, by=by)
-    expected = pack_reference.files(rows, max_tokens, edges, by or "quality", wanted)
+        plan = packed(tmp_path_factory.mktemp("packed"), in_parts(drawn, rows), max_tokens, edges, valid_tokens, by=by)
+    expected = pack_reference.files(rows, max_tokens, edges, by or "quality", valid_tokens)
     written = {name: content for name, content in contents(plan).items() if not name.startswith("sorted/")}
     assert written == expected
 
