@@ -24,7 +24,15 @@ MEDIA = re.compile(r"[^;,\s]*")
 CHARSET = re.compile(r"(?<![^;,\s])charset\s*=\s*[\"']?\s*([^\s;\"',]*)", re.I)
 CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")
 TUNNEL = re.compile(rb"connection[ \t]+established", re.I)  # the words of a proxy's answer to CONNECT
-ZLIB = re.compile(rb"[\x38-\x78][\x01\x5e\x9c\xda]")  # the first bytes of zlib's format, as its encoders write them
+# The first two bytes of zlib's format without a dictionary (RFC 1950, section 2.2), as a number a multiple of 31.
+ZLIB = re.compile(
+    b"|".join(
+        re.escape(bytes((method, flags)))
+        for method in range(0x08, 0x80, 0x10)
+        for flags in range(256)
+        if not (method << 8 | flags) % 31 and not flags & 0x20
+    )
+)
 PIECE = 1 << 16  # compressed bytes given to a decompressor at once
 SUMS = 8  # bytes behind a gzip body: the checksum and the length of its content
 SMALL_PIECE = 1 << 8  # where a piece breaks, before it is given byte by byte

@@ -113,6 +113,12 @@ def test_a_body_that_is_not_what_its_headers_say_is_taken_as_it_stands_and_flagg
     assert (page.body.removeprefix(b"x^2 "), page.flags) == (BODY, flags)
 
 
+def test_a_body_that_only_happens_to_be_deflate_stays_as_it_is():
+    body = b"K\x01\x00"  # "d" by RFC 1951, which has no first bytes of its own, so that a header must name it
+    (page,) = read(warc(http(body)))
+    assert (page.body, page.flags) == (body, ())
+
+
 @pytest.mark.parametrize(
     ("coding", "pack"), [("gzip", gzip.compress), ("br", brotli.compress), ("zstd", zstd.compress)]
 )
