@@ -44,7 +44,7 @@ bench: .venv/.dev
 
 # curate beside datatrove, which lives in an environment of its own: its trafilatura is below 1.12.
 bench-peers: .venv/.dev .venv-peers/.ready
-	$(RUN)python tests/bench/extract.py
+	$(RUN)python tests/bench/extract.py --typed
 
 .venv-peers/.ready: | $(UV)
 	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv-peers
