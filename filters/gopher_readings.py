@@ -25,6 +25,8 @@ from curate.text.english_tokens import SENTENCE_ENDS, tokens
 from curate.text.ngrams import Integers, ngram_chars, repeated_ngrams, word_ends
 from curate.text.ranges import members
 
+Level = tuple[Integers, Integers]  # the starts of repeated n-grams, and the numbers of their kinds
+
 # What datatrove takes for punctuation: its own list, control characters, and marks that end sentences in any script.
 LATER_ENDS = "61D-61E 837 839 83D-83E 17D4-17D6 17D9-17DA 1B7D-1B7E 2E53-2E54 10F55-10F59 10F86-10F89 11944 11946"
 LATER_ENDS += " 11EF7-11EF8 11F43-11F44 16E98"
@@ -80,23 +82,15 @@ def datatrove_repetition(text: str, rules: GopherRepetition) -> Iterator[Measure
         yield Measure(f"duplicate_{share}", copies / len(parts), high=getattr(rules, f"max_duplicate_{share}"))
         copied = sum(map(len, parts)) - sum(map(len, kinds)) if copies else 0
         yield Measure(f"duplicate_{chars}", copied / size, high=getattr(rules, f"max_duplicate_{chars}"))
-    yield from _ngrams(_datatrove_ngrams(tokens(text), size), rules)
+    shares = _shares(
+        tokens(text),
+        lambda chars, count, n: (chars + (n - 1) * (chars > 0)) * count / size,
+        lambda level, ends, n: _met_again(*level, ends, n) / size,
+    )
+    yield from _ngrams(shares, rules)
 
 
-def _datatrove_ngrams(words: list[str], size: int) -> Iterator[float]:
-    """Yields the shares of the top 2- to 4-grams and of duplicate 5- to 10-grams in a text of this size."""
-    ends = word_ends(words)
-    levels = repeated_ngrams(words)
-    for n in range(2, 11):
-        level = next(levels, None)
-        if n <= 4:
-            chars, count = _top(level, ends, n)
-            yield (chars + (n - 1) * (chars > 0)) * count / size
-        else:
-            yield _met_again(*level, ends, n) / size if level else 0.0
-
-
-def _top(level: tuple[Integers, Integers] | None, ends: Integers, n: int) -> tuple[int, int]:
+def _top(level: Level | None, ends: Integers, n: int) -> tuple[int, int]:
     """Returns the characters and the number of the n-gram that occurs most, of several the first."""
     if level is None:
         return (int(ends[n]) if len(ends) > n else 0), 1
@@ -181,23 +175,30 @@ def dolma_repetition(text: str, rules: GopherRepetition) -> Iterator[Measure]:
     yield Measure("duplicate_lines", copies / len(lines), high=rules.max_duplicate_lines)
     chars = sum(len(line) * count for line, count in counts.items() if count > 1)
     yield Measure("duplicate_line_chars", chars / size, high=rules.max_duplicate_line_chars)
-    yield from _ngrams(_dolma_ngrams(words, size), rules)
+    yield from _ngrams(_shares(words, lambda chars, count, _: chars * count / size, _all_occurrences), rules)
 
 
-def _dolma_ngrams(words: list[str], size: int) -> Iterator[float]:
-    """Yields the shares of the top 2- to 4-grams, then of all occurrences of duplicate 5- to 10-grams."""
+def _all_occurrences(level: Level, ends: Integers, n: int) -> float:
+    """Returns the share of all n-grams' characters that lie in n-grams which occur more than once."""
+    starts = level[0]
+    return int((ends[starts + n] - ends[starts]).sum()) / int((ends[n:] - ends[:-n]).sum())
+
+
+def _shares(
+    words: list[str], top: Callable[[int, int, int], float], copied: Callable[[Level, Integers, int], float]
+) -> Iterator[float]:
+    """Yields the shares of the top 2- to 4-grams and of duplicate 5- to 10-grams.
+
+    top: the share of the n-gram that occurs most, by its characters, number and n; copied: that of repeated n-grams.
+    """
     ends = word_ends(words)
     levels = repeated_ngrams(words)
     for n in range(2, 11):
         level = next(levels, None)
         if n <= 4:
-            chars, count = _top(level, ends, n)
-            yield chars * count / size
-        elif level is None:
-            yield 0.0
+            yield top(*_top(level, ends, n), n)
         else:
-            starts = level[0]
-            yield int((ends[starts + n] - ends[starts]).sum()) / int((ends[n:] - ends[:-n]).sum())
+            yield copied(level, ends, n) if level else 0.0
 
 
 def _ngrams(values: Iterator[float], rules: GopherRepetition) -> Iterator[Measure]:

@@ -1,4 +1,4 @@
-"""What a run that takes hours will take, before it begins: by the sizes of its inputs alone, so that it costs nothing.
+"""Says that a run will take hours before it begins, by the sizes of its inputs alone, so that it costs nothing.
 
 No page is tried here: `curate estimate` does that, and is right within a quarter where this may be off by a half.
 """

@@ -1,4 +1,4 @@
-"""Which elements of a page are furniture by their tags, roles, classes and ids: menus, notices, cards, pictures."""
+"""Tells furniture by tags, roles, classes and ids of elements: menus, notices, cards, pictures."""
 
 import re
 from functools import lru_cache

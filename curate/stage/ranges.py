@@ -40,6 +40,7 @@ from curate.stage.heartbeat import beating
 from curate.stage.parts import receipted
 from curate.stage.plan import Item, Plan
 from curate.stage.receipts import Counts, FileRecord, Receipt
+from curate.stage.sorting import held_at_most
 from curate.storage import segments
 from curate.storage.segments import Index, SegmentWriter
 from curate.storage.writing import drafted, sha256_of
@@ -248,20 +249,6 @@ def cut(tables: Iterable[pa.Table], place: str, edges: Sequence[int], run: Run, 
             own = places[start:stop]
             rows = held.slice(start, stop - start)
             run.segments.add(rows, int(slice_of[start]), int(own.min()), int(own.max()))
-
-
-def held_at_most(tables: Iterable[pa.Table], limit: int) -> Iterator[pa.Table]:
-    """Yields the rows joined into tables of about `limit` bytes."""
-    held: list[pa.Table] = []
-    size = 0
-    for table in tables:
-        held.append(table)
-        size += table.nbytes
-        if size >= limit:
-            yield pa.concat_tables(held)
-            held, size = [], 0
-    if held and sum(map(len, held)):
-        yield pa.concat_tables(held)
 
 
 def in_memory(read: Callable[[], Iterable[pa.Table]], place: str, limit: int = HELD_BYTES) -> Iterator[pa.Table]:

@@ -82,20 +82,26 @@ def sorted_tables(tables: Iterable[pa.Table], key: str, near: Path, limit: int =
                 for old in full:
                     old.unlink()
 
-        held: list[pa.Table] = []
-        size = 0
-        for table in tables:
-            held.append(table)
-            size += table.nbytes
-            if size >= limit:
-                keep([_by_key(held, key)], 0)
-                held, size = [], 0
-        if held and not any(levels):
-            yield _by_key(held, key)
-            return
-        if held:
-            keep([_by_key(held, key)], 0)
+        for run in held_at_most(tables, limit):
+            if run.nbytes < limit and not any(levels):  # the last, and so all rows
+                yield _by_key([run], key)
+                return
+            keep([_by_key([run], key)], 0)
         yield from _merged([_read_tables(path) for level in levels for path in level], key)
+
+
+def held_at_most(tables: Iterable[pa.Table], limit: int) -> Iterator[pa.Table]:
+    """Yields the rows joined into tables of about `limit` bytes."""
+    held: list[pa.Table] = []
+    size = 0
+    for table in tables:
+        held.append(table)
+        size += table.nbytes
+        if size >= limit:
+            yield pa.concat_tables(held)
+            held, size = [], 0
+    if held and sum(map(len, held)):
+        yield pa.concat_tables(held)
 
 
 def _by_key(tables: list[pa.Table], key: str) -> pa.Table:

@@ -1,4 +1,4 @@
-"""What a sample cannot show, as measured constants: shuffles, requests to a store, worker processes, memory."""
+"""Measured constants for costs that a sample cannot show: shuffles, requests to a store, worker processes, memory."""
 
 import heapq
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What dedup shuffles, for `dedup.py --shuffles`: bytes a document and the largest group of each shuffle, by its label.
+"""Counts the bytes that dedup shuffles: a document, and in the largest group, of each shuffle (`dedup.py --shuffles`).
 
 The runs are made in this process; each pair of a key and a value is weighed as it enters a GroupByKey. What is combined
 before it is shuffled (a value for each document in a cluster) is left out.

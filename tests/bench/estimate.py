@@ -1,4 +1,4 @@
-"""What `curate estimate` says beside what a run takes: CPU seconds, documents, tokens, bytes, parts, shards, time.
+"""Prints the numbers of `curate estimate` beside those of the run: CPU seconds, documents, tokens, bytes, parts, time.
 
     python tests/bench/estimate.py --data DIR [--only NAME] [--workers 2] [--sample 400] [--folder DIR]
 

@@ -1,4 +1,4 @@
-"""What a stage of many parts costs beside its work: plans, receipts, records, and the verbs that read them.
+"""Measures the costs of a stage of many parts beside its work: plans, receipts, records, and the verbs that read them.
 
     python tests/bench/parts.py [--parts 1000 10000 90000] [--shards 10000] [--s3 1000]
 
@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -189,16 +190,19 @@ def pack_record(folder: Path, recipe: recipes.Recipe, shards: int) -> Any:
 
 def measured(step: str, parts: int, work: Callable[[], Any]) -> Cost:
     """Returns what a step costs, which runs in a process of its own."""
+    return Cost(**apart(step, lambda: asdict(_run(step, parts, work))))
+
+
+def apart(step: str, run: Callable[[], Any]) -> Any:
+    """Returns a value of JSON that a fork of this process has made."""
     reading, writing = os.pipe()
     sys.stdout.flush()
     child = os.fork()
     if not child:
         try:
-            os.write(writing, json.dumps(asdict(_run(step, parts, work))).encode())
+            os.write(writing, json.dumps(run()).encode())
             os._exit(0)
         except BaseException:
-            import traceback
-
             traceback.print_exc()
             os._exit(1)
     os.close(writing)
@@ -206,7 +210,7 @@ def measured(step: str, parts: int, work: Callable[[], Any]) -> Cost:
         answer = file.read()
     if os.waitpid(child, 0)[1]:
         raise SystemExit(f"{step}: failed")
-    return Cost(**json.loads(answer))
+    return json.loads(answer)
 
 
 def _run(step: str, parts: int, work: Callable[[], Any]) -> Cost:

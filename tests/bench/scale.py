@@ -1,4 +1,4 @@
-"""How the cost of each stage and verb grows with the number of parts: N tiny documents in N files, through a recipe.
+"""Measures how the cost of stages and verbs grows with the number of parts: N tiny documents in N files of a recipe.
 
     python tests/bench/scale.py [--parts 100 1000 10000] [--s3 30 100 300] [--without pack] [--folder DIR]
 
@@ -16,12 +16,10 @@ memory (/dev/shm).
 
 import argparse
 import json
-import os
 import resource
 import sys
 import tempfile
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -29,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from parts import counted_requests, moto
+from parts import apart, counted_requests, moto
 
 from curate import recipe as recipes
 from curate import storage
@@ -136,22 +134,7 @@ def expect(holds: Any) -> None:
 
 def measured(step: str, parts: int, work: Callable[[], Any]) -> Cost:
     """Returns what a step costs, which runs in a process of its own."""
-    reading, writing = os.pipe()
-    sys.stdout.flush()
-    child = os.fork()
-    if not child:
-        try:
-            os.write(writing, json.dumps(asdict(_run(step, parts, work))).encode())
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    os.close(writing)
-    with open(reading, "rb") as file:
-        answer = file.read()
-    if os.waitpid(child, 0)[1]:
-        raise SystemExit(f"{step}: failed")
-    return Cost(**json.loads(answer))
+    return Cost(**apart(step, lambda: asdict(_run(step, parts, work))))
 
 
 def _run(step: str, parts: int, work: Callable[[], Any]) -> Cost:

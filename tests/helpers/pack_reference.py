@@ -1,4 +1,4 @@
-"""What pack is to write, said in the simplest way: all documents in memory, one sort, one walk."""
+"""The shards that pack is to write, made in the simplest way: all documents in memory, one sort, one walk."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""What the judge of the sample counts."""
+"""The judge of the sample counts what a recipe keeps and rejects by label."""
 
 import judge_recipes
 import pytest

@@ -1,4 +1,4 @@
-"""What a wave leaves for the next: URLs to try again, and where redirects lead that no wave has asked for yet."""
+"""The URLs that a wave leaves for the next: those to try again, and targets of redirects that no wave has requested."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What the machines of one crawl share in a store: who works on a lot, and who asks an IP address."""
+"""The claims that machines of one crawl keep in a store: a lot and an IP address are one process's at a time."""

@@ -1,4 +1,4 @@
-"""Where a lot is worked on when the output lies in a store: one process at a time has it, of all machines.
+"""The place of a lot whose output lies in a store: one process at a time has it, of all machines.
 
 The machine has a folder of its own among its temporary files, with the journal of each lot. The store has the lot's
 lease, which holds the pauses of its hosts as the journal has them at each renewal, the committed outcomes, robots.txt

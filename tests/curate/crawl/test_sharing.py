@@ -1,4 +1,4 @@
-"""What machines share: an address is one run's at a time, and who takes over a lot keeps the pauses of its hosts."""
+"""Claims and leases: an address is one run's at a time, and who takes over a lot keeps the pauses of its hosts."""
 
 import asyncio
 import itertools
