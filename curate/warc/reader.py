@@ -132,7 +132,8 @@ class _Reading:
         end = tape.unit.end
         if waiting and not tape.handed_on:
             if isinstance(waiting, BrokenRecord) and not waiting.record:
-                end = self.framing.after(end)
+                proven = self.framing.codec is not None and self.framing.codec.checked
+                end = self.framing.after(end if proven else tape.offset + 1)
             yield self._outcome(waiting, self._pointer(tape.offset, end))
         elif waiting:
             yield self._outcome(waiting, self._pointer(-1, -1), tape.offset)

@@ -6,8 +6,9 @@ import random
 from datetime import UTC, datetime
 
 import pytest
-from archives import ARC_FILE, BODY, PACKINGS, arc, by_warcio, http, read, response, summary, warc
+from archives import ARC_FILE, BODY, PACKINGS, arc, by_warcio, failures, http, read, response, summary, warc
 
+from curate.records import Page
 from curate.warc.reader import read_pages
 
 NOON = datetime(2020, 1, 2, 12, 0, 0, tzinfo=UTC)
@@ -216,3 +217,14 @@ def test_to_read_the_first_page_or_a_piece_of_a_long_file_not_all_of_it_is_read(
         pages = read_pages(file, "name", size=len(content), max_bytes=10_000_000, start=first, stop=stop)
         assert next(pages).pointer.offset == first
         assert file.count < 5 * places[0].length
+
+
+def test_a_zstd_frame_that_damage_has_made_longer_costs_no_record_behind_it():
+    first, last = (PACKINGS["zstd"](warc(http(BODY), url=f"http://{name}/")) for name in "ab")
+    size = 40 + 7  # bytes of garbage, and of the frame behind it
+    header = (size << 3 | 1).to_bytes(3, "little")  # a last block of raw bytes (RFC 8878, 3.1.1.2)
+    frame = b"\x28\xb5\x2f\xfd\x20" + bytes([size]) + header + b"x" * 40
+    outcomes = read(first + frame + last)
+    assert [page.url for page in outcomes if isinstance(page, Page)] == ["http://a/", "http://b/"]
+    (lost,) = failures(outcomes)
+    assert (lost.offset, lost.length) == (len(first), len(frame))
