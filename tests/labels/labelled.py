@@ -1,4 +1,4 @@
-"""Reads the labelled sample, and measures how well its two readings agree."""
+"""Reads the labelled sample, and measures how well its readings agree."""
 
 import json
 from collections import Counter
@@ -25,7 +25,7 @@ class Labelled:
     url: str
     label: str
     kind: str
-    reading: int  # 1 of every document, 2 of some
+    reading: int  # 1 of every document, 2 (the same reader again) and 3 (a second reader) of some
     weight: float  # the number of documents of the frame for which this one stands
 
     @property
@@ -51,10 +51,10 @@ def read(reading: int = 1) -> list[Labelled]:
     return [row for row in rows if row.reading == reading]
 
 
-def pairs() -> list[tuple[Labelled, Labelled]]:
-    """Returns the documents that were read twice, as read first and second."""
+def pairs(reading: int = 2) -> list[tuple[Labelled, Labelled]]:
+    """Returns the documents that were read again, as read first and as in this later reading."""
     first = {row.url: row for row in read(1)}
-    return [(first[row.url], row) for row in read(2)]
+    return [(first[row.url], row) for row in read(reading)]
 
 
 def agreement(readings: Iterable[tuple[object, object]]) -> Agreement:
