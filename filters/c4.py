@@ -8,7 +8,12 @@ citation marks go; then the line goes if it has no end mark, too few words, "jav
 - C4 counts sentences by NLTK's punkt, which is a model. Here a sentence ends at an end mark that a blank and no
   lower-case letter follow, and that is not the dot of an initial or of an abbreviation (`curate.text.sentences`); a
   line is one sentence at least.
-- C4's list of bad words and its language rule (langdetect, 0.99) are not part of this.
+- A page with a bad word in a line that stays is rejected, if `bad_words` lists some: words, or "@" and a file with one
+  a line. C4's list is LDNOOBW's "en" at 25e679f0 (github.com/LDNOOBW), which no package that is kept up carries, so the
+  file is yours to fetch. As in the code, no letter from a to z stands beside a bad word, and it is not at the very
+  beginning of its line, as the code asks for a character there. "paper" finds it there too, and "datatrove", whose
+  rule is a filter of its own, asks for anything but letters and digits beside it.
+- C4's language rule (langdetect, 0.99) is not part of this.
 
 The variant "tfds-c4" is C4's code. "paper" is what the paper says, which has no limits of word and page lengths.
 "datatrove" is huggingface/datatrove's c4_filters.py at its defaults: 3 words and 5 sentences where C4 has 5 and 3, "'"
@@ -18,9 +23,11 @@ as an end mark too, words counted before citation marks go, and sentences as spa
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from curate.filters.judged import Judged, Outcome, check_variant
+from curate.filters.url_lists import file_digest, files_of, listed
 from curate.records import Document, Reason
 from curate.text import english_tokens
 from curate.text.sentences import inner_ends
@@ -30,6 +37,12 @@ ELLIPSIS = "..."
 SHOWN = 100  # characters of the line that a rejection shows
 NO_LIMIT = 2**63 - 1
 READINGS = ("tfds-c4", "paper", "datatrove")
+LETTERS = re.compile("[a-z]+")
+FLANKS = {  # what stands before and after a bad word
+    "tfds-c4": ("[^a-z]", "[^a-z]"),
+    "paper": ("(?<![a-z])", "(?![a-z])"),
+    "datatrove": (r"(?:\W|^)", r"(?:\W|$)"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +69,7 @@ class C4:
     # Of a page:
     lorem_ipsum: bool = True  # pages with "lorem ipsum" are rejected
     curly_bracket: bool = True  # pages with "{" are rejected
+    bad_words: tuple[str, ...] = ()  # pages with one of these are rejected; "@FILE" is a file with one a line
     min_sentences: int = 3  # sentences that are left at least
     max_chars: int = 190_000  # characters of the whole text, before anything is taken out
 
@@ -123,7 +137,7 @@ def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
     for line in filter(None, map(str.strip, text.splitlines())):
         rest, marks = without_citations(line) if rules.citations and "[" in line else (line, 0)
         fault = line_fault(line, rest, rules)
-        if fault in ("lorem_ipsum", "curly_bracket"):
+        if fault in ("lorem_ipsum", "curly_bracket", "bad_word"):
             return Reason(f"{name}.{fault}", detail=line[:SHOWN])
         if fault:
             removed[fault] += 1
@@ -158,7 +172,39 @@ def line_fault(line: str, rest: str, rules: C4) -> str | None:
         return "javascript"
     if rules.curly_bracket and "{" in rest:
         return "curly_bracket"
-    return "policy" if any(phrase in lower for phrase in rules.policy_phrases) else None
+    if any(phrase in lower for phrase in rules.policy_phrases):
+        return "policy"
+    return "bad_word" if rules.bad_words and has_bad_word(lower, rules) else None
+
+
+def has_bad_word(line: str, rules: C4) -> bool:
+    """Returns whether a line in lower case has one of the bad words.
+
+    >>> has_bad_word("a darn day.", C4(bad_words=("darn",))), has_bad_word("darned if i know.", C4(bad_words=("darn",)))
+    (True, False)
+    """
+    firsts, letterless, pattern = _bad_words(rules.bad_words, rules.variant)
+    if firsts.isdisjoint(LETTERS.findall(line)) and not any(word in line for word in letterless):
+        return False
+    return pattern.search(line) is not None
+
+
+@lru_cache(maxsize=16)
+def _bad_words(entries: tuple[str, ...], variant: str) -> tuple[frozenset[str], tuple[str, ...], re.Pattern[str]]:
+    """Returns the first letters of each bad word up to what is none, the words without letters, and a pattern of all.
+
+    A line that has none of the former has none of the words; that is asked first, as the pattern is slow.
+    """
+    words = sorted({word.lower() for word in listed(entries, "c4.bad_words")})
+    before, after = FLANKS[variant]
+    pattern = re.compile(f"{before}(?:{'|'.join(map(re.escape, words))}){after}" if words else r"(?!)")
+    runs = [(word, LETTERS.search(word)) for word in words]
+    return frozenset(run[0] for _, run in runs if run), tuple(word for word, run in runs if not run), pattern
+
+
+def file_digests(rules: C4) -> dict[str, str]:
+    """Returns the sha256 of each file of bad words under "@" and its path; SettingsError where one cannot be read."""
+    return {f"@{path}": file_digest(path, "c4.bad_words") for path in files_of(rules.bad_words)}
 
 
 def count_sentences(line: str) -> int:

@@ -84,7 +84,8 @@ FUNCTIONS: dict[str, Callable[[Document, Any], Outcome]] = {
 }
 RULES = tuple(FUNCTIONS)
 # Rules and settings of the first version, which are in every stage's key; those added later are in it where they count.
-IN_EVERY_KEY = ("url", "mime", "language", "gopher_quality", "gopher_repetition", "c4", "c4_fineweb")
+C4_RULES = ("c4", "c4_fineweb")
+IN_EVERY_KEY = ("url", "mime", "language", "gopher_quality", "gopher_repetition", *C4_RULES)
 
 
 def judge(document: Document, filters: Filter) -> Judged:
@@ -123,6 +124,9 @@ def outside_digests(filters: Sequence[Filter]) -> dict[str, str]:
             need_libraries(chosen.pii)
         if "url_lists" in chosen.rules:
             digests |= file_digests(chosen.url_lists)
+        for name in C4_RULES:
+            if name in chosen.rules:
+                digests |= c4.file_digests(getattr(chosen, name))
     return digests
 
 
@@ -157,6 +161,9 @@ def key_table(filters: Filter) -> dict[str, Any]:
             del table[name]
         elif table[name].get("variant") == getattr(ROWS[name].default, "variant", ""):
             table[name].pop("variant", None)
+    for name in C4_RULES:
+        if not table[name]["bad_words"] or name not in filters.rules:
+            del table[name]["bad_words"]
     if not table["own"]:
         del table["own"]
     return table

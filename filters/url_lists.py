@@ -8,6 +8,7 @@ entry a line, "#" before a remark. A word of an address is a run of ASCII letter
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -35,8 +36,7 @@ class UrlLists:
     @property
     def files(self) -> tuple[str, ...]:
         """Returns the paths of the files that the lists name."""
-        entries = (entry for name in LISTS for entry in getattr(self, name))
-        return tuple(dict.fromkeys(entry[1:] for entry in entries if entry.startswith("@")))
+        return files_of(entry for name in LISTS for entry in getattr(self, name))
 
 
 class Lists(NamedTuple):
@@ -71,25 +71,43 @@ def judge_url_lists(document: Document, rules: UrlLists) -> Reason | None:
 def file_digests(rules: UrlLists) -> dict[str, str]:
     """Returns the sha256 of each file of the lists under "@" and its path; SettingsError where one cannot be read."""
     _lists(rules)
-    return {f"@{path}": file_digest(path) for path in rules.files}
+    return {f"@{path}": file_digest(path, "url_lists") for path in rules.files}
 
 
-def file_digest(path: str) -> str:
-    """Returns the sha256 of a file of a list."""
-    return hashlib.sha256(_content(path)).hexdigest()
+def files_of(entries: Iterable[str]) -> tuple[str, ...]:
+    """Returns the paths of the files that the entries of a list name as "@FILE", each once."""
+    return tuple(dict.fromkeys(entry[1:] for entry in entries if entry.startswith("@")))
 
 
-def _content(path: str) -> bytes:
+def listed(entries: Iterable[str], rule: str) -> list[str]:
+    """Returns the entries of a rule's list with those of its files ("@FILE") in their place, a line each.
+
+    SettingsError where a file cannot be read.
+    """
+    rows: list[str] = []
+    for entry in entries:
+        text = _content(entry[1:], rule).decode("utf-8", "replace") if entry.startswith("@") else entry
+        lines = (line.partition("#")[0].strip() for line in text.splitlines())
+        rows += filter(None, lines)
+    return rows
+
+
+def file_digest(path: str, rule: str = "rules") -> str:
+    """Returns the sha256 of a file of a rule's list."""
+    return hashlib.sha256(_content(path, rule)).hexdigest()
+
+
+def _content(path: str, rule: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise SettingsError(f"filter.url_lists: @{path}: {error.strerror}") from None
+        raise SettingsError(f"filter.{rule}: @{path}: {error.strerror}") from None
 
 
 @lru_cache(maxsize=16)
 def _lists(rules: UrlLists) -> Lists:
     """Returns the lists, read once for a value of the settings."""
-    domains, strict, hard, soft = ([*_entries(getattr(rules, name))] for name in LISTS)
+    domains, strict, hard, soft = (listed(getattr(rules, name), "url_lists") for name in LISTS)
     bare = sorted({word.lower().replace("-", "").replace(".", "") for word in strict})
     return Lists(
         frozenset(map(_canonical, domains)),
@@ -97,15 +115,6 @@ def _lists(rules: UrlLists) -> Lists:
         frozenset(word.lower() for word in hard),
         frozenset(word.lower() for word in soft),
     )
-
-
-def _entries(names: tuple[str, ...]) -> list[str]:
-    entries: list[str] = []
-    for name in names:
-        text = _content(name[1:]).decode("utf-8", "replace") if name.startswith("@") else name
-        lines = (line.partition("#")[0].strip() for line in text.splitlines())
-        entries += filter(None, lines)
-    return entries
 
 
 @lru_cache(maxsize=100_000)

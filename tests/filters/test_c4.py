@@ -1,6 +1,7 @@
 """C4's rules against the vectors of its own code, edge cases and laws."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.filters.c4 import C4, CITATION, C4FineWeb, Cleaned, clean, count_sentences, line_fault
+from curate import recipe
+from curate.errors import SettingsError
+from curate.filters.c4 import (
+    C4,
+    CITATION,
+    FLANKS,
+    C4FineWeb,
+    Cleaned,
+    clean,
+    count_sentences,
+    has_bad_word,
+    line_fault,
+)
+from curate.filters.rules import Filter, key_table
+from curate.pipelines.stages import filter as stage
+from curate.pipelines.stages.given import Given
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "c4.json").read_text(encoding="utf-8"))
 PUBLISHED = [case for case in CASES["cases"] if "TensorFlow" in case.get("source", "")]
@@ -103,6 +119,57 @@ def test_sentences_in_a_row_are_all_counted(parts):
 @given(st.text())
 def test_a_text_has_a_sentence_unless_it_is_blank(text):
     assert (count_sentences(text) > 0) == bool(text.strip())
+
+
+PADDING = """This page starts out with some text.
+Everything looks good at first, since these are sentences.
+But then, all of a sudden, there's a badword... or not?
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "is_bad"),
+    [  # TensorFlow Datasets, c4_utils_test.py (Apache-2.0)
+        ("I asked my friend for assistance polishing my cutlass.", False),
+        ("He took the saddle and put it on his ass in preparation for travel.", True),
+        ('Ass is one of several species of small, horse-like animals.Donkey is one synonym for the word "ass".', True),
+        # ours: the code sees no word at the beginning of a line, and none in a line that goes
+        ("Ass is one of several species of small, horse-like animals.", False),
+        ("He put it on his ass and did not say why", False),
+    ],
+)
+def test_a_bad_word_in_a_line_that_stays_rejects_the_page(line, is_bad):
+    result = clean(PADDING + line, C4(bad_words=("ass",)))
+    assert isinstance(result, Cleaned) is not is_bad
+    if is_bad:
+        assert (result.rule, result.detail) == ("c4.bad_word", line[:100])
+
+
+@pytest.mark.parametrize("variant", ["tfds-c4", "paper", "datatrove"])
+@given(
+    words=st.sets(st.sampled_from(["darn", "Heck", "s&m", "2g1c", "hot pocket", "\U0001f595"]), min_size=1),
+    text=st.data(),
+)
+def test_a_bad_word_is_met_as_the_pattern_of_all_words_meets_it(variant, words, text):
+    pieces = st.sampled_from([*words, "darned", "a", " ", ".", "é", "2"])
+    line = "".join(text.draw(st.lists(pieces, max_size=8))).lower()
+    before, after = FLANKS[variant]
+    pattern = f"{before}(?:{'|'.join(re.escape(word.lower()) for word in words)}){after}"
+    assert has_bad_word(line, C4(variant=variant, bad_words=tuple(words))) is bool(re.search(pattern, line))
+
+
+def test_bad_words_of_a_file_are_in_the_key_and_none_leave_it_as_it_was(tmp_path):
+    path = tmp_path / "en"
+    path.write_text("ass\nhot pocket\n")
+    assert has_bad_word("the hot pocket.", C4(bad_words=(f"@{path}",)))
+    chosen = ('filter.rules=["c4"]', f'filter.c4.bad_words=["@{path}"]')
+    plan = stage.plan(recipe.load("documents", chosen), tmp_path, Given())
+    path.write_text("other\n")
+    assert stage.plan(recipe.load("documents", chosen), tmp_path, Given()).key != plan.key
+    assert "bad_words" not in key_table(Filter(rules=("c4",)))["c4"]
+    absent = recipe.load("documents", ('filter.rules=["c4"]', 'filter.c4.bad_words=["@absent.txt"]'))
+    with pytest.raises(SettingsError, match=r"filter.c4.bad_words: @absent.txt: No such file"):
+        stage.plan(absent, tmp_path, Given())
 
 
 WRONG = [{"min_sentences": 0}, {"policy_phrases": ("Terms of Use",)}, {"policy_phrases": (" ",)}]
