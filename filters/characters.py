@@ -1,7 +1,9 @@
 """Characters: texts of symbols, damaged encodings and mixed scripts.
 
-The share of special characters, which are no letter, mark, digit or blank, is the rule of ROOTS (Laurençon et al. 2022,
-arXiv:2303.03915) with the default limit of its code, 0.4. The other rules are ours: signs of a text that was decoded
+The share of special characters has the limit of ROOTS (Laurençon et al. 2022, arXiv:2303.03915), 0.4, which its code has
+for English and as the default (bigscience-workshop/data-preparation, parameters_filtering.py). What is special is ours:
+no letter, mark, digit or blank. There digits and blanks, a sixth of prose, are special too, so ROOTS rejects more. The
+other rules are ours: signs of a text that was decoded
 wrongly (replacement and control characters, and UTF-8 read as Latin-1, "Ã©"), and words that mix the letters of
 Latin with Greek or Cyrillic ones that look alike, as spam does.
 """
@@ -19,7 +21,7 @@ MIXED = re.compile(r"\w*?(?:[A-Za-z][\u0370-\u03ff\u0400-\u04ff]|[\u0370-\u03ff\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Characters:
-    """Limits of odd characters: special ones as ROOTS has it (arXiv:2303.03915), the others our own."""
+    """Limits of odd characters: the limit of special ones is ROOTS's (arXiv:2303.03915), the rest our own."""
 
     max_special: float = 0.4  # share of the characters
     max_replaced: float = 0.001  # replacement and control characters, share of the characters

@@ -215,7 +215,13 @@ def list_filters(context: typer.Context, json: Json = False) -> None:
 
 @filters.command("compare")
 def compare_filters(
-    first: Annotated[str, typer.Argument(metavar="A", help="A rule, RULE:VARIANT, package.module:function or recipe.")],
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="A rule, RULE:VARIANT, package.module:function, or a recipe; recipe:NAME where a rule has the name.",
+        ),
+    ],
     second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
     on: Annotated[
         list[str], typer.Option(metavar="DOCS", help="Documents, or the folder of a stage; may be given again.")

@@ -65,8 +65,13 @@ def listing() -> list[dict[str, Any]]:
 
 
 def chosen(name: str) -> Filter:
-    """Returns the filter that a rule, RULE:VARIANT, a path to a rule of the user's or a recipe names."""
+    """Returns the filter that a rule, RULE:VARIANT, a path to a rule of the user's or a recipe names.
+
+    Where a rule and a recipe share a name, the recipe is "recipe:NAME".
+    """
     rule, _, variant = name.partition(":")
+    if rule == "recipe" and variant in recipes.bundled_names():
+        return filter_of(variant)
     if name in ROWS:
         return Filter(rules=(name,))
     if rule in ROWS:
@@ -81,10 +86,15 @@ def chosen(name: str) -> Filter:
         outside_digests([own])
         return own
     if name in recipes.bundled_names() or name.endswith(".toml"):
-        loaded = recipes.load(name)
-        loaded.outside_rules()
-        return loaded.filter
+        return filter_of(name)
     raise SettingsError(f"no rule and no recipe is called {name!r}; curate filters lists the rules")
+
+
+def filter_of(recipe: str) -> Filter:
+    """Returns a recipe's own filter; SettingsError where one of its rules cannot run here."""
+    loaded = recipes.load(recipe)
+    loaded.outside_rules()
+    return loaded.filter
 
 
 def compare(names: tuple[str, str], inputs: Sequence[str], *, most: int | None = None, shown: int = 5) -> Comparison:

@@ -1,13 +1,14 @@
 """Recipes: strictness, inheritance of filters, where paths start, and the papers' values in the bundled ones."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as limited
 from hypothesis import strategies as st
 
-from curate import recipe, settings
+from curate import manifests, recipe, settings
 from curate.dedup.config import Dedup, Lines
 from curate.errors import SettingsError
 from curate.extract.config import Extract
@@ -91,7 +92,46 @@ def test_every_bundled_recipe_loads_and_its_printed_form_is_the_same_recipe(name
 
 
 def test_the_bundled_recipes_are_these():
-    assert recipe.bundled_names() == ["documents", "gpt3", "quickstart", "webtext"]
+    published = ["c4", "dclm-baseline", "fineweb", "fineweb-code", "fineweb2", "gpt3", "massivetext", "openwebtext2"]
+    published += ["refinedweb", "webtext"]
+    assert recipe.bundled_names() == sorted([*published, "documents", "quickstart"])
+
+
+def test_every_recipe_of_a_paper_says_what_it_leaves_out():
+    for name in {*recipe.bundled_names()} - {"documents", "quickstart", "gpt3", "webtext"}:
+        text = (Path(manifests.__file__).parent / f"{name}.toml").read_text()
+        head = text.partition("name = ")[0]
+        assert all(line.startswith("#") for line in head.splitlines())
+        assert "eft out" in head
+        assert f"curate run {name} " in head
+
+
+def test_published_numbers_are_those_of_papers_and_codes():
+    c4, refinedweb, massivetext = (recipe.load(name) for name in ("c4", "refinedweb", "massivetext"))
+    assert (c4.filter.language.min_score, c4.filter.c4.min_line_words, c4.filter.c4.min_sentences) == (0.99, 5, 3)
+    assert (c4.extract.extractor, c4.lines.sentences, c4.dedup.near) == ("visible", 3, False)
+    assert "wikipedia.org" in refinedweb.filter.url.domains
+    assert refinedweb.filter.gopher_repetition.variant == "dclm"
+    assert (refinedweb.lines.substrings, refinedweb.lines.tokens, refinedweb.lines.spans) == (True, 50, False)
+    assert (massivetext.dedup.shingle, massivetext.dedup.similarity) == (13, 0.8)
+    for one in (refinedweb, massivetext):  # as 450 bands of 20 rows
+        assert one.dedup.catch_probability(0.8) == pytest.approx(0.995, abs=1e-3)
+
+
+def test_fineweb_s_paper_and_code_differ_as_published():
+    paper, code = recipe.load("fineweb").filter, recipe.load("fineweb-code").filter
+    assert (paper.fineweb.max_duplicate_line_chars, code.fineweb.max_duplicate_line_chars) == (0.1, 0.01)
+    assert (paper.c4.min_line_words, paper.c4.min_sentences, paper.c4.end_marks) == (5, 3, ())
+    assert (code.c4_fineweb.min_line_words, code.c4_fineweb.min_sentences) == (3, 5)
+    second = recipe.load("fineweb2").filter
+    assert (second.fineweb.max_short_lines, second.fineweb.max_duplicate_line_chars) == (1, 0.1)
+    assert second.language.allowed == ()
+
+
+def test_dclm_s_model_and_threshold_can_be_given():
+    own = ("score.model=theirs.bin", "score.label=hq", "score.keep=threshold", "score.threshold=0.018112")
+    assert recipe.load("dclm-baseline", own).score.threshold == 0.018112
+    assert (recipe.load("dclm-baseline").score.keep, recipe.load("dclm-baseline").score.fraction) == ("fraction", 0.1)
 
 
 def test_near_duplicates_are_found_by_fineweb_s_14_bands_of_8_rows_over_5_words():
@@ -151,7 +191,7 @@ def test_webtext_leaves_wikipedia_out_as_the_paper_does():
 
 def test_a_recipe_that_is_not_there_names_those_that_are():
     with pytest.raises(
-        SettingsError, match="no recipe is called 'webtxt'; bundled are documents, gpt3, quickstart, webtext"
+        SettingsError, match=r"no recipe is called 'webtxt'; bundled are c4, dclm-baseline, .*, webtext, or"
     ):
         recipe.load("webtxt")
 

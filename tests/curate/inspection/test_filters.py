@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from curate.errors import SettingsError
-from curate.filters.rules import RULES, variants_of
+from curate.filters.rules import RULES, Filter, variants_of
 from curate.inspection.filters import BOTH_KEEP, ONLY_SECOND, OTHER_REASON, OTHER_TEXT, WORDS, chosen, compare, listing
-from curate.recipe import load
+from curate.recipe import bundled_names, load
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "variants.json").read_text(encoding="utf-8"))
 HARBOUR = next(case["text"] for case in CASES["measures"] if case["name"] == "text A by dclm")
@@ -75,6 +75,13 @@ def test_the_command_prints_counts_and_examples(documents, call):
 
 def test_a_recipe_stands_for_its_filter():
     assert chosen("webtext") == load("webtext").filter
+    assert chosen("recipe:c4") == load("c4").filter
+    assert chosen("c4") == Filter(rules=("c4",))
+
+
+@pytest.mark.parametrize("name", [name for name in bundled_names() if load(name).filter.rules])
+def test_every_bundled_recipe_can_be_compared(name, documents):
+    assert compare((f"recipe:{name}", f"recipe:{name}"), [documents]).pairs == {}
 
 
 @pytest.mark.parametrize(
