@@ -1,7 +1,7 @@
 """Characters: texts of symbols, damaged encodings and mixed scripts.
 
-The share of special characters has the limit of ROOTS (Laurençon et al. 2022, arXiv:2303.03915), 0.4, which its code has
-for English and as the default (bigscience-workshop/data-preparation, parameters_filtering.py). What is special is ours:
+The share of special characters has the limit of ROOTS (Laurençon et al. 2022, arXiv:2303.03915), 0.4, which its code
+has for English and by default (bigscience-workshop/data-preparation, parameters_filtering.py). What is special is ours:
 no letter, mark, digit or blank. There digits and blanks, a sixth of prose, are special too, so ROOTS rejects more. The
 other rules are ours: signs of a text that was decoded
 wrongly (replacement and control characters, and UTF-8 read as Latin-1, "Ã©"), and words that mix the letters of

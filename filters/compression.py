@@ -1,8 +1,8 @@
 """Compression: a text that zlib packs very well repeats itself, one that it hardly packs is no prose.
 
 The limit of repetition is Whisper's for its own output (Radford et al. 2022, arXiv:2212.04356, section 4.5, and
-openai/whisper, transcribe.py): more than 2.4, by zlib at its default level, in texts of about 30 seconds of speech. That
-web pages are judged by it is our idea, not the paper's. A long text packs better than its parts, so the ratio
+openai/whisper, transcribe.py): more than 2.4, by zlib at its default level, in texts of about 30 seconds of speech.
+That web pages are judged by it is our idea. A long text packs better than its parts, so the ratio
 here is that of pieces of `window` characters together. The least ratio, below which are keys, hashes and images as
 text, is ours: of 1,703 real pages of 500 characters and more none lies below it, while random letters and digits pack
 by 1.28.
