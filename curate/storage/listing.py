@@ -1,8 +1,10 @@
 """Records that hold one long list: JSON that is written as a stream, and read in part.
 
 The fields of the record come first, indented; then the list, an entry a line, in blocks of ROWS; then the index, with
-the length and the checksum of each block; and last where the list begins and ends. The seal is the digest of all but
-the list, as the index vouches for that: a reader of one entry checks what it reads, and reads nothing else.
+the length and the checksum of each block; and last where the list begins and ends, and how many entries it and a block
+have. The seal is the digest of all but the list, as the index vouches for that: a reader of one entry checks what it
+reads, and reads nothing else. Workers ask for entries in any order, so blocks are small: what is read for one entry does
+not grow with the list.
 """
 
 import hashlib
@@ -20,9 +22,10 @@ from typing import Any
 from curate import storage
 from curate.storage.writing import BLANK, CHANGED, SEAL, as_json, drafted
 
-ROWS = 256  # entries of a block
+ROWS = 32  # entries of a block
+UNSTATED = 256  # those of a block of a list that does not state it, as earlier versions wrote it
 SMALL = 256 << 10  # bytes; a file up to this is read whole, and of a larger one its end first
-HELD = 4  # blocks that a reader keeps
+HELD = 32  # blocks that a reader keeps
 PIECE = 8 << 20  # bytes that are read at a time where every entry is
 END = b"\n}\n"
 Row = dict[str, Any]
@@ -43,7 +46,7 @@ def write_listing(path: Path, fields: Mapping[str, Any], name: str, rows: Iterab
                 file.write(content)
                 index.append([number, len(content), _checksum(content)])
                 total, size = total + count, size + len(content)
-            tail = f' ],\n "index": {_line(index)},\n "list": {_line([len(head), size, total])}'.encode() + END
+            tail = f' ],\n "index": {_line(index)},\n "list": {_line([len(head), size, total, ROWS])}'.encode() + END
             file.write(tail)
             seal = hashlib.sha256(head + tail).hexdigest()
             place = SEAL.search(head)
@@ -89,7 +92,7 @@ class Listing:
         self.path = path
         self._fault = fault
         self._size, self._end = _read_end(path)
-        start, stop, self.rows = _extent(self._end, self._size)
+        start, stop, self.rows, self._of_block = _extent(self._end, self._size)
         self._tail = self._bytes(stop, self._size)
         self._head = self._bytes(0, start)
         self.fields, self.seal = _parsed(self._head, self._tail)
@@ -108,7 +111,7 @@ class Listing:
 
     def at(self, place: int) -> Row:
         """Returns the entry at a place of the list."""
-        return self._block(place // ROWS)[place % ROWS]
+        return self._block(place // self._of_block)[place % self._of_block]
 
     def numbered(self, number: int) -> Row | None:
         """Returns the entry of a number; None where there is none."""
@@ -152,11 +155,10 @@ class Listing:
             raise self._fault(str(error)) from None
 
     def _bytes(self, start: int, stop: int) -> bytes:
-        """Returns a range of the file: of its end, which is held, or read now."""
+        """Returns a range of the file: of its end, which is held, or read now as far as it lies before that."""
         held_from = self._size - len(self._end)
-        if start >= held_from:
-            return self._end[start - held_from : stop - held_from]
-        return _range(self.path, start, stop)
+        held = self._end[max(0, start - held_from) : max(0, stop - held_from)]
+        return _range(self.path, start, min(stop, held_from)) + held if start < held_from else held
 
 
 @lru_cache(maxsize=16)
@@ -189,15 +191,18 @@ def _checked_rows(entry: list[Any], content: bytes) -> list[Row]:
     return rows
 
 
-def _extent(end: bytes, size: int) -> tuple[int, int, int]:
-    """Returns where the list begins and ends, and its number of entries; ValueError where the end does not say."""
+def _extent(end: bytes, size: int) -> tuple[int, int, int, int]:
+    """Returns where the list begins and ends, and the entries of it and of a block; ValueError where that is not there."""
     last = end[end.rfind(b'\n "list": ') :]
     if not last.startswith(b'\n "list": ') or not last.endswith(END):
         raise ValueError(CHANGED)
     extent = json.loads(last[len(b'\n "list": ') : -len(END)])
-    if [type(value) for value in extent] != [int] * 3 or not 0 < extent[0] <= extent[1] < size or extent[2] < 0:
+    if len(extent) not in (3, 4) or any(type(value) is not int for value in extent):
         raise ValueError(CHANGED)
-    return extent[0], extent[1], extent[2]
+    start, stop, rows, of_block = [*extent, UNSTATED][:4]
+    if not 0 < start <= stop < size or rows < 0 or of_block < 1:
+        raise ValueError(CHANGED)
+    return start, stop, rows, of_block
 
 
 def _parsed(head: bytes, tail: bytes) -> tuple[dict[str, Any], str]:

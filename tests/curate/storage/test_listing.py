@@ -1,5 +1,6 @@
 """A record with a long list is read in part, and a changed byte of what is read is found."""
 
+import hashlib
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from curate.storage import listing
 from curate.storage.listing import Listing, whole_seal, write_listing
+from curate.storage.writing import BLANK
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 ROWS = st.lists(
@@ -74,6 +76,38 @@ def test_an_entry_is_read_without_the_others(tmp_path, monkeypatch):
     assert opened.at(101)["number"] == opened.numbered(101)["number"] == 101
     assert len(ranges) == 1
     assert ranges[0] < 200
+
+
+def test_a_list_is_read_once_though_its_end_is_read_first(tmp_path, monkeypatch):
+    path, ranges, read = tmp_path / "x.json", [], listing._range
+    write_listing(path, {}, "entries", numbered([{"name": "n" * 50}] * 200, 1))
+    monkeypatch.setattr(
+        listing, "_range", lambda path, start, stop: ranges.append(stop - start) or read(path, start, stop)
+    )
+    assert len([*Listing(path)]) == 200
+    assert sum(ranges) + listing.SMALL == path.stat().st_size
+
+
+@pytest.mark.parametrize("of_block", [1, 3, 256])
+def test_a_list_in_blocks_of_another_size_is_read_too(tmp_path, monkeypatch, of_block):
+    path, rows = tmp_path / "x.json", numbered([{}] * 300, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(listing, "ROWS", of_block)
+        write_listing(path, {}, "entries", rows)
+    assert [Listing(path).at(place) for place in (0, 255, 256, 299)] == [rows[place] for place in (0, 255, 256, 299)]
+
+
+def test_a_list_that_does_not_state_the_size_of_its_blocks_is_of_an_earlier_version(tmp_path, monkeypatch):
+    path, rows = tmp_path / "x.json", numbered([{}] * 300, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(listing, "ROWS", 256)
+        write_listing(path, {}, "entries", rows)
+    stored = json.loads(path.read_bytes())
+    start, stop, *_ = stored["list"]
+    content = path.read_bytes().replace(b",300,256]\n}", b",300]\n}").replace(stored["seal"].encode(), BLANK)
+    seal = hashlib.sha256(content[:start] + content[stop:]).hexdigest()
+    path.write_bytes(content.replace(BLANK, seal.encode()))
+    assert [Listing(path).at(place) for place in (0, 255, 256, 299)] == [rows[place] for place in (0, 255, 256, 299)]
 
 
 def test_a_record_that_is_written_again_as_it_is_keeps_its_file_and_a_damaged_one_is_written_anew(tmp_path):
