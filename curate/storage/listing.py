@@ -3,8 +3,8 @@
 The fields of the record come first, indented; then the list, an entry a line, in blocks of ROWS; then the index, with
 the length and the checksum of each block; and last where the list begins and ends, and how many entries it and a block
 have. The seal is the digest of all but the list, as the index vouches for that: a reader of one entry checks what it
-reads, and reads nothing else. Workers ask for entries in any order, so blocks are small: what is read for one entry does
-not grow with the list.
+reads, and reads nothing else. Workers ask for entries in any order, so blocks are small: what is read for one entry
+does not grow with the list.
 """
 
 import hashlib
@@ -192,7 +192,7 @@ def _checked_rows(entry: list[Any], content: bytes) -> list[Row]:
 
 
 def _extent(end: bytes, size: int) -> tuple[int, int, int, int]:
-    """Returns where the list begins and ends, and the entries of it and of a block; ValueError where that is not there."""
+    """Returns where the list begins and ends, and the entries of it and of a block; ValueError where it has no end."""
     last = end[end.rfind(b'\n "list": ') :]
     if not last.startswith(b'\n "list": ') or not last.endswith(END):
         raise ValueError(CHANGED)

@@ -107,6 +107,19 @@ def measured(way: str, count: int) -> None:
 
 def joined(way: str, count: int, folder: Path) -> int:
     """Joins made-up links that lie in parts of ROWS; returns how many files were opened for that."""
+    gather(count, folder)
+    opened = [0]
+    links.opened_part = counting(links.opened_part, opened)
+    ranges.read_run = counting(ranges.read_run, opened)
+    began = time.process_time()
+    items = join(folder, 1 << 60 if way == "old-join" else GROUP)
+    print(f"  the join alone {time.process_time() - began:.1f} s of CPU, {-(-count // ROWS)} parts, ", end="")
+    print(f"{items} items, {opened[0]:,} files opened")
+    return opened[0]
+
+
+def gather(count: int, folder: Path) -> None:
+    """Writes made-up links in parts of ROWS, as gather leaves them."""
     gathered, pieces = folder / "gathered", -(-count // ROWS)
     items = tuple(
         Item(number=number, name=f"{number}", uri="", form="lines", digest="", size=0) for number in range(pieces)
@@ -119,18 +132,16 @@ def joined(way: str, count: int, folder: Path) -> int:
             for row in sorted(islice(rows, ROWS), key=order):
                 part.keep_row(row, "web", 50)
     close_stage(plan)
-    links.GROUP_BYTES = 1 << 60 if way == "old-join" else GROUP
-    links.ROWS_A_PART = RANGE
-    join, opened = links.plan(Recipe(name="bench", links=Links(min_score=0)), folder, Given()), [0]
-    begin_stage(join)
-    links.opened_part = counting(links.opened_part, opened)
-    ranges.read_run = counting(ranges.read_run, opened)
-    began = time.process_time()
-    for item in join.items:
-        links.make_part(join, item)
-    print(f"  the join alone {time.process_time() - began:.1f} s of CPU, {len(items)} parts, ", end="")
-    print(f"{len(join.items)} items, {opened[0]:,} files opened")
-    return opened[0]
+
+
+def join(folder: Path, group: int = GROUP) -> int:
+    """Joins gathered links, of which a worker reads `group` bytes of parts; returns how many items that takes."""
+    links.GROUP_BYTES, links.ROWS_A_PART = group, RANGE
+    plan = links.plan(Recipe(name="bench", links=Links(min_score=0)), folder, Given())
+    begin_stage(plan)
+    for item in plan.items:
+        links.make_part(plan, item)
+    return len(plan.items)
 
 
 def counting(call: Callable[..., Any], times: list[int]) -> Callable[..., Any]:

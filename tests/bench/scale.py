@@ -1,12 +1,14 @@
 """Measures how the cost of stages and verbs grows with the number of parts: N tiny documents in N files of a recipe.
 
-    python tests/bench/scale.py [--parts 100 1000 10000] [--s3 30 100 300] [--without pack] [--folder DIR]
+    python tests/bench/scale.py [--parts 100 1000 3000 10000] [--s3 30 100 300] [--links 100000 300000 1000000]
+                                [--without pack] [--folder DIR]
 
 Every step runs in a process of its own, and does what a run does: plans are made from the folders of the stage before,
 each part is made by the stage's own `make_part`, dedup and pack run their whole pipelines on Beam in one process. Of
 each step the CPU seconds, the peak memory above that of an idle process, the bytes that it read and the files and
 folders that Python opened are taken (those that Arrow opens are not seen, but the bytes that it reads are). `--s3`
-sends a run's output to moto's S3 and counts the requests of each stage, without times.
+sends a run's output to moto's S3 and counts the requests of each stage, without times. `--links` joins so many made-up
+links and plans the lots of a crawl of them, as links_scale.py does.
 
 The exponent is the slope of the straight line through the logarithms, by least squares, over the sizes from 1,000 on
 (all, where fewer than two are so large). A cost that is small at the largest size has none. An exponent above 1.1 ends
@@ -26,6 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import links_scale
 import numpy as np
 from parts import apart, counted_requests, moto
 
@@ -48,7 +51,8 @@ LARGE = 1000  # sizes from here on are fitted
 WORDS = " ".join(f"word{number}" for number in range(40))
 SHARD = 10  # documents of a shard, about
 MAPPED = ("extract", "filter", "tokenize")  # stages whose parts are made one by one
-# Costs that are smaller at the largest size are not fitted: what is fixed would decide.
+# What is measured; costs that are smaller at the largest size are not fitted: what is fixed would decide.
+COSTS = ("cpu_s", "wall_s", "peak_mb", "read_mb", "opened")
 LEAST = {"cpu_s": 0.5, "peak_mb": 30.0, "read_mb": 1.0, "opened": 100}
 
 
@@ -178,7 +182,7 @@ def exponent(costs: list[Cost], name: str) -> float | None:
 def print_costs(costs: list[Cost], names: tuple[str, ...]) -> list[str]:
     """Prints a row for each step and size, and the exponents; returns what grows too fast."""
     head = "".join(f"{name:>12}" for name in names)
-    print(f"\n{'step':24}{'parts':>8}{head}   exponents")
+    print(f"\n{'step':24}{'parts':>9}{head}   exponents")
     steep = []
     for step in dict.fromkeys(cost.step for cost in costs):
         own = [cost for cost in costs if cost.step == step]
@@ -186,7 +190,7 @@ def print_costs(costs: list[Cost], names: tuple[str, ...]) -> list[str]:
         shown = ", ".join(f"{name} {slope:.2f}" for name, slope in slopes.items() if slope is not None)
         for cost in own:
             row = "".join(f"{getattr(cost, name):12,}" for name in names)
-            print(f"{step:24}{cost.parts:8,}{row}   {shown if cost is own[-1] else ''}")
+            print(f"{step:24}{cost.parts:9,}{row}   {shown if cost is own[-1] else ''}")
         for name, slope in slopes.items():
             if slope and slope > LIMIT:
                 steep.append(f"{step}: {name} grows as N to the power of {slope:.2f}")
@@ -226,11 +230,28 @@ def run(sizes: list[int], place: Path, store: str, chosen: Callable[[str], bool]
     return costs
 
 
+def links_steps(size: int, folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yields what is done with so many links before a crawl of them, each with what does it."""
+    yield "links gathered", lambda: links_scale.gather(size, folder)
+    yield "links joined", lambda: links_scale.join(folder)
+    yield "lots planned", lambda: links_scale.planned(links_scale.links_of(size), folder)
+
+
+def run_links(sizes: list[int], place: Path) -> list[Cost]:
+    """Measures the steps of so many links."""
+    costs = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory(dir=place) as folder:
+            costs += [measured(step, size, work) for step, work in links_steps(size, Path(folder))]
+    return costs
+
+
 def main() -> None:
     """Measures, prints the tables, and ends with code 1 where something grows too fast."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", type=int, nargs="*", default=[100, 1000, 10_000])
+    parser.add_argument("--parts", type=int, nargs="*", default=[100, 1000, 3000, 10_000])
     parser.add_argument("--s3", type=int, nargs="*", default=[30, 100, 300], help="sizes of the runs to a store")
+    parser.add_argument("--links", type=int, nargs="*", default=[100_000, 300_000, 1_000_000], help="numbers of links")
     parser.add_argument("--without", default="", help="the first stage that is left out, with all behind it")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     options = parser.parse_args()
@@ -242,11 +263,13 @@ def main() -> None:
     steep = []
     if options.parts:
         measures = run(options.parts, options.folder, "", chosen)
-        steep += print_costs(measures, ("cpu_s", "wall_s", "peak_mb", "read_mb", "opened"))
+        steep += print_costs(measures, COSTS)
     if options.s3:
         with moto() as bucket:
             counted = run(options.s3, options.folder, bucket, chosen)
         steep += print_costs(counted, ("requests",)) + against_estimate(counted)
+    if options.links:
+        steep += print_costs(run_links(options.links, options.folder), COSTS)
     for line in steep:
         print(f"not as it should be: {line}")
     sys.exit(1 if steep else 0)
