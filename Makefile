@@ -1,4 +1,5 @@
-# Two commands do all set-up from a bare clone: `make demo` runs the main job, `make test` passes the tests.
+# Two commands do all set-up from a bare clone: `make demo` runs the main job, `make test` passes the tests, but for those
+# of `make long`.
 
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 PIP := $(UV) pip install --quiet --python .venv/bin/python --constraint constraints.txt
@@ -6,7 +7,7 @@ RUN := .venv/bin/
 # One more than there are cores, as a crawl waits more than it works.
 SIDE_BY_SIDE = --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo demo-crawl test gates quick lint bench bench-peers bench-crawl bench-train readers install-check newest runners conformance faults signals memory clean
+.PHONY: demo demo-crawl test long gates quick lint bench bench-peers bench-crawl bench-train readers install-check newest runners conformance faults signals memory clean
 
 demo: .venv/.train
 	$(RUN)curate run quickstart --out demo
@@ -16,7 +17,11 @@ demo-crawl: .venv/.dev
 	$(RUN)python tests/conformance/demo_crawl.py demo-crawl
 
 test: .venv/.dev .venv/.browser
-	UV=$(UV) $(RUN)pytest $(SIDE_BY_SIDE) --deselect tests/gates
+	UV=$(UV) $(RUN)pytest $(SIDE_BY_SIDE) -m 'not long' --deselect tests/gates
+
+# Training in several processes at once, and kills of a whole ladder.
+long: .venv/.dev
+	$(RUN)pytest $(SIDE_BY_SIDE) -m long tests/curate
 
 # Minimum scores and exact counts on real files; CURATE_TEST_DATA names their folder.
 gates: .venv/.dev

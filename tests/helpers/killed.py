@@ -12,7 +12,7 @@ from counting import spell
 from curate.gpt.config import Train
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["curate.gpt.train", "counting"])
+SERVER.set_forkserver_preload(["curate.gpt.train", "torch._dynamo", "counting"])  # torch's optimizers import the second
 
 
 def started(manifest: Path, out: Path, settings: Train, cut_at: float | None = None) -> BaseProcess:

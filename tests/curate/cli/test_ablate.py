@@ -14,9 +14,14 @@ from small_runs import write_task
 pytest.importorskip("torch", reason="training needs torch: pip install '.[train]'")
 pytest.importorskip("vl_convert", reason="the figure needs vl-convert: pip install '.[train]'")
 
+from curate.ablation.config import load
 from curate.ablation.intervals import paired
+from curate.ablation.run import prepare
 from curate.evaluate import models, perplexity
+from curate.gpt.train import train
 from curate.loader.streams import read_sources
+from curate.pipelines.engines.engine import Engine
+from curate.pipelines.engines.target import EngineOptions
 from curate.storage.writing import sha256_of, unsealed
 
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
@@ -84,8 +89,11 @@ def arms(quickstart, several_shards, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(call, arms, tmp_path_factory) -> Path:
-    """A finished ablation that was not stopped; nobody changes it."""
+    """A finished ablation, whose models this process has trained and nothing stopped; nobody changes it."""
     out = tmp_path_factory.mktemp("ablated") / "out"
+    engine = Engine(target=EngineOptions(workers=1))
+    for run in prepare(load(arms), out, engine, replacing=False).runs:
+        train(run.manifest, run.folder(out), run.settings, lambda *_: None)
     done = call("ablate", arms, "-o", out)
     assert done.code == 0, done.err
     return out

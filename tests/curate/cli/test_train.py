@@ -1,6 +1,6 @@
 """The command `train`: interrupted, killed and resumed as a user would; what is refused."""
 
-import os
+import shutil
 import signal
 import subprocess
 import time
@@ -25,36 +25,43 @@ def started(command, dataset: Path, out: Path, *options: str) -> subprocess.Pope
     return process
 
 
-@pytest.mark.processes
-def test_an_interrupted_and_a_killed_run_end_like_one_that_was_not(command, curate, quickstart, tmp_path):
-    whole, out = tmp_path / "whole", tmp_path / "out"
-    assert curate("train", quickstart, "-o", whole, *RUN).code == 0
-    process = started(command, quickstart, out, *RUN)
+@pytest.fixture(scope="module")
+def interrupted(command, several_shards, tmp_path_factory) -> tuple[Path, int, str]:
+    """The folder of an interrupted run, which nobody changes, the exit code of its command, and what that said."""
+    out = tmp_path_factory.mktemp("interrupted") / "out"
+    process = started(command, several_shards, out, *RUN)
     process.send_signal(signal.SIGINT)
-    assert process.wait() == 130
-    assert process.stderr.read() == "curate: interrupted; the same command resumes where it stopped\n"
+    message = process.communicate()[1]
+    return out, process.returncode, message
+
+
+@pytest.mark.processes
+def test_an_interrupted_and_a_killed_run_end_like_one_that_was_not(
+    interrupted, command, call, several_shards, tmp_path
+):
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert interrupted[1:] == (130, "curate: interrupted; the same command resumes where it stopped\n")
+    shutil.copytree(interrupted[0], out)
     there = sorted(path.name for path in out.glob("checkpoints/step-*"))
-    process = started(command, quickstart, out, *RUN)
+    process = started(command, several_shards, out, *RUN)
     while sorted(path.name for path in out.glob("checkpoints/step-*")) == there and process.poll() is None:
         time.sleep(0.01)
     process.kill()
     process.wait()
     process.stderr.close()
-    assert curate("train", quickstart, "-o", out, *RUN).code == 0
+    for folder in (whole, out):
+        assert call("train", several_shards, "-o", folder, *RUN).code == 0
     assert all((out / name).read_bytes() == (whole / name).read_bytes() for name in SAME)
 
 
-def test_a_run_of_other_settings_is_refused_unless_it_may_be_replaced(command, call, quickstart, tmp_path):
-    process = started(command, quickstart, tmp_path / "out", *RUN)
-    os.kill(process.pid, signal.SIGTERM)
-    process.wait()
-    process.stderr.close()
-    done = call("train", quickstart, "-o", tmp_path / "out", *RUN, "--set", "clip=2")
+def test_a_run_of_other_settings_is_refused_unless_it_may_be_replaced(interrupted, call, several_shards, tmp_path):
+    out = shutil.copytree(interrupted[0], tmp_path / "out")
+    done = call("train", several_shards, "-o", out, *RUN, "--set", "clip=2")
     assert done.code == 2
     assert "a checkpoint of another run: clip was 1.0 and is 2.0; give --replace to train anew" in done.err
     assert done.err.count("\n") == 1
     few = (*SMALL, "--tokens", "1k")
-    assert call("train", quickstart, "-o", tmp_path / "out", *few, "--replace").code == 0
+    assert call("train", several_shards, "-o", out, *few, "--replace").code == 0
 
 
 def test_the_paper_s_course_is_scaled_by_a_factor_that_is_printed(call, quickstart, tmp_path):

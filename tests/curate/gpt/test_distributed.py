@@ -23,6 +23,7 @@ from safetensors.torch import load_file  # noqa: E402
 from curate.gpt import checkpoint  # noqa: E402
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.processes,
     pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed"),
 ]
