@@ -23,7 +23,7 @@ from curate.gpt.config import Train
 from curate.inputs.columns import Columns
 from curate.links.config import Links, with_preset
 from curate.loader.mixture import Mixture
-from curate.quality.config import Score
+from curate.quality.config import SHIPPED, Score
 from curate.settings import Table, Where, check
 from curate.stage.kinds import KINDS, STAGES
 from curate.tokens.config import Pack, Tokenize, is_tokenizer_file
@@ -291,8 +291,10 @@ def _without_languages(rules: Filter) -> Filter:
 
 
 def _is_name(keys: tuple[str, ...], value: Any) -> bool:
-    """Returns True where the value is no path: the default model, no weights, no index, an encoding of tiktoken."""
-    if (*keys, value) in (("score", "model", "default"), ("train", "init", ""), ("dedup", "index", "")):
+    """Returns True where the value is no path: a model that ships, no weights, no index, an encoding of tiktoken."""
+    if keys == ("score", "model"):
+        return value in ("default", *SHIPPED)
+    if (*keys, value) in (("train", "init", ""), ("dedup", "index", "")):
         return True
     return keys == ("tokenize", "encoding") and isinstance(value, str) and not is_tokenizer_file(value)
 

@@ -135,7 +135,7 @@ def beside_inputs(stage: str, recipe: Recipe) -> list[str]:
     if stage == "dedup" and recipe.dedup.index:
         return [recipe.dedup.index]
     if stage == "score" and (score := recipe.score):
-        model = [score.model] if score.model and not score.is_default else []
+        model = [score.model] if score.model and not score.shipped else []
         return [*model, *score.positive, *score.negative]
     if stage == "decontaminate" and recipe.decontaminate:
         return [file for evaluation in recipe.decontaminate.sets.values() for file in evaluation.files]
@@ -170,7 +170,7 @@ def check_model_files(recipe: Recipe, out: Path | None) -> None:
         build_miniweb(recipe, out)
     if score := recipe.score:
         for pattern in (
-            *((score.model,) if score.model and not score.is_default else ()),
+            *((score.model,) if score.model and not score.shipped else ()),
             *score.positive,
             *score.negative,
         ):

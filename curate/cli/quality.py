@@ -48,7 +48,7 @@ def train(
 
 @commands.command(name="eval")
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help='A model file, or "default".')],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help='A model file, "useful" or "edited".')],
     positive: Positive,
     negative: Negative,
     label: Annotated[str, typer.Option(help="The label of good documents.")] = "positive",
@@ -67,13 +67,15 @@ def evaluate(
 
     from curate.quality import model_file, training
     from curate.quality import windows as labelled
+    from curate.quality.config import Score
     from curate.storage.writing import check_new
 
     if plot:
         check_new(plot, replace=replace)
         need(["train"], instead="without --plot nothing is drawn")
     windows = labelled.held_out_windows(_files(positive), _files(negative), every_host=every_host)
-    path = model_file.DEFAULT if model == "default" else readable_path(model)
+    name = Score(model=model).shipped
+    path = model_file.shipped(name) if name else readable_path(model)
     evaluation = asdict(training.evaluate(path, windows, label))
     if json:
         print_json(evaluation)

@@ -8,11 +8,12 @@ from typing import Any
 
 from curate import storage
 from curate.errors import SettingsError, writing
+from curate.quality import features
 from curate.quality.config import Score
 from curate.records import keyed_hash
 from curate.storage.writing import replacing, sha256_of
 from curate.text import fasttext_binding
-from curate.text.fasttext_file import check_classifier
+from curate.text.fasttext_file import check_classifier, has_frequent_word
 
 # White space beyond ASCII's, at which fastText does not part words.
 BLANKS = (
@@ -21,10 +22,11 @@ BLANKS = (
 
 
 class Model:
-    """A loaded classifier."""
+    """A loaded classifier, which reads texts by the features that it was trained on."""
 
     def __init__(self, path: Path) -> None:
         self._model: Any = fasttext_binding.load(str(path))
+        self._line = features.line if has_frequent_word(path, features.MARKER) else one_line
 
     @property
     def labels(self) -> list[str]:
@@ -33,7 +35,7 @@ class Model:
 
     def score(self, text: str, label: str) -> float:
         """Returns the probability in [0, 1] that a text has a label; 0 for a label that the model does not know."""
-        predictions = self._model.predict(one_line(text) + "\n", -1, 0.0, "strict")
+        predictions = self._model.predict(self._line(text) + "\n", -1, 0.0, "strict")
         wanted = f"__label__{label}"
         return min(1.0, next((float(chance) for chance, name in predictions if name == wanted), 0.0))
 
@@ -78,11 +80,12 @@ def train(positive: list[str], negative: list[str], path: Path, settings: Score,
     quantised: makes the file a tenth of the size (product quantisation, Joulin et al. 2016b), at hardly any loss.
     """
     fasttext = fasttext_binding.training()
+    line_of = features.line if settings.features == "shape" else one_line
     path.parent.mkdir(parents=True, exist_ok=True)
     training_file = storage.draft(path)
     try:
         lines = [
-            f"__label__{label} {one_line(text.replace('__label__', 'label '))}\n"
+            f"__label__{label} {line_of(text.replace('__label__', 'label '))}\n"
             for label, texts in ((settings.label, positive), (f"not-{settings.label}", negative))
             for text in texts
             if text.strip()

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 
 from curate.settings import check
 
+FEATURES = ("words", "shape")
+SHIPPED = ("useful", "edited")  # models of the package; the first is the default
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """The settings of the quality model (fastText), and of the rule by which scored documents are kept.
 
-    The model is the file `model`, or one trained on `positive` and `negative`. Without these, or with model "default",
-    it is the English model that ships with the package.
+    The model is the file `model`, or one trained on `positive` and `negative`. Without these it is "useful", one of the
+    English models that ship with the package.
     """
 
-    model: str | None = None  # a model file, or "default"
+    model: str | None = None  # a model file, or the name of a model that ships: "useful" or "edited"
     positive: tuple[str, ...] = ()  # files of good documents to train on
     negative: tuple[str, ...] = ()  # files of bad documents to train on
     label: str = "positive"  # the model's label of good documents, whose probability is the score
@@ -25,7 +28,10 @@ class Score:
     alpha: float = 9.0  # of the rule "pareto"; 9 is GPT-3's
     threshold: float = 0.5  # of the rule "threshold": the least score that is kept, in [0, 1]
     fraction: float = 0.1  # of the rule "fraction": share of all judged documents; ties are drawn by the documents' ids
-    dim: int = 32  # numbers in a word's vector; this and the settings below train the model
+    # What a model reads: "words" as they stand, or "shape": plain words, and pseudo-words for the shape of the text
+    # (features.py). A model file says itself which of the two it was trained on.
+    features: str = "words"  # this and the settings below train the model
+    dim: int = 32  # numbers in a word's vector
     epochs: int = 10  # passes over the training documents
     learning_rate: float = 0.3  # at the start; it falls to 0
     word_ngrams: int = 2  # words of the longest run that has a vector
@@ -35,6 +41,7 @@ class Score:
     def __post_init__(self) -> None:
         rules = ("all", "threshold", "fraction", "pareto")
         check(self.keep in rules, f"keep is all, threshold, fraction or pareto, got {self.keep!r}")
+        check(self.features in FEATURES, f"features is words or shape, got {self.features!r}")
         check(0 < self.fraction <= 1, f"fraction lies above 0 and up to 1, got {self.fraction}")
         check(0 < self.alpha < math.inf, f"alpha is a number above 0, got {self.alpha}")
         check(0 <= self.threshold <= 1, f"threshold lies in [0, 1], got {self.threshold}")
@@ -46,6 +53,8 @@ class Score:
         check(not (self.model and self.positive), "give either model, or both positive and negative")
 
     @property
-    def is_default(self) -> bool:
-        """True if the model is the one that ships with the package."""
-        return self.model == "default" or not (self.model or self.positive)
+    def shipped(self) -> str | None:
+        """The name of the model that ships with the package, or None if the model is the user's."""
+        if self.model in (None, "default"):
+            return None if self.positive else SHIPPED[0]
+        return self.model if self.model in SHIPPED else None

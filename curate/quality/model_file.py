@@ -15,7 +15,7 @@ from curate.errors import SettingsError
 from curate.inputs.digests import Digests
 from curate.inputs.items import files
 from curate.quality import classifier
-from curate.quality.config import Score
+from curate.quality.config import SHIPPED, Score
 from curate.quality.windows import labelled_documents
 from curate.stage import traces
 from curate.stage.plan import json_digest
@@ -25,7 +25,12 @@ from curate.storage.writing import sha256_of
 
 MODEL, CARD = "model.bin", "model.json"
 KEEP_RULE = ("keep", "only", "alpha", "threshold", "fraction")  # settings of score that do not change the model
-DEFAULT = Path(str(resources.files("curate.manifests") / "quality" / "english.ftz"))
+FOLDER = Path(str(resources.files("curate.manifests") / "quality"))
+
+
+def shipped(name: str = SHIPPED[0]) -> Path:
+    """Returns the file of a model that ships with the package."""
+    return FOLDER / f"{name}.ftz"
 
 
 def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | None) -> tuple[Score, str]:
@@ -60,7 +65,7 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
 
 def _source_files(score: Score, miniweb: Path | None) -> dict[str, list[Path]]:
     """Returns the files that a model is made from: those of either kind of documents, or one model."""
-    models = [] if score.positive else [DEFAULT if score.is_default else storage.path(str(score.model))]
+    models = [] if score.positive else [shipped(score.shipped) if score.shipped else storage.path(str(score.model))]
     if models and not models[0].is_file():
         fault = "not a regular file" if models[0].exists() else "no such file"
         raise SettingsError(f"score.model: {models[0]}: not a fastText model: {fault}")
@@ -76,7 +81,7 @@ def _write_model(score: Score, sources: dict[str, list[Path]], draft: Path) -> d
     if sources["model"]:
         with storage.local(sources["model"][0]) as model:
             shutil.copyfile(model, draft)
-        if not score.is_default:
+        if not score.shipped:
             classifier.check(draft, f"score.model: {score.model}")
         return {}
     positive = [document.text for document in labelled_documents(sources["positive"])]

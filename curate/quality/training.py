@@ -20,7 +20,7 @@ from curate.storage import together
 from curate.storage.writing import sha256_of
 
 SETTINGS = Score(dim=16, epochs=5, learning_rate=0.2, word_ngrams=2, buckets=100_000, min_count=3)
-TRAINING = ("label", "dim", "epochs", "learning_rate", "word_ngrams", "buckets", "min_count")
+TRAINING = ("label", "features", "dim", "epochs", "learning_rate", "word_ngrams", "buckets", "min_count")
 BUCKETS = 2**18  # of the baseline's hashed words; HashingTF's default
 STEPS, RATE, DECAY = 200, 0.05, 1e-5  # of the baseline's training
 

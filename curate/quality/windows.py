@@ -4,6 +4,7 @@ A model that saw articles against log-in forms would learn that long is good. So
 30 to 480 words, and in each class of lengths both kinds give the same number of words.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from curate.stage.plan import Item
 SHORTEST, LONGEST = 30, 480  # words of a window
 BINS = ((30, 60), (60, 120), (120, 240), (240, 481))  # classes of lengths: least words, words that are too many
 HOST_WINDOWS = 24  # of one host and kind at most, so that no host is a kind by itself
+WORD = re.compile(r"\S+")
 TRAIN = 70  # hosts of a hundred that train
 
 
@@ -73,7 +75,7 @@ def windows(documents: Iterable[Document], *, positive: bool) -> list[Window]:
         host = host_or_id(document)
         for number, text in enumerate(cut_text(document.text, document.id)):
             order = keyed_hash(0, "quality-order", document.id + number.to_bytes(8))
-            window = Window(text=text, words=text.count(" ") + 1, host=host, positive=positive, order=order)
+            window = Window(text=text, words=len(text.split()), host=host, positive=positive, order=order)
             of_host.setdefault(host, []).append(window)
     chosen: list[Window] = []
     for host_windows in of_host.values():
@@ -82,14 +84,14 @@ def windows(documents: Iterable[Document], *, positive: bool) -> list[Window]:
 
 
 def cut_text(text: str, key: bytes) -> Iterator[str]:
-    """Yields the windows of a text; their lengths are drawn evenly over the logarithms of 30 to 480 words."""
-    words = text.split()
+    """Yields the windows of a text with its lines; their lengths are drawn evenly over the logarithms of 30 to 480."""
+    words = [word.span() for word in WORD.finditer(text)]
     start = 0
     while len(words) - start >= SHORTEST:
         draw = uniform(0, "quality-window", key + start.to_bytes(8))
-        length = int(SHORTEST * (LONGEST / SHORTEST) ** draw)
-        yield " ".join(words[start : start + length])
-        start += length
+        own = words[start : start + int(SHORTEST * (LONGEST / SHORTEST) ** draw)]
+        yield text[own[0][0] : own[-1][1]]
+        start += len(own)
 
 
 def host_or_id(document: Document) -> str:

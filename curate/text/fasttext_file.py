@@ -13,6 +13,8 @@ from curate.errors import SettingsError
 MAGIC, VERSION = 793712314, 12
 SUPERVISED, LOSSES = 3, range(1, 5)
 ENTRY = struct.Struct("<qb")  # after a word and its zero byte: how often it came, and whether it is a label
+HEAD = 2 * 4 + 12 * 4 + 8  # bytes of the magic number, the version and the arguments
+FREQUENT = 1000  # first words of a dictionary, which is in the order of their numbers
 CENTROIDS = 256  # of each part of a quantised vector
 
 
@@ -35,12 +37,16 @@ class _Reader:
         self.at = start + size * number
         return start
 
-    def entry(self) -> int:
-        """Passes over an entry of the dictionary; returns 1 for a label, 0 for a word."""
-        end = self.content.find(b"\0", self.at)
+    def word(self) -> bytes:
+        """Returns the word or label with which an entry of the dictionary begins."""
+        start, end = self.at, self.content.find(b"\0", self.at)
         if end < 0:
             raise ValueError(f"its dictionary does not end (byte {self.at:,})")
         self.at = end + 1
+        return self.content[start:end]
+
+    def entry(self) -> int:
+        """Passes over the rest of an entry; returns 1 for a label, 0 for a word."""
         return int(ENTRY.unpack_from(self.content, self.skip(ENTRY.size, 1))[1])
 
 
@@ -65,6 +71,20 @@ def check_classifier(path: Path, name: str) -> None:
         raise SettingsError(f"{name}: not a fastText model: {error}; copy or train it anew") from None
 
 
+def has_frequent_word(path: Path, word: str) -> bool:
+    """Returns whether a word is among the FREQUENT first and most frequent ones of a sound classifier."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        reader = _Reader(content)
+        reader.skip(HEAD, 1)
+        entries, _, _ = reader.values("3i")
+        reader.values("2q")
+        for _ in range(min(entries, FREQUENT)):
+            if reader.word() == word.encode():
+                return True
+            reader.entry()
+    return False
+
+
 def _check(reader: _Reader) -> None:
     """Passes over the whole of a model; raises ValueError where it is none."""
     magic, version = reader.values("ii")
@@ -87,6 +107,12 @@ def _check(reader: _Reader) -> None:
         raise ValueError(f"its output has {rows:,} rows, and {labels:,} labels")
 
 
+def _is_label(reader: _Reader) -> int:
+    """Passes over an entry of the dictionary; returns 1 for a label, 0 for a word."""
+    reader.word()
+    return reader.entry()
+
+
 def _dictionary(reader: _Reader) -> tuple[int, int, int]:
     """Passes over the dictionary; returns the numbers of words, of labels, and of pruned buckets (-1 if none are)."""
     entries, words, labels = reader.values("3i")
@@ -95,7 +121,7 @@ def _dictionary(reader: _Reader) -> tuple[int, int, int]:
         raise ValueError(f"its dictionary states {entries:,} entries, {words:,} words and {labels:,} labels")
     if entries * (ENTRY.size + 1) > len(reader.content):
         raise ValueError(f"its dictionary states {entries:,} entries, more than the file can hold")
-    if sum(reader.entry() for _ in range(entries)) != labels:
+    if sum(_is_label(reader) for _ in range(entries)) != labels:
         raise ValueError(f"its dictionary has not the {labels:,} labels that it states")
     reader.skip(8, max(0, pruned))
     return words, labels, pruned

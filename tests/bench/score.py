@@ -48,9 +48,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     options = parser.parse_args()
     texts = documents(options.data, options.pages)
-    ours = classifier.Model(model_file.DEFAULT)
+    ours = classifier.Model(model_file.shipped())
     bare = fasttext_pybind.fasttext()
-    bare.loadModel(str(model_file.DEFAULT))
+    bare.loadModel(str(model_file.shipped()))
     ways: dict[str, Callable[[str], object]] = {
         "curate": lambda text: ours.score(text, "positive"),
         "bare fastText": lambda text: bare.predict(text.replace("\n", " ") + "\n", -1, 0.0, "strict"),

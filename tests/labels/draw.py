@@ -21,7 +21,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from curate.quality.classifier import Model
-from curate.quality.model_file import DEFAULT
+from curate.quality.model_file import shipped
 from curate.quality.windows import is_held_out
 from curate.web.urls import host_of
 
@@ -92,7 +92,7 @@ def candidates(folder: Path) -> list[Candidate]:
     ]
     copies = Counter(row["url"] for row in rows)
     english = [row for row in rows if row["language"] == "en" and row["language_score"] >= LEAST_PROBABILITY]
-    model = Model(DEFAULT)
+    model = Model(shipped("edited"))
     texts: set[str] = set()
     hosts: Counter[str] = Counter()
     chosen = []

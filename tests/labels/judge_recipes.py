@@ -24,8 +24,9 @@ from curate.filters.gopher import GopherRepetition, quality_measures, repetition
 from curate.filters.judged import Judged
 from curate.filters.rules import FUNCTIONS, RULES, Filter, judge
 from curate.quality.classifier import Model
+from curate.quality.config import Score
 from curate.quality.measure import pareto_keeps
-from curate.quality.model_file import DEFAULT
+from curate.quality.model_file import shipped
 from curate.quality.windows import host_or_id, is_held_out
 from curate.recipe import Recipe
 from curate.records import Document, Page
@@ -48,7 +49,7 @@ class Read:
 def sample(data: Path) -> list[Read]:
     """Returns the documents of the sample that have a text today."""
     labels = {row.url: row for row in labelled.read()}
-    model = Model(DEFAULT)
+    model = Model(shipped())
     documents = []
     for path in sorted((data / "web").glob("*.warc.gz")):
         for page in read_file(path):
@@ -219,8 +220,8 @@ def chosen(names: list[str], assignments: tuple[str, ...]) -> dict[str, Recipe]:
 
 def model_of(recipe: Recipe) -> Model:
     """Returns the quality model of a recipe."""
-    own = recipe.score.model if recipe.score and not recipe.score.is_default else None
-    return Model(Path(own) if own else DEFAULT)
+    score = recipe.score or Score()
+    return Model(shipped(score.shipped) if score.shipped else Path(str(score.model)))
 
 
 def lines(reads: list[Read], chosen_recipes: dict[str, Recipe]) -> Iterator[str]:

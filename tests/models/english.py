@@ -34,6 +34,7 @@ from curate.records import Page
 from curate.text.language import identify
 from curate.warc.reader import read_file
 from curate.web.encoding import decode
+from curate.web.urls import host_of
 
 TYPES = re.compile(r'"@type"\s*:\s*\[?\s*"(\w+)"')
 OPEN_GRAPH = re.compile(r'<meta[^>]{0,99}og:type["\'][^>]{0,99}content=["\']?([\w.:]+)', re.IGNORECASE)
@@ -49,6 +50,7 @@ BACK_MATTER = re.compile(
     r"==+ *(See also|References|External links|Notes|Further reading|Bibliography) *==.*", re.DOTALL
 )
 LEAST = 30  # words
+LABELS = Path(__file__).parents[1] / "labels"
 STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")  # old sources have no others
 
 Wanted = Callable[[str], bool]
@@ -67,11 +69,18 @@ def work(kind: str, name: str) -> str:
     return f"http://{blake2b(name.encode(), digest_size=8).hexdigest()}.{kind}.example/"
 
 
+def judged_hosts() -> frozenset[str]:
+    """Returns the hosts of the labelled sample that judges the models, none of which may train one."""
+    rows = (json.loads(row) for row in (LABELS / "labels.jsonl").read_text().splitlines())
+    return frozenset(host_of(row["url"]) for row in rows)
+
+
 def pages(data: Path, wanted: Wanted) -> Iterator[Labelled]:
-    """Both kinds of text out of the pages of the web."""
+    """Both kinds of text out of the pages of the web, without the hosts of the labelled sample."""
+    judged = judged_hosts()
     for path in sorted((data / "web").glob("*.warc.gz")):
         for page in read_file(path):
-            if isinstance(page, Page) and wanted(page.url):
+            if isinstance(page, Page) and wanted(page.url) and host_of(page.url) not in judged:
                 markup = decode(page.body, page.charset)
                 yield from of_page(page.url, markup, main_text(markup, page.url, Extract()).text)
 

@@ -155,10 +155,10 @@ def test_the_order_in_which_documents_are_given_changes_no_model(model, tmp_path
     assert (tmp_path / "model.bin").read_bytes() == model.read_bytes()
 
 
-@pytest.mark.parametrize("name", [None, "default"])
-def test_without_a_model_of_ones_own_it_is_the_one_that_ships(name, tmp_path):
+@pytest.mark.parametrize(("name", "file"), [(None, "useful"), ("useful", "useful"), ("edited", "edited")])
+def test_without_a_model_of_ones_own_it_is_one_that_ships(name, file, tmp_path):
     plain, sha256 = model_file.prepare(Score(model=name), tmp_path / "score", Digests(), miniweb=None)
-    assert (plain.model, sha256) == ("model.bin", sha256_of(model_file.DEFAULT))
+    assert (plain.model, sha256) == ("model.bin", sha256_of(model_file.shipped(file)))
     shipped = classifier.load(tmp_path / "score" / "model.bin", sha256)
     prose = (
         "In the spring of that year the council met to decide what should become of the old bridge, which had stood "
@@ -227,15 +227,22 @@ def test_labelled_documents_that_are_none_are_refused(content, message, labelled
 
 
 @pytest.mark.parametrize(
-    ("table", "default"),
-    [("", True), ("model = 'default'", True), ("model = 'm'", False), ("positive = ['p']\nnegative = ['n']", False)],
+    ("table", "name"),
+    [
+        ("", "useful"),
+        ("model = 'default'", "useful"),
+        ("model = 'useful'", "useful"),
+        ("model = 'edited'", "edited"),
+        ("model = 'm'", None),
+        ("positive = ['p']\nnegative = ['n']", None),
+    ],
 )
-def test_the_model_that_ships_is_used_by_name_or_where_none_is_given(table, default, tmp_path):
+def test_a_model_that_ships_is_used_by_name_or_where_none_is_given(table, name, tmp_path):
     (tmp_path / "own.toml").write_text(f'name = "own"\n[score]\n{table}\n')
-    assert recipe.load(str(tmp_path / "own.toml")).score.is_default is default
+    assert recipe.load(str(tmp_path / "own.toml")).score.shipped == name
 
 
-def test_the_model_that_ships_is_no_file_of_the_recipe_s_folder(tmp_path):
-    for name, model in (("default", "default"), ("m.bin", str(tmp_path / "m.bin"))):
+def test_a_model_that_ships_is_no_file_of_the_recipe_s_folder(tmp_path):
+    for name, model in (("edited", "edited"), ("./edited", str(tmp_path / "edited")), ("m", str(tmp_path / "m"))):
         (tmp_path / "own.toml").write_text(f'name = "own"\n[score]\nmodel = "{name}"\n')
         assert recipe.load(str(tmp_path / "own.toml")).score.model == model

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from curate.errors import SettingsError
 from curate.quality import classifier
-from curate.quality.model_file import DEFAULT
+from curate.quality.model_file import shipped
 from curate.text import fasttext_binding
 from curate.text.fasttext_file import check_classifier
 
@@ -58,7 +58,7 @@ def test_a_quantised_model_is_whole(lines, tmp_path, how):
 
 
 def test_the_model_that_ships_is_whole_and_loads():
-    classifier.check(DEFAULT, "default")
+    classifier.check(shipped(), "useful")
 
 
 @given(st.data())
