@@ -12,6 +12,10 @@ MARKER = "~shape1"  # stands in every line, so that a model's dictionary says wh
 BLOCK = 150  # words of the text for a block of pseudo-words
 SHORT, LONG = 40, 150  # characters of a short and a long line
 CLOSING = (b".", b"!", b"?", b'"', b")", b"\xe2\x80\x9d", b"\xe2\x80\xa6")  # what ends a line that is a sentence
+ENDS = (b". ", b".\n", b"? ", b"! ", b"?\n", b"!\n")  # of sentences
+CURRENCIES = (b"$", b"\xc2\xa3", b"\xe2\x82\xac")  # dollar, pound, euro
+BULLETS = (b"-", b"*", b"\xe2\x80\xa2")
+SIGNS = (b"|", b"\xe2\x80\xa2", b"\xc2\xbb")  # bars, bullets, double angles
 
 UPPER, DIGITS = bytes(range(65, 91)), bytes(range(48, 58))
 KEPT = b"'" + DIGITS + bytes(range(97, 123)) + bytes(range(128, 256))
@@ -86,14 +90,17 @@ def pseudo_words(values: dict[str, float]) -> list[bytes]:
 def measures(content: bytes, words: list[bytes]) -> dict[str, float]:
     """Returns the measures of a text, from its bytes and its plain words; shares are of characters, lines or words."""
     lines = [line for line in map(bytes.strip, content.split(b"\n")) if line] or [b""]
+    number = len(words) or 1
+    return _of_lines(lines, number) | _of_signs(content, lines, number) | _of_words(words, number)
+
+
+def _of_lines(lines: list[bytes], number: int) -> dict[str, float]:
+    """Returns the measures of the lengths of lines; number: of words."""
     lengths = sorted(map(len, lines))
-    size, number, rows = sum(lengths) or 1, len(words) or 1, len(lines)
+    rows = len(lines)
     closed = [len(line) for line in lines if line.endswith(CLOSING)]
     long = sum(length for length in lengths if length >= LONG)
-    sentences = sum(content.count(mark) for mark in (b". ", b".\n", b"? ", b"! ", b"?\n", b"!\n")) + 1
-    we = sum(map(words.count, (b"we", b"our", b"us")))
-    you = sum(map(words.count, (b"you", b"your")))
-    letters = size - len(content.translate(None, UPPER))
+    size = sum(lengths) or 1
     return {
         "words": log(number),
         "lines": log(rows),
@@ -107,21 +114,34 @@ def measures(content: bytes, words: list[bytes]) -> dict[str, float]:
         "long": long / size,
         "prose": log(1 + long),  # characters in long lines
         "repeated": 1 - len(set(lines)) / rows,
-        "sentence": log(number / sentences),
+    }
+
+
+def _of_signs(content: bytes, lines: list[bytes], number: int) -> dict[str, float]:
+    """Returns the measures of capitals, digits and punctuation; number: of words."""
+    size, rows = sum(map(len, lines)) or 1, len(lines)
+    return {
+        "sentence": log(number / (sum(map(content.count, ENDS)) + 1)),  # words of a sentence
         "letters": size / number,  # characters of a word
-        "capitals": letters / size,
+        "capitals": (len(content) - len(content.translate(None, UPPER))) / size,
         "digits": (len(content) - len(content.translate(None, DIGITS))) / size,
         "commas": content.count(b",") / number,
         "colons": content.count(b":") / number,
-        "prices": (content.count(b"$") + content.count(b"\xc2\xa3") + content.count(b"\xe2\x82\xac")) / number,
+        "prices": sum(map(content.count, CURRENCIES)) / number,
         "exclaimed": content.count(b"!") / number,
         "asked": content.count(b"?") / number,
         "quoted": (content.count(b'"') + content.count(b"\xe2\x80\x9c")) / number,
         "cut": (content.count(b"...") + content.count(b"\xe2\x80\xa6")) / rows,
-        "signs": (content.count(b"|") + content.count(b"\xe2\x80\xa2") + content.count(b"\xc2\xbb")) / number,
+        "signs": sum(map(content.count, SIGNS)) / number,
         "rights": content.count(b"\xc2\xa9") / rows,
         "numbered": sum(line[:1].isdigit() for line in lines) / rows,
-        "listed": sum(line.startswith((b"-", b"*", b"\xe2\x80\xa2")) for line in lines) / rows,
-        "we": we / number,
-        "you": you / number,
+        "listed": sum(line.startswith(BULLETS) for line in lines) / rows,
+    }
+
+
+def _of_words(words: list[bytes], number: int) -> dict[str, float]:
+    """Returns the shares of words of the first and the second person."""
+    return {
+        "we": sum(map(words.count, (b"we", b"our", b"us"))) / number,
+        "you": sum(map(words.count, (b"you", b"your"))) / number,
     }

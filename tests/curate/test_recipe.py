@@ -178,7 +178,7 @@ def test_gpt_3_judges_common_crawl_alone_by_a_pareto_draw_of_alpha_9_with_the_mo
     chosen = recipe.load("gpt3")
     assert (chosen.score.keep, chosen.score.alpha, chosen.score.label) == ("pareto", 9, "positive")
     assert chosen.score.only == ("common_crawl",)
-    assert chosen.score.is_default
+    assert chosen.score.shipped == "useful"
     assert chosen.stages == tuple(stage for stage in kinds.STAGES if stage not in ("lines", "decontaminate"))
 
 

@@ -1,9 +1,9 @@
-"""Labelled English documents for the quality model that ships with the package, out of the real data for tests.
+"""Labelled English documents for the quality model `edited`, out of the real data for tests.
 
     python tests/models/english.py DATA FOLDER      # writes FOLDER/positive.jsonl and negative.jsonl
     curate quality train --positive FOLDER/positive.jsonl --negative FOLDER/negative.jsonl -o MODEL
 
-MODEL is manifests/quality/english.ftz. Positive is edited prose: an encyclopedia, books, speeches, radio news, what
+MODEL is manifests/quality/edited.ftz. Positive is edited prose: an encyclopedia, books, speeches, radio news, what
 people marked as the text of an article, and pages that call themselves news articles (schema.org). Negative is the rest
 of the web: what stands on a page outside its main text (menus, teasers, comments, notices), and pages that are no
 article: log-in, search, shop, list and home pages.

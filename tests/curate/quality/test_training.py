@@ -105,7 +105,10 @@ def test_train_prints_what_the_card_says(files, call, tmp_path):
     [
         (("train", "-o", "m.json"), "m.json: the model's card would have this name"),
         (("train", "-o", "s3://b/m.ftz"), "s3://b/m.ftz: it is written on this machine only"),
-        (("train", "-o", "m.ftz", "--set", "alpha=3"), "--set alpha=3: the settings of training are label, features, dim"),
+        (
+            ("train", "-o", "m.ftz", "--set", "alpha=3"),
+            "--set alpha=3: the settings of training are label, features, dim",
+        ),
         (("train", "-o", "m.ftz", "--set", "dim=0"), "dim, epochs, word_ngrams, buckets and min_count are at least 1"),
         (("eval", "no.ftz"), "no.ftz"),
         (("eval", "text.ftz"), "text.ftz: not a fastText model"),
