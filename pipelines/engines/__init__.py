@@ -1,4 +1,5 @@
 """The runners that execute stages, and the processes that they need.
 
-Reading order: engine, progress, runners, target, jobserver, installs, nursery, boot, worker, guard.
+Reading order: engine, progress, runners, target, jobserver, installs, nursery, crew, member, boot,
+worker, inspection, guard.
 """

@@ -25,6 +25,7 @@ DONE = b"done"
 CALL = b"+"
 ADDRESS = "CURATE_NURSERY"  # the variable that tells a boot where a nursery listens: a name of Linux's abstract sockets
 BOOT = "CURATE_BOOT_ARGUMENTS"  # the variable by which a boot sends its arguments
+MEMBER = "CURATE_CREW"  # set in the environment of a worker that is one of a crew
 CREDENTIALS = struct.Struct("3i")  # of the process at the other end of a socket: pid, uid, gid
 
 
@@ -55,12 +56,17 @@ class Nursery:
 
     def run(self, environment: dict[str, str]) -> None:
         """Runs a worker with this environment to its end; raises RuntimeError if it ends before its work does."""
-        mine, theirs = socket.socketpair()
-        with mine:
-            with theirs, suppress(OSError):
-                socket.send_fds(self._calls, [CALL], [theirs.fileno()])
-            if not _worked(mine, environment):
+        with self.call(environment) as worker:
+            if not _ended_well(worker):
                 raise RuntimeError("a worker process ended before its work did")
+
+    def call(self, environment: dict[str, str]) -> socket.socket:
+        """Starts a worker with this environment; returns the socket between this process and it."""
+        mine, theirs = socket.socketpair()
+        with theirs, suppress(OSError):
+            socket.send_fds(self._calls, [CALL], [theirs.fileno()])
+        _send(mine, environment)
+        return mine
 
     def close(self) -> None:
         """Ends the copy and the workers that still run."""
@@ -75,13 +81,19 @@ def run_boot(address: str, arguments: list[str]) -> bool:
     """
     with socket.socket(socket.AF_UNIX) as nursery:
         nursery.connect(f"\0{address}")
-        return _worked(nursery, {**os.environ, BOOT: json.dumps(arguments)})
+        _send(nursery, {**os.environ, BOOT: json.dumps(arguments)})
+        return _ended_well(nursery)
 
 
-def _worked(worker: socket.socket, environment: dict[str, str]) -> bool:
-    """Sends a worker its environment and waits for its end; returns whether it ended after its work."""
+def _send(worker: socket.socket, environment: dict[str, str]) -> None:
+    """Sends a worker its environment; nothing is raised where it has ended, as `_ended_well` says so."""
     with suppress(OSError):
         worker.sendall(json.dumps(environment).encode() + b"\n")
+
+
+def _ended_well(worker: socket.socket) -> bool:
+    """Waits for a worker's end; returns whether it ended after its work."""
+    with suppress(OSError):
         return worker.recv(len(DONE)) == DONE
     return False
 
@@ -127,13 +139,15 @@ def _booted(boots: socket.socket) -> socket.socket:
 
 def _work(runner: socket.socket) -> NoReturn:
     """Runs a worker with the environment that the runner sends, and ends; nothing of the copied process is unwound."""
-    from curate.pipelines.engines import contract, worker
+    from curate.pipelines.engines import contract, member, worker
 
     _name_process("curate-worker")
     code = 1
     try:
-        with runner.makefile("r") as lines:
-            os.environ.update(json.loads(lines.readline()))
+        stream = runner.makefile("rb")
+        os.environ.update(json.loads(stream.readline()))
+        if os.environ.pop(MEMBER, ""):
+            member.serve(stream, runner)
         threading.Thread(target=_end_with, args=(runner,), daemon=True).start()
         if arguments := os.environ.pop(BOOT, ""):
             os.environ.update(contract.worker_environment(contract.parsed(json.loads(arguments))))

@@ -19,12 +19,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from curate.errors import SettingsError
+from curate.pipelines.engines import crew as crews
+from curate.pipelines.engines.crew import Crew
+from curate.pipelines.engines.inspection import inspect_once
 from curate.pipelines.engines.jobserver import JobServer
 from curate.pipelines.engines.nursery import Nursery, can_fork
 from curate.pipelines.engines.target import (
     SMALL_FORKED_SECONDS,
     EngineOptions,
     Service,
+    cores,
     one_line_usage,
     parse_options,
     pipeline_options,
@@ -89,14 +93,21 @@ class Session:
         quiet_beam()
         import apache_beam as beam
 
+        inspect_once()
         options = self._beam_options(seconds, shuffles)
         runner = _local_runner(options, self._nursery) if self._local else _portable_runner()
         pipeline = beam.Pipeline(runner=runner, options=options)
-        build(pipeline)
         self._run, self._lost = object(), None
-        started, before = time.monotonic(), self._busy(options)
+        direct = options.view_as(_direct_options())
+        mode, crew = direct.direct_running_mode, None
+        if self._local and self._nursery and mode == "multi_processing":
+            crew = Crew(self._nursery, direct.direct_num_workers or cores())
+        started, before = time.monotonic(), self._busy(mode)
         try:
-            with _waking():
+            with _waking(), crews.serving(crew):
+                build(pipeline)
+                if crew and crew.works:
+                    _wait_in_memory(pipeline)
                 self._wait(pipeline)
         except WorkerLost:
             raise RuntimeError(f"a worker ended: {self._lost}") from None
@@ -104,14 +115,14 @@ class Session:
             raise self._explained(error) from error
         finally:
             self._run = None
-        after = self._busy(options)
+        after = self._busy(mode)
         if before is None or after is None:
             return None
         return Usage(wall=time.monotonic() - started, busy=after - before, workers=self.options.count)
 
-    def _busy(self, options: Any) -> float | None:
+    def _busy(self, mode: str) -> float | None:
         """Returns the CPU seconds that the workers have taken so far; None where they are not known."""
-        in_memory = self._local and options.view_as(_direct_options()).direct_running_mode == "in_memory"
+        in_memory = self._local and mode == "in_memory"
         if self._nursery and not in_memory:
             return cpu_seconds(self._nursery.pid, with_root=False)
         return cpu_seconds(os.getpid(), with_root=in_memory) if self._local else None
@@ -201,6 +212,12 @@ def server_options(endpoint: str) -> frozenset[str]:
                 return frozenset()
             raise
     return frozenset(option.name for option in response.options)
+
+
+def _wait_in_memory(pipeline: Any) -> None:
+    """Has the local runner run a graph that only waits for a crew, in this process."""
+    direct = pipeline.options.view_as(_direct_options())
+    direct.direct_running_mode, direct.direct_num_workers = "in_memory", 1
 
 
 @contextmanager

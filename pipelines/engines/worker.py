@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from curate.extract.sandbox import shared
+from curate.pipelines.engines.inspection import inspect_once
 from curate.processes import end_with_parent
 
 LOGS = "CURATE_WORKER_LOGS"  # names a folder in which each worker keeps a log, a crash of the interpreter included
@@ -15,6 +16,19 @@ LOGS = "CURATE_WORKER_LOGS"  # names a folder in which each worker keeps a log, 
 
 def main() -> None:
     """Runs Beam's SDK worker with the arguments and the environment that the runner gave."""
+    set_up()
+    end_with_parent()  # Beam may wait a minute for a runner that has ended
+    from apache_beam.runners.worker import sdk_worker_main
+
+    inspect_once()
+    try:
+        sdk_worker_main.main(sys.argv)
+    finally:
+        shared().close()
+
+
+def set_up() -> None:
+    """Sends what libraries say to the worker's log, if one is asked for, and leaves interrupts to the command."""
     folder = os.environ.get(LOGS)
     log = Path(folder) / f"worker-{os.getpid()}.log" if folder else Path(os.devnull)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -25,13 +39,6 @@ def main() -> None:
     if folder:
         faulthandler.enable(sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt ends
-    end_with_parent()  # Beam may wait a minute for a runner that has ended
-    from apache_beam.runners.worker import sdk_worker_main
-
-    try:
-        sdk_worker_main.main(sys.argv)
-    finally:
-        shared().close()
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ from curate import settings, storage
 from curate.commoncrawl.indexes import resolve_indexes
 from curate.distinct import Distinct
 from curate.extract import quick_gate
-from curate.extract.config import Extract, Extraction, gates_of
+from curate.extract.config import Extraction, gates_of
 from curate.extract.reading import early_reason, read_records
 from curate.extract.sandbox import shared
 from curate.inputs.items import number_items, pieces
 from curate.inputs.own import USER_FORMS, user_documents
 from curate.pipelines.stages.given import Given
-from curate.pipelines.stages.map_only import MakeParts
+from curate.pipelines.stages.map_only import MakeParts, map_only
 from curate.pipelines.stages.repeats import MakePartsOnce
 from curate.recipe import Recipe
 from curate.records import Document, Failure, Id, Page, Reason, RefusedRecord, Rejection, Skipped, page_id
@@ -28,16 +28,15 @@ NO_REPEATS: Mapping[int, bytes] = {}
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wires the stage."""
-    pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | _parts(plan.built(Extraction).extract)
+    if plan.per_item:
+        map_only(pipeline, plan, make_part)
+    else:
+        pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | MakePartsOnce(make_part)
 
 
 def parts(recipe: Recipe, _folder: str) -> beam.PTransform:
     """Returns the transform from the stage's folder to its parts, for `--one-job`, where workers plan it later."""
-    return _parts(recipe.extract)
-
-
-def _parts(chosen: Extract) -> beam.PTransform:
-    return MakePartsOnce(make_part) if chosen.payload_duplicates == "reject" else MakeParts(make_part)
+    return MakePartsOnce(make_part) if recipe.extract.payload_duplicates == "reject" else MakeParts(make_part)
 
 
 def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS) -> None:

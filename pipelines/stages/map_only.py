@@ -6,10 +6,12 @@ passes (`curate/stage/ranges.py`), those of a pass are made once the pass before
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import apache_beam as beam
 
 from curate import storage
+from curate.pipelines.engines import crew as crews
 from curate.stage.parts import read_receipt
 from curate.stage.plan import Item, Plan, load_plan
 from curate.stage.ranges import MOST_PASSES, passes_of
@@ -33,7 +35,10 @@ def part_numbers(folder: str) -> Iterator[Pick]:
 
 
 def make_part(pick: Pick, make: MakePart) -> Made:
-    """Makes one part, unless it is there already."""
+    """Makes one part, unless it is there already; where a crew makes the parts of this pipeline, waits for it."""
+    if (crew := crews.current()) and crew.works:
+        crew.result(pick)
+        return made(pick[1])
     folder, number = pick
     plan = load_plan(storage.path(folder))
     item = plan.items[number]
@@ -66,7 +71,9 @@ class MakeParts(beam.PTransform):  # type: ignore[misc]
 
 
 def map_only(pipeline: beam.Pipeline, plan: Plan, make: MakePart) -> None:
-    """Wires a stage in which each item becomes a part."""
+    """Wires a stage in which each item becomes a part; the pipeline's crew, if it has one, begins with the items."""
+    if crew := crews.current():
+        crew.begin(partial(make_part, make=make), part_numbers(storage.uri(plan.folder)))
     pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | MakeParts(make)
 
 

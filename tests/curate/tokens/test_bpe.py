@@ -9,6 +9,7 @@ import pytest
 import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
+from tiktoken.load import data_gym_to_mergeable_bpe_ranks
 
 from curate.errors import SettingsError
 from curate.tokens import bpe, load
@@ -130,6 +131,11 @@ def test_tiktoken_s_other_encodings_have_four_bytes_an_id_and_openai_s_digest(na
     text = "The <|endoftext|> of 日本 <|endofprompt|>"
     assert tokenizer.decode(tokenizer.encode(text)[:-1].tolist()) == text
     assert tokenizer.encode(text).tolist().index(eot) == len(tokenizer.encode(text)) - 1
+
+
+def test_gpt2_ranks_are_those_that_tiktoken_reads_from_both_files():
+    files = [str(bpe._ranks_folder() / name) for name in bpe.DIGESTS]
+    assert gpt2()._mergeable_ranks == data_gym_to_mergeable_bpe_ranks(*files)
 
 
 def test_rank_files_that_are_not_openai_s_are_refused(monkeypatch):

@@ -146,7 +146,7 @@ def test_only_a_process_without_threads_that_has_not_met_grpc_is_forked():
 @linux
 def test_the_workers_of_a_command_are_forked(curate, miniweb, tmp_path):
     logs = tmp_path / "logs"
-    files = sorted(miniweb.glob("articles-*.warc.gz"))
+    files = sorted(miniweb.glob("*.warc.gz"), key=lambda path: path.stat().st_size)[:2]
     processes = ("--workers", "2", "--", "--direct_running_mode=multi_processing")
     script = (
         "import os, sys; 'curate.pipelines.engines.worker' in sys.orig_argv and os._exit(3)"  # at a worker started anew

@@ -1,0 +1,101 @@
+"""A crew hands each task to the process that is free, reports errors as they are, and ends with its command."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only"),
+]
+PATIENCE_S = 60
+
+# A crew whose members do what the script names, in a process of its own, as this one may have threads.
+SCRIPT = """
+import os, pathlib, signal, sys, time
+from curate.pipelines.engines.crew import Crew
+from curate.pipelines.engines.nursery import Nursery
+
+class Unreadable(Exception):
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+def notes(task):
+    (folder / str(task)).touch()
+    over = time.monotonic() + 60
+    while task == 0 and len(list(folder.iterdir())) < 6 and time.monotonic() < over:
+        time.sleep(0.01)
+    return os.getpid(), len(list(folder.iterdir()))
+
+def fails(task):
+    if task == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task == "unreadable":
+        raise Unreadable("this", "that")
+    if task == "full":
+        raise OSError(28, "No space left on device", "/disk/part")
+    time.sleep(600)
+
+def waits(task):
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+folder = pathlib.Path(sys.argv[2])
+nursery = Nursery()
+crew = Crew(nursery, 2)
+if sys.argv[1] == "notes":
+    crew.begin(notes, range(6))
+    print([crew.result(task) for task in range(6)])
+elif sys.argv[1] == "waits":
+    crew.begin(waits, range(2))
+    crew.result(0)
+else:
+    for task in ("killed", "unreadable", "full"):
+        crew = Crew(nursery, 2)
+        crew.begin(fails, ["endless", task])
+        try:
+            crew.result("endless")
+        except Exception as error:
+            print(repr(error))
+        crew.close()
+crew.close()
+nursery.close()
+"""
+
+
+def run(*words):
+    done = subprocess.run([sys.executable, "-c", SCRIPT, *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_process_that_works_on_one_task_holds_up_no_other(tmp_path):
+    first, *others = eval(run("notes", tmp_path))
+    assert first[1] == 6, "the first task ended before the others had begun"
+    assert len({pid for pid, _ in others}) == 1
+    assert first[0] not in {pid for pid, _ in others}
+
+
+def test_the_error_of_any_task_is_raised_at_once(tmp_path):
+    killed, unreadable, full = run("fails", tmp_path).splitlines()
+    assert killed == "RuntimeError('a worker ended: a worker process ended before its work did')"
+    assert unreadable.startswith("RuntimeError('Traceback")
+    assert unreadable.rstrip("\\n')").endswith("Unreadable: this and that")
+    assert full == "OSError(28, 'No space left on device')"
+
+
+def test_a_crew_ends_with_the_process_that_made_it(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "waits", tmp_path], stdout=subprocess.PIPE, text=True
+    ) as maker:
+        pids = [int(maker.stdout.readline()) for _ in range(2)]
+        os.kill(maker.pid, signal.SIGKILL)
+    over = time.monotonic() + PATIENCE_S
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < over:
+        time.sleep(0.05)
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
