@@ -22,11 +22,12 @@ as an end mark too, words counted before citation marks go, and sentences as spa
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from curate.filters.judged import Judged, Outcome, check_variant
+from curate.filters.judged import Judged, Outcome, Signals, check_variant
 from curate.filters.url_lists import file_digest, files_of, listed
 from curate.records import Document, Reason
 from curate.text import english_tokens
@@ -43,6 +44,8 @@ FLANKS = {  # what stands before and after a bad word
     "paper": ("(?<![a-z])", "(?![a-z])"),
     "datatrove": (r"(?:\W|^)", r"(?:\W|$)"),
 }
+PAGE_FAULTS = ("lorem_ipsum", "curly_bracket", "bad_word")  # of a line, which reject the page
+LINE_FAULTS = ("long_word", "no_end_mark", "too_short", "javascript", "policy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +140,7 @@ def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
     for line in filter(None, map(str.strip, text.splitlines())):
         rest, marks = without_citations(line) if rules.citations and "[" in line else (line, 0)
         fault = line_fault(line, rest, rules)
-        if fault in ("lorem_ipsum", "curly_bracket", "bad_word"):
+        if fault in PAGE_FAULTS:
             return Reason(f"{name}.{fault}", detail=line[:SHOWN])
         if fault:
             removed[fault] += 1
@@ -145,8 +148,7 @@ def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
         removed["citations"] += marks
         kept.append(rest)
         if sentences < rules.min_sentences:
-            count = english_tokens.count_sentences if rules.variant == "datatrove" else count_sentences
-            sentences += count(rest)
+            sentences += counter(rules)(rest)
     if sentences < rules.min_sentences:
         return Reason(f"{name}.too_few_sentences", sentences, rules.min_sentences)
     return Cleaned("\n".join(kept).strip(), +removed)
@@ -218,8 +220,51 @@ def count_sentences(line: str) -> int:
     return 1 + sum(1 for _ in inner_ends(line))
 
 
+def counter(rules: C4) -> Callable[[str], int]:
+    """Returns the function that counts the sentences of a line."""
+    return english_tokens.count_sentences if rules.variant == "datatrove" else count_sentences
+
+
+def c4_signals(document: Document, rules: C4) -> Signals:
+    """Returns what `judge_c4` returns, and all that the rules measure: lines by fault, all sentences, characters."""
+    return _signals(document, rules, "c4")
+
+
+def c4_fineweb_signals(document: Document, rules: C4FineWeb) -> Signals:
+    """Returns the same as `c4_signals`, by FineWeb's reading of the rules."""
+    return _signals(document, rules, "c4_fineweb")
+
+
+def _signals(document: Document, rules: C4, name: str) -> Signals:
+    text, count = document.text, counter(rules)
+    reason = Reason(f"{name}.too_long", len(text), rules.max_chars) if len(text) > rules.max_chars else None
+    kept: list[str] = []
+    lines: Counter[str] = Counter()  # by fault; under `citations` the number of marks
+    sentences = 0
+    for line in filter(None, map(str.strip, text.splitlines())):
+        rest, marks = without_citations(line) if rules.citations and "[" in line else (line, 0)
+        if fault := line_fault(line, rest, rules):
+            lines[fault] += 1
+            if fault in PAGE_FAULTS and not reason:
+                reason = Reason(f"{name}.{fault}", detail=line[:SHOWN])
+            continue
+        lines["citations"] += marks
+        kept.append(rest)
+        sentences += count(rest)
+    if sentences < rules.min_sentences and not reason:
+        reason = Reason(f"{name}.too_few_sentences", sentences, rules.min_sentences)
+    values = {"too_long": len(text), "too_few_sentences": sentences, **{fault: lines[fault] for fault in PAGE_FAULTS}}
+    values |= {f"removed_{fault}": lines[fault] for fault in (*LINE_FAULTS, "citations")}
+    removed = Counter({fault: lines[fault] for fault in (*LINE_FAULTS, "citations")})
+    cleaned = reason or Cleaned("\n".join(kept).strip(), +removed)
+    return Signals(_outcome(document, cleaned, name), values)
+
+
 def _judge(document: Document, rules: C4, name: str) -> Outcome:
-    cleaned = clean(document.text, rules, name)
+    return _outcome(document, clean(document.text, rules, name), name)
+
+
+def _outcome(document: Document, cleaned: Cleaned | Reason, name: str) -> Outcome:
     if isinstance(cleaned, Reason):
         return cleaned
     if cleaned.text == document.text:

@@ -9,8 +9,10 @@ Latin with Greek or Cyrillic ones that look alike, as spam does.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from curate.filters.judged import Measure, first_broken
 from curate.records import Document, Reason
 
 REPLACED = re.compile("[\ufffd\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
@@ -31,18 +33,18 @@ class Characters:
 
 def judge_characters(document: Document, rules: Characters) -> Reason | None:
     """Returns the first rule that the document's text breaks, or None; an empty text breaks none."""
+    return first_broken("characters", characters_values(document, rules, False))
+
+
+def characters_values(document: Document, rules: Characters, _full: bool) -> Iterator[Measure]:
+    """Yields what the rules measure of a document."""
     text = document.text
     size = max(len(text), 1)
     special = 1 - sum(map(len, PLAIN.findall(text))) / size if text else 0.0
-    for name, value, limit in (
-        ("special", special, rules.max_special),
-        ("replaced", len(REPLACED.findall(text)) / size, rules.max_replaced),
-        ("garbled", len(GARBLED.findall(text)) / size, rules.max_garbled),
-        ("mixed_words", _mixed_words(text), rules.max_mixed_words),
-    ):
-        if value > limit:
-            return Reason(f"characters.{name}", value, limit)
-    return None
+    yield Measure("special", special, high=rules.max_special)
+    yield Measure("replaced", len(REPLACED.findall(text)) / size, high=rules.max_replaced)
+    yield Measure("garbled", len(GARBLED.findall(text)) / size, high=rules.max_garbled)
+    yield Measure("mixed_words", _mixed_words(text), high=rules.max_mixed_words)
 
 
 def _mixed_words(text: str) -> float:

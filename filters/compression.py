@@ -9,8 +9,10 @@ by 1.28.
 """
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from curate.filters.judged import Measure, first_broken
 from curate.records import Document, Reason
 
 
@@ -30,13 +32,15 @@ class Compression:
 
 def judge_compression(document: Document, rules: Compression) -> Reason | None:
     """Returns the reason if the document's text packs too well or too badly, or None."""
+    return first_broken("compression", compression_values(document, rules, False))
+
+
+def compression_values(document: Document, rules: Compression, _full: bool) -> Iterator[Measure]:
+    """Yields the ratio of a document's text for both bounds; None for a text that is too short."""
     text = document.text
-    if len(text) < rules.min_chars:
-        return None
-    value = ratio(text, rules.window)
-    if value > rules.max_ratio:
-        return Reason("compression.repetitive", value, rules.max_ratio)
-    return Reason("compression.random", value, rules.min_ratio) if value < rules.min_ratio else None
+    value = ratio(text, rules.window) if len(text) >= rules.min_chars else None
+    yield Measure("repetitive", value, high=rules.max_ratio)
+    yield Measure("random", value, low=rules.min_ratio)
 
 
 def ratio(text: str, window: int) -> float:

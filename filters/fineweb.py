@@ -5,14 +5,14 @@ it (huggingface/datatrove, fineweb_quality_filter.py at its defaults): a text is
 characters in duplicate lines on where the paper says 10 %, and for newlines too, of which the paper says nothing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from curate.filters.gopher_readings import TERMINAL
-from curate.filters.judged import check_variant
+from curate.filters.judged import Measure, check_variant, first_broken
 from curate.records import Document, Reason
 from curate.text.english_tokens import tokens
 
-ENDS = tuple(TERMINAL)
 READINGS = ("paper", "datatrove")
 NO_LIMIT = 1e9
 
@@ -46,24 +46,25 @@ def judge_fineweb(document: Document, rules: FineWeb) -> Reason | None:
     >>> judge_fineweb(menu, FineWeb()).rule
     'fineweb.ended_lines'
     """
+    return first_broken("fineweb", fineweb_values(document, rules, False))
+
+
+def fineweb_values(document: Document, rules: FineWeb, full: bool) -> Iterator[Measure]:
+    """Yields what the rules measure of a document; newlines only where they have a limit, or in full."""
     text = document.text
     lines = [line for line in text.split("\n") if line.strip()]
-    if not lines:
-        return Reason("fineweb.empty")
-    at_limit = rules.variant == "paper"
-    ended = sum(line.endswith(ENDS) for line in lines) / len(lines)
-    if ended < rules.min_ended_lines or (at_limit and ended == rules.min_ended_lines):
-        return Reason("fineweb.ended_lines", ended, rules.min_ended_lines)
-    longest = rules.short_line_chars - at_limit
-    copied = (sum(map(len, lines)) - sum(map(len, set(lines)))) / len(text.replace("\n", ""))
-    for name, value, limit in (
-        ("short_lines", sum(len(line) <= longest for line in lines) / len(lines), rules.max_short_lines),
-        ("duplicate_line_chars", copied, rules.max_duplicate_line_chars),
-    ):
-        if value > limit or (at_limit and value == limit):
-            return Reason(f"fineweb.{name}", value, limit)
-    if rules.max_newlines_per_word < NO_LIMIT:
+    inside = rules.variant == "paper"
+    yield Measure("empty", len(lines), low=1, stated=False)
+    ended = sum(line[-1] in TERMINAL for line in lines) / len(lines) if lines else None
+    yield Measure("ended_lines", ended, low=rules.min_ended_lines, inside=inside)
+    longest = rules.short_line_chars - inside
+    short = sum(len(line) <= longest for line in lines) / len(lines) if lines else None
+    yield Measure("short_lines", short, high=rules.max_short_lines, inside=inside)
+    copied = None
+    if lines:
+        copied = (sum(map(len, lines)) - sum(map(len, set(lines)))) / len(text.replace("\n", ""))
+    yield Measure("duplicate_line_chars", copied, high=rules.max_duplicate_line_chars, inside=inside)
+    newlines = None
+    if full or rules.max_newlines_per_word < NO_LIMIT:
         newlines = text.count("\n") / max(len(tokens(text)), 1)
-        if newlines > rules.max_newlines_per_word:
-            return Reason("fineweb.newlines", newlines, rules.max_newlines_per_word)
-    return None
+    yield Measure("newlines", newlines, high=rules.max_newlines_per_word)

@@ -93,8 +93,11 @@ def repetition(text: str, rules: GopherRepetition) -> Reason | None:
     return first_broken("gopher_repetition", repetition_measures(text, rules))
 
 
-def quality_measures(text: str, rules: GopherQuality) -> Iterator[Measure]:
-    """Yields the values of the quality rules, each measured only when it is asked for."""
+def quality_measures(text: str, rules: GopherQuality, full: bool = False) -> Iterator[Measure]:
+    """Yields the values of the quality rules, each measured only when it is asked for.
+
+    full: all stop words are counted, else as many as decide.
+    """
     words = word_tokens(text)
     count = max(len(words), 1)
     yield Measure("too_few_words", len(words), low=rules.min_words)
@@ -102,7 +105,7 @@ def quality_measures(text: str, rules: GopherQuality) -> Iterator[Measure]:
     length = sum(map(len, words)) / count
     yield Measure("mean_word_length", length, rules.min_mean_word_length, rules.max_mean_word_length)
     for symbol, occurrences in (("#", text.count("#")), ("...", sum(map(text.count, ELLIPSES)))):
-        yield Measure("symbol_word_ratio", occurrences / count, high=rules.max_symbol_word_ratio, detail=symbol)
+        yield symbol_ratio(symbol, occurrences / count, rules)
     lines = nonempty_lines(text)
     bullets = sum(line.startswith(BULLETS) for line in lines)
     yield Measure("bullet_lines", bullets / max(len(lines), 1), high=rules.max_bullet_lines)
@@ -110,7 +113,13 @@ def quality_measures(text: str, rules: GopherQuality) -> Iterator[Measure]:
     yield Measure("ellipsis_lines", ellipses / max(len(lines), 1), high=rules.max_ellipsis_lines)
     alphabetic = sum(word.isalpha() or any(map(str.isalpha, word)) for word in words)
     yield Measure("alphabetic_words", alphabetic / count, low=rules.min_alphabetic_words)
-    yield Measure("stop_words", count_stop_words(text, rules), low=rules.min_stop_words)
+    yield Measure("stop_words", count_stop_words(text, rules, full=full), low=rules.min_stop_words)
+
+
+def symbol_ratio(symbol: str, value: float, rules: GopherQuality) -> Measure:
+    """Returns the measure of a symbol per word; those of hashes and of ellipses have one name as a rule."""
+    column = "hash_word_ratio" if symbol == "#" else "ellipsis_word_ratio"
+    return Measure("symbol_word_ratio", value, high=rules.max_symbol_word_ratio, detail=symbol, column=column)
 
 
 def repetition_measures(text: str, rules: GopherRepetition) -> Iterator[Measure]:
@@ -144,15 +153,17 @@ def bare_words(text: str) -> list[str]:
     return [token if token.isalnum() else token.strip(marks) for token in word_tokens(lower)]
 
 
-def count_stop_words(text: str, rules: GopherQuality) -> int:
+def count_stop_words(text: str, rules: GopherQuality, *, full: bool = False) -> int:
     """Returns the number of different stop words in a text.
 
     If the tokens as they stand hold enough of them, those are counted and the words are not stripped of punctuation,
-    which takes longer.
+    which takes longer; full: they are in any case.
     """
     stop_words = lower_set(rules.stop_words)
-    count = len(stop_words.intersection(text.split()))
-    return count if count >= rules.min_stop_words else len(stop_words.intersection(bare_words(text)))
+    present = stop_words.intersection(text.split())
+    if full or len(present) < rules.min_stop_words:
+        present |= stop_words.intersection(bare_words(text))
+    return len(present)
 
 
 @lru_cache(maxsize=64)

@@ -50,6 +50,18 @@ def judge_repetition(document: Document, rules: GopherRepetition) -> Reason | No
     return first_broken("gopher_repetition", REPETITION[rules.variant](document.text, rules))
 
 
+def quality_values(document: Document, rules: GopherQuality, full: bool) -> Iterator[Measure]:
+    """Returns what the quality rules measure of a document."""
+    if rules.variant == "paper":
+        return gopher.quality_measures(document.text, rules, full)
+    return QUALITY[rules.variant](document.text, rules)
+
+
+def repetition_values(document: Document, rules: GopherRepetition, _full: bool) -> Iterator[Measure]:
+    """Returns what the repetition rules measure of a document."""
+    return REPETITION[rules.variant](document.text, rules)
+
+
 def datatrove_quality(text: str, rules: GopherQuality) -> Iterator[Measure]:
     """Yields the values of datatrove's quality rules, in its order."""
     words = tokens(text)
@@ -60,7 +72,7 @@ def datatrove_quality(text: str, rules: GopherQuality) -> Iterator[Measure]:
     mean = sum(lengths) / max(len(lengths), 1)
     yield Measure("mean_word_length", mean, rules.min_mean_word_length, rules.max_mean_word_length)
     for symbol, number in (("#", text.count("#")), ("...", text.count("...") + text.count("…"))):
-        yield Measure("symbol_word_ratio", number / count, high=rules.max_symbol_word_ratio, detail=symbol)
+        yield gopher.symbol_ratio(symbol, number / count, rules)
     lines = text.splitlines() or [""]
     yield _share("bullet_lines", [line.lstrip().startswith(("•", "-")) for line in lines], rules.max_bullet_lines)
     ends = [line.rstrip().endswith(("...", "…")) for line in lines]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from curate.errors import SettingsError, install
-from curate.filters.judged import Judged, Outcome
+from curate.filters.judged import Judged, Outcome, Signals
 from curate.records import Document, Reason
 
 EMAIL = re.compile(
@@ -66,7 +66,18 @@ class Pii:
 
 def judge_pii(document: Document, rules: Pii) -> Outcome:
     """Returns the document with its data masked and counted, why it is rejected, or None where it holds none."""
+    return _outcome(document, places_of(document.text, rules), rules)
+
+
+def pii_signals(document: Document, rules: Pii) -> Signals:
+    """Returns what `judge_pii` returns, and how many there are of each kind, and of all together."""
     places = places_of(document.text, rules)
+    kinds = [kind for _, kind in places]
+    values = {"too_many": len(places), **{kind: kinds.count(kind) for kind in rules.kinds}}
+    return Signals(_outcome(document, places, rules), values)
+
+
+def _outcome(document: Document, places: list[tuple[Span, str]], rules: Pii) -> Outcome:
     if not places:
         return None
     if len(places) > rules.max_found:

@@ -11,10 +11,11 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from curate.filters.judged import Judged, Outcome
+from curate.filters.judged import Judged, Outcome, Signals
 from curate.records import Document, Reason
 
 COUNTED = "likes shares comments retweets reposts quotes bookmarks upvotes downvotes downloads views followers"
+FAULTS = ("upper_case", "digits", "counter", "short", "phrase")
 COUNTER = re.compile(rf"\W*\d[,.\d]*[kmb]?\s+(?:{COUNTED.replace(' ', '|')})\W*")
 
 
@@ -39,6 +40,11 @@ def judge_refinedweb(document: Document, rules: RefinedWeb) -> Outcome:
     >>> line_fault("3.2K likes", RefinedWeb()), line_fault("ALL NEWS today", RefinedWeb())
     ('counter', 'upper_case')
     """
+    return refinedweb_signals(document, rules).outcome
+
+
+def refinedweb_signals(document: Document, rules: RefinedWeb) -> Signals:
+    """Returns what `judge_refinedweb` returns, and what it measures: lines by what was done to them, the words lost."""
     removed: Counter[str] = Counter()
     lines: list[str] = []
     for line in document.text.split("\n"):
@@ -51,15 +57,17 @@ def judge_refinedweb(document: Document, rules: RefinedWeb) -> Outcome:
             removed["phrase"] += 1
         if rest.strip() or not line:
             lines.append(rest)
+    values = {f"removed_{fault}": float(removed[fault]) for fault in FAULTS}
     if not removed:
-        return None
+        return Signals(None, {"removed_words": 0.0, **values})
     text = "\n".join(lines).strip()
     words = count_words(document.text)
     share = (words - count_words(text)) / max(words, 1)
+    values = {"removed_words": share, **values}
     if share > rules.max_removed_words or not text:
-        return Reason("refinedweb.removed_words", share, rules.max_removed_words)
+        return Signals(Reason("refinedweb.removed_words", share, rules.max_removed_words), values)
     notes = {f"refinedweb.removed_{fault}": number for fault, number in removed.items()}
-    return Judged(replace(document, text=text), None, {"refinedweb.changed": 1, **notes})
+    return Signals(Judged(replace(document, text=text), None, {"refinedweb.changed": 1, **notes}), values)
 
 
 def line_fault(line: str, rules: RefinedWeb) -> str | None:

@@ -8,19 +8,19 @@ from typing import Any, TypeVar
 from curate import settings
 from curate.errors import SettingsError
 from curate.filters import c4, fineweb, gopher
-from curate.filters.c4 import C4, C4FineWeb, judge_c4, judge_c4_fineweb
-from curate.filters.characters import Characters, judge_characters
-from curate.filters.compression import Compression, judge_compression
-from curate.filters.fineweb import FineWeb, judge_fineweb
+from curate.filters.c4 import C4, C4FineWeb, c4_fineweb_signals, c4_signals, judge_c4, judge_c4_fineweb
+from curate.filters.characters import Characters, characters_values, judge_characters
+from curate.filters.compression import Compression, compression_values, judge_compression
+from curate.filters.fineweb import FineWeb, fineweb_values, judge_fineweb
 from curate.filters.gopher import GopherQuality, GopherRepetition
-from curate.filters.gopher_readings import judge_quality, judge_repetition
-from curate.filters.judged import Judged, Outcome
+from curate.filters.gopher_readings import judge_quality, judge_repetition, quality_values, repetition_values
+from curate.filters.judged import Judged, Measures, Outcome, Signals
 from curate.filters.language import LanguageRules, judge_language
 from curate.filters.mime import MimeRules, judge_mime
-from curate.filters.openwebtext import OpenWebText, judge_openwebtext
+from curate.filters.openwebtext import OpenWebText, judge_openwebtext, openwebtext_values
 from curate.filters.own import checked, function_name, is_own, judge_own, source_digest
-from curate.filters.pii import Pii, judge_pii, need_libraries
-from curate.filters.refinedweb import RefinedWeb, judge_refinedweb
+from curate.filters.pii import Pii, judge_pii, need_libraries, pii_signals
+from curate.filters.refinedweb import RefinedWeb, judge_refinedweb, refinedweb_signals
 from curate.filters.url_lists import UrlLists, file_digest, file_digests, judge_url_lists
 from curate.filters.urls import UrlRules, judge_url
 from curate.records import Document, Reason
@@ -29,13 +29,22 @@ Settings = TypeVar("Settings")
 
 
 def rule(
-    settings: Settings, function: Callable[[Document, Settings], Outcome], variants: tuple[Settings, ...] = ()
+    settings: Settings,
+    function: Callable[[Document, Settings], Outcome],
+    variants: tuple[Settings, ...] = (),
+    *,
+    measures: Measures | None = None,
+    signals: Callable[[Document, Settings], Signals] | None = None,
 ) -> Settings:
     """Returns a row of the table: a field that holds a rule's settings and knows the function that reads them.
 
-    variants: the settings of each published reading of the rule, which its setting `variant` names.
+    variants: the settings of each published reading of the rule, which its setting `variant` names. measures: what the
+    rule measures, in place of which a rule that changes texts has signals.
     """
-    return field(default=settings, metadata={"function": function, "variants": variants})
+    return field(
+        default=settings,
+        metadata={"function": function, "variants": variants, "measures": measures, "signals": signals},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +61,25 @@ class Filter:
     url: UrlRules = rule(UrlRules(), judge_url)
     mime: MimeRules = rule(MimeRules(), judge_mime)
     language: LanguageRules = rule(LanguageRules(), judge_language)
-    gopher_quality: GopherQuality = rule(GopherQuality(), judge_quality, gopher.QUALITY_VARIANTS)
-    gopher_repetition: GopherRepetition = rule(GopherRepetition(), judge_repetition, gopher.REPETITION_VARIANTS)
-    c4: C4 = rule(C4(), judge_c4, c4.VARIANTS)
-    c4_fineweb: C4FineWeb = rule(C4FineWeb(), judge_c4_fineweb)
-    fineweb: FineWeb = rule(FineWeb(), judge_fineweb, fineweb.VARIANTS)
-    refinedweb: RefinedWeb = rule(RefinedWeb(), judge_refinedweb)
-    openwebtext: OpenWebText = rule(OpenWebText(), judge_openwebtext)
+    gopher_quality: GopherQuality = rule(
+        GopherQuality(), judge_quality, gopher.QUALITY_VARIANTS, measures=quality_values
+    )
+    gopher_repetition: GopherRepetition = rule(
+        GopherRepetition(), judge_repetition, gopher.REPETITION_VARIANTS, measures=repetition_values
+    )
+    c4: C4 = rule(C4(), judge_c4, c4.VARIANTS, signals=c4_signals)
+    c4_fineweb: C4FineWeb = rule(C4FineWeb(), judge_c4_fineweb, signals=c4_fineweb_signals)
+    fineweb: FineWeb = rule(FineWeb(), judge_fineweb, fineweb.VARIANTS, measures=fineweb_values)
+    refinedweb: RefinedWeb = rule(RefinedWeb(), judge_refinedweb, signals=refinedweb_signals)
+    openwebtext: OpenWebText = rule(OpenWebText(), judge_openwebtext, measures=openwebtext_values)
     url_lists: UrlLists = rule(UrlLists(), judge_url_lists)
-    compression: Compression = rule(Compression(), judge_compression)
-    characters: Characters = rule(Characters(), judge_characters)
-    pii: Pii = rule(Pii(), judge_pii)
+    compression: Compression = rule(Compression(), judge_compression, measures=compression_values)
+    characters: Characters = rule(Characters(), judge_characters, measures=characters_values)
+    pii: Pii = rule(Pii(), judge_pii, signals=pii_signals)
 
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # settings of your own rules, by function name
+    signals: bool = False  # all that the rules measure is written beside each document, kept or rejected
+    all_reasons: bool = False  # a rejected row names each rule that would reject it, and these are counted
 
     def __post_init__(self) -> None:
         for rule, _, variant in (name.partition(":") for name in self.rules):
@@ -83,19 +98,24 @@ FUNCTIONS: dict[str, Callable[[Document, Any], Outcome]] = {
     name: row.metadata["function"] for name, row in ROWS.items()
 }
 RULES = tuple(FUNCTIONS)
+MEASURES: dict[str, Measures] = {
+    name: row.metadata["measures"] for name, row in ROWS.items() if row.metadata["measures"]
+}
+SIGNALS: dict[str, Callable[[Document, Any], Signals]] = {  # of the rules that change texts
+    name: row.metadata["signals"] for name, row in ROWS.items() if row.metadata["signals"]
+}
 # Rules and settings of the first version, which are in every stage's key; those added later are in it where they count.
 C4_RULES = ("c4", "c4_fineweb")
 IN_EVERY_KEY = ("url", "mime", "language", "gopher_quality", "gopher_repetition", *C4_RULES)
+LATER = ("own", "signals", "all_reasons")
+DEFAULTS: dict[str, Any] = {"own": {}, "signals": False, "all_reasons": False}
 
 
 def judge(document: Document, filters: Filter) -> Judged:
     """Applies the rules in order until one rejects; a rule that changes the document does so for those after it."""
     notes: Counter[str] = Counter()
     for name in filters.rules:
-        if name in FUNCTIONS:
-            outcome = FUNCTIONS[name](document, getattr(filters, name))
-        else:
-            outcome = judge_own(name, document, filters.own)
+        outcome = judge_by(name, document, filters)
         if outcome is None:
             continue
         if isinstance(outcome, Reason):
@@ -105,6 +125,13 @@ def judge(document: Document, filters: Filter) -> Judged:
         if outcome.reason:
             return Judged(document, outcome.reason, notes)
     return Judged(document, None, notes)
+
+
+def judge_by(name: str, document: Document, filters: Filter) -> Outcome:
+    """Returns what one rule says of a document."""
+    if name in FUNCTIONS:
+        return FUNCTIONS[name](document, getattr(filters, name))
+    return judge_own(name, document, filters.own)
 
 
 def outside_digests(filters: Sequence[Filter]) -> dict[str, str]:
@@ -164,6 +191,7 @@ def key_table(filters: Filter) -> dict[str, Any]:
     for name in C4_RULES:
         if not table[name]["bad_words"] or name not in filters.rules:
             del table[name]["bad_words"]
-    if not table["own"]:
-        del table["own"]
+    for name in LATER:
+        if getattr(filters, name) == DEFAULTS[name]:
+            del table[name]
     return table

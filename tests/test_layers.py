@@ -35,6 +35,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "curate/commoncrawl": ("curate/storage", "curate/stage"),
     "curate/tokens": ("curate/storage", "curate/stage"),
     "filters": ("curate/text", "curate/tokens/bpe.py"),
+    "filters/signals": ("filters",),
     "curate/gpt": ("curate/storage", "curate/loader", "curate/tokens"),
     "curate/inputs": ("curate/storage", "curate/stage", "curate/commoncrawl", "curate/web/encoding.py"),
     "curate/crawl": ("curate/storage", "curate/stage", "curate/inputs", "curate/web", "curate/warc"),
@@ -81,6 +82,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
             "curate/crawl/sharing",
             "curate/extract",
             "filters",
+            "filters/signals",
             "curate/dedup",
             "curate/quality",
             "curate/tokens",
@@ -98,6 +100,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "curate/inspection": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/links", "curate/crawl", "curate/crawl/planning"),
         *("curate/tokens", "curate/text", "curate/web", "curate/dataset", "filters", RECIPE),
+        "filters/signals",
     ),
     "curate/planting": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/evaluate", "curate/dataset", "curate/inspection"),
@@ -105,7 +108,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "pipelines": (
         *("curate/storage", "curate/stage", "curate/inputs", "curate/tokens", "curate/miniweb", "curate/dataset"),
-        *("curate/decontaminate", "curate/dedup/index"),
+        *("curate/decontaminate", "curate/dedup/index", "filters", "filters/signals"),
         *(RECIPE, "pipelines/engines", "pipelines/stages"),
     ),
     "pipelines/estimation": (

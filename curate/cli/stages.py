@@ -31,6 +31,7 @@ from curate.inputs.forms import HELP
 from curate.stage import kinds
 
 if TYPE_CHECKING:
+    from curate.pipelines.engines.engine import Engine
     from curate.pipelines.engines.target import EngineOptions
 
 INPUTS = {  # what a stage takes, by the kinds' table
@@ -38,6 +39,13 @@ INPUTS = {  # what a stage takes, by the kinds' table
     "documents": f"The folders of earlier stages, or documents: {HELP}; as files, folders or globs.",
     "tokens": "The folder that tokenize wrote.",
 }
+
+Reapply = Annotated[
+    bool, typer.Option("--reapply", help="Filter again by other limits, from the signals of a filter stage's folder.")
+]
+AllReasons = Annotated[
+    bool, typer.Option("--all-reasons", help="Name and count every rule that would reject a document.")
+]
 
 
 def _stage_verb(stage: str) -> Callable[..., None]:
@@ -156,6 +164,46 @@ def _dedup(
     exit_by_failures(out)
 
 
+def _filter(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT…", help=INPUTS["documents"])],
+    out: Out,
+    target: "EngineOptions",
+    reapply: Reapply = False,
+    all_reasons: AllReasons = False,
+    recipe: RecipeOption = None,
+    set_: Set = [],
+    all_languages: AllLanguages = False,
+    retry_failed: RetryFailed = False,
+    source: Source = "web",
+    replace: Replace = False,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Runs `filter`; --all-reasons is the setting filter.all_reasons."""
+    assignments = [*set_, *(["filter.all_reasons=true"] if all_reasons else [])]
+    if reapply:
+        if all_languages or retry_failed:
+            option = "--all-languages" if all_languages else "--retry-failed"
+            raise SettingsError(f"--reapply and {option}: give one; no text is read anew")
+        _reapply(inputs, out, recipe, assignments, engine_of(target, json=json, strict=strict), json=json)
+    else:
+        _run(
+            "filter",
+            inputs,
+            out,
+            target,
+            recipe,
+            assignments,
+            source,
+            all_languages=all_languages,
+            strict=strict,
+            json=json,
+            retry_failed=retry_failed,
+            may_replace=replace,
+        )
+    exit_by_failures(out)
+
+
 def _links(
     inputs: Annotated[
         list[str],
@@ -210,7 +258,6 @@ def _run(
     may_replace: bool = False,
 ) -> None:
     """Runs one stage, and prints what it read and kept."""
-    from curate.inspection import funnel
     from curate.pipelines import verbs
 
     need_for_verb(inputs, out)
@@ -227,6 +274,23 @@ def _run(
         retry_failed=retry_failed,
         may_replace=may_replace,
     )
+    _print_funnel(out, json=json)
+
+
+def _reapply(
+    inputs: list[str], out: Path, recipe: str | None, assignments: list[str], engine: "Engine", *, json: bool
+) -> None:
+    """Filters again from signals, and prints what was read and kept."""
+    from curate.pipelines import reapply
+
+    reapply.run(tuple(inputs), out, recipe, tuple(assignments), engine)
+    _print_funnel(out, json=json)
+
+
+def _print_funnel(out: Path, *, json: bool) -> None:
+    """Prints what the stages in a folder read and kept."""
+    from curate.inspection import funnel
+
     summary = funnel.summary(out)
     if json:
         print_json(summary)
@@ -246,7 +310,7 @@ def _toml_text(text: str) -> str:
     return dumps(text)
 
 
-OWN_OPTIONS: dict[str, Callable[..., None]] = {"crawl": _crawl, "dedup": _dedup, "links": _links}
+OWN_OPTIONS: dict[str, Callable[..., None]] = {"crawl": _crawl, "dedup": _dedup, "filter": _filter, "links": _links}
 # The order of the help: a recipe's stages, then the others by name. A first half is run by its stage's verb.
 VERBS = (*kinds.STAGES, *sorted(kinds.KINDS.keys() - kinds.WHOLES.keys() - set(kinds.STAGES)))
 

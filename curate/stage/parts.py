@@ -28,6 +28,7 @@ from curate.storage.writing import sealed, write_flushed
 
 MARK = b"curate.table"  # in the metadata of every table that is written here, so that it is known as ours
 AT_ONCE = 1000  # receipts whose bytes are held while they are read
+NO_MORE: Mapping[str, Any] = {}
 ROW_GROUP_ROWS = 4096
 ROW_GROUP_BYTES = 32 << 20  # of text, so that a row group of long documents stays small too
 
@@ -126,7 +127,10 @@ class PartWriter:
         schema: pa.Schema = KEPT,
         beside: Mapping[str, pa.Schema] | None = None,
     ) -> None:
-        """Opens no file yet; beside: the columns of a stage's own tables, by the kind in their names."""
+        """Opens no file yet; beside: the columns of a stage's own tables, by the kind in their names.
+
+        schema, and "rejected" there, may have columns beside those of all stages.
+        """
         self.folder, self.number, self.key = folder, number, key
         self.counts = Counts()
         self._tables: dict[str, TableWriter] = {}
@@ -173,19 +177,23 @@ class PartWriter:
             self._tables[name] = TableWriter(self.folder / part_name(self.number, name), self._schemas[name])
         return self._tables[name]
 
-    def keep(self, document: Document, read: int | None = None) -> None:
-        """Counts and writes a document that stays; read: the bytes it came with, where its text was changed."""
-        self.keep_row(as_row(document), document.source, len(document.text.encode("utf-8", "replace")), read)
+    def keep(self, document: Document, read: int | None = None, more: Mapping[str, Any] = NO_MORE) -> None:
+        """Counts and writes a document that stays.
+
+        read: the bytes it came with, where its text was changed. more: values of columns of the stage's own.
+        """
+        size = len(document.text.encode("utf-8", "replace"))
+        self.keep_row({**as_row(document), **more}, document.source, size, read)
 
     def keep_row(self, row: dict[str, Any], source: str, size: int, read: int | None = None) -> None:
         """Counts and writes a row of the stage's own schema; size: the document's text in UTF-8 bytes."""
         self.counts.keep(source, size, read=read)
         self._table("part").add(row, size)
 
-    def reject(self, rejection: Rejection) -> None:
-        """Counts and writes a record that does not stay."""
+    def reject(self, rejection: Rejection, more: Mapping[str, Any] = NO_MORE) -> None:
+        """Counts and writes a record that does not stay; more: values of columns of the stage's own."""
         self.counts.reject(rejection.source, rejection.bytes, rejection.reason)
-        self._table("rejected").add(as_row(rejection), 256)
+        self._table("rejected").add({**as_row(rejection), **more}, 256)
 
     def fail(self, failure: Failure, source: str) -> None:
         """Writes a dead letter; a failed *record* is rejected besides, so that read = kept + rejected holds."""
