@@ -17,7 +17,6 @@ from typing import Any
 from curate.errors import SettingsError, UserError, install
 from curate.pipelines.engines import jobserver
 from curate.pipelines.engines.nursery import ADDRESS
-from curate.pipelines.engines.signatures import remember
 
 # CPU seconds of work from which on worker processes pay. Two that are started anew cost about 4 s to start and stop,
 # two that are forked 0.3 s; shuffles between processes cost more than their start.
@@ -227,7 +226,6 @@ def quiet_beam(*, connectors: bool = True) -> None:
     finally:
         for name in hidden:
             del sys.modules[name]
-    remember()
 
 
 def parse_options(arguments: list[str], server_options: frozenset[str] | None = frozenset()) -> Any:
