@@ -12,6 +12,7 @@ from curate.filters.c4 import C4, C4FineWeb, c4_fineweb_signals, c4_signals, jud
 from curate.filters.characters import Characters, characters_values, judge_characters
 from curate.filters.compression import Compression, compression_values, judge_compression
 from curate.filters.fineweb import FineWeb, fineweb_values, judge_fineweb
+from curate.filters.genre.signs import Genre, judge_genre
 from curate.filters.gopher import GopherQuality, GopherRepetition
 from curate.filters.gopher_readings import judge_quality, judge_repetition, quality_values, repetition_values
 from curate.filters.judged import Judged, Measures, Outcome, Signals
@@ -76,6 +77,7 @@ class Filter:
     compression: Compression = rule(Compression(), judge_compression, measures=compression_values)
     characters: Characters = rule(Characters(), judge_characters, measures=characters_values)
     pii: Pii = rule(Pii(), judge_pii, signals=pii_signals)
+    genre: Genre = rule(Genre(), judge_genre)
 
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # settings of your own rules, by function name
     signals: bool = False  # all that the rules measure is written beside each document, kept or rejected
