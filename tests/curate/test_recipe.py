@@ -94,11 +94,11 @@ def test_every_bundled_recipe_loads_and_its_printed_form_is_the_same_recipe(name
 def test_the_bundled_recipes_are_these():
     published = ["c4", "dclm-baseline", "fineweb", "fineweb-code", "fineweb2", "gpt3", "massivetext", "openwebtext2"]
     published += ["refinedweb", "webtext"]
-    assert recipe.bundled_names() == sorted([*published, "documents", "quickstart"])
+    assert recipe.bundled_names() == sorted([*published, "curate", "documents", "quickstart"])
 
 
 def test_every_recipe_of_a_paper_says_what_it_leaves_out():
-    for name in {*recipe.bundled_names()} - {"documents", "quickstart", "gpt3", "webtext"}:
+    for name in {*recipe.bundled_names()} - {"curate", "documents", "quickstart", "gpt3", "webtext"}:
         text = (Path(manifests.__file__).parent / f"{name}.toml").read_text()
         head = text.partition("name = ")[0]
         assert all(line.startswith("#") for line in head.splitlines())
@@ -126,6 +126,13 @@ def test_fineweb_s_paper_and_code_differ_as_published():
     second = recipe.load("fineweb2").filter
     assert (second.fineweb.max_short_lines, second.fineweb.max_duplicate_line_chars) == (1, 0.1)
     assert second.language.allowed == ()
+
+
+def test_the_package_s_own_recipe_judges_by_the_genre_and_the_model_useful():
+    chosen = recipe.load("curate")
+    assert chosen.filter.rules[-1] == "genre"
+    assert (chosen.score.shipped, chosen.score.keep) == ("useful", "threshold")
+    assert (chosen.filter.genre.min_chance, chosen.score.threshold) == (0.3, 0.3)
 
 
 def test_dclm_s_model_and_threshold_can_be_given():
