@@ -17,7 +17,7 @@ from curate.stage.attempt import Ledger
 from curate.stage.kinds import KINDS
 from curate.stage.parts import receipt_name
 from curate.stage.plan import load_plan
-from curate.stage.receipts import GATHERED, gathered_lines, of_line
+from curate.stage.receipts import GATHERED, gathered_lines, is_copies, of_line
 from curate.stage.record import Outputs, StageRecord, owned_files, read_stage
 from curate.storage import together
 from curate.storage.locks import lock, opened
@@ -41,6 +41,7 @@ def owners(out: Path) -> dict[Path, str]:
     for folder, (owner, record) in ({} if alone else RUN_FOLDERS).items():
         owned |= {out / folder / name: owner for name in together.named(out / folder / record)}
     owned |= {out / name: "model" for name in names if not alone and OF_MODEL.fullmatch(name)}
+    owned |= {out / name: "open stage" for name in names if is_copies("/".join(name.split("/")[-2:]))}
     stages = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in ("plan.json", "stage.json")}
     for stage in stages:
         if stage.count("/") < DEPTH:

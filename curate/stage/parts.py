@@ -21,9 +21,21 @@ from curate.distinct import Distinct
 from curate.errors import writing
 from curate.records import Document, Failure, NoDocument, Rejection, Skipped, lost_record
 from curate.stage import heartbeat
-from curate.stage.receipts import Counts, FileRecord, Receipt, as_receipt, gathered_line, gathered_lines, of_line
+from curate.stage.receipts import (
+    GATHERED,
+    Counts,
+    FileRecord,
+    Receipt,
+    as_receipt,
+    copied,
+    copy_receipt,
+    gathered_line,
+    gathered_lines,
+    of_line,
+)
 from curate.stage.schemas import FAILED, KEPT, REJECTED
 from curate.storage.blocks import digest_of
+from curate.storage.identity import Fact
 from curate.storage.writing import sealed, write_flushed
 
 MARK = b"curate.table"  # in the metadata of every table that is written here, so that it is known as ours
@@ -274,8 +286,15 @@ def drop_receipt(path: Path) -> None:
 
 
 def write_receipt(notice: Path, folder: Path, receipt: Receipt) -> None:
-    """Gives a receipt that was announced its name, once its files have theirs."""
-    storage.rename(notice, receipt_path(folder, receipt.number))
+    """Gives a receipt that was announced its name, once its files have theirs; a store gets a copy of it too."""
+    path = receipt_path(folder, receipt.number)
+    if not storage.is_remote(folder):
+        storage.rename(notice, path)
+        return
+    content = sealed(asdict(receipt))
+    path.write_bytes(content)  # a rename would be three requests
+    storage.remove([notice])
+    copy_receipt(folder, receipt, content)
 
 
 def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:
@@ -286,7 +305,7 @@ def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:
         line = None
     for receipt in (of_line(line), as_receipt(storage.contents([receipt_path(folder, number)])[0])):
         if receipt and receipt.key == key:
-            sizes = _sizes(folder, [receipt])
+            sizes = storage.sizes_there(folder, receipt.files)
             if all(sizes.get(name) == file.bytes for name, file in receipt.files.items()):
                 return receipt
     return None
@@ -295,16 +314,21 @@ def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:
 def read_receipts(folder: Path, numbers: Iterable[tuple[int, str]]) -> list[Receipt | None]:
     """Reads the receipts of parts, each given by number and key; None where one is not valid (see `read_receipt`).
 
-    The gathered ones are read in one pass, and of the others those that are listed.
+    The gathered ones are read in one pass, and of the others those that are listed. A store is listed once, and of the
+    single receipts there only those are read that have no copy.
     """
     keys = dict(numbers)
+    facts = storage.listed(folder) if storage.is_remote(folder) else None
     receipts: dict[int, Receipt] = {}
-    for line in gathered_lines(folder):
+    for line in gathered_lines(folder) if facts is None or GATHERED in facts else ():
         receipt = of_line(line) if line.get("key") == keys.get(line["number"]) else None
         if receipt:
             receipts[receipt.number] = receipt
-    _drop_unfit(folder, receipts)
-    names = {f"receipts/{name}" for name in storage.names(folder / "receipts")}
+    _drop_unfit(folder, receipts, facts)
+    for receipt in copied(folder, facts or {}):
+        if receipt.key == keys.get(receipt.number):
+            receipts.setdefault(receipt.number, receipt)
+    names = {f"receipts/{name}" for name in storage.names(folder / "receipts")} if facts is None else facts.keys()
     single = [number for number in keys if number not in receipts and receipt_name(number) in names]
     for start in range(0, len(single), AT_ONCE):
         chosen = single[start : start + AT_ONCE]
@@ -312,13 +336,16 @@ def read_receipts(folder: Path, numbers: Iterable[tuple[int, str]]) -> list[Rece
         for number, content in zip(chosen, contents, strict=True):
             if (receipt := as_receipt(content)) and receipt.key == keys[number]:
                 receipts[number] = receipt
-    _drop_unfit(folder, receipts)
+    _drop_unfit(folder, receipts, facts)
     return [receipts.get(number) for number in keys]
 
 
-def _drop_unfit(folder: Path, receipts: dict[int, Receipt]) -> None:
-    """Drops the receipts whose files have not the sizes that they state."""
-    sizes = _sizes(folder, [*receipts.values()])
+def _drop_unfit(folder: Path, receipts: dict[int, Receipt], facts: Mapping[str, Fact] | None) -> None:
+    """Drops the receipts whose files have not the sizes that they state; facts: of the files in a store."""
+    if facts is None:
+        sizes = storage.sizes_there(folder, [name for receipt in receipts.values() for name in receipt.files])
+    else:
+        sizes = {name: fact.size for name, fact in facts.items()}
     unfit = [
         number
         for number, receipt in receipts.items()
@@ -326,10 +353,3 @@ def _drop_unfit(folder: Path, receipts: dict[int, Receipt]) -> None:
     ]
     for number in unfit:
         del receipts[number]
-
-
-def _sizes(folder: Path, receipts: list[Receipt]) -> dict[str, int]:
-    """Returns the bytes of the files that receipts name; a store is asked for one listing if there are many."""
-    if storage.is_remote(folder) and len(receipts) > 1:
-        return storage.sizes(folder)
-    return storage.sizes_there(folder, [name for receipt in receipts for name in receipt.files])

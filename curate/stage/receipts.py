@@ -3,21 +3,35 @@
 A stage that is closed has `receipts.json` in place of one file a part; single lines of it are read. Where such a stage
 is planned anew, the lines of parts that hold stay; those of other parts go, or get a temporary name, under which they
 still name files of ours.
+
+On a store, reading the single receipts takes a request a part. So each process writes what it has put into receipts
+into a file of copies too, as lines. A copy proves nothing: it counts while the listing of the store shows the receipt
+with the checksum that the copy states of it, so a copy that is old, damaged or lost costs a request, and no part.
 """
 
+import base64
+import hashlib
+import os
+import re
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from curate import storage
 from curate.storage import listing
-from curate.storage.listing import Listing, Row, write_listing
-from curate.storage.writing import unsealed
+from curate.storage.identity import Fact
+from curate.storage.listing import Listing, Row, guarded_rows, write_listing
+from curate.storage.writing import sealed, unsealed
 
 GATHERED = "receipts.json"
 FORMAT = "curate.receipts"
+COPIES = re.compile(r"(?:receipts/)?\.copies\.json\.\d+\.[0-9a-f]{16}\.curate\.note")
+COPIED = 128  # receipts in one file of copies
+MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +147,7 @@ def of_line(line: dict[str, Any] | None) -> Receipt | None:
 
 def write_gathered(path: Path, rows: Iterable[Row]) -> str:
     """Writes gathered receipts, in the order of their numbers; returns the seal of the file."""
-    return write_listing(path, {"format": FORMAT, "version": 1}, "receipts", rows)
+    return write_listing(path, {"format": FORMAT, "version": 1}, "receipts", rows, guarded=True)
 
 
 def gathered_line(folder: Path, number: int) -> Row | None:
@@ -149,9 +163,13 @@ def gathered_line(folder: Path, number: int) -> Row | None:
 
 def gathered_lines(folder: Path) -> Iterator[Row]:
     """Yields the gathered receipts of a stage that are as they were written, in order; none where there are none."""
+    path = folder / GATHERED
     try:
-        receipts = Listing(folder / GATHERED)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        receipts = Listing(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except ValueError:
+        yield from guarded_rows(storage.contents([path])[0] or b"")
         return
     yield from receipts.sound()
 
@@ -165,3 +183,92 @@ def replace_gathered(folder: Path, kept: Iterable[Row], dropped: Iterable[Row]) 
         write_gathered(path, kept)
     else:
         path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A receipt as a file of copies holds it."""
+
+    stamp: str  # the checksum and the size of the single receipt
+    line: Row
+
+
+def stamp_of(fact: Fact | None) -> str:
+    """Returns the checksum and the size that a listing states of a single receipt; "" where there is none.
+
+    >>> stamp_of(Fact(4, "md5:CY9rzUYh03PK3k6DJie09g==:4"))
+    'md5:098f6bcd4621d373cade4e832627b4f6:4'
+    >>> stamp_of(Fact(4, "etag:098f6bcd4621d373cade4e832627b4f6:4"))
+    'md5:098f6bcd4621d373cade4e832627b4f6:4'
+    """
+    kind, _, rest = (fact.identity if fact else "").partition(":")
+    value, _, size = rest.rpartition(":")
+    if kind == "md5":  # in base64, as Google's store states it
+        return f"md5:{base64.b64decode(value).hex()}:{size}"
+    return f"md5:{value}:{size}" if kind == "etag" and MD5.fullmatch(value) else f"{kind}:{rest}" if kind else ""
+
+
+def is_copies(name: str) -> bool:
+    """Returns whether a name in a stage's folder is that of a file of copies."""
+    return COPIES.fullmatch(name) is not None
+
+
+def write_copies(path: Path, copies: Iterable[Copy]) -> None:
+    """Writes a file of copies into a store."""
+    path.write_bytes(sealed({"format": "curate.copies", "version": 1, "receipts": [*map(asdict, copies)]}))
+
+
+def new_copies(folder: Path) -> Path:
+    """Returns a new name for a file of copies of a stage."""
+    return storage.notice(folder / "receipts" / "copies.json")
+
+
+def read_copies(paths: Iterable[Path]) -> Iterator[Copy]:
+    """Yields the copies in files; a file that is gone or damaged has none."""
+    for content in storage.contents(paths):
+        with suppress(ValueError, KeyError, TypeError):
+            yield from [Copy(**copy) for copy in unsealed(content or b"")["receipts"]]
+
+
+def copied(folder: Path, facts: Mapping[str, Fact]) -> Iterator[Receipt]:
+    """Yields the receipts that lie in copies of a stage on a store; facts: as its listing has just stated them."""
+    for copy in read_copies(folder / name for name in facts if is_copies(name)):
+        receipt = of_line(copy.line)
+        if receipt and copy.stamp == stamp_of(facts.get(f"receipts/{receipt.number:05d}.json")):
+            yield receipt
+
+
+class _Written:
+    """The copies of the receipts that this process has written for one stage; the last file of them is written over."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._folder, self._path = "", Path()
+        self._copies: dict[int, Copy] = {}
+
+    def add(self, folder: Path, receipt: Receipt, content: bytes) -> None:
+        """Adds a receipt of this content, and writes the file; an error of the store costs a request later."""
+        stamp = f"md5:{hashlib.md5(content, usedforsecurity=False).hexdigest()}:{len(content)}"
+        with self._lock:
+            if self._folder != str(folder) or len(self._copies) >= COPIED:
+                self._folder, self._path, self._copies = str(folder), new_copies(folder), {}
+            self._copies[receipt.number] = Copy(stamp=stamp, line=as_line(receipt))
+            with suppress(OSError):
+                write_copies(self._path, self._copies.values())
+
+
+_written = _Written()
+
+
+def _forget() -> None:
+    """Has a forked process begin a file of its own."""
+    global _written
+    _written = _Written()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def copy_receipt(folder: Path, receipt: Receipt, content: bytes) -> None:
+    """Writes a copy of a single receipt of this content, which lies in a store."""
+    _written.add(folder, receipt, content)

@@ -1,7 +1,7 @@
 """A stage's folder, opened and closed: its closing record, the files that belong to it, the parts still to make.
 
 Closing gathers the receipts into one file first, then writes the closing record, and last removes the single receipts:
-what is killed between leaves receipts of which each part has at least one.
+what is killed between leaves receipts of which each part has at least one. On a store, a resume gathers them too.
 """
 
 import re
@@ -35,6 +35,7 @@ from curate.stage.receipts import (
     as_line,
     as_receipt,
     gathered_lines,
+    is_copies,
     of_line,
     parse_receipt,
     replace_gathered,
@@ -202,12 +203,13 @@ def done(plan: Plan) -> StageRecord | None:
         return None
     single = [name for name in sizes if SINGLE.fullmatch(name)]
     contents = storage.contents(plan.folder / name for name in single)
-    _remove_single(plan.folder, [name for name, text in zip(single, contents, strict=True) if as_receipt(text)])
+    ours = [name for name, text in zip(single, contents, strict=True) if as_receipt(text)]
+    _remove_single(plan.folder, [*ours, *filter(is_copies, sizes)])
     return record
 
 
 def _remove_single(folder: Path, names: Iterable[str]) -> None:
-    """Removes single receipts of a closed stage, and their folder, if that is empty then."""
+    """Removes single receipts that are gathered, and their folder, if that is empty then."""
     storage.remove(folder / name for name in names)
     if not storage.is_remote(folder):
         with suppress(OSError):
@@ -217,16 +219,30 @@ def _remove_single(folder: Path, names: Iterable[str]) -> None:
 def open_stage(plan: Plan) -> list[Item]:
     """Makes a stage's folder ready and returns the items still to do: stale files go, the plan is written.
 
+    On a store the receipts of whole parts are gathered, so that no worker and no later resume reads them one by one.
+
     SettingsError, before any change, where a file that is not ours would be replaced. The caller has found that the
     stage is not done, and holds the folder alone.
     """
     receipts = plan.receipts()
     before = traces.read(plan.folder, plan.stage, receipts)
     traces.check_free(before, traces.files_of(plan))
-    traces.clear(before, owned_files(plan, receipts))
+    copies = {name for name in before.passing if is_copies(name)}
+    traces.clear(before, owned_files(plan, receipts) | copies)
     _keep_gathered(plan.folder, receipts, may_vouch=False)
+    if storage.is_remote(plan.folder):
+        _gather(plan.folder, receipts, {*before.receipts} | copies)
     write_plan(plan)
     return plan.pending(receipts)
+
+
+def _gather(folder: Path, receipts: Receipts, names: set[str]) -> None:
+    """Gathers the receipts of whole parts of an open stage; names: of receipts, of which the single ones go."""
+    whole = [receipt for receipt in receipts if receipt]
+    single = names & {receipt_name(receipt.number) for receipt in whole}
+    if single:
+        write_gathered(folder / GATHERED, map(as_line, whole))
+    _remove_single(folder, single | {name for name in names if is_copies(name)})
 
 
 def begin_stage(plan: Plan) -> None:
@@ -234,7 +250,7 @@ def begin_stage(plan: Plan) -> None:
 
     SettingsError, before any change, where a file that is not ours would be replaced.
     """
-    before = traces.read(plan.folder, plan.stage)
+    before = traces.read(plan.folder, plan.stage, plan.receipts())
     traces.check_free(before, traces.files_of(plan))
     try:
         closed = read_stage(plan.folder).key == plan.key

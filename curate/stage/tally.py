@@ -1,4 +1,8 @@
-"""Measures the progress and the speed of a stage that runs, from its receipts and its heartbeats."""
+"""Measures the progress and the speed of a stage that runs, from its receipts and its heartbeats.
+
+On a store the receipts are read from their copies, a file of which each worker writes. Where there are many workers of
+few parts each, the process that launched them joins their files, so that a resume and a closing read few of them.
+"""
 
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
@@ -8,7 +12,22 @@ from curate import storage
 from curate.stage import heartbeat
 from curate.stage.heartbeat import Beat, Heartbeat
 from curate.stage.plan import Plan
-from curate.stage.receipts import GATHERED, Counts, Receipt, as_receipt, gathered_lines, of_line
+from curate.stage.receipts import (
+    COPIED,
+    Copy,
+    Counts,
+    Receipt,
+    as_line,
+    as_receipt,
+    gathered_lines,
+    is_copies,
+    new_copies,
+    of_line,
+    read_copies,
+    stamp_of,
+    write_copies,
+)
+from curate.storage.identity import Fact
 
 WINDOW_S = 30.0  # the least time over which a rate is taken; it is half of the time that a stage has run, if longer
 SAMPLES = 100  # sights that are kept of that time, about
@@ -41,10 +60,14 @@ class Sight:
 
 
 class Tally:
-    """Measures a stage by its folder; it may be asked again and again, and reads each receipt once."""
+    """Measures a stage by its folder; it may be asked again and again, and reads each receipt once.
 
-    def __init__(self, plan: Plan) -> None:
+    joins: it joins the copies of receipts in a store, too, as may only a process that no closing overtakes.
+    """
+
+    def __init__(self, plan: Plan, *, joins: bool = False) -> None:
         self.plan = plan
+        self._joins = joins
         amounts = [(item.form == "lot", item.urls, item.size) for item in plan.items]
         lots = all(is_lot for is_lot, _, _ in amounts)
         self._sizes = [urls if lots else size for _, urls, size in amounts]
@@ -52,6 +75,9 @@ class Tally:
         self._counts = Counts()
         self._read: set[str] = set()  # names of receipts
         self._gathered = False  # whether those that lie together are read
+        self._files: dict[str, Fact] = {}  # of copies, as they were when they were read
+        self._joined: set[str] = set()  # files of copies that it has written
+        self._to_join: list[Copy] = []
         self._made: set[int] = set()
         self._beats: dict[int, Beat] = {}  # the furthest of each unfinished part
         self._steps: dict[str, dict[str, tuple[int, int]]] = {}  # by file of heartbeats, then by step
@@ -75,15 +101,46 @@ class Tally:
     def _read_receipts(self) -> None:
         """Adds the receipts that were not there at the last look; the gathered ones are those of a stage made anew."""
         folder, items = self.plan.folder, self.plan.items
-        if not self._gathered and GATHERED in storage.names(folder):
+        if not self._gathered:
             self._gathered = True
             for line in gathered_lines(folder):
                 self._add(of_line(line))
-        names = storage.names(folder / "receipts") - self._read
+        facts = storage.listed(folder / "receipts") if storage.is_remote(folder) else {}
+        self._read_copies(facts)
+        names = (facts.keys() or storage.names(folder / "receipts")) - self._read
         new = [name for name in sorted(names) if name[:-5].isdecimal() and int(name[:-5]) < len(items)]
         for name, content in zip(new, storage.contents(folder / "receipts" / name for name in new), strict=True):
-            if self._add(as_receipt(content)):
-                self._read.add(name)
+            self._add_single(name, as_receipt(content), stamp_of(facts.get(name)))
+        if len(self._to_join) >= COPIED and len(self._made) < len(items):
+            self._join()
+
+    def _read_copies(self, facts: dict[str, Fact]) -> None:
+        """Adds the receipts of a store that have copies, as far as these are of what the listing shows."""
+        changed = {name: fact for name, fact in facts.items() if is_copies(name) and self._files.get(name) != fact}
+        for copy in read_copies(self.plan.folder / "receipts" / name for name in changed.keys() - self._joined):
+            receipt = of_line(copy.line)
+            name = f"{receipt.number:05d}.json" if receipt else ""
+            if name not in self._read and copy.stamp == stamp_of(facts.get(name)):
+                self._add_single(name, receipt, copy.stamp)
+        self._files |= changed
+
+    def _add_single(self, name: str, receipt: Receipt | None, stamp: str) -> None:
+        """Adds a single receipt, once; stamp: as the listing of a store states it."""
+        if receipt and self._add(receipt):
+            self._read.add(name)
+            if self._joins and stamp:
+                self._to_join.append(Copy(stamp=stamp, line=as_line(receipt)))
+
+    def _join(self) -> None:
+        """Writes the copies that were read since the last time as one file, and removes the files that held them.
+
+        A file that its worker has written over meanwhile comes back with the worker's next part.
+        """
+        folder, path = self.plan.folder / "receipts", new_copies(self.plan.folder)
+        write_copies(path, self._to_join)
+        self._joined.add(path.name)
+        storage.remove(folder / name for name in self._files.keys() - self._joined)
+        self._files, self._to_join = {}, []
 
     def _add(self, receipt: Receipt | None) -> bool:
         """Adds a receipt, once; returns whether it is one of the plan."""

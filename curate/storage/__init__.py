@@ -4,6 +4,7 @@ Reading order: paths, regular, overlap, writing, listing, blocks, together, iden
 segments, lines, cache.
 """
 
+from curate.storage.identity import listed as listed
 from curate.storage.overlap import join as join
 from curate.storage.overlap import names_below as names_below
 from curate.storage.overlap import relative as relative

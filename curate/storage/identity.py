@@ -1,6 +1,7 @@
 """Tells files apart without reading them: by the size and the checksum, etag or time that a store states."""
 
 import posixpath
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,26 @@ def facts(paths: list[Path]) -> list[Fact]:
                 raise FileNotFoundError(2, "no such file", str(remote))
         infos = [listed[remote.path] for remote in remotes]
     return [Fact(int(info["size"] or 0), identity(info)) for info in infos]
+
+
+def listed(folder: Path) -> dict[str, Fact]:
+    """Returns the facts of every file under a folder of a store, by its name from there; costs one listing.
+
+    The identity is "" where the listing states nothing that changes with the content.
+    """
+    remote: Any = folder
+    start, stated = remote.path.rstrip("/") + "/", dict[str, Fact]()
+    try:
+        infos = remote.fs.find(remote.path, detail=True)
+    except FileNotFoundError:
+        return stated
+    for name, info in infos.items():
+        if name.startswith(start):
+            text = ""
+            with suppress(SettingsError):
+                text = identity(info)
+            stated[name.removeprefix(start)] = Fact(int(info["size"] or 0), text)
+    return stated
 
 
 def identity(info: dict[str, Any]) -> str:

@@ -4,16 +4,18 @@ The fields of the record come first, indented; then the list, an entry a line, i
 the length and the checksum of each block; and last where the list begins and ends, and how many entries it and a block
 have. The seal is the digest of all but the list, as the index vouches for that: a reader of one entry checks what it
 reads, and reads nothing else. Workers ask for entries in any order, so blocks are small: what is read for one entry
-does not grow with the list.
+does not grow with the list. A guarded list has a CRC32 at the end of each line too, so that of a damaged file the other
+lines can still be read.
 """
 
 import hashlib
 import json
 import os
+import re
+import zlib
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -28,20 +30,24 @@ SMALL = 256 << 10  # bytes; a file up to this is read whole, and of a larger one
 HELD = 32  # blocks that a reader keeps
 PIECE = 8 << 20  # bytes that are read at a time where every entry is
 END = b"\n}\n"
+GUARD = "crc"
+GUARDED = re.compile(rb'(\{.+),"crc":"([0-9a-f]{8})"\},?')
 Row = dict[str, Any]
 
 
-def write_listing(path: Path, fields: Mapping[str, Any], name: str, rows: Iterable[Row]) -> str:
+def write_listing(
+    path: Path, fields: Mapping[str, Any], name: str, rows: Iterable[Row], *, guarded: bool = False
+) -> str:
     """Writes a record whose list has this name, unless the file is that already; returns its seal.
 
-    rows: each with a `number`, which ascends. Only one block of them is held.
+    rows: each with a `number`, which ascends. Only one block of them is held. guarded: each line gets a checksum.
     """
     head = as_json({**fields, "seal": BLANK.decode()}).removesuffix(END) + f',\n "{name}": [\n'.encode()
     with drafted(path) as draft:
         with draft.open("wb") as file:
             file.write(head)
             index, total, size = [], 0, len(head)
-            for block, number, count, is_last in _cut(rows):
+            for block, number, count, is_last in _cut(rows, _guarded if guarded else _line):
                 content = block if is_last else block[:-1] + b",\n"
                 file.write(content)
                 index.append([number, len(content), _checksum(content)])
@@ -58,14 +64,14 @@ def write_listing(path: Path, fields: Mapping[str, Any], name: str, rows: Iterab
     return seal
 
 
-def _cut(rows: Iterable[Row]) -> Iterator[tuple[bytes, int, int, bool]]:
+def _cut(rows: Iterable[Row], line: Callable[[Row], str]) -> Iterator[tuple[bytes, int, int, bool]]:
     """Yields blocks of lines, each with the number of its first entry, its entries, and whether it is the last."""
     before: tuple[bytes, int, int] | None = None
     remaining = iter(rows)
     while group := [*islice(remaining, ROWS)]:
         if before:
             yield *before, False
-        before = (",\n".join(map(_line, group)).encode() + b"\n", group[0]["number"], len(group))
+        before = (",\n".join(map(line, group)).encode() + b"\n", group[0]["number"], len(group))
     if before:
         yield *before, True
 
@@ -125,10 +131,13 @@ class Listing:
             yield from self._rows(block, content)
 
     def sound(self) -> Iterator[Row]:
-        """Yields the entries of the blocks that are as they were written, in order."""
+        """Yields the entries that are as they were written, in order: of a damaged block those whose line shows it."""
         for block, content in self._blocks():
-            with suppress(ValueError):
-                yield from _checked_rows(self._index[block], content)
+            try:
+                rows = _checked_rows(self._index[block], content)
+            except ValueError:
+                rows = [*guarded_rows(content)]
+            yield from rows
 
     def _blocks(self) -> Iterator[tuple[int, bytes]]:
         block = 0
@@ -179,6 +188,16 @@ def readable_rows(content: bytes) -> Iterator[Row]:
                 row = json.loads(line.rstrip(b","))
             except ValueError:
                 continue
+            row.pop(GUARD, None)
+            yield row
+
+
+def guarded_rows(content: bytes) -> Iterator[Row]:
+    """Yields the entries of a guarded list, or of a piece of it, whose lines are as they were written."""
+    for line in content.split(b"\n"):
+        match = GUARDED.fullmatch(line)
+        if match and zlib.crc32(match[1]) == int(match[2], 16):
+            row: Row = json.loads(match[1] + b"}")
             yield row
 
 
@@ -188,6 +207,8 @@ def _checked_rows(entry: list[Any], content: bytes) -> list[Row]:
     if len(content) != size or _checksum(content) != checksum:
         raise ValueError(f"{CHANGED}, at the entries from {number} on")
     rows: list[Row] = json.loads(b"[" + content.rstrip(b",\n") + b"]")
+    for row in rows:
+        row.pop(GUARD, None)
     return rows
 
 
@@ -243,6 +264,12 @@ def _range(path: Path, start: int, stop: int) -> bytes:
 
 def _line(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _guarded(row: Row) -> str:
+    """Returns an entry as a line with its checksum."""
+    text = _line(row).removesuffix("}")
+    return f'{text},"{GUARD}":"{zlib.crc32(text.encode()):08x}"}}'
 
 
 def _checksum(content: bytes) -> str:

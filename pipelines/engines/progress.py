@@ -74,13 +74,13 @@ class Topic:
 
 
 class StageTopic(Topic):
-    """A stage that runs."""
+    """A stage that runs; closes: this process closes it, once it is no longer shown."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, closes: bool = False) -> None:
         super().__init__(plan.stage)
         self.plan = plan
         self.first: Sight | None = None  # before this attempt has made anything
-        self._tally = Tally(plan)
+        self._tally = Tally(plan, joins=closes)
 
     def look(self) -> None:
         """Measures the stage, unless a store does not answer, and updates the rate."""
@@ -214,7 +214,7 @@ class Progress:
     def watching(self, plan: Plan) -> Iterator[None]:
         """Shows the progress of a stage during the block, and notes it for `curate status`."""
         self._worked = True
-        self._last = topic = StageTopic(plan)
+        self._last = topic = StageTopic(plan, closes=True)
         self._ledger.note(stage=plan.stage, stage_since=_now(), doing="")
         try:
             with self._shown(topic):

@@ -15,6 +15,7 @@ from curate.pipelines.engines import crew as crews
 from curate.stage.parts import read_receipt
 from curate.stage.plan import Item, Plan, load_plan
 from curate.stage.ranges import MOST_PASSES, passes_of
+from curate.stage.receipts import gathered_lines
 
 MakePart = Callable[[Plan, Item], None]
 # A process may be given several bundles at once, in threads; fastText and trafilatura promise nothing about threads.
@@ -26,12 +27,26 @@ Waited = tuple[bytes, bytes]  # a stage's folder, from which the next pass begin
 
 
 def part_numbers(folder: str) -> Iterator[Pick]:
-    """Yields every item of a planned stage, made or not, so that a retried bundle emits the same.
+    """Yields the items of a planned stage but those whose receipts were gathered when it was opened.
 
-    The largest come first, so that what the last worker still does while the others have nothing left is small.
+    As nothing is gathered while parts are made, a retried bundle emits the same. The largest come first, so that what
+    the last worker still does while the others have nothing left is small.
     """
-    for item in sorted(load_plan(storage.path(folder)).items, key=lambda item: -item.size):
-        yield folder, item.number
+    plan = load_plan(storage.path(folder))
+    whole = gathered_numbers(plan)
+    for item in sorted(plan.items, key=lambda item: -item.size):
+        if item.number not in whole:
+            yield folder, item.number
+
+
+def gathered_numbers(plan: Plan) -> set[int]:
+    """Returns the parts whose receipts lie together, which were found whole when the stage was opened."""
+    lines, items = gathered_lines(plan.folder), plan.items
+    return {
+        line["number"]
+        for line in lines
+        if line["number"] < len(items) and line.get("key") == plan.part_key(items[line["number"]])
+    }
 
 
 def make_part(pick: Pick, make: MakePart) -> Made:
@@ -84,7 +99,8 @@ def numbers_of_pass(folder: str, number: int) -> Iterator[Pick]:
     plan = load_plan(storage.path(folder))
     starts = passes_of(plan).starts
     if number < len(starts) - 1:
-        yield from ((folder, item) for item in range(starts[number], starts[number + 1]))
+        whole = gathered_numbers(plan)
+        yield from ((folder, item) for item in range(starts[number], starts[number + 1]) if item not in whole)
 
 
 def make_in_pass(pick: Pick, make: MakePart) -> Waited:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from curate.stage.parts import receipted
 from curate.stage.receipts import Counts, FileRecord, Receipt
 from curate.storage.blocks import digest_of
-from curate.storage.listing import write_listing
+from curate.storage.listing import GUARD, write_listing
 from curate.storage.writing import write_record
 
 
@@ -35,8 +35,9 @@ def relist(path: Path, **fields: Any) -> None:
     """Writes a plan or gathered receipts with other fields, or another list, and the seal of that."""
     stored = stored_in(path) | fields
     name = next(name for name in ("items", "receipts") if name in stored)
-    rows = stored.pop(name)
-    write_listing(path, {key: value for key, value in stored.items() if key not in ("index", "list")}, name, rows)
+    rows = [{key: value for key, value in row.items() if key != GUARD} for row in stored.pop(name)]
+    record = {key: value for key, value in stored.items() if key not in ("index", "list")}
+    write_listing(path, record, name, rows, guarded=name == "receipts")
 
 
 def stored_in(path: Path) -> dict[str, Any]:

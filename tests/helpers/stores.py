@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,3 +91,20 @@ def made(protocol: str, env: dict[str, str]) -> Iterator[Store]:
         fsspec.filesystem(protocol).mkdir("data")
         yield Store(f"{protocol}://data", env)
         system.clear_instance_cache()
+
+
+@contextmanager
+def counted_requests() -> Iterator[Counter[str]]:
+    """Yields the counts of the requests to S3 during the block, by kind."""
+    from aiobotocore.client import AioBaseClient
+
+    requests: Counter[str] = Counter()
+    call = AioBaseClient._make_api_call
+
+    async def counted(client, kind, values):
+        requests[kind] += 1
+        return await call(client, kind, values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AioBaseClient, "_make_api_call", counted)
+        yield requests

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stores import Store, gs, s3
+from stores import Store, counted_requests, gs, s3
 
 from curate import storage
+from curate.records import EPOCH, Document, document_id
+from curate.stage.parts import PartWriter
+from curate.stage.plan import Item, Plan
+from curate.stage.record import close_stage, done, open_stage
 from curate.storage.patience import ChangedError
 from curate.storage.remote import RangeReader
 
@@ -94,6 +98,32 @@ def test_a_file_in_a_store_is_read_by_ranges_of_one_version(store):
         file.seek(40_000)
         with pytest.raises(ChangedError, match=r"ranges\.bin"):
             file.read(10)
+
+
+def test_a_stage_in_a_store_is_opened_resumed_closed_and_skipped_by_requests_that_do_not_grow_with_its_parts(store):
+    if not store.bucket.startswith("s3"):
+        pytest.skip("requests are counted where S3's client makes them")
+    parts, most = 24, 25  # a request a part would be 12 more in a resume, and 24 more in a closing
+    items = tuple(
+        Item(number=number, name=f"n{number}", uri=f"/in/{number}", form="part", digest=f"d{number}", size=9)
+        for number in range(parts)
+    )
+    plan = Plan(stage="filter", folder=storage.path(f"{store.bucket}/many"), settings={"least": 1}, items=items)
+    steps = []
+    for numbers in (range(0, parts, 2), range(1, parts, 2)):
+        with counted_requests() as opening:
+            pending = open_stage(plan)
+        steps.append(sum(opening.values()))
+        assert {item.number for item in pending} >= {*numbers}
+        for number in numbers:
+            with PartWriter(plan.folder, number, plan.part_key(items[number])) as part:
+                id_ = document_id("", EPOCH, str(number).encode())
+                part.keep(Document(id=id_, url="", timestamp=EPOCH, source="web", text=f"text {number}"))
+    for step in (close_stage, done):
+        with counted_requests() as requests:
+            assert step(plan).counts.kept == parts
+        steps.append(sum(requests.values()))
+    assert max(steps) <= most, steps
 
 
 def test_a_store_that_refuses_is_told_in_one_line(call, store):

@@ -199,6 +199,40 @@ def test_a_part_whose_gathered_receipt_is_damaged_is_made_again_and_reading_it_i
     assert [item.number for item in open_stage(plan)] == [1]
 
 
+DAMAGE = {
+    "a line": (b'"number":1,"key"', b'"number":7,"key"', [1]),
+    "a count": (b'"number":2,"key":"', b'"number":2,"key":"0', [2]),
+    "the head": (b'"format": "curate', b'"format": "Curate', []),
+    "the index": (b'"index": [[0,', b'"index": [[1,', []),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "lost"), DAMAGE.values(), ids=DAMAGE)
+def test_damaged_receipts_cost_the_parts_of_the_lines_that_are_damaged_alone(before, after, lost, plan):
+    finish(plan)
+    path = plan.folder / "receipts.json"
+    whole = path.read_bytes()
+    assert whole.count(before) == 1
+    path.write_bytes(whole.replace(before, after))
+    assert done(plan) is None
+    assert [item.number for item in open_stage(plan)] == lost
+    for number in lost:
+        make(plan, number)
+    close_stage(plan)
+    assert done(plan)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_receipts_that_were_cut_keep_the_lines_before(share, plan):
+    finish(plan)
+    path = plan.folder / "receipts.json"
+    content = path.read_bytes()
+    cut = int(share * len(content))
+    path.write_bytes(content[:cut])
+    ends = [content.index(b'"}', content.index(b'"crc"', content.index(b'{"number":%d,' % own))) for own in range(3)]
+    assert [item.number for item in open_stage(plan)] == [own for own, end in enumerate(ends) if end + 2 > cut]
+
+
 def test_a_worker_reads_the_items_that_it_asks_for_and_a_damaged_one_is_an_error_of_one_line(plan, monkeypatch):
     monkeypatch.setattr(listing, "ROWS", 1)
     monkeypatch.setattr(listing, "SMALL", 64)
