@@ -4,6 +4,7 @@ The watching process is the one that was called. It imports next to nothing, has
 for the end of its child; so it answers at once whatever the child is doing: importing, planning, waiting for a runner,
 or computing in C. Parts are whole or absent at any moment, so an interrupt is a SIGKILL to all that the command
 started, after which the drafts of those processes are removed (`curate.storage.draft` enters their folders in a list).
+Where this process is killed itself, a later command of the same machine removes the temporary files that it left.
 The child ignores what a terminal sends to all processes of a command, and hands its last line to the parent.
 """
 
@@ -33,6 +34,7 @@ ENDING_S = 3.0  # for killed processes to be gone
 POLL_S = 0.01
 SCRATCH = "CURATE_SCRATCH"  # names the command's folder of temporary files, for its processes
 DRAFTS = "drafts"  # a file in it: "PID FOLDER\0" for each folder in which a process makes drafts
+OWNER = "owner"  # a file in it, which names this process, as `_process` does
 ATTEMPT = "attempt"  # a file in it, which names the file that says what the command does to its output
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # of Linux's prctl
@@ -102,6 +104,8 @@ def _watch(command: _Command) -> NoReturn:
             _note_end(command, "interrupted" if code == INTERRUPTED_CODE else line)
         _clear(command.scratch, unfinished=code != 0)
     _print(line, code)
+    if command.scratch and not code:
+        _remove_left(os.path.dirname(command.scratch))
     os._exit(code)
 
 
@@ -192,10 +196,54 @@ def _make_scratch() -> str | None:
     folder = os.path.join(os.path.abspath(above), f"curate-{os.getpid()}-{os.urandom(4).hex()}")
     try:
         os.mkdir(folder, 0o700)
+        with open(os.path.join(folder, OWNER), "w", encoding="utf-8") as file:
+            file.write(f"{_process(os.getpid())}\n")
     except OSError:
         return None
     os.environ[SCRATCH] = os.environ["TMPDIR"] = folder
     return folder
+
+
+def _process(pid: int) -> str:
+    """Returns what names a live process among those of all machines and times.
+
+    That is the machine, its last start, its space of process numbers, the number, and the start of the process; ""
+    where the process has ended, or where there is no /proc.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stated = file.read().rpartition(b")")[2].split()
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot = file.read().strip()
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+    return "" if stated[0] == b"Z" else f"{os.uname().nodename} {boot} {space} {pid} {stated[19].decode()}"
+
+
+def _remove_left(above: str) -> None:
+    """Removes the folders of temporary files that killed commands have left; that of a live process stays.
+
+    A folder of another machine, user or space of process numbers stays too, as nothing here tells whether it is in use.
+    """
+    import shutil
+
+    here = _process(os.getpid()).split()
+    with suppress(OSError):
+        for entry in [entry for entry in os.scandir(above) if entry.name.startswith("curate-")]:
+            with suppress(OSError, ValueError):
+                with open(os.path.join(entry.path, OWNER), encoding="utf-8") as file:
+                    owner = file.read()
+                words = owner.split()
+                is_left = (
+                    owner.endswith("\n")
+                    and len(words) == len(here)
+                    and words[:3] == here[:3]
+                    and entry.stat(follow_symlinks=False).st_uid == os.getuid()
+                    and owner.rstrip() != _process(int(words[3]))
+                )
+                if is_left:
+                    shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _note_end(command: _Command, words: str) -> None:

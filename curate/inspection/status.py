@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from curate import storage
-from curate.errors import UserError
+from curate.errors import OlderOutput, UserError
 from curate.inspection import funnel
 from curate.stage import attempt, ownership, wording
 from curate.stage.attempt import Attempt
@@ -34,7 +34,7 @@ class StageState:
     """The state of one stage."""
 
     stage: str
-    state: Literal["done", "open", "to come", "unreadable"]
+    state: Literal["done", "open", "to come", "unreadable", "older"]  # older: in a form that is not read any more
     sight: Sight | None = None  # of a stage that is open or done
     note: str = ""
 
@@ -131,6 +131,8 @@ def _state(stage: str, folder: Path) -> StageState:
             return StageState(stage=stage, state="done", sight=_closed(folder))
         if "plan.json" in names:
             return StageState(stage=stage, state="open", sight=Tally(load_plan(folder)).look())
+    except OlderOutput as error:
+        return StageState(stage=stage, state="older", note=str(error))
     except NOT_THERE as error:
         return StageState(stage=stage, state="unreadable", note=str(error))
     return StageState(stage=stage, state="to come")
@@ -229,6 +231,8 @@ def _mend(status: Status) -> list[str]:
     made = status.attempt
     if status.state != "stopped":
         return []
+    if any(stage.state == "older" for stage in status.stages):
+        return ["no command of this version resumes it"]
     if made:
         return [f"the same command resumes: cd {made.cwd} && {made.command}"]
     return ["the same command resumes where it stopped"]

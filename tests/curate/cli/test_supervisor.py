@@ -144,6 +144,27 @@ time.sleep(600)
     assert not Path(command.first[0]).exists()
 
 
+def test_temporary_files_of_a_killed_command_go_with_a_later_one_and_those_of_others_stay(tmp_path):
+    here = supervisor._process(os.getpid())
+    machine, boot, space, pid, start = here.split()
+    gone = {  # no process has a number so large
+        "a process that is gone": f"{machine} {boot} {space} {1 << 30} {start}",
+        "a number that was given again": f"{machine} {boot} {space} {pid} {int(start) - 1}",
+    }
+    stay = {
+        "a live one": here,
+        "another machine's": f"other {boot} {space} {1 << 30} {start}",
+        "a container's": f"{machine} {boot} pid:[1] {1 << 30} {start}",
+        "one of which only half is written": f"{machine} {boot}",
+    }
+    for name, owner in (gone | stay).items():
+        (tmp_path / f"curate-{name}" / "deep").mkdir(parents=True)
+        (tmp_path / f"curate-{name}" / supervisor.OWNER).write_text(f"{owner}\n")
+    (tmp_path / "curate-notes").mkdir()
+    supervisor._remove_left(str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {f"curate-{name}" for name in stay} | {"curate-notes"}
+
+
 def test_a_crawl_on_a_store_has_a_folder_on_its_machine_that_outlives_its_command(tmp_path):
     code = """
 from curate.crawl.sharing.places import machine_folder
