@@ -20,7 +20,8 @@ from curate.settings import Where
 from curate.stage.kinds import KINDS
 from curate.stage.ownership import strays
 from curate.stage.plan import json_digest, stage_folder
-from curate.stage.record import StageRecord, nested_stages, read_stage
+from curate.stage.record import StageRecord, read_stage
+from curate.stage.traces import nested_stages
 from curate.storage.writing import is_sealed
 
 

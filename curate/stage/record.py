@@ -314,12 +314,6 @@ def owned_files(plan: Plan, receipts: Receipts) -> set[str]:
     return owned
 
 
-def nested_stages(names: Iterable[str], *notes: str) -> tuple[str, ...]:
-    """Returns the prefixes, such as "signatures/", of the folders inside a stage's that hold one of these files."""
-    parts = {name.rpartition("/") for name in names if name.count("/") == 1}
-    return tuple(sorted({f"{folder}/" for folder, _, note in parts if note in notes}))
-
-
 def close_stage(plan: Plan) -> StageRecord:
     """Adds up the receipts into `stage.json`, after which the stage is done; RuntimeError if a part is missing."""
     receipts = plan.receipts()

@@ -287,3 +287,9 @@ def clear(traces: Traces, keep: Collection[str]) -> None:
     for name in sorted(emptied, key=len, reverse=True):
         with suppress(OSError):  # it holds another file
             (traces.folder / name).rmdir()
+
+
+def nested_stages(names: Iterable[str], *notes: str) -> tuple[str, ...]:
+    """Returns the prefixes, such as "signatures/", of the folders inside a stage's that hold one of these files."""
+    parts = {name.rpartition("/") for name in names if name.count("/") == 1}
+    return tuple(sorted({f"{folder}/" for folder, _, note in parts if note in notes}))
