@@ -103,6 +103,12 @@ class Recipe:
         """Returns the digests of what filter rules read beside settings; SettingsError where a rule cannot run here."""
         return outside_digests((self.filter, *(source.filter for source in self.sources.values())))
 
+    def outside_functions(self) -> None:
+        """Raises SettingsError where an extractor or a scorer of the user's cannot run here."""
+        self.extract.outside_digests()
+        if self.score:
+            self.score.outside_digests()
+
     def alarms(self, stage: str) -> dict[str, Any]:
         """Returns the settings of a stage that only warn, by name."""
         return self.dedup.alarms if stage == "dedup" else {}

@@ -19,11 +19,12 @@ from curate.filters.judged import Judged, Measures, Outcome, Signals
 from curate.filters.language import LanguageRules, judge_language
 from curate.filters.mime import MimeRules, judge_mime
 from curate.filters.openwebtext import OpenWebText, judge_openwebtext, openwebtext_values
-from curate.filters.own import checked, function_name, is_own, judge_own, source_digest
+from curate.filters.own import checked, is_own, judge_own, source_digest
 from curate.filters.pii import Pii, judge_pii, need_libraries, pii_signals
 from curate.filters.refinedweb import RefinedWeb, judge_refinedweb, refinedweb_signals
 from curate.filters.url_lists import UrlLists, file_digest, file_digests, judge_url_lists
 from curate.filters.urls import UrlRules, judge_url
+from curate.functions import function_name
 from curate.records import Document, Reason
 
 Settings = TypeVar("Settings")

@@ -163,6 +163,7 @@ def check_model_files(recipe: Recipe, out: Path | None) -> None:
     load.load(recipe.tokenize.encoding, recipe.tokenize.eot)
     check_keeper(recipe)
     recipe.outside_rules()
+    recipe.outside_functions()
     publishing.check(recipe.dedup)
     if recipe.decontaminate:
         sets.check_files(recipe.decontaminate)

@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from curate import settings
 from curate.filters.rules import Filter
 from curate.filters.urls import UrlRules
+from curate.functions import Door, is_path
 from curate.settings import check
 
 UNDECIDED = 200  # characters; a shorter quick text is no ground to refuse a page
 EXTRACTORS = ("trafilatura", "resiliparse")
 FORMATS = ("text", "markdown")
+DOOR = Door(setting="extract.extractor", kind="an extractor", takes=("html", "url", "settings"))
 VISIBLE = "visible"  # all text of a page, its menus and footers too
 
 
@@ -23,7 +27,10 @@ class Extract:
     statuses: tuple[int, ...] = (200,)  # HTTP statuses of the pages that are extracted
     max_bytes: int = 10_000_000  # of a page's body; a larger page is rejected
     split_bytes: int = 256 << 20  # a larger input file is cut into pieces of equal size, which several workers share
-    extractor: str = "trafilatura"  # or "resiliparse"; "visible" keeps all visible text, for comparisons
+    # Or "resiliparse"; "visible" keeps all visible text, for comparisons; or a function of your own, as
+    # "package.module:function".
+    extractor: str = "trafilatura"
+    own: Mapping[str, Any] = field(default_factory=dict, hash=False)  # settings of an extractor of your own
     # What replaces the text where trafilatura's main extractor finds little: "resiliparse" (its quick text), or
     # "trafilatura", which is plain trafilatura with all its own fallbacks.
     fallback: str = "resiliparse"
@@ -51,7 +58,12 @@ class Extract:
             ("format", self.format, FORMATS),
         )
         for name, value, possible in chosen:
-            check(value in possible, f"{name} is {' or '.join(possible)}, got {value!r}")
+            is_own = name == "extractor" and is_path(value)
+            check(is_own or value in possible, f"{name} is {' or '.join(possible)}, got {value!r}")
+        check(self.is_own or not self.own, "own holds the settings of an extractor of your own, and there is none")
+        check(
+            not self.is_own or self.format == "text", "an extractor of your own writes its text itself: format = 'text'"
+        )
         check(not (self.precision and self.recall), "precision and recall exclude each other")
         check(self.max_bytes > 0, f"max_bytes is above 0, got {self.max_bytes}")
         choices = ("keep", "reject")
@@ -73,6 +85,18 @@ class Extract:
         favours = self.precision or self.recall or self.comments
         check(self.extractor == "trafilatura" or not favours, "precision, recall and comments are trafilatura's")
 
+    @property
+    def is_own(self) -> bool:
+        """True if the extractor is a function of the user's."""
+        return is_path(self.extractor)
+
+    def outside_digests(self) -> dict[str, str]:
+        """Returns the digest of the source of an extractor of the user's; SettingsError where it cannot run here."""
+        if not self.is_own:
+            return {}
+        DOOR.loaded(self.extractor, self.own, ("extract", "own"))
+        return {self.extractor: DOOR.source_digest(self.extractor)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:
@@ -90,10 +114,21 @@ class Extraction:
     extract: Extract = Extract()
     default: Gates = Gates()  # for documents of a source that the recipe does not name
     sources: Mapping[str, Gates] = field(default_factory=dict)  # by the name of the source
+    digests: Mapping[str, str] = field(default_factory=dict)  # of the source of an extractor of the user's
 
     def gates(self, source: str) -> Gates:
         """Returns the gates of a source."""
         return self.sources.get(source, self.default)
+
+
+def key_table(chosen: Extraction) -> dict[str, Any]:
+    """Returns the settings as tables, without those of an extractor of the user's where there is none."""
+    table: dict[str, Any] = settings.to_table(chosen)
+    if not chosen.extract.own:
+        del table["extract"]["own"]
+    if not chosen.digests:
+        del table["digests"]
+    return table
 
 
 def gates_of(rules: Filter, model: tuple[str, ...] = ()) -> Gates:

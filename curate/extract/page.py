@@ -6,7 +6,7 @@ the quick text that `main_text` needs too.
 """
 
 from curate.extract import quick_gate
-from curate.extract.config import UNDECIDED, Extract, Gates
+from curate.extract.config import DOOR, UNDECIDED, Extract, Gates
 from curate.extract.main_text import MainText, main_text, quick_text
 from curate.records import Document, Failure, Page, Reason, page_id
 from curate.text.language import identify, probability
@@ -35,11 +35,25 @@ def extract(page: Page, source: str, settings: Extract, gates: Gates = NO_GATES)
     quick = plain_text(content) if is_plain else quick_text(content, comments=settings.comments)
     if reason := quick_text_gate(quick, settings, gates):
         return reason
-    main = MainText(quick, None, None, "plain") if is_plain else main_text(content, page.url, settings, quick)
+    if is_plain:
+        main = MainText(quick, None, None, "plain")
+    else:
+        main = own_text(content, page.url, settings) or main_text(content, page.url, settings, quick)
     text = storable(main.text).replace("\0", "").strip()
     if not text:
         return Reason("extract.no_text", 0, None)
     return document_of(page, source, text, main)
+
+
+def own_text(html: str, url: str, settings: Extract) -> MainText | None:
+    """Returns the text that an extractor of the user's makes of a page; None where the extractor is none of these."""
+    if not settings.is_own:
+        return None
+    own = DOOR.loaded(settings.extractor, settings.own, ("extract", "own"))
+    answer = own.function(html, url, own.settings)
+    if not isinstance(answer, str):
+        raise TypeError(f"{settings.extractor} returns {answer!r}; return a text, or an empty one")
+    return MainText(answer, None, None, settings.extractor)
 
 
 def plain_text(content: str) -> str:

@@ -1,11 +1,16 @@
 """The recipe's [score] table."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from curate import settings
+from curate.functions import Door, is_path
 from curate.settings import check
 
 FEATURES = ("words", "shape")
+DOOR = Door(setting="score.scorer", kind="a scorer", takes=("document", "settings"))
 SHIPPED = ("useful", "edited")  # models of the package; the first is the default
 
 
@@ -20,6 +25,8 @@ class Score:
     model: str | None = None  # a model file, or the name of a model that ships: "useful" or "edited"
     positive: tuple[str, ...] = ()  # files of good documents to train on
     negative: tuple[str, ...] = ()  # files of bad documents to train on
+    scorer: str | None = None  # in place of a model: a function of your own, as "package.module:function"
+    own: Mapping[str, Any] = field(default_factory=dict, hash=False)  # settings of a scorer of your own
     label: str = "positive"  # the model's label of good documents, whose probability is the score
     # The sources that the keep rule judges; empty: all. Documents of other sources are scored and kept, as GPT-3 did
     # with everything but Common Crawl.
@@ -51,6 +58,24 @@ class Score:
         check(self.label.split() == [self.label], f"label is one word, got {self.label!r}")
         check(bool(self.positive) == bool(self.negative), "give both positive and negative, or neither")
         check(not (self.model and self.positive), "give either model, or both positive and negative")
+        scorer = self.scorer
+        check(scorer is None or is_path(scorer), f"scorer is a path as package.module:function, got {scorer!r}")
+        check(not (scorer and (self.model or self.positive)), "give either a scorer, or what makes a model")
+        check(bool(scorer) or not self.own, "own holds the settings of a scorer, and there is none")
+
+    def outside_digests(self) -> dict[str, str]:
+        """Returns the digest of the source of a scorer of the user's; SettingsError where it cannot run here."""
+        if not self.scorer:
+            return {}
+        DOOR.loaded(self.scorer, self.own, ("score", "own"))
+        return {self.scorer: DOOR.source_digest(self.scorer)}
+
+    def key_table(self) -> dict[str, Any]:
+        """Returns the settings as a table, without those of a scorer where there are none."""
+        table: dict[str, Any] = settings.to_table(self)
+        if not self.own:
+            del table["own"]
+        return table
 
     @property
     def shipped(self) -> str | None:

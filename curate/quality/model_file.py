@@ -10,7 +10,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from curate import __version__, settings, storage
+from curate import __version__, storage
 from curate.errors import SettingsError
 from curate.inputs.digests import Digests
 from curate.inputs.items import files
@@ -43,7 +43,7 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
     placed = replace(score, model=MODEL, positive=(), negative=())
     inputs = {kind: [digests.of(path) for path in paths] for kind, paths in sources.items()}
     versions = [__version__, metadata.version("fasttext-community")]
-    training = {name: value for name, value in settings.to_table(placed).items() if name not in KEEP_RULE}
+    training = {name: value for name, value in placed.key_table().items() if name not in KEEP_RULE}
     key = json_digest([training, inputs, versions])
     path, card = folder / MODEL, together.read(folder / CARD)
     if card.get("key") == key and path.exists() and sha256_of(path) == card["sha256"]:

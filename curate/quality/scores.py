@@ -1,7 +1,7 @@
 """Score parts on disk, one row per document of a text part, and the cut through them that keeps an exact share."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from curate.errors import SettingsError, UserError
 from curate.inputs.documents import BATCH_ROWS, read_documents
 from curate.quality.classifier import load
-from curate.quality.config import Score
+from curate.quality.config import DOOR, Score
 from curate.quality.keep import ScoreCut, tie_draw
 from curate.records import Document
 from curate.stage.checked import opened_part
@@ -46,13 +46,38 @@ def write_part(plan: Plan, item: Item) -> None:
     A row that is no document gets no score; the score stage itself reports it.
     """
     rules = plan.built(Score, "score")
-    model = load(plan.path(plan.settings["model"]), plan.settings["model_sha256"])
+    score_of = scorer(plan, rules)
+    columns = None if rules.scorer else ("id", "source", "text")  # a function of the user's may read any
     with PartWriter(plan.folder, item.number, plan.part_key(item), schema=SCORES) as part:
-        for document in read_documents(plan, item, columns=("id", "source", "text")):
+        for document in read_documents(plan, item, columns=columns):
             if isinstance(document, Document):
-                score = model.score(document.text, rules.label)
-                row = {"id": document.id, "source": document.source, "quality": score}
+                row = {"id": document.id, "source": document.source, "quality": score_of(document)}
                 part.keep_row(row, document.source, len(document.text.encode()))
+
+
+def scorer(plan: Plan, rules: Score) -> Callable[[Document], float]:
+    """Returns the function that scores a document: the model of a plan, or a function of the user's.
+
+    It raises RuntimeError where that function fails or returns no number in [0, 1].
+    """
+    if not rules.scorer:
+        model = load(plan.path(plan.settings["model"]), plan.settings["model_sha256"])
+        return lambda document: model.score(document.text, rules.label)
+    path = rules.scorer
+    DOOR.check_source(path, plan.settings["scorer_sha256"])
+    own = DOOR.loaded(path, rules.own, ("score", "own"))
+
+    def score(document: Document) -> float:
+        place = document.url or document.id.hex()
+        try:
+            answer = own.function(document, own.settings)
+        except Exception as error:
+            raise RuntimeError(f"score.scorer: {path} fails on {place}: {type(error).__name__}: {error}") from error
+        if isinstance(answer, bool) or not isinstance(answer, int | float) or not 0 <= answer <= 1:
+            raise RuntimeError(f"score.scorer: {path} returns {answer!r} for {place}; return a number in [0, 1]")
+        return float(answer)
+
+    return score
 
 
 def read_part(path: Path) -> Iterator[tuple[bytes, float]]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import apache_beam as beam
 
-from curate import settings, storage
+from curate import storage
 from curate.commoncrawl.indexes import resolve_indexes
 from curate.distinct import Distinct
 from curate.extract import quick_gate
-from curate.extract.config import Extraction, gates_of
+from curate.extract.config import DOOR, Extraction, gates_of, key_table
 from curate.extract.reading import early_reason, read_records
 from curate.extract.sandbox import shared
 from curate.inputs.items import number_items, pieces
@@ -45,6 +45,8 @@ def make_part(plan: Plan, item: Item, repeats: Mapping[int, bytes] = NO_REPEATS)
     repeats: of pages whose payload another page has, their numbers and the id of that other, which is kept.
     """
     chosen = plan.built(Extraction)
+    for path, digest in chosen.digests.items():
+        DOOR.check_source(path, digest)
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
         if item.form in USER_FORMS:
             for document in user_documents(plan.path(item.uri), item, plan.stage, part.note):
@@ -108,11 +110,12 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     attached = tuple(sorted({item.uri for item in items if item.form == "pointers"}))
     model = quick_gate.checked_model(recipe.extract.quality_model)
     gates = {name: gates_of(source.filter, model) for name, source in recipe.sources.items()}
-    chosen = Extraction(extract=recipe.extract, default=gates_of(recipe.filter, model), sources=gates)
+    digests = recipe.extract.outside_digests()
+    chosen = Extraction(extract=recipe.extract, default=gates_of(recipe.filter, model), sources=gates, digests=digests)
     return Plan(
         stage="extract",
         folder=folder,
-        settings=settings.to_table(chosen),
+        settings=key_table(chosen),
         items=tuple(items),
         per_item=recipe.extract.payload_duplicates == "keep",
         attached=attached,

@@ -16,7 +16,7 @@ from curate.pipelines.engines.engine import Engine, execute
 from curate.pipelines.stages import rate
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
-from curate.quality import classifier, keep, model_file, scores
+from curate.quality import keep, model_file, scores
 from curate.quality.config import Score
 from curate.quality.keep import ScoreCut
 from curate.recipe import Recipe
@@ -44,10 +44,10 @@ def make_part(plan: Plan, item: Item) -> None:
 
 
 def with_scores(plan: Plan, item: Item, rules: Score, part: PartWriter) -> Iterator[Document]:
-    """Yields the documents of a part with the scores that the model gives them."""
-    model = classifier.load(plan.path(plan.settings["model"]), plan.settings["model_sha256"])
+    """Yields the documents of a part with the scores that the model, or a function of the user's, gives them."""
+    score_of = scores.scorer(plan, rules)
     for document in documents(plan, item, part):
-        yield replace(document, quality=model.score(document.text, rules.label))
+        yield replace(document, quality=score_of(document))
 
 
 def with_rates(plan: Plan, item: Item, part: PartWriter) -> Iterator[Document]:
@@ -80,7 +80,7 @@ def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
         parts = [folder / KINDS["rate"].folder / part_name(item.number) for item in given.items]
         cut = scores.cut(parts, rules.fraction, rules.only, recipe.seed) or ScoreCut(score=0.0, draw=2**64 - 1)
         table |= {"cut": asdict(cut), "scores": [storage.relative(part, folder) for part in parts]}
-    attached = (model_file.MODEL, model_file.CARD)
+    attached = () if rules.scorer else (model_file.MODEL, model_file.CARD)
     return Plan(stage="score", folder=folder, settings=table, items=tuple(given.items), attached=attached)
 
 

@@ -49,11 +49,11 @@ def module(tmp_path, monkeypatch):
         return path
 
     def forget():
-        from curate.filters import own
+        from curate import functions
 
         for name in [name for name in sys.modules if name.partition(".")[0] in ("mypackage", "wrong")]:
             del sys.modules[name]
-        own.loaded.cache_clear()
+        functions.forget()
         importlib.invalidate_caches()
 
     yield write
