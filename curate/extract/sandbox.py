@@ -26,7 +26,6 @@ from curate.records import Document, Failure, Page, Reason
 
 LENGTH = struct.Struct(">Q")  # of a pickled value, which follows it
 MEMORY = 4 << 30  # bytes of address space; a page of ten megabytes takes about one gigabyte
-READY = b"ready"  # the process's first message
 
 Outcome = Document | Reason | Failure
 
@@ -37,6 +36,7 @@ class Sandbox:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self.start_s = 0.0  # CPU seconds that the process took to start, each time that it did
 
     def extract(self, page: Page, source: str, settings: Extract, gates: Gates) -> tuple[Outcome, float]:
         """Returns the document, the reason or the failure of a page, and the CPU seconds that it took."""
@@ -72,9 +72,9 @@ class Sandbox:
             # -P: nothing is imported from the working folder
             command = [sys.executable, "-P", "-m", "curate.extract.sandbox"]
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            if _receive(process.stdout) != READY:
+            if not isinstance(start_s := _receive(process.stdout), float):
                 raise RuntimeError(f"the extractor's process did not start: code {process.wait()} of {command}")
-            self._process = process
+            self._process, self.start_s = process, self.start_s + start_s
         return self._process
 
 
@@ -108,14 +108,15 @@ def main() -> None:
     from curate.extract.page import attempt, warm_up
 
     warm_up()  # so that no page's time is spent on imports
-    _send(answers, READY)
+    counted = time.process_time()
+    _send(answers, counted)
     while job := _receive(sys.stdin.buffer):
         page, source, settings, gates = job
-        started = time.process_time()
         signal.setitimer(signal.ITIMER_PROF, settings.max_seconds)
         outcome = attempt(page, source, settings, gates)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _send(answers, (outcome, time.process_time() - started))
+        before, counted = counted, time.process_time()
+        _send(answers, (outcome, counted - before))  # what goes to and fro counts too
 
 
 def _send(stream: IO[bytes] | None, value: Any) -> None:

@@ -13,7 +13,9 @@ from curate.storage.remote import CHUNK
 # straight line through 100,000 and 1,000,000 documents, less what sign takes.
 SHUFFLE_S, INDEX_S = 200e-6, 110e-6
 SPANS_S, FURNITURE_S, PASSAGES_S = 1 / 13e6, 1 / 23e6, 1 / 3.4e6  # CPU seconds a byte of text that lines reads
-DRIVER_S = 0.002  # of the launching process, to open and close one part: tests/bench/scale.py
+# CPU seconds of the launching process, to plan a part, bring it through Beam and close it: what runs of 4, 40 and 160
+# tiny parts take beside their parts. Dedup brings a part through two stages and many shuffles.
+PART_S, DEDUP_PART_S = 0.0025, 0.010
 WORKER_S = 0.2  # CPU seconds of a worker process that is forked, from its start to its first part
 OPENING_S = 0.3  # seconds in which the workers of a stage start and end
 SHUFFLING = ("dedup", "lines")  # stages that send more than numbers from process to process
@@ -23,6 +25,11 @@ READS = {"dedup": 2.0, "lines": 2.0, "decontaminate": 2.0}  # how often a stage 
 # for parts without rejected rows, whose file takes one more. Pack has parts of tokens and shards.
 REQUESTS = {"extract": (10, 52), "dedup": (52, 166), "tokenize": (22, 70)}
 OTHERS, OF_SHARD, PACKED = (13, 66), 25, (7, 145)
+
+
+def driver_seconds(stage: str, parts: float) -> float:
+    """Returns the CPU seconds of the launching process that grow with the parts of a stage."""
+    return parts * (DEDUP_PART_S if stage == "dedup" else PART_S)
 
 
 def processes(stage: str, size: float, workers: int) -> int:

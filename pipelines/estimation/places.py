@@ -1,8 +1,8 @@
 """Draws the sample: the records that begin in some spans of bytes, one in each of as many equal stretches of a source.
 
-Where a span lies in its stretch is drawn by a hash of the source's name and its number. All spans are of one length, so
-that every record has the same chance, long or short; to take so many records at each place would not do, as long ones
-lie together.
+Where a span lies in its stretch is drawn by a hash of the source's name and its number. Spans are measured in bytes, so
+that a record's chance does not depend on its length; to take so many records at each place would not do, as long ones
+lie together. Every fourth span is short: small parts beside larger ones show what a part costs however small it is.
 """
 
 from collections.abc import Iterator
@@ -19,12 +19,15 @@ from curate.errors import SettingsError
 from curate.inputs.items import number_items
 from curate.pipelines.estimation import rows
 from curate.pipelines.estimation.listing import UNREAD, Listing
+from curate.pipelines.estimation.rows import Spot
 from curate.records import Page, RefusedRecord, uniform
 from curate.stage.plan import Item
 from curate.storage.remote import GLANCE, UNTOLD, RangeReader
 from curate.warc.reader import read_pages
 
-PAGES = 10  # in a span, about; those of one host often follow each other, so few are taken at each place
+PAGES = 10  # in a span, on the average; those of one host often follow each other, so few are taken at each place
+SHORT_PAGES, EVERY = 2, 4  # in a short span, about; every so many is one
+LONG_PAGES = (EVERY * PAGES - SHORT_PAGES) / (EVERY - 1)
 LEAST = 4  # places of a source
 PILOTS = 8  # places at which the length of a record is measured first
 IDLE = 3  # parts of nothing, which cost what each part costs
@@ -39,6 +42,7 @@ class Place:
     item: Item
     bytes: float  # of the source's input that hold them
     growth: float = 1.0  # the size of its file over the size that a list gave it
+    short: bool = False  # whether its span is a short one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,19 +91,24 @@ def drawn(listing: Listing, pages: int, folder: Path) -> Sample:
 def _of_source(items: list[Item], count: int, folder: Path) -> Iterator[Place]:
     """Yields the places of one source."""
     spread = _spread(items, count)
-    by_item = {number: [share for other, share in spread if other == number] for number, _ in spread}
     lengths = list(_lengths([(items[number], share) for number, share in spread[:: max(1, len(spread) // PILOTS)]]))
     if not (records := sum(number for _, number in lengths)):
         return
-    span = PAGES * sum(size for size, _ in lengths) / records
-    for number, shares in by_item.items():
+    record = sum(size for size, _ in lengths) / records
+    by_item: dict[int, list[Spot]] = {}
+    for step, (number, share) in enumerate(spread):
+        short = step % EVERY == EVERY // 2  # never the first, in which the process warms up
+        span = record * (SHORT_PAGES if short else LONG_PAGES)
+        by_item.setdefault(number, []).append(Spot(share=share, span=span, short=short))
+    for number, spots in by_item.items():
         item = items[number]
         if item.form == "owned":
-            yield from (Place(item=row, bytes=size) for row, size in rows.taken(item, shares, span, folder))
+            taken = rows.taken(item, spots, folder)
+            yield from (Place(item=row, bytes=size, short=spot.short) for spot, row, size in taken)
         elif item.form == "pointers":
-            yield from _pointers(item, shares, span)
+            yield from _pointers(item, spots)
         else:
-            yield from _pages(item, shares, span, folder)
+            yield from _pages(item, spots, folder)
 
 
 def _lengths(pilots: list[tuple[Item, float]]) -> Iterator[tuple[float, int]]:
@@ -115,16 +124,16 @@ def _lengths(pilots: list[tuple[Item, float]]) -> Iterator[tuple[float, int]]:
                     yield range_[1] - range_[0], range_[2]
 
 
-def _pointers(item: Item, shares: list[float], span: float) -> Iterator[Place]:
+def _pointers(item: Item, spots: list[Spot]) -> Iterator[Place]:
     """Yields the places of a group of pointers."""
     count = (item.stop or 0) - item.start
     last = item.start
-    for share in shares:
-        begin = max(last, item.start + int(share * count))
-        last = min(begin + max(1, round(span * count / item.size)), item.stop or 0)
+    for spot in spots:
+        begin = max(last, item.start + int(spot.share * count))
+        last = min(begin + max(1, round(spot.span * count / item.size)), item.stop or 0)
         if begin < last:
             part = part_of(item, storage.path(item.uri), begin, last)
-            yield Place(item=part, bytes=part.size)
+            yield Place(item=part, bytes=part.size, short=spot.short)
 
 
 def _spread(items: list[Item], count: int) -> list[tuple[int, float]]:
@@ -154,14 +163,14 @@ def _opened(item: Item) -> Iterator[tuple[BinaryIO, int]]:
         yield cast(BinaryIO, reader), reader.size
 
 
-def _pages(item: Item, shares: list[float], span: float, folder: Path) -> Iterator[Place]:
+def _pages(item: Item, spots: list[Spot], folder: Path) -> Iterator[Place]:
     """Yields the places of a file of records."""
     path, last = storage.path(item.uri), 0
     with _opened(item) as (file, size):
         growth = size / item.size if item.digest.startswith(UNTOLD) else 1.0
-        for share in shares:
-            start = int(share * size)
-            place = _range(file, size, item, max(last, start), stop=start + int(span))
+        for spot in spots:
+            start = int(spot.share * size)
+            place = _range(file, size, item, max(last, start), stop=start + int(spot.span))
             if not place:
                 continue
             begin, last, _ = place
@@ -172,7 +181,7 @@ def _pages(item: Item, shares: list[float], span: float, folder: Path) -> Iterat
                 file.seek(begin)
                 copy.write_bytes(file.read(last - begin))
                 piece = replace(item, uri=storage.uri(copy), digest=UNREAD, size=last - begin)
-            yield Place(item=piece, bytes=last - begin, growth=growth)
+            yield Place(item=piece, bytes=last - begin, growth=growth, short=spot.short)
 
 
 def _range(

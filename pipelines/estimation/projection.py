@@ -12,7 +12,7 @@ from curate.inputs.columns import USER_FORMS
 from curate.pipelines import plans
 from curate.pipelines.estimation import costs
 from curate.pipelines.estimation.listing import Listing
-from curate.pipelines.estimation.places import LEAST, Sample
+from curate.pipelines.estimation.places import Sample
 from curate.pipelines.estimation.trial import PartCost, StageTrial, Trial
 from curate.pipelines.estimation.weights import Floats, Number, Weights
 from curate.recipe import Recipe
@@ -131,6 +131,7 @@ class Projection:
         """Returns what a stage takes whose parts are those of the inputs, its CPU seconds, and what it leaves."""
         fixed, parts = self._fixed(tried, before), self.inputs.parts
         work, start = self._work(tried, fixed)
+        start += tried.start_s
         read = self._total(tried, lambda part: part.read)
         left = self._left(tried, before, read)
         count = costs.processes(tried.stage, float(before.size[0]), self.workers)
@@ -145,7 +146,7 @@ class Projection:
             read=Number.of(read),
             kept=Number.of(left.documents),
             cpu_s=Number.of(seconds),
-            parts_s=Number.of(made + count * start),
+            parts_s=Number.of(made + count * (start - tried.start_s)),
             wall_s=driver + start + costs.OPENING_S * (count > 1) + self._wall(float(work[0]), count),
             processes=count,
             bytes_in=Number.of(before.size),
@@ -175,18 +176,33 @@ class Projection:
     def _fixed(self, tried: StageTrial, before: _Flow) -> float:
         """Returns the CPU seconds of a part beside those of its documents.
 
-        A part of nothing costs less than one of a row. What a part of rows costs is where the line through the parts
-        meets no text; for pages, whose costs differ too much for that and are large beside it, a part of nothing tells.
+        A part of nothing costs less than one of a row. The line through the means of the short parts and of the others
+        meets no text where a part of rows does; for pages, whose costs differ too much for that and are large beside
+        it, a part of nothing tells.
         """
-        idle = median(tried.parts[item.number].seconds for item in self.sample.idle)
+        idle = self._idle(tried)
         if before.stage is None and any(item.form not in USER_FORMS for item in self.inputs.items):
             return idle
-        costs_ = np.array([part.seconds for part in self._parts(tried)[1:]])
-        sizes = self._sizes(before)[1:]
-        if len(costs_) < LEAST or not np.var(sizes):
+        parts, sizes = self._parts(tried), self._sizes(before)
+        groups: list[tuple[float, float]] = []
+        for short in (True, False):
+            chosen = [
+                number
+                for number, place in enumerate(self.sample.places)
+                if number and place.short is short and parts[number].read
+            ]
+            if len(chosen) < 2:
+                return idle
+            seconds = float(np.mean([parts[number].seconds for number in chosen]))
+            groups.append((float(sizes[chosen].mean()), seconds))
+        (small, low), (large, high) = groups
+        if large <= small:
             return idle
-        slope, height = np.polyfit(sizes, costs_, 1)
-        return float(np.clip(height, idle, costs_.mean())) if slope > 0 else idle
+        return float(np.clip(low - small * (high - low) / (large - small), idle, max(idle, low)))
+
+    def _idle(self, tried: StageTrial) -> float:
+        """Returns the CPU seconds of a part of nothing."""
+        return median(tried.parts[item.number].seconds for item in self.sample.idle)
 
     def _sizes(self, before: _Flow) -> Floats:
         """Returns the bytes that the part of each place reads."""
@@ -196,15 +212,17 @@ class Projection:
 
     def _driver(self, tried: StageTrial, parts: float) -> float:
         """Returns the CPU seconds of the launching process, which has fewer or more parts than the sample had."""
-        return max(0.0, tried.beside - costs.DRIVER_S * len(tried.parts)) + costs.DRIVER_S * parts
+        own = tried.beside - costs.driver_seconds(tried.stage, len(tried.parts))
+        return max(0.0, own) + costs.driver_seconds(tried.stage, parts)
 
     def _work(self, tried: StageTrial, fixed: float) -> tuple[Floats, float]:
         """Returns the CPU seconds that grow with the input, and those in which a process warms up.
 
-        fixed: the seconds of a part of nothing. The first place warmed up, so what its pages took is what those of the
-        others did.
+        fixed: the seconds of a part beside those of its documents. The first place warmed up, so what its pages took is
+        what those of the others did.
         """
-        own = np.array([part.seconds - fixed for part in self._parts(tried)])
+        idle = self._idle(tried)
+        own = np.array([part.seconds - (fixed if part.read else idle) for part in self._parts(tried)])
         if len(own) == 1:
             return self.factor * self.weights.total(own), 0.0
         sizes = self.weights.bytes

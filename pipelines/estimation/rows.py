@@ -8,7 +8,7 @@ taken at places of that.
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +23,17 @@ from curate.stage.plan import Item
 FAR = 4096  # rows that are read to reach a place in a row group
 HEAD = 8 << 20  # bytes that are read of a file of any other form
 
-Taken = Iterator[tuple[Item, float]]  # an item of the sample, and the bytes of input that it stands for
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where in an item a place of the sample lies."""
+
+    share: float  # of the item's bytes, which lie before it
+    span: float  # bytes
+    short: bool  # whether it is one of the short ones
+
+
+Taken = Iterator[tuple[Spot, Item, float]]  # also an item of the sample, and the bytes of input that it stands for
 
 
 def count(item: Item) -> int:
@@ -37,46 +47,48 @@ def count(item: Item) -> int:
     return round(len(rows) * item.size / size) if size else 0
 
 
-def taken(item: Item, shares: list[float], span: float, folder: Path) -> Taken:
-    """Yields the rows of a span of bytes, on the average, at each of the places of an item, which are shares of it."""
+def taken(item: Item, spots: list[Spot], folder: Path) -> Taken:
+    """Yields the rows of a span of bytes, on the average, at each of the places of an item."""
     if item.files:
-        yield from _texts(item, shares, max(1, round(span * len(item.files) / max(1, item.size))))
+        yield from _texts(item, spots)
     elif form_of(item.name) == "parquet":
         with suppress(pa.ArrowException, OSError, ValueError):  # a run makes a dead letter of such a file
-            yield from _parquet(item, shares, span, folder)
+            yield from _parquet(item, spots, folder)
     else:
-        yield from _others(item, shares, span, folder)
+        yield from _others(item, spots, folder)
 
 
-def _texts(item: Item, shares: list[float], count: int) -> Taken:
+def _texts(item: Item, spots: list[Spot]) -> Taken:
     """Yields some texts of a group at each place."""
     above = item.uri.removesuffix(item.files[0])
     last = 0
-    for share in shares:
-        begin = max(last, int(share * len(item.files)))
+    for spot in spots:
+        count = max(1, round(spot.span * len(item.files) / max(1, item.size)))
+        begin = max(last, int(spot.share * len(item.files)))
         names = item.files[begin : begin + count]
         last = begin + len(names)
         if names:
             size = sum(storage.sizes_of([storage.path(above + name) for name in names]))
-            yield replace(item, name=names[0], uri=above + names[0], files=names, size=size, blocks=""), size
+            yield spot, replace(item, name=names[0], uri=above + names[0], files=names, size=size, blocks=""), size
 
 
-def _parquet(item: Item, shares: list[float], span: float, folder: Path) -> Taken:
+def _parquet(item: Item, spots: list[Spot], folder: Path) -> Taken:
     """Yields the rows of each place as a file of its own, packed as the first column is."""
     with pq.ParquetFile(storage.source(storage.path(item.uri))) as file:
         facts = file.metadata
         if not facts.num_rows:
             return
-        count, last = max(1, round(span * facts.num_rows / item.size)), 0
-        for share in shares:
-            begin = max(last, min(int(share * facts.num_rows), facts.num_rows - count))
+        last = 0
+        for spot in spots:
+            count = max(1, round(spot.span * facts.num_rows / item.size))
+            begin = max(last, min(int(spot.share * facts.num_rows), facts.num_rows - count))
             table = _slice(file, begin, count)
             last = begin + len(table)
             if len(table):
                 path = folder / f"{item.number}-{begin}.parquet"
                 packing = facts.row_group(0).column(0).compression
                 pq.write_table(table, path, compression=packing if packing != "UNCOMPRESSED" else "none")
-                yield _written(item, path), item.size * len(table) / facts.num_rows
+                yield spot, _written(item, path), item.size * len(table) / facts.num_rows
 
 
 def _slice(file: pq.ParquetFile, begin: int, count: int) -> pa.Table:
@@ -98,18 +110,19 @@ def _slice(file: pq.ParquetFile, begin: int, count: int) -> pa.Table:
     return pa.Table.from_batches(held).slice(0, count)
 
 
-def _others(item: Item, shares: list[float], span: float, folder: Path) -> Taken:
+def _others(item: Item, spots: list[Spot], folder: Path) -> Taken:
     """Yields rows of the head of a file as JSON lines, at places of that head."""
     rows, size = head_rows(storage.path(item.uri), item, HEAD)
-    count, last = max(1, round(span * len(rows) / max(1, size))), 0
-    for share in shares:
-        begin = max(last, min(int(share * len(rows)), len(rows) - count))
+    last = 0
+    for spot in spots:
+        count = max(1, round(spot.span * len(rows) / max(1, size)))
+        begin = max(last, min(int(spot.share * len(rows)), len(rows) - count))
         chosen = rows[begin : begin + count]
         last = begin + len(chosen)
         if chosen:
             path = folder / f"{item.number}-{begin}.jsonl"
             path.write_text("".join(json.dumps(row, default=str) + "\n" for row in chosen), encoding="utf-8")
-            yield _written(item, path), size * len(chosen) / len(rows)
+            yield spot, _written(item, path), size * len(chosen) / len(rows)
 
 
 def _written(item: Item, path: Path) -> Item:

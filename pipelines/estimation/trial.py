@@ -55,11 +55,12 @@ class StageTrial:
     record: StageRecord
     beside_bytes: int  # of files that belong to no part, such as a model
     records: float  # bytes of records a part
+    start_s: float  # CPU seconds in which the extractor's process started, which every worker has; 0 where none did
 
     @property
     def beside(self) -> float:
-        """Returns the CPU seconds beside its parts: planning, Beam, processes that start, a model that is trained."""
-        return max(0.0, self.seconds - sum(part.seconds for part in self.parts.values()))
+        """Returns the CPU seconds beside its parts and extractor: planning, Beam, a model that is trained."""
+        return max(0.0, self.seconds - self.start_s - sum(part.seconds for part in self.parts.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +86,15 @@ def run(recipe: Recipe, sample: Sample, out: Path, heard: Callable[[str], None])
     with Engine(target=EngineOptions(workers=1)).started() as engine:
         for stage in recipe.stages:
             heard(stage)
-            began = _cpu()
+            began, started = _cpu(), sandbox.shared().start_s
             if stage == first:
                 given = Given(items=resolved(sample.items, plans.taken(recipe), unheard), digests=Unread())
             else:
                 given = plans.given(stage, recipe, out, Unread())
             record = run_stage(stage, recipe, stage_folder(out, stage), given, engine)
             sandbox.shared().close()  # so that its time counts
-            seconds = _cpu() - began
-            trials.append(_measured(stage, out, seconds, record))
+            seconds, start_s = _cpu() - began, sandbox.shared().start_s - started
+            trials.append(_measured(stage, out, seconds, record, start_s))
             if not record.counts.kept:
                 break
     return Trial(stages=tuple(trials), closing_s=_closing(recipe, out, trials), memory=_peak())
@@ -108,7 +109,7 @@ def _closing(recipe: Recipe, out: Path, trials: list[StageTrial]) -> float:
     return _cpu() - began
 
 
-def _measured(stage: str, out: Path, seconds: float, record: StageRecord) -> StageTrial:
+def _measured(stage: str, out: Path, seconds: float, record: StageRecord, start_s: float) -> StageTrial:
     """Returns what a stage took that is closed."""
     folder = stage_folder(out, stage)
     noted = sum(size for name, size in storage.sizes(folder).items() if name.endswith(".json"))
@@ -121,6 +122,7 @@ def _measured(stage: str, out: Path, seconds: float, record: StageRecord) -> Sta
         record=record,
         beside_bytes=beside,
         records=noted / len(parts),
+        start_s=start_s,
     )
 
 
