@@ -87,7 +87,7 @@ def test_a_disk_that_is_full_again_and_again(mode, curate, own, whole, disk):
         if done.code == 0:
             break
         named.append(stopped(done.code, done.err, out, "No space left on device"))
-        size *= 4
+        size *= 8
     assert len({Path(name).parent for name in named}) > 1  # it came further each time
     assert differing(contents(out), whole) == []
 

@@ -74,9 +74,9 @@ def stop_at(last: int):
     return report
 
 
-def stopped(manifest: Path, out: Path, settings: Train = SETTINGS, step: int = 9) -> None:
+def stopped(manifest: Path, out: Path, settings: Train = SETTINGS, step: int = 9, *, anew: bool = False) -> None:
     with pytest.raises(Stop):
-        train(manifest, out, settings, stop_at(step), decode=spell)
+        train(manifest, out, settings, stop_at(step), decode=spell, anew=anew)
 
 
 @pytest.mark.processes
@@ -185,8 +185,7 @@ def test_a_checkpoint_of_other_settings_is_refused_by_what_differs(whole, tmp_pa
     with pytest.raises(ValueError, match=f"another run: .*{change}.*give --replace") as raised:
         train(manifest, tmp_path / "out", settings, decode=spell)
     assert "\n" not in str(raised.value)
-    stopped_again = replace(settings, sample_tokens=1)
-    train(manifest, tmp_path / "out", stopped_again, decode=spell, anew=True)
+    stopped(manifest, tmp_path / "out", settings, step=1, anew=True)
 
 
 def test_settings_that_do_not_change_the_steps_may_be_others(whole, tmp_path):
