@@ -34,8 +34,8 @@ class Peaks:
 
     def look(self, cluster: Cluster) -> None:
         """Takes one sample of the processes of a cluster."""
-        for process in cluster.processes:
-            for below in psutil.Process(process.pid).children(recursive=True):
+        for daemon in cluster.daemons():
+            for below in psutil.Process(daemon).children(recursive=True):
                 try:
                     is_java, resident = below.name() == "java", below.memory_info().rss
                 except psutil.Error:
@@ -47,7 +47,7 @@ class Peaks:
 def cpu_seconds(cluster: Cluster) -> float:
     """Returns the CPU seconds of all commands that have ended, and of the executors with their workers."""
     own = resource.getrusage(resource.RUSAGE_CHILDREN)
-    times = [psutil.Process(process.pid).cpu_times() for process in cluster.processes]
+    times = [psutil.Process(daemon).cpu_times() for daemon in cluster.daemons()]
     below = sum(one.user + one.system + one.children_user + one.children_system for one in times)
     return below + own.ru_utime + own.ru_stime
 

@@ -20,7 +20,7 @@ WORKERS = 2
 
 
 class Cluster:
-    """A cluster that runs while its context lasts; `master` is the URL to submit to."""
+    """A cluster that runs while its context and this process last; `master` is the URL to submit to."""
 
     def __init__(self, folder: Path, cores: int = 1, memory: str = "1g") -> None:
         self.folder, self.cores, self.memory = folder, cores, memory
@@ -47,8 +47,7 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         for process in reversed(self.processes):
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+            process.stdin.close()  # its guard kills the group
             process.wait()
 
     def _start(self, name: str, main: str, *arguments: str) -> None:
@@ -56,10 +55,10 @@ class Cluster:
         classes = ["-cp", f"{installs.need('spark') / 'lib'}/*", f"org.apache.spark.deploy.{main}"]
         environment = os.environ | {"SPARK_HOME": str(self.folder / "home"), "SPARK_SCALA_VERSION": "2.12"}
         with (self.folder / f"{name}.log").open("wb") as log:
-            command = [installs.java(), "-Xmx512m", *opened, *classes, *arguments]
-            self.processes.append(
-                subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
-            )
+            guard = [sys.executable, "-P", "-m", "curate.pipelines.engines.guard", str(self.folder)]
+            command = [*guard, installs.java(), "-Xmx512m", *opened, *classes, *arguments]
+            own = {"stdin": subprocess.PIPE, "stdout": log, "stderr": subprocess.STDOUT, "env": environment}
+            self.processes.append(subprocess.Popen(command, **own))
 
     def _wait_for(self, name: str, pattern: str) -> str:
         """Waits until the log of a process matches, and returns the first group of the match."""
@@ -70,6 +69,11 @@ class Cluster:
                 return match[1]
             time.sleep(0.1)
         raise RuntimeError(f"{name} did not start: {log.read_text(errors='replace')[-500:]}")
+
+    def daemons(self) -> list[int]:
+        """Returns the process ids of the master and of the workers, each the child of its guard."""
+        children = (Path(f"/proc/{process.pid}/task/{process.pid}/children") for process in self.processes)
+        return [int(pid) for path in children for pid in path.read_text().split()]
 
     def executors(self) -> list[int]:
         """Returns the process ids of the executors that run now."""
