@@ -54,6 +54,7 @@ class Session:
         self.options = options
         self._local = options.runner == "local"
         self._server: JobServer | None = None
+        self._server_options: frozenset[str] | None = None  # the names of those that it knows, once it was asked
         self._nursery: Nursery | None = None
         self._hook_before = threading.excepthook
         self._run: object | None = None  # stands for the pipeline that runs now
@@ -131,8 +132,9 @@ class Session:
         service = self._service()
         if self._nursery and not shuffles:
             service = replace(service, small_seconds=SMALL_FORKED_SECONDS)
-        known_there: frozenset[str] = frozenset() if self._local else server_options(service.endpoint)
-        return parse_options(pipeline_options(self.options, seconds, service), known_there)
+        if self._server_options is None and not self._local:
+            self._server_options = server_options(service.endpoint)
+        return parse_options(pipeline_options(self.options, seconds, service), self._server_options or frozenset())
 
     def _service(self) -> Service:
         """Returns the job server, which is started if it is ours; one without an endpoint for the local runner."""
@@ -200,16 +202,14 @@ def server_options(endpoint: str) -> frozenset[str]:
     from apache_beam.portability.api import beam_job_api_pb2_grpc as services
 
     with grpc.insecure_channel(endpoint) as channel:
+        stub, request = services.JobServiceStub(channel), jobs.DescribePipelineOptionsRequest()
         try:
-            grpc.channel_ready_future(channel).result(timeout=CONNECT_PATIENCE_S)
-        except grpc.FutureTimeoutError:
-            raise SettingsError(f"{endpoint}: no job server answers there") from None
-        stub = services.JobServiceStub(channel)
-        try:
-            response = stub.DescribePipelineOptions(jobs.DescribePipelineOptionsRequest())
+            response = stub.DescribePipelineOptions(request, wait_for_ready=True, timeout=CONNECT_PATIENCE_S)
         except grpc.RpcError as error:
             if error.code() == grpc.StatusCode.UNIMPLEMENTED:
                 return frozenset()
+            if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise SettingsError(f"{endpoint}: no job server answers there") from None
             raise
     return frozenset(option.name for option in response.options)
 
