@@ -31,6 +31,7 @@ from curate.filters.judged import Judged, Outcome, Signals, check_variant
 from curate.filters.url_lists import file_digest, files_of, listed
 from curate.records import Document, Reason
 from curate.text import english_tokens
+from curate.text.segmentation import Split, splitter
 from curate.text.sentences import inner_ends
 
 CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
@@ -124,10 +125,10 @@ def judge_c4_fineweb(document: Document, rules: C4FineWeb) -> Outcome:
     return _judge(document, rules, "c4_fineweb")
 
 
-def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
+def clean(text: str, rules: C4, name: str = "c4", split: Split = str.split) -> Cleaned | Reason:
     """Returns the text without the lines that the rules take out, or why the page is rejected.
 
-    `name` is the name of the rule in the reason.
+    `name` is the name of the rule in the reason, `split` cuts a line into words.
 
     >>> clean("Menu\\nIt was a cold day in May.\\nThe sea was calm and grey.\\nNobody said a word to us.", C4()).removed
     Counter({'no_end_mark': 1})
@@ -139,7 +140,7 @@ def clean(text: str, rules: C4, name: str = "c4") -> Cleaned | Reason:
     sentences = 0  # counted up to the number asked for
     for line in filter(None, map(str.strip, text.splitlines())):
         rest, marks = without_citations(line) if rules.citations and "[" in line else (line, 0)
-        fault = line_fault(line, rest, rules)
+        fault = line_fault(line, rest, rules, split)
         if fault in PAGE_FAULTS:
             return Reason(f"{name}.{fault}", detail=line[:SHOWN])
         if fault:
@@ -159,13 +160,13 @@ def without_citations(line: str) -> tuple[str, int]:
     return CITATION.subn("", line)
 
 
-def line_fault(line: str, rest: str, rules: C4) -> str | None:
+def line_fault(line: str, rest: str, rules: C4, split: Split = str.split) -> str | None:
     """Returns the first rule that this line breaks, or None; `rest` is the line without its citation marks."""
-    if len(line) > rules.max_word_length and max(map(len, line.split())) > rules.max_word_length:
+    if len(line) > rules.max_word_length and max(map(len, split(line))) > rules.max_word_length:
         return "long_word"
     if rules.end_marks and (not rest.endswith(rules.end_marks) or rest.endswith(ELLIPSIS)):
         return "no_end_mark"
-    if len((line if rules.variant == "datatrove" else rest).split()) < rules.min_line_words:
+    if len(split(line if rules.variant == "datatrove" else rest)) < rules.min_line_words:
         return "too_short"
     lower = rest.lower()
     if rules.lorem_ipsum and "lorem ipsum" in lower:
@@ -220,6 +221,11 @@ def count_sentences(line: str) -> int:
     return 1 + sum(1 for _ in inner_ends(line))
 
 
+def splitter_of(document: Document, rules: C4) -> Split:
+    """Returns the function that cuts a document's lines into words."""
+    return str.split if rules.variant == "datatrove" else splitter(document.language)
+
+
 def counter(rules: C4) -> Callable[[str], int]:
     """Returns the function that counts the sentences of a line."""
     return english_tokens.count_sentences if rules.variant == "datatrove" else count_sentences
@@ -236,14 +242,14 @@ def c4_fineweb_signals(document: Document, rules: C4FineWeb) -> Signals:
 
 
 def _signals(document: Document, rules: C4, name: str) -> Signals:
-    text, count = document.text, counter(rules)
+    text, count, split = document.text, counter(rules), splitter_of(document, rules)
     reason = Reason(f"{name}.too_long", len(text), rules.max_chars) if len(text) > rules.max_chars else None
     kept: list[str] = []
     lines: Counter[str] = Counter()  # by fault; under `citations` the number of marks
     sentences = 0
     for line in filter(None, map(str.strip, text.splitlines())):
         rest, marks = without_citations(line) if rules.citations and "[" in line else (line, 0)
-        if fault := line_fault(line, rest, rules):
+        if fault := line_fault(line, rest, rules, split):
             lines[fault] += 1
             if fault in PAGE_FAULTS and not reason:
                 reason = Reason(f"{name}.{fault}", detail=line[:SHOWN])
@@ -261,7 +267,7 @@ def _signals(document: Document, rules: C4, name: str) -> Signals:
 
 
 def _judge(document: Document, rules: C4, name: str) -> Outcome:
-    return _outcome(document, clean(document.text, rules, name), name)
+    return _outcome(document, clean(document.text, rules, name, splitter_of(document, rules)), name)
 
 
 def _outcome(document: Document, cleaned: Cleaned | Reason, name: str) -> Outcome:

@@ -2,8 +2,9 @@
 
 Where the paper leaves a detail open, it is read as follows:
 
-- A word is a whitespace-separated token with a letter or a digit. For stop words and n-grams it is lower-cased and
-  stripped of outer punctuation and symbols; RedPajama-v2 removes inner punctuation too.
+- A word is a whitespace-separated token with a letter or a digit; in other languages than English, what `split` gives.
+  For stop words and n-grams it is lower-cased and stripped of outer punctuation and symbols; RedPajama-v2 removes inner
+  punctuation too.
 - At least `min_stop_words` distinct stop words occur. Hashes and ellipses are each tested against the words.
 - Lines and paragraphs are stripped, those without a letter or digit ignored, and all copies but the first are
   duplicates. Paragraphs part at blank lines, as in datatrove. Extracted texts have these between all paragraphs; of
@@ -24,6 +25,7 @@ from functools import lru_cache
 from curate.filters.judged import Measure, check_variant, first_broken
 from curate.records import Reason
 from curate.text.ngrams import ngram_chars
+from curate.text.segmentation import Split
 
 BULLETS = ("•", "-", "*", "●", "‣")
 ELLIPSES = ("...", "…")
@@ -79,26 +81,28 @@ class GopherRepetition:
             raise ValueError("max_top_ngram_chars takes 3 limits (n = 2-4), max_duplicate_ngram_chars 6 (n = 5-10)")
 
 
-def quality(text: str, rules: GopherQuality) -> Reason | None:
+def quality(text: str, rules: GopherQuality, split: Split = str.split) -> Reason | None:
     """Returns the first quality rule that this text breaks, or None.
 
     >>> quality("too short", GopherQuality()).rule
     'gopher_quality.too_few_words'
     """
-    return first_broken("gopher_quality", quality_measures(text, rules))
+    return first_broken("gopher_quality", quality_measures(text, rules, split=split))
 
 
-def repetition(text: str, rules: GopherRepetition) -> Reason | None:
+def repetition(text: str, rules: GopherRepetition, split: Split = str.split) -> Reason | None:
     """Returns the first repetition rule that this text breaks, or None; an empty text repeats nothing."""
-    return first_broken("gopher_repetition", repetition_measures(text, rules))
+    return first_broken("gopher_repetition", repetition_measures(text, rules, split))
 
 
-def quality_measures(text: str, rules: GopherQuality, full: bool = False) -> Iterator[Measure]:
+def quality_measures(
+    text: str, rules: GopherQuality, full: bool = False, split: Split = str.split
+) -> Iterator[Measure]:
     """Yields the values of the quality rules, each measured only when it is asked for.
 
     full: all stop words are counted, else as many as decide.
     """
-    words = word_tokens(text)
+    words = word_tokens(text, split)
     count = max(len(words), 1)
     yield Measure("too_few_words", len(words), low=rules.min_words)
     yield Measure("too_many_words", len(words), high=rules.max_words)
@@ -113,7 +117,7 @@ def quality_measures(text: str, rules: GopherQuality, full: bool = False) -> Ite
     yield Measure("ellipsis_lines", ellipses / max(len(lines), 1), high=rules.max_ellipsis_lines)
     alphabetic = sum(word.isalpha() or any(map(str.isalpha, word)) for word in words)
     yield Measure("alphabetic_words", alphabetic / count, low=rules.min_alphabetic_words)
-    yield Measure("stop_words", count_stop_words(text, rules, full=full), low=rules.min_stop_words)
+    yield Measure("stop_words", count_stop_words(text, rules, split, full=full), low=rules.min_stop_words)
 
 
 def symbol_ratio(symbol: str, value: float, rules: GopherQuality) -> Measure:
@@ -122,7 +126,7 @@ def symbol_ratio(symbol: str, value: float, rules: GopherQuality) -> Measure:
     return Measure("symbol_word_ratio", value, high=rules.max_symbol_word_ratio, detail=symbol, column=column)
 
 
-def repetition_measures(text: str, rules: GopherRepetition) -> Iterator[Measure]:
+def repetition_measures(text: str, rules: GopherRepetition, split: Split = str.split) -> Iterator[Measure]:
     """Yields the values of the repetition rules, each measured only when it is asked for."""
     line_share, line_chars = line_duplicates(text)
     paragraph_share, paragraph_chars = paragraph_duplicates(text)
@@ -131,16 +135,17 @@ def repetition_measures(text: str, rules: GopherRepetition) -> Iterator[Measure]
     yield Measure("duplicate_line_chars", line_chars, high=rules.max_duplicate_line_chars)
     yield Measure("duplicate_paragraph_chars", paragraph_chars, high=rules.max_duplicate_paragraph_chars)
     limits = rules.max_top_ngram_chars + rules.max_duplicate_ngram_chars
-    for rule, value, limit in zip(NGRAM_RULES, ngram_chars(bare_words(text), rules.ngram_copies), limits, strict=True):
+    shares = ngram_chars(bare_words(text, split), rules.ngram_copies)
+    for rule, value, limit in zip(NGRAM_RULES, shares, limits, strict=True):
         yield Measure(rule, value, high=limit)
 
 
-def word_tokens(text: str) -> list[str]:
-    """Returns the whitespace-separated tokens that have a letter or a digit."""
-    return [token for token in text.split() if token.isalnum() or any(map(str.isalnum, token))]
+def word_tokens(text: str, split: Split = str.split) -> list[str]:
+    """Returns the tokens that have a letter or a digit."""
+    return [token for token in split(text) if token.isalnum() or any(map(str.isalnum, token))]
 
 
-def bare_words(text: str) -> list[str]:
+def bare_words(text: str, split: Split = str.split) -> list[str]:
     """Returns the words in lower case, without punctuation and symbols around them.
 
     >>> bare_words("“Don't!” -- she said…")
@@ -150,19 +155,19 @@ def bare_words(text: str) -> list[str]:
     marks = string.punctuation
     if not lower.isascii():
         marks += "".join(char for char in set(lower) if unicodedata.category(char)[0] in "PS")
-    return [token if token.isalnum() else token.strip(marks) for token in word_tokens(lower)]
+    return [token if token.isalnum() else token.strip(marks) for token in word_tokens(lower, split)]
 
 
-def count_stop_words(text: str, rules: GopherQuality, *, full: bool = False) -> int:
+def count_stop_words(text: str, rules: GopherQuality, split: Split = str.split, *, full: bool = False) -> int:
     """Returns the number of different stop words in a text.
 
     If the tokens as they stand hold enough of them, those are counted and the words are not stripped of punctuation,
     which takes longer; full: they are in any case.
     """
     stop_words = lower_set(rules.stop_words)
-    present = stop_words.intersection(text.split())
+    present = stop_words.intersection(split(text))
     if full or len(present) < rules.min_stop_words:
-        present |= stop_words.intersection(bare_words(text))
+        present |= stop_words.intersection(bare_words(text, split))
     return len(present)
 
 

@@ -24,6 +24,7 @@ from curate.records import Document, Reason
 from curate.text.english_tokens import SENTENCE_ENDS, tokens
 from curate.text.ngrams import Integers, ngram_chars, repeated_ngrams, word_ends
 from curate.text.ranges import members
+from curate.text.segmentation import splitter
 
 Level = tuple[Integers, Integers]  # the starts of repeated n-grams, and the numbers of their kinds
 
@@ -42,23 +43,25 @@ LINES = re.compile(r"\n+")
 
 def judge_quality(document: Document, rules: GopherQuality) -> Reason | None:
     """Returns the first quality rule that the document's text breaks, or None."""
-    return first_broken("gopher_quality", QUALITY[rules.variant](document.text, rules))
+    return first_broken("gopher_quality", quality_values(document, rules, False))
 
 
 def judge_repetition(document: Document, rules: GopherRepetition) -> Reason | None:
     """Returns the first repetition rule that the document's text breaks, or None."""
-    return first_broken("gopher_repetition", REPETITION[rules.variant](document.text, rules))
+    return first_broken("gopher_repetition", repetition_values(document, rules, False))
 
 
 def quality_values(document: Document, rules: GopherQuality, full: bool) -> Iterator[Measure]:
     """Returns what the quality rules measure of a document."""
     if rules.variant == "paper":
-        return gopher.quality_measures(document.text, rules, full)
+        return gopher.quality_measures(document.text, rules, full, splitter(document.language))
     return QUALITY[rules.variant](document.text, rules)
 
 
 def repetition_values(document: Document, rules: GopherRepetition, _full: bool) -> Iterator[Measure]:
     """Returns what the repetition rules measure of a document."""
+    if rules.variant == "paper":
+        return gopher.repetition_measures(document.text, rules, splitter(document.language))
     return REPETITION[rules.variant](document.text, rules)
 
 
@@ -242,13 +245,11 @@ def _alphabetic(words: list[str]) -> int:
 
 
 QUALITY: dict[str, Callable[[str, GopherQuality], Iterator[Measure]]] = {
-    "paper": gopher.quality_measures,
     "datatrove": datatrove_quality,
     "dclm": dclm_quality,
     "dolma": dolma_quality,
 }
 REPETITION: dict[str, Callable[[str, GopherRepetition], Iterator[Measure]]] = {
-    "paper": gopher.repetition_measures,
     "datatrove": datatrove_repetition,
     "dclm": dclm_repetition,
     "dolma": dolma_repetition,

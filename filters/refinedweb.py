@@ -4,7 +4,8 @@ The paper says what it takes out but not at which values; they are those of DCLM
 dclm_baseline_refinedweb.yaml), which calls some of them reverse engineered. A line goes if more than half of it is
 upper case, if it is digits alone, a counter ("3 likes") or one word; in lines of at most ten words "items in cart",
 "Read more..." at the end and "Sign-in" at the beginning go. A page that lost more than 5 % of its words is rejected.
-Lines part at line feeds; blank ones stay. A word is what blanks part, and counts if it begins with a letter or digit.
+Lines part at line feeds; blank ones stay. A word is what blanks part, or ICU in scripts without blanks, and counts if
+it begins with a letter or digit.
 """
 
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from curate.filters.judged import Judged, Outcome, Signals
 from curate.records import Document, Reason
+from curate.text.segmentation import Split, splitter
 
 COUNTED = "likes shares comments retweets reposts quotes bookmarks upvotes downvotes downloads views followers"
 FAULTS = ("upper_case", "digits", "counter", "short", "phrase")
@@ -45,14 +47,15 @@ def judge_refinedweb(document: Document, rules: RefinedWeb) -> Outcome:
 
 def refinedweb_signals(document: Document, rules: RefinedWeb) -> Signals:
     """Returns what `judge_refinedweb` returns, and what it measures: lines by what was done to them, the words lost."""
+    split = splitter(document.language)
     removed: Counter[str] = Counter()
     lines: list[str] = []
     for line in document.text.split("\n"):
-        fault = line_fault(line, rules)
+        fault = line_fault(line, rules, split)
         if fault:
             removed[fault] += 1
             continue
-        rest = without_phrases(line, rules)
+        rest = without_phrases(line, rules, split)
         if rest != line:
             removed["phrase"] += 1
         if rest.strip() or not line:
@@ -61,8 +64,8 @@ def refinedweb_signals(document: Document, rules: RefinedWeb) -> Signals:
     if not removed:
         return Signals(None, {"removed_words": 0.0, **values})
     text = "\n".join(lines).strip()
-    words = count_words(document.text)
-    share = (words - count_words(text)) / max(words, 1)
+    words = count_words(document.text, split)
+    share = (words - count_words(text, split)) / max(words, 1)
     values = {"removed_words": share, **values}
     if share > rules.max_removed_words or not text:
         return Signals(Reason("refinedweb.removed_words", share, rules.max_removed_words), values)
@@ -70,7 +73,7 @@ def refinedweb_signals(document: Document, rules: RefinedWeb) -> Signals:
     return Signals(Judged(replace(document, text=text), None, {"refinedweb.changed": 1, **notes}), values)
 
 
-def line_fault(line: str, rules: RefinedWeb) -> str | None:
+def line_fault(line: str, rules: RefinedWeb, split: Split = str.split) -> str | None:
     """Returns the first rule that a line breaks, or None; a blank line breaks none."""
     if not line:
         return None
@@ -80,12 +83,12 @@ def line_fault(line: str, rules: RefinedWeb) -> str | None:
         return "digits"
     if rules.counters and COUNTER.fullmatch(line.lower()):
         return "counter"
-    return "short" if len(line.split()) < rules.min_line_words else None
+    return "short" if len(split(line)) < rules.min_line_words else None
 
 
-def without_phrases(line: str, rules: RefinedWeb) -> str:
+def without_phrases(line: str, rules: RefinedWeb, split: Split = str.split) -> str:
     """Returns a line without the phrases that are taken out of short lines; case does not count."""
-    if len(line.split()) > rules.max_phrase_line_words:
+    if len(split(line)) > rules.max_phrase_line_words:
         return line
     for pattern, phrases in (("{}", rules.anywhere), ("{}$", rules.at_end), (r"^{}\s?", rules.at_start)):
         for phrase in phrases:
@@ -94,6 +97,6 @@ def without_phrases(line: str, rules: RefinedWeb) -> str:
     return line
 
 
-def count_words(text: str) -> int:
+def count_words(text: str, split: Split = str.split) -> int:
     """Returns the number of words that begin with a letter or a digit."""
-    return sum(word[0].isalnum() for word in text.split())
+    return sum(word[0].isalnum() for word in split(text))

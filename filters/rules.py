@@ -17,6 +17,7 @@ from curate.filters.gopher import GopherQuality, GopherRepetition
 from curate.filters.gopher_readings import judge_quality, judge_repetition, quality_values, repetition_values
 from curate.filters.judged import Judged, Measures, Outcome, Signals
 from curate.filters.language import LanguageRules, judge_language
+from curate.filters.languages import profiles
 from curate.filters.mime import MimeRules, judge_mime
 from curate.filters.openwebtext import OpenWebText, judge_openwebtext, openwebtext_values
 from curate.filters.own import checked, is_own, judge_own, source_digest
@@ -80,6 +81,9 @@ class Filter:
     pii: Pii = rule(Pii(), judge_pii, signals=pii_signals)
     genre: Genre = rule(Genre(), judge_genre)
 
+    # Documents of other languages than English are judged by the stop words and limits of their language where those
+    # of a rule are as published; False: by the published ones.
+    per_language: bool = True
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # settings of your own rules, by function name
     signals: bool = False  # all that the rules measure is written beside each document, kept or rejected
     all_reasons: bool = False  # a rejected row names each rule that would reject it, and these are counted
@@ -110,14 +114,16 @@ SIGNALS: dict[str, Callable[[Document, Any], Signals]] = {  # of the rules that 
 # Rules and settings of the first version, which are in every stage's key; those added later are in it where they count.
 C4_RULES = ("c4", "c4_fineweb")
 IN_EVERY_KEY = ("url", "mime", "language", "gopher_quality", "gopher_repetition", *C4_RULES)
-LATER = ("own", "signals", "all_reasons")
-DEFAULTS: dict[str, Any] = {"own": {}, "signals": False, "all_reasons": False}
+LATER = ("per_language", "own", "signals", "all_reasons")
+DEFAULTS: dict[str, Any] = {"per_language": True, "own": {}, "signals": False, "all_reasons": False}
 
 
 def judge(document: Document, filters: Filter) -> Judged:
     """Applies the rules in order until one rejects; a rule that changes the document does so for those after it."""
     notes: Counter[str] = Counter()
     for name in filters.rules:
+        if skipped := settings_of(name, document, filters).skipped:
+            notes[skipped] += 1
         outcome = judge_by(name, document, filters)
         if outcome is None:
             continue
@@ -133,12 +139,18 @@ def judge(document: Document, filters: Filter) -> Judged:
 def judge_by(name: str, document: Document, filters: Filter) -> Outcome:
     """Returns what one rule says of a document."""
     if name in FUNCTIONS:
-        return FUNCTIONS[name](document, getattr(filters, name))
+        return FUNCTIONS[name](document, settings_of(name, document, filters).rules)
     return judge_own(name, document, filters.own)
 
 
+def settings_of(name: str, document: Document, filters: Filter) -> profiles.Adapted:
+    """Returns the settings of a rule for a document, by its language, and what of the rule is skipped."""
+    rules = getattr(filters, name, None)
+    return profiles.adapted(name, rules, document.language) if filters.per_language else profiles.Adapted(rules)
+
+
 def outside_digests(filters: Sequence[Filter]) -> dict[str, str]:
-    """Returns the digests of what rules read beside settings: sources of the user's own, files of lists ("@…").
+    """Returns the digests of what rules read beside settings: own sources, files of lists ("@…"), languages' values.
 
     SettingsError where one of the rules cannot run here.
     """
@@ -149,6 +161,8 @@ def outside_digests(filters: Sequence[Filter]) -> dict[str, str]:
         tables |= chosen.own.keys()
     for name in sorted(tables - set(map(function_name, digests))):
         raise SettingsError(f"filter.own.{name}: no rule of filter.rules is a function of this name")
+    if any(map(meets_other_languages, filters)):
+        digests[profiles.NAME] = profiles.digest()
     for chosen in filters:
         if "pii" in chosen.rules:
             need_libraries(chosen.pii)
@@ -162,6 +176,8 @@ def outside_digests(filters: Sequence[Filter]) -> dict[str, str]:
 
 def outside_digest(name: str) -> str:
     """Returns the digest of one thing that `outside_digests` names, as it is now."""
+    if name == profiles.NAME:
+        return profiles.digest()
     return file_digest(name[1:]) if name.startswith("@") else source_digest(name)
 
 
@@ -195,6 +211,11 @@ def key_table(filters: Filter) -> dict[str, Any]:
         if not table[name]["bad_words"] or name not in filters.rules:
             del table[name]["bad_words"]
     for name in LATER:
-        if getattr(filters, name) == DEFAULTS[name]:
+        if getattr(filters, name) == DEFAULTS[name] or (name == "per_language" and not meets_other_languages(filters)):
             del table[name]
     return table
+
+
+def meets_other_languages(filters: Filter) -> bool:
+    """Returns whether rules that depend on the language may meet documents in another one than English."""
+    return profiles.meets_other_languages(filters.rules, filters.language.allowed)

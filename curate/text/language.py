@@ -7,6 +7,7 @@ from typing import Any
 MAX_CHARACTERS = 20_000  # enough to decide, and a bound on the time of a book
 QUICK_CHARACTERS = 5_000  # more of them do not change what the gate lets through
 CANDIDATES = 10  # languages whose probabilities are added up; the rest have next to none
+SAMPLED = 500  # characters by which a text is taken for upper case
 
 
 def identify(text: str) -> tuple[str, float]:
@@ -27,8 +28,21 @@ def _predict(text: str, count: int) -> list[tuple[str, float]]:
     line = " ".join(text.split())
     if not line:
         return []
+    if in_upper_case(line):
+        line = line.lower()  # the model has hardly met other texts
     predictions = _model().predict(line + "\n", count, 0.0, "strict")
     return [(label.removeprefix("__label__"), min(1.0, float(score))) for score, label in predictions]
+
+
+def in_upper_case(text: str) -> bool:
+    """Returns whether a text is upper case for the most part, and three quarters of its letters with a case are.
+
+    >>> in_upper_case("HET WEER VAN VANDAAG"), in_upper_case("NATO and the USA"), in_upper_case("123")
+    (True, False, False)
+    """
+    letters = text[:: max(1, len(text) // SAMPLED)]
+    upper = sum(map(str.isupper, letters))
+    return upper * 2 > len(letters) and upper >= 3 * sum(map(str.islower, letters))
 
 
 @lru_cache(maxsize=1)
