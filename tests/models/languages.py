@@ -12,8 +12,9 @@ Rights, of which an article is a document: what differs from English then is the
   16 % together, as Gopher's eight do in English; by wordfreq's lists (of Wikipedia, subtitles, news, books, the web),
   else by the Declaration.
 - Bounds of the mean word length lie as many standard deviations from the mean of a language's articles as Gopher's 3
-  and 10 do from that of English ones (FineWeb2's MeanStd), or in the same ratio to it, whichever is wider.
-- The least number of words is that of the text that has 50 in English.
+  and 10 do from that of English ones (FineWeb2's MeanStd), or in the same ratio to it, whichever is wider. Texts in
+  scripts without blanks hold words of Latin too: their upper bound is the mean of their own and English's.
+- The least number of words is that of the text that has 50 in English, and 50 at most.
 - Limits of repeated n-grams are Gopher's, times what the Declaration repeats more in a language than in English: a
   factor for the top n-grams, one for duplicates, both from 1 to 2.
 - C4's marks that end a line are those that end paragraphs of the translation too.
@@ -67,6 +68,7 @@ class Measured:
     copied: float  # the same of duplicate 5- to 10-grams
     ended: float  # share of lines that end in a mark that ends sentences
     marks: frozenset[str]  # the marks that end 5 % of the lines or more
+    cut: bool  # whether its script sets no blanks between words
     counts: Counter[str]  # of words
 
 
@@ -99,6 +101,7 @@ def measure(texts: list[str]) -> Measured:
         copied=sum(shares[3:]),
         ended=sum(line.endswith(tuple(TERMINAL)) for line in lines) / len(lines),
         marks=frozenset(mark for mark in TERMINAL if sum(line.endswith(mark) for line in lines) >= len(lines) / 20),
+        cut=len(split(whole)) > 2 * len(whole.split()),
         counts=Counter(filter(is_word, bare_words(whole, split))),
     )
 
@@ -162,10 +165,11 @@ def profile(language: str, measured: list[Measured], english: Measured) -> dict[
         return {"gopher_quality": quality} if quality["stop_words"] else {}
     published, repetition, fineweb = GopherQuality(), GopherRepetition(), FineWeb()
     low, high = published.min_mean_word_length, published.max_mean_word_length
+    longest = max(bound for one in measured for bound in bounds(high, one, english))
     quality |= {
-        "min_words": round(published.min_words * fmean(one.words for one in measured) / english.words),
-        "min_mean_word_length": max(0, floor(min(b for one in measured for b in bounds(low, one, english)))),
-        "max_mean_word_length": ceil(max(b for one in measured for b in bounds(high, one, english))),
+        "min_words": round(published.min_words * min(1.0, mean(measured, "words") / english.words)),
+        "min_mean_word_length": max(0, floor(min(bound for one in measured for bound in bounds(low, one, english)))),
+        "max_mean_word_length": ceil(fmean((longest, high)) if any(one.cut for one in measured) else longest),
     }
     top, copied = (factor(measured, english, name) for name in ("top", "copied"))
     short, ended = (min(1.0, mean(measured, name) / getattr(english, name)) for name in ("chars", "ended"))
