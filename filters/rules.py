@@ -218,4 +218,6 @@ def key_table(filters: Filter) -> dict[str, Any]:
 
 def meets_other_languages(filters: Filter) -> bool:
     """Returns whether rules that depend on the language may meet documents in another one than English."""
+    if filters.signals or filters.all_reasons:  # then a rule measures what an earlier one rejects
+        return not {*profiles.BY_WORDS}.isdisjoint(filters.rules)
     return profiles.meets_other_languages(filters.rules, filters.language.allowed)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from curate.filters.judged import Judged, Measure, broken
-from curate.filters.rules import MEASURES, SIGNALS, Filter, judge_by
+from curate.filters.rules import MEASURES, SIGNALS, Filter, judge_by, settings_of
 from curate.records import Document, Reason
 
 LANGUAGE = ("language.code", "language.score")  # the columns of the rule on languages; the code is a word
@@ -28,7 +28,9 @@ class Measured(NamedTuple):
 
 def measured(document: Document, filters: Filter) -> Measured:
     """Returns what all rules measure of a document, and say of it."""
-    return judged_by(document, filters, lambda name, seen: MEASURES[name](seen, getattr(filters, name), True))
+    return judged_by(
+        document, filters, lambda name, seen: MEASURES[name](seen, settings_of(name, seen, filters).rules, True)
+    )
 
 
 def judged_by(
@@ -45,6 +47,9 @@ def judged_by(
     for name in filters.rules:
         given: list[Reason] = []
         document = identified if identified and name == "language" else document
+        skipped = settings_of(name, document, filters).skipped
+        if skipped and verdict is None:
+            notes[skipped] += 1
         if name in MEASURES:
             measures = [*measures_of(name, document)]
             values |= {f"{name}.{measure.name}": measure.value for measure in measures}
@@ -64,7 +69,7 @@ def _changed(
 ) -> tuple[Document, list[Reason], Any]:
     """Returns the document as a rule without measures leaves it, its reason if it has one, and what it counts."""
     if name in SIGNALS:
-        outcome, signals = SIGNALS[name](document, getattr(filters, name))
+        outcome, signals = SIGNALS[name](document, settings_of(name, document, filters).rules)
         values |= {f"{name}.{column}": value for column, value in signals.items()}
     else:
         outcome = judge_by(name, document, filters)

@@ -10,7 +10,7 @@ from typing import Any
 
 from curate.filters.judged import Measure
 from curate.filters.own import is_own
-from curate.filters.rules import MEASURES, SIGNALS, Filter
+from curate.filters.rules import MEASURES, SIGNALS, Filter, settings_of
 from curate.filters.signals.measuring import LANGUAGE, Measured, bounds, judged_by
 from curate.records import Document
 
@@ -31,6 +31,8 @@ def fault(before: Filter, after: Filter) -> str:
     for name in after.rules:
         if name not in before.rules and name not in FROM_FIELDS:
             return f"{name} has measured nothing, as filter.rules did not name it"
+    if before.per_language != after.per_language:
+        return f"filter.per_language = {str(after.per_language).lower()} follows other values than were measured"
     if _behind_language(before, after.rules) != _behind_language(after, after.rules):
         return "filter.rules has language in another place, and rules behind it may measure by it"
     return next((line for name in after.rules if (line := _changed_setting(name, before, after))), "")
@@ -44,7 +46,7 @@ def rejudged(document: Document, values: Mapping[str, Any], filters: Filter) -> 
         identified = replace(document, language=code, language_score=score)
 
     def stored(name: str, seen: Document) -> list[Measure]:
-        measures = bounds(name, getattr(filters, name), seen.language)
+        measures = bounds(name, settings_of(name, seen, filters).rules, seen.language)
         return [measure._replace(value=values[f"{name}.{measure.name}"]) for measure in measures]
 
     return judged_by(document, filters, stored, identified)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -99,3 +100,18 @@ def test_filter_uses_the_filter_of_a_document_s_own_source(tmp_path):
         for row in pq.read_table(tmp_path / "out" / "rejected-00000.parquet").to_pylist()
     }
     assert limits == {"b": 4, "c": 3}
+
+
+def test_all_languages_are_judged_by_their_own_values_and_one_without_data_is_counted(tmp_path):
+    cases = json.loads((Path(__file__).parents[2] / "cases" / "languages.json").read_text(encoding="utf-8"))
+    texts = {**cases["prose"], "or": cases["without_data"]}
+    rows = [{"text": text, "url": f"http://{language}.example/"} for language, text in texts.items()]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    engine = Engine(target=EngineOptions(workers=1))
+    files = (str(tmp_path / "in.jsonl"),)
+    verbs.run("filter", files, tmp_path / "out", None, (), engine, "web", all_languages=True)
+    assert record(tmp_path / "out")["kept"] == len(texts)
+    assert record(tmp_path / "out")["notes"] == {"gopher_quality.stop_words_skipped": 1}
+    english = ("filter.per_language=false",)
+    verbs.run("filter", files, tmp_path / "published", None, english, engine, "web", all_languages=True)
+    assert record(tmp_path / "published")["kept"] == 0
