@@ -17,6 +17,8 @@ from curate.filters.languages.profiles import RULES, adapted, meets_other_langua
 from curate.filters.refinedweb import RefinedWeb
 from curate.filters.refinedweb import line_fault as refinedweb_fault
 from curate.filters.rules import Filter, judge, key_table, outside_digest, outside_digests
+from curate.filters.signals.measuring import measured
+from curate.filters.signals.reapplying import fault, rejudged
 from curate.records import EPOCH, Document
 from curate.text.segmentation import split
 
@@ -119,10 +121,25 @@ def test_each_profile_has_stop_words_that_words_can_equal():
 
 
 def test_english_stages_keep_their_keys_and_others_have_the_digest_of_the_profiles():
-    assert "per_language" not in key_table(Filter())
+    assert key_table(Filter(per_language=False)) == key_table(Filter())
     assert outside_digests((Filter(),)) == {}
-    assert "per_language" in key_table(ALL)
-    assert outside_digests((Filter(), ALL)) == {"languages": outside_digest("languages")}
+    assert key_table(replace(ALL, per_language=False))["per_language"] is False
+    for chosen in (ALL, Filter(signals=True)):
+        assert outside_digests((Filter(), chosen)) == {"languages": outside_digest("languages")}
+
+
+@pytest.mark.parametrize("language", [*PROSE, "or", "en"])
+def test_signals_and_limits_applied_again_are_those_of_the_language(language):
+    one = document(PROSE.get(language, CASES["without_data"]), language)
+    seen = measured(one, replace(ALL, signals=True))
+    assert seen.judged == judge(one, ALL)
+    assert rejudged(one, seen.values, ALL) == seen
+    strict = replace(ALL, gopher_quality=GopherQuality(min_words=1000))
+    assert rejudged(one, seen.values, strict).judged == judge(one, strict)
+
+
+def test_limits_are_not_applied_again_by_values_of_other_languages():
+    assert fault(replace(ALL, signals=True), replace(ALL, per_language=False)).startswith("filter.per_language = false")
 
 
 @pytest.mark.parametrize(
