@@ -65,6 +65,14 @@ def test_c4_counts_words_and_sentences_of_chinese(rule, settings):
     assert judged.document.text == PROSE["zh"]
 
 
+@pytest.mark.parametrize(("rule", "settings"), [("c4", C4()), ("c4_fineweb", C4FineWeb())])
+def test_c4_asks_for_no_end_marks_where_a_script_has_none(rule, settings):
+    values = {rule: settings}
+    text = PROSE["th"].replace("  ", "\n")
+    assert judge(document(text, "th"), Filter(rules=(rule,), **values)).reason is None
+    assert judge(document(text, "en"), Filter(rules=(rule,), **values)).reason.rule == f"{rule}.too_few_sentences"
+
+
 @given(st.text(alphabet="ab. #\n中文の…"), st.sampled_from(("en", None)))
 def test_english_and_unidentified_texts_are_judged_by_the_published_values(text, language):
     chosen = Filter(rules=("gopher_quality", "gopher_repetition", "fineweb", "c4", "refinedweb"))
