@@ -26,8 +26,11 @@ from curate.storage.remote import GLANCE, UNTOLD, RangeReader
 from curate.warc.reader import read_pages
 
 PAGES = 10  # in a span, on the average; those of one host often follow each other, so few are taken at each place
-SHORT_PAGES, EVERY = 2, 4  # in a short span, about; every so many is one
-LONG_PAGES = (EVERY * PAGES - SHORT_PAGES) / (EVERY - 1)
+# Rows of the user's documents cost so little that a small part of them seems dearer than a large one is, whose first
+# rows have warmed up what the others use. So as many are taken at a place as leave a source FEW places.
+ROWS, FEW = 25, 8
+SHORT, EVERY = 0.2, 4  # of the average span is a short one; every so many is one
+LONG = (EVERY - SHORT) / (EVERY - 1)
 LEAST = 4  # places of a source
 PILOTS = 8  # places at which the length of a record is measured first
 IDLE = 3  # parts of nothing, which cost what each part costs
@@ -67,8 +70,9 @@ def drawn(listing: Listing, pages: int, folder: Path) -> Sample:
     whole = sum(listing.sizes.values())
     for source, size in listing.sizes.items():
         items = [item for item in listing.items if item.source == source]
-        count = max(LEAST, round(ceil(pages / PAGES) * size / whole)) if whole else LEAST
-        own = list(_of_source(items, count, folder))
+        own_pages = pages * size / whole if whole else 0.0
+        of_place = _of_place(items, own_pages)
+        own = list(_of_source(items, max(LEAST, round(ceil(own_pages) / of_place)), of_place, folder))
         if size and not own:
             raise SettingsError(f"source {source}: no page or row can be read at any place of the sample; leave it out")
         places += own
@@ -88,7 +92,14 @@ def drawn(listing: Listing, pages: int, folder: Path) -> Sample:
     return Sample(places=tuple(kept), idle=tuple(numbered[1 : 1 + IDLE]))
 
 
-def _of_source(items: list[Item], count: int, folder: Path) -> Iterator[Place]:
+def _of_place(items: list[Item], pages: float) -> float:
+    """Returns how many records a place of a source has on the average, of which so many are to be drawn."""
+    if any(item.form != "owned" for item in items):
+        return PAGES
+    return min(ROWS, max(PAGES, pages / FEW))
+
+
+def _of_source(items: list[Item], count: int, of_place: float, folder: Path) -> Iterator[Place]:
     """Yields the places of one source."""
     spread = _spread(items, count)
     lengths = list(_lengths([(items[number], share) for number, share in spread[:: max(1, len(spread) // PILOTS)]]))
@@ -98,7 +109,7 @@ def _of_source(items: list[Item], count: int, folder: Path) -> Iterator[Place]:
     by_item: dict[int, list[Spot]] = {}
     for step, (number, share) in enumerate(spread):
         short = step % EVERY == EVERY // 2  # never the first, in which the process warms up
-        span = record * (SHORT_PAGES if short else LONG_PAGES)
+        span = record * of_place * (SHORT if short else LONG)
         by_item.setdefault(number, []).append(Spot(share=share, span=span, short=short))
     for number, spots in by_item.items():
         item = items[number]

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from stores import Store, counted_requests, gs, s3
 
+from curate import recipe as recipes
 from curate import storage
+from curate.pipelines import plans
+from curate.pipelines.estimation import costs
+from curate.pipelines.stages import extract
+from curate.pipelines.stages.map_only import make_part
 from curate.records import EPOCH, Document, document_id
 from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
@@ -124,6 +129,26 @@ def test_a_stage_in_a_store_is_opened_resumed_closed_and_skipped_by_requests_tha
             assert step(plan).counts.kept == parts
         steps.append(sum(requests.values()))
     assert max(steps) <= most, steps
+
+
+def test_the_requests_of_a_stage_are_those_that_an_estimate_states(store, tmp_path):
+    if not store.bucket.startswith("s3"):
+        pytest.skip("requests are counted where S3's client makes them")
+    parts = 8
+    for number in range(parts):
+        (tmp_path / f"{number}.jsonl").write_text(f'{{"text": "Text {number} of its own."}}\n')
+    recipe = recipes.load("documents", files=(str(tmp_path),))
+    out = storage.path(f"{store.bucket}/counted")
+    with counted_requests() as requests:
+        digests = plans.open_digests(out)
+        plan = plans.planned("extract", recipe, out, digests)
+        digests.save()
+        open_stage(plan)
+        for item in plan.items:
+            make_part((storage.uri(plan.folder), item.number), extract.make_part)
+        close_stage(plan)
+    assert len(plan.items) == parts
+    assert requests.total() == pytest.approx(costs.requests("extract", parts, 0, reads=False), rel=0.25), requests
 
 
 def test_a_store_that_refuses_is_told_in_one_line(call, store):
