@@ -169,7 +169,8 @@ def _value_of(hint: Any, value: Any, path: tuple[str, ...], where: Where) -> Any
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         options = [option for option in get_args(hint) if option is not type(None)]
-        return _value_of(options[0], value, path, where)
+        option = next((option for option in options if type(value) is option), options[0])
+        return _value_of(option, value, path, where)
     if hint is Any:
         return value
     if dataclasses.is_dataclass(hint):

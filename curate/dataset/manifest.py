@@ -216,6 +216,7 @@ def stage_entry(folder: str, record: StageRecord) -> dict[str, Any]:
         "kept": record.counts.kept,
         "rejected": record.counts.rejected,
         "failed": record.counts.failed,
+        **({"alpha": record.settings["alpha"]} if record.stage == "score" and "alpha" in record.settings else {}),
     }
 
 

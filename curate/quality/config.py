@@ -9,6 +9,7 @@ from curate import settings
 from curate.functions import Door, is_path
 from curate.settings import check
 
+FIT = "fit"
 FEATURES = ("words", "shape")
 DOOR = Door(setting="score.scorer", kind="a scorer", takes=("document", "settings"))
 SHIPPED = ("useful", "edited")  # models of the package; the first is the default
@@ -32,7 +33,9 @@ class Score:
     # with everything but Common Crawl.
     only: tuple[str, ...] = ()
     keep: str = "pareto"  # "all", "threshold", "fraction", or "pareto", which is GPT-3's draw (arXiv:2005.14165, A)
-    alpha: float = 9.0  # of the rule "pareto"; 9 is GPT-3's
+    # Of the rule "pareto"; 9 is GPT-3's. "fit" finds the alpha with which the kept documents score most like good ones,
+    # as GPT-3's paper came to 9.
+    alpha: float | str = 9.0
     threshold: float = 0.5  # of the rule "threshold": the least score that is kept, in [0, 1]
     fraction: float = 0.1  # of the rule "fraction": share of all judged documents; ties are drawn by the documents' ids
     # What a model reads: "words" as they stand, or "shape": plain words, and pseudo-words for the shape of the text
@@ -50,7 +53,9 @@ class Score:
         check(self.keep in rules, f"keep is all, threshold, fraction or pareto, got {self.keep!r}")
         check(self.features in FEATURES, f"features is words or shape, got {self.features!r}")
         check(0 < self.fraction <= 1, f"fraction lies above 0 and up to 1, got {self.fraction}")
-        check(0 < self.alpha < math.inf, f"alpha is a number above 0, got {self.alpha}")
+        number = self.alpha if isinstance(self.alpha, float | int) else 9.0
+        check(self.alpha == FIT or self.alpha == number, f'alpha is a number above 0 or "fit", got {self.alpha!r}')
+        check(0 < number < math.inf, f"alpha is a number above 0, got {self.alpha}")
         check(0 <= self.threshold <= 1, f"threshold lies in [0, 1], got {self.threshold}")
         least = min(self.dim, self.epochs, self.word_ngrams, self.buckets, self.min_count)
         check(least >= 1, f"dim, epochs, word_ngrams, buckets and min_count are at least 1, got {least}")
@@ -61,6 +66,7 @@ class Score:
         scorer = self.scorer
         check(scorer is None or is_path(scorer), f"scorer is a path as package.module:function, got {scorer!r}")
         check(not (scorer and (self.model or self.positive)), "give either a scorer, or what makes a model")
+        check(not (scorer and self.fits), 'alpha "fit" needs a model, whose card says how good documents score')
         check(bool(scorer) or not self.own, "own holds the settings of a scorer, and there is none")
 
     def outside_digests(self) -> dict[str, str]:
@@ -71,10 +77,12 @@ class Score:
         return {self.scorer: DOOR.source_digest(self.scorer)}
 
     def key_table(self) -> dict[str, Any]:
-        """Returns the settings as a table, without those of a scorer where there are none."""
+        """Returns the settings as a table, without those of a scorer where there are none, and without plain features."""
         table: dict[str, Any] = settings.to_table(self)
         if not self.own:
             del table["own"]
+        if self.features == FEATURES[0]:
+            del table["features"]
         return table
 
     @property
@@ -83,3 +91,13 @@ class Score:
         if self.model in (None, "default"):
             return None if self.positive else SHIPPED[0]
         return self.model if self.model in SHIPPED else None
+
+    @property
+    def fits(self) -> bool:
+        """True if the rule "pareto" takes its alpha from the run's own scores."""
+        return self.keep == "pareto" and self.alpha == FIT
+
+    @property
+    def needs_all_scores(self) -> bool:
+        """True if the keep rule needs the scores of all documents before it keeps any."""
+        return self.keep == "fraction" or self.fits

@@ -34,7 +34,7 @@ def reason(document: Document, settings: Score, seed: int, cut: ScoreCut | None 
         return None if cut.keeps(document, seed) else Reason("score.fraction", score, cut.score)
     if settings.keep == "pareto":
         # numpy's and Spark's pareto(a) is Lomax: survival function (1 + x)^-a, inverted here at u in (0, 1].
-        draw = float((1.0 - uniform(seed, "pareto", document.id)) ** (-1.0 / settings.alpha) - 1.0)
+        draw = float((1.0 - uniform(seed, "pareto", document.id)) ** (-1.0 / float(settings.alpha)) - 1.0)
         return None if draw > 1.0 - score else Reason("score.pareto", score, 1.0 - draw)
     return None
 

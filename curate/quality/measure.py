@@ -1,6 +1,7 @@
 """Measures of a quality model: ranks (AUC), calibration, and the alpha of the Pareto rule that fits it. numpy only."""
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -74,9 +75,30 @@ def fitted_alpha(wanted: Floats, scores: Floats) -> float:
 
     GPT-3 "chose alpha to match the distribution of scores from our classifier on WebText" (arXiv:2005.14165, app. A).
     """
+    return nearest_alpha(lambda alpha: distance(wanted, scores, alpha))
+
+
+def fitted_alpha_of_counts(quantiles: Floats, counts: npt.NDArray[np.int64]) -> float:
+    """Returns the fitted alpha of numbers of documents; quantiles: of the wanted scores, evenly from the least on.
+
+    counts: the documents of each of so many equal bins of the scores in [0, 1].
+    """
+    middles = (np.arange(len(counts)) + 0.5) / len(counts)
+    ends = (np.arange(len(counts)) + 1) / len(counts)
+    wanted_share = np.interp(ends, quantiles, np.linspace(0, 1, len(quantiles)))
+
+    def gap(alpha: float) -> float:
+        weight = np.cumsum(counts * pareto_keeps(middles, alpha))
+        return float(np.abs(weight / weight[-1] - wanted_share).max())
+
+    return nearest_alpha(gap)
+
+
+def nearest_alpha(gap: Callable[[float], float]) -> float:
+    """Returns the alpha, from 0.1 to 100, of the least gap."""
     alphas = np.geomspace(0.1, 100, 121)
     for _ in range(3):
-        near = int(np.argmin([distance(wanted, scores, alpha) for alpha in alphas]))
+        near = int(np.argmin([gap(alpha) for alpha in alphas]))
         best = float(alphas[near])
         alphas = np.geomspace(alphas[max(near - 1, 0)], alphas[min(near + 1, len(alphas) - 1)], 21)
     return best

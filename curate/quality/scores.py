@@ -1,7 +1,7 @@
 """Score parts on disk, one row per document of a text part, and the cut through them that keeps an exact share."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from curate.errors import SettingsError, UserError
 from curate.inputs.documents import BATCH_ROWS, read_documents
+from curate.quality import measure
 from curate.quality.classifier import load
 from curate.quality.config import DOOR, Score
 from curate.quality.keep import ScoreCut, tie_draw
@@ -23,6 +24,7 @@ from curate.stage.parts import PartWriter
 from curate.stage.plan import Item, Plan
 from curate.stage.record import read_stage
 
+BINS = 10_000  # of equal width in [0, 1], in which scores are counted to fit alpha
 SCORES = pa.schema(
     [
         pa.field("id", pa.binary(16), nullable=False),
@@ -100,6 +102,20 @@ def cut(parts: list[Path], fraction: float, sources: tuple[str, ...], seed: int)
     draws = np.sort(np.array([tie_draw(seed, document_id) for document_id in tied], dtype=np.uint64))
     surplus = top.kept - share(fraction, top.documents)
     return ScoreCut(score=top.score, draw=int(draws[len(draws) - 1 - surplus]))
+
+
+def alpha(parts: list[Path], positives: Sequence[float], sources: tuple[str, ...]) -> float:
+    """Returns the alpha with which the kept documents score like good ones; 9, GPT-3's, if there are no documents.
+
+    positives: quantiles of the scores of good documents. sources: whose documents count; empty: all.
+    """
+    counts = np.zeros(BINS, dtype=np.int64)
+    for bits in _score_bits(parts, sources):
+        bins = (bits.view(np.float32).astype(np.float64) * BINS).astype(np.int64)
+        counts += np.bincount(np.minimum(bins, BINS - 1), minlength=BINS)
+    if not counts.any():
+        return 9.0
+    return round(measure.fitted_alpha_of_counts(np.array(positives), counts), 2)
 
 
 def threshold(folder: Path, fraction: float, source: str | None = None) -> Threshold:

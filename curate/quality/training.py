@@ -15,7 +15,15 @@ from curate.errors import SettingsError
 from curate.inputs.digests import Digests
 from curate.quality import classifier, measure
 from curate.quality.config import Score
-from curate.quality.windows import BINS, Window, train_and_test_windows
+from curate.quality.model_file import score_quantiles
+from curate.quality.windows import (
+    BINS,
+    Window,
+    host_or_id,
+    is_held_out,
+    labelled_documents,
+    train_and_test_windows,
+)
 from curate.storage import together
 from curate.storage.writing import sha256_of
 
@@ -87,7 +95,9 @@ def train(positive: list[Path], negative: list[Path], model: Path, chosen: Score
         classifier.train(good, rest, draft, chosen, quantised=True)
 
     def describe(drafts: Mapping[str, Path]) -> dict[str, Any]:
-        return _card(drafts[model.name], model.name, data, training, held_out, chosen)
+        card = _card(drafts[model.name], model.name, data, training, held_out, chosen)
+        unseen = (document for document in labelled_documents(positive) if is_held_out(host_or_id(document)))
+        return card | {"positives": score_quantiles(classifier.Model(drafts[model.name]), unseen, chosen.label)}
 
     return together.write_together(card_path(model), {model.name: write}, describe)
 

@@ -1,4 +1,4 @@
-"""Documents to scores, aligned with them: the first half of score, where a share of all documents is kept."""
+"""Documents to scores, aligned with them: the first half of score, where the keep rule needs all scores first."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from curate.stage.plan import Item, Plan
 
 
 def needed(recipe: Recipe) -> bool:
-    """Returns whether the recipe's score has this half: where it keeps a share of all documents."""
-    return recipe.score is not None and recipe.score.keep == "fraction"
+    """Returns whether the recipe's score has this half: where its keep rule needs all scores."""
+    return recipe.score is not None and recipe.score.needs_all_scores
 
 
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:

@@ -1,6 +1,7 @@
 """Documents to scored documents: fastText quality, and the keep rule.
 
-The rule that keeps a share of all documents needs all scores first: a first half writes them, `cut` finds where to cut.
+The rules that keep a share of all documents, or fit alpha, need all scores first: a first half writes them, and the
+plan holds the cut or the alpha that they give.
 """
 
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from curate.records import Document, reject
 from curate.stage.kinds import KINDS
 from curate.stage.parts import PartWriter, part_name
 from curate.stage.plan import Item, Plan
+from curate.stage.record import StageRecord
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -35,8 +37,11 @@ def make_part(plan: Plan, item: Item) -> None:
     """Scores the documents of one part, and keeps or rejects them by the keep rule."""
     rules, seed = plan.built(Score, "score"), plan.settings["seed"]
     cut = keep.ScoreCut(**plan.settings["cut"]) if rules.keep == "fraction" else None
+    if rules.fits:
+        rules = replace(rules, alpha=plan.settings["alpha"])
     with PartWriter(plan.folder, item.number, plan.part_key(item)) as part:
-        for document in with_rates(plan, item, part) if cut else with_scores(plan, item, rules, part):
+        rated = "scores" in plan.settings
+        for document in with_rates(plan, item, part) if rated else with_scores(plan, item, rules, part):
             if reason := keep.reason(document, rules, seed, cut):
                 part.reject(reject(document, plan.stage, reason))
             else:
@@ -72,14 +77,18 @@ def documents(plan: Plan, item: Item, part: PartWriter) -> Iterator[Document]:
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     """Returns the plan of score; the model is made first, as its digest is in the key.
 
-    Where the rule keeps a share of all documents, rate is done already.
+    Where the rule needs all scores, rate is done already.
     """
     rules = recipe.score or Score()
     table = rate.model_table(recipe, folder, given) | {"seed": recipe.seed}
-    if rules.keep == "fraction":
+    if rules.needs_all_scores:
         parts = [folder / KINDS["rate"].folder / part_name(item.number) for item in given.items]
-        cut = scores.cut(parts, rules.fraction, rules.only, recipe.seed) or ScoreCut(score=0.0, draw=2**64 - 1)
-        table |= {"cut": asdict(cut), "scores": [storage.relative(part, folder) for part in parts]}
+        table["scores"] = [storage.relative(part, folder) for part in parts]
+        if rules.fits:
+            table["alpha"] = scores.alpha(parts, model_file.positives(rules, folder), rules.only)
+        else:
+            cut = scores.cut(parts, rules.fraction, rules.only, recipe.seed) or ScoreCut(score=0.0, draw=2**64 - 1)
+            table["cut"] = asdict(cut)
     attached = () if rules.scorer else (model_file.MODEL, model_file.CARD)
     return Plan(stage="score", folder=folder, settings=table, items=tuple(given.items), attached=attached)
 
@@ -89,3 +98,10 @@ def prepare(recipe: Recipe, folder: Path, given: Given, engine: Engine) -> None:
     if rate.needed(recipe):
         inside = folder / KINDS["rate"].folder
         execute(rate.plan(recipe, inside, replace(given, items=rebase_items(given.items, folder, inside))), engine)
+
+
+def finish(plan: Plan, record: StageRecord) -> str | None:
+    """Returns what a person is told of a stage that is done: the alpha that it fitted."""
+    if "alpha" not in plan.settings:
+        return None
+    return f"score: alpha {plan.settings['alpha']} is fitted; it kept {record.counts.kept:,} documents"

@@ -25,8 +25,9 @@ from curate.filters.judged import Judged
 from curate.filters.rules import FUNCTIONS, RULES, Filter, judge
 from curate.quality.classifier import Model
 from curate.quality.config import Score
-from curate.quality.measure import pareto_keeps
-from curate.quality.model_file import shipped
+from curate.quality.measure import fitted_alpha_of_counts, pareto_keeps
+from curate.quality.model_file import positives, shipped
+from curate.quality.scores import BINS
 from curate.quality.windows import host_or_id, is_held_out
 from curate.recipe import Recipe
 from curate.records import Document, Page
@@ -71,7 +72,18 @@ def chance(document: Document, recipe: Recipe, model: Model) -> float:
     score = model.score(judged.document.text, recipe.score.label)
     if recipe.score.keep == "threshold":
         return float(score >= recipe.score.threshold)
-    return float(pareto_keeps(np.array([score]), recipe.score.alpha)[0])
+    return float(pareto_keeps(np.array([score]), float(recipe.score.alpha))[0])
+
+
+def with_alpha(recipe: Recipe, reads: list[Read], model: Model) -> Recipe:
+    """Returns a recipe whose alpha is fitted, if it asks for that, to the frame that the sample stands for."""
+    score = recipe.score
+    if score is None or not score.fits:
+        return recipe
+    rated = np.array([model.score(read.document.text, score.label) for read in reads])
+    counts, _ = np.histogram(rated, BINS, (0, 1), weights=[read.label.weight for read in reads])
+    alpha = fitted_alpha_of_counts(np.array(positives(score, ROOT)), counts)
+    return replace(recipe, score=replace(score, alpha=alpha))
 
 
 def reasons(document: Document, filters: Filter) -> set[str]:
@@ -236,7 +248,8 @@ def lines(reads: list[Read], chosen_recipes: dict[str, Recipe]) -> Iterator[str]
     kept = {}
     for name, recipe in chosen_recipes.items():
         model = model_of(recipe)
-        kept[name] = [chance(read.document, recipe, model) for read in reads]
+        fitted = with_alpha(recipe, reads, model)
+        kept[name] = [chance(read.document, fitted, model) for read in reads]
     yield ""
     head = ["kept by", "good", "promotional", "junk", "damaged", "of the good", "good of what is kept"]
     yield from table([*head, "of the good, weighted", "good of what is kept, weighted"], recipe_rows(reads, kept))

@@ -70,3 +70,11 @@ def test_limits_are_tried_as_multiples_for_each_rule_and_for_all():
     }
     assert rows["all rules"][0] == "1 / 1"
     assert rows["top_2_gram"][0] == "0 / 1"
+
+
+def test_an_alpha_to_fit_is_fitted_to_the_sample():
+    reads = [read("junk", 0, text="Log in"), read("clean", 1, weight=2)]
+    fitting = Recipe(name="a", filter=Filter(rules=()), score=Score(alpha="fit"))
+    assert 0.1 <= judge_recipes.with_alpha(fitting, reads, Fixed(0.5)).score.alpha <= 100
+    given = Recipe(name="a", filter=Filter(rules=()), score=Score(alpha=4))
+    assert judge_recipes.with_alpha(given, reads, Fixed(0.5)) == given

@@ -7,17 +7,15 @@ import numpy as np
 import numpy.typing as npt
 from rows import Row
 
-from curate.quality.classifier import Model
 from curate.quality.measure import auc
+from curate.quality.model_file import QUANTILES
 
 Floats = npt.NDArray[np.float64]
-POINTS = 101  # quantiles of the scores of good documents that a card holds
 SHARES = (0.98, 0.95, 0.9, 0.85, 0.8, 0.7)  # of the good documents that a threshold of the card keeps
 
 
-def held_out(model: Model, rows: Sequence[Row]) -> dict[str, Any]:
-    """Returns the measures of a model on rows that did not train it."""
-    scores = np.array([model.score(row.text, "positive") for row in rows])
+def measures(scores: Floats, rows: Sequence[Row]) -> dict[str, Any]:
+    """Returns the measures of the scores of rows that did not train the models that gave them."""
     good = np.array([row.good for row in rows])
     labels = np.array([row.label for row in rows])
     return {
@@ -49,10 +47,10 @@ def threshold(scores: Floats, good: npt.NDArray[np.bool_], share: float) -> dict
     return {"score": least, "of_the_good": share, "good_of_the_kept": float(good[kept].mean())}
 
 
-def quantiles(model: Model, rows: Sequence[Row]) -> list[float]:
+def quantiles(scores: Floats, rows: Sequence[Row]) -> list[float]:
     """Returns the quantiles of the scores of the good rows, for `score.alpha = "fit"`."""
-    scores = [model.score(row.text, "positive") for row in rows if row.good]
-    return [round(float(score), 6) for score in np.quantile(scores, np.linspace(0, 1, POINTS))]
+    good = np.array([row.good for row in rows])
+    return [round(float(score), 6) for score in np.quantile(scores[good], np.linspace(0, 1, QUANTILES))]
 
 
 def _against(scores: Floats, good: npt.NDArray[np.bool_], others: npt.NDArray[np.bool_]) -> float:

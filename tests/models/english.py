@@ -189,9 +189,15 @@ def plain(text: str) -> str:
     """A text without what tells its source or extractor rather than its kind: curly quotes, bars, bullets, dashes.
 
     >>> plain("| Price | \u201c5\u201d |\\n- a bullet \u2013 and a dash")
-    'Price "5" a bullet and a dash'
+    'Price "5"\\na bullet and a dash'
     """
-    return " ".join(word for word in text.translate(STRAIGHT).split() if any(map(str.isalnum, word)))
+    lines = (" ".join(filter(has_letter_or_digit, line.split())) for line in text.translate(STRAIGHT).splitlines())
+    return "\n".join(filter(None, lines))
+
+
+def has_letter_or_digit(word: str) -> bool:
+    """Whether a word is more than signs."""
+    return any(map(str.isalnum, word))
 
 
 def main(data: Path, folder: Path) -> None:

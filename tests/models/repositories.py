@@ -24,9 +24,9 @@ DIRECTIVES = re.compile(
     r"^\s*(?:\.\. |:[\w-]+:|\[\[|\{\{|!\[|<!--|//|ifdef::|include::|image::|\[source).*$", re.MULTILINE
 )
 SIGNS = (
-    (re.compile(r"<[^<>\n]{1,200}>"), ""),
     (re.compile(r"\[([^\[\]\n]*)\]\([^()\n]*\)"), r"\1"),
     (re.compile(r":[\w:]+:`~?([^`<\n]*?)(?: <[^`\n]*>)?`"), r"\1"),
+    (re.compile(r"<[^<>\n]{1,200}>"), ""),
     (re.compile(r"^(?:#+|=+|\*|-) +", re.MULTILINE), ""),
     (re.compile(r"^[=\-~^*+\"#`]{3,}\w*$", re.MULTILINE), ""),
     (re.compile(r"[*`_]{1,3}(\S[^*`\n]*?)[*`_]{1,3}"), r"\1"),

@@ -11,17 +11,14 @@ import pyarrow.parquet as pq
 import repositories
 
 from curate.quality.windows import is_held_out
+from curate.text.language import identify
 from curate.web.urls import host_of
 
 LABELS = Path(__file__).parents[1] / "labels" / "training.jsonl"
 GOOD = ("clean", "useful")
-PROSE = {
-    "wikipedia": 80,
-    "book": 2,
-    "inaugural": 10,
-    "state-union": 20,
-    "abc": 60,
-}  # works, by the middle of their hosts
+# Works of english.py that are taken, by the ends of their hosts.
+PROSE = {"wikipedia.example": 80, "inaugural.example": 10, "state-union.example": 20, "abc.example": 60}
+FURNITURE = 600  # texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +56,36 @@ def web(documents: Path) -> list[Row]:
     rows = []
     for line in LABELS.read_text().splitlines():
         stored = json.loads(line)
-        if document := extracted.get(stored["url"]):
+        document = extracted.get(stored["url"])
+        if document and identify(document["text"])[0] == "en":
             names = {name: stored[name] for name in ("url", "label", "kind")}
             rows.append(Row(text=document["text"], title=document["title"] or "", **names))
     return rows
 
 
-def prose(data: Path) -> Iterator[Row]:
-    """Yields edited prose: articles of an encyclopedia, books, speeches and news, in the order of a hash."""
-    works: dict[str, list[english.Labelled]] = {}
-    for work in (*english.wikipedia(data), *english.texts(data)):
-        if len(work.text.split()) >= english.LEAST:
-            works.setdefault(host_of(work.url).split(".")[1], []).append(work)
-    for name, number in PROSE.items():
-        chosen = sorted(works[name], key=lambda work: sha256(work.text.encode()).digest())[:number]
-        kind = {"wikipedia": "reference", "abc": "news"}.get(name, "other")
-        yield from (Row(text=work.text, url=work.url, label="clean", kind=kind) for work in chosen)
+def prose(folder: Path) -> Iterator[Row]:
+    """Yields edited prose of the positive texts of english.py, in the order of a hash: as many works as PROSE says."""
+    left = dict(PROSE)
+    for row in _stored(folder / "positive.jsonl"):
+        name = ".".join(row["url"].split("/")[2].split(".")[1:])
+        if left.get(name, 0):
+            left[name] -= 1
+            kind = {"wikipedia.example": "reference", "abc.example": "news"}.get(name, "other")
+            yield Row(text=row["text"], url=row["url"], label="clean", kind=kind)
+
+
+def furniture(folder: Path) -> Iterator[Row]:
+    """Yields what stands beside main texts, and pages that are none, from english.py; one text a host."""
+    hosts: set[str] = set()
+    for row in _stored(folder / "negative.jsonl"):
+        if (host := host_of(row["url"])) not in hosts and len(hosts) < FURNITURE:
+            hosts.add(host)
+            yield Row(text=row["text"], url=row["url"], label="junk", kind="other")
+
+
+def _stored(path: Path) -> list[dict[str, str]]:
+    """Returns the rows of a file of english.py in the order of a hash."""
+    return sorted(map(json.loads, path.open()), key=lambda row: sha256(row["text"].encode()).digest())
 
 
 def public(sources: Path) -> Iterator[Row]:

@@ -246,3 +246,39 @@ def test_a_model_that_ships_is_no_file_of_the_recipe_s_folder(tmp_path):
     for name, model in (("edited", "edited"), ("./edited", str(tmp_path / "edited")), ("m", str(tmp_path / "m"))):
         (tmp_path / "own.toml").write_text(f'name = "own"\n[score]\nmodel = "{name}"\n')
         assert recipe.load(str(tmp_path / "own.toml")).score.model == model
+
+
+def test_good_documents_score_as_the_card_says_or_as_those_that_trained(labelled, tmp_path):
+    model_file.prepare(labelled, tmp_path / "score", Digests(), miniweb=None)
+    trained = model_file.positives(labelled, tmp_path / "score")
+    stated = model_file.positives(Score(), tmp_path / "score")
+    for quantiles in (trained, stated):
+        assert len(quantiles) == model_file.QUANTILES
+        assert quantiles == sorted(quantiles)
+        assert quantiles[50] > 0.8
+
+
+@pytest.mark.parametrize("card", [None, "{}", '{"positives": [0.5]}', '{"positives": [0.9, 0.1]}', "no card"])
+def test_alpha_cannot_be_fitted_without_the_scores_of_good_documents(card, model, tmp_path):
+    (tmp_path / "own.bin").write_bytes(model.read_bytes())
+    if card is not None:
+        (tmp_path / "own.json").write_text(card)
+    with pytest.raises(SettingsError, match=r'alpha: "fit" needs the scores of good documents, which .*own\.json'):
+        model_file.check_positives(Score(model=str(tmp_path / "own.bin"), alpha="fit"))
+
+
+@pytest.mark.parametrize("name", ["useful", "edited"])
+def test_alpha_can_be_fitted_with_the_models_that_ship(name):
+    model_file.check_positives(Score(model=name, alpha="fit"))
+
+
+@pytest.mark.parametrize("alpha", ["best", 0, -1, float("inf")])
+def test_alpha_is_a_number_above_0_or_fit(alpha):
+    with pytest.raises(ValueError, match="alpha is a number above 0"):
+        Score(alpha=alpha)
+
+
+def test_alpha_is_fitted_by_a_word_in_the_recipe(tmp_path):
+    for text, alpha in (('"fit"', "fit"), ("4", 4.0), ("2.5", 2.5)):
+        (tmp_path / "own.toml").write_text(f'name = "own"\n[score]\nalpha = {text}\n')
+        assert recipe.load(str(tmp_path / "own.toml")).score.alpha == alpha

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from curate.quality.measure import auc, calibration, calibration_error, distance, fitted_alpha, mask, pareto_keeps
+from curate.quality.measure import (
+    auc,
+    calibration,
+    calibration_error,
+    distance,
+    fitted_alpha,
+    fitted_alpha_of_counts,
+    mask,
+    pareto_keeps,
+)
 
 SCORES = st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0]), st.booleans()), min_size=2, max_size=40)
 
@@ -55,6 +64,16 @@ def test_the_alpha_that_made_the_wanted_scores_is_found_again(alpha):
     scores = random.beta(0.6, 1.5, 40_000)
     wanted = scores[random.uniform(size=len(scores)) < pareto_keeps(scores, alpha)]
     assert fitted_alpha(wanted, scores) == pytest.approx(alpha, rel=0.15)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 9.0, 30.0])
+def test_alpha_is_found_from_counts_and_quantiles_as_from_the_scores(alpha):
+    random = np.random.default_rng(1)
+    scores = random.beta(0.6, 1.5, 40_000)
+    wanted = scores[random.uniform(size=len(scores)) < pareto_keeps(scores, alpha)]
+    counts = np.bincount((scores * 10_000).astype(int), minlength=10_000)
+    fitted = fitted_alpha_of_counts(np.quantile(wanted, np.linspace(0, 1, 101)), counts)
+    assert fitted == pytest.approx(fitted_alpha(wanted, scores), rel=0.1)
 
 
 def test_distance_is_the_greatest_gap_of_two_distributions():

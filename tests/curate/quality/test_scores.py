@@ -88,3 +88,25 @@ def test_of_equals_other_seeds_keep_others(folder):
 
 def test_no_documents_have_no_cut(folder):
     assert scores.cut(parts(folder, [], ()), 0.5, (), 0) is None
+
+
+QUANTILES = [number / 100 for number in range(101)]
+
+
+@given(VALUES, st.permutations(range(3)))
+def test_alpha_depends_on_the_scores_alone_and_not_on_the_parts(folder, values, order):
+    documents = [document(number, score) for number, score in enumerate(values)]
+    fitted = scores.alpha(parts(folder, documents), QUANTILES, ())
+    cut = parts(folder, documents, (1, 2))
+    assert scores.alpha([cut[place] for place in order], QUANTILES, ()) == fitted
+    assert 0.1 <= fitted <= 100
+
+
+def test_alpha_is_of_the_sources_that_the_rule_judges_and_gpt_3_s_where_there_is_nothing_to_judge(folder):
+    web = [document(number, (number / 100) ** 4) for number in range(100)]
+    books = [document(1000 + number, (number / 100) ** 2, "books") for number in range(100)]
+    both = parts(folder, [*web, *books])
+    alone = {source: scores.alpha(both, QUANTILES, (source,)) for source in ("web", "books")}
+    assert alone["web"] > alone["books"] > 0.1
+    assert scores.alpha(parts(folder, web), QUANTILES, ()) == alone["web"]
+    assert scores.alpha(both, QUANTILES, ("other",)) == 9
