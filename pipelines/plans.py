@@ -14,7 +14,6 @@ from curate.inputs.items import MINIWEB, files, source_items, stage_items
 from curate.pipelines.engines.engine import wiring
 from curate.pipelines.engines.warnings import Warned
 from curate.pipelines.stages.given import Given, quiet
-from curate.quality import model_file
 from curate.recipe import Recipe
 from curate.stage.kinds import KINDS, WHOLES
 from curate.stage.plan import Item, Plan, stage_folder
@@ -171,7 +170,7 @@ def check_model_files(recipe: Recipe, out: Path | None) -> None:
     if out:
         build_miniweb(recipe, out)
     if score := recipe.score:
-        model_file.check_positives(score)
+        wiring("score").check(recipe)
         for pattern in (
             *((score.model,) if score.model and not score.shipped else ()),
             *score.positive,

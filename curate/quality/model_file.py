@@ -64,7 +64,7 @@ def prepare(score: Score, folder: Path, digests: Digests, *, miniweb: Path | Non
 
     def describe(drafts: Mapping[str, Path]) -> dict[str, Any]:
         sha256 = sha256_of(drafts[MODEL])
-        made = {"key": key, "sha256": sha256, "inputs": inputs, "documents": documents}
+        made: dict[str, Any] = {"key": key, "sha256": sha256, "inputs": inputs, "documents": documents}
         if sources["positive"]:
             model = classifier.load(drafts[MODEL], sha256)
             made["positives"] = score_quantiles(model, labelled_documents(sources["positive"]), score.label)

@@ -74,6 +74,11 @@ def documents(plan: Plan, item: Item, part: PartWriter) -> Iterator[Document]:
             part.refuse(document, item.source)
 
 
+def check(recipe: Recipe) -> None:
+    """Raises SettingsError where alpha is to be fitted and the model's card does not say how good documents score."""
+    model_file.check_positives(recipe.score or Score())
+
+
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     """Returns the plan of score; the model is made first, as its digest is in the key.
 
