@@ -77,7 +77,7 @@ class Score:
         return {self.scorer: DOOR.source_digest(self.scorer)}
 
     def key_table(self) -> dict[str, Any]:
-        """Returns the settings as a table, without those of a scorer where there are none, and without plain features."""
+        """Returns the settings as a table, without those of a scorer or of features where they say nothing."""
         table: dict[str, Any] = settings.to_table(self)
         if not self.own:
             del table["own"]

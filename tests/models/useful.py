@@ -6,7 +6,7 @@
 
 What readers call good of the documents of the web is positive, and so are an encyclopedia, speeches and news (TEXTS),
 and documentation, recipes, papers and answers of public repositories (repositories.py; SOURCES holds their clones).
-Negative is what readers call promotional or junk, and what stands beside the main texts of pages (TEXTS). The model
+Negative is what readers call promotional, junk or damaged, and what stands beside the main texts of pages (TEXTS). The model
 that ships is trained on all of it; the card says what four models do, each on the hosts of a quarter of the labelled
 documents, which did not train it. No host of the labelled sample that judges the model is among the data.
 """
@@ -46,12 +46,11 @@ def windows(row: Row, number: int) -> Iterator[str]:
 
 
 def train(of_web: Iterable[Row], beside: Iterable[Row], model: Path) -> None:
-    """Trains a model; damaged documents, whose words are those of good ones, train nothing."""
+    """Trains a model."""
     texts: dict[bool, list[str]] = {True: [], False: []}
     for rows, number in ((of_web, WINDOWS), (beside, WINDOWS_BESIDE)):
         for row in rows:
-            if row.label != "damaged":
-                texts[row.good] += windows(row, number)
+            texts[row.good] += windows(row, number)
     classifier.train(texts[True], texts[False], model, SETTINGS, quantised=True)
 
 
