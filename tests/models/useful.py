@@ -6,9 +6,9 @@
 
 What readers call good of the documents of the web is positive, and so are an encyclopedia, speeches and news (TEXTS),
 and documentation, recipes, papers and answers of public repositories (repositories.py; SOURCES holds their clones).
-Negative is what readers call promotional, junk or damaged, and what stands beside the main texts of pages (TEXTS). The model
-that ships is trained on all of it; the card says what four models do, each on the hosts of a quarter of the labelled
-documents, which did not train it. No host of the labelled sample that judges the model is among the data.
+Negative is what readers call promotional, junk or damaged, and what stands beside the main texts of pages (TEXTS). The
+model that ships is trained on all of it; the card says what four models do, each on the hosts of a quarter of the
+labelled documents, which did not train it. No host of the labelled sample that judges the model is among the data.
 """
 
 import sys
