@@ -1,7 +1,7 @@
 """Opens the parts that an earlier stage wrote; each block is compared with the part's receipt while it is read."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import pyarrow as pa
 from curate import storage
 from curate.errors import DamageError
 from curate.stage.parts import receipt_path
-from curate.stage.receipts import GATHERED, FileRecord, Receipt, gathered_line, of_line, parse_receipt
+from curate.stage.receipts import GATHERED, FileRecord, Receipt, gathered, of_line, parse_receipt
+from curate.storage.listing import Listing
 
 NUMBERED = re.compile(r"[a-z]+-(\d{5,})\.parquet")
 MEND = "remove it, and the command that made it makes it anew"
@@ -18,13 +19,26 @@ MEND = "remove it, and the command that made it makes it anew"
 
 def receipt_of(path: Path) -> Receipt:
     """Returns the receipt of a part's file; DamageError where there is none that can be read."""
+    return receipts_of([path])[0]
+
+
+def receipts_of(paths: Iterable[Path]) -> list[Receipt]:
+    """Returns the receipts of parts' files, in order, as `receipt_of`; a folder's gathered ones are opened once."""
+    opened: dict[Path, Listing | None] = {}
+    return [_receipt_of(path, opened) for path in paths]
+
+
+def _receipt_of(path: Path, opened: dict[Path, Listing | None]) -> Receipt:
     match = NUMBERED.fullmatch(path.name)
     number = int(match[1]) if match else 0
-    note = path.with_name(GATHERED)
+    folder, note = path.parent, path.with_name(GATHERED)
     try:
-        receipt = of_line(gathered_line(path.parent, number))
+        if folder not in opened:
+            opened[folder] = gathered(folder)
+        receipts = opened[folder]
+        receipt = of_line(receipts.numbered(number) if receipts else None)
         if receipt is None:
-            note = receipt_path(path.parent, number)
+            note = receipt_path(folder, number)
             content = storage.contents([note])[0]
             receipt = None if content is None else parse_receipt(content)
     except ValueError as error:
@@ -53,13 +67,15 @@ def changed(path: Path) -> DamageError:
 
 
 @contextmanager
-def opened_part(path: Path, sha256: str = "", *, copy: bool = False) -> Iterator[pa.NativeFile]:
+def opened_part(
+    path: Path, sha256: str = "", *, copy: bool = False, receipt: Receipt | None = None
+) -> Iterator[pa.NativeFile]:
     """Yields a part as pyarrow reads it; DamageError, once a block is read that is not as its receipt states.
 
     sha256: of the part that the reader was planned with; "" is not compared. copy: a remote part is downloaded whole,
-    else it is read by ranges.
+    else it is read by ranges. receipt: of the part, where the caller has read it.
     """
-    receipt = receipt_of(path)
+    receipt = receipt or receipt_of(path)
     if sha256 and receipt.files[path.name].sha256 != sha256:
         raise replaced(path)
     try:

@@ -30,7 +30,7 @@ from curate.storage.writing import sealed, unsealed
 GATHERED = "receipts.json"
 FORMAT = "curate.receipts"
 COPIES = re.compile(r"(?:receipts/)?\.copies\.json\.\d+\.[0-9a-f]{16}\.curate\.note")
-COPIED = 128  # receipts in one file of copies
+COPIED = 256  # receipts in one file of copies
 MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -150,15 +150,21 @@ def write_gathered(path: Path, rows: Iterable[Row]) -> str:
     return write_listing(path, {"format": FORMAT, "version": 1}, "receipts", rows, guarded=True)
 
 
+def gathered(folder: Path) -> Listing | None:
+    """Returns the gathered receipts of a stage; None where there are none. ValueError where they were changed."""
+    try:
+        return listing.cached(folder / GATHERED)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def gathered_line(folder: Path, number: int) -> Row | None:
     """Returns the gathered receipt of a part; None where there is none.
 
     ValueError where it is not as it was written.
     """
-    try:
-        return listing.cached(folder / GATHERED).numbered(number)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    receipts = gathered(folder)
+    return receipts.numbered(number) if receipts else None
 
 
 def gathered_lines(folder: Path) -> Iterator[Row]:

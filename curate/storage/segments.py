@@ -8,7 +8,7 @@ one more a run of neighbours, and nothing else of the file is read; every byte i
 import base64
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,6 +128,23 @@ def read(path: Path, index: Index, numbers: npt.NDArray[np.int64], schema: pa.Sc
             file.seek(int(ends[start] - index.length[start]))
             content = memoryview(file.read(int(index.length[start:stop].sum())))
             yield from _segments(path, index, start, stop, content, schema)
+
+
+def read_each(places: Sequence[tuple[Path, Index, int]], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yields single segments of one store's or disk's files, in order; a store is asked for all of them at once."""
+    extents = []
+    for _, index, number in places:
+        stop = int(index.length[: number + 1].sum())
+        extents.append((stop - int(index.length[number]), stop))
+    contents: list[bytes | None] = [None] * len(places)
+    if places and is_remote(places[0][0]):
+        files: list[Any] = [path for path, _, _ in places]
+        contents = files[0].fs.cat_ranges([file.path for file in files], *zip(*extents, strict=True), on_error="raise")
+    for (path, index, number), content in zip(places, contents, strict=True):
+        if content is None:
+            yield from read(path, index, np.array([number]), schema)
+        else:
+            yield from _segments(path, index, number, number + 1, memoryview(content), schema)
 
 
 def _runs(numbers: npt.NDArray[np.int64], index: Index) -> list[tuple[int, int]]:

@@ -2,22 +2,26 @@
 
 One pass over the indexes of the sorted documents is enough, with a state a lane: a segment that fits is added by its
 sums, and only of the segment in which a cut falls the documents are read. So the cuts are exact, and neither memory
-nor reading grows with the documents beyond a line a segment.
+nor reading grows with the documents beyond a line a segment. The sums foretell in which segments cuts fall, so that a
+store is asked for some of these at once; a segment that was not foretold is read by itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curate.tokens.lanes import Lane, Range, Sorted
+from curate.tokens.lanes import Lane, Range, Sorted, read_each
 from curate.tokens.rows import QUALITY
 from curate.tokens.splits import TRAIN, VALID, Orders
 from curate.tokens.tokenizer import Stated
 
+AHEAD = 32  # segments with cuts that are read at a time
+RANGES = 64  # for which these are foretold at a time
 SIZES = ("order", "tokens", "bytes")  # the columns that decide where shards begin and end
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -80,9 +84,12 @@ def plan_cuts(
     though they are drawn into "train". by: the column of the buckets' edges.
     """
     filled: dict[Lane, Filling] = {}
-    for range_ in documents.ranges():
-        for lane in _lanes(range_, orders or {}):
-            _fill(filled.setdefault(lane, Filling(max_tokens=max_tokens)), range_, lane, orders or {})
+    remaining = documents.ranges()
+    while ranges := [*islice(remaining, RANGES)]:
+        ahead = Ahead(_foretold(ranges, filled, max_tokens, orders or {}))
+        for range_ in ranges:
+            for lane in _lanes(range_, orders or {}):
+                _fill(filled.setdefault(lane, Filling(max_tokens=max_tokens)), range_, lane, orders or {}, ahead)
     return [cut for lane in sorted(filled, key=lambda lane: lane.key) for cut in _shards(lane, filled[lane], by)]
 
 
@@ -178,7 +185,47 @@ def _lanes(range_: Range, orders: Orders) -> list[Lane]:
     return [*{*range_.lanes, *(lane for lane in valid if lane.source in orders)}]
 
 
-def _fill(filling: Filling, range_: Range, lane: Lane, orders: Orders) -> None:
+class Ahead:
+    """Reads segments, several at a time where it was foretold that they are asked for; each is read once."""
+
+    def __init__(self, foretold: Sequence[tuple[Range, int]]) -> None:
+        self._foretold = foretold  # the ranges and the numbers of segments, in the order in which they are asked for
+        self._places = {(range_.number, number): place for place, (range_, number) in enumerate(foretold)}
+        self._held: dict[tuple[int, int], pa.Table] = {}
+
+    def segment(self, range_: Range, number: int) -> pa.Table:
+        """Returns the documents of a segment."""
+        name = (range_.number, number)
+        if name not in self._held:
+            place = self._places.get(name)
+            chosen = [(range_, number)] if place is None else self._foretold[place : place + AHEAD]
+            if place is not None:
+                self._held.clear()  # what was passed over is not asked for
+            for (own, of), table in zip(chosen, read_each(chosen), strict=True):
+                self._held[own.number, of] = table
+        return self._held.pop(name)
+
+
+def _foretold(
+    ranges: Sequence[Range], filled: Mapping[Lane, Filling], max_tokens: int, orders: Orders
+) -> list[tuple[Range, int]]:
+    """Returns the segments in which cuts fall, by the sums, as if each shard lacked half a document to be full."""
+    places: list[tuple[Range, int]] = []
+    tokens = {lane: filling.shards[-1].tokens for lane, filling in filled.items() if filling.shards}
+    for range_ in ranges:
+        sums = range_.index.sums["tokens"]
+        for lane in _lanes(range_, orders):
+            held = tokens.get(lane, 0)
+            for number in np.flatnonzero(range_.of(lane)).tolist():
+                held += int(sums[number])
+                if held > max_tokens:
+                    places.append((range_, number))
+                    held = (held - 1) % max_tokens + 1 + int(sums[number]) // int(2 * range_.index.rows[number])
+            tokens[lane] = held
+    return places
+
+
+def _fill(filling: Filling, range_: Range, lane: Lane, orders: Orders, ahead: Ahead) -> None:
     """Adds a lane's documents of a range."""
     index, rest = range_.index, range_.of(lane)
     if lane.source in orders:
@@ -195,7 +242,7 @@ def _fill(filling: Filling, range_: Range, lane: Lane, orders: Orders) -> None:
             documents=int(index.rows[number]),
         )
         if not filling.add_whole(size):
-            filling.add(sizes_of(range_.read(np.arange(len(rest)) == number)))
+            filling.add(sizes_of(iter([ahead.segment(range_, number)])))
 
 
 def _divided(range_: Range, lane: Lane, early: npt.NDArray[np.bool_], last: int) -> Iterator[pa.Table]:

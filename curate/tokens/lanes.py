@@ -16,10 +16,11 @@ import pyarrow.parquet as pq
 
 from curate import storage
 from curate.stage import heartbeat
-from curate.stage.checked import opened_part, recorded, replaced
+from curate.stage.checked import opened_part, receipts_of, replaced
 from curate.stage.plan import Item, Plan, json_digest
 from curate.stage.ranges import Passes, Run, cut, in_memory, passes_of, read_run, run_names, slices, writing_run
 from curate.stage.receipts import Counts
+from curate.storage import segments
 from curate.storage.segments import Index, parse_index
 from curate.tokens.rows import TOKENS, buckets_of
 
@@ -76,10 +77,11 @@ def sort_step(plan: Plan, item: Item) -> None:
 def _of_parts(plan: Plan, item: Item, counts: Counts) -> Iterator[pa.Table]:
     """Yields the rows of the tokenized parts of a group, and counts them; DamageError where one was made anew since."""
     paths = [plan.path(uri) for uri in item.uris if uri]
-    if json_digest([recorded(path).sha256 for path in paths]) != item.digest:
+    receipts = receipts_of(paths)
+    if json_digest([own.files[path.name].sha256 for own, path in zip(receipts, paths, strict=True)]) != item.digest:
         raise replaced(paths[0])
-    for number, path in enumerate(paths):
-        with opened_part(path) as source, pq.ParquetFile(source, pre_buffer=False) as file:
+    for number, (path, receipt) in enumerate(zip(paths, receipts, strict=True)):
+        with opened_part(path, receipt=receipt) as source, pq.ParquetFile(source, pre_buffer=False) as file:
             for table in _row_groups(file, item.start, item.stop):
                 sums = table.group_by("source", use_threads=False).aggregate([("bytes", "count"), ("bytes", "sum")])
                 for row in sums.to_pylist():
@@ -219,3 +221,9 @@ class Sorted:
                 index = parse_index(content, path)
                 lanes = {Lane(**lane): group for group, lane in enumerate(index.facts["lanes"])}
                 yield Range(folder=self.folder, number=number, index=index, lanes=lanes)
+
+
+def read_each(places: Sequence[tuple[Range, int]]) -> Iterator[pa.Table]:
+    """Yields the documents of single segments, in order; a store is asked for all of them at once."""
+    files = [(range_.folder / run_names(range_.number)[0], range_.index, number) for range_, number in places]
+    return segments.read_each(files, TOKENS)

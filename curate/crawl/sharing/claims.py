@@ -3,7 +3,7 @@
 A claim is a lease in the store that names the lot whose run made it, and holds as long as that run does: until it gives
 the claim or its lot back, or another run takes the lot over. Who meets a claimed address leaves a note with that run,
 which gives the address away at its next renewal, and waits. A claim of a run that broke off is taken over once the
-requests of that run must have ended.
+requests of that run must have ended. A store that does not answer is asked again for a term; by then the lot is lost.
 """
 
 import asyncio
@@ -12,14 +12,18 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from curate import storage
 from curate.crawl.sharing import leases
 from curate.crawl.sharing.leases import Lease, Watch
 
 POLL_S, LONGEST_POLL_S = 1.0, 30.0  # between two looks at an address that another run asks; each wait is longer
+LASTING = (PermissionError, IsADirectoryError, NotADirectoryError)  # errors that no patience mends
 Turn = Callable[[str], AbstractAsyncContextManager[None]]
+T = TypeVar("T")
 
 
 class Claim:
@@ -66,23 +70,23 @@ class Claims:
         owner: Watch | None = None
         rest = 0.0  # until requests of a run that broke off must have ended (s)
         while True:
-            look = await asyncio.to_thread(place.look)
+            look = await self._store(place.look)
             if not look.ended:
                 if not look.holder:  # it is being written, or followed by another
                     await asyncio.sleep(POLL_S)
                     continue
                 lot, number = str(look.state.get("lot", "")), look.state.get("number", -1)
                 owner = owner if owner and owner.folder.name == lot else Watch(self._work / lot)
-                run = await asyncio.to_thread(owner.look)
+                run = await self._store(owner.look)
                 mine = lot == self._lot  # of an earlier run, too: no request of ours begins before its last have ended
                 if not mine and run.number == number and not run.ended and run.idle < self._term:
-                    await asyncio.to_thread(_note, self._work / lot / "wanted" / name)
+                    await self._store(partial(_note, self._work / lot / "wanted" / name))
                     await asyncio.sleep(wait)
                     wait = min(2 * wait, LONGEST_POLL_S, self._term / 3)
                     continue
                 rest = 0.0 if mine or (run.number == number and run.ended) else self._longest
             state = {"lot": self._lot, "number": self._number}
-            claim.lease = await asyncio.to_thread(leases.take, place.folder, look.number, self._term, state)
+            claim.lease = await self._store(partial(leases.take, place.folder, look.number, self._term, state))
             if claim.lease:
                 claim.since = time.monotonic()
                 await asyncio.sleep(rest + (self._pause if look.number >= 0 else 0.0))
@@ -98,9 +102,22 @@ class Claims:
                 async with claim.lock:  # so no request begins
                     while claim.users:
                         await asyncio.sleep(self._pause / 2)
-                    await asyncio.to_thread(claim.lease.renew, {}, ended=True)
+                    await self._store(partial(claim.lease.renew, {}, ended=True))
                     claim.lease = None
-            await asyncio.to_thread((self._work / self._lot / "wanted" / name).unlink, missing_ok=True)
+            note = self._work / self._lot / "wanted" / name
+            await self._store(partial(note.unlink, missing_ok=True))
+
+    async def _store(self, call: Callable[[], T]) -> T:
+        """Calls the store in a thread; where it does not answer, again and again for a term, with longer waits."""
+        over, wait = time.monotonic() + self._term, POLL_S
+        while True:
+            try:
+                return await asyncio.to_thread(call)
+            except OSError as error:
+                if isinstance(error, LASTING) or time.monotonic() + wait > over:
+                    raise
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_POLL_S)
 
 
 def _note(path: Path) -> None:

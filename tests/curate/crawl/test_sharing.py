@@ -97,6 +97,40 @@ def test_the_address_of_a_run_that_ended_is_free_once_its_last_request_must_have
     assert waited >= (TERM + LONGEST if way == "is lost" else 0.01)
 
 
+def failing(function, error):
+    """The function of a store that answers every second time."""
+    answers = itertools.cycle([False, True])
+
+    def called(*words, **more):
+        if not next(answers):
+            raise error
+        return function(*words, **more)
+
+    return called
+
+
+def test_a_store_that_answers_every_second_time_takes_no_address_away_and_ends_no_crawl(tmp_path, monkeypatch):
+    async def asks_and_gives_away():
+        run = Run(tmp_path, "a")
+        monkeypatch.setattr(leases.Watch, "look", failing(leases.Watch.look, ConnectionError("reset")))
+        monkeypatch.setattr(leases, "create", failing(leases.create, OSError("SlowDown")))
+        await run.ask(2)
+        await asyncio.sleep(TERM / 3)
+        monkeypatch.setattr(Lease, "renew", failing(Lease.renew, TimeoutError("no answer")))
+        await run.claims.give_away({path.name for path in (tmp_path / "addresses").iterdir()})
+        assert len(run.turns) == 2
+        monkeypatch.undo()
+        return [leases.Watch(path).look().ended for path in (tmp_path / "addresses").iterdir()]
+
+    assert asyncio.run(asks_and_gives_away()) == [True]
+
+
+def test_a_store_that_refuses_is_not_asked_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(leases.Watch, "look", failing(leases.Watch.look, PermissionError("Access Denied")))
+    with pytest.raises(PermissionError, match="Access Denied"):
+        asyncio.run(Run(tmp_path, "a").ask(1))
+
+
 def use_scratch(monkeypatch, folder: Path) -> None:
     """Makes a folder that of the temporary files of one command."""
     monkeypatch.setenv("CURATE_SCRATCH", str(folder))

@@ -15,6 +15,7 @@ from curate.recipe import Recipe
 from curate.records import EPOCH, Document, document_id, keyed_hash, uniform
 from curate.stage.parts import read_receipt
 from curate.stage.record import done, open_stage
+from curate.storage import segments
 from curate.tokens import bpe
 from curate.tokens.config import Pack
 from curate.tokens.packing import pack_shard
@@ -22,6 +23,7 @@ from curate.tokens.rows import tokenized_row
 from curate.tokens.shards import META, read_index
 
 GPT2 = bpe.named("gpt2")
+each = segments.read_each
 
 orders = st.integers(0, 2**64 - 1) | st.integers(2**64 - 4, 2**64 - 1)  # the latter meet
 splits, sources = st.sampled_from(["train", "valid"]), st.sampled_from(["web", "books"])
@@ -83,6 +85,17 @@ def test_shards_are_filled_greedily(tmp_path):
     rows = [row(number, length=length) for number, length in enumerate([4, 4, 4, 9, 30, 1, 1])]
     cuts = cuts_of(packed(tmp_path, [rows], 10))
     assert [(cut.documents, cut.tokens) for cut in cuts] == [(2, 8), (1, 4), (1, 9), (1, 30), (2, 2)]
+
+
+def test_the_segments_in_which_cuts_fall_are_read_many_at_a_time(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(segments, "read_each", lambda places, schema: asked.append(len(places)) or each(places, schema))
+    rows = [row(number, order=number << 54, length=300 + 7 * number % 400) for number in range(400)]
+    plan = packed(tmp_path, [rows[::2], rows[1::2]], 9_000)
+    assert len(cuts_of(plan)) > 20
+    assert len(asked) <= 6
+    assert max(asked) > 10
+    assert all(cut.tokens > 9_000 - 700 for cut in cuts_of(plan)[:-1])
 
 
 def test_documents_of_equal_order_stay_together_though_the_shard_overflows(tmp_path):
