@@ -213,14 +213,14 @@ def _foretold(
     places: list[tuple[Range, int]] = []
     tokens = {lane: filling.shards[-1].tokens for lane, filling in filled.items() if filling.shards}
     for range_ in ranges:
-        sums = range_.index.sums["tokens"]
         for lane in _lanes(range_, orders):
             held = tokens.get(lane, 0)
             for number in np.flatnonzero(range_.of(lane)).tolist():
-                held += int(sums[number])
+                size = int(range_.index.sums["tokens"][number])
+                held += size
                 if held > max_tokens:
                     places.append((range_, number))
-                    held = (held - 1) % max_tokens + 1 + int(sums[number]) // int(2 * range_.index.rows[number])
+                    held = (held - 1) % max_tokens + 1 + size // int(2 * range_.index.rows[number])
             tokens[lane] = held
     return places
 
