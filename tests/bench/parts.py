@@ -240,19 +240,19 @@ def counted_requests() -> Iterator[Counter[str]]:
     if "AWS_ENDPOINT_URL" not in os.environ:
         yield requests
         return
-    from s3fs.core import S3FileSystem
+    from aiobotocore.client import AioBaseClient
 
-    call = S3FileSystem._call_s3
+    call = AioBaseClient._make_api_call
 
-    async def counted(self: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        requests[method] += 1
-        return await call(self, method, *args, **kwargs)
+    async def counted(client: Any, kind: str, values: Any) -> Any:
+        requests[kind] += 1
+        return await call(client, kind, values)
 
-    S3FileSystem._call_s3 = counted
+    AioBaseClient._make_api_call = counted
     try:
         yield requests
     finally:
-        S3FileSystem._call_s3 = call
+        AioBaseClient._make_api_call = call
 
 
 @contextmanager
