@@ -111,7 +111,15 @@ class Recipe:
 
     def alarms(self, stage: str) -> dict[str, Any]:
         """Returns the settings of a stage that only warn, by name."""
+        if stage == "filter":
+            shares = {name: source.filter.kept_share for name, source in self.sources.items()}
+            return {"kept_share": {"": self.filter.kept_share, **shares}}
         return self.dedup.alarms if stage == "dedup" else {}
+
+    @property
+    def spares(self) -> bool:
+        """True if a filter spares documents that the quality model rates high."""
+        return any(chosen.spare.rules for chosen in (self.filter, *(s.filter for s in self.sources.values())))
 
 
 def is_source_name(name: str) -> bool:

@@ -106,6 +106,12 @@ VARIANTS = (
         max_chars=NO_LIMIT,
     ),
 )
+DETAILS = {
+    "tfds-c4": "C4's code: sentences by marks, words counted behind citation marks; a bad word stands between"
+    " characters that are no letters",
+    "paper": "as the code, without its limits of word and page lengths; a bad word may begin or end a line",
+    "datatrove": "words counted before citation marks go, and sentences as spaCy's; ' ends a line too",
+}
 
 
 class Cleaned(NamedTuple):

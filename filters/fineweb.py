@@ -36,6 +36,10 @@ VARIANTS = (
     FineWeb(),
     FineWeb(variant="datatrove", max_duplicate_line_chars=0.01, max_newlines_per_word=0.3),
 )
+DETAILS = {
+    "paper": "a text at a limit is dropped too, and a line is short with fewer characters than short_line_chars",
+    "datatrove": "a text beyond a limit is dropped, and a line is short with as many characters, too",
+}
 
 
 def judge_fineweb(document: Document, rules: FineWeb) -> Reason | None:

@@ -212,3 +212,20 @@ def duplicate_shares(parts: list[str]) -> tuple[float, float]:
 
 QUALITY_VARIANTS = tuple(GopherQuality(variant=name) for name in VARIANTS)
 REPETITION_VARIANTS = tuple(GopherRepetition(variant=name) for name in VARIANTS)
+QUALITY_DETAILS = {
+    "paper": "a word is a token between blanks with a letter or a digit; stop words are counted as different words",
+    "datatrove": "words are spaCy's tokens; stop words are counted as they are spelt, bullets are • and -",
+    "dclm": "words are what blanks part, and those that begin with a letter or a digit are counted; hashes and ellipses"
+    " are one sum; each occurrence of a stop word counts",
+    "dolma": "words are what blanks part; the median of word lengths in place of the mean; only … is an ellipsis; each"
+    " occurrence of a stop word counts",
+}
+REPETITION_DETAILS = {
+    "paper": "copies behind the first count; shares of n-grams are of the characters of all words, each once",
+    "datatrove": "copies behind the first count; n-grams are of spaCy's tokens, their shares of the whole text's"
+    " characters, and none overlaps one that counted",
+    "dclm": "all copies count, the first with them; n-grams are of Unicode's words; one line or paragraph repeats"
+    " nothing",
+    "dolma": "all copies count; shares are of characters that are no blanks, from 5-grams on of those of all n-grams;"
+    " no measure of paragraphs",
+}

@@ -29,6 +29,9 @@ from curate.functions import function_name
 from curate.records import Document, Reason
 
 Settings = TypeVar("Settings")
+Quality = Callable[[Document], float]
+SPARED = "spared by quality: "  # what the name of a count begins with
+NO_DETAILS: Mapping[str, str] = {}
 
 
 def rule(
@@ -36,18 +39,37 @@ def rule(
     function: Callable[[Document, Settings], Outcome],
     variants: tuple[Settings, ...] = (),
     *,
+    details: Mapping[str, str] = NO_DETAILS,
     measures: Measures | None = None,
     signals: Callable[[Document, Settings], Signals] | None = None,
 ) -> Settings:
     """Returns a row of the table: a field that holds a rule's settings and knows the function that reads them.
 
-    variants: the settings of each published reading of the rule, which its setting `variant` names. measures: what the
-    rule measures, in place of which a rule that changes texts has signals.
+    variants: the settings of each published reading of the rule, which its setting `variant` names. details: what each
+    reads in its own way, beside its values. measures: what the rule measures, in place of which a rule that changes
+    texts has signals.
     """
     return field(
         default=settings,
-        metadata={"function": function, "variants": variants, "measures": measures, "signals": signals},
+        metadata={
+            "function": function,
+            "variants": variants,
+            "details": details,
+            "measures": measures,
+            "signals": signals,
+        },
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spare:
+    """Rules that spare a document which the quality model rates high (Nemotron-CC, arXiv:2412.02595, section 2.3)."""
+
+    rules: tuple[str, ...] = ()  # their names; empty: no rule, and no document is rated
+    min_quality: float = 0.5  # the least score by `score.model` at which a document is spared, in [0, 1]
+
+    def __post_init__(self) -> None:
+        settings.check(0 <= self.min_quality <= 1, f"min_quality lies in [0, 1], got {self.min_quality}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +87,20 @@ class Filter:
     mime: MimeRules = rule(MimeRules(), judge_mime)
     language: LanguageRules = rule(LanguageRules(), judge_language)
     gopher_quality: GopherQuality = rule(
-        GopherQuality(), judge_quality, gopher.QUALITY_VARIANTS, measures=quality_values
+        GopherQuality(), judge_quality, gopher.QUALITY_VARIANTS, details=gopher.QUALITY_DETAILS, measures=quality_values
     )
     gopher_repetition: GopherRepetition = rule(
-        GopherRepetition(), judge_repetition, gopher.REPETITION_VARIANTS, measures=repetition_values
+        GopherRepetition(),
+        judge_repetition,
+        gopher.REPETITION_VARIANTS,
+        details=gopher.REPETITION_DETAILS,
+        measures=repetition_values,
     )
-    c4: C4 = rule(C4(), judge_c4, c4.VARIANTS, signals=c4_signals)
+    c4: C4 = rule(C4(), judge_c4, c4.VARIANTS, details=c4.DETAILS, signals=c4_signals)
     c4_fineweb: C4FineWeb = rule(C4FineWeb(), judge_c4_fineweb, signals=c4_fineweb_signals)
-    fineweb: FineWeb = rule(FineWeb(), judge_fineweb, fineweb.VARIANTS, measures=fineweb_values)
+    fineweb: FineWeb = rule(
+        FineWeb(), judge_fineweb, fineweb.VARIANTS, details=fineweb.DETAILS, measures=fineweb_values
+    )
     refinedweb: RefinedWeb = rule(RefinedWeb(), judge_refinedweb, signals=refinedweb_signals)
     openwebtext: OpenWebText = rule(OpenWebText(), judge_openwebtext, measures=openwebtext_values)
     url_lists: UrlLists = rule(UrlLists(), judge_url_lists)
@@ -87,6 +115,8 @@ class Filter:
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # settings of your own rules, by function name
     signals: bool = False  # all that the rules measure is written beside each document, kept or rejected
     all_reasons: bool = False  # a rejected row names each rule that would reject it, and these are counted
+    spare: Spare = Spare()  # rules that do not reject what the quality model rates high
+    kept_share: tuple[float, ...] = ()  # least and greatest share of documents kept, beyond which there is a warning
 
     def __post_init__(self) -> None:
         for rule, _, variant in (name.partition(":") for name in self.rules):
@@ -94,10 +124,13 @@ class Filter:
                 raise ValueError(
                     f"rules name {rule!r} alone; its variant is set by filter.{rule}.variant = {variant!r}"
                 )
-        unknown = [name for name in self.rules if name not in RULES and not is_own(name)]
+        unknown = [name for name in (*self.rules, *self.spare.rules) if name not in RULES and not is_own(name)]
         if unknown:
             mend = f"the rules are {', '.join(RULES)}, and your own are named as package.module:function"
             raise ValueError(f"no rule is called {unknown[0]!r}; {mend}")
+        band = self.kept_share
+        if band and not (len(band) == 2 and 0 <= band[0] <= band[1] <= 1):
+            raise ValueError(f"kept_share is two shares in [0, 1], the least first, got {[*band]}")
 
 
 ROWS = {row.name: row for row in fields(Filter) if "function" in row.metadata}
@@ -114,12 +147,21 @@ SIGNALS: dict[str, Callable[[Document, Any], Signals]] = {  # of the rules that 
 # Rules and settings of the first version, which are in every stage's key; those added later are in it where they count.
 C4_RULES = ("c4", "c4_fineweb")
 IN_EVERY_KEY = ("url", "mime", "language", "gopher_quality", "gopher_repetition", *C4_RULES)
-LATER = ("per_language", "own", "signals", "all_reasons")
-DEFAULTS: dict[str, Any] = {"per_language": True, "own": {}, "signals": False, "all_reasons": False}
+LATER = ("per_language", "own", "signals", "all_reasons", "spare")
+DEFAULTS: dict[str, Any] = {
+    "per_language": True,
+    "own": {},
+    "signals": False,
+    "all_reasons": False,
+    "spare": Spare(),
+}
 
 
-def judge(document: Document, filters: Filter) -> Judged:
-    """Applies the rules in order until one rejects; a rule that changes the document does so for those after it."""
+def judge(document: Document, filters: Filter, quality: Quality | None = None) -> Judged:
+    """Applies the rules in order until one rejects; a rule that changes the document does so for those after it.
+
+    quality: rates a document, for `filter.spare`.
+    """
     notes: Counter[str] = Counter()
     for name in filters.rules:
         if skipped := settings_of(name, document, filters).skipped:
@@ -127,13 +169,24 @@ def judge(document: Document, filters: Filter) -> Judged:
         outcome = judge_by(name, document, filters)
         if outcome is None:
             continue
-        if isinstance(outcome, Reason):
-            return Judged(document, outcome, notes)
-        document = outcome.document
-        notes.update(outcome.notes)
-        if outcome.reason:
-            return Judged(document, outcome.reason, notes)
+        reason = outcome if isinstance(outcome, Reason) else outcome.reason
+        if isinstance(outcome, Judged):
+            document = outcome.document
+            notes.update(outcome.notes)
+        if reason and is_spared(name, document, filters, quality):
+            notes[SPARED + name] += 1
+        elif reason:
+            return Judged(document, reason, notes)
     return Judged(document, None, notes)
+
+
+def is_spared(name: str, document: Document, filters: Filter, quality: Quality | None) -> bool:
+    """Returns whether a document that a rule rejects is rated so high that the rule spares it."""
+    if name not in filters.spare.rules:
+        return False
+    if quality is None:
+        raise SettingsError("filter.spare: documents are rated by the stage filter alone; leave it out here")
+    return quality(document) >= filters.spare.min_quality
 
 
 def judge_by(name: str, document: Document, filters: Filter) -> Outcome:
@@ -213,6 +266,7 @@ def key_table(filters: Filter) -> dict[str, Any]:
     for name in LATER:
         if getattr(filters, name) == DEFAULTS[name] or (name == "per_language" and not meets_other_languages(filters)):
             del table[name]
+    del table["kept_share"]  # it only warns
     return table
 
 

@@ -134,7 +134,7 @@ def beside_inputs(stage: str, recipe: Recipe) -> list[str]:
     """Returns what a stage reads beside its inputs: models, tokenizers, evaluation sets, an index of documents."""
     if stage == "dedup" and recipe.dedup.index:
         return [recipe.dedup.index]
-    if stage == "score" and (score := recipe.score):
+    if (stage == "score" or (stage == "filter" and recipe.spares)) and (score := recipe.score):
         model = [score.model] if score.model and not score.shipped else []
         return [*model, *score.positive, *score.negative]
     if stage == "decontaminate" and recipe.decontaminate:

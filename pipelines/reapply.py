@@ -37,30 +37,31 @@ def run(
         raise SettingsError(f"--reapply: {folder} is the folder of {record.stage}; name one of filter")
     apart.check_inputs(inputs, out)
     chosen = recipes.load(recipe, assignments) if recipe else _again(record.settings, assignments)
-    plan = planned(folder, out, record, chosen)
+    check(record, chosen)
     with engine.started() as engine, held(out) as ledger:
         claim_stage("filter", out)
         with engine.progress.working(ledger):
-            return execute(plan, engine)
+            items = rebase_items([*record.items], folder, out)
+            apart.check_items(items, out, out)
+            plan = filtering.plan(chosen, out, Given(items=items))
+            if plan.settings.get("model_sha256", "") not in ("", record.settings.get("model_sha256")):
+                raise SettingsError("--reapply: filter.spare rated the documents with another model; run without it")
+            return execute(replace(plan, locations={filtering.MEASURED: storage.relative(folder, out)}), engine)
 
 
-def planned(folder: Path, out: Path, record: StageRecord, chosen: Recipe) -> Plan:
-    """Returns the plan of a full run into `out`, with the folder of the signals; SettingsError if they do not do."""
-    items = rebase_items([*record.items], folder, out)
-    apart.check_items(items, out, out)
-    plan = filtering.plan(chosen, out, Given(items=items))
+def check(record: StageRecord, chosen: Recipe) -> None:
+    """Raises SettingsError where the signals of a stage do not do for the settings of a recipe."""
     before = settings.build(filtering.Filters, record.settings)
-    after = plan.built(filtering.Filters)
+    after = settings.build(filtering.Filters, filtering.tables(chosen))
     for source in ("", *before.sources, *after.sources):
         if line := fault(before.of(source), after.of(source)):
             raise SettingsError(f"--reapply: {line}; run curate filter on the documents without it")
-    for library, version in plan.versions.items():
+    for library, version in Plan(stage="filter", folder=Path(), settings={}, items=()).versions.items():
         if record.versions.get(library) != version:
             measured = record.versions.get(library, "no version")
             raise SettingsError(
                 f"--reapply: {library} is {version} here, and {measured} measured the signals; run without it"
             )
-    return replace(plan, locations={filtering.MEASURED: storage.relative(folder, out)})
 
 
 def _again(stored: dict[str, Any], assignments: tuple[str, ...]) -> Recipe:
@@ -72,8 +73,8 @@ def _again(stored: dict[str, Any], assignments: tuple[str, ...]) -> Recipe:
     table: Table = {"name": "command line", "filter": default, "sources": sources}
     for assignment in assignments:
         path, value = settings.parse_assignment(assignment)
-        if "filter" not in (path[0], *path[2:3]):
-            raise SettingsError(f"--set {assignment}: --reapply reads filter alone")
+        if not {"filter", "score"} & {path[0], *path[2:3]}:
+            raise SettingsError(f"--set {assignment}: --reapply reads filter and score alone")
         table = settings.assign(table, path, value)
     return recipes.from_table(table, Where("--set", ""))
 

@@ -208,8 +208,8 @@ def list_filters(context: typer.Context, json: Json = False) -> None:
             say(console, f"    {name} = {shortened(value)}")
         for variant, values in row["variants"].items():
             others = ", ".join(f"{name} = {shortened(value)}" for name, value in values.items() if name != "variant")
-            own = "the default" if variant == row["settings"]["variant"] else "the same values, other details"
-            say(console, f"  variant {variant}: {others or own}")
+            own = "the default" if variant == row["settings"]["variant"] else "the same values"
+            say(console, f"  variant {variant}: {others or own}; {row['details'][variant]}")
     say(console, "rules of your own are named package.module:function in filter.rules")
 
 

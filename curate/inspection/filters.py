@@ -50,7 +50,7 @@ class Comparison:
 
 
 def listing() -> list[dict[str, Any]]:
-    """Returns of each rule its name, what it is with its source, its settings, and what each variant has other."""
+    """Returns of each rule its name, what it is with its source, its settings, and what its variants have other."""
     rows = []
     on = Filter().rules
     for name, row in ROWS.items():
@@ -60,7 +60,8 @@ def listing() -> list[dict[str, Any]]:
             for variant, values in variants_of(name).items()
         }
         about = " ".join((type(row.default).__doc__ or "").split())
-        rows.append({"rule": name, "on": name in on, "about": about, "settings": table, "variants": variants})
+        row_of = {"rule": name, "on": name in on, "about": about, "settings": table, "variants": variants}
+        rows.append({**row_of, "details": dict(row.metadata["details"])})
     return rows
 
 

@@ -103,8 +103,10 @@ KINDS = {
             folder="filter",
             takes="documents",
             leaves="documents",
-            reads=frozenset({"filter", "sources"}),
+            reads=frozenset({"filter", "sources", "score"}),  # score: the model, for filter.spare
             libraries=(*LANGUAGE, "ada-url"),
+            attached=("model.bin", "model.json"),
+            card="model.json",
             bytes_per_second=1_500_000,
         ),
         Kind(

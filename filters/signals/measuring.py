@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from curate.filters.judged import Judged, Measure, broken
-from curate.filters.rules import MEASURES, SIGNALS, Filter, judge_by, settings_of
+from curate.filters.rules import MEASURES, SIGNALS, SPARED, Filter, Quality, is_spared, judge_by, settings_of
 from curate.records import Document, Reason
 
 LANGUAGE = ("language.code", "language.score")  # the columns of the rule on languages; the code is a word
+QUALITY = "spare.quality"  # the column of the score by which documents are spared
 Value = float | str | None
 MeasuresOf = Callable[[str, Document], Iterable[Measure]]  # what a rule of this name measures of a document
 
@@ -26,22 +27,28 @@ class Measured(NamedTuple):
     reasons: tuple[Reason, ...]  # each that a rule has to reject the document, in the order of the rules
 
 
-def measured(document: Document, filters: Filter) -> Measured:
-    """Returns what all rules measure of a document, and say of it."""
-    return judged_by(
-        document, filters, lambda name, seen: MEASURES[name](seen, settings_of(name, seen, filters).rules, True)
-    )
+def measured(document: Document, filters: Filter, quality: Quality | None = None) -> Measured:
+    """Returns what all rules measure of a document, and say of it; quality: rates a document, for `filter.spare`."""
+
+    def measures_of(name: str, seen: Document) -> Iterable[Measure]:
+        return MEASURES[name](seen, settings_of(name, seen, filters).rules, True)
+
+    return judged_by(document, filters, measures_of, quality=quality)
 
 
 def judged_by(
-    document: Document, filters: Filter, measures_of: MeasuresOf, identified: Document | None = None
+    document: Document,
+    filters: Filter,
+    measures_of: MeasuresOf,
+    identified: Document | None = None,
+    quality: Quality | None = None,
 ) -> Measured:
     """Returns the verdict of the rules on a document of which `measures_of` returns what is measured.
 
     identified: the document as the rule on languages left it before.
     """
     notes: Counter[str] = Counter()
-    values: dict[str, Value] = {}
+    values: dict[str, Value] = {QUALITY: quality(document)} if filters.spare.rules and quality else {}
     reasons: list[Reason] = []
     verdict: Judged | None = None
     for name in filters.rules:
@@ -58,6 +65,10 @@ def judged_by(
             document, given, counted = _changed(name, document, filters, values)
             if verdict is None:
                 notes.update(counted)
+        if given and is_spared(name, document, filters, quality):
+            given = []
+            if verdict is None:
+                notes[SPARED + name] += 1
         reasons += given
         if given and verdict is None:
             verdict = Judged(document, given[0], Counter(notes))
@@ -86,6 +97,8 @@ def columns(filters: Iterable[Filter]) -> tuple[str, ...]:
     """Returns the names of all columns that these filters have signals for, in the order of their rules."""
     names: dict[str, None] = {}
     for chosen in filters:
+        if chosen.signals and chosen.spare.rules:
+            names[QUALITY] = None
         for name in chosen.rules if chosen.signals else ():
             names |= dict.fromkeys(LANGUAGE if name == "language" else _columns(name, chosen))
     return tuple(names)

@@ -11,7 +11,7 @@ from typing import Any
 from curate.filters.judged import Measure
 from curate.filters.own import is_own
 from curate.filters.rules import MEASURES, SIGNALS, Filter, settings_of
-from curate.filters.signals.measuring import LANGUAGE, Measured, bounds, judged_by
+from curate.filters.signals.measuring import LANGUAGE, QUALITY, Measured, bounds, judged_by
 from curate.records import Document
 
 FROM_FIELDS = ("url", "mime", "url_lists")  # they read fields of a document that are columns already
@@ -23,6 +23,8 @@ def fault(before: Filter, after: Filter) -> str:
     """Returns why documents that were measured under one filter cannot be judged by another, "" where they can."""
     if not before.signals:
         return "the documents were filtered without filter.signals = true"
+    if after.spare.rules and not before.spare.rules:
+        return "filter.spare rates documents, and none were rated"
     for name in (*before.rules, *after.rules):
         if is_own(name):
             return f"{name} is a rule of your own, which judges texts"
@@ -49,7 +51,7 @@ def rejudged(document: Document, values: Mapping[str, Any], filters: Filter) -> 
         measures = bounds(name, settings_of(name, seen, filters).rules, seen.language)
         return [measure._replace(value=values[f"{name}.{measure.name}"]) for measure in measures]
 
-    return judged_by(document, filters, stored, identified)
+    return judged_by(document, filters, stored, identified, lambda _: values[QUALITY])
 
 
 def _behind_language(filters: Filter, names: tuple[str, ...]) -> set[str]:

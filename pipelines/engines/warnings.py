@@ -12,6 +12,9 @@ from curate.storage.writing import unsealed
 # a small source cannot give more.
 LEAST_SHARE, LEAST_TOKENS, ENOUGH = 0.001, 50_000, 0.02
 NAMED = 3  # sources that a warning names
+JUDGED = 1000  # documents from which on a rule that does nothing has a warning
+ASKED_BEFORE = ("url", "mime", "language")  # rules whose limits extract asks of pages before
+SPARED = "spared by quality: "
 HOSTS = 10  # hosts of which each has a warning
 
 
@@ -70,6 +73,8 @@ def of_record(record: StageRecord, folder: Path, alarms: Mapping[str, Any]) -> I
         yield from _removed(f"source {source}", read, read - kept, most, f"dedup.max_removed.{source}")
     if alarms.get("max_removed_of_host", 1) < 1:
         yield from _of_hosts(folder, alarms["max_removed_of_host"], alarms["host_removed"])
+    if record.stage == "filter":
+        yield from _of_filter(record, alarms.get("kept_share", {}))
     for source, (read, kept) in record.counts.by_source.items():
         if read and not kept:
             message = (
@@ -78,6 +83,30 @@ def of_record(record: StageRecord, folder: Path, alarms: Mapping[str, Any]) -> I
             yield Warned(
                 message, DECIDING.get(record.stage, f"{record.stage}.* decides what is kept").format(source=source)
             )
+
+
+def _of_filter(record: StageRecord, bands: Mapping[str, tuple[float, ...]]) -> Iterator[Warned]:
+    """Yields a warning for each rule that did nothing, and for each source of which too many or too few are kept.
+
+    bands: the least and the greatest share by source, that of sources without a table under "".
+    """
+    counts = record.counts
+    for source, (read, kept) in counts.by_source.items():
+        band = bands.get(source, bands.get("", ()))
+        if read and band and not band[0] <= kept / read <= band[1]:
+            message = f"source {source}: filter kept {100 * kept / read:.1f} % of its {read:,} documents"
+            yield Warned(
+                f"{message}, which is not within {100 * band[0]:g} to {100 * band[1]:g} %",
+                "filter.kept_share is that band, and filter decides what is kept",
+            )
+    if counts.read < JUDGED:
+        return
+    at_work = {name.removeprefix(SPARED).partition(".")[0] for name in (*counts.reasons, *counts.notes)}
+    filters = (record.settings["default"], *record.settings["sources"].values())
+    for rule in dict.fromkeys(rule for table in filters for rule in table["rules"]):
+        if rule not in ASKED_BEFORE and not {rule, rule.partition(":")[2]} & at_work:
+            message = f"filter: the rule {rule} rejected and changed none of {counts.read:,} documents"
+            yield Warned(message, "check its settings, or leave it out of filter.rules")
 
 
 def _of_hosts(folder: Path, most: float, least: int) -> Iterator[Warned]:

@@ -15,12 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.filters.rules import Filter, judge, key_table, outside_digest
+from curate.errors import SettingsError
+from curate.filters.rules import Filter, Quality, judge, key_table, outside_digest
 from curate.filters.signals.measuring import LANGUAGE, Measured, columns, measured
 from curate.filters.signals.reapplying import rejudged
 from curate.inputs.documents import BATCH_ROWS, read_documents
 from curate.pipelines.stages.given import Given
 from curate.pipelines.stages.map_only import map_only
+from curate.quality import model_file, scores
+from curate.quality.config import Score
 from curate.recipe import Recipe
 from curate.records import Document, reject
 from curate.stage.checked import changed, opened_part, receipt_of
@@ -40,6 +43,9 @@ class Filters:
     default: Filter = Filter()  # for documents of a source that the recipe does not name
     sources: Mapping[str, Filter] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)  # of what rules read beside settings
+    score: Score = Score()  # with the model's digest: only where documents are rated, for filter.spare
+    model: str = ""
+    model_sha256: str = ""
 
     def of(self, source: str) -> Filter:
         """Returns the filter of a source."""
@@ -67,8 +73,9 @@ def make_part(plan: Plan, item: Item) -> None:
 
 def filter_documents(plan: Plan, item: Item, filters: Filters, part: PartWriter) -> None:
     """Filters the documents of one part by the first rule that rejects."""
+    quality = rater(plan)
     for document in documents(plan, item, part):
-        verdict = judge(document, filters.of(document.source))
+        verdict = judge(document, filters.of(document.source), quality)
         if verdict.reason:
             part.reject(reject(document, plan.stage, verdict.reason))
             continue
@@ -117,9 +124,15 @@ def writer(plan: Plan, item: Item, filters: Filters) -> PartWriter:
 def measuring(plan: Plan, item: Item, filters: Filters) -> Callable[[Document], Measured]:
     """Returns the function that judges a document by all values, measured here or read from an earlier stage."""
     if MEASURED not in plan.locations:
-        return lambda document: measured(document, filters.of(document.source))
+        quality = rater(plan)
+        return lambda document: measured(document, filters.of(document.source), quality)
     stored = StoredSignals(plan.path(plan.locations[MEASURED]), item.number)
     return lambda document: rejudged(document, stored.of(document), filters.of(document.source))
+
+
+def rater(plan: Plan) -> Quality | None:
+    """Returns the function that rates documents by the plan's model; None where no rule spares any."""
+    return scores.scorer(plan, plan.built(Score, "score")) if "score" in plan.settings else None
 
 
 class StoredSignals:
@@ -173,9 +186,28 @@ def check_sources(digests: Mapping[str, str]) -> None:
 
 
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
-    """Returns the plan of filter: the recipe's rules, and each source's own."""
+    """Returns the plan of filter: the recipe's rules, and each source's own; where they spare documents, the model."""
+    table, attached = tables(recipe), ()
+    if recipe.spares:
+        if recipe.score and recipe.score.scorer:
+            raise SettingsError("filter.spare: its scores are a model's, and score.scorer is a function; name a model")
+        rules, sha256 = model_file.prepare(recipe.score or Score(), folder, given.digests, miniweb=given.miniweb)
+        table |= {"score": {"label": rules.label}, "model": model_file.MODEL, "model_sha256": sha256}
+        attached = (model_file.MODEL, model_file.CARD)
+    return Plan(
+        stage="filter",
+        folder=folder,
+        settings=table,
+        items=tuple(given.items),
+        attached=attached,
+        alarms=recipe.alarms("filter"),
+    )
+
+
+def tables(recipe: Recipe) -> dict[str, Any]:
+    """Returns the settings of filter, without a model."""
     sources = {name: key_table(source.filter) for name, source in recipe.sources.items()}
     table: dict[str, Any] = {"default": key_table(recipe.filter), "sources": sources}
     if digests := recipe.outside_rules():
         table["digests"] = digests
-    return Plan(stage="filter", folder=folder, settings=table, items=tuple(given.items))
+    return table

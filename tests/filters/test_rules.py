@@ -16,7 +16,7 @@ def document(text, **values):
 
 
 def test_a_rule_is_a_row_and_a_row_is_a_setting():
-    assert [field.name for field in fields(Filter)] == ["rules", *RULES, *rules.LATER]
+    assert [field.name for field in fields(Filter)] == ["rules", *RULES, *rules.LATER, "kept_share"]
     assert all(callable(rules.FUNCTIONS[name]) for name in RULES)
 
 

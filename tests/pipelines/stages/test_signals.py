@@ -119,7 +119,7 @@ def test_every_rule_that_would_reject_stands_in_the_row_and_in_the_counts(measur
         ("filter.rules=['c4', 'gopher_quality']", "c4 changes texts, and so what is measured of them"),
         ("filter.rules=['a.b:c']", "a.b:c cannot be imported"),
         ("filter.rules=['gopher_quality']", "filter.rules has language in another place, and rules behind it may"),
-        ("seed=1", "--set seed=1: --reapply reads filter alone"),
+        ("seed=1", "--set seed=1: --reapply reads filter and score alone"),
     ],
 )
 def test_what_cannot_be_applied_again_is_refused_in_one_line(measured, tmp_path, call, changed, message):
