@@ -3,8 +3,8 @@
     python tests/labels/recipe_table.py [RECIPE …] [--set PATH=VALUE] [--data ../shared/data] [--documents FOLDER]
 
 All recipes see the same texts, whatever their own [extract] says: those of the pages of DATA, extracted now, or those
-of the folder of an extract stage. A recipe's filter and its score are judged; deduplication is not, as the sample has no
-duplicates. README.md beside this file explains the words; documents and tokens are those of the frame, by the weights.
+of the folder of an extract stage. A recipe's filter and its score are judged; deduplication is not, as the sample has
+no duplicates. README.md beside this file explains the words; documents and tokens are those of the frame.
 """
 
 import argparse
