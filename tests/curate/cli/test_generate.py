@@ -1,5 +1,6 @@
 """`curate generate`: text from a prompt, by one seed or several, and every refusal in one line."""
 
+import io
 import json
 import subprocess
 
@@ -29,26 +30,28 @@ def run(once):
     return once("generate", fill) / "train"
 
 
-def test_generate_writes_a_text_that_goes_on_from_the_prompt(run, curate):
+def test_generate_writes_a_text_that_goes_on_from_the_prompt(run, curate, call):
     done = curate("generate", run, "--prompt", "The keeper", "--tokens", 5)
     assert done.code == 0, done.err
     assert done.out.startswith("The keeper")
-    assert curate("generate", run, "--prompt", "The keeper", "--tokens", 5).out == done.out
-    assert curate("generate", run, "--prompt", "The keeper", "--tokens", 5, "--seed", 1).out != done.out
+    assert call("generate", run, "--prompt", "The keeper", "--tokens", 5).out == done.out
+    assert call("generate", run, "--prompt", "The keeper", "--tokens", 5, "--seed", 1).out != done.out
 
 
-def test_generate_reads_the_prompt_from_standard_input_and_writes_several_samples(run, command):
-    words = command("generate", run, "--prompt", "-", "--tokens", 5, "--seed", 7)
-    done = subprocess.run([*words, "--samples", "2"], input="The keeper\n", capture_output=True, text=True)
+def test_generate_reads_the_prompt_from_standard_input_and_writes_several_samples(run, command, call, monkeypatch):
+    words = ("generate", run, "--prompt", "-", "--tokens", 5, "--seed")
+    several = command(*words, 7, "--samples", 2)
+    done = subprocess.run(several, input="The keeper\n", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.split("--- seed 8\n")
     assert first.startswith("--- seed 7\nThe keeper")
     assert second.startswith("The keeper")
-    alone = subprocess.run([*words, "--seed", "8"], input="The keeper\n", capture_output=True, text=True)
-    assert alone.stdout == second
-    wrong = subprocess.run(words, input=b"The \xff", capture_output=True)
-    assert wrong.returncode == 2
-    assert b"standard input is not UTF-8: invalid start byte at byte 4" in wrong.stderr
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"The keeper\n")))
+    assert call(*words, 8).out == second
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"The \xff")))
+    wrong = call(*words, 7)
+    assert wrong.code == 2
+    assert "standard input is not UTF-8: invalid start byte at byte 4" in wrong.err
 
 
 def test_generate_as_json_holds_every_sample(run, call):

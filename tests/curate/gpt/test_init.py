@@ -152,11 +152,22 @@ def test_a_pattern_that_no_setting_has_is_refused():
         sizes_of(shape)
 
 
-def test_the_option_init_takes_the_sizes_of_the_weights_and_goes_on_from_a_gpt_neo(quickstart, curate, tmp_path):
+def test_the_option_init_takes_the_sizes_of_the_weights_and_goes_on_from_a_gpt_neo(several_shards, call, tmp_path):
     sizes = {"vocab_size": 50257, "hidden_size": 16, "num_heads": 2, "num_layers": 2, "max_position_embeddings": 32}
     gpt_neo(tmp_path / "hf", **sizes, attention_types=[[["global", "local"], 1]])
-    words = ("train", quickstart, "-o", tmp_path / "run", "--init", tmp_path / "hf", "--steps", 2, "--set", "batch=2")
-    done = curate(*words, "--set", "sample_tokens=4")
+    words = (
+        "train",
+        several_shards,
+        "-o",
+        tmp_path / "run",
+        "--init",
+        tmp_path / "hf",
+        "--steps",
+        2,
+        "--set",
+        "batch=2",
+    )
+    done = call(*words, "--set", "sample_tokens=4")
     assert done.code == 0, done.err
     settings = json.loads((tmp_path / "run" / "train.json").read_text())["settings"]
     assert settings["init"] == str(tmp_path / "hf")
@@ -164,19 +175,19 @@ def test_the_option_init_takes_the_sizes_of_the_weights_and_goes_on_from_a_gpt_n
     assert sizes.items() <= settings.items()
     assert load_run(tmp_path / "run").model.shape == hf.shape_of(tmp_path / "hf")
 
-    refused = curate(*words, "--set", "width=32")
+    refused = call(*words, "--set", "width=32")
     assert refused.error == f"width is 32, but 16 in the weights of {tmp_path / 'hf'}; set width=16"
-    assert curate(*words, "--set", 'vocabulary="compact"').error.endswith("as the weights have all ids")
-    gone = curate("train", quickstart, "-o", tmp_path / "run", "--init", tmp_path / "gone")
+    assert call(*words, "--set", 'vocabulary="compact"').error.endswith("as the weights have all ids")
+    gone = call("train", several_shards, "-o", tmp_path / "run", "--init", tmp_path / "gone")
     assert gone.error.endswith("gone/config.json: cannot read it: No such file or directory")
 
 
-def test_a_recipe_whose_sizes_are_not_those_of_its_weights_is_refused_before_any_work(curate, tmp_path):
+def test_a_recipe_whose_sizes_are_not_those_of_its_weights_is_refused_before_any_work(call, tmp_path):
     gpt2(tmp_path / "hf", **SIZES)
     (tmp_path / "a.txt").write_text(STORY[0])
     (tmp_path / "own.toml").write_text(
         'name = "own"\n[sources.a]\ninputs = ["a.txt"]\n[train]\ninit = "hf"\nvocabulary = "full"\n'
     )
-    done = curate("run", tmp_path / "own.toml", "-o", tmp_path / "out")
+    done = call("run", tmp_path / "own.toml", "-o", tmp_path / "out")
     assert (done.code, done.error) == (2, f"layers is 4, but 1 in the weights of {tmp_path / 'hf'}; set layers=1")
     assert not (tmp_path / "out").exists()
