@@ -272,6 +272,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--limits", action="store_true", help="what other limits of the repetition rules would reject")
     options = parser.parse_args()
+    if not (options.data / "web").is_dir():
+        parser.error(f"{options.data}: has no folder web; name the folder of the real pages by --data")
     reads = sample(options.data)
     print("\n".join(lines(reads, chosen(options.recipes, tuple(options.set)))))
     if options.limits:
