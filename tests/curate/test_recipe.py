@@ -132,7 +132,7 @@ def test_the_package_s_own_recipe_judges_by_the_genre_and_the_model_useful():
     chosen = recipe.load("curate")
     assert chosen.filter.rules[-1] == "genre"
     assert (chosen.score.shipped, chosen.score.keep) == ("useful", "threshold")
-    assert (chosen.filter.genre.min_chance, chosen.score.threshold) == (0.3, 0.3)
+    assert (chosen.filter.genre.min_chance, chosen.score.threshold) == (0.3, 0.1)
 
 
 def test_dclm_s_model_and_threshold_can_be_given():
@@ -199,7 +199,7 @@ def test_webtext_leaves_wikipedia_out_as_the_paper_does():
 
 def test_a_recipe_that_is_not_there_names_those_that_are():
     with pytest.raises(
-        SettingsError, match=r"no recipe is called 'webtxt'; bundled are c4, dclm-baseline, .*, webtext, or"
+        SettingsError, match=r"no recipe is called 'webtxt'; bundled are c4, curate, dclm-baseline, .*, webtext, or"
     ):
         recipe.load("webtxt")
 
