@@ -7,7 +7,7 @@ from typing import Any
 from curate import recipe as recipes
 from curate import settings, storage
 from curate.errors import SettingsError
-from curate.filters.rules import ROWS
+from curate.filters.rules import LATER, ROWS, Filter
 from curate.filters.signals.reapplying import fault
 from curate.inputs import apart
 from curate.inputs.items import rebase_items
@@ -80,8 +80,9 @@ def _again(stored: dict[str, Any], assignments: tuple[str, ...]) -> Recipe:
 
 
 def _whole(table: Table) -> Table:
-    """Returns the table of a filter with the variants that a stage's key leaves out."""
-    table = dict(table)
+    """Returns the table of a filter with the variants and the later settings that a stage's key leaves out."""
+    later = settings.to_table(Filter())
+    table = {name: later[name] for name in LATER} | table
     for name, row in ROWS.items():
         if name in table and hasattr(row.default, "variant"):
             table[name] = {"variant": row.default.variant, **table[name]}

@@ -224,7 +224,8 @@ def _process(pid: int) -> str:
 def _remove_left(above: str) -> None:
     """Removes the folders of temporary files that killed commands have left; that of a live process stays.
 
-    A folder of another machine, user or space of process numbers stays too, as nothing here tells whether it is in use.
+    A folder of another machine, user or space of process numbers stays too, as nothing here tells whether it is in use;
+    where there is no /proc, all stay.
     """
     import shutil
 
@@ -237,7 +238,7 @@ def _remove_left(above: str) -> None:
                 words = owner.split()
                 is_left = (
                     owner.endswith("\n")
-                    and len(words) == len(here)
+                    and len(words) == len(here) > 0
                     and words[:3] == here[:3]
                     and entry.stat(follow_symlinks=False).st_uid == os.getuid()
                     and owner.rstrip() != _process(int(words[3]))

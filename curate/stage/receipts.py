@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import storage
+from curate.errors import SettingsError
 from curate.storage import listing
 from curate.storage.identity import Fact
 from curate.storage.listing import Listing, Row, guarded_rows, write_listing
@@ -259,7 +260,7 @@ class _Written:
             if self._folder != str(folder) or len(self._copies) >= COPIED:
                 self._folder, self._path, self._copies = str(folder), new_copies(folder), {}
             self._copies[receipt.number] = Copy(stamp=stamp, line=as_line(receipt))
-            with suppress(OSError):
+            with suppress(SettingsError), storage.one_line(str(self._path), "cannot write"):
                 write_copies(self._path, self._copies.values())
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from curate.pipelines.engines.nursery import MEMBER, Nursery
 
+UNREADABLE = "what a worker process answered cannot be read here"
 LOST = "a worker ended: a worker process ended before its work did"
 
 _current: "Crew | None" = None  # that of the pipeline which is built or runs in this process
@@ -77,6 +78,8 @@ class Crew:
                     answer, error = pickle.load(answers)
                 except (OSError, EOFError, pickle.UnpicklingError):
                     answer, error = None, RuntimeError(LOST)
+                except Exception as failure:  # the class of an answer or an error may be none of this process
+                    answer, error = None, RuntimeError(f"{UNREADABLE}: {type(failure).__name__}: {failure}")
                 first = b""
                 with self._changed:
                     self._results[task], self._error = answer, self._error or error

@@ -165,6 +165,14 @@ def test_temporary_files_of_a_killed_command_go_with_a_later_one_and_those_of_ot
     assert {path.name for path in tmp_path.iterdir()} == {f"curate-{name}" for name in stay} | {"curate-notes"}
 
 
+def test_where_no_process_can_be_named_all_temporary_files_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "_process", lambda _pid: "")
+    (tmp_path / "curate-live").mkdir()
+    (tmp_path / "curate-live" / supervisor.OWNER).write_text("\n")
+    supervisor._remove_left(str(tmp_path))
+    assert (tmp_path / "curate-live").exists()
+
+
 def test_a_crawl_on_a_store_has_a_folder_on_its_machine_that_outlives_its_command(tmp_path):
     code = """
 from curate.crawl.sharing.places import machine_folder

@@ -158,6 +158,22 @@ def test_a_worker_that_ends_late_leaves_a_closed_stage_as_it_is(plan):
     assert forget_failed(plan.folder) == 0
 
 
+class StoreError(Exception):
+    """An error of a store's own, as Google's has."""
+
+
+def test_a_copy_that_a_store_refuses_costs_no_part(plan, monkeypatch):
+    open_stage(plan)
+
+    def refuse(_path, _copies):
+        raise StoreError("429")
+
+    monkeypatch.setattr(receipts, "write_copies", refuse)
+    make(plan, 0)
+    assert plan.receipts()[0]
+    assert not copies_in(plan)
+
+
 STEP = st.tuples(
     st.sampled_from(["write", "write", "drop", "another process", "damage", "join"]), st.integers(0, PARTS - 1)
 )

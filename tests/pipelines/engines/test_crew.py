@@ -25,6 +25,15 @@ class Unreadable(Exception):
     def __init__(self, one, two):
         super().__init__(f"{one} and {two}")
 
+def load(pid):
+    if os.getpid() != pid:
+        raise ModuleNotFoundError("No module named 'theirs'")
+    return Foreign()
+
+class Foreign(Exception):
+    def __reduce__(self):
+        return load, (nursery_member,)
+
 def notes(task):
     (folder / str(task)).touch()
     over = time.monotonic() + 60
@@ -37,6 +46,10 @@ def fails(task):
         os.kill(os.getpid(), signal.SIGKILL)
     if task == "unreadable":
         raise Unreadable("this", "that")
+    if task == "foreign":
+        global nursery_member
+        nursery_member = os.getpid()
+        raise Foreign
     if task == "full":
         raise OSError(28, "No space left on device", "/disk/part")
     time.sleep(600)
@@ -55,7 +68,7 @@ elif sys.argv[1] == "waits":
     crew.begin(waits, range(2))
     crew.result(0)
 else:
-    for task in ("killed", "unreadable", "full"):
+    for task in ("killed", "unreadable", "full", "foreign"):
         crew = Crew(nursery, 2)
         crew.begin(fails, ["endless", task])
         try:
@@ -82,11 +95,12 @@ def test_a_process_that_works_on_one_task_holds_up_no_other(tmp_path):
 
 
 def test_the_error_of_any_task_is_raised_at_once(tmp_path):
-    killed, unreadable, full = run("fails", tmp_path).splitlines()
+    killed, unreadable, full, foreign = run("fails", tmp_path).splitlines()
     assert killed == "RuntimeError('a worker ended: a worker process ended before its work did')"
     assert unreadable.startswith("RuntimeError('Traceback")
     assert unreadable.rstrip("\\n')").endswith("Unreadable: this and that")
     assert full == "OSError(28, 'No space left on device')"
+    assert "ModuleNotFoundError: No module named 'theirs'" in foreign
 
 
 def test_a_crew_ends_with_the_process_that_made_it(tmp_path):

@@ -133,3 +133,16 @@ def test_documents_without_signals_are_refused(inputs, tmp_path):
     verbs.run("filter", inputs, tmp_path / "plain", None, CHOSEN[1:2], ENGINE, "web")
     with pytest.raises(SettingsError, match=r"--reapply: the documents were filtered without filter\.signals = true"):
         reapply.run((str(tmp_path / "plain"),), tmp_path / "out", None, (), ENGINE)
+
+
+def test_the_filter_of_a_source_stays_its_own_where_limits_are_applied_again(inputs, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        'name = "own"\n[filter]\nrules = ["language", "gopher_quality"]\nsignals = true\nall_reasons = true\n'
+        "per_language = false\n[sources.web]\ninputs = []\n"
+        "[sources.web.filter]\nall_reasons = false\nper_language = true\n"
+    )
+    full = verbs.run("filter", inputs, tmp_path / "full", str(recipe), (), ENGINE, "web")
+    again = reapply.run((str(tmp_path / "full"),), tmp_path / "again", None, (), ENGINE)
+    assert parts(tmp_path / "again") == parts(tmp_path / "full")
+    assert (again.key, again.counts) == (full.key, full.counts)
