@@ -266,6 +266,8 @@ def key_table(filters: Filter) -> dict[str, Any]:
     for name in LATER:
         if getattr(filters, name) == DEFAULTS[name] or (name == "per_language" and not meets_other_languages(filters)):
             del table[name]
+    if not filters.spare.rules:
+        table.pop("spare", None)
     del table["kept_share"]  # it only warns
     return table
 

@@ -57,6 +57,7 @@ def test_scores_that_were_written_spare_by_another_least_score():
 
 def test_the_settings_are_in_the_key_where_a_rule_spares():
     assert "spare" not in key_table(Filter())
+    assert key_table(Filter(spare=Spare(min_quality=0.7))) == key_table(Filter())  # no rule spares
     assert key_table(SPARING)["spare"]["min_quality"] == 0.5
     assert "kept_share" not in key_table(Filter(kept_share=(0.1, 0.9)))
 
