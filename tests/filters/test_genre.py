@@ -1,12 +1,15 @@
 """The rule on a page's genre: signs by hand, pages on both sides of the limit, and laws."""
 
+import json
 from math import log1p
+from pathlib import Path
+from statistics import mean
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.filters.genre.signs import WEIGHTS, WORDS, Genre, chance, judge_genre, signs
+from curate.filters.genre.signs import MEAN_DASHES, WEIGHTS, WORDS, Genre, address_signs, chance, judge_genre, signs
 from curate.filters.rules import Filter, key_table
 from curate.records import EPOCH, Document
 
@@ -47,6 +50,22 @@ def test_a_report_is_kept_and_a_firm_on_itself_is_not():
     reason = judge_genre(page(FIRM, title="Home"), Genre())
     assert (reason.rule, reason.threshold) == ("genre.chance", 0.5)
     assert reason.value == chance(page(FIRM, title="Home")) < 0.1
+
+
+DIGEST = "http://a.example/0a1b2c3d4e5f6789.html"
+
+
+@pytest.mark.parametrize("url", ["", "doc-17", "file:///data/a-b.txt", DIGEST])
+def test_an_address_that_tells_nothing_counts_as_the_mean(url):
+    assert address_signs(url) == {"dashes": MEAN_DASHES, "site": 0.0}
+    assert chance(page(STORY)) < chance(page(STORY, url)) < chance(page(STORY, "http://a.example/a-new-road-is-built"))
+
+
+def test_the_mean_is_that_of_the_labelled_pages_whose_address_tells_something():
+    labels = Path(__file__).parents[1] / "labels" / "training.jsonl"
+    urls = [json.loads(line)["url"] for line in labels.read_text().splitlines()]
+    dashes = [address_signs(url)["dashes"] for url in urls]
+    assert round(mean(value for value in dashes if value != MEAN_DASHES), 1) == MEAN_DASHES
 
 
 def test_other_languages_are_not_judged_and_unnamed_ones_are():
