@@ -84,6 +84,7 @@ def _whole(table: Table) -> Table:
     later = settings.to_table(Filter())
     table = {name: later[name] for name in LATER} | table
     for name, row in ROWS.items():
-        if name in table and hasattr(row.default, "variant"):
-            table[name] = {"variant": row.default.variant, **table[name]}
+        variant = getattr(row.default, "variant", None)
+        if name in table and variant is not None:
+            table[name] = {"variant": variant, **table[name]}
     return table

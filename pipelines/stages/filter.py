@@ -187,7 +187,8 @@ def check_sources(digests: Mapping[str, str]) -> None:
 
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     """Returns the plan of filter: the recipe's rules, and each source's own; where they spare documents, the model."""
-    table, attached = tables(recipe), ()
+    table = tables(recipe)
+    attached: tuple[str, ...] = ()
     if recipe.spares:
         if recipe.score and recipe.score.scorer:
             raise SettingsError("filter.spare: its scores are a model's, and score.scorer is a function; name a model")

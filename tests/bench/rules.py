@@ -84,24 +84,29 @@ def peer_verdicts(path: Path) -> tuple[list[dict[str, str]], float]:
     return verdicts, time.process_time() - started
 
 
-def our_verdicts(texts: list[str]) -> tuple[list[dict[str, str]], float]:
-    """The same of our rules, under datatrove's names."""
-    from curate.filters.rules import FUNCTIONS, variants_of
-    from curate.records import EPOCH, Document, Reason
+def our_verdicts(texts: list[str], signals: bool = False) -> tuple[list[dict[str, str]], float]:
+    """The same of our rules, under datatrove's names; signals: also the values behind the first broken one."""
+    from curate.filters.rules import Filter, judge, variants_of
+    from curate.filters.signals.measuring import measured
+    from curate.records import EPOCH, Document
 
-    rules = {name: (FUNCTIONS[name], variants_of(name)["datatrove"]) for name in NAMES}
+    filters = {name: Filter(rules=(name,), signals=signals, **{name: variants_of(name)["datatrove"]}) for name in NAMES}
     documents = [Document(id=bytes(16), url="", timestamp=EPOCH, source="web", text=text) for text in texts]
-    for function, settings in rules.values():
-        function(documents[0], settings)
+    judges = {
+        name: (lambda document, own=own: measured(document, own).judged if signals else judge(document, own))
+        for name, own in filters.items()
+    }
+    for apply in judges.values():
+        apply(documents[0])
     verdicts = []
     started = time.process_time()
     for document in documents:
         verdict = {}
-        for name, (function, settings) in rules.items():
-            answer = function(document, settings)
-            verdict[name] = their_name(name, answer) if isinstance(answer, Reason) else ""
+        for name, apply in judges.items():
+            judged = apply(document)
+            verdict[name] = their_name(name, judged.reason) if judged.reason else ""
             if name == "c4" and not verdict[name]:
-                verdict["c4 text"] = digest(answer.document.text if answer else document.text)
+                verdict["c4 text"] = digest(judged.document.text)
         verdicts.append(verdict)
     return verdicts, time.process_time() - started
 
@@ -139,7 +144,8 @@ def texts_of(inputs: list[str], most: int) -> list[str]:
 def compare(chosen: argparse.Namespace) -> int:
     """Judge on both sides, in turns; print where they differ and how fast they are."""
     texts = texts_of(chosen.inputs, chosen.documents)
-    ours, theirs, our_seconds, their_seconds = [], [], [], []
+    ours, theirs, their_seconds = [], [], []
+    our_seconds: dict[bool, list[float]] = {False: [], True: []}
     with TemporaryDirectory() as folder:
         path, answer = Path(folder) / "texts.json", Path(folder) / "verdicts.json"
         path.write_text(json.dumps(texts), encoding="utf-8")
@@ -147,19 +153,28 @@ def compare(chosen: argparse.Namespace) -> int:
             subprocess.run([chosen.peers, __file__, "--peer", path, answer], check=True)
             theirs, seconds = json.loads(answer.read_text())
             their_seconds.append(seconds)
-            ours, seconds = our_verdicts(texts)
-            our_seconds.append(seconds)
+            for signals, times in our_seconds.items():
+                verdicts, seconds = our_verdicts(texts, signals)
+                times.append(seconds)
+                ours.append(verdicts)
     differing = Counter(
-        name for one, other in zip(ours, theirs, strict=True) for name in other if one.get(name) != other[name]
+        name
+        for verdicts in ours[-2:]
+        for one, other in zip(verdicts, theirs, strict=True)
+        for name in other
+        if one.get(name) != other[name]
     )
     for name in NAMES:
         rejected = sum(bool(verdict[name]) for verdict in theirs)
         print(f"{name:<18} {len(texts):,} documents, {rejected:,} rejected by datatrove, {differing[name]:,} differ")
-    for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+    for number, (one, other) in enumerate(zip(ours[-1], theirs, strict=True)):
         if one != other:
             print(f"document {number}: curate {one}, datatrove {other}: {texts[number][:80]!r}")
-    fast, slow = (len(texts) / median(seconds) for seconds in (our_seconds, their_seconds))
-    print(f"curate {fast:,.0f} documents per CPU second, datatrove {slow:,.0f}: {fast / slow:.1f} times as fast")
+    slow = len(texts) / median(their_seconds)
+    print(f"datatrove: {slow:,.0f} documents per CPU second")
+    for signals, times in our_seconds.items():
+        fast = len(texts) / median(times)
+        print(f"curate, {'every signal' if signals else 'verdicts'}: {fast:,.0f}, {fast / slow:.1f} times as fast")
     return int(bool(differing))
 
 
