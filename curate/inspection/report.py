@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate import storage
-from curate.inspection import funnel, pairs
+from curate.inspection import funnel, pairs, signals
 from curate.stage.claims import check_own
 from curate.stage.parts import part_name
 from curate.stage.record import read_stage
@@ -36,6 +36,8 @@ def write(out: Path) -> Path:
         rejected=rejected_samples(out),
         kept=kept_samples(out),
         training=training(out),
+        signals=signals.histograms(out),
+        shown=signals.shown,
         contamination=funnel.contamination(out),
         removals=funnel.removals(out),
         pairs=removed_pairs(out),
