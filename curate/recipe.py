@@ -18,7 +18,7 @@ from curate.decontaminate.config import Decontaminate
 from curate.dedup.config import Dedup, Lines
 from curate.errors import SettingsError
 from curate.extract.config import Extract
-from curate.filters.rules import Filter, outside_digests, with_variants
+from curate.filters.rules import Filter, list_files, outside_digests, with_variants
 from curate.gpt.config import Train
 from curate.inputs.columns import Columns
 from curate.links.config import Links, with_preset
@@ -102,6 +102,11 @@ class Recipe:
     def outside_rules(self) -> dict[str, str]:
         """Returns the digests of what filter rules read beside settings; SettingsError where a rule cannot run here."""
         return outside_digests((self.filter, *(source.filter for source in self.sources.values())))
+
+    def list_files(self) -> tuple[tuple[str, str], ...]:
+        """Returns the files of lists that filter rules read: the rule, and the path."""
+        filters = (self.filter, *(source.filter for source in self.sources.values()))
+        return tuple(file for chosen in filters for file in list_files(chosen))
 
     def outside_functions(self) -> None:
         """Raises SettingsError where an extractor or a scorer of the user's cannot run here."""

@@ -1,7 +1,7 @@
 """The table of all rules, which is also the recipe's [filter] table, and `judge`, which applies them to a document."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from curate.filters.openwebtext import OpenWebText, judge_openwebtext, openwebte
 from curate.filters.own import checked, is_own, judge_own, source_digest
 from curate.filters.pii import Pii, judge_pii, need_libraries, pii_signals
 from curate.filters.refinedweb import RefinedWeb, judge_refinedweb, refinedweb_signals
-from curate.filters.url_lists import UrlLists, file_digest, file_digests, judge_url_lists
+from curate.filters.url_lists import UrlLists, file_digest, file_digests, files_of, judge_url_lists
 from curate.filters.urls import UrlRules, judge_url
 from curate.functions import function_name
 from curate.records import Document, Reason
@@ -225,6 +225,15 @@ def outside_digests(filters: Sequence[Filter]) -> dict[str, str]:
             if name in chosen.rules:
                 digests |= c4.file_digests(getattr(chosen, name))
     return digests
+
+
+def list_files(filters: Filter) -> Iterator[tuple[str, str]]:
+    """Yields the files of lists ("@FILE") that the rules of a filter read: the rule, and the path."""
+    for name in filters.rules:
+        if name == "url_lists":
+            yield from ((name, path) for path in filters.url_lists.files)
+        elif name in C4_RULES:
+            yield from ((name, path) for path in files_of(getattr(filters, name).bad_words))
 
 
 def outside_digest(name: str) -> str:

@@ -199,6 +199,9 @@ def _make_scratch() -> str | None:
         with open(os.path.join(folder, OWNER), "w", encoding="utf-8") as file:
             file.write(f"{_process(os.getpid())}\n")
     except OSError:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)  # the disk has no room for the name of its owner
         return None
     os.environ[SCRATCH] = os.environ["TMPDIR"] = folder
     return folder

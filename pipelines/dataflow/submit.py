@@ -23,6 +23,7 @@ from curate.recipe import Recipe, path_settings
 from curate.stage.claims import check_stages, claim_run
 from curate.stage.ownership import held
 from curate.stage.plan import json_digest
+from curate.storage import is_remote
 
 NEEDED = {  # Beam's options without which no job starts, each with the form of its value
     "project": "PROJECT",
@@ -147,6 +148,8 @@ def check(recipe: Recipe, out: Path, options: EngineOptions, *, strict: bool = T
     for keys, value in path_settings(recipe):
         if keys[0] != "train":  # training is no stage of the job
             image().check_readable(".".join(keys), value)
+    for rule, file in recipe.list_files():
+        image().check_readable(f"filter.{rule}", file if is_remote(file) else f"@{file}")
     if strict:
         check_beam(options.beam)
     arguments = _arguments(recipe, out, options)

@@ -82,7 +82,7 @@ def test_the_key_changes_with_a_version(module, plan, monkeypatch):
 
 def test_the_key_does_not_change_with_where_things_lie(plan, tmp_path):
     moved = tuple(replace(planned, uri=f"/elsewhere/{planned.number}", base_uri="x", size=1) for planned in plan.items)
-    assert replace(plan, items=moved, folder=tmp_path / "other", attached=("model.bin",)).key == plan.key
+    assert replace(plan, items=moved, folder=tmp_path / "other", attached=("extra.bin",)).key == plan.key
 
 
 def test_a_part_s_key_depends_on_its_own_item_unless_the_stage_looks_at_all(plan):
@@ -180,21 +180,21 @@ def test_a_stage_inside_the_folder_stays(plan):
 
 
 def test_an_attached_file_stays_and_is_recorded(plan):
-    plan = replace(plan, attached=("model.bin",))
+    plan = replace(plan, attached=("extra.bin",))
     plan.folder.mkdir()
-    write_bytes(plan.folder / "model.bin", b"weights")
+    write_bytes(plan.folder / "extra.bin", b"weights")
     record = finish(plan)
-    assert record.outputs["model.bin"].bytes == 7
+    assert record.outputs["extra.bin"].bytes == 7
     assert numbers(open_stage(plan)) == []
-    assert (plan.folder / "model.bin").exists()
+    assert (plan.folder / "extra.bin").exists()
 
 
 def test_an_attached_file_that_is_gone_is_not_done(plan):
-    plan = replace(plan, attached=("model.bin",))
+    plan = replace(plan, attached=("extra.bin",))
     plan.folder.mkdir()
-    write_bytes(plan.folder / "model.bin", b"weights")
+    write_bytes(plan.folder / "extra.bin", b"weights")
     finish(plan)
-    (plan.folder / "model.bin").unlink()
+    (plan.folder / "extra.bin").unlink()
     assert not done(plan)
 
 

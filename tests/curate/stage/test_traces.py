@@ -32,7 +32,7 @@ NAMES = (
         "shards/mine.txt",
         ".part-00000.parquet.tmp",
     ),
-    *(".part-00000.parquet.1.0a1b2c3d.tmp", "documents/mine.jsonl", "signatures/mine.bin", "model.bin", "x/y/z"),
+    *(".part-00000.parquet.1.0a1b2c3d.tmp", "documents/mine.jsonl", "signatures/mine.bin", "extra.bin", "x/y/z"),
     *("pointers/mine.parquet", "lots/00000.parquet", "work/stop", "warc/crawl-0-mine-00000.warc.gz", "receipts"),
 )
 
@@ -205,8 +205,8 @@ def test_a_part_killed_at_any_step_leaves_nothing_once_the_stage_is_done_with_ot
 
 @pytest.mark.parametrize("at", range(9))
 def test_a_sweep_killed_at_any_file_is_finished_by_the_next(at, tmp_path, monkeypatch):
-    plan = replace(plan_of(tmp_path, items=3), attached=("model.bin",))
-    write_new(tmp_path / "model.bin", b"weights")
+    plan = replace(plan_of(tmp_path, items=3), attached=("extra.bin",))
+    write_new(tmp_path / "extra.bin", b"weights")
     open_stage(plan)
     for number in range(3):
         make(plan, number, rejected=True)

@@ -272,7 +272,9 @@ def test_what_dataflow_cannot_run_is_told_in_one_line_before_any_work(out, optio
 
 
 LABELS = {"positive": "gs://b/p", "negative": "gs://b/n"}  # the one needs the other
-NO_PATHS = {"links.format", "crawl.agent", "crawl.authority"}  # settings whose help names files; a job has no crawl
+# Settings whose help names files: a job has no crawl, and of lists an entry "@FILE" is checked on its own.
+LISTS = {"filter.c4.bad_words", "filter.c4_fineweb.bad_words"}
+NO_PATHS = {"links.format", "crawl.agent", "crawl.authority", *LISTS}
 
 
 def with_path(keys: tuple[str, ...], value: str) -> recipes.Recipe:
@@ -295,6 +297,13 @@ def test_every_setting_whose_help_names_a_file_is_listed_as_a_path():
     naming = {".".join(row.path) for row in texts if re.search(r"\b(files?|folder|path)\b", row.help)}
     assert naming >= {"extract.quality_model", "tokenize.encoding"}
     assert naming - NO_PATHS <= {".".join(keys) for keys in recipes.PATH_KEYS}
+
+
+def test_a_list_of_a_rule_must_be_where_workers_can_read_it():
+    for rule, setting in (("c4", "bad_words"), ("url_lists", "domains")):
+        words = [f'filter.rules=["{rule}"]', f'filter.{rule}.{setting}=["@/home/x/list.txt"]']
+        with pytest.raises(SettingsError, match=rf"^filter\.{rule}: @/home/x/list\.txt: .* copy it to gs://"):
+            submit.check(assigned(*words), path(OUT), OPTIONS)
 
 
 def test_an_evaluation_set_must_be_where_workers_can_read_it():
