@@ -43,7 +43,7 @@ Measures = Callable[[Document, Any, bool], Iterator[Measure]]
 
 
 class Signals(NamedTuple):
-    """What a rule that changes texts makes of one, and all that it measures."""
+    """A text as a rule that changes texts leaves it, and all that the rule measures."""
 
     outcome: Outcome
     values: Mapping[str, float]  # by name, behind that of the family

@@ -30,8 +30,8 @@ class Measured(NamedTuple):
 def measured(document: Document, filters: Filter, quality: Quality | None = None) -> Measured:
     """Returns what all rules measure of a document, and say of it; quality: rates a document, for `filter.spare`."""
 
-    def measures_of(name: str, seen: Document) -> Iterable[Measure]:
-        return MEASURES[name](seen, settings_of(name, seen, filters).rules, True)
+    def measures_of(name: str, changed: Document) -> Iterable[Measure]:
+        return MEASURES[name](changed, settings_of(name, changed, filters).rules, True)
 
     return judged_by(document, filters, measures_of, quality=quality)
 

@@ -47,8 +47,8 @@ def rejudged(document: Document, values: Mapping[str, Any], filters: Filter) -> 
         code, score = (values[column] for column in LANGUAGE)
         identified = replace(document, language=code, language_score=score)
 
-    def stored(name: str, seen: Document) -> list[Measure]:
-        measures = bounds(name, settings_of(name, seen, filters).rules, seen.language)
+    def stored(name: str, changed: Document) -> list[Measure]:
+        measures = bounds(name, settings_of(name, changed, filters).rules, changed.language)
         return [measure._replace(value=values[f"{name}.{measure.name}"]) for measure in measures]
 
     return judged_by(document, filters, stored, identified, lambda _: values[QUALITY])

@@ -26,7 +26,7 @@ HEAD = 8 << 20  # bytes that are read of a file of any other form
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """Where in an item a place of the sample lies."""
+    """The position of a place of the sample in an item."""
 
     share: float  # of the item's bytes, which lie before it
     span: float  # bytes

@@ -19,9 +19,9 @@ from curate.errors import SettingsError
 from curate.filters.rules import Filter, Quality, judge, key_table, outside_digest
 from curate.filters.signals.measuring import LANGUAGE, Measured, columns, measured
 from curate.filters.signals.reapplying import rejudged
-from curate.inputs.documents import BATCH_ROWS, read_documents
+from curate.inputs.documents import BATCH_ROWS
 from curate.pipelines.stages.given import Given
-from curate.pipelines.stages.map_only import map_only
+from curate.pipelines.stages.map_only import documents, map_only
 from curate.quality import model_file, scores
 from curate.quality.config import Score
 from curate.recipe import Recipe
@@ -103,15 +103,6 @@ def filter_measured(plan: Plan, item: Item, filters: Filters, part: PartWriter) 
             part.note(name, number)
 
 
-def documents(plan: Plan, item: Item, part: PartWriter) -> Iterator[Document]:
-    """Yields the documents of an item; rows that are none go to the part's rejections and dead letters."""
-    for document in read_documents(plan, item, part.note):
-        if isinstance(document, Document):
-            yield document
-        else:
-            part.refuse(document, item.source)
-
-
 def writer(plan: Plan, item: Item, filters: Filters) -> PartWriter:
     """Returns the writer of a part, with columns for signals and reasons where a filter asks for them."""
     more = [pa.field(name, pa.string() if name == LANGUAGE[0] else pa.float64()) for name in columns(filters.all)]
@@ -136,7 +127,7 @@ def rater(plan: Plan) -> Quality | None:
 
 
 class StoredSignals:
-    """What an earlier stage has measured of the documents of a part, kept and rejected, read in their order."""
+    """The measures by an earlier stage of the documents of a part, kept and rejected, read in their order."""
 
     def __init__(self, folder: Path, number: int) -> None:
         self.path = folder / part_name(number)

@@ -11,8 +11,10 @@ from functools import partial
 import apache_beam as beam
 
 from curate import storage
+from curate.inputs.documents import read_documents
 from curate.pipelines.engines import crew as crews
-from curate.stage.parts import read_receipt
+from curate.records import Document
+from curate.stage.parts import PartWriter, read_receipt
 from curate.stage.plan import Item, Plan, load_plan
 from curate.stage.ranges import MOST_PASSES, passes_of
 from curate.stage.receipts import gathered_lines
@@ -24,6 +26,15 @@ Pick = tuple[str, int]  # a stage's folder and an item's number
 Made = tuple[bytes, bytes]  # one key for all, so that they can be waited for, and an item's number
 ALL = b"all"
 Waited = tuple[bytes, bytes]  # a stage's folder, from which the next pass begins, and an item's number
+
+
+def documents(plan: Plan, item: Item, part: PartWriter) -> Iterator[Document]:
+    """Yields the documents of an item; rows that are none go to the part's rejections and dead letters."""
+    for document in read_documents(plan, item, part.note):
+        if isinstance(document, Document):
+            yield document
+        else:
+            part.refuse(document, item.source)
 
 
 def part_numbers(folder: str) -> Iterator[Pick]:

@@ -11,12 +11,11 @@ from pathlib import Path
 import apache_beam as beam
 
 from curate import storage
-from curate.inputs.documents import read_documents
 from curate.inputs.items import rebase_items
 from curate.pipelines.engines.engine import Engine, execute
 from curate.pipelines.stages import rate
 from curate.pipelines.stages.given import Given
-from curate.pipelines.stages.map_only import map_only
+from curate.pipelines.stages.map_only import documents, map_only
 from curate.quality import keep, model_file, scores
 from curate.quality.config import Score
 from curate.quality.keep import ScoreCut
@@ -63,15 +62,6 @@ def with_rates(plan: Plan, item: Item, part: PartWriter) -> Iterator[Document]:
         if id_ != document.id:
             raise RuntimeError(f"{item.name}: it changed after it was scored; run it again")
         yield replace(document, quality=score)
-
-
-def documents(plan: Plan, item: Item, part: PartWriter) -> Iterator[Document]:
-    """Yields the documents of an item; rows that are none go to the part's rejections and dead letters."""
-    for document in read_documents(plan, item, part.note):
-        if isinstance(document, Document):
-            yield document
-        else:
-            part.refuse(document, item.source)
 
 
 def check(recipe: Recipe) -> None:

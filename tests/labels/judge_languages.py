@@ -28,7 +28,7 @@ LANGUAGES = ("de", "fr", "es", "it", "sv", "ru", "zh", "ja", "ar")
 
 
 class Label(NamedTuple):
-    """What a reader says of the text of a page."""
+    """A reader's label of the text of a page."""
 
     url: str
     language: str

@@ -32,7 +32,7 @@ JUNK = ("junk", "damaged")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdicts:
-    """What a recipe says of documents, in their order."""
+    """The verdicts of a recipe on documents, in their order."""
 
     chances: np.ndarray  # of each document to be kept: 0 or 1, but for a Pareto draw
     tokens: np.ndarray  # of the text that the rules left, where it may be kept

@@ -1,4 +1,4 @@
-"""What a model that ships does on the documents of hosts that did not train it, as its card says it."""
+"""The part of a card that measures a model that ships on documents of hosts that did not train it."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -196,7 +196,7 @@ def plain(text: str) -> str:
 
 
 def has_letter_or_digit(word: str) -> bool:
-    """Whether a word is more than signs."""
+    """Returns whether a word is more than signs."""
     return any(map(str.isalnum, word))
 
 

@@ -58,7 +58,7 @@ ENGLISH = "eng"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What the Declaration shows of a language."""
+    """The measures of the Declaration in a language."""
 
     words: int
     chars: int

@@ -1,4 +1,4 @@
-"""What `curate status` says of an output that cannot be gone on with."""
+"""`curate status` names an output that cannot be gone on with."""
 
 import json
 

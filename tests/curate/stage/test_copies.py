@@ -78,7 +78,7 @@ def copies_in(plan):
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def requests(monkeypatch):
     """The names of the small files that are asked for."""
     names = []
     contents = storage.contents
@@ -96,29 +96,29 @@ def single(names):
     return sorted(name for name in names if name[:-5].isdecimal())
 
 
-def test_a_resume_and_a_closing_read_copies_and_no_single_receipt(plan, asked, monkeypatch):
+def test_a_resume_and_a_closing_read_copies_and_no_single_receipt(plan, requests, monkeypatch):
     monkeypatch.setattr(receipts, "COPIED", 4)
     states_checksums = plan.folder.protocol == "etags"
     open_stage(plan)
     for number in range(PARTS - 1):
         make(plan, number)
     assert len(copies_in(plan)) == 2
-    asked.clear()
+    requests.clear()
     assert [item.number for item in open_stage(plan)] == [PARTS - 1]
-    assert single(asked) == ([] if states_checksums else [f"{number:05d}.json" for number in range(PARTS - 1)])
+    assert single(requests) == ([] if states_checksums else [f"{number:05d}.json" for number in range(PARTS - 1)])
     assert {name for name in storage.sizes(plan.folder) if name.startswith("receipts")} == {"receipts.json"}
     for number in range(PARTS - 1):
         assert read_receipt(plan.folder, number, plan.part_key(plan.items[number]))
     receipts._forget()  # another process
     make(plan, PARTS - 1)
-    asked.clear()
+    requests.clear()
     close_stage(plan)
-    assert single(asked) == ([] if states_checksums else [f"{PARTS - 1:05d}.json"])
+    assert single(requests) == ([] if states_checksums else [f"{PARTS - 1:05d}.json"])
     assert done(plan).counts.kept == PARTS
     assert not [name for name in storage.sizes(plan.folder) if name.startswith("receipts/")]
 
 
-def test_the_launching_process_joins_the_copies_of_many_workers(plan, asked, monkeypatch):
+def test_the_launching_process_joins_the_copies_of_many_workers(plan, requests, monkeypatch):
     monkeypatch.setattr(tally, "COPIED", 3)
     open_stage(plan)
     progress = Tally(load_plan(plan.folder), joins=True)
@@ -128,10 +128,10 @@ def test_the_launching_process_joins_the_copies_of_many_workers(plan, asked, mon
         assert progress.look().parts == number + 1
         assert len(copies_in(plan)) <= 3
     assert progress.look().kept == PARTS - 1
-    asked.clear()
+    requests.clear()
     whole = plan.receipts()
     assert [receipt.number for receipt in whole if receipt] == [*range(PARTS - 1)]
-    assert len(single(asked)) <= 2
+    assert len(single(requests)) <= 2
     assert not [path for path, owner in owners(plan.folder).items() if not owner]
 
 
@@ -182,7 +182,7 @@ STEP = st.tuples(
 @settings(max_examples=40)
 @given(st.lists(STEP, max_size=20))
 def test_what_copies_say_is_what_the_single_receipts_say(steps):
-    """Whatever is written, dropped, damaged and joined."""
+    """Copies that are written, dropped, damaged and joined in any order."""
     plan = plan_in("etags://data/filter")
     Etags.store.clear()
     receipts._forget()
