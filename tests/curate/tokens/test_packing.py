@@ -23,7 +23,7 @@ from curate.tokens.rows import tokenized_row
 from curate.tokens.shards import META, read_index
 
 GPT2 = bpe.named("gpt2")
-each = segments.read_each
+read_each = segments.read_each
 
 orders = st.integers(0, 2**64 - 1) | st.integers(2**64 - 4, 2**64 - 1)  # the latter meet
 splits, sources = st.sampled_from(["train", "valid"]), st.sampled_from(["web", "books"])
@@ -88,13 +88,15 @@ def test_shards_are_filled_greedily(tmp_path):
 
 
 def test_the_segments_in_which_cuts_fall_are_read_many_at_a_time(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(segments, "read_each", lambda places, schema: asked.append(len(places)) or each(places, schema))
+    sizes = []
+    monkeypatch.setattr(
+        segments, "read_each", lambda places, schema: sizes.append(len(places)) or read_each(places, schema)
+    )
     rows = [row(number, order=number << 54, length=300 + 7 * number % 400) for number in range(400)]
     plan = packed(tmp_path, [rows[::2], rows[1::2]], 9_000)
     assert len(cuts_of(plan)) > 20
-    assert len(asked) <= 6
-    assert max(asked) > 10
+    assert len(sizes) <= 6
+    assert max(sizes) > 10
     assert all(cut.tokens > 9_000 - 700 for cut in cuts_of(plan)[:-1])
 
 

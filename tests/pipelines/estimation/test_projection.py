@@ -1,4 +1,4 @@
-"""What a part costs however small it is, is told from the short parts of a sample beside the others."""
+"""The cost of a part that does not depend on its size comes from the short parts of a sample."""
 
 import numpy as np
 import pytest
