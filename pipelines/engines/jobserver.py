@@ -114,9 +114,9 @@ class JobServer:
         zipfile.ZipFile(self.no_jar, "w").close()
         with self.log.open("wb") as log:
             command = [*guard, *self.settings.command(port, self.work)]
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, cwd=self.work
-            )
+            own = {"stdin": subprocess.PIPE, "stdout": log, "stderr": subprocess.STDOUT, "cwd": self.work}
+            # In a session of its own: whoever kills the group of this process would kill the guard, not the server.
+            self._process = subprocess.Popen(command, **own, start_new_session=True)
         self._wait_for(port)
         self.endpoint = f"127.0.0.1:{port}"
         return self.endpoint

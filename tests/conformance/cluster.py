@@ -58,7 +58,7 @@ class Cluster:
             guard = [sys.executable, "-P", "-m", "curate.pipelines.engines.guard", str(self.folder)]
             command = [*guard, installs.java(), "-Xmx512m", *opened, *classes, *arguments]
             own = {"stdin": subprocess.PIPE, "stdout": log, "stderr": subprocess.STDOUT, "env": environment}
-            self.processes.append(subprocess.Popen(command, **own))
+            self.processes.append(subprocess.Popen(command, **own, start_new_session=True))
 
     def _wait_for(self, name: str, pattern: str) -> str:
         """Waits until the log of a process matches, and returns the first group of the match."""

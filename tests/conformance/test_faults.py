@@ -78,7 +78,7 @@ def test_kill_9_of_a_worker_at_random_points(engine, curate, command, corpus, re
             killed += bool(pids)
             for pid in pids[:1]:
                 kill(pid)
-            _, said = ended(process)
+            _, said = ended(process, out)
             survived += bool(pids) and process.returncode == 0
             assert process.returncode in (0, 1), said
             assert len(said.strip().splitlines()) <= process.returncode, said
@@ -93,10 +93,17 @@ def test_kill_9_of_a_worker_at_random_points(engine, curate, command, corpus, re
     assert killed
 
 
-def ended(process) -> tuple[str, str]:
-    """Returns the output of a command once it has ended; one that hangs is killed and fails the test."""
-    over = time.monotonic() + PATIENCE_S
-    while process.poll() is None and time.monotonic() < over:
+def ended(process, out: Path) -> tuple[str, str]:
+    """Returns what a command said once it has ended; it is killed, and fails the test, where it hangs.
+
+    It hangs where its output has the same files for PATIENCE_S, however long the whole takes on a busy machine.
+    """
+    files, over = None, 0.0
+    while process.poll() is None:
+        if (now := [*os.walk(out)]) != files:
+            files, over = now, time.monotonic() + PATIENCE_S
+        elif time.monotonic() > over:
+            break
         time.sleep(0.1)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
@@ -112,7 +119,7 @@ def test_an_interrupt_ends_everything_that_was_started_and_says_how_to_go_on(eng
         while process.poll() is None and not workers(mark):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        _, said = ended(process)
+        _, said = ended(process, tmp_path / "out")
         assert left(mark) == {}
     assert process.returncode == 130
     assert said == "curate: interrupted; the same command resumes where it stopped\n"
@@ -178,7 +185,7 @@ def test_a_killed_executor_is_made_up_for(curate, command, corpus, reference, ro
         killed = cluster.executors()
         for pid in killed:
             kill(pid)
-        _, said = ended(process)
+        _, said = ended(process, out)
     assert process.returncode == 0, said
     assert killed
     assert attempts(folder)["extract"] > 1
