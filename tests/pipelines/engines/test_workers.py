@@ -64,16 +64,21 @@ def test_what_is_guarded_dies_with_its_parent_and_so_does_what_it_started_and_it
     assert not (tmp_path / "work").exists()
 
 
+LISTENS = """
+import os, socket, sys, time
+from pathlib import Path
+
+Path(sys.argv[1]).write_text(str(os.getpid()))
+with socket.create_server(("127.0.0.1", int(sys.argv[2]))):
+    time.sleep(600)
+"""
 SERVED = """
 import sys, time
 from curate.pipelines.engines.jobserver import JobServer, Settings
 
-LISTENS = "import os, socket, sys; one = socket.create_server((sys.argv[1], int(sys.argv[2]))); {}; one.accept()"
-LISTENS = LISTENS.format("open(sys.argv[3], 'w').write(str(os.getpid()))") + "; import time; time.sleep(600)"
-
 class Own(Settings):
     def command(self, port, work):
-        return [sys.executable, "-c", LISTENS, "127.0.0.1", str(port), sys.argv[1]]
+        return [sys.executable, "-c", sys.argv[1], sys.argv[2], str(port)]
 
 JobServer(Own(name="spark")).start()
 print("started", flush=True)
@@ -82,7 +87,7 @@ time.sleep(600)
 
 
 def test_a_job_server_ends_even_if_the_whole_process_group_of_its_command_is_killed(tmp_path):
-    words, note = [sys.executable, "-c", SERVED], tmp_path / "pid"
+    words, note = [sys.executable, "-c", SERVED, LISTENS], tmp_path / "pid"
     with subprocess.Popen([*words, note], stdout=subprocess.PIPE, text=True, start_new_session=True) as command:
         assert command.stdout.readline() == "started\n"
         pid = int(note.read_text())
