@@ -52,7 +52,10 @@ def _run(recipe: Recipe, out: Path, engine: Engine, *, retry_failed: bool, may_r
             progress.say(line)
     digests.save()
     write_bytes(out / "recipe.toml", to_toml(recipe).encode())
-    engine = replace(engine, outdated=(out / "manifest.json", out / "report.html"))
+    from curate.pipelines import ahead  # it needs Beam, which is imported once the session is there
+
+    outdated, chain = (out / "manifest.json", out / "report.html"), ahead.chain(recipe, out, plan)
+    engine = replace(engine, outdated=outdated, ahead=lambda plan: ahead.ahead_of(plan, chain))
     records = {first: kept_some(execute(plan, engine), out)}
     progress.warn_all(of_sources(records[first], plans.given_inputs(recipe)))
     for stage in others:

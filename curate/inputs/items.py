@@ -17,6 +17,7 @@ from curate.records import SOURCE
 from curate.stage.kinds import KINDS
 from curate.stage.parts import part_name
 from curate.stage.plan import Form, Item, json_digest
+from curate.stage.receipts import FileRecord
 from curate.stage.record import read_stage
 from curate.storage.identity import Fact
 from curate.storage.remote import UNTOLD, is_http
@@ -195,21 +196,30 @@ def stage_items(folder: Path, reader: Path, *, first: int = 0) -> list[Item]:
     text_sizes = storage.sizes_of(texts)
     items = []
     for number, item in enumerate(record.items):
-        name = part_name(item.number)
-        output = record.outputs[name]
-        items.append(
-            Item(
-                number=first + number,
-                name=f"{record.stage}/{name}",
-                uri=storage.relative(folder / name, reader),
-                form="decided" if is_dedup else "part",
-                digest=json_digest([output.sha256, item.digest]) if is_dedup else output.sha256,
-                size=output.bytes + (text_sizes[number] if is_dedup else 0),
-                source=item.source,
-                base_uri=storage.relative(texts[number], reader) if is_dedup else "",
-            )
-        )
+        made = part_item(record.stage, item, record.outputs[part_name(item.number)], folder, reader)
+        if is_dedup:
+            digest, size = json_digest([made.digest, item.digest]), made.size + text_sizes[number]
+            base_uri = storage.relative(texts[number], reader)
+            made = replace(made, form="decided", digest=digest, size=size, base_uri=base_uri)
+        items.append(replace(made, number=first + number))
     return items
+
+
+def part_item(stage: str, item: Item, output: FileRecord, folder: Path, reader: Path) -> Item:
+    """Returns the item of the same number that a stage's part of documents is for the stage behind it.
+
+    item: of which the part was made. output: the part's file. folder, reader: where the two stages lie.
+    """
+    name = part_name(item.number)
+    return Item(
+        number=item.number,
+        name=f"{stage}/{name}",
+        uri=storage.relative(folder / name, reader),
+        form="part",
+        digest=output.sha256,
+        size=output.bytes,
+        source=item.source,
+    )
 
 
 def rebase_items(items: list[Item], reader: Path, other: Path) -> list[Item]:

@@ -1,6 +1,6 @@
 """Executes the plan of one stage: opens it, has a pipeline make the parts that are missing, and closes it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -9,6 +9,7 @@ from typing import Any
 
 from curate import storage
 from curate.errors import UserError
+from curate.pipelines.engines.crew import Ahead
 from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.runners import Session
 from curate.pipelines.engines.target import EngineOptions
@@ -26,6 +27,8 @@ class Engine:
     progress: Progress = field(default_factory=Progress)
     outdated: tuple[Path, ...] = ()  # files that state what the output holds; removed before a stage changes it
     session: Session | None = None  # None outside a block of `started`
+    # What workers may do for later stages while others are still at the last items of this one.
+    ahead: Callable[[Plan], Ahead | None] = lambda _plan: None
 
     @contextmanager
     def started(self) -> Iterator["Engine"]:
@@ -58,7 +61,9 @@ def execute(plan: Plan, engine: Engine) -> StageRecord:
         build = module.build
         with engine.progress.watching(plan):
             seconds, shuffles = cpu_seconds(plan, pending), not plan.per_item
-            usage = engine.session.run(lambda pipeline: build(pipeline, plan), seconds, shuffles=shuffles)
+            usage = engine.session.run(
+                lambda pipeline: build(pipeline, plan), seconds, shuffles=shuffles, ahead=engine.ahead(plan)
+            )
     record = close_stage(plan)
     engine.progress.done(record, usage)
     engine.progress.warn_all(of_record(record, plan.folder, plan.alarms))
@@ -97,9 +102,10 @@ def wiring(stage: str) -> Any:
     """Imports the module of `pipelines/stages` that wires a stage; the others, and what they need, stay unimported.
 
     It offers `plan(recipe, folder, given)`, `build(pipeline, plan)` and, where an item becomes a part,
-    `make_part(plan, item)`; where something must be done first, `prepare(recipe, folder, given, engine)`; where its
-    pipeline writes more than parts, `is_whole(plan)`. A first half offers `needed(recipe)`, and `spared(recipe, folder,
-    given)` where it does not stay once the stage that it serves is closed.
+    `make_part(plan, item)`; where a part may be made before the stage begins, `may_be_ahead(recipe)`; where something
+    must be done first, `prepare(recipe, folder, given, engine)`; where its pipeline writes more than parts,
+    `is_whole(plan)`. A first half offers `needed(recipe)`, and `spared(recipe, folder, given)` where it does not stay
+    once the stage that it serves is closed.
     """
     return import_module(f"curate.pipelines.stages.{KINDS[stage].wiring}")
 

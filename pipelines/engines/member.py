@@ -1,4 +1,4 @@
-"""A process of a crew: calls one function with each task that it is sent."""
+"""A process of a crew: calls a function with each task that it is sent."""
 
 import os
 import pickle
@@ -14,7 +14,10 @@ from curate.pipelines.engines import worker
 
 
 def serve(stream: IO[bytes], runner: socket.socket) -> NoReturn:
-    """Calls the function that comes first with each task behind it, until the runner has ended or needs it no more."""
+    """Calls functions with the tasks that are sent, until the runner has ended or needs it no more.
+
+    A message holds the number of a function, the function where it comes for the first time, and a task.
+    """
     worker.set_up()
     received: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_work, args=(received, runner), daemon=True).start()  # the main thread hears of the end
@@ -26,12 +29,18 @@ def serve(stream: IO[bytes], runner: socket.socket) -> NoReturn:
 
 
 def _work(received: "queue.SimpleQueue[Any]", runner: socket.socket) -> NoReturn:
-    """Calls the function with each task, and sends what it returns or raises."""
-    function = received.get()
+    """Calls the function of each task, and sends what it returns or raises."""
+    functions: dict[int, Any] = {}
+    last = None
     while True:
-        task = received.get()
+        number, function, task = received.get()
+        if function is not None:
+            functions[number] = function
+        if number != last:
+            shared().close()  # other work has begun, which may need no extractor, and has use for its memory
+        last = number
         try:
-            answer, error = function(task), None
+            answer, error = functions[number](task), None
         except BaseException as failure:
             answer, error = None, _portable(failure)
         runner.sendall(pickle.dumps((answer, error)))

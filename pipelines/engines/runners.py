@@ -20,12 +20,13 @@ from typing import Any, Self
 
 from curate.errors import SettingsError
 from curate.pipelines.engines import crew as crews
-from curate.pipelines.engines.crew import Crew
+from curate.pipelines.engines.crew import Ahead, Crew
 from curate.pipelines.engines.inspection import inspect_once
 from curate.pipelines.engines.jobserver import JobServer
 from curate.pipelines.engines.nursery import Nursery, can_fork
 from curate.pipelines.engines.target import (
     SMALL_FORKED_SECONDS,
+    SMALL_READY_SECONDS,
     EngineOptions,
     Service,
     cores,
@@ -56,6 +57,7 @@ class Session:
         self._server: JobServer | None = None
         self._server_options: frozenset[str] | None = None  # the names of those that it knows, once it was asked
         self._nursery: Nursery | None = None
+        self._crew: Crew | None = None
         self._hook_before = threading.excepthook
         self._run: object | None = None  # stands for the pipeline that runs now
         self._lost: BaseException | None = None  # the error of a local worker that ended
@@ -68,12 +70,15 @@ class Session:
             from apache_beam.runners.worker import sdk_worker_main  # noqa: F401 - for the workers
 
             self._nursery = Nursery()
+            self._crew = Crew(self._nursery, self.options.count)
         threading.excepthook = self._thread_failed
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._server:
             self._server.stop()
+        if self._crew:
+            self._crew.close()
         if self._nursery:
             self._nursery.close()
         threading.excepthook = self._hook_before
@@ -83,13 +88,17 @@ class Session:
         if not self._local:
             self._beam_options(0.0)
 
-    def run(self, build: Callable[[Any], None], seconds: float, *, shuffles: bool = True) -> Usage | None:
+    def run(
+        self, build: Callable[[Any], None], seconds: float, *, shuffles: bool = True, ahead: Ahead | None = None
+    ) -> Usage | None:
         """Runs the pipeline that `build` wires to its end; raises RuntimeError if it fails.
 
         Returns what it took of the workers, or None where these are not processes of this machine.
         seconds: of CPU time that it takes, about.
 
         shuffles: whether more than the numbers of items goes from worker to worker.
+
+        ahead: what workers may do for later stages while others are still at their last item.
         """
         quiet_beam()
         import apache_beam as beam
@@ -99,17 +108,12 @@ class Session:
         runner = _local_runner(options, self._nursery) if self._local else _portable_runner()
         pipeline = beam.Pipeline(runner=runner, options=options)
         self._run, self._lost = object(), None
-        direct = options.view_as(_direct_options())
-        mode, crew = direct.direct_running_mode, None
-        if self._local and self._nursery and mode == "multi_processing":
-            crew = Crew(self._nursery, direct.direct_num_workers or cores())
+        mode = options.view_as(_direct_options()).direct_running_mode
+        crew = self._crew if self._local and mode == "multi_processing" else None
         started, before = time.monotonic(), self._busy(mode)
         try:
-            with _waking(), crews.serving(crew):
-                build(pipeline)
-                if crew and crew.works:
-                    _wait_in_memory(pipeline)
-                self._wait(pipeline)
+            with _waking():
+                self._work(build, pipeline, crew, ahead)
         except WorkerLost:
             raise RuntimeError(f"a worker ended: {self._lost}") from None
         except Exception as error:
@@ -121,6 +125,18 @@ class Session:
             return None
         return Usage(wall=time.monotonic() - started, busy=after - before, workers=self.options.count)
 
+    def _work(self, build: Callable[[Any], None], pipeline: Any, crew: Crew | None, ahead: Ahead | None) -> None:
+        """Wires a pipeline and runs it to its end; its items are made by a crew where that is there and suits it."""
+        if crew:
+            crew.size = pipeline.options.view_as(_direct_options()).direct_num_workers or cores()
+        with crews.serving(crew, ahead):
+            build(pipeline)
+            if crew and crew.works:
+                _wait_in_memory(pipeline)
+            elif crew:
+                crew.close()  # Beam starts workers of its own, which have use for the memory
+            self._wait(pipeline)
+
     def _busy(self, mode: str) -> float | None:
         """Returns the CPU seconds that the workers have taken so far; None where they are not known."""
         in_memory = self._local and mode == "in_memory"
@@ -131,7 +147,8 @@ class Session:
     def _beam_options(self, seconds: float, shuffles: bool = True) -> Any:
         service = self._service()
         if self._nursery and not shuffles:
-            service = replace(service, small_seconds=SMALL_FORKED_SECONDS)
+            is_ready = self._crew is not None and self._crew.is_ready
+            service = replace(service, small_seconds=SMALL_READY_SECONDS if is_ready else SMALL_FORKED_SECONDS)
         if self._server_options is None and not self._local:
             self._server_options = server_options(service.endpoint)
         return parse_options(pipeline_options(self.options, seconds, service), self._server_options or frozenset())

@@ -19,8 +19,9 @@ from curate.pipelines.engines import jobserver
 from curate.pipelines.engines.nursery import ADDRESS
 
 # CPU seconds of work from which on worker processes pay. Two that are started anew cost about 4 s to start and stop,
-# two that are forked 0.3 s; shuffles between processes cost more than their start.
-SMALL_SECONDS, SMALL_FORKED_SECONDS = 10.0, 1.0
+# two that are forked 0.3 s, and those that wait for work next to nothing; shuffles between processes cost more than
+# their start.
+SMALL_SECONDS, SMALL_FORKED_SECONDS, SMALL_READY_SECONDS = 10.0, 1.0, 0.2
 STARTED = ("spark", "flink", "prism")  # runners whose job server curate starts
 RUNNERS = ("local", *STARTED, "portable", "dataflow")
 # Tasks per worker of a Spark shuffle: enough that one slow part does not leave the other workers idle.

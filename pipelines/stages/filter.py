@@ -57,6 +57,11 @@ class Filters:
         return [self.default, *self.sources.values()]
 
 
+def may_be_ahead(recipe: Recipe) -> bool:
+    """Returns whether a part can be made before the stage begins: unless a model is to be made first."""
+    return not recipe.spares
+
+
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wires the stage."""
     map_only(pipeline, plan, make_part)

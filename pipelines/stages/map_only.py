@@ -67,11 +67,15 @@ def make_part(pick: Pick, make: MakePart) -> Made:
         return made(pick[1])
     folder, number = pick
     plan = load_plan(storage.path(folder))
-    item = plan.items[number]
-    with ONE_AT_A_TIME:
-        if read_receipt(plan.folder, number, plan.part_key(item)) is None:
-            make(plan, item)
+    make_missing(plan, plan.items[number], make)
     return made(number)
+
+
+def make_missing(plan: Plan, item: Item, make: MakePart) -> None:
+    """Makes the part of an item, unless it is there already."""
+    with ONE_AT_A_TIME:
+        if read_receipt(plan.folder, item.number, plan.part_key(item)) is None:
+            make(plan, item)
 
 
 def made(number: int) -> Made:

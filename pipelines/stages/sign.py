@@ -20,6 +20,11 @@ def needed(_recipe: Recipe) -> bool:
     return True
 
 
+def may_be_ahead(_recipe: Recipe) -> bool:
+    """Returns whether a part can be made before the stage begins: always."""
+    return True
+
+
 def plan(recipe: Recipe, folder: Path, given: Given) -> Plan:
     """Returns the plan of sign; its key holds only the settings that signatures depend on."""
     table = settings.to_table(recipe.dedup)

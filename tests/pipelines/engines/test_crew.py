@@ -18,7 +18,7 @@ PATIENCE_S = 60
 # A crew whose members do what the script names, in a process of its own, as this one may have threads.
 SCRIPT = """
 import os, pathlib, signal, sys, time
-from curate.pipelines.engines.crew import Crew
+from curate.pipelines.engines.crew import Crew, serving
 from curate.pipelines.engines.nursery import Nursery
 
 class Unreadable(Exception):
@@ -58,12 +58,33 @@ def waits(task):
     print(os.getpid(), flush=True)
     time.sleep(600)
 
+class Later:  # two steps behind each task
+    def __call__(self, task):
+        if task == (1, "bad"):
+            raise ValueError("ahead")
+        (folder / f"ahead-{task[0]}-{task[1]}").write_text(str(os.getpid()))
+
+    def after(self, task):
+        step, name = task if isinstance(task, tuple) else (-1, task)
+        return (step + 1, name) if step < 1 else None
+
+def until(task):
+    over = time.monotonic() + 60
+    while task == "long" and not (folder / sys.argv[3]).exists() and time.monotonic() < over:
+        time.sleep(0.01)
+    return os.getpid()
+
 folder = pathlib.Path(sys.argv[2])
 nursery = Nursery()
 crew = Crew(nursery, 2)
 if sys.argv[1] == "notes":
     crew.begin(notes, range(6))
     print([crew.result(task) for task in range(6)])
+elif sys.argv[1] == "ahead":
+    for tasks in (["long", *sys.argv[4:]], ["next", "last"]):
+        with serving(crew, Later()):
+            crew.begin(until, tasks)
+            print({task: crew.result(task) for task in tasks}, flush=True)
 elif sys.argv[1] == "waits":
     crew.begin(waits, range(2))
     crew.result(0)
@@ -101,6 +122,21 @@ def test_the_error_of_any_task_is_raised_at_once(tmp_path):
     assert unreadable.rstrip("\\n')").endswith("Unreadable: this and that")
     assert full == "OSError(28, 'No space left on device')"
     assert "ModuleNotFoundError: No module named 'theirs'" in foreign
+
+
+def test_a_process_without_a_task_works_ahead_and_stays_for_the_next_stage(tmp_path):
+    first, second = map(eval, run("ahead", tmp_path, "ahead-1-short", "short").splitlines())
+    notes = {path.name: int(path.read_text()) for path in tmp_path.iterdir()}
+    assert first["short"] != first["long"]
+    assert {notes["ahead-0-short"], notes["ahead-1-short"]} == {first["short"]}
+    assert not {name for name in notes if name.endswith("-long")}, "nothing is done ahead once all tasks are done"
+    assert {*second.values()} <= {*first.values()}
+
+
+def test_an_error_ahead_ends_that_work_alone(tmp_path):
+    first, _ = map(eval, run("ahead", tmp_path, "ahead-0-bad", "bad", "good").splitlines())
+    assert {*first} == {"long", "bad", "good"}
+    assert not (tmp_path / "ahead-1-good").exists()
 
 
 def test_a_crew_ends_with_the_process_that_made_it(tmp_path):
