@@ -10,6 +10,7 @@ from curate.dedup.index import publishing
 from curate.inputs import apart
 from curate.inputs.columns import Taken, Warn, resolved, unheard
 from curate.inputs.digests import Digests, Doing, unseen
+from curate.inputs.forms import form_of
 from curate.inputs.items import MINIWEB, files, source_items, stage_items
 from curate.pipelines.engines.engine import wiring
 from curate.pipelines.engines.warnings import Warned
@@ -111,6 +112,17 @@ def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
 def untrained(recipe: Recipe) -> list[str]:
     """Returns the sources of weight 0, which give a model no windows."""
     return [name for name, source in recipe.sources.items() if not source.weight]
+
+
+def run_may_extract(recipe: Recipe, out: Path) -> bool:
+    """Returns whether a run may have pages to extract."""
+    patterns = tuple(pattern for patterns in given_inputs(recipe).values() for pattern in patterns)
+    return "extract" in recipe.stages and may_extract("extract", patterns, stage_folder(out, "extract"))
+
+
+def may_extract(stage: str, inputs: tuple[str, ...], folder: Path) -> bool:
+    """Returns whether a stage may have pages to extract, as far as the names of its inputs and its folder tell."""
+    return stage == "extract" and not all(map(form_of, inputs)) and not (folder / "stage.json").exists()
 
 
 def left_out(recipe: Recipe) -> list[Warned]:

@@ -18,8 +18,8 @@ FOLDERS = {
 }
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
-# What every folder may import, nothing of ours: errors, settings, records, console, processes, intervals, distinct,
-# functions.
+# What every folder may import, nothing of ours: errors, settings, records, console, processes, forks, intervals,
+# distinct, functions.
 GROUND = "curate"
 RECIPE = "curate/recipe.py"  # stands above all subjects, so that no subject imports it
 # Each folder, from the lowest floor up, and what it may import beside the ground and itself.

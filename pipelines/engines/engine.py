@@ -9,6 +9,7 @@ from typing import Any
 
 from curate import storage
 from curate.errors import UserError
+from curate.extract import sandbox
 from curate.pipelines.engines.crew import Ahead
 from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.runners import Session
@@ -31,13 +32,14 @@ class Engine:
     ahead: Callable[[Plan], Ahead | None] = lambda _plan: None
 
     @contextmanager
-    def started(self) -> Iterator["Engine"]:
-        """Yields the engine with a session, which ends with the block.
+    def started(self, *, extracts: bool = False) -> Iterator["Engine"]:
+        """Yields the engine with a session, which ends with the block; extracts: whether pages may be extracted in it.
 
         Enter it before the lock of an output is taken: the session may copy this process, and so the lock.
         """
         session = Session(self.target)
         with ExitStack() as stack:
+            stack.enter_context(sandbox.template(needed=extracts and self.target.forks))
             with self.progress.starting("starting"):
                 stack.enter_context(session)
             yield replace(self, session=session)

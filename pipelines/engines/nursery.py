@@ -9,24 +9,22 @@ nursery's address in its environment.
 import gc
 import json
 import os
-import secrets
 import select
 import signal
 import socket
-import struct
 import sys
 import threading
 import traceback
 from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
+
+from curate.forks import accept, listen, name_process
 
 DONE = b"done"
 CALL = b"+"
 ADDRESS = "CURATE_NURSERY"  # the variable that tells a boot where a nursery listens: a name of Linux's abstract sockets
 BOOT = "CURATE_BOOT_ARGUMENTS"  # the variable by which a boot sends its arguments
 MEMBER = "CURATE_CREW"  # set in the environment of a worker that is one of a crew
-CREDENTIALS = struct.Struct("3i")  # of the process at the other end of a socket: pid, uid, gid
 
 
 def can_fork() -> bool:
@@ -39,10 +37,8 @@ class Nursery:
 
     def __init__(self) -> None:
         self._calls, theirs = socket.socketpair()
-        self.address = f"curate-{os.getpid()}-{secrets.token_hex(8)}"
-        with socket.socket(socket.AF_UNIX) as boots:
-            boots.bind(f"\0{self.address}")
-            boots.listen()
+        boots, self.address = listen("curate-nursery")
+        with boots:
             self.pid = os.fork()
             if self.pid == 0:
                 try:
@@ -100,14 +96,14 @@ def _ended_well(worker: socket.socket) -> bool:
 
 def _serve(calls: socket.socket, boots: socket.socket) -> NoReturn:
     """Forks a worker for every call and every boot, until the other end of the calls is closed."""
-    _name_process("curate-nursery")
+    name_process("curate-nursery")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its parent, which is interrupted too
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()  # so that no worker's collector touches, and so copies, the pages of memory that they share
     workers = []
     while True:
         ready, _, _ = select.select([calls, boots], [], [])
-        runner = _called(calls) if calls in ready else _booted(boots)
+        runner = _called(calls) if calls in ready else accept(boots)  # a boot of another user has no worker
         if runner is None:
             break
         workers.append(os.fork())
@@ -128,20 +124,11 @@ def _called(calls: socket.socket) -> socket.socket | None:
     return socket.socket(fileno=descriptors[0]) if descriptors else None
 
 
-def _booted(boots: socket.socket) -> socket.socket:
-    """Returns the socket of a boot; one of another user is closed, and its worker ends at once."""
-    runner, _ = boots.accept()
-    _, user, _ = CREDENTIALS.unpack(runner.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
-    if user != os.getuid():
-        runner.shutdown(socket.SHUT_RDWR)
-    return runner
-
-
 def _work(runner: socket.socket) -> NoReturn:
     """Runs a worker with the environment that the runner sends, and ends; nothing of the copied process is unwound."""
     from curate.pipelines.engines import contract, member, worker
 
-    _name_process("curate-worker")
+    name_process("curate-worker")
     code = 1
     try:
         stream = runner.makefile("rb")
@@ -168,9 +155,3 @@ def _end_with(runner: socket.socket) -> None:
     runner.recv(1)
     shared().close()
     os._exit(1)
-
-
-def _name_process(name: str) -> None:
-    """Sets the name that tools such as top show for this process."""
-    with suppress(OSError):
-        Path("/proc/self/comm").write_text(name)

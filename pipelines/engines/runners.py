@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from curate.errors import SettingsError
+from curate.extract import sandbox
 from curate.pipelines.engines import crew as crews
 from curate.pipelines.engines.crew import Ahead, Crew
 from curate.pipelines.engines.inspection import inspect_once
@@ -141,7 +142,10 @@ class Session:
         """Returns the CPU seconds that the workers have taken so far; None where they are not known."""
         in_memory = self._local and mode == "in_memory"
         if self._nursery and not in_memory:
-            return cpu_seconds(self._nursery.pid, with_root=False)
+            busy = cpu_seconds(self._nursery.pid, with_root=False)
+            pid = sandbox.template_pid()  # the workers' extractors are processes below it
+            extractors = cpu_seconds(pid, with_root=True) if pid else 0.0
+            return None if busy is None or extractors is None else busy + extractors
         return cpu_seconds(os.getpid(), with_root=in_memory) if self._local else None
 
     def _beam_options(self, seconds: float, shuffles: bool = True) -> Any:

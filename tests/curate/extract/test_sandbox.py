@@ -6,28 +6,15 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pages import PAGE, SLOW
 
 from curate.extract.config import Extract, Gates
 from curate.extract.page import attempt
 from curate.extract.sandbox import Sandbox
-from curate.records import Document, Failure, Page, Pointer, Reason
-
-PARAGRAPH = "The lighthouse keeper walked down to the harbour every morning to look at the boats and the gulls. " * 3
-PAGE = Page(
-    url="http://a/",
-    timestamp=datetime(2020, 1, 2, 12, tzinfo=UTC),
-    status=200,
-    mime="text/html",
-    charset="",
-    body=f"<html><head><title>Keeper</title></head><body><article><p>{PARAGRAPH}</p></article></body></html>".encode(),
-    pointer=Pointer(file="f.warc", offset=7, length=99),
-)
-# Deeply nested markup, in which resiliparse takes the square of the depth.
-SLOW = replace(PAGE, url="http://slow/", body=b"<html><body>" + b"<div><span>word " * 3_000 + b"</body></html>")
+from curate.records import Document, Failure, Reason
 
 
 @pytest.fixture

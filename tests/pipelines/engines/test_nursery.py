@@ -144,13 +144,12 @@ def test_only_a_process_without_threads_that_has_not_met_grpc_is_forked():
 
 
 @linux
-def test_the_workers_of_a_command_are_forked(curate, miniweb, tmp_path):
+def test_the_workers_of_a_command_and_their_extractors_are_forked(curate, miniweb, tmp_path):
     logs = tmp_path / "logs"
     files = sorted(miniweb.glob("*.warc.gz"), key=lambda path: path.stat().st_size)[:2]
     processes = ("--workers", "2", "--", "--direct_running_mode=multi_processing")
-    script = (
-        "import os, sys; 'curate.pipelines.engines.worker' in sys.orig_argv and os._exit(3)"  # at a worker started anew
-    )
+    anew = ("curate.pipelines.engines.worker", "curate.extract.sandbox")  # a template has an argument behind this
+    script = f"import os, sys; sys.orig_argv[-1] in {anew} and os._exit(3)"
     (tmp_path / "sitecustomize.py").write_text(script)
     environment = {"CURATE_WORKER_LOGS": str(logs), "PYTHONPATH": str(tmp_path)}
     done = curate("extract", *files, "-o", tmp_path / "out", *processes, env=environment)
