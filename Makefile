@@ -100,9 +100,10 @@ runners: .venv/.dev .venv/.tools
 conformance: .venv/.dev
 	$(RUN)pytest -q tests/conformance/test_ways.py
 
-# kill -9, interrupts, failing and slow tasks, on every engine; CURATE_KILLS=10 is how often each is killed.
+# kill -9, interrupts, failing and slow tasks, on every engine; CURATE_KILLS=10 is how often each is killed. A crawl into S3 by
+# a cluster of Spark that loses an executor.
 faults: .venv/.dev
-	$(RUN)pytest -q tests/conformance/test_faults.py
+	$(RUN)pytest -q tests/conformance/test_faults.py tests/conformance/test_crawl.py
 
 # 100 signals at random moments, in every stage and in other commands.
 signals: .venv/.dev
