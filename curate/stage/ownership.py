@@ -17,7 +17,7 @@ from curate.stage.attempt import Ledger
 from curate.stage.kinds import KINDS
 from curate.stage.parts import receipt_name
 from curate.stage.plan import load_plan
-from curate.stage.receipts import GATHERED, gathered_lines, is_copies, of_line
+from curate.stage.receipts import GATHERED, gathered_lines, is_copies, of_line, parse_receipt
 from curate.stage.record import Outputs, StageRecord, owned_files, read_stage
 from curate.storage import together
 from curate.storage.locks import lock, opened
@@ -27,6 +27,7 @@ OF_MODEL = re.compile(r"train/(?:checkpoints/step-\d{8}\.safetensors|log\.jsonl|
 # What a run keeps beside its stages' folders.
 RUN_FILES = ("recipe.toml", "inputs.json", "manifest.json", "report.html")
 EXPORTED = (".curate-export-croissant.json", "croissant.json")  # the one export that may lie there too, and its record
+AHEAD = re.compile(r"(.+)/receipts/\d{5,}\.json")
 DEPTH = 2  # a stage lies in a run, another in it
 RUN_FOLDERS = {"miniweb": ("mini-web", "miniweb.json"), "train": ("model", "train.json")}  # and the records there
 
@@ -46,7 +47,18 @@ def owners(out: Path) -> dict[Path, str]:
     for stage in stages:
         if stage.count("/") < DEPTH:
             owned |= stage_owners(out / stage if stage else out)
+    receipts = [] if alone else [name for name in names if (match := AHEAD.fullmatch(name)) and match[1] not in stages]
+    owned |= dict.fromkeys(_named_by(out, receipts), "open stage")
     return {out / name: owned.get(out / name, "") for name in names}
+
+
+def _named_by(out: Path, receipts: Collection[str]) -> Iterator[Path]:
+    """Yields these receipts of parts that were made before their stage began, and the files that each names."""
+    for name, content in zip(receipts, storage.contents(out / name for name in receipts), strict=True):
+        with suppress(ValueError):
+            for file in parse_receipt(content or b"").files:
+                yield (out / name).parents[1] / file
+            yield out / name
 
 
 def stage_owners(folder: Path) -> dict[Path, str]:

@@ -12,6 +12,7 @@ from curate.pipelines.ahead import ahead_of, chain
 from curate.pipelines.engines.engine import Engine, execute
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run
+from curate.stage.ownership import owners, strays
 
 ENGINE = Engine(target=EngineOptions(workers=1))
 STORY = "The keeper of the light walked to the harbour and looked at the boats that had come in with the tide."
@@ -82,6 +83,13 @@ def test_with_other_settings_all_of_them_are_made_again(made, tmp_path):
     half = shutil.copytree(made / "out", tmp_path / "half")
     sets = ("filter.gopher_quality.min_words=2",)
     assert same(finished(made, half, *sets), finished(made, tmp_path / "whole", *sets))
+
+
+def test_what_was_made_ahead_belongs_to_stages_that_are_open(made):
+    assert {*strays(made / "out")} == set()
+    assert {owners(made / "out")[made / "out" / "filter" / f"part-0000{number}.parquet"] for number in (0, 1)} == {
+        "open stage"
+    }
 
 
 def test_nothing_is_made_ahead_in_a_folder_that_holds_something(made, tmp_path):
