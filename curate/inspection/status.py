@@ -101,7 +101,7 @@ def _folders(out: Path, names: set[str], made: Attempt | None) -> dict[str, Path
     ordered: dict[str, Path] = {}
     for stage, folder in folders.items():
         half = KINDS[stage].first_half if stage in KINDS else None
-        if half and "plan.json" in storage.names(folder / KINDS[half].folder):
+        if half and (folder / KINDS[half].folder / "plan.json").exists():
             ordered[half] = folder / KINDS[half].folder
         ordered[stage] = folder
     return ordered
@@ -121,15 +121,14 @@ def _whole(stage: str) -> str:
 
 
 def _stages_below(out: Path, names: set[str]) -> bool:
-    return any("plan.json" in storage.names(out / kind.folder) for kind in KINDS.values() if kind.folder in names)
+    return any((out / kind.folder / "plan.json").exists() for kind in KINDS.values() if kind.folder in names)
 
 
 def _state(stage: str, folder: Path) -> StageState:
-    names = storage.names(folder)
     try:
-        if "stage.json" in names:
+        if (folder / "stage.json").exists():
             return StageState(stage=stage, state="done", sight=_closed(folder))
-        if "plan.json" in names:
+        if (folder / "plan.json").exists():
             return StageState(stage=stage, state="open", sight=Tally(load_plan(folder)).look())
     except OlderOutput as error:
         return StageState(stage=stage, state="older", note=str(error))

@@ -303,22 +303,25 @@ def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:
         line = gathered_line(folder, number)
     except ValueError:
         line = None
-    for receipt in (of_line(line), as_receipt(storage.contents([receipt_path(folder, number)])[0])):
-        if receipt and receipt.key == key:
+    for read in (lambda: of_line(line), lambda: as_receipt(storage.contents([receipt_path(folder, number)])[0])):
+        if (receipt := read()) and receipt.key == key:
             sizes = storage.sizes_there(folder, receipt.files)
             if all(sizes.get(name) == file.bytes for name, file in receipt.files.items()):
                 return receipt
     return None
 
 
-def read_receipts(folder: Path, numbers: Iterable[tuple[int, str]]) -> list[Receipt | None]:
+def read_receipts(
+    folder: Path, numbers: Iterable[tuple[int, str]], facts: Mapping[str, Fact] | None = None
+) -> list[Receipt | None]:
     """Reads the receipts of parts, each given by number and key; None where one is not valid (see `read_receipt`).
 
     The gathered ones are read in one pass, and of the others those that are listed. A store is listed once, and of the
-    single receipts there only those are read that have no copy.
+    single receipts there only those are read that have no copy. facts: of a store that has just been listed.
     """
     keys = dict(numbers)
-    facts = storage.listed(folder) if storage.is_remote(folder) else None
+    if facts is None and storage.is_remote(folder):
+        facts = storage.listed(folder)
     receipts: dict[int, Receipt] = {}
     for line in gathered_lines(folder) if facts is None or GATHERED in facts else ():
         receipt = of_line(line) if line.get("key") == keys.get(line["number"]) else None

@@ -9,7 +9,7 @@ import hashlib
 import json
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property, lru_cache
 from importlib import metadata
@@ -22,6 +22,7 @@ from curate.errors import DamageError, OlderOutput
 from curate.stage.kinds import KINDS, WHOLES
 from curate.stage.parts import read_receipts
 from curate.stage.receipts import Receipt
+from curate.storage.identity import Fact
 from curate.storage.listing import Listing, Row, write_listing
 from curate.storage.writing import is_sealed
 
@@ -208,9 +209,12 @@ class Plan:
     def _built(self) -> dict[tuple[type, str], Any]:
         return {}
 
-    def receipts(self) -> list[Receipt | None]:
-        """Reads the receipt of each item's part, in order; None where there is none that is valid."""
-        return read_receipts(self.folder, [(item.number, self.part_key(item)) for item in self.items])
+    def receipts(self, facts: Mapping[str, Fact] | None = None) -> list[Receipt | None]:
+        """Reads the receipt of each item's part, in order; None where there is none that is valid.
+
+        facts: of the files in the folder, where it lies in a store that has just listed it.
+        """
+        return read_receipts(self.folder, ((item.number, self.part_key(item)) for item in self.items), facts)
 
     def blocks(self, item: Item) -> str:
         """Returns the checksums of the blocks of an item's file; "" where there are none.
@@ -268,9 +272,8 @@ def open_plan(out: Path, stages: Iterable[str]) -> Plan | None:
     """Reads the plan of the first of these stages of a run that is not closed; None where that has no plan."""
     for stage in stages:
         folder = stage_folder(out, stage)
-        names = storage.names(folder)
-        if "stage.json" not in names:
-            return load_plan(folder) if "plan.json" in names else None
+        if not (folder / "stage.json").exists():
+            return load_plan(folder) if (folder / "plan.json").exists() else None
     return None
 
 
@@ -323,8 +326,7 @@ def opened_listing(path: Path, fault: Callable[[str], Exception] = ValueError) -
     try:
         listing = Listing(path, fault)
     except ValueError:
-        content = path.read_bytes()
-        check_version(stated_version(content, unstated=1), path.parent)
+        check_version(stated_version(storage.content(path), unstated=1), path.parent)
         raise
     check_version(listing.fields.get("version", 1), path.parent)
     return listing

@@ -177,7 +177,7 @@ def read_stage(folder: Path) -> StageRecord:
 
 def stored_record(folder: Path) -> dict[str, Any]:
     """Returns the fields of a stage's closing record; ValueError where it is not as it was written."""
-    content = (folder / "stage.json").read_bytes()
+    content = storage.content(folder / "stage.json")
     check_version(stated_version(content), folder)
     return unsealed(content)
 
@@ -224,13 +224,15 @@ def open_stage(plan: Plan) -> list[Item]:
     SettingsError, before any change, where a file that is not ours would be replaced. The caller has found that the
     stage is not done, and holds the folder alone.
     """
-    receipts = plan.receipts()
-    before = traces.read(plan.folder, plan.stage, receipts)
+    facts = storage.listed(plan.folder) if storage.is_remote(plan.folder) else None
+    receipts = plan.receipts(facts)
+    before = traces.read(plan.folder, plan.stage, receipts, facts)
     traces.check_free(before, traces.files_of(plan))
     copies = {name for name in before.passing if is_copies(name)}
     traces.clear(before, owned_files(plan, receipts) | copies)
-    _keep_gathered(plan.folder, receipts, may_vouch=False)
-    if storage.is_remote(plan.folder):
+    if GATHERED in before.files:
+        _keep_gathered(plan.folder, receipts, may_vouch=False)
+    if facts is not None:
         _gather(plan.folder, receipts, {*before.receipts} | copies)
     write_plan(plan)
     return plan.pending(receipts)
@@ -268,10 +270,9 @@ def _all_of(plan: Plan, lines: Iterable[dict[str, Any]]) -> bool:
 
     Such a receipt stands for the same bytes, whenever its part is made.
     """
-    items = plan.items
-    return all(
-        line["number"] < len(items) and plan.part_key(items[line["number"]]) == line.get("key") for line in lines
-    )
+    keys = {line["number"]: line.get("key") for line in lines}
+    whole = [item for item in plan.items if item.number in keys and plan.part_key(item) == keys[item.number]]
+    return len(whole) == len(keys)
 
 
 def _keep_gathered(folder: Path, receipts: Receipts, *, may_vouch: bool = True) -> None:
@@ -288,17 +289,8 @@ def _keep_gathered(folder: Path, receipts: Receipts, *, may_vouch: bool = True) 
 
 
 def write_plan(plan: Plan) -> None:
-    """Writes `plan.json`, then the attached files that it holds, each unless it is there already.
-
-    OlderOutput where the folder holds an older version's.
-    """
+    """Writes `plan.json`, then the attached files that it holds, each unless it is there already."""
     storage.make_folder(plan.folder / "receipts")
-    try:
-        opened_listing(plan.folder / "plan.json")
-    except OlderOutput:
-        raise
-    except (FileNotFoundError, ValueError):
-        pass
     write_plan_file(plan)
     for name, attached in plan.contents.items():
         if storage.contents([plan.folder / name]) != [attached]:

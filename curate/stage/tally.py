@@ -71,6 +71,7 @@ class Tally:
         amounts = [(item.form == "lot", item.urls, item.size) for item in plan.items]
         lots = all(is_lot for is_lot, _, _ in amounts)
         self._sizes = [urls if lots else size for _, urls, size in amounts]
+        self._keys = [bytes.fromhex(plan.part_key(item)) for item in plan.items]
         self._unit: Literal["bytes", "URLs"] = "URLs" if lots and plan.items else "bytes"
         self._counts = Counts()
         self._read: set[str] = set()  # names of receipts
@@ -147,7 +148,7 @@ class Tally:
         if receipt is None or not 0 <= receipt.number < len(self.plan.items):
             return False
         if receipt.number not in self._made:
-            if receipt.key != self.plan.part_key(self.plan.items[receipt.number]):
+            if receipt.key != self._keys[receipt.number].hex():
                 return False
             self._made.add(receipt.number)
             self._counts.add(receipt.counts)

@@ -41,7 +41,7 @@ class Traces:
     folder: Path
     files: frozenset[str]  # all of them
     folders: frozenset[str]
-    receipts: Mapping[str, frozenset[str]]  # each receipt there, temporary or not: the files that it names
+    receipts: Mapping[str, Collection[str]]  # each receipt there, temporary or not: the files that it names
     recorded: frozenset[str]  # that stage.json names, itself among them
     planned: frozenset[str]  # plan.json, what it attaches, and parts of its items
     passing: frozenset[str]  # temporary files, and those of the work while it goes on
@@ -53,18 +53,22 @@ class Traces:
         return frozenset().union(*named) & self.files
 
 
-def read(folder: Path, stage: str, whole: Iterable[Receipt | None] = ()) -> Traces:
+def read(
+    folder: Path, stage: str, whole: Iterable[Receipt | None] = (), names: Collection[str] | None = None
+) -> Traces:
     """Reads what a stage's folder holds; OlderOutput where an older version wrote it.
 
-    whole: receipts there that were read already.
+    whole: receipts there that were read already. names: of its files, where a store has just listed them.
     """
-    files, folders = storage.entries(folder)
+    files, folders = storage.entries(folder, names)
     nested = tuple(f"{name}/" for name in NESTED)
     files = {name for name in files if not name.startswith(nested)} - {attempt.NAME}
-    plan, record = _planned(folder), _stored(folder)
-    receipts = _receipts(folder, stage, plan, whole)
+    plan = _planned(folder) if "plan.json" in files else None
+    record = _stored(folder) if "stage.json" in files else None
+    receipts = _receipts(folder, stage, files, plan, whole)
     planned = frozenset() if plan is None else frozenset({"plan.json", *_texts(plan.fields.get("attached"))})
-    planned |= {*_parts(folder, stage, files - planned.union(*receipts.values()), plan)}
+    unnamed = files - planned.union(*receipts.values(), receipts.keys())
+    planned |= {*_parts(folder, stage, {name for name in unnamed if not storage.is_draft(name)}, plan)}
     passing = {name for name in files if storage.is_draft(name) and name not in receipts}
     early = (name for name in files - planned if name.startswith(("pointers/", "lots/")))
     passing |= {name for name in early if is_marked(folder / name)} | {*_work(files, stage, plan)}
@@ -85,8 +89,17 @@ def read(folder: Path, stage: str, whole: Iterable[Receipt | None] = ()) -> Trac
 class StoredPlan:
     """A plan of ours as far as it can be read."""
 
+    path: Path
     fields: Mapping[str, Any]  # without its items
-    items: tuple[Mapping[str, Any], ...]  # their lines
+    listing: Listing | None  # None of one that is damaged
+
+    def items(self) -> Iterator[Mapping[str, Any]]:
+        """Yields the lines of its items in order: up to the first that is damaged, or all that can still be read."""
+        if self.listing is None:
+            yield from readable_rows(storage.contents([self.path])[0] or b"")
+            return
+        with suppress(ValueError):
+            yield from self.listing
 
 
 def planned_items(folder: Path) -> int:
@@ -108,21 +121,15 @@ def _planned(folder: Path) -> StoredPlan | None:
     """Returns the plan in a folder, without what is damaged of it; None where there is none of ours."""
     path = folder / "plan.json"
     try:
-        plan = opened_listing(path)
-        return StoredPlan(fields=plan.fields, items=tuple(_lines(plan)))
+        listing = opened_listing(path)
+        return StoredPlan(path=path, fields=listing.fields, listing=listing)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OlderOutput:
         raise
     except ValueError:
         content = storage.contents([path])[0] or b""
-        return StoredPlan(fields={}, items=tuple(readable_rows(content))) if is_ours(content, "curate.plan") else None
-
-
-def _lines(listing: Listing) -> Iterator[Mapping[str, Any]]:
-    """Yields the entries of a list up to the first that is damaged."""
-    with suppress(ValueError):
-        yield from listing
+        return StoredPlan(path=path, fields={}, listing=None) if is_ours(content, "curate.plan") else None
 
 
 def _stored(folder: Path) -> dict[str, Any] | None:
@@ -139,7 +146,7 @@ def _stored(folder: Path) -> dict[str, Any] | None:
 def _parts(folder: Path, stage: str, unnamed: set[str], plan: StoredPlan | None) -> Iterator[str]:
     """Yields the files of parts whose receipts were lost: shards, and tables whose metadata says that they are ours."""
     if unnamed and plan:
-        for item in plan.items:
+        for item in plan.items():
             for name in part_files(stage, item.get("number", 0), plan.fields.get("settings", {})):
                 if name in unnamed and (KINDS[stage].leaves in ("shards", "ranges") or is_marked(folder / name)):
                     yield name
@@ -148,7 +155,7 @@ def _parts(folder: Path, stage: str, unnamed: set[str], plan: StoredPlan | None)
 def _work(files: Iterable[str], stage: str, plan: StoredPlan | None) -> Iterator[str]:
     """Yields the files that a stage needs only until it is done; a lot's WARC files are those of the plan's lots."""
     pattern = re.compile(KINDS[stage].work)
-    lots = {item.get("digest") for item in (plan.items if plan else ())}
+    lots = {item.get("digest") for item in plan.items()} if plan and "lot" in pattern.groupindex else set()
     for name in files:
         match = pattern.fullmatch(name)
         if match and match.groupdict().get("lot") in {None, *lots}:
@@ -156,16 +163,14 @@ def _work(files: Iterable[str], stage: str, plan: StoredPlan | None) -> Iterator
 
 
 def _receipts(
-    folder: Path, stage: str, plan: StoredPlan | None, whole: Iterable[Receipt | None]
-) -> dict[str, frozenset[str]]:
+    folder: Path, stage: str, files: Collection[str], plan: StoredPlan | None, whole: Iterable[Receipt | None]
+) -> dict[str, Collection[str]]:
     """Returns the receipts in a folder with the files that they name: a damaged one with all that its part may hold."""
-    listed = {f"receipts/{name}" for name in storage.names(folder / "receipts")}
-    named = {
-        name: frozenset(receipt.files)
-        for receipt in whole
-        if receipt and (name := receipt_name(receipt.number)) in listed
+    listed = {name for name in files if name.startswith("receipts/")}
+    named: dict[str, Collection[str]] = {
+        name: receipt.files for receipt in whole if receipt and (name := receipt_name(receipt.number)) in listed
     }
-    named |= _gathered(folder)
+    named |= _gathered(folder, files)
     numbers = {name: int(match["number"]) for name in listed if (match := RECEIPT.fullmatch(name))}
     for number in [*numbers.values()]:  # a temporary one may have got its name by now
         numbers.setdefault(receipt_name(number), number)
@@ -174,30 +179,32 @@ def _receipts(
     for name, content in zip(numbers, storage.contents(folder / name for name in numbers), strict=True):
         if content is None or not (storage.is_draft(name) or any(mark in content for mark in RECEIPT_MARKS)):
             continue
-        files: Iterable[str]
+        own: Iterable[str]
         try:
             stated = json.loads(content)["files"]
-            files = _as_stated(folder, stated) if storage.is_draft(name) else _texts(stated)
+            own = _as_stated(folder, stated) if storage.is_draft(name) else _texts(stated)
         except (ValueError, KeyError, TypeError, AttributeError):
-            files = () if storage.is_draft(name) else part_files(stage, numbers[name], settings)
-        named[name] = frozenset(files)
+            own = () if storage.is_draft(name) else part_files(stage, numbers[name], settings)
+        named[name] = frozenset(own)
     return named
 
 
-def _gathered(folder: Path) -> dict[str, frozenset[str]]:
+def _gathered(folder: Path, files: Collection[str]) -> dict[str, frozenset[str]]:
     """Returns the gathered receipts in a folder, temporary or not, with the files that they name."""
     named: dict[str, frozenset[str]] = {}
-    for name in storage.names(folder):
+    for name in files:
         if name != GATHERED and not (name.startswith(f".{GATHERED}.") and storage.is_draft(name)):
             continue
         content = storage.contents([folder / name])[0]
         if content is None or not is_ours(content, FORMAT):
             continue
-        receipts = [receipt for row in readable_rows(content) if (receipt := of_line(row))]
-        files = {name: file for receipt in receipts for name, file in receipt.files.items()}
+        receipts = filter(None, map(of_line, readable_rows(content)))
+        records = ((file, record) for receipt in receipts for file, record in receipt.files.items())
         is_temporary = name != GATHERED
         named[name] = frozenset(
-            _as_stated(folder, {key: asdict(file) for key, file in files.items()}) if is_temporary else files
+            _as_stated(folder, {file: asdict(record) for file, record in records})
+            if is_temporary
+            else (file for file, _ in records)
         )
     return named
 

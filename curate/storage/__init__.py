@@ -12,6 +12,7 @@ from curate.storage.paths import EXTRAS as EXTRAS
 from curate.storage.paths import absolute as absolute
 from curate.storage.paths import check_writable as check_writable
 from curate.storage.paths import checked as checked
+from curate.storage.paths import content as content
 from curate.storage.paths import contents as contents
 from curate.storage.paths import draft as draft
 from curate.storage.paths import entries as entries

@@ -17,6 +17,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from curate.storage.writing import BLANK, CHANGED, SEAL, as_json, drafted
 ROWS = 32  # entries of a block
 UNSTATED = 256  # those of a block of a list that does not state it, as earlier versions wrote it
 SMALL = 256 << 10  # bytes; a file up to this is read whole, and of a larger one its end first
+FIRST = 1 << 20  # bytes that are asked of a store at first, so that a file of less takes one request
 HELD = 32  # blocks that a reader keeps
 PIECE = 8 << 20  # bytes that are read at a time where every entry is
 END = b"\n}\n"
@@ -97,11 +99,10 @@ class Listing:
     def __init__(self, path: Path, fault: Callable[[str], Exception] = ValueError) -> None:
         self.path = path
         self._fault = fault
-        self._size, self._end = _read_end(path)
+        self._size, first, self._end = _read_ends(path)
         start, stop, self.rows, self._of_block = _extent(self._end, self._size)
-        self._tail = self._bytes(stop, self._size)
-        self._head = self._bytes(0, start)
-        self.fields, self.seal = _parsed(self._head, self._tail)
+        head = first[:start] if start <= len(first) else self._bytes(0, start)
+        self.fields, self.seal = _parsed(head, self._bytes(stop, self._size))
         self._index: list[list[Any]] = self.fields.pop("index")
         self._numbers = [number for number, _, _ in self._index]
         self._starts = [start]
@@ -182,7 +183,7 @@ def cached(path: Path) -> Listing:
 
 def readable_rows(content: bytes) -> Iterator[Row]:
     """Yields the entries that can still be read of a list that is damaged, or whose file was cut."""
-    for line in content.splitlines():
+    for line in map(bytes.rstrip, BytesIO(content)):
         if line.startswith(b"{") and line.endswith((b"}", b"},")):
             try:
                 row = json.loads(line.rstrip(b","))
@@ -241,15 +242,30 @@ def _parsed(head: bytes, tail: bytes) -> tuple[dict[str, Any], str]:
     return fields, place[1].decode()
 
 
-def _read_end(path: Path) -> tuple[int, bytes]:
-    """Returns the size of a file, and its last bytes; all of a small one."""
+def _read_ends(path: Path) -> tuple[int, bytes, bytes]:
+    """Returns the size of a file, the first bytes of a large one in a store, and the last; all of a small one."""
     if storage.is_remote(path):
+        first = _first(path)
+        if len(first) < FIRST:
+            return len(first), b"", first
         size = storage.sizes_of([path])[0]
-        return size, _range(path, max(0, size - SMALL), size)
+        return size, first, _range(path, max(0, size - SMALL), size)
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(0, size - SMALL))
-        return size, file.read()
+        return size, b"", file.read()
+
+
+def _first(path: Path) -> bytes:
+    """Returns the first bytes of a file in a store; stores refuse a range of an empty one."""
+    try:
+        return _range(path, 0, FIRST)
+    except FileNotFoundError:
+        raise
+    except Exception:
+        if storage.sizes_of([path])[0]:
+            raise
+        return b""
 
 
 def _range(path: Path, start: int, stop: int) -> bytes:

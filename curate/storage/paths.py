@@ -256,9 +256,7 @@ def sources(paths: list[Path]) -> tuple[list[str], Any]:
 
 def sizes_of(paths: list[Path]) -> list[int]:
     """Returns the sizes of files in bytes, in order; raises FileNotFoundError where one is missing."""
-    if paths and is_remote(paths[0]):
-        return [fact.size for fact in facts(paths)]
-    return [path.stat().st_size for path in paths]
+    return [fact.size for fact in facts(paths)] if any(map(is_remote, paths)) else [p.stat().st_size for p in paths]
 
 
 def make_folder(path: Path) -> None:
@@ -293,10 +291,7 @@ def sizes(folder: Path) -> dict[str, int]:
     """Returns the size in bytes of every file under a folder, by its name from there."""
     if not is_remote(folder):
         return dict(_local_sizes(str(folder), ""))
-    remote: Any = folder
-    start = remote.path.rstrip("/") + "/"
-    infos = remote.fs.find(remote.path, detail=True)
-    return {name.removeprefix(start): int(info["size"]) for name, info in infos.items() if name.startswith(start)}
+    return {name: fact.size for name, fact in identity.listed(folder).items()}
 
 
 def _local_sizes(folder: str, start: str) -> Iterator[tuple[str, int]]:
@@ -318,18 +313,16 @@ def _local_sizes(folder: str, start: str) -> Iterator[tuple[str, int]]:
 
 def sizes_there(folder: Path, names: Iterable[str]) -> dict[str, int]:
     """Returns the sizes of those of the files in a folder that are there, by name."""
-    there = {}
-    for name in names:
-        size = _size(folder / name)
-        if size is not None:
-            there[name] = size
-    return there
+    return {name: size for name in names if (size := _size(folder / name)) is not None}
 
 
-def entries(folder: Path) -> tuple[set[str], set[str]]:
-    """Returns the files and the folders under a folder, by their names from there; a link counts as a file."""
+def entries(folder: Path, names: Iterable[str] | None = None) -> tuple[set[str], set[str]]:
+    """Returns the files and the folders under a folder, by their names from there; a link counts as a file.
+
+    names: those of the files, where a store has just listed them.
+    """
     if is_remote(folder):
-        files = set(sizes(folder))
+        files = set(sizes(folder) if names is None else names)
         return files, {name.rpartition("/")[0] for name in files} - {""}
     files, folders = set[str](), set[str]()
     for above, names_of_folders, names_of_files in os.walk(folder):
@@ -357,6 +350,14 @@ def remove(paths: Iterable[Path]) -> None:
             return
     for file in files:
         file.unlink(missing_ok=True)
+
+
+def content(path: Path) -> bytes:
+    """Returns the bytes of a small file, by one request to a store; raises FileNotFoundError where there is none."""
+    stored = contents([path])[0] if is_remote(path) else path.read_bytes()
+    if stored is None:
+        raise FileNotFoundError(2, "no such file", str(path))
+    return stored
 
 
 def contents(paths: Iterable[Path]) -> list[bytes | None]:

@@ -52,12 +52,9 @@ def part_numbers(folder: str) -> Iterator[Pick]:
 
 def gathered_numbers(plan: Plan) -> set[int]:
     """Returns the parts whose receipts lie together, which were found whole when the stage was opened."""
-    lines, items = gathered_lines(plan.folder), plan.items
-    return {
-        line["number"]
-        for line in lines
-        if line["number"] < len(items) and line.get("key") == plan.part_key(items[line["number"]])
-    }
+    keys = {line["number"]: line.get("key") for line in gathered_lines(plan.folder)}
+    items = plan.items if keys else ()
+    return {item.number for item in items if item.number in keys and keys[item.number] == plan.part_key(item)}
 
 
 def make_part(pick: Pick, make: MakePart) -> Made:
