@@ -299,16 +299,21 @@ def write_receipt(notice: Path, folder: Path, receipt: Receipt) -> None:
 
 def read_receipt(folder: Path, number: int, key: str) -> Receipt | None:
     """Reads the receipt of a part; None unless it has this key and its files have the sizes that it states."""
-    try:
-        line = gathered_line(folder, number)
-    except ValueError:
-        line = None
-    for read in (lambda: of_line(line), lambda: as_receipt(storage.contents([receipt_path(folder, number)])[0])):
-        if (receipt := read()) and receipt.key == key:
+    for receipt in _stored_receipts(folder, number):
+        if receipt and receipt.key == key:
             sizes = storage.sizes_there(folder, receipt.files)
             if all(sizes.get(name) == file.bytes for name, file in receipt.files.items()):
                 return receipt
     return None
+
+
+def _stored_receipts(folder: Path, number: int) -> Iterator[Receipt | None]:
+    """Yields the gathered receipt of a part, and the single one, which is read only where the first does not hold."""
+    line = None
+    with suppress(ValueError):
+        line = gathered_line(folder, number)
+    yield of_line(line)
+    yield as_receipt(storage.contents([receipt_path(folder, number)])[0])
 
 
 def read_receipts(

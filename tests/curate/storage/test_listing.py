@@ -4,9 +4,11 @@ import hashlib
 import json
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate import storage
 from curate.storage import listing
 from curate.storage.listing import Listing, whole_seal, write_listing
 from curate.storage.writing import BLANK
@@ -86,6 +88,40 @@ def test_a_list_is_read_once_though_its_end_is_read_first(tmp_path, monkeypatch)
     )
     assert len([*Listing(path)]) == 200
     assert sum(ranges) + listing.SMALL == path.stat().st_size
+
+
+@settings(max_examples=60)
+@given(ROWS, st.sampled_from([1, 100, 1000, 10_000]))
+def test_a_list_in_a_store_is_read_as_on_disk_and_a_small_one_by_one_request(rows, first):
+    path, rows, ranges, read = storage.path("memory://lists/x.json"), numbered(rows, 1), [], listing._range
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listing, "FIRST", first)
+        seal = write_listing(path, {"stage": "filter"}, "entries", rows)
+        patch.setattr(listing, "_range", lambda *place: ranges.append(place) or read(*place))
+        opened = Listing(path)
+        assert (opened.seal, list(opened), whole_seal(path)) == (seal, rows, seal)
+        if path.stat().st_size < first:
+            assert len(ranges) == 2
+        path.write_bytes(path.read_bytes()[:-1])
+        with pytest.raises(ValueError, match="changed since it was written"):
+            Listing(path)
+
+
+def test_an_empty_list_in_a_store_is_damaged_and_not_missing(monkeypatch):
+    path = storage.path("memory://lists/none.json")
+    with pytest.raises(FileNotFoundError):
+        Listing(path)
+    path.write_bytes(b"")
+    read = MemoryFileSystem.cat_file
+
+    def refuse_empty(system, path, start=None, end=None):
+        if not system.info(path)["size"]:
+            raise OSError("the range cannot be satisfied")
+        return read(system, path, start, end)
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", refuse_empty)
+    with pytest.raises(ValueError, match="changed since it was written"):
+        Listing(path)
 
 
 @pytest.mark.parametrize("of_block", [1, 3, 256])
