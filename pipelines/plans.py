@@ -4,9 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from curate import errors, miniweb
-from curate.decontaminate import sets
-from curate.dedup.index import publishing
+from curate import errors
 from curate.inputs import apart
 from curate.inputs.columns import Taken, Warn, resolved, unheard
 from curate.inputs.digests import Digests, Doing, unseen
@@ -34,6 +32,8 @@ def build_miniweb(recipe: Recipe, out: Path) -> None:
     patterns += [*score.positive, *score.negative] if score else []
     if not any(pattern.startswith(MINIWEB) for pattern in patterns):
         return
+    from curate import miniweb
+
     if not miniweb.is_built(miniweb_folder(out)):
         miniweb.build(miniweb_folder(out))
 
@@ -176,8 +176,13 @@ def check_model_files(recipe: Recipe, out: Path | None) -> None:
     check_keeper(recipe)
     recipe.outside_rules()
     recipe.outside_functions()
-    publishing.check(recipe.dedup)
+    if recipe.dedup.index:
+        from curate.dedup.index import publishing
+
+        publishing.check(recipe.dedup)
     if recipe.decontaminate:
+        from curate.decontaminate import sets
+
         sets.check_files(recipe.decontaminate)
     if out:
         build_miniweb(recipe, out)

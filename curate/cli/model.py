@@ -20,14 +20,13 @@ from curate.cli.extras import need
 from curate.cli.options import Json, local_path
 from curate.console import plain_text, say
 from curate.errors import SettingsError, UserError
-from curate.pipelines.engines.progress import DRAW_S, Display, Topic
 from curate.settings import Where, build
-from curate.stage import wording
-from curate.stage.wording import Field
 
 if TYPE_CHECKING:
     from curate.gpt.config import Train
     from curate.gpt.logs import Progress
+    from curate.pipelines.engines.progress import Topic
+    from curate.stage.wording import Field
 
 commands = typer.Typer()
 
@@ -153,33 +152,24 @@ def _standard_input() -> str:
         raise SettingsError(f"--prompt -: standard input is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
-class Shown(Topic):
-    """A training run as the topic of a bar."""
-
-    def __init__(self, progress: "Progress") -> None:
-        super().__init__("train", progress.of_tokens)
-        self.progress = progress
-        self.advance(progress.tokens)
-
-    def fields(self) -> list[Field]:
-        """Returns the fields of its line."""
-        return fields(self.progress)
-
-
 class Watch:
     """Shows a run on a console: a line for each row of its log, and on a terminal a bar below them."""
 
     def __init__(self, console: Console) -> None:
+        from curate.pipelines.engines.progress import Display
+
         self._console, self._display, self._due = console, Display(console), 0.0
 
     def report(self, progress: "Progress") -> None:
         """Prints a line if the step is logged, and draws the bar from time to time."""
+        from curate.pipelines.engines.progress import DRAW_S
+
         if progress.row:
             self.say(line(progress))
         now = time.monotonic()
         if now >= self._due or progress.row:
             self._due = now + DRAW_S
-            self._display.draw(Shown(progress))
+            self._display.draw(topic(progress))
 
     def say(self, text: str) -> None:
         """Prints a line."""
@@ -214,13 +204,24 @@ def train_model(manifest: Path, out: Path, settings: "Train", console: Console, 
         say(console, text)
 
 
+def topic(progress: "Progress") -> "Topic":
+    """Returns the progress as the topic of a bar."""
+    from curate.pipelines.engines.progress import Topic
+
+    shown = Topic("train", progress.of_tokens, lambda: fields(progress))
+    shown.advance(progress.tokens)
+    return shown
+
+
 def line(progress: "Progress") -> str:
     """Returns the progress as a plain line."""
     return "  ".join(field.text for field in fields(progress))
 
 
-def fields(progress: "Progress") -> list[Field]:
+def fields(progress: "Progress") -> "list[Field]":
     """Returns the fields of a line of progress, in order."""
+    from curate.stage.wording import Field, duration
+
     pieces = [
         Field(f"step {progress.step:,} of {progress.steps:,}", 1),
         Field(f"{count(progress.tokens)} of {count(progress.of_tokens)} tokens", 6, 21),
@@ -233,7 +234,7 @@ def fields(progress: "Progress") -> list[Field]:
     if progress.mfu is not None:
         pieces.append(Field(f"MFU {100 * progress.mfu:.0f} %", 7, 8))
     if progress.left_s is not None:
-        pieces.append(Field(f"ETA {wording.duration(progress.left_s)}", 3, 10))
+        pieces.append(Field(f"ETA {duration(progress.left_s)}", 3, 10))
     return pieces
 
 

@@ -46,12 +46,13 @@ Advance = Callable[[int], None]
 
 
 class Topic:
-    """An activity that is shown: its name and its progress."""
+    """An activity that is shown: its name and its progress; fields: makes the fields of a line of its own."""
 
     pause_s = 0.0  # until the next look
 
-    def __init__(self, name: str, total: int = 0) -> None:
+    def __init__(self, name: str, total: int = 0, fields: Callable[[], list[Field]] | None = None) -> None:
         self.name = name
+        self._own_fields = fields
         self.began = time.monotonic()
         self.sight = Sight(stage=name, parts=0, items=0, done=0, total=total)
         self.rate: Rate | None = None
@@ -67,6 +68,8 @@ class Topic:
 
     def fields(self) -> list[Field]:
         """Returns the fields of its line; where nothing can be measured, how long it takes so far."""
+        if self._own_fields:
+            return self._own_fields()
         fields = wording.fields(self.sight, self.rate)
         if wording.share(self.sight) is None:
             fields.append(Field(wording.duration(time.monotonic() - self.began), 1))

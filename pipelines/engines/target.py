@@ -27,8 +27,8 @@ RUNNERS = ("local", *STARTED, "portable", "dataflow")
 # Tasks per worker of a Spark shuffle: enough that one slow part does not leave the other workers idle.
 TASKS_PER_WORKER = 4
 YEAR_S = 365 * 24 * 3600
-# Modules that Beam's readers of S3 and MongoDB need: a third of its import's time, and a local run has no use for them.
-CONNECTORS = ("boto3", "bson", "pymongo")
+# Modules that Beam needs for S3, MongoDB and BigQuery: half of its import's time, and a local run has no use for them.
+CONNECTORS = ("boto3", "bson", "pymongo", "apache_beam.io.gcp.bigquery")
 FILES, FILES_PER_WORKER = 32, 8  # open at once, at the least: two workers were measured to need 28
 # Beam's options that are chosen by one of ours.
 OURS = {
