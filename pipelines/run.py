@@ -29,7 +29,7 @@ def run(
     may_replace: a finished run of other inputs is made anew.
     """
     plans.check_apart(recipe, out)
-    with engine.started(extracts=plans.run_may_extract(recipe, out)) as engine, held(out) as ledger:
+    with engine.started(*recipe.stages, extracts=plans.run_may_extract(recipe, out)) as engine, held(out) as ledger:
         claim_run(recipe.name, out)
         with engine.progress.working(ledger):
             return _run(recipe, out, engine, retry_failed=retry_failed, may_replace=may_replace)

@@ -5,13 +5,17 @@ first: `attempt` calls `extract`, and `extract` calls the tests `gate` and `quic
 the quick text that `main_text` needs too.
 """
 
+from typing import TYPE_CHECKING
+
 from curate.extract import quick_gate
 from curate.extract.config import DOOR, UNDECIDED, Extract, Gates
-from curate.extract.main_text import MainText, main_text, quick_text
 from curate.records import Document, Failure, Page, Reason, page_id
 from curate.text.language import identify, probability
 from curate.web.encoding import decode
 from curate.web.sniff import packed_type
+
+if TYPE_CHECKING:  # a worker, whose extractor is another process, asks for `gate` alone
+    from curate.extract.main_text import MainText
 
 HTML_TYPES = ("text/html", "application/xhtml+xml", "application/xml", "text/xml", "")
 TEXT_TYPES = ("text/plain",)
@@ -28,6 +32,8 @@ def attempt(page: Page, source: str, settings: Extract, gates: Gates = NO_GATES)
 
 def extract(page: Page, source: str, settings: Extract, gates: Gates = NO_GATES) -> Document | Reason:
     """Returns a page's document, or the reason why it has none; raises what the extractor raises."""
+    from curate.extract.main_text import MainText, main_text, quick_text
+
     if reason := gate(page, settings):
         return reason
     is_plain = page.mime in TEXT_TYPES
@@ -45,10 +51,12 @@ def extract(page: Page, source: str, settings: Extract, gates: Gates = NO_GATES)
     return document_of(page, source, text, main)
 
 
-def own_text(html: str, url: str, settings: Extract) -> MainText | None:
+def own_text(html: str, url: str, settings: Extract) -> "MainText | None":
     """Returns the text that an extractor of the user's makes of a page; None where the extractor is none of these."""
     if not settings.is_own:
         return None
+    from curate.extract.main_text import MainText
+
     own = DOOR.loaded(settings.extractor, settings.own, ("extract", "own"))
     answer = own.function(html, url, own.settings)
     if not isinstance(answer, str):
@@ -98,7 +106,7 @@ def quick_text_gate(text: str, settings: Extract, gates: Gates) -> Reason | None
     return None
 
 
-def document_of(page: Page, source: str, text: str, main: MainText) -> Document:
+def document_of(page: Page, source: str, text: str, main: "MainText") -> Document:
     """Returns the document of a page; text: what is stored of `main.text`."""
     language, score = identify(text)
     pointer = page.pointer
@@ -134,5 +142,7 @@ def failure_of(page: Page, error: str, message: str) -> Failure:
 
 def warm_up() -> None:
     """Loads what the first page would have to wait for: libraries, rules and the language model."""
+    from curate.extract.main_text import main_text
+
     main_text("<html><body><p>Hello</p></body></html>", "", Extract())
     identify("Hello")

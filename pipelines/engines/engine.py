@@ -32,12 +32,14 @@ class Engine:
     ahead: Callable[[Plan], Ahead | None] = lambda _plan: None
 
     @contextmanager
-    def started(self, *, extracts: bool = False) -> Iterator["Engine"]:
+    def started(self, *stages: str, extracts: bool = False) -> Iterator["Engine"]:
         """Yields the engine with a session, which ends with the block; extracts: whether pages may be extracted in it.
+
+        stages: those of the block, whose modules its workers find imported.
 
         Enter it before the lock of an output is taken: the session may copy this process, and so the lock.
         """
-        session = Session(self.target)
+        session = Session(self.target, tuple(map(module_name, stages)))
         with ExitStack() as stack:
             stack.enter_context(sandbox.template(needed=extracts and self.target.forks))
             with self.progress.starting("starting"):
@@ -109,7 +111,12 @@ def wiring(stage: str) -> Any:
     `is_whole(plan)`. A first half offers `needed(recipe)`, and `spared(recipe, folder, given)` where it does not stay
     once the stage that it serves is closed.
     """
-    return import_module(f"curate.pipelines.stages.{KINDS[stage].wiring}")
+    return import_module(module_name(stage))
+
+
+def module_name(stage: str) -> str:
+    """Returns the name of the module that wires a stage."""
+    return f"curate.pipelines.stages.{KINDS[stage].wiring}"
 
 
 def cpu_seconds(plan: Plan, pending: list[Item]) -> float:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -52,8 +53,8 @@ class WorkerLost(BaseException):
 class Session:
     """Runs pipelines one after another; the first starts the job server, and the end of the block stops it."""
 
-    def __init__(self, options: EngineOptions) -> None:
-        self.options = options
+    def __init__(self, options: EngineOptions, modules: tuple[str, ...] = ()) -> None:
+        self.options, self._modules = options, modules  # modules: those of the stages, for the workers
         self._local = options.runner == "local"
         self._server: JobServer | None = None
         self._server_options: frozenset[str] | None = None  # the names of those that it knows, once it was asked
@@ -70,6 +71,8 @@ class Session:
         if forks:
             from apache_beam.runners.worker import sdk_worker_main  # noqa: F401 - for the workers
 
+            for name in self._modules:
+                import_module(name)
             self._nursery = Nursery()
             self._crew = Crew(self._nursery, self.options.count)
         threading.excepthook = self._thread_failed

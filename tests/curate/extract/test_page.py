@@ -237,7 +237,7 @@ def test_an_extractor_that_raises_is_a_lost_record_that_points_at_the_page(monke
     def broken(*_):
         raise RecursionError("too deep")
 
-    monkeypatch.setattr("curate.extract.page.main_text", broken)
+    monkeypatch.setattr("curate.extract.main_text.main_text", broken)
     outcome = attempt(page(), "web", Extract())
     assert outcome == Failure(
         file="f.warc",
@@ -255,7 +255,7 @@ def test_an_interrupt_is_no_failure_of_a_page(monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("curate.extract.page.main_text", stopped)
+    monkeypatch.setattr("curate.extract.main_text.main_text", stopped)
     with pytest.raises(KeyboardInterrupt):
         attempt(page(), "web", Extract())
 
