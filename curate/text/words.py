@@ -10,6 +10,7 @@ Letters and marks are those of Python's `unicodedata`; one that its Unicode vers
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,8 +38,8 @@ PLAIN = (  # Latin, Greek, Cyrillic and Armenian; Hebrew, Arabic; Georgian, Viet
     (0x1E00, 0x1EFF),
 )
 HANGUL = "\uac00-\ud7a3"
-KIND = {"Nd": "N", "No": "N", "Nl": "L", "Cf": "F"} | {f"M{sort}": "M" for sort in "nce"}
-KIND |= {f"L{sort}": "L" for sort in "ultmo"}
+KIND = defaultdict(lambda: " ", {"Nd": "N", "No": "N", "Nl": "L", "Cf": "F"})  # of Unicode's categories
+KIND |= {f"M{sort}": "M" for sort in "nce"} | {f"L{sort}": "L" for sort in "ultmo"}
 ASCII = bytes(ord(chr(code).lower()) if code > 127 or chr(code).isalnum() else 32 for code in range(128)) + bytes(
     range(128, 256)
 )  # bytes of UTF-8 in lower case, blanks for what is no letter and no digit
@@ -133,8 +134,8 @@ class _Patterns:
 
 @lru_cache(maxsize=1)
 def _patterns() -> _Patterns:
-    """Returns the patterns; cached, as they take some 100 ms to make."""
-    every, basic = _kinds(), _kinds()[:ABOVE]
+    """Returns the patterns; cached, as they take some 25 ms to make."""
+    every, basic = chr(0x10FFFF), chr(ABOVE - 1)
     unspaced, mark = _ranges("U", every), _ranges("M", every)
     invisible = re.compile(f"[{INVISIBLE}{_ranges('F', every)}]")
     alphabets = (chr(code) for first, last in PLAIN for code in range(first, last + 1))
@@ -151,22 +152,26 @@ def _patterns() -> _Patterns:
     )
 
 
-def _spaced(kinds: str) -> str:
-    return f"[{_ranges('L', kinds)}][{_ranges('LM', kinds)}]*"
+def _spaced(last: str) -> str:
+    return f"[{_ranges('L', last)}][{_ranges('LM', last)}]*"
 
 
-def _mixed(kinds: str) -> str:
-    return f"[{_ranges('U', kinds)}][{_ranges('M', kinds)}]*|{_spaced(kinds)}"
+def _mixed(last: str) -> str:
+    return f"[{_ranges('U', last)}][{_ranges('M', last)}]*|{_spaced(last)}"
 
 
 @lru_cache(maxsize=1)
-def _kinds() -> str:
-    """Returns of each code point what it is: U a letter of UNSPACED, L another or a digit, M a mark, F of format."""
-    kinds = list(map(KIND.get, map(unicodedata.category, map(chr, range(HAN)))))
-    kinds += ["L"] * (UNSPACED[-1][1] + 1 - HAN)
+def _runs() -> list[tuple[str, str, str]]:
+    """Returns the runs of code points of one kind: the kind, the first and the last.
+
+    Kinds are U a letter of UNSPACED, L another or a digit, M a mark, F of format.
+    """
+    kinds = "".join(map(KIND.__getitem__, map(unicodedata.category, map(chr, range(HAN)))))
+    kinds += "L" * (UNSPACED[-1][1] + 1 - HAN)
     for first, last in UNSPACED:
-        kinds[first : last + 1] = ["U" if kind == "L" else kind for kind in kinds[first : last + 1]]
-    return "".join("L" if kind == "N" else kind or " " for kind in kinds)
+        kinds = kinds[:first] + kinds[first : last + 1].replace("L", "U") + kinds[last + 1 :]
+    runs = re.finditer("L+|U+|M+|F+", kinds.replace("N", "L"))
+    return [(run[0][0], chr(run.start()), chr(run.end() - 1)) for run in runs]
 
 
 def _is_plain(letter: str) -> bool:
@@ -176,7 +181,6 @@ def _is_plain(letter: str) -> bool:
     return stable and lower.isalpha() and letter.isalpha() and letter != TATWEEL
 
 
-def _ranges(chosen: str, kinds: str) -> str:
-    """Returns the code points of these kinds as the ranges of a pattern's character class."""
-    runs = (run.span() for run in re.finditer(f"[{chosen}]+", kinds))
-    return "".join(f"{chr(first)}-{chr(end - 1)}" for first, end in runs)
+def _ranges(kinds: str, last: str) -> str:
+    """Returns the code points of these kinds, up to the last, as the ranges of a pattern's character class."""
+    return "".join(f"{first}-{min(end, last)}" for kind, first, end in _runs() if kind in kinds and first <= last)
