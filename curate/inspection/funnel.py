@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,14 @@ def _finished(folders: dict[str, Path]) -> dict[str, Path]:
 def planned_stages(out: Path) -> tuple[str, ...]:
     """Returns the stages of the run's recipe; the folder of another stage may be left from an earlier recipe."""
     try:
-        table = settings.parse_toml((out / "recipe.toml").read_text(encoding="utf-8"), "recipe.toml")
+        return _stages_of((out / "recipe.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return STAGES
+
+
+@lru_cache(maxsize=1)
+def _stages_of(recipe: str) -> tuple[str, ...]:
+    table = settings.parse_toml(recipe, "recipe.toml")
     return tuple(stage for stage in STAGES if not KINDS[stage].optional or stage in table)
 
 

@@ -1,11 +1,12 @@
 """Writes report.html: one static file with the counts of each stage, the sources, and kept and rejected documents."""
 
 import base64
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -51,21 +52,23 @@ def write(out: Path) -> Path:
 def rejected_samples(out: Path) -> dict[str, list[Row]]:
     """Returns up to PER_REASON rejected documents for each reason, with the text that the stage read, if any."""
     samples: dict[str, list[Row]] = defaultdict(list)
+    counts: Counter[str] = Counter()
     for folder in funnel.stage_folders(out).values():
         record = read_stage(folder)
         for item in record.items[:PARTS]:
             name = part_name(item.number, "rejected")
             if name not in record.outputs:
                 continue
-            chosen = []
-            for row in pq.read_table(storage.source(folder / name)).to_pylist():
-                if len(samples[row["reason"]]) < PER_REASON:
-                    samples[row["reason"]].append(row)
-                    chosen.append(row)
+            rejected, numbers = pq.read_table(storage.source(folder / name)), []
+            for number, reason in enumerate(rejected["reason"].to_pylist()):
+                counts[reason] += 1
+                if counts[reason] <= PER_REASON:
+                    numbers.append(number)
+            chosen = rejected.take(pa.array(numbers, pa.int64())).to_pylist()
             source = item.base_uri or (item.uri if item.form == "part" else "")
             texts = _texts(storage.join(folder, source), [row["id"] for row in chosen]) if source else {}
             for row in chosen:
-                row["text"] = texts.get(row["id"], "")[:SNIPPET]
+                samples[row["reason"]].append({**row, "text": texts.get(row["id"], "")[:SNIPPET]})
     return dict(samples)
 
 
@@ -83,7 +86,9 @@ def kept_samples(out: Path) -> list[Row]:
         return rows
     record = read_stage(folders["tokenize"])
     for item in record.items[:PARTS]:
-        part = pq.read_table(storage.source(folders["tokenize"] / part_name(item.number))).drop(["ids"])
+        path = storage.source(folders["tokenize"] / part_name(item.number))
+        names = [name for name in pq.read_schema(path).names if name != "ids"]
+        part = pq.read_table(path, columns=names)
         chosen = part.sort_by("order").slice(0, KEPT).to_pylist()
         texts = _texts(storage.join(folders["tokenize"], item.base_uri or item.uri), [row["id"] for row in chosen])
         rows += [{**row, "text": texts.get(row["id"], "")[:SNIPPET]} for row in chosen]

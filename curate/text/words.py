@@ -12,8 +12,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 TEXT, NONE = "text-1", "none"  # the rules that a recipe may name
 
@@ -27,7 +26,7 @@ UNSPACED = (  # the blocks of scripts that set no blanks between words; of them,
     *((0x1AFF0, 0x1B16F), (0x20000, 0x3FFFF)),  # kana, Han
 )
 HAN = 0x20000  # from here on, letters are Han alone
-ABOVE = 0x10000  # the first code point above the basic plane
+BASIC, EVERY = chr(0xFFFF), chr(0x10FFFF)  # the last character of the basic plane, and of all
 INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff"
 TATWEEL = "\u0640"  # invisible too, and in forms that NFKC takes apart
 # What common text has beside letters is replaced first, whole; a text with other than PLAIN letters goes a longer way.
@@ -56,14 +55,14 @@ def words(text: str, rule: str = TEXT) -> list[bytes]:
     5
     """
     if rule == NONE:
-        return _encoded(_patterns().unfolded.findall(text))
+        return _encoded(PATTERNS.unfolded.findall(text))
     if not text.isascii():
         for character in BLANKS:
             text = text.replace(character, " ")
         for character in GAPS:
             text = text.replace(character, "")
         text = text.replace("İ", "i")
-        if _patterns().seldom.search(text):
+        if PATTERNS.seldom.search(text):
             return _encoded(_found(fold(text)))
         text = _caseless(text)
     return text.encode().translate(ASCII).split()
@@ -75,7 +74,7 @@ def places(text: str) -> Iterator[int]:
     >>> [*places("One 第1条")]
     [0, 4, 5, 6]
     """
-    return (word.start() for word in _patterns().unfolded.finditer(text))
+    return (word.start() for word in PATTERNS.unfolded.finditer(text))
 
 
 def comparable(text: str, rule: str = TEXT) -> bytes:
@@ -91,7 +90,7 @@ def fold(text: str) -> str:
     >>> fold("ﬁancé") == fold("FIANCE\u0301")
     True
     """
-    text = unicodedata.normalize("NFKC", _patterns().invisible.sub("", text))
+    text = unicodedata.normalize("NFKC", PATTERNS.invisible.sub("", text))
     while (folded := unicodedata.normalize("NFKC", _caseless(text.replace(TATWEEL, "")))) != text:
         text = folded
     return text
@@ -102,12 +101,11 @@ def _caseless(text: str) -> str:
 
 
 def _found(text: str) -> list[str]:
-    patterns = _patterns()
-    if patterns.above.search(text):
-        text = patterns.above.sub(_blank_unless_letter, text)  # emoji, mostly
-        if patterns.above.search(text):
-            return patterns.rare.findall(text)
-    return (patterns.mixed if patterns.unspaced.search(text) else patterns.spaced).findall(text)
+    if PATTERNS.above.search(text):
+        text = PATTERNS.above.sub(_blank_unless_letter, text)  # emoji, mostly
+        if PATTERNS.above.search(text):
+            return PATTERNS.rare.findall(text)
+    return (PATTERNS.mixed if PATTERNS.unspaced.search(text) else PATTERNS.spaced).findall(text)
 
 
 def _blank_unless_letter(match: re.Match[str]) -> str:
@@ -118,38 +116,54 @@ def _encoded(words: list[str]) -> list[bytes]:
     return " ".join(words).encode("utf-8", "surrogatepass").split()
 
 
-@dataclass(frozen=True, slots=True)
 class _Patterns:
-    """The patterns of the rule, made of Unicode's tables."""
+    """The patterns of the rule, made of Unicode's tables as they are needed."""
 
-    spaced: re.Pattern[str]  # a word of a text of the basic plane without letters of UNSPACED
-    mixed: re.Pattern[str]  # a word of a text of the basic plane
-    rare: re.Pattern[str]  # a word of any text; ten times as slow, as `re` has tables for the basic plane alone
-    unfolded: re.Pattern[str]  # a word by the rule "none"
-    above: re.Pattern[str]  # a character above the basic plane
-    unspaced: re.Pattern[str]  # a letter of UNSPACED in the basic plane
-    invisible: re.Pattern[str]
-    seldom: re.Pattern[str]  # neither ASCII nor a plain letter
+    @cached_property
+    def spaced(self) -> re.Pattern[str]:
+        """A word of a text of the basic plane without letters of UNSPACED."""
+        return re.compile(_spaced(BASIC))
+
+    @cached_property
+    def mixed(self) -> re.Pattern[str]:
+        """A word of a text of the basic plane."""
+        return re.compile(_mixed(BASIC))
+
+    @cached_property
+    def rare(self) -> re.Pattern[str]:
+        """A word of any text; ten times as slow, as `re` has tables for the basic plane alone."""
+        return re.compile(_mixed(EVERY))
+
+    @cached_property
+    def unfolded(self) -> re.Pattern[str]:
+        """A word by the rule "none"."""
+        unspaced = _ranges("U", EVERY)
+        return re.compile(rf"[{unspaced}][{_ranges('M', EVERY)}]*|[^\s{unspaced}]+")
+
+    @cached_property
+    def above(self) -> re.Pattern[str]:
+        """A character above the basic plane."""
+        return re.compile(f"[^{chr(0)}-{BASIC}]")
+
+    @cached_property
+    def unspaced(self) -> re.Pattern[str]:
+        """A letter of UNSPACED in the basic plane."""
+        return re.compile(f"[{_ranges('U', BASIC)}]")
+
+    @cached_property
+    def invisible(self) -> re.Pattern[str]:
+        """A character that is dropped."""
+        return re.compile(f"[{INVISIBLE}{_ranges('F', EVERY)}]")
+
+    @cached_property
+    def seldom(self) -> re.Pattern[str]:
+        """Neither ASCII nor a plain letter."""
+        alphabets = (chr(code) for first, last in PLAIN for code in range(first, last + 1))
+        plain = "".join(letter for letter in alphabets if _is_plain(letter))
+        return re.compile(f"[^{chr(0)}-{chr(127)}{plain}{HANGUL}]")
 
 
-@lru_cache(maxsize=1)
-def _patterns() -> _Patterns:
-    """Returns the patterns; cached, as they take some 25 ms to make."""
-    every, basic = chr(0x10FFFF), chr(ABOVE - 1)
-    unspaced, mark = _ranges("U", every), _ranges("M", every)
-    invisible = re.compile(f"[{INVISIBLE}{_ranges('F', every)}]")
-    alphabets = (chr(code) for first, last in PLAIN for code in range(first, last + 1))
-    plain = "".join(letter for letter in alphabets if _is_plain(letter))
-    return _Patterns(
-        spaced=re.compile(_spaced(basic)),
-        mixed=re.compile(_mixed(basic)),
-        rare=re.compile(_mixed(every)),
-        unfolded=re.compile(rf"[{unspaced}][{mark}]*|[^\s{unspaced}]+"),
-        above=re.compile(f"[{chr(ABOVE)}-{chr(0x10FFFF)}]"),
-        unspaced=re.compile(f"[{_ranges('U', basic)}]"),
-        invisible=invisible,
-        seldom=re.compile(f"[^{chr(0)}-{chr(127)}{plain}{HANGUL}]"),
-    )
+PATTERNS = _Patterns()
 
 
 def _spaced(last: str) -> str:
