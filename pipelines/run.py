@@ -10,7 +10,6 @@ from curate.dataset import manifest
 from curate.inputs import apart
 from curate.pipelines import outlook, plans
 from curate.pipelines.engines.engine import Engine, execute, kept_some, wiring
-from curate.pipelines.engines.target import quiet_beam
 from curate.pipelines.engines.warnings import of_sources, of_splits
 from curate.pipelines.stages.given import Given
 from curate.recipe import Recipe, to_toml
@@ -73,10 +72,12 @@ def run_as_one_job(
     recipe: Recipe, out: Path, engine: Engine, *, retry_failed: bool = False, may_replace: bool = False
 ) -> dict[str, StageRecord]:
     """Runs a recipe as `run` does, but as one Beam job, whose stages are planned by workers."""
-    quiet_beam()
-    from curate.pipelines import one_job
+    plans.check_apart(recipe, out)
+    # Before Beam is imported, so that its workers can be forks of this process.
+    with engine.started(*recipe.stages, extracts=plans.run_may_extract(recipe, out)) as engine:
+        from curate.pipelines import one_job
 
-    return one_job.run(recipe, out, engine, retry_failed=retry_failed, may_replace=may_replace)
+        return one_job.run(recipe, out, engine, retry_failed=retry_failed, may_replace=may_replace)
 
 
 def run_stage(stage: str, recipe: Recipe, folder: Path, given: Given, engine: Engine) -> StageRecord:

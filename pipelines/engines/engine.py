@@ -33,12 +33,15 @@ class Engine:
 
     @contextmanager
     def started(self, *stages: str, extracts: bool = False) -> Iterator["Engine"]:
-        """Yields the engine with a session, which ends with the block; extracts: whether pages may be extracted in it.
+        """Yields the engine with a session, which ends with the block; itself where it has one.
 
-        stages: those of the block, whose modules its workers find imported.
+        stages: those of the block, whose modules its workers find imported; extracts: whether pages may be extracted.
 
         Enter it before the lock of an output is taken: the session may copy this process, and so the lock.
         """
+        if self.session:
+            yield self
+            return
         session = Session(self.target, tuple(map(module_name, stages)))
         with ExitStack() as stack:
             stack.enter_context(sandbox.template(needed=extracts and self.target.forks))

@@ -74,14 +74,20 @@ def need(name: str) -> Path:
     return folder(name)
 
 
-def java() -> str:
-    """Returns the path of Java; raises UserError if there is none, or if it is too old."""
+def java_path() -> str:
+    """Returns the path of Java, of whatever version; raises UserError if there is none."""
     home = os.environ.get("JAVA_HOME")
     command = shutil.which(str(Path(home) / "bin" / "java")) if home else shutil.which("java")
     if not command:
         lack = f"JAVA_HOME={home} has no bin/java" if home else "no java on the PATH"
         mend = f"install Java {LEAST_JAVA} or later (Debian: default-jre-headless), or set JAVA_HOME"
         raise UserError(f"{lack}; {mend}")
+    return command
+
+
+def java() -> str:
+    """Returns the path of Java; raises UserError if there is none, or if it is too old."""
+    command = java_path()
     output = subprocess.run([command, "-version"], capture_output=True, text=True).stderr
     version = re.search(r'version "(?:1\.)?(\d+)', output)
     if not version or int(version[1]) < LEAST_JAVA:

@@ -43,13 +43,16 @@ OPENED = [
     "sun.util.calendar",
 ]
 # Ten times as many calls before the JVM compiles a method for the second time: at its defaults that takes two fifths of
-# its CPU time in a short run, on the cores that the workers need. It only pays in code that runs for long.
+# its CPU time in a short run. It only pays in code that runs for long.
 LATER_COMPILED = (
     "-XX:Tier4InvocationThreshold=50000",
     "-XX:Tier4MinInvocationThreshold=6000",
     "-XX:Tier4CompileThreshold=150000",
     "-XX:Tier4BackEdgeThreshold=400000",
 )
+# On a local master, where the JVM takes the cores that the workers need: methods are compiled once, and the collector
+# has no threads that work beside the others. A flag is left out where JDK_JAVA_OPTIONS has its word.
+ON_OUR_CORES = {"-XX:TieredStopAtLevel=1": "Tier", "-XX:+UseParallelGC": "GC"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +61,14 @@ class Settings:
 
     name: str  # spark, flink or prism
     master: str = ""  # the master's address, or a local master, as Spark or Flink writes it
+    is_local: bool = False  # whether the engine is inside the server
     jar: Path | None = None  # a job server in one file instead of the fetched class path
     conf: dict[str, str] = field(default_factory=dict)  # the settings of Spark or Flink
 
     def check(self) -> None:
-        """Raises UserError if the server could not be started."""
+        """Raises UserError if the server could not be started; does not ask Java for its version."""
         if self.name in MAINS:
-            installs.java()
+            installs.java_path()
         if self.jar is None:
             installs.need(self.name)
         elif not self.jar.is_file():
@@ -79,7 +83,7 @@ class Settings:
         engine = [f"--{self.name}-master-url={self.master}"]
         if self.name == "flink":
             engine = [f"--flink-master={self.master}", f"--flink-conf-dir={_write_flink_conf(work, self.conf)}"]
-        java = [installs.java(), f"-Djava.io.tmpdir={work}", *LATER_COMPILED, *opened]
+        java = [installs.java_path(), f"-Djava.io.tmpdir={work}", *self._flags(), *opened]
         if self.name == "spark":
             java += [f"-D{key}={value}" for key, value in self.conf.items()]
         if self.jar:
@@ -88,6 +92,13 @@ class Settings:
             java += ["-cp", _class_path(installs.need(self.name) / "lib"), MAINS[self.name]]
         serve = ["--job-host=127.0.0.1", f"--job-port={port}", "--artifact-port=0", "--expansion-port=-1"]
         return [*java, *serve, f"--artifacts-dir={work / 'artifacts'}", *engine]
+
+    def _flags(self) -> list[str]:
+        """Returns the JVM's flags by which it starts and compiles with less work."""
+        given = os.environ.get("JDK_JAVA_OPTIONS", "")
+        if not self.is_local:
+            return [*LATER_COMPILED]
+        return [flag for flag, word in ON_OUR_CORES.items() if word not in given]
 
 
 class JobServer:
@@ -99,35 +110,45 @@ class JobServer:
         self.log = self.work / "log"
         self.no_jar = self.work / "empty.jar"  # what a local master is to copy for each job, in place of its class path
         self.endpoint = ""
+        self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> str:
-        """Starts the server, waits until it answers, and returns its endpoint.
-
-        Raises RuntimeError with the last words of its log if the server ends first, or does not answer in time.
-        """
+    def begin(self) -> None:
+        """Starts the server's process, which takes some seconds until it answers."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+            self._port = probe.getsockname()[1]
         guard = [sys.executable, "-P", "-m", "curate.pipelines.engines.guard", str(self.work)]
         # A relative spark-warehouse, metastore or core file falls into the working folder: give it one of its own.
         zipfile.ZipFile(self.no_jar, "w").close()
         with self.log.open("wb") as log:
-            command = [*guard, *self.settings.command(port, self.work)]
+            command = [*guard, *self.settings.command(self._port, self.work)]
             own = {"stdin": subprocess.PIPE, "stdout": log, "stderr": subprocess.STDOUT, "cwd": self.work}
             # In a session of its own: whoever kills the group of this process would kill the guard, not the server.
             self._process = subprocess.Popen(command, **own, start_new_session=True)
-        self._wait_for(port)
-        self.endpoint = f"127.0.0.1:{port}"
+
+    def start(self) -> str:
+        """Waits until the server answers, which is started if it is not yet, and returns its endpoint.
+
+        Raises RuntimeError with the last words of its log if the server ends first, or does not answer in time.
+        """
+        if self._process is None:
+            self.begin()
+        self._wait()
+        self.endpoint = f"127.0.0.1:{self._port}"
         return self.endpoint
 
-    def _wait_for(self, port: int) -> None:
+    def pipe(self) -> int | None:
+        """Returns the descriptor by whose end the server ends too: a copy of this process must close it."""
+        return self._process.stdin.fileno() if self._process and self._process.stdin else None
+
+    def _wait(self) -> None:
         assert self._process
         over = time.monotonic() + START_PATIENCE_S
         while time.monotonic() < over:
             if self._process.poll() is not None:
                 raise RuntimeError(f"the {self.settings.name} job server did not start: {self.last_words()}")
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
                 return
             time.sleep(POLL_S)
         raise RuntimeError(f"the {self.settings.name} job server did not answer in {START_PATIENCE_S:.0f} s")

@@ -35,7 +35,8 @@ def can_fork() -> bool:
 class Nursery:
     """A copy of this process that forks workers until `close`, or until this process ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, closed: int | None = None) -> None:
+        """Makes the copy, which closes this descriptor: another process waits for the end of all that have it."""
         self._calls, theirs = socket.socketpair()
         boots, self.address = listen("curate-nursery")
         with boots:
@@ -43,6 +44,8 @@ class Nursery:
             if self.pid == 0:
                 try:
                     self._calls.close()
+                    if closed is not None:
+                        os.close(closed)
                     _serve(theirs, boots)
                 except BaseException:
                     traceback.print_exc()

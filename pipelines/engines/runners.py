@@ -65,27 +65,41 @@ class Session:
         self._lost: BaseException | None = None  # the error of a local worker that ended
 
     def __enter__(self) -> Self:
-        """Makes the nursery of local workers; raises SettingsError, before any work, if an option cannot be used."""
-        forks = self.options.forks and can_fork()
-        self.options.check()
-        if forks:
-            from apache_beam.runners.worker import sdk_worker_main  # noqa: F401 - for the workers
+        """Makes the nursery of local workers; raises SettingsError, before any work, if an option cannot be used.
 
-            for name in self._modules:
-                import_module(name)
-            self._nursery = Nursery()
-            self._crew = Crew(self._nursery, self.options.count)
+        A job server of ours starts at once, while this process still imports Beam and plans.
+        """
+        forks = self.options.forks and can_fork()
+        self.options.check_without_beam()
+        try:
+            if self.options.starts_server:
+                self._server = JobServer(server_settings(self.options))
+                self._server.begin()
+            self.options.check_with_beam()
+            if forks:
+                from apache_beam.runners.worker import sdk_worker_main  # noqa: F401 - for the workers
+
+                for name in self._modules:
+                    import_module(name)
+                self._nursery = Nursery(self._server.pipe() if self._server else None)
+                self._crew = Crew(self._nursery, self.options.count)
+        except BaseException:
+            self._stop()
+            raise
         threading.excepthook = self._thread_failed
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._stop()
+        threading.excepthook = self._hook_before
+
+    def _stop(self) -> None:
         if self._server:
             self._server.stop()
         if self._crew:
             self._crew.close()
         if self._nursery:
             self._nursery.close()
-        threading.excepthook = self._hook_before
 
     def prepare(self) -> None:
         """Starts the job server, if one is needed; raises SettingsError at an option that Beam does not know."""
@@ -164,8 +178,8 @@ class Session:
         """Returns the job server, which is started if it is ours; one without an endpoint for the local runner."""
         if self._local or self.options.job_server:
             return Service(endpoint=self.options.job_server or "")
-        if self._server is None:
-            self._server = JobServer(server_settings(self.options))
+        assert self._server
+        if not self._server.endpoint:
             self._server.start()
         nursery = self._nursery.address if self._nursery else ""
         return Service(endpoint=self._server.endpoint, nursery=nursery, no_jar=str(self._server.no_jar))

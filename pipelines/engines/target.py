@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import SettingsError, UserError, install
-from curate.pipelines.engines import jobserver
+from curate.pipelines.engines import installs, jobserver
 from curate.pipelines.engines.nursery import ADDRESS
 
 # CPU seconds of work from which on worker processes pay. Two that are started anew cost about 4 s to start and stop,
@@ -71,24 +71,39 @@ class EngineOptions:
         """Returns whether workers are processes of this machine that end with the command, and may be forks of it."""
         if self.runner == "local":
             return self.count > 1
-        return self.boots and self.runner in STARTED and not self.job_server and is_local(self.master)
+        return self.boots and self.starts_server and is_local(self.master)
+
+    @property
+    def starts_server(self) -> bool:
+        """Returns whether the command starts a job server."""
+        return self.runner in STARTED and not self.job_server
 
     def check(self) -> None:
         """Raises SettingsError, before any work, if an option cannot be used."""
+        self.check_without_beam()
+        self.check_with_beam()
+
+    def check_without_beam(self) -> None:
+        """Checks what can be checked at once."""
         _check_names(self)
         check_beam(self.beam)
         _check_files(self.count)
         if self.workers is not None and self.workers < 1:
             raise SettingsError(f"--workers {self.workers}: need at least one worker")
+        if self.starts_server:
+            server_settings(self).check()
+        if self.runner != "local":
+            boot_command()
+
+    def check_with_beam(self) -> None:
+        """Imports Beam and checks its options, and the version of Java, where one is needed."""
         quiet_beam(connectors=self.runner != "local")
         if self.runner == "local":
             _check_local(parse_options(pipeline_options(self, 0.0)))
         else:
             parse_options([*self.beam], None)
-        if self.runner in STARTED and not self.job_server:
-            server_settings(self).check()
-        if self.runner != "local":
-            boot_command()
+        if self.starts_server and self.runner in jobserver.MAINS:
+            installs.java()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +199,13 @@ def server_settings(options: EngineOptions) -> jobserver.Settings:
     elif options.runner == "flink":
         master = master or "[local]"
     conf |= _conf(options)
-    return jobserver.Settings(name=options.runner, master=master or "", jar=options.job_server_jar, conf=conf)
+    return jobserver.Settings(
+        name=options.runner,
+        master=master or "",
+        is_local=is_local(options.master),
+        jar=options.job_server_jar,
+        conf=conf,
+    )
 
 
 def is_local(master: str | None) -> bool:

@@ -155,3 +155,21 @@ def test_the_workers_of_a_command_and_their_extractors_are_forked(curate, miniwe
     done = curate("extract", *files, "-o", tmp_path / "out", *processes, env=environment)
     assert done.code == 0, done.err
     assert len([*logs.iterdir()]) == 2
+
+
+PIPE = """
+import os
+from curate.pipelines.engines import nursery
+
+theirs, ours = os.pipe()
+forks = nursery.Nursery(ours)
+os.close(ours)
+print(os.read(theirs, 1))
+forks.close()
+"""
+
+
+@linux
+def test_a_nursery_does_not_keep_the_pipe_by_whose_end_a_job_server_ends():
+    done = subprocess.run([sys.executable, "-c", PIPE], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "b''\n", done.stderr

@@ -25,6 +25,23 @@ from curate.pipelines.engines.target import (
 
 SERVICE = Service(endpoint="h:1")
 
+BEFORE_BEAM = """
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from curate import recipe
+from curate.pipelines.engines.engine import Engine
+from curate.pipelines.run import run_as_one_job
+
+class Starting(Engine):
+    @contextmanager
+    def started(self):
+        sys.exit("Beam is imported" if "apache_beam" in sys.modules else 0)
+        yield
+
+run_as_one_job(recipe.load("quickstart"), Path(sys.argv[1]), Starting())
+"""
+
 REFUSED = [
     (
         EngineOptions(runner="sparkle"),
@@ -242,3 +259,22 @@ def test_no_job_server_at_the_named_place_is_one_line_and_finished_work_stays(mo
     with pytest.raises(SettingsError, match=r"^127\.0\.0\.1:9: no job server answers there$"):
         run_filter(nowhere, "filter.gopher_quality.min_words=3")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("master", "is_local"), [(None, True), ("local[3]", True), ("spark://h:7077", False)])
+def test_the_jvm_of_a_local_master_compiles_once_and_others_keep_the_second_compiler(
+    master, is_local, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(installs, "java_path", lambda: "java")
+    options = EngineOptions(runner="spark", master=master, job_server_jar=tmp_path / "server.jar")
+    assert ("-XX:TieredStopAtLevel=1" in server_settings(options).command(1, tmp_path)) == is_local
+    monkeypatch.setenv("JDK_JAVA_OPTIONS", "-Xmx8g -XX:+UseG1GC")
+    command = server_settings(options).command(1, tmp_path)
+    assert ("-XX:TieredStopAtLevel=1" in command) == is_local
+    assert not [word for word in command if "GC" in word]  # two collectors would be an error of the JVM
+
+
+def test_one_job_starts_its_engine_before_beam_is_imported_so_that_its_workers_can_be_forks(tmp_path):
+    words = [sys.executable, "-c", BEFORE_BEAM, tmp_path / "out"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
