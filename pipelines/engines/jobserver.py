@@ -123,9 +123,14 @@ class JobServer:
         zipfile.ZipFile(self.no_jar, "w").close()
         with self.log.open("wb") as log:
             command = [*guard, *self.settings.command(self._port, self.work)]
-            own = {"stdin": subprocess.PIPE, "stdout": log, "stderr": subprocess.STDOUT, "cwd": self.work}
-            # In a session of its own: whoever kills the group of this process would kill the guard, not the server.
-            self._process = subprocess.Popen(command, **own, start_new_session=True)
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.work,
+                start_new_session=True,  # whoever kills the group of this process would kill the guard, not the server
+            )
 
     def start(self) -> str:
         """Waits until the server answers, which is started if it is not yet, and returns its endpoint.
