@@ -23,7 +23,7 @@ from curate.errors import SettingsError
 from curate.extract import sandbox
 from curate.pipelines.engines import crew as crews
 from curate.pipelines.engines.crew import Ahead, Crew
-from curate.pipelines.engines.inspection import inspect_once
+from curate.pipelines.engines.inspection import inspect_once, never_sample
 from curate.pipelines.engines.jobserver import JobServer
 from curate.pipelines.engines.nursery import Nursery, can_fork
 from curate.pipelines.engines.target import (
@@ -122,6 +122,7 @@ class Session:
         import apache_beam as beam
 
         inspect_once()
+        never_sample()
         options = self._beam_options(seconds, shuffles)
         runner = _local_runner(options, self._nursery) if self._local else _portable_runner()
         pipeline = beam.Pipeline(runner=runner, options=options)

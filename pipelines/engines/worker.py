@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from curate.extract.sandbox import shared
-from curate.pipelines.engines.inspection import inspect_once
+from curate.pipelines.engines.inspection import inspect_once, never_sample
 from curate.processes import end_with_parent
 
 LOGS = "CURATE_WORKER_LOGS"  # names a folder in which each worker keeps a log, a crash of the interpreter included
@@ -21,6 +21,7 @@ def main() -> None:
     from apache_beam.runners.worker import sdk_worker_main
 
     inspect_once()
+    never_sample()
     try:
         sdk_worker_main.main(sys.argv)
     finally:

@@ -1,8 +1,12 @@
-"""Beam's inspection of functions is remembered, and answers as before."""
+"""Beam's inspection of functions is remembered, and answers as before; its samplers have no threads."""
 
 import inspect
+import threading
 
-from curate.pipelines.engines.inspection import remembering
+from apache_beam.runners.worker import statesampler
+from apache_beam.utils.counters import CounterFactory
+
+from curate.pipelines.engines.inspection import never_sample, remembering
 
 
 class Step:
@@ -36,3 +40,17 @@ def test_an_answer_that_is_changed_stays_as_it_was():
     remembered = remembering(lambda _: (["element"], [1]))
     remembered(Step.process)[0].clear()
     assert remembered(Step.process) == (["element"], [1])
+
+
+def test_a_bundle_waits_for_no_sampler_and_its_steps_are_told_apart():
+    never_sample()
+    sampler, threads = statesampler.StateSampler("bundle", CounterFactory()), threading.active_count()
+    for _ in range(2):
+        sampler.start()
+        assert statesampler.get_current_tracker() is sampler
+        with sampler.scoped_state("step", "process"):
+            assert sampler.current_state().name.step_name == "step"
+        assert threading.active_count() == threads
+        sampler.stop_if_still_running()
+        assert statesampler.get_current_tracker() is None
+        sampler.reset()
