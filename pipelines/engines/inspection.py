@@ -1,8 +1,9 @@
 """Has Beam inspect each function once, and take no samples: most of the time of a small graph goes there.
 
 Beam asks for the arguments of every method of every DoFn several times, when a transform is applied, when the graph is
-written and when a worker reads it, and inspects the same functions each time. For metrics that nothing here reads, it
-samples which step of a bundle runs, by a thread that sleeps for up to 0.2 s, and waits for it at the bundle's end.
+written and when a worker reads it, and inspects the same functions and objects each time. For metrics that nothing here
+reads, it samples which step of a bundle runs, by a thread that sleeps for up to 0.2 s, and waits for it at the bundle's
+end.
 """
 
 import threading
@@ -16,11 +17,12 @@ Arguments = tuple[list[str], list[Any]]  # their names, and the defaults of the 
 
 
 def inspect_once() -> None:
-    """Replaces Beam's function for that, in this process, by one that remembers its answers."""
-    from apache_beam.transforms import core
+    """Replaces Beam's functions for that, in this process, by ones that remember their answers."""
+    from apache_beam.transforms import core, userstate
 
     if not hasattr(core.get_function_args_defaults, "__wrapped__"):
         core.get_function_args_defaults = remembering(core.get_function_args_defaults)
+        userstate.get_dofn_specs = remembering_objects(userstate.get_dofn_specs)
 
 
 def never_sample() -> None:
@@ -56,3 +58,17 @@ def remembering(inspect: Callable[[Any], Arguments]) -> Callable[[Any], Argument
         return [*names], [*defaults]
 
     return arguments
+
+
+def remembering_objects(inspect: Callable[[Any], tuple[set[Any], ...]]) -> Callable[[Any], tuple[set[Any], ...]]:
+    """Returns a function with the answers of `inspect`, which is called once for an object."""
+    remembered: WeakKeyDictionary[Any, tuple[set[Any], ...]] = WeakKeyDictionary()
+
+    @wraps(inspect)
+    def answered(inspected: Any) -> tuple[set[Any], ...]:
+        if type(inspected).__hash__ is not object.__hash__:  # only these are sure to be equal to nothing but themselves
+            return inspect(inspected)
+        answer = remembered.get(inspected) or remembered.setdefault(inspected, inspect(inspected))
+        return tuple(set(specs) for specs in answer)
+
+    return answered

@@ -6,7 +6,7 @@ import threading
 from apache_beam.runners.worker import statesampler
 from apache_beam.utils.counters import CounterFactory
 
-from curate.pipelines.engines.inspection import never_sample, remembering
+from curate.pipelines.engines.inspection import never_sample, remembering, remembering_objects
 
 
 class Step:
@@ -40,6 +40,30 @@ def test_an_answer_that_is_changed_stays_as_it_was():
     remembered = remembering(lambda _: (["element"], [1]))
     remembered(Step.process)[0].clear()
     assert remembered(Step.process) == (["element"], [1])
+
+
+def test_each_object_is_inspected_once_unless_it_may_equal_another():
+    inspected = []
+
+    def specs(step):
+        inspected.append(step)
+        return {id(step)}, set()
+
+    class Equal(Step):
+        def __eq__(self, other):
+            return isinstance(other, Equal)
+
+        def __hash__(self):
+            return 1
+
+    remembered, steps = remembering_objects(specs), [Step(), Step(), Equal(), Equal()]
+    for _ in range(2):
+        for step in steps:
+            states, timers = remembered(step)
+            assert (states, timers) == ({id(step)}, set())
+            states.clear()
+    assert [inspected.count(step) for step in steps[:2]] == [1, 1]
+    assert len(inspected) == 2 + 4
 
 
 def test_a_bundle_waits_for_no_sampler_and_its_steps_are_told_apart():
