@@ -44,7 +44,7 @@ def run(
     may_replace: a finished run of other inputs is made anew.
     """
     plans.check_apart(recipe, out)
-    with engine.started(*recipe.stages, extracts=plans.run_may_extract(recipe, out)) as engine, held(out) as ledger:
+    with plans.started(engine, recipe, out) as engine, held(out) as ledger:
         engine.progress.warn_all(plans.left_out(recipe))
         size = check_inputs(recipe)
         seconds = size / KINDS[recipe.stages[0]].bytes_per_second

@@ -1,7 +1,9 @@
 """From a recipe to the plan of each of its stages; inputs and models are checked before any work."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from curate import errors
@@ -10,7 +12,7 @@ from curate.inputs.columns import Taken, Warn, resolved, unheard
 from curate.inputs.digests import Digests, Doing, unseen
 from curate.inputs.forms import form_of
 from curate.inputs.items import MINIWEB, files, source_items, stage_items
-from curate.pipelines.engines.engine import wiring
+from curate.pipelines.engines.engine import Engine, wiring
 from curate.pipelines.engines.warnings import Warned
 from curate.pipelines.stages.given import Given, quiet
 from curate.recipe import Recipe
@@ -114,10 +116,22 @@ def untrained(recipe: Recipe) -> list[str]:
     return [name for name, source in recipe.sources.items() if not source.weight]
 
 
-def run_may_extract(recipe: Recipe, out: Path) -> bool:
-    """Returns whether a run may have pages to extract."""
+def started(engine: Engine, recipe: Recipe, out: Path) -> AbstractContextManager[Engine]:
+    """Starts an engine for a run; local workers, which are forks, share the modules of its stages and its tokenizer."""
+
+    def load_shared() -> None:
+        for stage in recipe.stages:
+            wiring(stage)
+        load.load(recipe.tokenize.encoding, recipe.tokenize.eot)
+
     patterns = tuple(pattern for patterns in given_inputs(recipe).values() for pattern in patterns)
-    return "extract" in recipe.stages and may_extract("extract", patterns, stage_folder(out, "extract"))
+    folder = stage_folder(out, "extract")
+    return engine.started(load_shared, extracts="extract" in recipe.stages and may_extract("extract", patterns, folder))
+
+
+def started_stage(engine: Engine, stage: str, inputs: tuple[str, ...], out: Path) -> AbstractContextManager[Engine]:
+    """Starts an engine for a stage alone."""
+    return engine.started(partial(wiring, stage), extracts=may_extract(stage, inputs, out))
 
 
 def may_extract(stage: str, inputs: tuple[str, ...], folder: Path) -> bool:

@@ -28,7 +28,7 @@ def run(
     may_replace: a finished run of other inputs is made anew.
     """
     plans.check_apart(recipe, out)
-    with engine.started(*recipe.stages, extracts=plans.run_may_extract(recipe, out)) as engine, held(out) as ledger:
+    with plans.started(engine, recipe, out) as engine, held(out) as ledger:
         claim_run(recipe.name, out)
         with engine.progress.working(ledger):
             return _run(recipe, out, engine, retry_failed=retry_failed, may_replace=may_replace)
@@ -74,7 +74,7 @@ def run_as_one_job(
     """Runs a recipe as `run` does, but as one Beam job, whose stages are planned by workers."""
     plans.check_apart(recipe, out)
     # Before Beam is imported, so that its workers can be forks of this process.
-    with engine.started(*recipe.stages, extracts=plans.run_may_extract(recipe, out)) as engine:
+    with plans.started(engine, recipe, out) as engine:
         from curate.pipelines import one_job
 
         return one_job.run(recipe, out, engine, retry_failed=retry_failed, may_replace=may_replace)

@@ -49,7 +49,7 @@ def run(
     apart.check_inputs((*inputs, *plans.beside_inputs(stage, loaded)), out)
     if stage == "dedup":
         publishing.check(loaded.dedup)
-    with engine.started(stage, extracts=plans.may_extract(stage, inputs, out)) as engine, held(out) as ledger:
+    with plans.started_stage(engine, stage, inputs, out) as engine, held(out) as ledger:
         claim_stage(stage, out)
         engine = replace(engine, outdated=(out / "manifest.json", out / "report.html") if KINDS[stage].beside else ())
         with engine.progress.working(ledger):

@@ -12,7 +12,7 @@ from curate.errors import UserError
 from curate.extract import sandbox
 from curate.pipelines.engines.crew import Ahead
 from curate.pipelines.engines.progress import Progress
-from curate.pipelines.engines.runners import Session
+from curate.pipelines.engines.runners import Load, Session, nothing
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.engines.warnings import of_record
 from curate.stage.kinds import KINDS
@@ -32,17 +32,17 @@ class Engine:
     ahead: Callable[[Plan], Ahead | None] = lambda _plan: None
 
     @contextmanager
-    def started(self, *stages: str, extracts: bool = False) -> Iterator["Engine"]:
+    def started(self, load: Load = nothing, *, extracts: bool = False) -> Iterator["Engine"]:
         """Yields the engine with a session, which ends with the block; itself where it has one.
 
-        stages: those of the block, whose modules its workers find imported; extracts: whether pages may be extracted.
+        load: loads what its workers share, if they are forks; extracts: whether pages may be extracted.
 
         Enter it before the lock of an output is taken: the session may copy this process, and so the lock.
         """
         if self.session:
             yield self
             return
-        session = Session(self.target, tuple(map(module_name, stages)))
+        session = Session(self.target, load)
         with ExitStack() as stack:
             stack.enter_context(sandbox.template(needed=extracts and self.target.forks))
             with self.progress.starting("starting"):
@@ -114,12 +114,7 @@ def wiring(stage: str) -> Any:
     `is_whole(plan)`. A first half offers `needed(recipe)`, and `spared(recipe, folder, given)` where it does not stay
     once the stage that it serves is closed.
     """
-    return import_module(module_name(stage))
-
-
-def module_name(stage: str) -> str:
-    """Returns the name of the module that wires a stage."""
-    return f"curate.pipelines.stages.{KINDS[stage].wiring}"
+    return import_module(f"curate.pipelines.stages.{KINDS[stage].wiring}")
 
 
 def cpu_seconds(plan: Plan, pending: list[Item]) -> float:

@@ -66,7 +66,8 @@ def remembering_objects(inspect: Callable[[Any], tuple[set[Any], ...]]) -> Calla
 
     @wraps(inspect)
     def answered(inspected: Any) -> tuple[set[Any], ...]:
-        if type(inspected).__hash__ is not object.__hash__:  # only these are sure to be equal to nothing but themselves
+        kind: Any = type(inspected)
+        if kind.__hash__ is not object.__hash__:  # only these are sure to be equal to nothing but themselves
             return inspect(inspected)
         answer = remembered.get(inspected) or remembered.setdefault(inspected, inspect(inspected))
         return tuple(set(specs) for specs in answer)

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,6 +45,13 @@ LOST_PATIENCE_S = 20.0  # from the loss of a local worker to the end of a run th
 FORKED = "curate:env:forked:v1"  # Beam's name of an environment, which runs the code: here processes of a nursery
 
 
+Load = Callable[[], object]
+
+
+def nothing() -> None:
+    """Loads nothing."""
+
+
 class WorkerLost(BaseException):
     """Raised in the main thread where Beam would wait for ever for a worker that has ended."""
 
@@ -53,8 +59,8 @@ class WorkerLost(BaseException):
 class Session:
     """Runs pipelines one after another; the first starts the job server, and the end of the block stops it."""
 
-    def __init__(self, options: EngineOptions, modules: tuple[str, ...] = ()) -> None:
-        self.options, self._modules = options, modules  # modules: those of the stages, for the workers
+    def __init__(self, options: EngineOptions, load: Load = nothing) -> None:
+        self.options, self._load = options, load
         self._local = options.runner == "local"
         self._server: JobServer | None = None
         self._server_options: frozenset[str] | None = None  # the names of those that it knows, once it was asked
@@ -79,8 +85,7 @@ class Session:
             if forks:
                 from apache_beam.runners.worker import sdk_worker_main  # noqa: F401 - for the workers
 
-                for name in self._modules:
-                    import_module(name)
+                self._load()
                 self._nursery = Nursery(self._server.pipe() if self._server else None)
                 self._crew = Crew(self._nursery, self.options.count)
         except BaseException:
