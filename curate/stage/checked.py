@@ -79,11 +79,14 @@ def opened_part(
     if sha256 and receipt.files[path.name].sha256 != sha256:
         raise replaced(path)
     try:
-        whole = storage.sizes_of([path]) == [receipt.files[path.name].bytes]
+        size = storage.sizes_of([path])[0]
     except FileNotFoundError:
         raise DamageError(f"{path}: missing; the command that made it makes it anew") from None
-    if not whole:
+    if size != receipt.files[path.name].bytes:
         raise changed(path)
     blocks = receipt.blocks[path.name]
-    with storage.checked(path, blocks, changed(path), copy=copy) as file, pa.PythonFile(file, "r") as source:
+    with (
+        storage.checked(path, blocks, changed(path), copy=copy, size=size) as file,
+        pa.PythonFile(file, "r") as source,
+    ):
         yield source

@@ -67,8 +67,7 @@ def need(path: Path) -> None:
     try:
         fsspec.get_filesystem_class(protocol)
     except ImportError as error:
-        extra = EXTRAS.get(protocol)
-        mend = install([extra]) if extra else str(error)
+        mend = install([extra]) if (extra := EXTRAS.get(protocol)) else str(error)
         raise SettingsError(f"{path}: the library that reads {protocol}:// is not installed; {mend}") from None
     except ValueError as error:
         raise SettingsError(f"{path}: {error}") from None
@@ -135,9 +134,7 @@ def facts(paths: list[Path]) -> list[Fact]:
 
 def stamp(path: Path) -> object:
     """Returns a value that changes when the file is written anew."""
-    if is_remote(path):
-        return facts([path])[0]
-    return path.stat().st_mtime_ns
+    return facts([path])[0] if is_remote(path) else path.stat().st_mtime_ns
 
 
 def draft(path: Path) -> Path:
@@ -209,34 +206,36 @@ def local(path: Path, identity: str = "") -> Iterator[Path]:
 
 
 @contextmanager
-def opened(path: Path, identity: str = "", blocks: str = "") -> Iterator[tuple[BinaryIO, int]]:
+def opened(path: Path, identity: str = "", blocks: str = "", size: int | None = None) -> Iterator[tuple[BinaryIO, int]]:
     """Yields a seekable file and its size in bytes; raises ChangedError if a remote one has another identity.
 
-    blocks: the checksums of a local file's blocks; one that differs as it is read is a ChangedError too.
+    blocks: the checksums of a local file's blocks; one that differs as it is read is a ChangedError too. size: of a
+    file in a store whose content the caller checks, so that no identity is asked for.
     """
     if not is_remote(path):
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if not blocks:
-                yield file, size
-                return
-            checked = CheckedFile(file, size, blocks, ChangedError(f"{path}: {CHANGED_INPUT}"))
-            yield cast(BinaryIO, checked), size
-            checked.check()
+            fault = ChangedError(f"{path}: {CHANGED_INPUT}")
+            checked = CheckedFile(file, size, blocks, fault) if blocks else None
+            yield cast(BinaryIO, checked or file), size
+            if checked:
+                checked.check()
         return
-    with RangeReader(path) as reader:
+    with RangeReader(path, size=size) as reader:
         reader.check(identity)
         yield cast(BinaryIO, reader), reader.size
 
 
 @contextmanager
-def checked(path: Path, blocks: str, fault: Exception, *, copy: bool = False) -> Iterator[BinaryIO]:
+def checked(
+    path: Path, blocks: str, fault: Exception, *, copy: bool = False, size: int | None = None
+) -> Iterator[BinaryIO]:
     """Yields a seekable file; raises the fault where a block that is read has another checksum than stated.
 
-    copy: a remote file is downloaded whole, else it is read by ranges.
+    copy: a remote file is downloaded whole, else it is read by ranges. size: as the store has just stated it.
     """
-    with local(path) if copy else nullcontext(path) as here, opened(here) as (file, size):
-        checked = CheckedFile(file, size, blocks, fault)
+    with local(path) if copy else nullcontext(path) as here, opened(here, size=size) as (file, size_here):
+        checked = CheckedFile(file, size_here, blocks, fault)
         yield cast(BinaryIO, checked)
         checked.check()
 

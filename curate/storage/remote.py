@@ -55,12 +55,12 @@ class Origin(Protocol):
 class StoreOrigin:
     """A file of a store, read by fsspec; after every range the store is asked for its identity again.
 
-    watched: False where the reader checks the content itself, and no identity is asked for.
+    watched: False where the reader checks the content itself, and no identity is asked for. size: of such a file.
     """
 
-    def __init__(self, path: Path, stop: threading.Event, *, watched: bool = True) -> None:
+    def __init__(self, path: Path, stop: threading.Event, *, watched: bool = True, size: int | None = None) -> None:
         self.name = str(path)
-        self.fact: Fact | None = None
+        self.fact = None if size is None else Fact(size, "")
         self._path: Any = path
         self._stop, self._watched = stop, watched
         self.host: HostPatience = host("/".join(self.name.split("/")[:3]))
@@ -73,7 +73,7 @@ class StoreOrigin:
                 self.fact = facts([self._path])[0]
             stop = min(stop, self.fact.size) if self.fact else stop
             piece = self._path.fs.cat_file(self._path.path, start=start, end=stop) if start < stop else b""
-            now = facts([self._path])[0] if self._watched else None
+            now = facts([self._path])[0] if self._watched else self.fact
         except Exception as error:
             raise _as_try_again(error) from error
         if now != self.fact:
@@ -100,9 +100,18 @@ class RangeReader(io.RawIOBase):
     """A seekable remote file that is read by ranges; use it as a context manager."""
 
     def __init__(
-        self, path: Path, *, chunk: int = CHUNK, patience: Patience | None = None, watched: bool = True
+        self,
+        path: Path,
+        *,
+        chunk: int = CHUNK,
+        patience: Patience | None = None,
+        watched: bool = True,
+        size: int | None = None,
     ) -> None:
-        """Makes no request yet; watched: as of `StoreOrigin`, for a reader that only fetches ranges that it knows."""
+        """Makes no request yet; watched: as of `StoreOrigin`, for a reader that only fetches ranges that it knows.
+
+        size: of a file whose content the reader checks, which is not watched either.
+        """
         super().__init__()
         self.name = str(path)
         self._chunk = chunk
@@ -111,7 +120,7 @@ class RangeReader(io.RawIOBase):
         self._origin: Origin = (
             HttpOrigin(self.name, self._patience, self._stop)
             if is_http(self.name)
-            else StoreOrigin(path, self._stop, watched=watched)
+            else StoreOrigin(path, self._stop, watched=watched and size is None, size=size)
         )
         self._position = 0  # of the next read
         self._start = 0  # of the chunk in memory
