@@ -23,8 +23,8 @@ FIRST_S = 2.0  # CPU seconds of the command before its first stage, the imports 
 READS = {"dedup": 2.0, "lines": 2.0, "decontaminate": 2.0}  # how often a stage reads its input; the others once
 # Requests to a store that holds the output, of a part and of a stage, first halves included: tests/bench/scale.py --s3,
 # for parts without rejected rows, whose file takes one more. Pack has parts of tokens and shards.
-REQUESTS = {"extract": (7, 49), "dedup": (47, 130), "tokenize": (19, 67)}
-OTHERS, OF_SHARD, PACKED = (10, 63), 18, (7, 145)
+REQUESTS = {"extract": (10, 21), "dedup": (41, 90), "tokenize": (18, 31)}
+OTHERS, OF_SHARD, PACKED = (13, 28), 13, (2, 86)
 
 
 def driver_seconds(stage: str, parts: float) -> float:

@@ -138,8 +138,10 @@ def expect(holds: Any) -> None:
 
 
 def measured(step: str, parts: int, work: Callable[[], Any]) -> Cost:
-    """Returns what a step costs, which runs in a process of its own."""
-    return Cost(**apart(step, lambda: asdict(_run(step, parts, work))))
+    """Returns what a step costs, which runs in a process of its own; prints it too, as a long run may end early."""
+    cost = apart(step, lambda: asdict(_run(step, parts, work)))
+    print(json.dumps(cost), flush=True, file=sys.stderr)
+    return Cost(**cost)
 
 
 def _run(step: str, parts: int, work: Callable[[], Any]) -> Cost:
@@ -226,8 +228,6 @@ def run(sizes: list[int], place: Path, store: str, chosen: Callable[[str], bool]
             storage.make_folder(out)
             for step, work in steps(recipe, out, chosen):
                 costs.append(measured(step, parts, work))
-                print(".", end="", flush=True, file=sys.stderr)
-    print(file=sys.stderr)
     return costs
 
 
