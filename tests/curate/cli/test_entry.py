@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 NOT_AT_START = ("curate.storage", "curate.pipelines", "fsspec", "upath", "http.client", "asyncio", "numpy", "pyarrow")
 
 
@@ -16,6 +18,34 @@ def test_importing_the_command_line_loads_only_what_parses_and_prints():
 def test_importing_main_as_a_module_runs_nothing():
     done = subprocess.run([sys.executable, "-c", "import curate.cli.__main__"], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+COMMAND = """
+import atexit, sys
+from curate import cli
+from curate.cli import entry
+
+class Left:
+    def __del__(self):
+        print("taken down")
+
+def command():
+    global left
+    left = Left()
+    atexit.register(print, "closed")
+    print("said")
+    sys.exit({code!r})
+
+entry.main = command
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(("code", "status"), [(None, 0), (3, 3), ("words", 1)])
+def test_a_command_ends_with_its_code_once_everything_is_closed(code, status):
+    done = subprocess.run([sys.executable, "-c", COMMAND.format(code=code)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (status, "said\nclosed\n")
+    assert done.stderr == ("words\n" if code == "words" else "")
 
 
 def test_the_output_of_an_older_version_is_one_line_and_exit_code_2(curate, tmp_path):
