@@ -2,8 +2,8 @@
 
 Beam's local runner divides the items among its worker processes before they begin, so that one may wait for another,
 and starts them and its servers again for each stage. A crew has neither cost: its processes stay from stage to stage,
-and one that finds no task left works ahead, for the stages behind, while the others are still at theirs. A crew's work
-begins while the graph of the stage is still made; in the graph, the step that would make a part waits for its answer.
+and one that finds no task left works ahead, for the stages behind, while the others are still at theirs. A stage whose
+items a crew takes has no graph.
 """
 
 import heapq
@@ -123,13 +123,13 @@ class Crew:
         for thread in self._threads:
             thread.start()
 
-    def result(self, task: Hashable) -> Any:
-        """Waits for a task and returns what the function returned; raises the first error of any task at once."""
+    def wait(self) -> dict[Hashable, Any]:
+        """Waits for all tasks; returns the answers by task, and raises the first error of any task at once."""
         with self._changed:
-            self._changed.wait_for(lambda: self._error is not None or task in self._results)
+            self._changed.wait_for(lambda: self._error is not None or not (self._tasks or self._in_work))
             if self._error is not None:
                 raise self._error
-            return self._results[task]
+            return self._results
 
     def finish(self) -> None:
         """Waits for what the processes still do; they stay for the next stage."""

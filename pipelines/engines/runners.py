@@ -156,8 +156,9 @@ class Session:
         with crews.serving(crew, ahead):
             build(pipeline)
             if crew and crew.works:
-                _wait_in_memory(pipeline)
-            elif crew:
+                crew.wait()
+                return
+            if crew:
                 crew.close()  # Beam starts workers of its own, which have use for the memory
             self._wait(pipeline)
 
@@ -256,12 +257,6 @@ def server_options(endpoint: str) -> frozenset[str]:
                 raise SettingsError(f"{endpoint}: no job server answers there") from None
             raise
     return frozenset(option.name for option in response.options)
-
-
-def _wait_in_memory(pipeline: Any) -> None:
-    """Has the local runner run a graph that only waits for a crew, in this process."""
-    direct = pipeline.options.view_as(_direct_options())
-    direct.direct_running_mode, direct.direct_num_workers = "in_memory", 1
 
 
 @contextmanager

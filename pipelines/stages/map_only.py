@@ -58,10 +58,7 @@ def gathered_numbers(plan: Plan) -> set[int]:
 
 
 def make_part(pick: Pick, make: MakePart) -> Made:
-    """Makes one part, unless it is there already; where a crew makes the parts of this pipeline, waits for it."""
-    if (crew := crews.current()) and crew.works:
-        crew.result(pick)
-        return made(pick[1])
+    """Makes one part, unless it is there already."""
     folder, number = pick
     plan = load_plan(storage.path(folder))
     make_missing(plan, plan.items[number], make)
@@ -98,9 +95,11 @@ class MakeParts(beam.PTransform):  # type: ignore[misc]
 
 
 def map_only(pipeline: beam.Pipeline, plan: Plan, make: MakePart) -> None:
-    """Wires a stage in which each item becomes a part; the pipeline's crew, if it has one, begins with the items."""
+    """Wires a stage in which each item becomes a part, unless there is a crew, which begins with the items."""
     if crew := crews.current():
         crew.begin(partial(make_part, make=make), part_numbers(storage.uri(plan.folder)))
+        if crew.works:
+            return
     pipeline | "Plan" >> beam.Create([storage.uri(plan.folder)]) | MakeParts(make)
 
 

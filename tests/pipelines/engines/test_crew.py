@@ -79,21 +79,21 @@ nursery = Nursery()
 crew = Crew(nursery, 2)
 if sys.argv[1] == "notes":
     crew.begin(notes, range(6))
-    print([crew.result(task) for task in range(6)])
+    print([answer for _, answer in sorted(crew.wait().items())])
 elif sys.argv[1] == "ahead":
     for tasks in (["long", *sys.argv[4:]], ["next", "last"]):
         with serving(crew, Later()):
             crew.begin(until, tasks)
-            print({task: crew.result(task) for task in tasks}, flush=True)
+            print(crew.wait(), flush=True)
 elif sys.argv[1] == "waits":
     crew.begin(waits, range(2))
-    crew.result(0)
+    crew.wait()
 else:
     for task in ("killed", "unreadable", "full", "foreign"):
         crew = Crew(nursery, 2)
         crew.begin(fails, ["endless", task])
         try:
-            crew.result("endless")
+            crew.wait()
         except Exception as error:
             print(repr(error))
         crew.close()
