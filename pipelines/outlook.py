@@ -5,15 +5,26 @@ No page is tried here: `curate estimate` does that, and is right within a quarte
 
 from collections.abc import Sequence
 
+from curate import storage
+from curate.commoncrawl.names import LISTS, PREFIX
 from curate.inputs.columns import USER_FORMS
+from curate.inputs.items import bytes_of
 from curate.stage.plan import Item
 from curate.stage.wording import duration, size
 
 LONG_S = 3600.0  # a run that takes less is not announced
+SMALL_S = 600.0
 # Bytes of input that one core takes through all stages in a second, and bytes written for a byte of input: the webtext
 # recipe over 3,310 pages (WARC), and gpt3 over Parquet files of the same texts, by tests/bench/estimate.py.
 RATES = {True: 750_000, False: 300_000}  # whether it is the user's own documents: no, yes
 WRITTEN = {True: 0.15, False: 3.0}
+
+
+def is_small(patterns: Sequence[str]) -> bool:
+    """Returns whether a run over these inputs takes some minutes of one core at most; False where no file is here."""
+    if any(storage.is_remote(name) or name.startswith(PREFIX) or name.endswith(LISTS) for name in patterns):
+        return False  # it would take requests
+    return bytes_of(tuple(patterns), "") < RATES[False] * SMALL_S
 
 
 def lines(items: Sequence[Item], workers: int) -> list[str]:

@@ -12,6 +12,7 @@ from curate.inputs.columns import Taken, Warn, resolved, unheard
 from curate.inputs.digests import Digests, Doing, unseen
 from curate.inputs.forms import form_of
 from curate.inputs.items import MINIWEB, files, source_items, stage_items
+from curate.pipelines import outlook
 from curate.pipelines.engines.engine import Engine, wiring
 from curate.pipelines.engines.warnings import Warned
 from curate.pipelines.stages.given import Given, quiet
@@ -126,7 +127,9 @@ def started(engine: Engine, recipe: Recipe, out: Path) -> AbstractContextManager
 
     patterns = tuple(pattern for patterns in given_inputs(recipe).values() for pattern in patterns)
     folder = stage_folder(out, "extract")
-    return engine.started(load_shared, extracts="extract" in recipe.stages and may_extract("extract", patterns, folder))
+    extracts = "extract" in recipe.stages and may_extract("extract", patterns, folder)
+    is_small = engine.target.starts_server and outlook.is_small(patterns)
+    return engine.started(load_shared, extracts=extracts, is_small=is_small)
 
 
 def started_stage(engine: Engine, stage: str, inputs: tuple[str, ...], out: Path) -> AbstractContextManager[Engine]:

@@ -44,7 +44,12 @@ if TYPE_CHECKING:
     from curate.recipe import Recipe
 
 OneJob = Annotated[
-    bool, typer.Option("--one-job", help="All stages as one Beam job, planned by workers.", rich_help_panel=ENGINE)
+    bool | None,
+    typer.Option(
+        help="All stages as one Beam job, planned by workers; by default on Spark.",
+        show_default=False,
+        rich_help_panel=ENGINE,
+    ),
 ]
 DryRun = Annotated[
     Path | None,
@@ -72,7 +77,7 @@ def run(
     set_: Set = [],
     all_languages: AllLanguages = False,
     retry_failed: RetryFailed = False,
-    one_job: OneJob = False,
+    one_job: OneJob = None,
     dry_run: DryRun = None,
     train: Annotated[bool, typer.Option(help="Train the recipe's model, if it has one.")] = True,
     replace: Replace = False,
@@ -93,7 +98,8 @@ def run(
         return
     settings = loaded.train if train else None
     _check_training(loaded, out, train=settings is not None)
-    run_recipe = pipelines.run_as_one_job if one_job else pipelines.run
+    is_one = target.runner == "spark" if one_job is None else one_job
+    run_recipe = pipelines.run_as_one_job if is_one else pipelines.run
     engine = engine_of(target, json=json, strict=strict)
     run_recipe(loaded, out, engine, retry_failed=retry_failed, may_replace=replace)
     if settings:
@@ -247,6 +253,7 @@ def fetch_runners(
 ) -> None:
     """Fetch what a runner needs: a class path by Maven, or a binary built by Go."""
     from curate.pipelines.engines import installs
+    from curate.pipelines.engines.runners import archive_classes
 
     for name in names:
         if name not in installs.NAMES:
@@ -256,6 +263,10 @@ def fetch_runners(
         files = installs.recorded(name)
         size = sum(record.bytes for record in files.values()) / 1e6
         say(console, f"{name}: ready, {len(files)} files, {size:.0f} MB in {folder}")
+        if name in installs.JAVA and not archive_classes(name):
+            say(
+                console, f"{name}: this Java cannot archive its classes, so it starts more slowly; all else is the same"
+            )
 
 
 @dataflow.command("template")

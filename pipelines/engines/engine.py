@@ -32,17 +32,18 @@ class Engine:
     ahead: Callable[[Plan], Ahead | None] = lambda _plan: None
 
     @contextmanager
-    def started(self, load: Load = nothing, *, extracts: bool = False) -> Iterator["Engine"]:
+    def started(self, load: Load = nothing, *, extracts: bool = False, is_small: bool = False) -> Iterator["Engine"]:
         """Yields the engine with a session, which ends with the block; itself where it has one.
 
-        load: loads what its workers share, if they are forks; extracts: whether pages may be extracted.
+        load: loads what its workers share, if they are forks; extracts: whether pages may be extracted;
+        is_small: whether all of it takes some minutes of CPU.
 
         Enter it before the lock of an output is taken: the session may copy this process, and so the lock.
         """
         if self.session:
             yield self
             return
-        session = Session(self.target, load)
+        session = Session(self.target, load, is_small=is_small)
         with ExitStack() as stack:
             stack.enter_context(sandbox.template(needed=extracts and self.target.forks))
             with self.progress.starting("starting"):

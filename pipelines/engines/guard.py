@@ -3,7 +3,8 @@
     python -m curate.pipelines.engines.guard FOLDER COMMAND [ARGUMENT ...]
 
 The parent holds the other end of this process's standard input; `kill -9` closes it as well as a good end does. FOLDER,
-where the command keeps its files, is then removed. If the command ends first, all that it has started is killed too.
+where the command keeps its files, is then removed. A byte that the parent writes asks the command to end by itself. If
+the command ends first, all that it has started is killed too.
 """
 
 import os
@@ -31,16 +32,16 @@ def main() -> None:
 
 def _watch(group: int, folder: str, orphaned: threading.Event) -> None:
     while os.read(0, 1 << 16):
-        pass
+        _kill(group, signal.SIGTERM)
     orphaned.set()
     _kill(group)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(128 + signal.SIGKILL)
 
 
-def _kill(group: int) -> None:
+def _kill(group: int, number: signal.Signals = signal.SIGKILL) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
+        os.killpg(group, number)
 
 
 if __name__ == "__main__":

@@ -96,6 +96,16 @@ def java() -> str:
     return command
 
 
+def classes(name: str) -> Path:
+    """Returns the file of the classes that a runner's job server loads, as this machine's Java maps them into memory.
+
+    Another Java, which could not use them, has another file.
+    """
+    path = Path(java_path()).resolve()
+    identity = f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}"
+    return folder(name) / f"classes-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.jsa"
+
+
 def fetch(name: str) -> Path:
     """Makes one runner's files, unless they are there, and returns their folder.
 

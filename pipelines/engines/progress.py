@@ -159,7 +159,8 @@ class Progress:
         topic = self._last
         seconds = time.monotonic() - topic.began if topic else 0.0
         rates = _mean_rates(topic, record, seconds) if topic and seconds >= RATED_S else ""
-        self.say(f"{record.stage:9} read {counts.read:,}, kept {counts.kept:,}{failed} in {seconds:.1f} s{rates}")
+        time_taken = f" in {seconds:.1f} s{rates}" if topic else ""  # not known of a stage of one job
+        self.say(f"{record.stage:9} read {counts.read:,}, kept {counts.kept:,}{failed}{time_taken}")
 
     def idle(self) -> None:
         """Reports the share of the workers' time, from the start of the command, in which they were idle."""

@@ -18,9 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from curate.errors import SettingsError
+from curate import storage
+from curate.errors import SettingsError, UserError
 from curate.extract import sandbox
 from curate.pipelines.engines import crew as crews
+from curate.pipelines.engines import installs
 from curate.pipelines.engines.crew import Ahead, Crew
 from curate.pipelines.engines.inspection import inspect_once, never_sample
 from curate.pipelines.engines.jobserver import JobServer
@@ -59,8 +61,9 @@ class WorkerLost(BaseException):
 class Session:
     """Runs pipelines one after another; the first starts the job server, and the end of the block stops it."""
 
-    def __init__(self, options: EngineOptions, load: Load = nothing) -> None:
+    def __init__(self, options: EngineOptions, load: Load = nothing, *, is_small: bool = False) -> None:
         self.options, self._load = options, load
+        self._is_small = is_small  # all that it will run
         self._local = options.runner == "local"
         self._server: JobServer | None = None
         self._server_options: frozenset[str] | None = None  # the names of those that it knows, once it was asked
@@ -79,7 +82,7 @@ class Session:
         self.options.check_without_beam()
         try:
             if self.options.starts_server:
-                self._server = JobServer(server_settings(self.options))
+                self._server = JobServer(replace(server_settings(self.options), is_small=self._is_small))
                 self._server.begin()
             self.options.check_with_beam()
             if forks:
@@ -232,6 +235,45 @@ class Session:
     def _give_up(self) -> None:
         print(f"curate: a worker ended: {self._lost}", file=sys.stderr, flush=True)
         os._exit(1)
+
+
+def archive_classes(name: str) -> bool:
+    """Writes the classes that a runner's job server loads for a small job, unless they are there; returns whether now.
+
+    A server that maps them starts in half of the time. Java before 13 cannot write them.
+    """
+    path, options = installs.classes(name), EngineOptions(runner=name, workers=1)
+    if path.is_file():
+        return True
+    draft = storage.draft(path)
+    server = JobServer(replace(server_settings(options), is_small=True, archive=draft))
+    try:
+        with Session(replace(options, job_server=server.start())) as session:
+            session.run(_small_job, 0.0)
+        server.end()
+        draft.replace(path)
+    except (RuntimeError, OSError, UserError):
+        return False
+    finally:
+        server.stop()
+        draft.unlink(missing_ok=True)
+    for other in {*path.parent.glob("classes-*.jsa")} - {path}:
+        other.unlink()
+    return True
+
+
+def _small_job(pipeline: Any) -> None:
+    """Wires each kind of step that a stage has."""
+    import apache_beam as beam
+
+    numbers = pipeline | "Numbers" >> beam.Create([*range(8)]) | "Spread" >> beam.Reshuffle()
+    pairs = numbers | "Pairs" >> beam.Map(_pair)
+    sums = pairs | "Sums" >> beam.CombinePerKey(sum)
+    (pairs, sums) | "Both" >> beam.Flatten() | "Group" >> beam.GroupByKey() | "End" >> beam.Map(len)
+
+
+def _pair(number: int) -> tuple[bytes, int]:
+    return bytes([number % 2]), number
 
 
 def _direct_options() -> Any:

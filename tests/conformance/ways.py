@@ -149,6 +149,6 @@ WAYS = (
     Way("spark standalone", ("--runner", "spark", "--workers", "2"), (), cluster, needs="spark"),
     Way("flink local", ("--runner", "flink", "--workers", "2"), needs="flink"),
     Way("local one job", ("--workers", "1", "--one-job")),
-    Way("spark one job", ("--runner", "spark", "--workers", "2", "--one-job"), needs="spark"),
+    Way("spark stages", ("--runner", "spark", "--workers", "2", "--no-one-job"), needs="spark"),
     Way("flink one job", ("--runner", "flink", "--workers", "2", "--one-job"), needs="flink"),
 )

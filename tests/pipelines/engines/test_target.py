@@ -35,7 +35,7 @@ from curate.pipelines.run import run_as_one_job
 
 class Starting(Engine):
     @contextmanager
-    def started(self, *_stages, extracts):
+    def started(self, *_stages, **_words):
         sys.exit("Beam is imported" if "apache_beam" in sys.modules else 0)
         yield
 
