@@ -5,10 +5,8 @@ No page is tried here: `curate estimate` does that, and is right within a quarte
 
 from collections.abc import Sequence
 
-from curate import storage
-from curate.commoncrawl.names import LISTS, PREFIX
 from curate.inputs.columns import USER_FORMS
-from curate.inputs.items import bytes_of
+from curate.inputs.items import local_bytes
 from curate.stage.plan import Item
 from curate.stage.wording import duration, size
 
@@ -21,10 +19,9 @@ WRITTEN = {True: 0.15, False: 3.0}
 
 
 def is_small(patterns: Sequence[str]) -> bool:
-    """Returns whether a run over these inputs takes some minutes of one core at most; False where no file is here."""
-    if any(storage.is_remote(name) or name.startswith(PREFIX) or name.endswith(LISTS) for name in patterns):
-        return False  # it would take requests
-    return bytes_of(tuple(patterns), "") < RATES[False] * SMALL_S
+    """Returns whether a run over these inputs takes some minutes of one core at most; False if some do not lie here."""
+    size = local_bytes(tuple(patterns))
+    return size is not None and size < RATES[False] * SMALL_S
 
 
 def lines(items: Sequence[Item], workers: int) -> list[str]:

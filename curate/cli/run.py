@@ -264,9 +264,7 @@ def fetch_runners(
         size = sum(record.bytes for record in files.values()) / 1e6
         say(console, f"{name}: ready, {len(files)} files, {size:.0f} MB in {folder}")
         if name in installs.JAVA and not archive_classes(name):
-            say(
-                console, f"{name}: this Java cannot archive its classes, so it starts more slowly; all else is the same"
-            )
+            say(console, f"{name}: this Java cannot archive its classes, so it starts more slowly")
 
 
 @dataflow.command("template")

@@ -159,6 +159,14 @@ def bytes_of(patterns: tuple[str, ...], base: str) -> int:
     return sum(sizes) + sum(entry.fact.size for entry in entries if entry.fact)
 
 
+def local_bytes(patterns: tuple[str, ...]) -> int | None:
+    """Returns what `bytes_of` does without a request; None where a store or Common Crawl has some of the files."""
+    for name in patterns:
+        if storage.is_remote(name) or name.startswith(names.PREFIX) or name.endswith(names.LISTS):
+            return None
+    return bytes_of(patterns, "")
+
+
 def named_items(inputs: tuple[str, ...], reader: Path, digests: Digests, source: str) -> list[Item]:
     """Returns the items of a verb's arguments: first the parts of stage folders, then the user's own documents.
 

@@ -61,9 +61,9 @@ class Settings:
     name: str  # spark, flink or prism
     master: str = ""  # the master's address, or a local master, as Spark or Flink writes it
     is_local: bool = False  # whether the engine is inside the server
+    is_small: bool = False  # whether it is, and works so little that it does not pay to compile methods a second time
     jar: Path | None = None  # a job server in one file instead of the fetched class path
     conf: dict[str, str] = field(default_factory=dict)  # the settings of Spark or Flink
-    is_small: bool = False  # whether its work is so short that it does not pay to compile methods a second time
     archive: Path | None = None  # where to write its classes as it ends; None to map those that were written before
 
     def check(self) -> None:
@@ -97,7 +97,7 @@ class Settings:
     def _flags(self) -> list[str]:
         """Returns the JVM's flags by which it starts and compiles with less work."""
         given = os.environ.get("JDK_JAVA_OPTIONS", "")  # whose other collector would be an error
-        flags = [*(ONCE_COMPILED if self.is_local and self.is_small else LATER_COMPILED)]
+        flags = [*(ONCE_COMPILED if self.is_small else LATER_COMPILED)]
         if self.is_local and "GC" not in given:
             flags.append("-XX:+UseParallelGC")  # no threads that work beside the others, on the cores of the workers
         if self.archive:

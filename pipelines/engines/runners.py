@@ -82,7 +82,7 @@ class Session:
         self.options.check_without_beam()
         try:
             if self.options.starts_server:
-                self._server = JobServer(replace(server_settings(self.options), is_small=self._is_small))
+                self._server = JobServer(server_settings(self.options, is_small=self._is_small))
                 self._server.begin()
             self.options.check_with_beam()
             if forks:
@@ -246,7 +246,7 @@ def archive_classes(name: str) -> bool:
     if path.is_file():
         return True
     draft = storage.draft(path)
-    server = JobServer(replace(server_settings(options), is_small=True, archive=draft))
+    server = JobServer(replace(server_settings(options, is_small=True), archive=draft))
     try:
         with Session(replace(options, job_server=server.start())) as session:
             session.run(_small_job, 0.0)

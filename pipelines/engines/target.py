@@ -24,7 +24,8 @@ from curate.pipelines.engines.nursery import ADDRESS
 SMALL_SECONDS, SMALL_FORKED_SECONDS, SMALL_READY_SECONDS = 10.0, 1.0, 0.2
 STARTED = ("spark", "flink", "prism")  # runners whose job server curate starts
 RUNNERS = ("local", *STARTED, "portable", "dataflow")
-# Tasks per worker of a Spark shuffle: enough that one slow part does not leave the other workers idle.
+# Tasks per worker of a Spark shuffle: enough that one slow part does not leave the other workers idle. Small work has
+# one, as a task costs 10 ms and a recipe has 50 shuffles.
 TASKS_PER_WORKER = 4
 YEAR_S = 365 * 24 * 3600
 # Modules that Beam needs for S3, MongoDB and BigQuery: half of its import's time, and a local run has no use for them.
@@ -179,15 +180,19 @@ def _executor_cores(conf: dict[str, str]) -> int:
     return int(conf.get("spark.executor.cores", 1))
 
 
-def server_settings(options: EngineOptions) -> jobserver.Settings:
-    """Returns the settings of the job server to start; a local master has as many slots as there are workers."""
+def server_settings(options: EngineOptions, *, is_small: bool = False) -> jobserver.Settings:
+    """Returns the settings of the job server to start; a local master has as many slots as there are workers.
+
+    is_small: whether all that it will run takes some minutes of one core.
+    """
     count, master = options.count, options.master
+    is_small = is_small and is_local(master)
     conf: dict[str, str] = {}
     if options.runner == "spark":
         local = is_local(master)
         master = master or f"local[{count},{TASK_FAILURES}]"
         conf = {"spark.app.name": "curate", "spark.ui.enabled": "false"}
-        conf["spark.default.parallelism"] = str(TASKS_PER_WORKER * count)
+        conf["spark.default.parallelism"] = str(count if is_small else TASKS_PER_WORKER * count)
         if local:
             conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
         else:
@@ -203,6 +208,7 @@ def server_settings(options: EngineOptions) -> jobserver.Settings:
         name=options.runner,
         master=master or "",
         is_local=is_local(options.master),
+        is_small=is_small,
         jar=options.job_server_jar,
         conf=conf,
     )

@@ -34,3 +34,17 @@ def test_documents_of_ones_own_are_weighed_by_their_own_rate():
     size = round(outlook.RATES[False] * outlook.LONG_S * 1.5)
     assert outlook.lines([item("owned", size)], 1)
     assert not outlook.lines([item("warc", size)], 1)
+
+
+def test_small_are_inputs_of_some_minutes_that_lie_here(tmp_path):
+    file = tmp_path / "pages.warc.gz"
+    limit = int(outlook.RATES[False] * outlook.SMALL_S)
+    with file.open("wb") as sparse:
+        sparse.truncate(limit - 1)
+    assert outlook.is_small([str(file)])
+    assert outlook.is_small(["miniweb:web-*.warc.gz"])
+    assert not outlook.is_small([str(file), "s3://bucket/*.warc.gz"])
+    assert not outlook.is_small(["commoncrawl:CC-MAIN-2024-10/warc[0:1]"])
+    with file.open("ab") as sparse:
+        sparse.truncate(limit)
+    assert not outlook.is_small([str(file)])

@@ -8,6 +8,7 @@ import pytest
 
 from curate.errors import UserError
 from curate.pipelines.engines import installs
+from curate.pipelines.engines.jobserver import Settings
 from curate.storage import writing
 
 JAR = "lib/some.jar"
@@ -101,6 +102,19 @@ def test_an_old_java_is_refused(version, good, tmp_path, monkeypatch):
     else:
         with pytest.raises(UserError, match=f'needs Java 11 or later: openjdk version "{version}"'):
             installs.java()
+
+
+def test_another_java_has_other_classes_and_only_those_that_are_there_are_mapped(cache, fetched, tmp_path, monkeypatch):
+    script(tmp_path / "jre" / "bin", "java", "exit 0")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jre"))
+    settings = Settings(name="spark", master="local[1]", is_local=True)
+    mapped = f"-XX:SharedArchiveFile={installs.classes('spark')}"
+    assert mapped not in settings.command(1, tmp_path)
+    installs.classes("spark").write_bytes(b"classes")
+    assert mapped in settings.command(1, tmp_path)
+    assert installs.state("spark", thorough=True) == "ready"
+    script(tmp_path / "jre" / "bin", "java", "exit 00")
+    assert mapped not in settings.command(1, tmp_path)
 
 
 def test_another_pom_is_another_folder(cache, monkeypatch):

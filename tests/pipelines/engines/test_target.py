@@ -261,17 +261,30 @@ def test_no_job_server_at_the_named_place_is_one_line_and_finished_work_stays(mo
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize(("master", "is_local"), [(None, True), ("local[3]", True), ("spark://h:7077", False)])
-def test_the_jvm_of_a_local_master_compiles_once_and_others_keep_the_second_compiler(
+LOCAL_MASTERS = [(None, True), ("local[3]", True), ("spark://h:7077", False)]
+
+
+@pytest.mark.parametrize(("master", "is_local"), LOCAL_MASTERS)
+def test_for_small_work_the_jvm_of_a_local_master_compiles_once_and_a_shuffle_has_a_task_a_worker(
     master, is_local, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(installs, "java_path", lambda: "java")
+    options = EngineOptions(runner="spark", workers=3, master=master, job_server_jar=tmp_path / "server.jar")
+    for is_small in (False, True):
+        settings = server_settings(options, is_small=is_small)
+        is_once = is_local and is_small
+        assert ("-XX:TieredStopAtLevel=1" in settings.command(1, tmp_path)) == is_once
+        assert settings.conf["spark.default.parallelism"] == ("3" if is_once else "12")
+
+
+@pytest.mark.parametrize(("master", "is_local"), LOCAL_MASTERS)
+def test_the_collector_of_a_local_master_is_chosen_unless_the_user_has(master, is_local, tmp_path, monkeypatch):
+    monkeypatch.setattr(installs, "java_path", lambda: "java")
     options = EngineOptions(runner="spark", master=master, job_server_jar=tmp_path / "server.jar")
-    assert ("-XX:TieredStopAtLevel=1" in server_settings(options).command(1, tmp_path)) == is_local
+    monkeypatch.setenv("JDK_JAVA_OPTIONS", "-Xmx8g")
+    assert ("-XX:+UseParallelGC" in server_settings(options).command(1, tmp_path)) == is_local
     monkeypatch.setenv("JDK_JAVA_OPTIONS", "-Xmx8g -XX:+UseG1GC")
-    command = server_settings(options).command(1, tmp_path)
-    assert ("-XX:TieredStopAtLevel=1" in command) == is_local
-    assert not [word for word in command if "GC" in word]  # two collectors would be an error of the JVM
+    assert not [word for word in server_settings(options).command(1, tmp_path) if "GC" in word]
 
 
 def test_one_job_starts_its_engine_before_beam_is_imported_so_that_its_workers_can_be_forks(tmp_path):

@@ -154,3 +154,14 @@ def test_workers_keep_their_words_where_they_are_told_to(curate, miniweb, tmp_pa
     assert done.code == 0, done.err
     assert [path.name.partition("-")[0] for path in logs.iterdir()] == ["worker"]
     assert os.getpid() not in {int(path.stem.partition("-")[2]) for path in logs.iterdir()}
+
+
+def test_a_byte_asks_a_guarded_command_to_end_by_itself(tmp_path):
+    ends = f"trap 'echo ended > {tmp_path}/note; exit 5' TERM; echo ready; while :; do sleep 0.01; done"
+    command = [sys.executable, "-m", "curate.pipelines.engines.guard", str(tmp_path / "work"), "sh", "-c", ends]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as guarded:
+        assert guarded.stdout.readline() == b"ready\n"
+        guarded.stdin.write(b"\n")
+        guarded.stdin.flush()
+        assert guarded.wait() == 5
+    assert (tmp_path / "note").read_text() == "ended\n"
