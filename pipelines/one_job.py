@@ -29,7 +29,15 @@ from curate.stage.claims import check_stages, claim_run
 from curate.stage.kinds import KINDS, WHOLES
 from curate.stage.ownership import held
 from curate.stage.plan import load_plan, open_plan, stage_folder
-from curate.stage.record import StageRecord, begin_stage, close_stage, done, forget_failed, read_stage
+from curate.stage.record import (
+    StageRecord,
+    begin_stage,
+    close_stage,
+    done,
+    forget_failed,
+    gather_left,
+    read_stage,
+)
 from curate.storage.writing import write_bytes
 
 OUTDATED = ("manifest.json", "report.html")  # they say what the output holds, and go once a stage is to change it
@@ -56,6 +64,8 @@ def run(
             engine.progress.say(line)
         if retry_failed:
             engine.progress.say(f"retry: {forget_failed(out)} parts with dead letters are made again")
+        for stage in halves(recipe):
+            gather_left(stage_folder(out, stage))
         if engine.session is None:
             raise ValueError("an engine executes between `started` and the end of its block")
         try:

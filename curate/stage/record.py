@@ -23,6 +23,7 @@ from curate.stage.plan import (
     Plan,
     StoredItems,
     check_version,
+    load_plan,
     opened_listing,
     stated_version,
     write_plan_file,
@@ -37,7 +38,6 @@ from curate.stage.receipts import (
     gathered_lines,
     is_copies,
     of_line,
-    parse_receipt,
     replace_gathered,
     write_gathered,
 )
@@ -238,6 +238,15 @@ def open_stage(plan: Plan) -> list[Item]:
     return plan.pending(receipts)
 
 
+def gather_left(folder: Path) -> None:
+    """Gathers the receipts of a stage that an earlier attempt has left open in a store; the caller holds it alone."""
+    is_open = storage.is_remote(folder) and not (folder / "stage.json").exists()
+    if is_open and (folder / "plan.json").exists():
+        plan = load_plan(folder)
+        before = traces.read(folder, plan.stage, receipts := plan.receipts())
+        _gather(folder, receipts, {*before.receipts} | {name for name in before.passing if is_copies(name)})
+
+
 def _gather(folder: Path, receipts: Receipts, names: set[str]) -> None:
     """Gathers the receipts of whole parts of an open stage; names: of receipts, of which the single ones go."""
     whole = [receipt for receipt in receipts if receipt]
@@ -386,7 +395,5 @@ def _forget(folder: Path) -> int:
 
 def _holds_failed(receipt: bytes) -> bool:
     """Returns whether a receipt counts a dead letter; one of ours that is damaged vouches for nothing."""
-    try:
-        return parse_receipt(receipt).counts.failed > 0
-    except ValueError:
-        return traces.is_ours(receipt, "curate.receipt")
+    stored = as_receipt(receipt)
+    return stored.counts.failed > 0 if stored else traces.is_ours(receipt, "curate.receipt")

@@ -191,7 +191,7 @@ def server_settings(options: EngineOptions, *, is_small: bool = False) -> jobser
     if options.runner == "spark":
         local = is_local(master)
         master = master or f"local[{count},{TASK_FAILURES}]"
-        conf = {"spark.app.name": "curate", "spark.ui.enabled": "false"}
+        conf = {"spark.app.name": "curate", "spark.ui.enabled": "false", "spark.locality.wait": "0s"}
         conf["spark.default.parallelism"] = str(count if is_small else TASKS_PER_WORKER * count)
         if local:
             conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}

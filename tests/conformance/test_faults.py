@@ -177,6 +177,7 @@ def test_speculative_execution_writes_the_same_bytes(curate, corpus, reference, 
 def test_a_killed_executor_is_made_up_for(curate, command, corpus, reference, row, tmp_path):
     spark("spark standalone")
     out, (environment, folder) = tmp_path / "out", notes(tmp_path, "slow")
+    environment["CURATE_INJECT_STAGE"] = "extract"  # in which they are killed; the others need not be slow
     with Cluster(tmp_path / "cluster") as cluster:
         words = ["--runner", "spark", "--workers", "2", "--master", cluster.master, *on_executors(environment)]
         process = start(command("run", corpus, "-o", out, *words), str(tmp_path))

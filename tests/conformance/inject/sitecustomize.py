@@ -1,6 +1,7 @@
 """Faults for worker processes that have this folder on PYTHONPATH: part 0 of every stage fails twice, or is slow once.
 
 CURATE_INJECT=fail|slow, CURATE_INJECT_NOTES=a folder with one file per part 0, one byte per attempt at it.
+CURATE_INJECT_STAGE=the only stage that has the fault; all have it if that is left out.
 """
 
 import os
@@ -15,7 +16,7 @@ def injected(write_receipt):
     """The same function with the fault before it."""
 
     def faulty(notice, folder, receipt):
-        if receipt.number == 0:
+        if receipt.number == 0 and os.environ.get("CURATE_INJECT_STAGE", folder.name) == folder.name:
             note = Path(os.environ["CURATE_INJECT_NOTES"]) / folder.name
             with note.open("ab") as file:
                 file.write(b".")

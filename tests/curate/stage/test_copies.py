@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate import storage
+from curate.pipelines.stages.map_only import part_numbers
 from curate.records import EPOCH, Document, document_id
 from curate.stage import parts, receipts, tally
 from curate.stage.ownership import owners
 from curate.stage.parts import PartWriter, read_receipt, read_receipts, receipt_path, receipted
 from curate.stage.plan import Item, Plan, load_plan
 from curate.stage.receipts import Counts, Receipt, is_copies
-from curate.stage.record import begin_stage, close_stage, done, forget_failed, open_stage
+from curate.stage.record import begin_stage, close_stage, done, forget_failed, gather_left, open_stage
 from curate.stage.tally import Tally
 
 pytestmark = pytest.mark.filterwarnings("ignore:UPath 'etags' filesystem not explicitly implemented")
@@ -116,6 +117,24 @@ def test_a_resume_and_a_closing_read_copies_and_no_single_receipt(plan, requests
     assert single(requests) == ([] if states_checksums else [f"{PARTS - 1:05d}.json"])
     assert done(plan).counts.kept == PARTS
     assert not [name for name in storage.sizes(plan.folder) if name.startswith("receipts/")]
+
+
+def test_a_job_that_plans_its_stages_itself_reads_no_receipt_that_an_earlier_one_has_left(plan, requests):
+    begin_stage(plan)
+    for number in range(PARTS - 1):
+        receipts._forget()  # each worker makes one part
+        make(plan, number)
+    gather_left(plan.folder)
+    assert {name for name in storage.sizes(plan.folder) if name.startswith("receipts")} == {"receipts.json"}
+    begin_stage(plan)
+    requests.clear()
+    assert [number for _, number in part_numbers(storage.uri(plan.folder))] == [PARTS - 1]
+    assert not single(requests)
+    make(plan, PARTS - 1)
+    close_stage(plan)
+    before = storage.sizes(plan.folder)
+    gather_left(plan.folder)
+    assert storage.sizes(plan.folder) == before
 
 
 def test_the_launching_process_joins_the_copies_of_many_workers(plan, requests, monkeypatch):
