@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Sequence
 
-from curate.pipelines.engines.target import SMALL_FORKED_SECONDS, SMALL_SECONDS
+from curate.pipelines.engines.target import SMALL_FORKED_SECONDS, SMALL_READY_SECONDS, SMALL_SECONDS
 from curate.pipelines.stages import estimate as shuffles
 from curate.recipe import Recipe
 from curate.stage.kinds import KINDS
@@ -16,10 +16,10 @@ SPANS_S, FURNITURE_S, PASSAGES_S = 1 / 13e6, 1 / 23e6, 1 / 3.4e6  # CPU seconds 
 # CPU seconds of the launching process, to plan a part, bring it through Beam and close it: what runs of 4, 40 and 160
 # tiny parts take beside their parts. Dedup brings a part through two stages and many shuffles.
 PART_S, DEDUP_PART_S = 0.0025, 0.010
-WORKER_S = 0.2  # CPU seconds of a worker process that is forked, from its start to its first part
-OPENING_S = 0.3  # seconds in which the workers of a stage start and end
+WORKER_S = 0.05  # CPU seconds of a worker process that is forked, or waits already, to its first part of a stage
+OPENING_S = 0.05  # seconds in which the workers of a stage begin and end
 SHUFFLING = ("dedup", "lines")  # stages that send more than numbers from process to process
-FIRST_S = 2.0  # CPU seconds of the command before its first stage, the imports of Beam and pyarrow most of all
+FIRST_S = 1.2  # CPU seconds of the command before its first stage, the imports of Beam and pyarrow most of all
 READS = {"dedup": 2.0, "lines": 2.0, "decontaminate": 2.0}  # how often a stage reads its input; the others once
 # Requests to a store that holds the output, of a part and of a stage, first halves included: tests/bench/scale.py --s3,
 # for parts without rejected rows, whose file takes one more. Pack has parts of tokens and shards.
@@ -32,9 +32,12 @@ def driver_seconds(stage: str, parts: float) -> float:
     return parts * (DEDUP_PART_S if stage == "dedup" else PART_S)
 
 
-def processes(stage: str, size: float, workers: int) -> int:
-    """Returns how many processes the local runner makes the parts of a stage with; size: bytes that it reads."""
-    small = SMALL_SECONDS if stage in SHUFFLING else SMALL_FORKED_SECONDS
+def processes(stage: str, size: float, workers: int, *, waiting: bool) -> int:
+    """Returns how many processes the local runner makes the parts of a stage with; size: bytes that it reads.
+
+    waiting: whether an earlier stage has left processes that wait for work.
+    """
+    small = SMALL_SECONDS if stage in SHUFFLING else SMALL_READY_SECONDS if waiting else SMALL_FORKED_SECONDS
     return 1 if workers == 1 or size / KINDS[stage].bytes_per_second < small else workers
 
 

@@ -81,6 +81,7 @@ class Projection:
         self.recipe, self.inputs, self.sample, self.tried = recipe, inputs, sample, tried
         self.workers, self.unique = workers, unique
         self.weights = Weights(inputs, sample)
+        self.waiting = False  # whether a stage has left worker processes that wait for work
         self.factor = 1.0  # of all that comes behind dedup, where the user knows what it keeps
 
     def estimate(self) -> Estimate:
@@ -134,7 +135,7 @@ class Projection:
         start += tried.start_s
         read = self._total(tried, lambda part: part.read)
         left = self._left(tried, before, read)
-        count = costs.processes(tried.stage, float(before.size[0]), self.workers)
+        count = self._processes(tried.stage, float(before.size[0]))
         made = work + fixed * parts
         work = made + costs.shuffle_seconds(tried.stage, self.recipe, float(read[0]), before.text)
         driver = self._driver(tried, parts)
@@ -231,6 +232,12 @@ class Projection:
         own[0] = expected
         return self.factor * self.weights.total(own), start
 
+    def _processes(self, stage: str, size: float) -> int:
+        """Returns how many processes make the parts of a stage, which stay for the next; size: bytes that it reads."""
+        count = costs.processes(stage, size, self.workers, waiting=self.waiting)
+        self.waiting = self.waiting or count > 1
+        return count
+
     def _wall(self, seconds: float, count: int) -> float:
         """Returns how long processes take for so much work in parts of the inputs' sizes."""
         return seconds / count * costs.stretch(self.inputs.piece_sizes, count)
@@ -247,7 +254,7 @@ class Projection:
         width = packed / sum(part.tokens for part in self._parts(self._stage("tokenize")))
         shards, size = self._shards(tried, before), width * before.tokens
         written = size + before.documents * beside / max(1, tried.record.counts.kept) + shards * tried.records
-        count = costs.processes("pack", float(size[0]), self.workers)
+        count = self._processes("pack", float(size[0]))
         rate = KINDS["pack"].bytes_per_second
         work: Floats = shards * median(part.seconds for part in tried.parts.values()) + size / rate
         driver = self._driver(tried, float(shards[0]))
