@@ -94,9 +94,10 @@ def claim_stage(stage: str, out: Path) -> None:
     if planned not in (None, stage):
         raise SettingsError(f"{out}: holds the output of {planned}, not of {stage}; name another folder")
     if planned is None:
-        there = traces.read(out, stage)
+        names = storage.listed(out) if storage.is_remote(out) else None
+        there = traces.read(out, stage, names=names)
         others = there.files - there.ours
-        inside = storage.entries(out)[0] - there.files - {attempt.NAME}
+        inside = storage.entries(out, names)[0] - there.files - {attempt.NAME}
         others |= {name for name in inside if not _is_inside(out, name)}
         if others:
             raise SettingsError(f"{out}: holds other files, not of {stage} ({min(others)}); name another folder")

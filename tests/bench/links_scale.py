@@ -47,7 +47,7 @@ from curate.web.urls import Address
 RULES = Crawl(contact="a@b.test")
 LINKS_A_DOMAIN = 20
 ROWS = 5_000  # links of a gathered part
-GROUP = 2_000_000  # bytes of parts that a worker of the join reads; so small that a million links show the growth
+GROUP = 8_000_000  # bytes of parts that a worker of the join reads; so small that three million links show the growth
 RANGE = 50_000  # links of a range, where the join reads each part for each range
 
 
