@@ -30,11 +30,10 @@ class Fork:
     """A process that the template at an address forks for this one; OSError where none listens there."""
 
     def __init__(self, address: str) -> None:
-        self._template = socket.socket(socket.AF_UNIX)
+        self._template = connected(address)
         self.channel, theirs = socket.socketpair()  # between this process and the fork
         try:
             with theirs:
-                self._template.connect(f"\0{address}")
                 socket.send_fds(self._template, [CALL], [theirs.fileno()])
         except BaseException:
             self.channel.close()
@@ -59,13 +58,32 @@ def listen(name: str) -> tuple[socket.socket, str]:
     return listener, address
 
 
-def accept(listener: socket.socket) -> socket.socket:
-    """Returns the next connection; one of another user is shut down."""
+def connected(address: str) -> socket.socket:
+    """Returns a connection to the process of this user that listens at an address; OSError where there is none."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(f"\0{address}")
+        if not _is_ours(connection):
+            raise PermissionError(f"{address}: a process of another user listens there")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_ours(connection: socket.socket) -> bool:
+    """Returns whether a process of this user is at the other end."""
+    _, user, _ = CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+    return bool(user == os.getuid())
+
+
+def accept(listener: socket.socket) -> socket.socket | None:
+    """Returns the next connection; None for one of another user, which is closed unread."""
     caller, _ = listener.accept()
-    _, user, _ = CREDENTIALS.unpack(caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
-    if user != os.getuid():
-        caller.shutdown(socket.SHUT_RDWR)
-    return caller
+    if _is_ours(caller):
+        return caller
+    caller.close()  # after a shutdown, what was sent before could still be read
+    return None
 
 
 def name_process(name: str) -> None:
@@ -84,13 +102,14 @@ def serve(listener: socket.socket, work: Callable[[socket.socket], None], parent
         for connection in ready:
             if connection is not listener:
                 _end(connection, forks.pop(connection))
-            elif channel := _called(caller := accept(listener)):
-                if (pid := os.fork()) == 0:
-                    _run(work, channel, (listener, caller, *forks))
-                forks[caller] = pid
-                channel.close()
-            else:
-                caller.close()
+            elif caller := accept(listener):
+                if channel := _called(caller):
+                    if (pid := os.fork()) == 0:
+                        _run(work, channel, (listener, caller, *forks))
+                    forks[caller] = pid
+                    channel.close()
+                else:
+                    caller.close()
     for connection, pid in forks.items():
         _end(connection, pid)
     os._exit(0)

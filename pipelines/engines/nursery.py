@@ -18,7 +18,7 @@ import traceback
 from contextlib import suppress
 from typing import NoReturn
 
-from curate.forks import accept, listen, name_process
+from curate.forks import accept, connected, listen, name_process
 
 DONE = b"done"
 CALL = b"+"
@@ -78,8 +78,7 @@ def run_boot(address: str, arguments: list[str]) -> bool:
 
     Returns whether the worker ended after its work; raises OSError where no nursery is there.
     """
-    with socket.socket(socket.AF_UNIX) as nursery:
-        nursery.connect(f"\0{address}")
+    with connected(address) as nursery:
         _send(nursery, {**os.environ, BOOT: json.dumps(arguments)})
         return _ended_well(nursery)
 
@@ -106,9 +105,12 @@ def _serve(calls: socket.socket, boots: socket.socket) -> NoReturn:
     workers = []
     while True:
         ready, _, _ = select.select([calls, boots], [], [])
-        runner = _called(calls) if calls in ready else accept(boots)  # a boot of another user has no worker
-        if runner is None:
-            break
+        if calls in ready:
+            runner = _called(calls)
+            if runner is None:
+                break
+        elif (runner := accept(boots)) is None:  # a boot of another user has no worker
+            continue
         workers.append(os.fork())
         if workers[-1] == 0:
             calls.close()

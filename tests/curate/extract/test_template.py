@@ -160,6 +160,25 @@ def test_a_caller_that_says_nothing_or_ends_at_once_gets_no_fork(forked, templat
     assert isinstance(forked.extract(PAGE, "web", Extract(), Gates())[0], Document)
 
 
+def test_what_another_user_has_sent_is_not_read(monkeypatch):
+    listener, address = forks.listen("curate-test")
+    with listener, socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(f"\0{address}")
+        caller.sendall(forks.CALL)
+        monkeypatch.setattr(os, "getuid", lambda: -1)
+        assert forks.accept(listener) is None
+        with pytest.raises(ConnectionResetError):
+            caller.recv(1)
+
+
+def test_a_template_of_another_user_is_not_called(monkeypatch):
+    listener, address = forks.listen("curate-test")
+    with listener:
+        monkeypatch.setattr(os, "getuid", lambda: -1)
+        with pytest.raises(PermissionError, match="another user"):
+            forks.Fork(address)
+
+
 def test_no_template_runs_where_none_is_needed(template):
     with sandbox.template(needed=False):
         assert sandbox.template_pid() == template
