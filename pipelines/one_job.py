@@ -58,8 +58,7 @@ def run(
         seconds = size / KINDS[recipe.stages[0]].bytes_per_second
         claim_run(recipe.name, out)
         check_stages(out, recipe.stages)
-        if not may_replace and (out / "manifest.json").exists():
-            apart.check_same(stage_folder(out, recipe.stages[0]), out, plans.own_items(recipe, out))
+        check_items(recipe, out, engine, may_replace=may_replace)
         for line in outlook.of_sizes(size, 0, engine.target.count):
             engine.progress.say(line)
         if retry_failed:
@@ -90,6 +89,18 @@ def check_inputs(recipe: Recipe) -> int:
     patterns = [pattern for inputs in plans.given_inputs(recipe).values() for pattern in inputs]
     plans.check_model_files(recipe, None)
     return bytes_of(tuple(patterns), recipe.commoncrawl)
+
+
+def check_items(recipe: Recipe, out: Path, engine: Engine, *, may_replace: bool) -> None:
+    """Checks the columns of the user's documents, and that a finished run has no other inputs.
+
+    The digests of the inputs, which it needs, are left to the workers.
+    """
+    digests = plans.open_digests(out, engine.progress.doing)
+    items = plans.own_items(recipe, digests, engine.progress.warn)
+    if not may_replace and (out / "manifest.json").exists():
+        apart.check_same(stage_folder(out, recipe.stages[0]), out, items)
+    digests.save()
 
 
 def build(pipeline: beam.Pipeline, recipe: Recipe, out: Path) -> None:

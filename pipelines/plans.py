@@ -92,14 +92,15 @@ def taken(recipe: Recipe) -> dict[str, Taken]:
     return {name: Taken(columns=source.columns, keep=source.keep_columns) for name, source in recipe.sources.items()}
 
 
-def own_items(recipe: Recipe, out: Path) -> list[Item]:
+def own_items(recipe: Recipe, digests: Digests, warn: Warn) -> list[Item]:
     """Returns the input files of every source, those of the mini-web aside."""
     inputs = {
         name: tuple(pattern for pattern in patterns if not pattern.startswith(MINIWEB))
         for name, patterns in given_inputs(recipe).items()
     }
     named = {name: patterns for name, patterns in inputs.items() if patterns}
-    return source_items(named, open_digests(out), base=recipe.commoncrawl) if named else []
+    items = source_items(named, digests, base=recipe.commoncrawl) if named else []
+    return resolved(items, taken(recipe), warn)
 
 
 def given_inputs(recipe: Recipe) -> dict[str, tuple[str, ...]]:

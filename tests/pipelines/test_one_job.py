@@ -14,6 +14,7 @@ from curate.errors import SettingsError
 from curate.inputs.digests import Digests
 from curate.pipelines import one_job
 from curate.pipelines.engines.engine import Engine
+from curate.pipelines.engines.progress import Progress
 from curate.pipelines.engines.target import EngineOptions
 from curate.pipelines.run import run, run_as_one_job
 from curate.pipelines.stages import extract
@@ -133,6 +134,15 @@ def test_a_stage_that_keeps_nothing_ends_the_job_in_one_line(small, tmp_path, mo
     engine = Engine(target=EngineOptions(workers=1, beam=(f"--direct_running_mode={mode}",)))
     with pytest.raises(SettingsError, match=r"^filter kept none of 9 documents; curate inspect \S+ tells why$"):
         run_as_one_job(small("filter.gopher_quality.min_words=1000"), tmp_path / "out", engine)
+
+
+@pytest.mark.parametrize("make", [run, run_as_one_job])
+def test_a_column_that_rows_lack_is_a_warning_and_by_strict_an_error_before_any_work(make, small, tmp_path):
+    (tmp_path / "in-0.jsonl").write_text(json.dumps({"content": TEXT.format(1900)}) + "\n")
+    engine = Engine(target=EngineOptions(workers=1), progress=Progress(strict=True))
+    with pytest.raises(SettingsError, match=r"in-0\.jsonl has no column text, so its column content is taken"):
+        make(small(), tmp_path / "out", engine)
+    assert not [*(tmp_path / "out").rglob("*.parquet")]
 
 
 def test_a_missing_input_is_told_before_any_work(small, tmp_path):
