@@ -139,7 +139,7 @@ def _run(work: Callable[[socket.socket], None], channel: socket.socket, others: 
             other.close()
         work(channel)
         code = 0
-    except BrokenPipeError:  # the caller has ended
+    except ConnectionError:  # the caller has ended
         pass
     except BaseException:
         traceback.print_exc()

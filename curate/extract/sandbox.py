@@ -240,5 +240,5 @@ def _receive(stream: IO[bytes]) -> Any:
 if __name__ == "__main__":
     try:
         main()
-    except BrokenPipeError:  # the parent no longer waits for an answer
+    except ConnectionError:  # the parent no longer waits for an answer
         os._exit(1)

@@ -115,6 +115,25 @@ def test_a_fork_ends_with_its_worker_whatever_it_does(template):
     wait_for_end(int(done.stdout))
 
 
+@pytest.mark.parametrize("is_forked", [False, True])
+def test_an_extractor_whose_answer_a_killed_worker_has_not_read_ends_in_silence(is_forked):
+    script = (
+        "import os, select, signal, time; from curate.extract import sandbox\n"
+        "from curate.extract.config import Extract, Gates; from pages import PAGE\n"
+        f"with sandbox.template(needed={is_forked}):\n"
+        "    theirs, ours = os.pipe()\n"
+        "    if os.fork() == 0:\n"
+        "        process = sandbox.shared()._running_process(); os.write(ours, str(process.pid).encode())\n"
+        "        sandbox._send(process.jobs, (PAGE, 'web', Extract(), Gates())); select.select([process.answers], [], [])\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    extractor = os.read(theirs, 9).decode()\n"
+        "    while os.path.exists(f'/proc/{extractor}'): time.sleep(0.01)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "helpers")}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_template_and_forks_end_with_the_command_that_is_killed():
     script = (
         "import os, signal; from curate.extract import sandbox\n"
