@@ -20,6 +20,7 @@ _code: Any = 1  # with which the command ends, as `sys.exit` has it
 def main() -> None:
     """Runs the command that the arguments name in a process of its own, and exits with its code."""
     global _code
+    _open_streams()
     gc.set_threshold(*COLLECTED)
     atexit.register(_end)  # the first is called last
     from curate.cli import supervisor
@@ -32,6 +33,16 @@ def main() -> None:
     except SystemExit as ended:
         _code = ended.code
         raise
+
+
+def _open_streams() -> None:
+    """Opens /dev/null for each standard stream that is closed, so that no other file gets its number."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    sys.stdin = sys.stdin or os.fdopen(0)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
 
 
 def _end() -> None:

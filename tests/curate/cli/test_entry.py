@@ -48,6 +48,14 @@ def test_a_command_ends_with_its_code_once_everything_is_closed(code, status):
     assert done.stderr == ("words\n" if code == "words" else "")
 
 
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), ("<&- >&- 2>&-", 0), ("2>&-", 0)])
+def test_a_command_whose_standard_streams_are_closed_does_its_work(closed, code):
+    command = ["sh", "-c", f'exec "$0" -m curate.cli runners list {closed}', sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert ("prism" in done.stdout) is (closed == "2>&-")
+
+
 def test_the_output_of_an_older_version_is_one_line_and_exit_code_2(curate, tmp_path):
     stage = {"format": "curate.stage", "version": 1, "stage": "extract"}
     (tmp_path / "stage.json").write_text(json.dumps(stage))
