@@ -145,10 +145,11 @@ def _portable_options(options: EngineOptions, service: Service) -> list[str]:
         config = {"command": boot_command()} | ({"env": {ADDRESS: service.nursery}} if service.nursery else {})
         arguments += ["--environment_type=PROCESS", f"--environment_config={json.dumps(config)}"]
     if options.runner in ("spark", "flink"):
-        arguments += [
-            "--experiments=pre_optimize=all",  # else a Flatten of two consumers is refused
-            "--load_balance_bundles",  # else bundles wait for one worker process while another has nothing to do
-        ]
+        arguments.append("--experiments=pre_optimize=all")  # else a Flatten of two consumers is refused
+        # Else bundles wait for one worker process while another has nothing to do. With one it would only make the job
+        # wait for ever where that process is lost between two bundles.
+        if _workers_per_node(options) != 1:
+            arguments.append("--load_balance_bundles")
     if options.runner == "spark":
         arguments.append("--storage_level=MEMORY_AND_DISK")  # what is evicted from memory alone would be made again
         if service.no_jar and is_local(options.master):  # else it copies its whole class path for each job

@@ -192,6 +192,7 @@ def test_the_workers_of_a_spark_cluster_are_its_cores_and_its_executors():
 @pytest.mark.parametrize("runner", ["spark", "flink"])
 def test_bundles_go_to_the_worker_process_that_is_free(runner):
     assert "--load_balance_bundles" in pipeline_options(EngineOptions(runner=runner, workers=2), 0.0, SERVICE)
+    assert "--load_balance_bundles" not in pipeline_options(EngineOptions(runner=runner, workers=1), 0.0, SERVICE)
 
 
 def test_workers_are_forked_only_where_they_end_with_the_command():
