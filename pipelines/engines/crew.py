@@ -26,7 +26,7 @@ _current: "Crew | None" = None  # that of the pipeline which is built or runs in
 
 
 class Ahead(Protocol):
-    """What can be done for later stages before they begin: a function of tasks, which the processes call."""
+    """Work that can be done for later stages before they begin: a function of tasks, which the processes call."""
 
     def __call__(self, task: Any) -> None:
         """Does one task."""

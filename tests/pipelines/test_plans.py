@@ -1,4 +1,4 @@
-"""What a run will do is told from its recipe and its folder."""
+"""The recipe and the folder of a run decide what it starts."""
 
 import pytest
 

@@ -42,7 +42,7 @@ def test_an_answer_that_is_changed_stays_as_it_was():
     assert remembered(Step.process) == (["element"], [1])
 
 
-def test_each_object_is_inspected_once_unless_it_may_equal_another():
+def test_an_object_is_inspected_once_unless_it_may_equal_another():
     inspected = []
 
     def specs(step):
@@ -66,7 +66,7 @@ def test_each_object_is_inspected_once_unless_it_may_equal_another():
     assert len(inspected) == 2 + 4
 
 
-def test_a_bundle_waits_for_no_sampler_and_its_steps_are_told_apart():
+def test_a_bundle_waits_for_no_sampler_and_its_steps_are_distinguished():
     never_sample()
     sampler, threads = statesampler.StateSampler("bundle", CounterFactory()), threading.active_count()
     for _ in range(2):
