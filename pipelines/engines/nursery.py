@@ -67,6 +67,11 @@ class Nursery:
         _send(mine, environment)
         return mine
 
+    def wait(self) -> None:
+        """Waits until the copy has ended, and its workers with it."""
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+
     def close(self) -> None:
         """Ends the copy and the workers that still run."""
         self._calls.close()

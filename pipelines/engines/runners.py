@@ -196,6 +196,8 @@ class Session:
 
     def _wait(self, pipeline: Any) -> None:
         """Runs the pipeline to its end; an interrupt cancels the job on a job server that goes on without this one."""
+        if self._nursery and not self._local:
+            threading.Thread(target=self._watch, args=(self._nursery, self._run), daemon=True).start()
         with nullcontext() if self._local else one_line_usage():  # `run` of the local runner returns at the end only
             result = pipeline.run()
         try:
@@ -228,6 +230,13 @@ class Session:
             _call_later(2 * LOST_PATIENCE_S, self._give_up, self._still_runs(self._run))
         elif not name.startswith(("wait_until_finish", "run_worker")) and failure.exc_type.__module__ != "grpc":
             self._hook_before(failure)
+
+    def _watch(self, nursery: Nursery, run: object | None) -> None:
+        """Ends a run on a job server, which may wait for ever for its workers, once these have ended with the nursery."""
+        nursery.wait()
+        if self._still_runs(run)():
+            self._lost = RuntimeError("the process that forks workers has ended")
+            _wake()
 
     def _still_runs(self, run: object | None) -> Callable[[], bool]:
         return lambda: run is not None and self._run is run

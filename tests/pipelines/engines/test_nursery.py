@@ -173,3 +173,34 @@ forks.close()
 def test_a_nursery_does_not_keep_the_pipe_by_whose_end_a_job_server_ends():
     done = subprocess.run([sys.executable, "-c", PIPE], capture_output=True, text=True, timeout=60)
     assert done.stdout == "b''\n", done.stderr
+
+
+LOST = """
+import os, signal, time
+from curate.pipelines.engines import runners
+from curate.pipelines.engines.nursery import Nursery
+from curate.pipelines.engines.target import EngineOptions
+
+class Job:
+    def run(self):
+        return self
+
+    def wait_until_finish(self):
+        os.kill(forks.pid, signal.SIGKILL)
+        signal.pause()
+
+session = runners.Session(EngineOptions(runner="spark", workers=2))
+session._nursery, session._run = (forks := Nursery()), object()
+try:
+    with runners._waking():
+        session._wait(Job())
+except runners.WorkerLost:
+    print(session._lost)
+forks.close()
+"""
+
+
+@linux
+def test_a_job_whose_workers_have_ended_with_their_nursery_is_waited_for_no_longer():
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("the process that forks workers has ended\n", "")
