@@ -232,7 +232,7 @@ class Session:
             self._hook_before(failure)
 
     def _watch(self, nursery: Nursery, run: object | None) -> None:
-        """Ends a run on a job server, which may wait for ever for its workers, once these have ended with the nursery."""
+        """Ends a run on a job server, which may wait for ever for its workers, once the nursery has ended with them."""
         nursery.wait()
         if self._still_runs(run)():
             self._lost = RuntimeError("the process that forks workers has ended")
